@@ -29,21 +29,25 @@ struct cnn_option {
 	const char *name;            /* long name; NULL ends the table */
 	char letter;                 /* short name or 0 */
 	enum cnn_option_type type;
-	void *value;                 /* holds the default when parsing begins */
-	const char *arg;             /* name of the argument in --help, or NULL */
+	void *value;                 /* holds the default when parsing begins; a
+	                              * number outside its limits says "not set",
+	                              * like NULL: not shown, not recorded */
+	const char *arg;             /* name of the argument in --help; NULL: N, X,
+	                              * TEXT or WORD by the type */
 	const char *help;            /* one line, no full stop */
 	unsigned flags;
 	uint64_t min, max;           /* CNN_OPT_UINT; max 0: no limit */
-	double fmin, fmax;           /* CNN_OPT_FLOAT; both 0: no limit */
+	double fmin, fmax;           /* CNN_OPT_FLOAT; both 0: no limit; fmax may
+	                              * be INFINITY */
 	const char *choices;         /* CNN_OPT_CHOICE: "off|bf16|fp16" */
 	bool *given;                 /* set when the option was given, or NULL */
 };
 
 struct cnn_program {
 	const char *name;            /* "tensor-cat" */
-	const char *operands;        /* "[FILE ...]" */
-	const char *summary;         /* one line */
-	const struct cnn_option *options;
+	const char *operands;        /* "[FILE ...]", "" */
+	const char *summary;         /* one line, no full stop */
+	const struct cnn_option *options;    /* NULL: only those every tool has */
 	int min_operands, max_operands;    /* max -1: any number */
 };
 

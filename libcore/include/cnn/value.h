@@ -27,6 +27,7 @@ struct cnn_value {
 		uint64_t u;             /* CNN_UINT */
 		double f;
 		struct { char *data; size_t size; } str;   /* also NUL-terminated */
+		/* To be read by all, grown by the functions below alone. */
 		struct { struct cnn_value **items; size_t count; } array;
 		struct {                /* in the order of insertion */
 			struct cnn_value **keys, **values;
@@ -48,12 +49,20 @@ struct cnn_value *cnn_value_map(void);
 struct cnn_value *cnn_value_copy(const struct cnn_value *);
 void cnn_value_free(struct cnn_value *);
 
-/* Appends to an array; sets a key of a map (replacing in place). Both take
+/* Appends to an array; sets a key of a map (replacing in place). All take
  * `item` over, also when they fail, and return false when they do. */
 bool cnn_value_append(struct cnn_value *array, struct cnn_value *item);
 bool cnn_value_set(struct cnn_value *map, const char *key, struct cnn_value *item);
+/* Adds a pair after the others, without a look at the keys that are there: for
+ * a parser, whose keys may be of any type. Takes key over as well. */
+bool cnn_value_put(struct cnn_value *map, struct cnn_value *key,
+	struct cnn_value *item);
 
-/* The value of a key (str or bin) of a map; NULL if absent or map is none. */
+/* Takes a key out of a map, if it is there. */
+void cnn_value_remove(struct cnn_value *map, const char *key);
+
+/* The value of a key (str or bin) of a map, the last one if it is there twice;
+ * NULL if absent or map is none. */
 const struct cnn_value *cnn_value_get(const struct cnn_value *map, const char *key);
 
 /* Typed look-ups: false if the key is absent or holds something else. */
@@ -62,11 +71,15 @@ bool cnn_value_get_uint(const struct cnn_value *map, const char *key, uint64_t *
 bool cnn_value_get_float(const struct cnn_value *map, const char *key, double *);
 bool cnn_value_get_bool(const struct cnn_value *map, const char *key, bool *);
 
+/* Would both be written with the same bytes? (So the order of a map's keys
+ * counts, and 1 is not 1.0.) */
 bool cnn_value_equal(const struct cnn_value *, const struct cnn_value *);
 
-/* As JSON on one line. */
+/* As JSON on one line, without its end: bin as a string, floats that JSON does
+ * not have as null. */
 void cnn_value_print_json(FILE *, const struct cnn_value *);
-/* A JSON string literal with its quotes, bytes outside UTF-8 as \ufffd. */
+/* A JSON string literal with its quotes, bytes outside UTF-8 as \ufffd, and all
+ * control characters escaped, so that a terminal can be shown it. */
 void cnn_print_json_string(FILE *, const char *, size_t);
 
 #endif

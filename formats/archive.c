@@ -1,0 +1,285 @@
+/* archive.c - archives and compressed files, read in one pass by libarchive. */
+#include "format.h"
+#include "gzip.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TAR_MAGIC_AT 257
+#define MAX_7Z ((size_t)1 << 30)   /* a 7z archive must be sought: held whole */
+
+struct cnn_archive {
+	struct archive *a;
+	struct cnn_input *in;
+	struct cnn_error error;      /* of in, while libarchive is in between */
+	char *name;                  /* the last member's */
+	unsigned char buf[64 << 10];
+};
+
+static const struct { const char *bytes; size_t at, size; } magics[] = {
+	{ "BZh", 0, 3 },
+	{ "\xfd" "7zXZ\0", 0, 6 },
+	{ "\x28\xb5\x2f\xfd", 0, 4 },                /* zstd */
+	{ "\x04\x22\x4d\x18", 0, 4 },                /* lz4 */
+	{ "LZIP", 0, 4 },
+	{ "\x1f\x9d", 0, 2 },                        /* compress */
+	{ "PK\3\4", 0, 4 },
+	{ "PK\5\6", 0, 4 },                          /* a zip of nothing */
+	{ "7z\xbc\xaf\x27\x1c", 0, 6 },
+	{ "ustar", TAR_MAGIC_AT, 5 },
+};
+
+static bool starts_7z(const unsigned char *p, size_t have)
+{
+	return have >= 6 && memcmp(p, "7z\xbc\xaf\x27\x1c", 6) == 0;
+}
+
+int cnn_archive_sniff(struct cnn_input *in, bool *is_archive, struct cnn_error *e)
+{
+	const unsigned char *p;
+	size_t have;
+	int rc = cnn_input_peek(in, TAR_MAGIC_AT + 5, &p, &have, e);
+
+	if (rc < 0)
+		return rc;
+	*is_archive = cnn_gzip_probe(p, have);
+	for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
+		if (have >= magics[i].at + magics[i].size &&
+		    !memcmp(p + magics[i].at, magics[i].bytes, magics[i].size))
+			*is_archive = true;
+	return CNN_OK;
+}
+
+/* The error that a->in left, else libarchive's; without the archive's name. */
+static int archive_failed(struct cnn_archive *a, struct cnn_error *e)
+{
+	const char *why = archive_error_string(a->a);
+
+	if (a->error.code)
+		return cnn_fail(e, a->error.code, "%s", a->error.text);
+	if (archive_errno(a->a) == ENOMEM)
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	return cnn_fail(e, CNN_EDATA, "damaged archive: %s",
+		why ? why : "it can't be read");
+}
+
+static la_ssize_t feed(struct archive *ar, void *ctx, const void **buf)
+{
+	struct cnn_archive *a = ctx;
+	size_t got;
+
+	*buf = a->buf;
+	if (cnn_input_some(a->in, a->buf, sizeof a->buf, &got, &a->error) < 0) {
+		archive_set_error(ar, EIO, "the input can't be read");
+		return -1;
+	}
+	return (la_ssize_t)got;
+}
+
+/* Only what data come in: libarchive knows formats (mtree, uuencode, rpm …)
+ * that would take text for an archive, and filters that run programs. */
+static int set_formats(struct archive *a)
+{
+	int (*const supports[])(struct archive *) = {
+		archive_read_support_filter_bzip2, archive_read_support_filter_xz,
+		archive_read_support_filter_lzip, archive_read_support_filter_zstd,
+		archive_read_support_filter_lz4, archive_read_support_filter_compress,
+		archive_read_support_format_tar, archive_read_support_format_zip,
+		archive_read_support_format_7zip, archive_read_support_format_raw,
+		archive_read_support_format_empty,
+	};
+
+	for (size_t i = 0; i < sizeof supports / sizeof *supports; i++)
+		if (supports[i](a) < ARCHIVE_WARN)
+			return ARCHIVE_FATAL;
+	return ARCHIVE_OK;
+}
+
+/* A 7z archive's table of contents stands at its end. */
+static int open_7z(struct cnn_archive *a, struct cnn_error *e)
+{
+	const unsigned char *p;
+	size_t have;
+	int rc = cnn_input_peek(a->in, MAX_7Z + 1, &p, &have, e);
+
+	if (rc < 0)
+		return rc;
+	if (have > MAX_7Z)
+		return cnn_fail(e, CNN_EDATA, "a 7z archive larger than %zu MiB; "
+			"unpack it first", MAX_7Z >> 20);
+	return archive_read_open_memory(a->a, p, have) == ARCHIVE_OK ? CNN_OK :
+		archive_failed(a, e);
+}
+
+int cnn_archive_open(struct cnn_archive **archive, struct cnn_input *in,
+	struct cnn_error *e)
+{
+	struct cnn_archive *a = calloc(1, sizeof *a);
+	const unsigned char *p;
+	size_t have;
+	int rc;
+
+	if (!a) {
+		cnn_input_close(in);
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	}
+	a->in = in;
+	if ((rc = cnn_input_peek(a->in, 6, &p, &have, e)) < 0)
+		goto fail;
+	if (cnn_gzip_probe(p, have) && ((rc = cnn_gzip_wrap(&a->in, e)) < 0 ||
+	    (rc = cnn_input_peek(a->in, 6, &p, &have, e)) < 0))
+		goto fail;
+	a->a = archive_read_new();
+	if (!a->a || set_formats(a->a) != ARCHIVE_OK) {
+		rc = cnn_fail(e, CNN_ENOMEM, "%s: libarchive can't be set up",
+			cnn_input_name(a->in));
+		goto fail;
+	}
+	if (starts_7z(p, have))
+		rc = open_7z(a, e);
+	else if (archive_read_open(a->a, a, NULL, feed, NULL) != ARCHIVE_OK)
+		rc = archive_failed(a, e);
+	if (rc < 0) {
+		cnn_error_prefix(e, "%s", cnn_input_name(a->in));
+		goto fail;
+	}
+	*archive = a;
+	return CNN_OK;
+fail:
+	cnn_archive_close(a);
+	return rc;
+}
+
+void cnn_archive_close(struct cnn_archive *a)
+{
+	if (!a)
+		return;
+	archive_read_free(a->a);
+	cnn_input_close(a->in);
+	free(a->name);
+	free(a);
+}
+
+/* Names go to messages and field names, never to a file; still, who packs
+ * "../x" or "/x" is up to something. */
+static bool name_is_fair(const char *name)
+{
+	if (*name == '/')
+		return false;
+	for (;; name++) {
+		size_t n = strcspn(name, "/");
+
+		if (n == 2 && !memcmp(name, "..", n))
+			return false;
+		name += n;
+		if (!*name)
+			return true;
+	}
+}
+
+static ssize_t member_read(void *ctx, void *buf, size_t size, struct cnn_error *e)
+{
+	struct cnn_archive *a = ctx;
+	la_ssize_t n = archive_read_data(a->a, buf, size);
+
+	return n < 0 ? archive_failed(a, e) : (ssize_t)n;
+}
+
+static void member_close(void *ctx)
+{
+	(void)ctx;                       /* the next header skips what is left */
+}
+
+/* What stands behind the last member is read too, for the sake of gzip's
+ * checksum. */
+static int drain(struct cnn_archive *a, struct cnn_error *e)
+{
+	size_t got;
+	int rc;
+
+	do
+		rc = cnn_input_some(a->in, a->buf, sizeof a->buf, &got, e);
+	while (rc == CNN_OK && got);
+	return rc < 0 ? rc : CNN_END;
+}
+
+static const char *entry_name(struct cnn_archive *a, struct archive_entry *entry)
+{
+	const char *name;
+
+	if (archive_format(a->a) == ARCHIVE_FORMAT_RAW)
+		return "";
+	name = archive_entry_pathname(entry);
+	return name ? name : archive_entry_pathname_utf8(entry);
+}
+
+/* "train.tgz:digits/a.png", or only the archive's if the member has none;
+ * what would move a terminal's cursor becomes '?'. */
+static char *message_name(const struct cnn_archive *a)
+{
+	char *text;
+
+	if (asprintf(&text, "%s%s%s", cnn_input_name(a->in), *a->name ? ":" : "",
+	    a->name) < 0)
+		return NULL;
+	for (char *p = text + strlen(cnn_input_name(a->in)); *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
+	return text;
+}
+
+static int open_member(struct cnn_archive *a, struct archive_entry *entry,
+	struct cnn_input **member, struct cnn_error *e)
+{
+	static const struct cnn_input_ops ops = { member_read, member_close };
+	const char *name = entry_name(a, entry);
+	char *text;
+	int rc;
+
+	if (!name)
+		return cnn_fail(e, CNN_EDATA, "%s: a member's name can't be read",
+			cnn_input_name(a->in));
+	free(a->name);
+	a->name = strdup(name);
+	text = a->name ? message_name(a) : NULL;
+	if (!text)
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	if (name_is_fair(a->name))
+		rc = cnn_input_wrap(member, text, &ops, a, e);
+	else
+		rc = cnn_fail(e, CNN_EDATA,
+			"%s: the member's name leads out of the archive", text);
+	free(text);
+	return rc;
+}
+
+int cnn_archive_next(struct cnn_archive *a, const char **name,
+	struct cnn_input **member, struct cnn_error *e)
+{
+	struct archive_entry *entry;
+	int rc;
+
+	for (;;) {
+		switch (archive_read_next_header(a->a, &entry)) {
+		case ARCHIVE_OK:
+		case ARCHIVE_WARN:
+			break;
+		case ARCHIVE_EOF:
+			return drain(a, e);
+		default:
+			rc = archive_failed(a, e);
+			cnn_error_prefix(e, "%s", cnn_input_name(a->in));
+			return rc;
+		}
+		if (archive_entry_filetype(entry) == AE_IFREG &&
+		    !archive_entry_hardlink(entry))
+			break;
+	}
+	rc = open_member(a, entry, member, e);
+	*name = a->name;
+	return rc;
+}

@@ -1,0 +1,36 @@
+/* codec.c - which formats there are, and which one an input is in. */
+#include "format.h"
+
+#include <string.h>
+
+const struct cnn_codec *const cnn_codecs[] = {
+	&cnn_codec_idx, &cnn_codec_npy, &cnn_codec_png, NULL
+};
+
+const struct cnn_codec *cnn_codec_find(const char *name)
+{
+	for (size_t i = 0; cnn_codecs[i]; i++)
+		if (!strcmp(cnn_codecs[i]->name, name))
+			return cnn_codecs[i];
+	return NULL;
+}
+
+int cnn_codec_sniff(struct cnn_input *in, const struct cnn_codec **codec,
+	struct cnn_error *e)
+{
+	const unsigned char *p;
+	size_t have;
+
+	*codec = NULL;
+	for (size_t i = 0; cnn_codecs[i]; i++) {
+		int rc = cnn_input_peek(in, cnn_codecs[i]->probe_bytes, &p, &have, e);
+
+		if (rc < 0)
+			return rc;
+		if (cnn_codecs[i]->probe(p, have)) {
+			*codec = cnn_codecs[i];
+			return CNN_OK;
+		}
+	}
+	return CNN_OK;
+}

@@ -1,0 +1,286 @@
+/* npy.c - numpy's array files, versions 1 to 3, in C order.
+ *
+ *     \x93NUMPY  major minor   8 bytes
+ *     header's length          2 bytes (version 1) or 4, little-endian
+ *     header                   a Python dict that ends in a newline
+ *     elements
+ *
+ * The header is not evaluated but parsed: three known keys, each once, with a
+ * string, a boolean and a tuple of integers, and nothing else.
+ */
+#include "rows.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAGIC "\x93NUMPY"
+#define MAGIC_SIZE 6
+#define MAX_HEADER 65535     /* what version 1 can say; numpy's own need 118 */
+
+struct npy {
+	struct cnn_tensor shape;
+	bool swap;
+	bool has_descr, has_order, has_shape;
+};
+
+struct text {                /* what is left of the header */
+	const char *p, *end;
+	const char *name;
+	struct cnn_error *e;
+};
+
+static int bad(struct text *t, const char *what)
+{
+	return cnn_fail(t->e, CNN_EDATA, "%s: npy header: %s", t->name, what);
+}
+
+static bool accept(struct text *t, char c)
+{
+	while (t->p < t->end && *t->p == ' ')
+		t->p++;
+	if (t->p == t->end || *t->p != c)
+		return false;
+	t->p++;
+	return true;
+}
+
+static bool accept_word(struct text *t, const char *word)
+{
+	size_t n = strlen(word);
+
+	while (t->p < t->end && *t->p == ' ')
+		t->p++;
+	if ((size_t)(t->end - t->p) < n || memcmp(t->p, word, n) != 0)
+		return false;
+	t->p += n;
+	return true;
+}
+
+/* A string without escapes, which no key and no type string needs. */
+static int parse_string(struct text *t, char *buf, size_t size)
+{
+	char quote = accept(t, '\'') ? '\'' : accept(t, '"') ? '"' : 0;
+	const char *s = t->p;
+	size_t n;
+
+	if (!quote)
+		return bad(t, "a string was expected");
+	while (t->p < t->end && *t->p != quote) {
+		if (*t->p == '\\' || *t->p < ' ' || *t->p > '~')
+			return bad(t, "an unexpected character in a string");
+		t->p++;
+	}
+	n = (size_t)(t->p - s);
+	if (t->p == t->end || n >= size)
+		return bad(t, "a string that is too long");
+	memcpy(buf, s, n);
+	buf[n] = 0;
+	t->p++;
+	return CNN_OK;
+}
+
+static int parse_descr(struct text *t, struct npy *npy)
+{
+	char descr[64], order;
+	bool single;
+	int rc;
+
+	if (accept(t, '['))
+		return bad(t, "records of several fields are not taken");
+	if ((rc = parse_string(t, descr, sizeof descr)) < 0)
+		return rc;
+	if (descr[0] && strchr(descr + 1, 'O'))
+		return bad(t, "type 'O' holds pickled objects and is never read");
+
+	/* Ours are the same names, but for the order, which single bytes have
+	 * none of. */
+	order = descr[0];
+	single = order && descr[1] && descr[2] == '1' && !descr[3];
+	if (order && strchr("<>=", order))
+		descr[0] = single ? '|' : '<';
+	npy->swap = order == '>' && !single;
+	npy->shape.dtype = cnn_dtype_parse(descr);
+	descr[0] = order;
+	/* "<V2" is bfloat16 in streams, but in npy it may be anything. */
+	if (npy->shape.dtype == CNN_DTYPE_NONE || npy->shape.dtype == CNN_BF16 ||
+	    !strchr("<>=|", order))
+		return cnn_fail(t->e, CNN_EDATA, "%s: npy header: type '%s' is not "
+			"taken (u1 i1 i2 i4 i8 f2 f4 f8 b1 are)", t->name, descr);
+	return CNN_OK;
+}
+
+static int parse_shape(struct text *t, struct npy *npy)
+{
+	int rank = 0;
+	bool comma = false;
+
+	if (!accept(t, '('))
+		return bad(t, "the shape is no tuple");
+	while (!accept(t, ')')) {
+		size_t n = 0;
+		const char *first;
+
+		if (rank && !comma)
+			return bad(t, "the shape is no tuple of integers");
+		if (rank == CNN_MAX_RANK)
+			return bad(t, "more than 8 axes");
+		while (t->p < t->end && *t->p == ' ')
+			t->p++;
+		for (first = t->p; t->p < t->end && *t->p >= '0' && *t->p <= '9'; t->p++)
+			if (!cnn_mul(n, 10, &n) ||
+			    __builtin_add_overflow(n, (size_t)(*t->p - '0'), &n))
+				return bad(t, "an axis that is too long");
+		if (t->p == first)
+			return bad(t, "the shape is no tuple of integers");
+		accept(t, 'L');              /* Python 2 wrote its longs so */
+		npy->shape.shape[rank++] = n;
+		comma = accept(t, ',');
+	}
+	if (rank == 0)
+		return bad(t, "a single number is no array of samples");
+	if (rank == 1 && !comma)
+		return bad(t, "the shape is no tuple");
+	npy->shape.rank = rank;
+	return CNN_OK;
+}
+
+static int parse_value(struct text *t, const char *key, struct npy *npy)
+{
+	bool *seen = !strcmp(key, "descr") ? &npy->has_descr :
+		!strcmp(key, "fortran_order") ? &npy->has_order :
+		!strcmp(key, "shape") ? &npy->has_shape : NULL;
+
+	if (!seen)
+		return cnn_fail(t->e, CNN_EDATA, "%s: npy header: unknown key '%s'",
+			t->name, key);
+	if (*seen)
+		return bad(t, "a key stands twice");
+	*seen = true;
+	if (seen == &npy->has_descr)
+		return parse_descr(t, npy);
+	if (seen == &npy->has_shape)
+		return parse_shape(t, npy);
+	if (accept_word(t, "False"))
+		return CNN_OK;
+	if (accept_word(t, "True"))
+		return bad(t, "the array is in Fortran order; save "
+			"numpy.ascontiguousarray() of it");
+	return bad(t, "fortran_order is neither True nor False");
+}
+
+static int parse_header(struct text *t, struct npy *npy)
+{
+	char key[32];
+	int rc;
+
+	if (!accept(t, '{'))
+		return bad(t, "no dictionary");
+	while (!accept(t, '}')) {
+		if ((rc = parse_string(t, key, sizeof key)) < 0)
+			return rc;
+		if (!accept(t, ':'))
+			return bad(t, "a key without a value");
+		if ((rc = parse_value(t, key, npy)) < 0)
+			return rc;
+		if (accept(t, ','))
+			continue;
+		if (!accept(t, '}'))
+			return bad(t, "no comma after a value");
+		break;
+	}
+	if (!accept(t, '\n') || t->p != t->end)
+		return bad(t, "something follows the dictionary");
+	if (!npy->has_descr || !npy->has_order || !npy->has_shape)
+		return bad(t, "descr, fortran_order or shape is missing");
+	return CNN_OK;
+}
+
+static bool npy_probe(const unsigned char *p, size_t have)
+{
+	return have >= MAGIC_SIZE && memcmp(p, MAGIC, MAGIC_SIZE) == 0;
+}
+
+static int npy_open(struct cnn_array **array, struct cnn_input *in,
+	struct cnn_error *e)
+{
+	const char *name = cnn_input_name(in);
+	unsigned char head[MAGIC_SIZE + 2], length[4] = { 0 };
+	const unsigned char *p;
+	struct npy npy = { 0 };
+	struct text t = { .name = name, .e = e };
+	size_t size, have;
+	int rc = cnn_input_read(in, head, sizeof head, e);
+
+	if (rc < 0)
+		goto fail;
+	if (!npy_probe(head, sizeof head) || head[MAGIC_SIZE] < 1 ||
+	    head[MAGIC_SIZE] > 3 || head[MAGIC_SIZE + 1] != 0) {
+		rc = cnn_fail(e, CNN_EDATA, "%s: no npy file of version 1, 2 or 3",
+			name);
+		goto fail;
+	}
+	rc = cnn_input_read(in, length, head[MAGIC_SIZE] == 1 ? 2 : 4, e);
+	if (rc < 0)
+		goto fail;
+	size = length[0] | (size_t)length[1] << 8 | (size_t)length[2] << 16 |
+		(size_t)length[3] << 24;
+	if (size > MAX_HEADER) {
+		rc = bad(&t, "too long");
+		goto fail;
+	}
+	rc = cnn_input_peek(in, size, &p, &have, e);
+	if (rc < 0)
+		goto fail;
+	if (have < size) {
+		rc = bad(&t, "ends early");
+		goto fail;
+	}
+	t.p = (const char *)p;
+	t.end = t.p + size;
+	if ((rc = parse_header(&t, &npy)) < 0)
+		goto fail;
+	cnn_input_skip(in, size);
+	return cnn_rows_open(array, in, &npy.shape, npy.swap, e);
+fail:
+	cnn_input_close(in);
+	return rc;
+}
+
+/* Version 1, padded with spaces so that the elements start at a multiple of
+ * 64 bytes, as numpy does it. */
+static int npy_write(const struct cnn_tensor *t, struct cnn_output *out,
+	struct cnn_error *e)
+{
+	char dict[512], prefix[] = MAGIC "\1\0";
+	size_t n, total;
+	unsigned char length[2];
+	int rc;
+
+	if (t->dtype == CNN_BF16)
+		return cnn_fail(e, CNN_EDATA, "npy has no type for bfloat16");
+	n = (size_t)snprintf(dict, sizeof dict,
+		"{'descr': '%s', 'fortran_order': False, 'shape': (",
+		cnn_dtype_typestr(t->dtype));
+	for (int i = 0; i < t->rank; i++)
+		n += (size_t)snprintf(dict + n, sizeof dict - n, "%s%zu",
+			i ? ", " : "", t->shape[i]);
+	n += (size_t)snprintf(dict + n, sizeof dict - n, "%s), }",
+		t->rank == 1 ? "," : "");
+	total = (MAGIC_SIZE + 4 + n + 1 + 63) / 64 * 64 - (MAGIC_SIZE + 4);
+	memset(dict + n, ' ', total - n);
+	dict[total - 1] = '\n';
+	length[0] = (unsigned char)total;
+	length[1] = (unsigned char)(total >> 8);
+
+	if ((rc = cnn_output_write(out, prefix, MAGIC_SIZE + 2, e)) < 0 ||
+	    (rc = cnn_output_write(out, length, sizeof length, e)) < 0 ||
+	    (rc = cnn_output_write(out, dict, total, e)) < 0)
+		return rc;
+	return cnn_rows_write(t, out, false, e);
+}
+
+const struct cnn_codec cnn_codec_npy = {
+	.name = "npy", .suffix = ".npy", .probe_bytes = MAGIC_SIZE,
+	.probe = npy_probe, .open = npy_open, .write = npy_write,
+};

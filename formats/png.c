@@ -1,0 +1,274 @@
+/* png.c - one picture a file: an array of 1 x C x H x W bytes, C 1 or 3.
+ *
+ * Palettes become RGB, fewer than 8 bits are widened, 16 bits are rounded to 8.
+ * Alpha is dropped where the picture is opaque; where it is not, what should
+ * show through is not ours to say, and the picture is refused. Gamma and
+ * colour profiles are passed over.
+ */
+#include "rows.h"
+
+#include <cnn/stream.h>
+#include <png.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_SIDE 65535
+#define SIGNATURE 8
+
+struct png {
+	struct cnn_array base;
+	struct cnn_input *in;
+	png_structp png;
+	png_infop info;
+	unsigned char *pixels;       /* interleaved, as libpng gives them */
+	size_t channels;             /* with alpha */
+	bool done;
+};
+
+/* What libpng calls back with: the first error stays in *e. */
+struct png_io { struct cnn_input *in; struct cnn_output *out; struct cnn_error *e; };
+
+static _Noreturn void on_error(png_structp png, png_const_charp message)
+{
+	struct png_io *io = png_get_error_ptr(png);
+
+	cnn_fail(io->e, CNN_EDATA, "%s: %s", io->in ? cnn_input_name(io->in) :
+		cnn_output_name(io->out), message);
+	png_longjmp(png, 1);
+}
+
+static void on_warning(png_structp png, png_const_charp message)
+{
+	(void)png;
+	(void)message;
+}
+
+static void read_bytes(png_structp png, png_bytep buf, size_t size)
+{
+	struct png_io *io = png_get_io_ptr(png);
+
+	if (cnn_input_read(io->in, buf, size, io->e) < 0)
+		png_error(png, "can't be read");
+}
+
+static void write_bytes(png_structp png, png_bytep buf, size_t size)
+{
+	struct png_io *io = png_get_io_ptr(png);
+
+	if (cnn_output_write(io->out, buf, size, io->e) < 0)
+		png_error(png, "can't be written");
+}
+
+static void flush_nothing(png_structp png)
+{
+	(void)png;
+}
+
+/* libpng must see where this call's errors go. */
+static void set_io(struct png *p, struct png_io *io)
+{
+	png_set_error_fn(p->png, io, on_error, on_warning);
+	png_set_read_fn(p->png, io, read_bytes);
+}
+
+/* An error jumps out of these two, so they keep nothing of their own. */
+
+static int read_head(struct png *p, struct png_io *io)
+{
+	set_io(p, io);
+	if (setjmp(png_jmpbuf(p->png)))
+		return io->e->code;
+	png_set_user_limits(p->png, MAX_SIDE, MAX_SIDE);
+	png_set_benign_errors(p->png, 0);
+	/* Text, profiles and dates are of no use here, so nor is a bug in how
+	 * they are read. */
+	png_set_keep_unknown_chunks(p->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+	png_read_info(p->png, p->info);
+	png_set_expand(p->png);
+	png_set_scale_16(p->png);
+	png_set_interlace_handling(p->png);
+	png_read_update_info(p->png, p->info);
+	p->channels = png_get_channels(p->png, p->info);
+	p->base.shape = (struct cnn_tensor){
+		.dtype = CNN_U8, .rank = 4,
+		.shape = { 1, p->channels < 3 ? 1 : 3,
+			png_get_image_height(p->png, p->info),
+			png_get_image_width(p->png, p->info) },
+	};
+	return CNN_OK;
+}
+
+static int read_pixels(struct png *p, struct png_io *io)
+{
+	set_io(p, io);
+	if (setjmp(png_jmpbuf(p->png)))
+		return io->e->code;
+	for (int passes = png_set_interlace_handling(p->png); passes > 0; passes--)
+		for (size_t y = 0; y < p->base.shape.shape[2]; y++)
+			png_read_row(p->png, p->pixels +
+				y * p->base.shape.shape[3] * p->channels, NULL);
+	png_read_end(p->png, NULL);
+	return CNN_OK;
+}
+
+/* H x W x channels -> C x H x W; false if a pixel is not opaque. */
+static bool to_planes(const struct png *p, unsigned char *out)
+{
+	const size_t *shape = p->base.shape.shape;
+	size_t pixels = shape[2] * shape[3], colours = shape[1];
+
+	for (size_t c = 0; c < colours; c++)
+		for (size_t i = 0; i < pixels; i++)
+			*out++ = p->pixels[i * p->channels + c];
+	if (p->channels > colours)
+		for (size_t i = 0; i < pixels; i++)
+			if (p->pixels[i * p->channels + colours] != 255)
+				return false;
+	return true;
+}
+
+static int png_array_read(struct cnn_array *array, size_t rows, void *buf,
+	struct cnn_error *e)
+{
+	struct png *p = (struct png *)array;
+	const char *name = cnn_input_name(p->in);
+	struct cnn_error own = { 0 };
+	struct png_io io = { .in = p->in, .e = e ? e : &own };
+	const size_t *shape = p->base.shape.shape;
+	int rc;
+
+	if (rows == 0)
+		return CNN_OK;
+	if (rows > 1 || p->done)
+		return cnn_fail(e, CNN_EUSAGE, "%s: holds one picture", name);
+	p->done = true;
+	p->pixels = malloc(shape[2] * shape[3] * p->channels);
+	if (!p->pixels)
+		return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", name);
+	if ((rc = read_pixels(p, &io)) < 0)
+		return rc;
+	if (!to_planes(p, buf))
+		return cnn_fail(e, CNN_EDATA, "%s: is transparent in places; flatten "
+			"it onto a background first", name);
+	return cnn_rows_at_end(p->in, e);
+}
+
+static void png_array_close(struct cnn_array *array)
+{
+	struct png *p = (struct png *)array;
+
+	png_destroy_read_struct(&p->png, &p->info, NULL);
+	cnn_input_close(p->in);
+	free(p->pixels);
+	free(p);
+}
+
+static bool png_probe(const unsigned char *p, size_t have)
+{
+	return have >= SIGNATURE && png_sig_cmp(p, 0, SIGNATURE) == 0;
+}
+
+static int png_open(struct cnn_array **array, struct cnn_input *in,
+	struct cnn_error *e)
+{
+	struct cnn_error own = { 0 };
+	struct png_io io = { .in = in, .e = e ? e : &own };
+	struct png *p = calloc(1, sizeof *p);
+	size_t row;
+	int rc;
+
+	if (!p) {
+		cnn_input_close(in);
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	}
+	p->base.read = png_array_read;
+	p->base.close = png_array_close;
+	p->in = in;
+	p->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &io, on_error,
+		on_warning);
+	p->info = p->png ? png_create_info_struct(p->png) : NULL;
+	rc = p->info ? read_head(p, &io) :
+		cnn_fail(e, CNN_ENOMEM, "%s: out of memory", cnn_input_name(in));
+	if (rc == CNN_OK)
+		rc = cnn_rows_check(&p->base.shape, cnn_input_name(in), &row, e);
+	if (rc < 0)
+		png_array_close(&p->base);
+	else
+		*array = &p->base;
+	return rc;
+}
+
+/* As read_head(): nothing kept across the jump. `line` is room for one row. */
+static int write_picture(png_structp png, png_infop info, struct png_io *io,
+	const struct cnn_tensor *t, unsigned char *line)
+{
+	const size_t *chw = t->shape + t->rank - 3;
+
+	if (setjmp(png_jmpbuf(png)))
+		return io->e->code;
+	png_set_write_fn(png, io, write_bytes, flush_nothing);
+	png_set_IHDR(png, info, (png_uint_32)chw[2], (png_uint_32)chw[1], 8,
+		chw[0] == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB,
+		PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+		PNG_FILTER_TYPE_DEFAULT);
+	png_write_info(png, info);
+	for (size_t y = 0; y < chw[1]; y++) {
+		const unsigned char *row = (const unsigned char *)t->data +
+			y * chw[2];
+
+		for (size_t c = 0; c < chw[0]; c++, row += chw[1] * chw[2])
+			for (size_t x = 0; x < chw[2]; x++)
+				line[x * chw[0] + c] = row[x];
+		png_write_row(png, line);
+	}
+	png_write_end(png, info);
+	return CNN_OK;
+}
+
+static int png_write(const struct cnn_tensor *given, struct cnn_output *out,
+	struct cnn_error *e)
+{
+	struct cnn_error own = { 0 };
+	struct png_io io = { .out = out, .e = e ? e : &own };
+	char text[CNN_SHAPE_TEXT];
+	struct cnn_tensor t = *given;
+	png_structp png = NULL;
+	png_infop info = NULL;
+	unsigned char *line = NULL;
+	const size_t *chw;
+	int rc = CNN_OK;
+
+	if (t.rank == 2) {                   /* H x W is one grey picture */
+		t.rank = 3;
+		t.shape[2] = t.shape[1];
+		t.shape[1] = t.shape[0];
+		t.shape[0] = 1;
+	}
+	chw = t.shape + (t.rank == 4);
+	if (t.dtype != CNN_U8 || t.rank < 3 || t.rank > 4 ||
+	    (t.rank == 4 && t.shape[0] != 1) || (chw[0] != 1 && chw[0] != 3))
+		return cnn_fail(e, CNN_EDATA, "a PNG holds one picture of uint8, "
+			"grey 1xHxW or colour 3xHxW; this is %s %s",
+			cnn_dtype_name(given->dtype), cnn_shape_text(given->rank,
+			given->shape, text, sizeof text));
+	if (!chw[1] || !chw[2] || chw[1] > MAX_SIDE || chw[2] > MAX_SIDE)
+		return cnn_fail(e, CNN_EDATA, "a PNG of %s can't be written",
+			cnn_shape_text(t.rank, t.shape, text, sizeof text));
+
+	png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &io, on_error,
+		on_warning);
+	info = png ? png_create_info_struct(png) : NULL;
+	line = malloc(chw[0] * chw[2]);
+	if (info && line)
+		rc = write_picture(png, info, &io, &t, line);
+	else
+		rc = cnn_fail(e, CNN_ENOMEM, "out of memory");
+	png_destroy_write_struct(&png, &info);
+	free(line);
+	return rc;
+}
+
+const struct cnn_codec cnn_codec_png = {
+	.name = "png", .suffix = ".png", .probe_bytes = SIGNATURE,
+	.probe = png_probe, .open = png_open, .write = png_write,
+};

@@ -1,0 +1,158 @@
+/* rows.c - plain elements, one after another. */
+#include "rows.h"
+
+#include <cnn/stream.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct rows {
+	struct cnn_array base;
+	struct cnn_input *in;
+	size_t row;                  /* bytes of one */
+	size_t left;                 /* how many have not been read */
+	bool swap;
+};
+
+/* The same on every machine: tensors are little-endian by definition, so the
+ * order is turned whatever the processor's own is. */
+static void turn(unsigned char *p, size_t bytes, size_t size)
+{
+	unsigned char *end = p + bytes;
+
+	switch (size) {
+	case 2:
+		for (uint16_t v; p < end; p += size) {
+			memcpy(&v, p, size);
+			v = __builtin_bswap16(v);
+			memcpy(p, &v, size);
+		}
+		break;
+	case 4:
+		for (uint32_t v; p < end; p += size) {
+			memcpy(&v, p, size);
+			v = __builtin_bswap32(v);
+			memcpy(p, &v, size);
+		}
+		break;
+	case 8:
+		for (uint64_t v; p < end; p += size) {
+			memcpy(&v, p, size);
+			v = __builtin_bswap64(v);
+			memcpy(p, &v, size);
+		}
+		break;
+	}
+}
+
+int cnn_rows_check(const struct cnn_tensor *shape, const char *name, size_t *row,
+	struct cnn_error *e)
+{
+	char text[CNN_SHAPE_TEXT];
+	struct cnn_tensor one = *shape;
+	size_t all;
+
+	for (int i = 1; i < shape->rank; i++)
+		if (shape->shape[i] == 0)
+			return cnn_fail(e, CNN_EDATA, "%s: an array of %s has no elements",
+				name, cnn_shape_text(shape->rank, shape->shape, text,
+				sizeof text));
+	one.shape[0] = 1;
+	if (!cnn_tensor_bytes(&one, row) || *row > CNN_MAX_TENSOR)
+		return cnn_fail(e, CNN_EDATA,
+			"%s: one sample of %s %s is larger than %zu MiB", name,
+			cnn_shape_text(one.rank - 1, one.shape + 1, text, sizeof text),
+			cnn_dtype_name(one.dtype), CNN_MAX_TENSOR >> 20);
+	if (!cnn_tensor_bytes(shape, &all))
+		return cnn_fail(e, CNN_EDATA, "%s: %s is too large", name,
+			cnn_shape_text(shape->rank, shape->shape, text, sizeof text));
+	return CNN_OK;
+}
+
+int cnn_rows_at_end(struct cnn_input *in, struct cnn_error *e)
+{
+	const unsigned char *p;
+	size_t have;
+	int rc = cnn_input_peek(in, 1, &p, &have, e);
+
+	if (rc < 0)
+		return rc;
+	if (have)
+		return cnn_fail(e, CNN_EDATA, "%s: bytes follow the end of the array",
+			cnn_input_name(in));
+	return CNN_OK;
+}
+
+static int rows_read(struct cnn_array *array, size_t rows, void *buf,
+	struct cnn_error *e)
+{
+	struct rows *r = (struct rows *)array;
+	size_t bytes;
+	int rc;
+
+	if (rows > r->left)
+		return cnn_fail(e, CNN_EUSAGE, "%s: %zu rows wanted, %zu left",
+			cnn_input_name(r->in), rows, r->left);
+	bytes = rows * r->row;
+	rc = cnn_input_read(r->in, buf, bytes, e);
+	if (rc < 0)
+		return rc;
+	if (r->swap)
+		turn(buf, bytes, cnn_dtype_size(array->shape.dtype));
+	r->left -= rows;
+	return r->left ? CNN_OK : cnn_rows_at_end(r->in, e);
+}
+
+static void rows_close(struct cnn_array *array)
+{
+	struct rows *r = (struct rows *)array;
+
+	cnn_input_close(r->in);
+	free(r);
+}
+
+int cnn_rows_open(struct cnn_array **array, struct cnn_input *in,
+	const struct cnn_tensor *shape, bool swap, struct cnn_error *e)
+{
+	struct rows *r = NULL;
+	size_t row;
+	int rc = cnn_rows_check(shape, cnn_input_name(in), &row, e);
+
+	if (rc == CNN_OK && !(r = malloc(sizeof *r)))
+		rc = cnn_fail(e, CNN_ENOMEM, "%s: out of memory", cnn_input_name(in));
+	if (rc < 0) {
+		cnn_input_close(in);
+		return rc;
+	}
+	*r = (struct rows){
+		.base = { *shape, rows_read, rows_close },
+		.in = in, .row = row, .left = shape->shape[0], .swap = swap,
+	};
+	r->base.shape.data = NULL;
+	*array = &r->base;
+	return CNN_OK;
+}
+
+int cnn_rows_write(const struct cnn_tensor *t, struct cnn_output *out, bool swap,
+	struct cnn_error *e)
+{
+	unsigned char chunk[16384];
+	const unsigned char *p = t->data;
+	size_t left;
+	int rc = CNN_OK;
+
+	if (!cnn_tensor_bytes(t, &left))
+		return cnn_fail(e, CNN_EDATA, "%s: the array is too large",
+			cnn_output_name(out));
+	if (!swap)
+		return cnn_output_write(out, p, left, e);
+	while (left && rc == CNN_OK) {
+		size_t n = left < sizeof chunk ? left : sizeof chunk;
+
+		memcpy(chunk, p, n);
+		turn(chunk, n, cnn_dtype_size(t->dtype));
+		rc = cnn_output_write(out, chunk, n, e);
+		p += n;
+		left -= n;
+	}
+	return rc;
+}

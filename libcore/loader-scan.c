@@ -1,0 +1,217 @@
+/* loader-scan.c - where plugins may lie, and what lies there.
+ *
+ * The folders are listed, nothing in them is opened: a run on the CPU never
+ * touches a CUDA file, and no path is ever built from what a stream says.
+ */
+#include "loader-private.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int cnn_scan_trust(const char *path, const struct stat *st, struct cnn_error *e)
+{
+	if (st->st_uid != 0 && st->st_uid != geteuid())
+		return cnn_fail(e, CNN_EPLUGIN, "%s: not loaded: belongs to another "
+			"user (%u)", path, (unsigned)st->st_uid);
+	if (st->st_mode & (S_IWGRP | S_IWOTH))
+		return cnn_fail(e, CNN_EPLUGIN, "%s: not loaded: may be written by "
+			"others (chmod go-w)", path);
+	return CNN_OK;
+}
+
+/* Is it `length` characters out of a-z, 0-9 and those of `more`? */
+static bool is_name(const char *name, size_t length, const char *more)
+{
+	size_t i;
+
+	for (i = 0; i < length; i++)
+		if (!(name[i] >= 'a' && name[i] <= 'z')
+		    && !(name[i] >= '0' && name[i] <= '9') && !strchr(more, name[i]))
+			return false;
+	return length > 0;
+}
+
+/* Remembers DEVICE/PROVIDER/NAME.so, unless an earlier folder had it. */
+static int add_file(struct cnn_plugins *p, const char *folder, const char *device,
+	const char *provider, const char *file, struct cnn_error *e)
+{
+	size_t length = strlen(file);
+	struct cnn_plugin *f;
+
+	if (length < 3 || strcmp(file + length - 3, ".so")
+	    || !is_name(file, length - 3, "_+-"))
+		return CNN_OK;
+	length -= 3;
+	for (size_t i = 0; i < p->found_count; i++) {
+		f = &p->found[i];
+		if (!strcmp(f->device, device) && !strcmp(f->provider, provider)
+		    && !strncmp(f->name, file, length) && f->name[length] == '\0')
+			return CNN_OK;
+	}
+	f = reallocarray(p->found, p->found_count + 1, sizeof *f);
+	if (!f)
+		return cnn_fail_errno(e, ENOMEM, "%s", folder);
+	p->found = f;
+	f += p->found_count++;
+	*f = (struct cnn_plugin){
+		.device = strdup(device), .provider = strdup(provider),
+		.name = strndup(file, length),
+	};
+	if (asprintf(&f->path, "%s/%s", folder, file) < 0)
+		f->path = NULL;
+	if (!f->device || !f->provider || !f->name || !f->path)
+		return cnn_fail_errno(e, ENOMEM, "%s", folder);
+	return CNN_OK;
+}
+
+/* Lists a folder of plugins (device and provider NULL), of one device, or of
+ * one provider. */
+static int scan(struct cnn_plugins *p, const char *folder, const char *device,
+	const char *provider, struct cnn_error *e)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *d;
+	struct stat st;
+	int rc = CNN_OK;
+
+	if (!dir && device && (errno == ENOTDIR || errno == ENOENT))
+		return CNN_OK;    /* a stray file, a dangling link */
+	if (!dir || fstat(dirfd(dir), &st) != 0) {
+		rc = cnn_fail_errno(e, errno, "%s", folder);
+		goto out;
+	}
+	rc = cnn_scan_trust(folder, &st, e);
+	while (rc == CNN_OK && (errno = 0, d = readdir(dir))) {
+		char *inner;
+
+		if (provider) {
+			rc = add_file(p, folder, device, provider, d->d_name, e);
+			continue;
+		}
+		if (!is_name(d->d_name, strlen(d->d_name), "_"))
+			continue;
+		if (asprintf(&inner, "%s/%s", folder, d->d_name) < 0) {
+			rc = cnn_fail_errno(e, ENOMEM, "%s", folder);
+			break;
+		}
+		rc = scan(p, inner, device ? device : d->d_name,
+			device ? d->d_name : NULL, e);
+		free(inner);
+	}
+	if (rc == CNN_OK && errno != 0)
+		rc = cnn_fail_errno(e, errno, "%s", folder);
+out:
+	if (dir)
+		closedir(dir);
+	return rc;
+}
+
+/* Lists one folder and notes that it was looked at. */
+static int scan_folder(struct cnn_plugins *p, const char *folder,
+	struct cnn_error *e)
+{
+	char **folders = reallocarray(p->folders, p->folder_count + 1, sizeof *folders);
+
+	if (folders)
+		p->folders = folders;
+	if (!folders || !(folders[p->folder_count] = strdup(folder)))
+		return cnn_fail_errno(e, ENOMEM, "%s", folder);
+	p->folder_count++;
+	return scan(p, folder, NULL, NULL, e);
+}
+
+/* $CNN_PLUGIN_PATH. A missing folder is passed over, as in $PATH; one that
+ * would depend on where the tool is started is refused. */
+static int scan_path(struct cnn_plugins *p, const char *path, struct cnn_error *e)
+{
+	int rc = CNN_OK;
+
+	while (rc == CNN_OK) {
+		size_t n = strcspn(path, ":");
+		char *folder;
+
+		if (*path != '/')
+			return cnn_fail(e, CNN_EUSAGE, "CNN_PLUGIN_PATH: %.*s: must be "
+				"absolute: plugins are never taken from the current folder",
+				n ? (int)n : 7, n ? path : "(empty)");
+		folder = strndup(path, n);
+		if (!folder)
+			return cnn_fail_errno(e, ENOMEM, "CNN_PLUGIN_PATH");
+		if (access(folder, F_OK) == 0 || errno != ENOENT)
+			rc = scan_folder(p, folder, e);
+		free(folder);
+		if (path[n] == '\0')
+			break;
+		path += n + 1;
+	}
+	return rc;
+}
+
+/* The folder that belongs to the executable: PREFIX/lib/cnntools/plugins beside
+ * PREFIX/bin, else build/plugins beside bin/ in the source tree. */
+static int scan_own(struct cnn_plugins *p, struct cnn_error *e)
+{
+	static const char *const places[] = { "lib/cnntools/plugins", "build/plugins" };
+	char *exe = realpath("/proc/self/exe", NULL), *folder, *slash;
+	int rc = CNN_OK;
+
+	/* realpath fails if the file is gone, and then there is nothing to find. */
+	if (!exe)
+		return CNN_OK;
+	for (int up = 0; up < 2; up++)
+		if ((slash = strrchr(exe, '/')))
+			*slash = '\0';
+	for (size_t i = 0; i < 2; i++) {
+		bool there;
+
+		if (asprintf(&folder, "%s/%s", exe, places[i]) < 0) {
+			rc = cnn_fail_errno(e, ENOMEM, "%s", exe);
+			break;
+		}
+		there = access(folder, F_OK) == 0;
+		if (there)
+			rc = scan_folder(p, folder, e);
+		free(folder);
+		if (there)
+			break;
+	}
+	free(exe);
+	return rc;
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct cnn_plugin *x = a, *y = b;
+	int order = strcmp(x->device, y->device);
+
+	if (order == 0)
+		order = strcmp(x->provider, y->provider);
+	return order ? order : strcmp(x->name, y->name);
+}
+
+int cnn_scan_all(struct cnn_plugins *p, const char *const *dirs, size_t count,
+	struct cnn_error *e)
+{
+	const char *path = secure_getenv("CNN_PLUGIN_PATH");
+	int rc = CNN_OK;
+
+	for (size_t i = 0; rc == CNN_OK && i < count; i++) {
+		if (*dirs[i] == '\0')
+			return cnn_fail(e, CNN_EUSAGE, "--plugin-dir: names no folder");
+		rc = scan_folder(p, dirs[i], e);
+		if (rc != CNN_OK)
+			cnn_error_prefix(e, "--plugin-dir");
+	}
+	if (rc == CNN_OK && path && *path)
+		rc = scan_path(p, path, e);
+	if (rc == CNN_OK)
+		rc = scan_own(p, e);
+	/* What the disk's order of names was must not show in what is chosen. */
+	if (rc == CNN_OK && p->found_count > 0)
+		qsort(p->found, p->found_count, sizeof *p->found, by_place);
+	return rc;
+}

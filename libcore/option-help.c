@@ -1,0 +1,138 @@
+/* option-help.c - --help and --version, made from the option table. */
+#include "option-private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct cnn_option cnn_common_options[] = {
+	{ "quiet", 'q', CNN_OPT_FLAG, .help = "no messages but errors, no progress" },
+	{ "verbose", 'v', CNN_OPT_FLAG, .help = "more messages; again: still more" },
+	{ "help", 'h', CNN_OPT_FLAG, .help = "print this and exit" },
+	{ "version", 'V', CNN_OPT_FLAG, .help = "print the version and exit" },
+	{ NULL }
+};
+
+#define HELP_WIDTH 79
+#define HELP_LEFT_MAX 30    /* a longer left side has its text on the next line */
+
+static const char *arg_name(const struct cnn_option *o)
+{
+	static const char *const names[] = {
+		[CNN_OPT_FLAG] = "", [CNN_OPT_UINT] = "N", [CNN_OPT_FLOAT] = "X",
+		[CNN_OPT_STR] = "TEXT", [CNN_OPT_CHOICE] = "WORD", [CNN_OPT_LIST] = "TEXT",
+	};
+
+	return o->arg ? o->arg : names[o->type];
+}
+
+static int left_side(const struct cnn_option *o, char *buf, size_t size)
+{
+	const char *arg = arg_name(o);
+	char letter[5] = "    ";
+
+	if (o->letter)
+		snprintf(letter, sizeof letter, "-%c, ", o->letter);
+	return snprintf(buf, size, "  %s--%s%s%s", letter, o->name, *arg ? " " : "", arg);
+}
+
+static int right_side(const struct cnn_option *o, char *buf, size_t size)
+{
+	char preset[64] = "";
+	const char *text = NULL;
+
+	if (o->type == CNN_OPT_UINT && cnn_option_uint_fits(o, *(uint64_t *)o->value))
+		snprintf(preset, sizeof preset, "%llu",
+			(unsigned long long)*(uint64_t *)o->value);
+	else if (o->type == CNN_OPT_FLOAT && cnn_option_float_fits(o, *(double *)o->value))
+		snprintf(preset, sizeof preset, "%g", *(double *)o->value);
+	else if (o->type == CNN_OPT_STR || o->type == CNN_OPT_CHOICE)
+		text = *(const char **)o->value;
+	if (!text)
+		text = preset;
+	return snprintf(buf, size, "%s%s%s%s%s%s%s", o->help,
+		o->choices ? " (" : "", o->choices ? o->choices : "",
+		o->choices ? ")" : "", *text ? " [" : "", text, *text ? "]" : "");
+}
+
+/* Words of text from column `column` on, broken before the right margin. */
+static void print_words(const char *text, int column)
+{
+	int at = column;
+
+	while (*text) {
+		int n = (int)strcspn(text, " ");
+
+		if (at > column && at + 1 + n > HELP_WIDTH) {
+			printf("\n%*s", column, "");
+			at = column;
+		} else if (at > column) {
+			putchar(' ');
+			at++;
+		}
+		printf("%.*s", n, text);
+		at += n;
+		text += n;
+		text += strspn(text, " ");
+	}
+	putchar('\n');
+}
+
+static void print_options(const struct cnn_option *table, int width)
+{
+	char left[256], right[1024];
+
+	for (const struct cnn_option *o = table; o && o->name; o++) {
+		int n = left_side(o, left, sizeof left);
+
+		right_side(o, right, sizeof right);
+		if (n > width)
+			printf("%s\n%*s  ", left, width, "");
+		else
+			printf("%-*s  ", width, left);
+		print_words(right, width + 2);
+	}
+}
+
+static int left_width(const struct cnn_option *table, int width)
+{
+	char left[256];
+
+	for (const struct cnn_option *o = table; o && o->name; o++) {
+		int n = left_side(o, left, sizeof left);
+
+		if (n > width && n <= HELP_LEFT_MAX)
+			width = n;
+	}
+	return width;
+}
+
+/* Ends the program; what went to standard output must have arrived. */
+_Noreturn static void leave(const struct cnn_program *program)
+{
+	if (ferror(stdout) || fclose(stdout) != 0) {
+		cnn_complain(program, "standard output: %s", strerror(errno));
+		exit(cnn_exit_status(CNN_EIO));
+	}
+	exit(0);
+}
+
+void cnn_print_help(const struct cnn_program *program)
+{
+	int width = left_width(program->options, left_width(cnn_common_options, 0));
+
+	printf("Usage: %s [OPTION ...]%s%s\n%s.\n\n", program->name,
+		*program->operands ? " " : "", program->operands, program->summary);
+	print_options(program->options, width);
+	print_options(cnn_common_options, width);
+	printf("\nExit status: 0 done, 1 bad data or failed I/O, 2 bad usage,\n"
+		"3 no such plugin or device. See %s(1).\n", program->name);
+	leave(program);
+}
+
+void cnn_print_version(const struct cnn_program *program)
+{
+	printf("%s (cnntools) %s\n", program->name, CNN_VERSION);
+	leave(program);
+}

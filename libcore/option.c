@@ -1,0 +1,321 @@
+/* option.c - the option table at work: the parser and the history entry. */
+#include "option-private.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LONG_ONLY 256    /* what getopt_long returns: this + place in the table */
+
+_Noreturn static void no_memory(const struct cnn_program *program)
+{
+	cnn_complain(program, "options: %s", strerror(ENOMEM));
+	exit(cnn_exit_status(CNN_ENOMEM));
+}
+
+/* --- values --------------------------------------------------------------- */
+
+bool cnn_option_uint_fits(const struct cnn_option *o, uint64_t u)
+{
+	return u >= o->min && (o->max == 0 || u <= o->max);
+}
+
+bool cnn_option_float_fits(const struct cnn_option *o, double f)
+{
+	return isfinite(f)
+		&& ((o->fmin == 0 && o->fmax == 0) || (f >= o->fmin && f <= o->fmax));
+}
+
+static void set_uint(const struct cnn_program *program,
+	const struct cnn_option *o, const char *text)
+{
+	unsigned long long u;
+	char *end;
+
+	/* strtoull would take blanks and a sign, and wrap what is negative. */
+	errno = 0;
+	u = strtoull(text, &end, 10);
+	if (*text != '\0' && text[strspn(text, "0123456789")] == '\0'
+	    && errno == 0 && cnn_option_uint_fits(o, u))
+		*(uint64_t *)o->value = u;
+	else if (o->max != 0)
+		cnn_usage(program, "--%s: %s: must be from %llu to %llu", o->name, text,
+			(unsigned long long)o->min, (unsigned long long)o->max);
+	else if (o->min != 0)
+		cnn_usage(program, "--%s: %s: must be a whole number, at least %llu",
+			o->name, text, (unsigned long long)o->min);
+	else
+		cnn_usage(program, "--%s: %s: must be a whole number", o->name, text);
+}
+
+static void set_float(const struct cnn_program *program,
+	const struct cnn_option *o, const char *text)
+{
+	double f;
+	char *end;
+
+	/* Decimal numbers only: no blanks, no hexadecimal, no inf, no nan. */
+	f = strtod(text, &end);
+	if (end != text && *end == '\0'
+	    && text[strspn(text, "0123456789.eE+-")] == '\0' && cnn_option_float_fits(o, f))
+		*(double *)o->value = f;
+	else if (o->fmin == 0 && o->fmax == 0)
+		cnn_usage(program, "--%s: %s: must be a number", o->name, text);
+	else if (isinf(o->fmax))
+		cnn_usage(program, "--%s: %s: must be a number, at least %g", o->name,
+			text, o->fmin);
+	else
+		cnn_usage(program, "--%s: %s: must be from %g to %g", o->name, text,
+			o->fmin, o->fmax);
+}
+
+static void set_choice(const struct cnn_program *program,
+	const struct cnn_option *o, const char *text)
+{
+	size_t size = strlen(text);
+
+	for (const char *c = o->choices; ; c++) {
+		size_t n = strcspn(c, "|");
+
+		if (n == size && !memcmp(c, text, n))
+			break;
+		c += n;
+		if (*c == '\0')
+			cnn_usage(program, "--%s: %s: must be one of %s", o->name, text,
+				o->choices);
+	}
+	*(const char **)o->value = text;
+}
+
+static void set_value(const struct cnn_program *program,
+	const struct cnn_option *o, const char *text)
+{
+	struct cnn_list *list;
+
+	switch (o->type) {
+	case CNN_OPT_FLAG:
+		*(bool *)o->value = true;
+		break;
+	case CNN_OPT_UINT:
+		set_uint(program, o, text);
+		break;
+	case CNN_OPT_FLOAT:
+		set_float(program, o, text);
+		break;
+	case CNN_OPT_STR:
+		*(const char **)o->value = text;
+		break;
+	case CNN_OPT_CHOICE:
+		set_choice(program, o, text);
+		break;
+	case CNN_OPT_LIST:    /* room for all there can be was made before */
+		list = o->value;
+		list->items[list->count++] = text;
+		break;
+	}
+	if (o->given)
+		*o->given = true;
+}
+
+/* --- parsing -------------------------------------------------------------- */
+
+struct parser {
+	const struct cnn_program *program;
+	const struct cnn_option **options;    /* the tool's, then the common ones */
+	size_t count;
+	struct option *longs;
+	char *letters;
+};
+
+static void parser_init(struct parser *p, const struct cnn_program *program,
+	int argc)
+{
+	const struct cnn_option *tables[] = { program->options, cnn_common_options };
+	size_t room = 1;    /* getopt_long's table ends in an empty entry */
+	char *letter;
+
+	for (size_t t = 0; t < 2; t++)
+		for (const struct cnn_option *o = tables[t]; o && o->name; o++)
+			room++;
+	p->program = program;
+	p->count = 0;
+	p->options = calloc(room, sizeof *p->options);
+	p->longs = calloc(room, sizeof *p->longs);
+	p->letters = letter = calloc(room + 1, 2);
+	if (!p->options || !p->longs || !p->letters)
+		no_memory(program);
+
+	*letter++ = ':';    /* tell a missing argument from an unknown option */
+	for (size_t t = 0; t < 2; t++)
+		for (const struct cnn_option *o = tables[t]; o && o->name; o++) {
+			bool takes = o->type != CNN_OPT_FLAG;
+
+			p->longs[p->count] = (struct option){
+				o->name, takes ? required_argument : no_argument, NULL,
+				LONG_ONLY + (int)p->count
+			};
+			p->options[p->count++] = o;
+			if (o->letter)
+				*letter++ = o->letter;
+			if (o->letter && takes)
+				*letter++ = ':';
+			if (o->type == CNN_OPT_LIST) {
+				struct cnn_list *list = o->value;
+
+				list->count = 0;
+				list->items = calloc((size_t)argc + 1, sizeof *list->items);
+				if (!list->items)
+					no_memory(program);
+			}
+		}
+}
+
+static void parser_free(struct parser *p)
+{
+	free(p->options);
+	free(p->longs);
+	free(p->letters);
+}
+
+static const struct cnn_option *parser_find(const struct parser *p, int c)
+{
+	if (c >= LONG_ONLY)
+		return p->options[c - LONG_ONLY];
+	for (size_t i = 0; i < p->count; i++)
+		if (c != 0 && p->options[i]->letter == c)
+			return p->options[i];
+	return NULL;
+}
+
+/* The element of argv that getopt_long has just taken a long option from. */
+static const char *taken(char **argv)
+{
+	return argv[optarg && optarg == argv[optind - 1] ? optind - 2 : optind - 1];
+}
+
+_Noreturn static void refuse(const struct parser *p, int c, char **argv)
+{
+	const struct cnn_option *o = parser_find(p, optopt);
+	const char *text;
+
+	if (o && c == ':')
+		cnn_usage(p->program, "--%s: needs an argument", o->name);
+	if (o)    /* --name=VALUE */
+		cnn_usage(p->program, "--%s: takes no argument", o->name);
+	if (optopt)
+		cnn_usage(p->program, "-%c: unknown option", optopt);
+	text = argv[optind - 1];
+	cnn_usage(p->program, "%.*s: unknown option", (int)strcspn(text, "="), text);
+}
+
+int cnn_options_parse(const struct cnn_program *program, int argc, char **argv)
+{
+	struct parser p;
+	int c, operands;
+
+	parser_init(&p, program, argc);
+	optind = 0;    /* in glibc: begin anew */
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, p.letters, p.longs, NULL)) != -1) {
+		const struct cnn_option *o;
+
+		if (c == '?' || c == ':')
+			refuse(&p, c, argv);
+		o = parser_find(&p, c);
+		if (c >= LONG_ONLY) {
+			/* getopt_long took a beginning of the name for the name: a script
+			 * that counts on that breaks with the next option we add. */
+			const char *text = taken(argv) + 2;
+			size_t n = strcspn(text, "=");
+
+			if (n != strlen(o->name))
+				cnn_usage(program, "--%.*s: unknown option; is --%s meant?",
+					(int)n, text, o->name);
+		}
+		switch (o->value ? 0 : o->letter) {    /* the common ones have no value */
+		case 'h':
+			cnn_print_help(program);
+		case 'V':
+			cnn_print_version(program);
+		case 'q':
+			cnn_verbosity = 0;
+			break;
+		case 'v':
+			cnn_verbosity++;
+			break;
+		default:
+			set_value(program, o, optarg);
+		}
+	}
+	parser_free(&p);
+
+	operands = argc - optind;
+	if (operands < program->min_operands)
+		cnn_usage(program, "needs %s", program->operands);
+	if (program->max_operands >= 0 && operands > program->max_operands)
+		cnn_usage(program, "%s: one operand too many",
+			argv[optind + program->max_operands]);
+	return optind;
+}
+
+/* --- history -------------------------------------------------------------- */
+
+/* Adds an option's value to the map, unless it has none. */
+static bool record(struct cnn_value *map, const struct cnn_option *o)
+{
+	const struct cnn_list *list;
+	const char *text;
+	struct cnn_value *array;
+	bool good = true;
+
+	switch (o->type) {
+	case CNN_OPT_FLAG:
+		return cnn_value_set(map, o->name, cnn_value_bool(*(bool *)o->value));
+	case CNN_OPT_UINT:
+		return !cnn_option_uint_fits(o, *(uint64_t *)o->value)
+			|| cnn_value_set(map, o->name, cnn_value_uint(*(uint64_t *)o->value));
+	case CNN_OPT_FLOAT:
+		return !cnn_option_float_fits(o, *(double *)o->value)
+			|| cnn_value_set(map, o->name, cnn_value_float(*(double *)o->value));
+	case CNN_OPT_STR: case CNN_OPT_CHOICE:
+		text = *(const char **)o->value;
+		return !text || cnn_value_set(map, o->name, cnn_value_str(text));
+	case CNN_OPT_LIST:
+		list = o->value;
+		if (list->count == 0)
+			return true;
+		array = cnn_value_array();
+		for (size_t i = 0; good && i < list->count; i++)
+			good = cnn_value_append(array, cnn_value_str(list->items[i]));
+		if (good)
+			return cnn_value_set(map, o->name, array);
+		cnn_value_free(array);
+		return false;
+	}
+	return false;
+}
+
+struct cnn_value *cnn_history_entry(const struct cnn_program *program)
+{
+	struct cnn_value *entry = cnn_value_map(), *options = cnn_value_map();
+	bool good = options != NULL;
+
+	for (const struct cnn_option *o = program->options; o && o->name; o++)
+		if (o->flags & CNN_OPT_RESULT)
+			good = good && record(options, o);
+	good = cnn_value_set(entry, "tool", cnn_value_str(program->name))
+		&& cnn_value_set(entry, "version", cnn_value_str(CNN_VERSION)) && good;
+	if (!good)
+		cnn_value_free(options);
+	if (good && cnn_value_set(entry, "options", options))
+		return entry;
+	cnn_value_free(entry);
+	return NULL;
+}
+
+bool cnn_history_add(struct cnn_value *history, const struct cnn_program *program)
+{
+	return cnn_value_append(history, cnn_history_entry(program));
+}

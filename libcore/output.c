@@ -1,0 +1,208 @@
+/* output.c - outputs that appear whole or not at all. */
+#include <cnn/io.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BUFFER ((size_t)64 << 10)    /* what a pipe takes best at a time */
+
+struct cnn_output {
+	char *name;          /* "standard output", or the final path */
+	char *temporary;     /* the path written to; NULL: written in place */
+	int fd;
+	size_t used;
+	unsigned char buf[BUFFER];
+};
+
+/* Creates PATH.XXXXXX beside the file, with the mode a new file would have (or
+ * that of the file it will replace). */
+static int open_temporary(struct cnn_output *out, struct cnn_error *e)
+{
+	mode_t mask = umask(0), mode;
+	struct stat st;
+
+	umask(mask);
+	mode = 0666 & ~mask;
+	if (stat(out->name, &st) == 0)
+		mode = st.st_mode & 0777;
+	if (asprintf(&out->temporary, "%s.XXXXXX", out->name) < 0) {
+		out->temporary = NULL;
+		return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", out->name);
+	}
+	out->fd = mkostemp(out->temporary, O_CLOEXEC);
+	if (out->fd < 0) {
+		int err = errno;
+
+		free(out->temporary);
+		out->temporary = NULL;
+		return cnn_fail_errno(e, err, "%s: can't write beside it", out->name);
+	}
+	fchmod(out->fd, mode);
+	return CNN_OK;
+}
+
+int cnn_output_open(struct cnn_output **output, const char *path, bool binary,
+	struct cnn_error *e)
+{
+	bool standard = !path || strcmp(path, "-") == 0;
+	struct cnn_output *out = malloc(sizeof *out);
+	struct stat st;
+	int r = CNN_OK;
+
+	*output = NULL;
+	if (!out)
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	out->fd = -1;
+	out->used = 0;
+	out->temporary = NULL;
+	out->name = strdup(standard ? "standard output" : path);
+	if (!out->name) {
+		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
+	} else if (standard) {
+		out->fd = STDOUT_FILENO;
+		if (binary && isatty(out->fd))
+			r = cnn_fail(e, CNN_EUSAGE, "standard output: is a terminal: "
+				"binary goes to a file or a pipe (or -o FILE)");
+	} else if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+		/* /dev/full, a FIFO: there is nothing to rename over. */
+		if (S_ISDIR(st.st_mode))
+			r = cnn_fail(e, CNN_EIO, "%s: is a folder", path);
+		else if ((out->fd = open(path, O_WRONLY | O_CLOEXEC)) < 0)
+			r = cnn_fail_errno(e, errno, "%s: can't open", path);
+	} else {
+		r = open_temporary(out, e);
+	}
+	if (r < 0) {
+		cnn_output_abort(out);
+		return r;
+	}
+	*output = out;
+	return CNN_OK;
+}
+
+static int write_all(struct cnn_output *out, const void *data, size_t size,
+	struct cnn_error *e)
+{
+	const unsigned char *p = data;
+	ssize_t n;
+
+	while (size > 0) {
+		n = write(out->fd, p, size);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return cnn_fail_errno(e, errno, "%s: can't write", out->name);
+		p += n;
+		size -= (size_t)n;
+	}
+	return CNN_OK;
+}
+
+static int flush(struct cnn_output *out, struct cnn_error *e)
+{
+	size_t used = out->used;
+
+	out->used = 0;
+	return write_all(out, out->buf, used, e);
+}
+
+int cnn_output_write(struct cnn_output *out, const void *data, size_t size,
+	struct cnn_error *e)
+{
+	int r;
+
+	if (size > BUFFER - out->used && (r = flush(out, e)) < 0)
+		return r;
+	if (size >= BUFFER)
+		return write_all(out, data, size, e);
+	if (size > 0)
+		memcpy(out->buf + out->used, data, size);
+	out->used += size;
+	return CNN_OK;
+}
+
+int cnn_output_printf(struct cnn_output *out, struct cnn_error *e,
+	const char *fmt, ...)
+{
+	char *text;
+	va_list ap;
+	int n, r;
+
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", out->name);
+	r = cnn_output_write(out, text, (size_t)n, e);
+	free(text);
+	return r;
+}
+
+/* The rename itself is only safe once the folder is on disk too. Not every
+ * file system can sync a folder; those that can't have nothing to lose. */
+static int sync_folder(const char *path, struct cnn_error *e)
+{
+	char *copy = strdup(path);
+	int fd, r = CNN_OK;
+
+	if (!copy)
+		return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", path);
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0) {
+		if (fsync(fd) < 0 && errno != EINVAL)
+			r = cnn_fail_errno(e, errno, "%s: can't sync its folder", path);
+		close(fd);
+	}
+	free(copy);
+	return r;
+}
+
+int cnn_output_commit(struct cnn_output *out, struct cnn_error *e)
+{
+	int r = flush(out, e);
+	int fd = out->fd;
+
+	if (r == CNN_OK && out->temporary && fsync(fd) < 0)
+		r = cnn_fail_errno(e, errno, "%s: can't sync", out->name);
+	/* close() is the last place where a network file system can say no. */
+	if (r == CNN_OK) {
+		out->fd = -1;
+		if (close(fd) < 0 && errno != EINTR)
+			r = cnn_fail_errno(e, errno, "%s: can't write", out->name);
+	}
+	if (r == CNN_OK && out->temporary) {
+		if (rename(out->temporary, out->name) < 0) {
+			r = cnn_fail_errno(e, errno, "%s: can't rename to it", out->name);
+		} else {
+			free(out->temporary);
+			out->temporary = NULL;
+			r = sync_folder(out->name, e);
+		}
+	}
+	cnn_output_abort(out);
+	return r;
+}
+
+void cnn_output_abort(struct cnn_output *out)
+{
+	if (!out)
+		return;
+	if (out->fd >= 0 && out->fd != STDOUT_FILENO)
+		close(out->fd);
+	if (out->temporary)
+		unlink(out->temporary);
+	free(out->temporary);
+	free(out->name);
+	free(out);
+}
+
+const char *cnn_output_name(const struct cnn_output *out)
+{
+	return out->name;
+}
