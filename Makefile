@@ -22,7 +22,7 @@ PKG_CONFIG ?= pkg-config
 
 # Debian 12 calls msgpack-c's file msgpack, Debian 13 msgpack-c.
 MSGPACK := $(shell $(PKG_CONFIG) --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpack)
-PKGS    := $(MSGPACK) libxxhash libarchive libpng libcrypto
+PKGS    := $(MSGPACK) libxxhash libarchive libpng zlib libcrypto
 
 warn    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
            -Wpointer-arith -Wno-missing-field-initializers

@@ -5,9 +5,10 @@
  * a field: rank 3 and up `image`, rank 1 of integers `label`, anything else as
  * FIELD=FILE says. An N x H x W array of images becomes N x 1 x H x W, a PNG
  * 1 x C x H x W. Neighbouring arrays that bring different fields of equal
- * length are joined to one segment; neighbouring ones of the same field and
- * sample shape (digits/?.png) follow one another in one. The members of an
- * archive count as operands in its place; an .npy member NAME.npy of a zip
+ * length are joined to one segment, and of different length refused;
+ * neighbouring ones of the same field and sample shape (digits/?.png) follow
+ * one another in one. The members of an archive count as operands in its place,
+ * but for those whose names begin with a dot; an .npy member NAME.npy of a zip
  * (npz) is the field NAME.
  */
 #ifndef FORMATS_OPERAND_H

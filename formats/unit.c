@@ -14,6 +14,7 @@ struct level {
 };
 
 struct cnn_source {
+	char *name;
 	struct cnn_input *root;      /* until it has been looked at */
 	const struct cnn_input *bottom;    /* the same; whoever owns it now */
 	struct level levels[MAX_DEPTH];
@@ -32,8 +33,10 @@ int cnn_source_open(struct cnn_source **source, const char *path,
 	if (!s)
 		return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", path);
 	rc = cnn_input_open(&s->root, path, e);
+	if (rc == CNN_OK && !(s->name = strdup(cnn_input_name(s->root))))
+		rc = cnn_fail(e, CNN_ENOMEM, "%s: out of memory", path);
 	if (rc < 0) {
-		free(s);
+		cnn_source_close(s);
 		return rc;
 	}
 	s->bottom = s->root;
@@ -48,6 +51,7 @@ void cnn_source_close(struct cnn_source *s)
 	while (s->depth)
 		cnn_archive_close(s->levels[--s->depth].archive);
 	cnn_input_close(s->root);
+	free(s->name);
 	free(s);
 }
 
@@ -150,7 +154,8 @@ int cnn_source_next(struct cnn_source *s, struct cnn_unit *unit,
 	while (is_archive) {
 		rc = next_input(s, &unit->in, &name, e);
 		if (rc == CNN_END && s->units == 0)
-			return cnn_fail(e, CNN_EDATA, "an archive that holds no file");
+			return cnn_fail(e, CNN_EDATA, "%s: an archive that holds no file",
+				s->name);
 		if (rc != CNN_OK)
 			return rc;
 		if ((rc = try_archive(s, &unit->in, &is_archive, e)) < 0)

@@ -24,7 +24,8 @@ void cnn_source_close(struct cnn_source *);
 /* The next unit, CNN_END after the last. A path that holds none, or something
  * in no known format, is CNN_EDATA. */
 int cnn_source_next(struct cnn_source *, struct cnn_unit *, struct cnn_error *);
-/* Bytes that have been read at the path itself, before they were unpacked. */
+/* Bytes that have been read at the path itself, before they were unpacked.
+ * While the last unit given is being read. */
 unsigned long long cnn_source_consumed(const struct cnn_source *);
 
 #endif

@@ -56,6 +56,8 @@ void cnn_error_prefix(struct cnn_error *e, const char *fmt, ...)
 	va_end(ap);
 	strcat(prefix, ": ");
 	n = strlen(prefix);
+	if (!strncmp(e->text, prefix, n))    /* an input that unpacks another */
+		return;                      /* bears its name */
 	keep = strlen(e->text);
 	if (keep > sizeof e->text - n - 1)
 		keep = sizeof e->text - n - 1;

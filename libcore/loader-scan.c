@@ -15,10 +15,10 @@
 int cnn_scan_trust(const char *path, const struct stat *st, struct cnn_error *e)
 {
 	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return cnn_fail(e, CNN_EPLUGIN, "%s: not loaded: belongs to another "
+		return cnn_fail(e, CNN_EPLUGIN, "%s: refused: belongs to another "
 			"user (%u)", path, (unsigned)st->st_uid);
 	if (st->st_mode & (S_IWGRP | S_IWOTH))
-		return cnn_fail(e, CNN_EPLUGIN, "%s: not loaded: may be written by "
+		return cnn_fail(e, CNN_EPLUGIN, "%s: refused: may be written by "
 			"others (chmod go-w)", path);
 	return CNN_OK;
 }

@@ -47,7 +47,8 @@ static void set_uint(const struct cnn_program *program,
 		cnn_usage(program, "--%s: %s: must be a whole number, at least %llu",
 			o->name, text, (unsigned long long)o->min);
 	else
-		cnn_usage(program, "--%s: %s: must be a whole number", o->name, text);
+		cnn_usage(program, "--%s: %s: must be a whole number below 2^64", o->name,
+			text);
 }
 
 static void set_float(const struct cnn_program *program,

@@ -23,7 +23,8 @@ struct cnn_reader {
 	enum state state;
 	bool any;                        /* a segment was read */
 	bool pending;                    /* `first` waits to be handed out */
-	struct cnn_record first;         /* read ahead to learn the fields */
+	struct cnn_record first;         /* read ahead to learn the fields, or */
+	int first_code;                  /* CNN_END: the end was */
 	size_t records, samples;
 	size_t consumed;                 /* bytes of the item still in the input */
 	unsigned char *header_item;      /* a copy: the first record may be read
@@ -114,11 +115,13 @@ static int read_header(struct cnn_reader *r, const unsigned char *data,
 	XXH3_64bits_update(r->hash, data, size);
 	r->any = true;
 	r->state = INSIDE;
+	r->pending = false;
 	if (r->header->field_count == 0) {
 		code = read_record(r, &r->first, e);
 		if (code < 0)
 			return code;
-		r->pending = code == CNN_OK;
+		r->pending = true;
+		r->first_code = code;
 	}
 	r->item = r->header_item;
 	r->item_size = r->header_size;
@@ -221,14 +224,15 @@ int cnn_reader_record(struct cnn_reader *r, struct cnn_record *rec,
 	int code;
 
 	rec->count = 0;
-	if (r->state == BETWEEN)
+	if (r->state == BETWEEN && !r->pending)
 		return CNN_END;
 	if (r->state == FAILED)
 		return cnn_fail(e, CNN_EDATA, "%s: read on after an error",
 			cnn_input_name(r->in));
 	if (r->pending) {
 		r->pending = false;
-		*rec = r->first;
+		if (r->first_code == CNN_OK)
+			*rec = r->first;
 		r->item = NULL;
 		r->item_size = 0;
 		if (r->consumed) {           /* the record still stands in the input */
@@ -238,9 +242,10 @@ int cnn_reader_record(struct cnn_reader *r, struct cnn_record *rec,
 			code = cnn_input_peek(r->in, r->consumed, &data, &have, e);
 			r->item = data;
 			r->item_size = r->consumed;
-			return code;
+			if (code < 0)
+				return code;
 		}
-		return CNN_OK;
+		return r->first_code;
 	}
 	code = read_record(r, rec, e);
 	if (code < 0)

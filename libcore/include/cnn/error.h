@@ -31,7 +31,8 @@ int cnn_fail_errno(struct cnn_error *e, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* Puts "text: " before the message, for a caller that knows the place better
- * (the operand, the record's number). Does nothing while e is not set. */
+ * (the operand, the record's number). Does nothing while e is not set, or if
+ * the message begins so already. */
 void cnn_error_prefix(struct cnn_error *e, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -1,0 +1,176 @@
+/* join.c - arrays to segments. */
+#include "join.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct column {
+	struct cnn_piece *pieces;
+	size_t count, room;
+	size_t samples;              /* of all pieces */
+	size_t at;                   /* the piece being read */
+	unsigned char *buf;          /* one record's */
+};
+
+struct cnn_group {
+	struct column columns[CNN_MAX_FIELDS];
+	size_t count;
+	struct cnn_header *header;
+	size_t step;                 /* samples of a record */
+	size_t done;
+};
+
+struct cnn_group *cnn_group_new(void)
+{
+	return calloc(1, sizeof(struct cnn_group));
+}
+
+void cnn_group_free(struct cnn_group *g)
+{
+	if (!g)
+		return;
+	for (size_t i = 0; i < g->count; i++) {
+		struct column *c = &g->columns[i];
+
+		for (size_t k = 0; k < c->count; k++)
+			cnn_piece_free(&c->pieces[k]);
+		free(c->pieces);
+		free(c->buf);
+	}
+	cnn_header_free(g->header);
+	free(g);
+}
+
+const char *cnn_group_name(const struct cnn_group *g)
+{
+	return g->columns[0].pieces[0].name;
+}
+
+static bool same_samples(const struct cnn_tensor *a, const struct cnn_tensor *b)
+{
+	return a->dtype == b->dtype && a->rank == b->rank && !memcmp(a->shape + 1,
+		b->shape + 1, (size_t)(a->rank - 1) * sizeof *a->shape);
+}
+
+static int append(struct column *c, const struct cnn_piece *p, struct cnn_error *e)
+{
+	size_t room = c->room ? 2 * c->room : 4;
+	struct cnn_piece *grown;
+
+	if (p->shape.shape[0] > SIZE_MAX - c->samples)
+		return cnn_fail(e, CNN_EDATA, "%s: too many samples", p->name);
+	if (c->count == c->room) {
+		if (!(grown = reallocarray(c->pieces, room, sizeof *grown)))
+			return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", p->name);
+		c->pieces = grown;
+		c->room = room;
+	}
+	c->samples += p->shape.shape[0];
+	c->pieces[c->count++] = *p;
+	return CNN_OK;
+}
+
+/* Columns stand side by side, so they must be equally long. The last one may
+ * still grow. */
+static int check_lengths(const struct cnn_group *g, struct cnn_error *e)
+{
+	const struct column *a = &g->columns[0], *b;
+
+	if (g->count == 0)
+		return CNN_OK;
+	b = &g->columns[g->count - 1];
+	if (a->samples != b->samples)
+		return cnn_fail(e, CNN_EDATA, "%s: %zu samples of %s, where %s brought "
+			"%zu of %s", b->pieces[0].name, b->samples, b->pieces[0].field,
+			a->pieces[0].name, a->samples, a->pieces[0].field);
+	return CNN_OK;
+}
+
+int cnn_group_add(struct cnn_group *g, struct cnn_piece *p, struct cnn_error *e)
+{
+	struct column *last = g->count ? &g->columns[g->count - 1] : NULL;
+	int rc;
+
+	if (last && !strcmp(last->pieces[0].field, p->field) &&
+	    same_samples(&last->pieces[0].shape, &p->shape) &&
+	    (g->count == 1 || last->samples < g->columns[0].samples))
+		return append(last, p, e);
+	if ((rc = check_lengths(g, e)) < 0)
+		return rc;
+	for (size_t i = 0; i < g->count; i++)
+		if (!strcmp(g->columns[i].pieces[0].field, p->field))
+			return CNN_END;
+	if (g->count == CNN_MAX_FIELDS)
+		return CNN_END;
+	if ((rc = append(&g->columns[g->count], p, e)) == CNN_OK)
+		g->count++;
+	return rc;
+}
+
+int cnn_group_header(struct cnn_group *g, const struct cnn_header **header,
+	struct cnn_error *e)
+{
+	size_t bytes = 0;
+	int rc = check_lengths(g, e);
+
+	if (rc < 0)
+		return rc;
+	if (!(g->header = cnn_header_new(CNN_DATA)))
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	for (size_t i = 0; i < g->count; i++) {
+		const struct cnn_piece *p = &g->columns[i].pieces[0];
+
+		if (!cnn_header_add(g->header, p->field, p->shape.dtype,
+		    p->shape.rank - 1, p->shape.shape + 1))
+			return cnn_fail(e, CNN_ENOMEM, "out of memory");
+		bytes += p->row;
+	}
+	g->step = CNN_RECORD_BYTES / bytes;
+	g->step += g->step == 0;
+	*header = g->header;
+	return CNN_OK;
+}
+
+/* The next n samples of a column, from as many pieces as it takes; pieces
+ * without samples are only looked at. */
+static int fill(struct column *c, size_t n, struct cnn_error *e)
+{
+	size_t row = c->pieces[0].row;
+	int rc = CNN_OK;
+
+	for (size_t at = 0, m; rc == CNN_OK && c->at < c->count; at += m) {
+		struct cnn_piece *p = &c->pieces[c->at];
+		size_t left = p->shape.shape[0] - p->done;
+
+		m = left < n - at ? left : n - at;
+		if (left && !m)
+			break;
+		rc = cnn_piece_read(p, m, c->buf + at * row, e);
+		c->at += m == left;
+	}
+	return rc;
+}
+
+int cnn_group_record(struct cnn_group *g, struct cnn_record *record,
+	struct cnn_error *e)
+{
+	size_t left = g->columns[0].samples - g->done;
+	size_t n = left < g->step ? left : g->step;
+
+	*record = (struct cnn_record){ .count = g->count, .samples = n };
+	for (size_t i = 0; i < g->count; i++) {
+		struct column *c = &g->columns[i];
+		int rc;
+
+		if (!c->buf && !(c->buf = malloc((n + !n) * c->pieces[0].row)))
+			return cnn_fail(e, CNN_ENOMEM, "out of memory");
+		if ((rc = fill(c, n, e)) < 0)
+			return rc;
+		record->names[i] = c->pieces[0].field;
+		record->tensors[i] = c->pieces[0].shape;
+		record->tensors[i].shape[0] = n;
+		record->tensors[i].data = c->buf;
+	}
+	g->done += n;
+	return n ? CNN_OK : CNN_END;
+}

@@ -1,0 +1,343 @@
+/* operand.c - paths to segments, in order. */
+#include "operand.h"
+#include "join.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Beyond so many, regular files are closed after each look at them: a folder of
+ * pictures holds more files than a process may have open. */
+#define KEEP_OPEN 64
+
+/* One path. */
+struct entry {
+	char *path;
+	char *field;                 /* what --field says it is, or NULL */
+	bool regular;                /* may be closed and opened again */
+	struct cnn_source *source;   /* NULL: not open */
+	struct cnn_unit unit;        /* looked at, not yet taken (unit.in) */
+	struct cnn_reader *reader;   /* of that unit, if its header was read */
+	const struct cnn_header *header;
+	char *name;                  /* of that stream */
+	unsigned long long held;     /* see cnn_piece_hold() */
+	bool done;
+};
+
+struct cnn_operands {
+	struct entry *entries;
+	size_t count, at;
+	bool has_stdin;
+	struct cnn_reader *reader;   /* of the current segment, or */
+	struct cnn_group *group;     /* what it is made of */
+	char *name;                  /* of the reader's stream */
+	struct cnn_piece piece;      /* opened, but it begins the next group;
+	                              * .name is NULL if there is none */
+};
+
+/* --- entries --------------------------------------------------------------- */
+
+static void entry_close(struct entry *entry)
+{
+	cnn_reader_close(entry->reader);
+	cnn_input_close(entry->unit.in);
+	cnn_source_close(entry->source);
+	free(entry->name);
+	entry->name = NULL;
+	entry->reader = NULL;
+	entry->header = NULL;
+	entry->unit.in = NULL;
+	entry->source = NULL;
+}
+
+/* Sees to it that entry->unit is the next one; CNN_END if there is none. */
+static int entry_look(struct entry *entry, struct cnn_error *e)
+{
+	int rc = CNN_OK;
+
+	if (entry->unit.in || entry->reader)
+		return CNN_OK;
+	if (entry->done)
+		return CNN_END;
+	if (!entry->source)
+		rc = cnn_source_open(&entry->source, entry->path, e);
+	if (rc == CNN_OK)
+		rc = cnn_source_next(entry->source, &entry->unit, e);
+	entry->done = rc != CNN_OK;
+	return rc;
+}
+
+static int add_entry(struct cnn_operands *ops, const char *path,
+	const char *field, size_t field_size, struct cnn_error *e)
+{
+	bool standard = !strcmp(path, "-");
+	struct entry *grown, *entry;
+	struct stat st;
+	int rc;
+
+	if (standard && ops->has_stdin)
+		return cnn_fail(e, CNN_EUSAGE, "standard input can be read only once");
+	if (!(grown = reallocarray(ops->entries, ops->count + 1, sizeof *grown)))
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	ops->entries = grown;
+	entry = &ops->entries[ops->count++];
+	*entry = (struct entry){
+		.path = strdup(path), .field = field ? strndup(field, field_size) : NULL,
+		.regular = !standard && stat(path, &st) == 0 && S_ISREG(st.st_mode),
+	};
+	if (!entry->path || (field && !entry->field))
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	ops->has_stdin |= standard;
+	if ((rc = entry_look(entry, e)) < 0)
+		return rc;
+	if (field && !entry->unit.codec)
+		return cnn_fail(e, CNN_EUSAGE, "%s: a tensor stream names its own "
+			"fields; it is no operand of --field", entry->path);
+	if (field && !entry->unit.alone)
+		return cnn_fail(e, CNN_EUSAGE, "%s: an archive of several files is no "
+			"operand of --field", entry->path);
+	if (entry->regular && ops->count > KEEP_OPEN)
+		entry_close(entry);
+	return CNN_OK;
+}
+
+/* "NAME=FILE" */
+static int add_field(struct cnn_operands *ops, const char *text,
+	struct cnn_error *e)
+{
+	const char *equals = strchr(text, '=');
+	size_t size = equals ? (size_t)(equals - text) : 0;
+
+	if (!equals || size == 0 || !equals[1])
+		return cnn_fail(e, CNN_EUSAGE, "--field: %s: must be NAME=FILE", text);
+	if (size > CNN_MAX_NAME)
+		return cnn_fail(e, CNN_EUSAGE, "--field: a name of more than %d bytes",
+			CNN_MAX_NAME);
+	return add_entry(ops, equals + 1, text, size, e);
+}
+
+/* --- opening --------------------------------------------------------------- */
+
+int cnn_operands_open(struct cnn_operands **operands, const char *const *paths,
+	size_t count, const struct cnn_operand_options *options, struct cnn_error *e)
+{
+	struct cnn_operands *ops = calloc(1, sizeof *ops);
+	int rc = CNN_OK;
+
+	if (!ops)
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	for (size_t i = 0; rc == CNN_OK && options && i < options->field_count; i++)
+		rc = add_field(ops, options->fields[i], e);
+	for (size_t i = 0; rc == CNN_OK && i < count; i++)
+		rc = add_entry(ops, paths[i], NULL, 0, e);
+	if (rc < 0)
+		cnn_operands_close(ops);
+	else
+		*operands = ops;
+	return rc;
+}
+
+void cnn_operands_close(struct cnn_operands *ops)
+{
+	if (!ops)
+		return;
+	/* Readers and arrays first: they may read from an archive of an entry. */
+	cnn_reader_close(ops->reader);
+	cnn_group_free(ops->group);
+	cnn_piece_free(&ops->piece);
+	for (size_t i = 0; i < ops->count; i++) {
+		entry_close(&ops->entries[i]);
+		free(ops->entries[i].path);
+		free(ops->entries[i].field);
+	}
+	free(ops->entries);
+	free(ops->name);
+	free(ops);
+}
+
+int cnn_operands_add(struct cnn_operands *ops, const char *path,
+	struct cnn_error *e)
+{
+	return add_entry(ops, path, NULL, 0, e);
+}
+
+bool cnn_operands_has_stdin(const struct cnn_operands *ops)
+{
+	return ops->has_stdin;
+}
+
+/* Reads the header of the stream that an entry begins with. */
+static int read_ahead(struct entry *entry, struct cnn_error *e)
+{
+	struct cnn_input *in = entry->unit.in;
+	int rc;
+
+	if (!(entry->name = strdup(cnn_input_name(in))))
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	entry->unit.in = NULL;
+	if ((rc = cnn_reader_open(&entry->reader, in, e)) < 0)
+		return rc;
+	return cnn_reader_header(entry->reader, &entry->header, e);
+}
+
+int cnn_operands_models_first(struct cnn_operands *ops, struct cnn_error *e)
+{
+	struct entry entry;
+	size_t models = 0;
+
+	for (size_t i = 0; i < ops->count; i++) {
+		struct entry *this = &ops->entries[i];
+		bool model;
+		int rc = entry_look(this, e);
+
+		if (rc == CNN_OK && !this->reader && !this->unit.codec)
+			rc = read_ahead(this, e);
+		if (rc < 0)
+			return rc;
+		model = this->header && this->header->kind == CNN_MODEL;
+		if (this->regular && i >= KEEP_OPEN)
+			entry_close(this);
+		if (!model)
+			continue;
+		entry = *this;
+		memmove(ops->entries + models + 1, ops->entries + models,
+			(i - models) * sizeof entry);
+		ops->entries[models++] = entry;
+	}
+	return CNN_OK;
+}
+
+/* --- segments -------------------------------------------------------------- */
+
+/* The entry whose next unit is due, which has been looked at. */
+static int next_entry(struct cnn_operands *ops, struct entry **entry,
+	struct cnn_error *e)
+{
+	for (; ops->at < ops->count; ops->at++) {
+		int rc;
+
+		*entry = &ops->entries[ops->at];
+		if ((rc = entry_look(*entry, e)) != CNN_END)
+			return rc;
+		entry_close(*entry);
+	}
+	return CNN_END;
+}
+
+static int take_stream(struct cnn_operands *ops, struct entry *entry,
+	const struct cnn_header **header, struct cnn_error *e)
+{
+	int rc = entry->reader ? CNN_OK : read_ahead(entry, e);
+
+	free(ops->name);
+	ops->name = entry->name;
+	ops->reader = entry->reader;
+	*header = entry->header;
+	entry->name = NULL;
+	entry->reader = NULL;
+	entry->header = NULL;
+	return rc;
+}
+
+/* Opens the unit looked at as an array, so that others can be read beside it. */
+static int take_array(struct entry *entry, struct cnn_piece *piece, bool park,
+	struct cnn_error *e)
+{
+	bool alone = entry->unit.alone;
+	int rc = cnn_piece_open(piece, &entry->unit, entry->field, e);
+
+	if (rc == CNN_OK && !alone) {
+		rc = cnn_piece_hold(piece, entry->source, &entry->held, e);
+	} else if (rc == CNN_OK) {
+		piece->source = entry->source;
+		entry->source = NULL;
+		entry->done = true;
+		if (park) {
+			cnn_piece_park(piece, entry->path);
+			entry->path = NULL;
+		}
+	}
+	if (rc < 0)
+		cnn_piece_free(piece);
+	return rc;
+}
+
+/* A group of the pieces that belong together, from ops->piece on. */
+static int take_group(struct cnn_operands *ops, const struct cnn_header **header,
+	struct cnn_error *e)
+{
+	struct entry *entry;
+	int rc = CNN_OK;
+
+	if (!(ops->group = cnn_group_new()))
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	for (;;) {
+		if (!ops->piece.name) {
+			rc = next_entry(ops, &entry, e);
+			if (rc == CNN_OK && !entry->unit.codec)
+				rc = CNN_END;
+			if (rc == CNN_OK)
+				rc = take_array(entry, &ops->piece, entry->regular &&
+					ops->at >= KEEP_OPEN, e);
+			if (rc != CNN_OK)
+				break;
+		}
+		if ((rc = cnn_group_add(ops->group, &ops->piece, e)) != CNN_OK)
+			break;
+		ops->piece = (struct cnn_piece){ 0 };
+	}
+	return rc < 0 ? rc : cnn_group_header(ops->group, header, e);
+}
+
+int cnn_operands_header(struct cnn_operands *ops,
+	const struct cnn_header **header, struct cnn_error *e)
+{
+	struct cnn_record unread;
+	struct entry *entry;
+	int rc = CNN_OK;
+
+	if (ops->reader) {
+		if ((rc = cnn_reader_header(ops->reader, header, e)) != CNN_END)
+			return rc;
+		cnn_reader_close(ops->reader);
+		ops->reader = NULL;
+	} else if (ops->group) {
+		do
+			rc = cnn_group_record(ops->group, &unread, e);
+		while (rc == CNN_OK);
+		if (rc < 0)
+			return rc;
+		cnn_group_free(ops->group);
+		ops->group = NULL;
+	}
+	if (!ops->piece.name) {
+		if ((rc = next_entry(ops, &entry, e)) != CNN_OK)
+			return rc;
+		if (!entry->unit.codec)
+			return take_stream(ops, entry, header, e);
+	}
+	return take_group(ops, header, e);
+}
+
+int cnn_operands_record(struct cnn_operands *ops, struct cnn_record *record,
+	struct cnn_error *e)
+{
+	if (ops->reader)
+		return cnn_reader_record(ops->reader, record, e);
+	return ops->group ? cnn_group_record(ops->group, record, e) : CNN_END;
+}
+
+const char *cnn_operands_name(const struct cnn_operands *ops)
+{
+	if (ops->group)
+		return cnn_group_name(ops->group);
+	return ops->name ? ops->name : "";
+}
+
+bool cnn_operands_item(const struct cnn_operands *ops, const void **data,
+	size_t *size)
+{
+	if (ops->reader)
+		cnn_reader_item(ops->reader, data, size);
+	return ops->reader != NULL;
+}

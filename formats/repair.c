@@ -1,0 +1,82 @@
+/* repair.c - whole records of a broken stream. */
+#include "repair.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Is the item read last a segment's end? It begins with a map of one pair and
+ * the key "end". */
+static bool at_end_item(const struct cnn_operands *in)
+{
+	const void *item = NULL;
+	size_t size = 0;
+
+	return cnn_operands_item(in, &item, &size) && size > 5 &&
+		!memcmp(item, "\x81\xa3" "end", 5);
+}
+
+/* The header is not written before there is something to put behind it. */
+static int repair_segment(struct cnn_operands *in, const struct cnn_header *header,
+	struct cnn_writer *writer, struct cnn_repair *kept, struct cnn_error *e)
+{
+	struct cnn_error own = { 0 };
+	struct cnn_record record;
+	bool begun = false;
+	int rc, written = CNN_OK;
+
+	while ((rc = cnn_operands_record(in, &record, &own)) == CNN_OK) {
+		if (!begun && (written = cnn_writer_header(writer, header, e)) < 0)
+			return written;
+		begun = true;
+		if ((written = cnn_writer_record(writer, &record, e)) < 0)
+			return written;
+		kept->records++;
+		kept->samples += record.samples;
+	}
+	if (rc == CNN_END && !begun) {           /* whole, and empty */
+		written = cnn_writer_header(writer, header, e);
+		begun = true;
+	}
+	if (begun && written == CNN_OK)
+		written = cnn_writer_end(writer, NULL, e);
+	kept->segments += begun;
+	if (written < 0)
+		return written;
+	if (rc < 0)
+		cnn_fail(e, rc, "%s", own.text);
+	if (rc < 0 && at_end_item(in))
+		cnn_error_prefix(e, "nothing can be vouched for");
+	return rc;
+}
+
+int cnn_repair(struct cnn_operands *in, struct cnn_output *out,
+	struct cnn_repair *kept, struct cnn_error *e)
+{
+	const struct cnn_header *header;
+	struct cnn_writer *writer;
+	bool denied = false;
+	int rc = cnn_writer_open(&writer, out, e);
+
+	*kept = (struct cnn_repair){ 0 };
+	if (rc < 0)
+		return rc;
+	while ((rc = cnn_operands_header(in, &header, e)) == CNN_OK) {
+		if (!cnn_operands_item(in, &(const void *){ 0 }, &(size_t){ 0 })) {
+			rc = cnn_fail(e, CNN_EUSAGE, "%s: no tensor stream: there is "
+				"nothing to repair", cnn_operands_name(in));
+			break;
+		}
+		rc = repair_segment(in, header, writer, kept, e);
+		denied = rc < 0 && at_end_item(in);
+		if (rc < 0)
+			break;
+	}
+	cnn_writer_close(writer);
+	if (rc == CNN_END)
+		return CNN_OK;
+	if (rc != CNN_EDATA || denied || !kept->records)
+		return rc;
+	snprintf(kept->damage, sizeof kept->damage, "%s", e->text);
+	*e = (struct cnn_error){ 0 };
+	return CNN_OK;
+}

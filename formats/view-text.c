@@ -1,0 +1,215 @@
+/* view-text.c - pictures in characters.
+ *
+ * A character stands for two pixels, one above the other: as a half block whose
+ * two colours are theirs, or in ASCII as a letter of their mean darkness.
+ */
+#include "view-private.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_CAPTION 160
+#define BETWEEN 2            /* blanks between pictures */
+
+/* How the pictures of one line lie. */
+struct layout {
+	size_t shrink;               /* pixels that become one, each way */
+	size_t width, height;        /* of a picture, in pixels shown */
+	size_t columns;
+};
+
+static struct layout lay_out(const struct cnn_view *v,
+	const struct view_pictures *p)
+{
+	size_t room = v->width, columns = v->columns;
+	struct layout l = { .shrink = 1 };
+
+	if (columns > 1)
+		room = room / columns > BETWEEN ? room / columns - BETWEEN : 1;
+	while ((p->width + l.shrink - 1) / l.shrink > room)
+		l.shrink++;
+	l.width = (p->width + l.shrink - 1) / l.shrink;
+	l.height = (p->height + l.shrink - 1) / l.shrink;
+	l.columns = columns ? columns : (v->width + BETWEEN) / (l.width + BETWEEN);
+	l.columns += l.columns == 0;
+	return l;
+}
+
+/* --- captions ---------------------------------------------------------------- */
+
+/* An integer field's value for sample i, by its class's name if it has one. */
+static bool value_text(const struct cnn_pool *pool, const char *name, size_t i,
+	char *text, size_t size, int64_t *value)
+{
+	const struct cnn_field *f = cnn_header_find(pool->header, name);
+	const struct cnn_value *classes;
+	size_t index;
+
+	if (!f || f->rank != 0 || !cnn_dtype_is_integer(f->dtype))
+		return false;
+	index = (size_t)(f - pool->header->fields);
+	cnn_to_i64(f->dtype, pool->data[index] + i * pool->row[index], 1, value);
+	classes = f->classes;
+	if (classes && *value >= 0 && (uint64_t)*value < classes->as.array.count &&
+	    classes->as.array.items[*value]->type == CNN_STR)
+		snprintf(text, size, "%s", classes->as.array.items[*value]->as.str.data);
+	else
+		snprintf(text, size, "%" PRId64, *value);
+	return true;
+}
+
+/* "12: cat -> dog !"; *wrong if the class is not the label. */
+static void caption(const struct cnn_view *v, size_t i, char *text, bool *wrong)
+{
+	char label[64] = "", class[64] = "";
+	int64_t truth = 0, guess = 0;
+	bool has_label = value_text(v->pool, v->label, i, label, sizeof label, &truth);
+	bool has_class = value_text(v->pool, "class", i, class, sizeof class, &guess);
+
+	*wrong = has_label && has_class && truth != guess;
+	snprintf(text, MAX_CAPTION, "%zu%s%s%s%s%s", i,
+		has_label || has_class ? ": " : "", label, has_class ? " -> " : "",
+		class, *wrong ? " !" : "");
+	for (char *p = text; *p; p++)            /* names may hold anything */
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
+}
+
+/* Exactly `width` characters: UTF-8's continuation bytes take no room. */
+static void print_padded(FILE *out, const char *text, size_t width)
+{
+	size_t used = 0;
+
+	for (; *text; text++) {
+		bool begins = ((unsigned char)*text & 0xc0) != 0x80;
+
+		if (begins && used == width)
+			break;
+		used += begins;
+		putc(*text, out);
+	}
+	fprintf(out, "%*s", (int)(width - used), "");
+}
+
+static void print_captions(const struct cnn_view *v, const struct layout *l,
+	size_t first, size_t n, FILE *out)
+{
+	char text[MAX_CAPTION];
+	bool wrong;
+
+	for (size_t i = first; i < first + n; i++) {
+		caption(v, i, text, &wrong);
+		if (wrong && v->fancy)
+			fputs("\033[31m", out);
+		if (i + 1 < first + n)
+			print_padded(out, text, l->width);
+		else
+			fputs(text, out);
+		if (wrong && v->fancy)
+			fputs("\033[0m", out);
+		if (i + 1 < first + n)
+			fprintf(out, "%*s", BETWEEN, "");
+	}
+	putc('\n', out);
+}
+
+/* --- pixels -------------------------------------------------------------------- */
+
+/* The mean of the pixels that become pixel (x, y), a channel. */
+static unsigned mean(const struct view_pictures *p, const struct layout *l,
+	size_t x, size_t y, size_t c)
+{
+	uint64_t sum = 0, count = 0;
+
+	for (size_t i = y * l->shrink; i < (y + 1) * l->shrink && i < p->height; i++)
+		for (size_t k = x * l->shrink; k < (x + 1) * l->shrink && k < p->width;
+		    k++, count++)
+			sum += p->bytes[(i * p->width + k) * p->channels + c];
+	return count ? (unsigned)(sum / count) : 0;
+}
+
+/* The nearest of the 256 colours: greys 232 .. 255 with black 16 and white 231
+ * at their ends, or the 6 x 6 x 6 cube from 16 on. */
+static unsigned colour(const struct view_pictures *p, const struct layout *l,
+	size_t x, size_t y)
+{
+	unsigned grey;
+
+	if (p->channels == 3)
+		return 16 + 36 * ((mean(p, l, x, y, 0) * 5 + 127) / 255) +
+			6 * ((mean(p, l, x, y, 1) * 5 + 127) / 255) +
+			(mean(p, l, x, y, 2) * 5 + 127) / 255;
+	grey = (mean(p, l, x, y, 0) * 25 + 127) / 255;
+	return grey == 0 ? 16 : grey == 25 ? 231 : 231 + grey;
+}
+
+static void print_blocks(const struct view_pictures *p, const struct layout *l,
+	size_t y, FILE *out)
+{
+	unsigned above = 0, below = 0;       /* black 0 is never asked for */
+
+	for (size_t x = 0; x < l->width; x++) {
+		unsigned a = colour(p, l, x, y);
+		unsigned b = y + 1 < l->height ? colour(p, l, x, y + 1) : 16;
+
+		if (a != above)
+			fprintf(out, "\033[38;5;%um", a);
+		if (b != below)
+			fprintf(out, "\033[48;5;%um", b);
+		fputs("\u2580", out);
+		above = a;
+		below = b;
+	}
+	fputs("\033[0m", out);
+}
+
+static unsigned grey(const struct view_pictures *p, const struct layout *l,
+	size_t x, size_t y)
+{
+	if (p->channels == 1)
+		return mean(p, l, x, y, 0);
+	/* Luma's weights, ITU-R BT.601. */
+	return (299 * mean(p, l, x, y, 0) + 587 * mean(p, l, x, y, 1) +
+		114 * mean(p, l, x, y, 2)) / 1000;
+}
+
+static void print_letters(const struct view_pictures *p, const struct layout *l,
+	size_t y, FILE *out)
+{
+	static const char ramp[] = " .:-=+*#%@";
+
+	for (size_t x = 0; x < l->width; x++) {
+		unsigned a = grey(p, l, x, y);
+		unsigned b = y + 1 < l->height ? grey(p, l, x, y + 1) : a;
+
+		putc(ramp[(a + b) * (sizeof ramp - 2) / 510], out);
+	}
+}
+
+int cnn_view_print(const struct cnn_view *v, FILE *out, struct cnn_error *e)
+{
+	struct view_pictures p;
+	struct layout l;
+	int rc = view_pictures_init(&p, v, e);
+
+	if (rc < 0) {
+		view_pictures_free(&p);
+		return rc;
+	}
+	l = lay_out(v, &p);
+	for (size_t i = 0, n; i < v->pool->samples; i += n) {
+		n = v->pool->samples - i < l.columns ? v->pool->samples - i : l.columns;
+		print_captions(v, &l, i, n, out);
+		for (size_t y = 0; y < l.height; y += 2)
+			for (size_t k = 0; k < n; k++) {
+				view_pictures_load(&p, v->pool, i + k);
+				(v->fancy ? print_blocks : print_letters)(&p, &l, y, out);
+				fprintf(out, "%*s", k + 1 < n ? BETWEEN : 0, "");
+				if (k + 1 == n)
+					putc('\n', out);
+			}
+	}
+	view_pictures_free(&p);
+	return CNN_OK;
+}

@@ -1,0 +1,316 @@
+/* claim.c - who computes what.
+ *
+ * The net falls into chains: stretches of nodes each of which feeds the next
+ * and nothing else. Along a chain the providers' claims are tiled so that the
+ * total of the scores is the highest; of equal ones the longer claim wins. */
+#include "executor-private.h"
+
+#include <cnn/tensor.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct claim {
+	struct cnn_plugin *plugin;
+	uint32_t count;              /* nodes it covers; 0: none found */
+	int score, total;            /* its own, and with the best that follows */
+};
+
+struct chain { size_t nodes[CNN_MAX_NODES]; size_t count; };
+
+/* A node's element type under autocast: half for those that gain by it, float
+ * for those that need it, else whatever comes. */
+static uint32_t node_dtype(const struct cnn_executor *ex, const uint32_t *dtypes,
+	size_t n)
+{
+	const struct cnn_graph_node *node = &ex->graph->nodes[n];
+	uint32_t dtype;
+
+	if (node->def->flags & CNN_LAYER_HALF)
+		return ex->options.amp;
+	if (node->def->flags & CNN_LAYER_FLOAT)
+		return CNN_F32;
+	dtype = dtypes[ex->alias[node->inputs[0]]];
+	for (uint32_t i = 1; i < node->node.input_count; i++)
+		if (dtypes[ex->alias[node->inputs[i]]] != dtype)
+			return CNN_F32;
+	return dtype;
+}
+
+/* Describes a run to its provider. The edges' layouts are not known yet. */
+static void describe(const struct cnn_executor *ex, const size_t *nodes,
+	uint32_t count, uint32_t dtype, struct cnn_unit *u)
+{
+	const struct cnn_graph *g = ex->graph;
+	const struct cnn_graph_node *first = &g->nodes[nodes[0]];
+
+	memset(u, 0, sizeof *u);
+	u->node_count = count;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct cnn_graph_node *n = &g->nodes[nodes[i]];
+
+		u->node_index[i] = nodes[i];
+		u->nodes[i] = n->node;
+		u->across |= ex->options.training &&
+			n->def->flags & CNN_LAYER_ACROSS_SAMPLES;
+		for (uint32_t p = 0; p < n->param_count; p++) {
+			u->param_index[u->run.param_count] = n->first_param + p;
+			u->params[u->run.param_count++] =
+				g->params[n->first_param + p].def;
+		}
+	}
+	for (uint32_t i = 0; i < first->node.input_count; i++) {
+		u->inputs[i] = ex->alias[first->inputs[i]];
+		u->edges[i].shape = first->node.inputs[i];
+		u->edges[i].format = (struct cnn_format){ dtype, CNN_NCHW };
+		u->edges[i].wants_gradient = ex->wants_gradient[u->inputs[i]];
+	}
+	u->run.size = sizeof u->run;
+	u->run.node_count = count;
+	u->run.nodes = u->nodes;
+	u->run.input_count = first->node.input_count;
+	u->run.inputs = u->edges;
+	u->run.output = g->nodes[nodes[count - 1]].node.output;
+	u->run.params = u->params;
+	u->run.dtype = dtype;
+	u->run.batch = ex->shard_size;
+	u->run.workers = ex->worker_count;
+	u->run.training = ex->options.training;
+}
+
+/* The provider that --provider TYPE=NAME wants for a type, or NULL. */
+static const char *wanted_provider(const struct cnn_executor *ex, const char *type)
+{
+	size_t n = strlen(type);
+
+	for (size_t i = ex->options.provider_count; i-- > 0; ) {
+		const char *s = ex->options.providers[i];
+
+		if (strncmp(s, type, n) == 0 && s[n] == '=')
+			return s + n + 1;
+	}
+	return NULL;
+}
+
+/* Do the types in the plugin's name, TYPE[+TYPE ...], stand in the chain from
+ * `at` on? Returns how many there are, 0 if not. */
+static uint32_t matches(const struct cnn_executor *ex, const char *name,
+	const struct chain *c, size_t at, const uint32_t *dtypes)
+{
+	uint32_t count = 0;
+
+	for (const char *s = name; *s; count++) {
+		size_t n = strcspn(s, "+");
+		const char *type;
+
+		if (at + count == c->count || count == CNN_MAX_RUN)
+			return 0;
+		type = ex->graph->nodes[c->nodes[at + count]].node.type;
+		if (strlen(type) != n || strncmp(type, s, n) != 0 ||
+		    dtypes[c->nodes[at + count]] != dtypes[c->nodes[at]])
+			return 0;
+		s += n + (s[n] == '+');
+	}
+	return count;
+}
+
+/* May this plugin claim these nodes, as far as the user has a say? */
+static bool allowed(const struct cnn_executor *ex, const struct cnn_plugin *p,
+	const struct chain *c, size_t at, uint32_t count)
+{
+	const char *want;
+
+	if (count > 1 && ex->options.no_fuse)
+		return false;
+	for (uint32_t i = 0; i < count; i++) {
+		want = wanted_provider(ex, ex->graph->nodes[c->nodes[at + i]].node.type);
+		if (want && (count > 1 || strcmp(want, p->provider) != 0))
+			return false;
+	}
+	return true;
+}
+
+/* best[at] = the best claim from node `at` of the chain on. */
+static int best_claim(struct cnn_executor *ex, const struct chain *c, size_t at,
+	const uint32_t *dtypes, struct claim *best, struct cnn_error *e)
+{
+	struct cnn_unit u;
+	const struct cnn_provider *provider;
+	int r;
+
+	best[at] = (struct claim){ 0 };
+	for (size_t i = 0; i < cnn_plugins_count(ex->plugins); i++) {
+		struct cnn_plugin *p = cnn_plugins_at(ex->plugins, i);
+		struct claim new = { p, 0, 0, 0 };
+
+		if (strcmp(p->device, ex->options.device) != 0)
+			continue;
+		new.count = matches(ex, p->name, c, at, dtypes);
+		if (new.count == 0 || !allowed(ex, p, c, at, new.count) ||
+		    best[at + new.count].total < 0)
+			continue;
+		if ((r = cnn_plugin_open(ex->plugins, p, e)) < 0)
+			return r;
+		if (p->entry->kind != CNN_PLUGIN_LAYER)
+			continue;
+		provider = p->entry->functions;
+		describe(ex, &c->nodes[at], new.count, dtypes[c->nodes[at]], &u);
+		new.score = provider->score(ex->host, &u.run);
+		if (new.score <= 0 || (ex->options.training && !provider->backward))
+			continue;
+		new.total = new.score + best[at + new.count].total;
+		if (new.total > best[at].total ||
+		    (new.total == best[at].total && new.count > best[at].count))
+			best[at] = new;
+	}
+	if (best[at].count == 0)
+		best[at].total = -1;
+	return CNN_OK;
+}
+
+static int no_provider(const struct cnn_executor *ex, size_t node, uint32_t dtype,
+	struct cnn_error *e)
+{
+	const struct cnn_node *n = &ex->graph->nodes[node].node;
+	const char *want = wanted_provider(ex, n->type);
+
+	if (want)
+		return cnn_fail(e, CNN_EPLUGIN, "%s: no provider %s of %s on %s in %s that "
+			"takes its arguments", n->name, want, n->type, ex->options.device,
+			cnn_dtype_name(dtype));
+	return cnn_fail(e, CNN_EPLUGIN, "%s: no plugin on %s computes %s in %s with "
+		"these arguments; cnn-info lists the plugins found", n->name,
+		ex->options.device, n->type, cnn_dtype_name(dtype));
+}
+
+static int claim_chain(struct cnn_executor *ex, const struct chain *c,
+	const uint32_t *dtypes, struct cnn_error *e)
+{
+	struct claim *best = calloc(c->count + 1, sizeof *best);
+	size_t at = c->count;
+	int r = CNN_OK;
+
+	if (!best)
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	while (r == CNN_OK && at-- > 0)
+		r = best_claim(ex, c, at, dtypes, best, e);
+	for (at = 0; r == CNN_OK && at < c->count; at += best[at].count) {
+		struct cnn_unit *u = &ex->units[ex->unit_count];
+
+		if (best[at].count == 0) {
+			/* Name the node that nobody takes, not the chain's first. */
+			while (at + 1 < c->count && best[at + 1].total < 0)
+				at++;
+			r = no_provider(ex, c->nodes[at], dtypes[c->nodes[at]], e);
+			break;
+		}
+		describe(ex, &c->nodes[at], best[at].count, dtypes[c->nodes[at]], u);
+		u->plugin = best[at].plugin;
+		u->provider = best[at].plugin->entry->functions;
+		u->score = best[at].score;
+		ex->unit_count++;
+	}
+	free(best);
+	return r;
+}
+
+static int by_first_node(const void *a, const void *b)
+{
+	const struct cnn_unit *u = a, *v = b;
+
+	return u->node_index[0] < v->node_index[0] ? -1 :
+		u->node_index[0] > v->node_index[0];
+}
+
+/* Units move while they are sorted: let them point at themselves again. */
+static void settle_units(struct cnn_executor *ex)
+{
+	qsort(ex->units, ex->unit_count, sizeof *ex->units, by_first_node);
+	for (size_t i = 0; i < ex->unit_count; i++) {
+		struct cnn_unit *u = &ex->units[i];
+
+		u->run.nodes = u->nodes;
+		u->run.inputs = u->edges;
+		u->run.params = u->params;
+		if (ex->graph->loss && u->node_index[0] == ex->graph->loss)
+			ex->loss = u;
+	}
+}
+
+/* The nodes that each node feeds once the identities are out of the way. */
+static void count_consumers(const struct cnn_executor *ex, size_t *consumers,
+	size_t *consumer)
+{
+	const struct cnn_graph *g = ex->graph;
+
+	for (size_t n = 1; n < g->node_count; n++)
+		for (uint32_t i = 0; ex->alias[n] == n && i < g->nodes[n].node.input_count;
+		     i++) {
+			size_t from = ex->alias[g->nodes[n].inputs[i]];
+
+			consumers[from]++;
+			consumer[from] = n;
+		}
+}
+
+int cnn_claim(struct cnn_executor *ex, struct cnn_error *e)
+{
+	const struct cnn_graph *g = ex->graph;
+	size_t *consumers = calloc(g->node_count, sizeof *consumers);
+	size_t *consumer = calloc(g->node_count, sizeof *consumer);
+	uint32_t *dtypes = calloc(g->node_count, sizeof *dtypes);
+	bool *taken = calloc(g->node_count, sizeof *taken);
+	struct chain *c = malloc(sizeof *c);
+	size_t output;
+	int r = CNN_OK;
+
+	ex->alias = calloc(g->node_count, sizeof *ex->alias);
+	ex->wants_gradient = calloc(g->node_count, sizeof *ex->wants_gradient);
+	ex->units = calloc(g->node_count, sizeof *ex->units);
+	if (!consumers || !consumer || !dtypes || !taken || !c || !ex->alias ||
+	    !ex->wants_gradient || !ex->units) {
+		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
+		goto out;
+	}
+	dtypes[0] = CNN_F32;
+	for (size_t n = 1; n < g->node_count; n++) {
+		const struct cnn_graph_node *node = &g->nodes[n];
+
+		ex->alias[n] = n;
+		if (!ex->options.training && node->def->flags & CNN_LAYER_TRAINING_ONLY)
+			ex->alias[n] = ex->alias[node->inputs[0]];
+		dtypes[n] = ex->alias[n] == n ? node_dtype(ex, dtypes, n) :
+			dtypes[ex->alias[n]];
+		for (uint32_t i = 0; i < node->param_count; i++)
+			ex->wants_gradient[n] |= g->params[node->first_param + i].def.kind ==
+				CNN_PARAM_TRAINABLE;
+		for (uint32_t i = 0; i < node->node.input_count; i++)
+			ex->wants_gradient[n] |= ex->wants_gradient[node->inputs[i]];
+	}
+	if (!ex->options.training)
+		memset(ex->wants_gradient, 0, g->node_count * sizeof *ex->wants_gradient);
+	count_consumers(ex, consumers, consumer);
+	output = ex->alias[g->output];
+	for (size_t n = 1; r == CNN_OK && n < g->node_count; n++) {
+		size_t m = n;
+
+		if (taken[n] || ex->alias[n] != n)
+			continue;
+		for (c->count = 0; ; m = consumer[m]) {
+			c->nodes[c->count++] = m;
+			taken[m] = true;
+			if (consumers[m] != 1 || m == output ||
+			    g->nodes[consumer[m]].node.input_count != 1)
+				break;
+		}
+		r = claim_chain(ex, c, dtypes, e);
+	}
+	if (r == CNN_OK)
+		settle_units(ex);
+out:
+	free(consumers);
+	free(consumer);
+	free(dtypes);
+	free(taken);
+	free(c);
+	return r;
+}

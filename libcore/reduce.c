@@ -1,0 +1,99 @@
+/* reduce.c - sums over shards along one fixed binary tree.
+ *
+ * Node (l, i) of the tree is node (l-1, 2i) + node (l-1, 2i+1), or node
+ * (l-1, 2i) alone where the other covers no shard. A worker has consecutive
+ * shards and folds them as a binary counter carries; what it can't fold because
+ * the sibling is another worker's is folded once all are done. Whoever adds,
+ * the additions are the same: the sum's bits depend on the number of shards
+ * alone. */
+#include "executor-private.h"
+
+#include <string.h>
+
+static void add(float *restrict into, const float *restrict from, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		into[i] += from[i];
+}
+
+size_t cnn_reduce_depth(uint32_t shards)
+{
+	size_t bits = 0, most;
+
+	while (shards >> bits)
+		bits++;
+	/* Up to one sum a level on the way up and one on the way down, and the
+	 * shard that is being computed. */
+	most = 2 * bits + 1;
+	return most < (size_t)shards + 1 ? most : (size_t)shards + 1;
+}
+
+void cnn_reduce_push(struct cnn_worker *w, uint32_t shard, float *sum)
+{
+	struct cnn_partial *top;
+
+	w->stack[w->stack_count++] = (struct cnn_partial){ 0, shard, sum };
+	while (w->stack_count > 1) {
+		top = &w->stack[w->stack_count - 1];
+		if (top[-1].level != top->level || top->index % 2 == 0 ||
+		    top[-1].index + 1 != top->index)
+			break;
+		add(top[-1].sum, top->sum, w->ex->param_floats);
+		w->spare[w->spare_count++] = top->sum;
+		top[-1].level++;
+		top[-1].index /= 2;
+		w->stack_count--;
+	}
+}
+
+/* --- what is left when all workers are done -------------------------------- */
+
+static float *find(struct cnn_executor *ex, uint32_t level, uint32_t index)
+{
+	for (uint32_t w = 0; w < ex->worker_count; w++)
+		for (size_t i = 0; i < ex->workers[w].stack_count; i++) {
+			const struct cnn_partial *p = &ex->workers[w].stack[i];
+
+			if (p->level == level && p->index == index)
+				return p->sum;
+		}
+	return NULL;
+}
+
+static float *merge(struct cnn_executor *ex, uint32_t level, uint32_t index)
+{
+	float *sum = find(ex, level, index), *right;
+
+	if (sum || level == 0)
+		return sum;
+	sum = merge(ex, level - 1, 2 * index);
+	if ((uint64_t)(2 * index + 1) << (level - 1) < ex->shards) {
+		right = merge(ex, level - 1, 2 * index + 1);
+		ex->merges[ex->merge_count++] = (struct cnn_merge){ sum, right };
+	}
+	return sum;
+}
+
+float *cnn_reduce_plan(struct cnn_executor *ex)
+{
+	uint32_t level = 0;
+
+	while ((uint64_t)1 << level < ex->shards)
+		level++;
+	ex->merge_count = 0;
+	return merge(ex, level, 0);
+}
+
+/* --- small sums in double ------------------------------------------------------ */
+
+void cnn_reduce_partials(struct cnn_executor *ex, size_t at, size_t count)
+{
+	double *all = ex->partials;
+	size_t stride = ex->partial_count;
+
+	for (size_t step = 1; step < ex->shards; step *= 2)
+		for (size_t s = 0; s + step < ex->shards; s += 2 * step)
+			for (size_t i = at; i < at + count; i++)
+				all[s * stride + i] += all[(s + step) * stride + i];
+	memcpy(ex->reduced + at, all + at, count * sizeof *all);
+}

@@ -1,0 +1,64 @@
+/* bits.h - ReLU and its gradient, in any layout: one pass over the numbers as
+ * they are stored. Written in 16-byte vectors, which every x86-64 and aarch64
+ * has, since gcc -O2 leaves such loops scalar; wider ones gain little on what
+ * the cache delivers. */
+#ifndef ONEDNN_BITS_H
+#define ONEDNN_BITS_H
+
+#include <cnn/plugin.h>
+#include <string.h>
+
+typedef float od_float __attribute__((vector_size(16), may_alias));
+typedef int32_t od_bits32 __attribute__((vector_size(16), may_alias));
+typedef int16_t od_bits16 __attribute__((vector_size(16), may_alias));
+
+static inline size_t od_dtype_size(uint32_t dtype)
+{
+	return dtype == CNN_BF16 ? 2 : 4;
+}
+
+/* out[i] = 0 where y[i] <= 0, else x[i]: where y[i] is not a number, x[i] stays
+ * and with it the news. count vectors. A bfloat16 has the sign of the integer
+ * with the same bits, and is no number above 0x7f80, infinity. */
+static inline void od_mask_vectors(uint32_t dtype, size_t count, const void *y,
+	const void *x, void *out)
+{
+	if (dtype == CNN_BF16) {
+		const od_bits16 *a = y, *b = x;
+		od_bits16 *c = out;
+
+		for (size_t i = 0; i < count; i++)
+			c[i] = b[i] & ((a[i] > 0) | ((a[i] & 0x7fff) > 0x7f80));
+	} else {
+		const od_float *a = y;
+		const od_bits32 *b = x;
+		od_bits32 *c = out;
+
+		for (size_t i = 0; i < count; i++)
+			c[i] = b[i] & ~(a[i] <= 0);
+	}
+}
+
+/* grad_in = grad_out where ReLU's output (or its input) y is above zero, else
+ * 0; count elements. grad_in may be grad_out or y. */
+static inline void od_relu_mask(uint32_t dtype, size_t count, const void *y,
+	const void *grad_out, void *grad_in)
+{
+	size_t bytes = count * od_dtype_size(dtype), rest = bytes % 16;
+	size_t whole = bytes - rest;
+	od_bits32 a = { 0 }, b = { 0 };
+
+	od_mask_vectors(dtype, whole / 16, y, grad_out, grad_in);
+	memcpy(&a, (const char *)y + whole, rest);
+	memcpy(&b, (const char *)grad_out + whole, rest);
+	od_mask_vectors(dtype, 1, &a, &b, &b);
+	memcpy((char *)grad_in + whole, &b, rest);
+}
+
+/* out = max(in, 0), count elements; out may be in. */
+static inline void od_relu(uint32_t dtype, size_t count, const void *in, void *out)
+{
+	od_relu_mask(dtype, count, in, in, out);
+}
+
+#endif

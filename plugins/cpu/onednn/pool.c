@@ -1,0 +1,294 @@
+/* pool.c - see pool.h. */
+#include "pool.h"
+#include "bits.h"
+
+#include <string.h>
+
+/* Fewer channels than this are not worth a block that is mostly padding. */
+#define BLOCKED_FROM 5
+
+/* The primitives for one number of samples. */
+struct sized {
+	struct sized *next;
+	uint32_t samples;
+	struct od_op forward, backward;
+};
+
+struct pool {
+	struct od od;
+	struct pool_def def;
+	struct od_window window;
+	struct cnn_shape in, out;
+	uint32_t dtype, layout;
+	bool training, saves;            /* saves: forward notes the places */
+	size_t mask_bytes;               /* of scratch: ReLU's gradient */
+	struct sized *sizes;
+};
+
+/* --- primitives ----------------------------------------------------------- */
+
+/* backward NULL: only forward's. */
+static dnnl_status_t describe(const struct pool *p, uint32_t samples,
+	dnnl_primitive_desc_t *forward, dnnl_primitive_desc_t *backward)
+{
+	od_desc src = NULL, dst = NULL;
+	dnnl_status_t status = od_tensor(&src, &p->in, samples, p->dtype,
+		od_tag(p->layout));
+
+	*forward = NULL;
+	if (status == dnnl_success)
+		status = od_tensor(&dst, &p->out, samples, p->dtype, od_tag(p->layout));
+	if (status == dnnl_success)
+		status = od_pool_forward(forward, p->od.engine, p->training
+			? dnnl_forward_training : dnnl_forward_inference,
+			p->def.algorithm, src, dst, &p->window, p->od.attr);
+	if (status == dnnl_success && backward)
+		status = od_pool_backward(backward, p->od.engine, p->def.algorithm,
+			src, dst, &p->window, *forward, p->od.attr);
+	od_desc_destroy(src);
+	od_desc_destroy(dst);
+	if (status != dnnl_success && *forward)
+		dnnl_primitive_desc_destroy(*forward);
+	return status;
+}
+
+static dnnl_status_t sized_open(struct pool *p, struct sized *s,
+	uint32_t samples, enum od_scratch scratch)
+{
+	static const int forward[] = {
+		DNNL_ARG_SRC, DNNL_ARG_DST, DNNL_ARG_WORKSPACE,
+	};
+	static const int backward[] = {
+		DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_SRC, DNNL_ARG_WORKSPACE,
+	};
+	dnnl_primitive_desc_t forward_pd, backward_pd;
+	dnnl_status_t status, also;
+
+	s->samples = samples;
+	status = describe(p, samples, &forward_pd, p->training ? &backward_pd : NULL);
+	if (status != dnnl_success)
+		return status;
+	status = od_op_create(&p->od, &s->forward, "forward", forward_pd, forward,
+		2 + p->saves, scratch);
+	if (!p->training)
+		return status;
+	also = od_op_create(&p->od, &s->backward, "gradient of the input",
+		backward_pd, backward, 2 + p->saves, scratch);
+	return status == dnnl_success ? also : status;
+}
+
+static void sized_close(const struct pool *p, struct sized *s)
+{
+	od_op_destroy(&p->od, &s->forward);
+	od_op_destroy(&p->od, &s->backward);
+	p->od.host->free(p->od.host, s);
+}
+
+static dnnl_status_t add_size(struct pool *p, uint32_t samples,
+	enum od_scratch scratch)
+{
+	struct sized *s = od_alloc(&p->od, sizeof *s);
+	dnnl_status_t status;
+
+	if (!s)
+		return dnnl_out_of_memory;
+	status = sized_open(p, s, samples, scratch);
+	if (status != dnnl_success) {
+		sized_close(p, s);
+		return status;
+	}
+	s->next = p->sizes;
+	p->sizes = s;
+	return dnnl_success;
+}
+
+static const struct sized *find_size(const struct pool *p, uint32_t samples)
+{
+	const struct sized *s = p->sizes;
+
+	while (s && s->samples != samples)
+		s = s->next;
+	return s;
+}
+
+/* --- the provider's functions --------------------------------------------- */
+
+static struct od_window window_of(const struct cnn_node *node)
+{
+	enum { KERNEL, STRIDE, PADDING };
+	const struct cnn_arg_value *a = node->args;
+	const struct cnn_arg_value *stride = a[STRIDE].given ? &a[STRIDE] : &a[KERNEL];
+
+	return (struct od_window){
+		.kernel = { a[KERNEL].i, a[KERNEL].j },
+		.stride = { stride->i, stride->j },
+		.padding = { a[PADDING].i, a[PADDING].j },
+	};
+}
+
+/* Plain pooling is several times slower than blocked, so that even a reorder
+ * pays; a blocked input stays as it comes. */
+static uint32_t choose_layout(const struct cnn_run *run)
+{
+	uint32_t layout = run->inputs[0].format.layout;
+
+	return layout == CNN_NCHW && run->output.dims[0] >= BLOCKED_FROM
+		? od_blocked_layout() : layout;
+}
+
+static dnnl_status_t pool_open(struct pool *p, const struct cnn_host *host,
+	const struct cnn_run *run, const struct pool_def *def, uint32_t workers)
+{
+	const struct cnn_node *node = &run->nodes[run->node_count - 1];
+
+	memset(p, 0, sizeof *p);
+	p->def = *def;
+	p->window = window_of(node);
+	p->in = node->inputs[0];
+	p->out = run->output;
+	p->dtype = run->dtype;
+	p->layout = choose_layout(run);
+	p->training = run->training;
+	p->saves = run->training && def->algorithm == dnnl_pooling_max;
+	return od_open(&p->od, host, node->name, def->type, workers);
+}
+
+static void pool_close(struct pool *p)
+{
+	struct sized *s;
+
+	while ((s = p->sizes)) {
+		p->sizes = s->next;
+		sized_close(p, s);
+	}
+	od_close(&p->od);
+}
+
+bool pool_supports(const struct cnn_host *host, const struct cnn_run *run,
+	const struct pool_def *def)
+{
+	dnnl_primitive_desc_t forward, backward = NULL;
+	struct pool p;
+	dnnl_status_t status;
+
+	if (!od_supports(run->dtype))
+		return false;
+	od_one_thread();
+	status = pool_open(&p, host, run, def, 0);
+	if (status == dnnl_success)
+		status = describe(&p, run->batch, &forward,
+			p.training ? &backward : NULL);
+	if (status == dnnl_success) {
+		dnnl_primitive_desc_destroy(forward);
+		if (backward)
+			dnnl_primitive_desc_destroy(backward);
+	}
+	pool_close(&p);
+	return status == dnnl_success;
+}
+
+int pool_create(const struct cnn_host *host, const struct cnn_run *run,
+	const struct pool_def *def, struct cnn_plan *plan, void **instance)
+{
+	struct pool *p = host->alloc(host, sizeof *p);
+	dnnl_status_t status;
+
+	if (!p)
+		return CNN_ENOMEM;
+	od_one_thread();
+	status = pool_open(p, host, run, def, run->workers);
+	if (status == dnnl_success)
+		status = add_size(p, run->batch, OD_SCRATCH_PLANNED);
+	if (status != dnnl_success) {
+		int code = od_fail(&p->od, "create", status);
+
+		pool_destroy(p);
+		return code;
+	}
+	if (def->relu && run->training)
+		p->mask_bytes = (cnn_layout_count(&p->out, p->layout, run->batch)
+			* od_dtype_size(p->dtype) + 63) / 64 * 64;
+	plan->flags = def->relu ? CNN_KEEP_OUTPUT : 0;
+	plan->inputs[0] = (struct cnn_format){ p->dtype, p->layout };
+	plan->output = plan->inputs[0];
+	plan->scratch_bytes = p->mask_bytes + p->od.scratch_bytes;
+	if (p->saves)
+		plan->saved_bytes = dnnl_memory_desc_get_size(
+			dnnl_primitive_desc_query_md(p->sizes->forward.pd,
+				dnnl_query_workspace_md, 0));
+	*instance = p;
+	return CNN_OK;
+}
+
+void pool_destroy(void *instance)
+{
+	struct pool *p = instance;
+	const struct cnn_host *host;
+
+	if (!p)
+		return;
+	host = p->od.host;
+	pool_close(p);
+	host->free(host, p);
+}
+
+int pool_prepare(void *instance, uint32_t samples)
+{
+	struct pool *p = instance;
+	dnnl_status_t status;
+
+	od_one_thread();
+	if (find_size(p, samples))
+		return CNN_OK;
+	status = add_size(p, samples, OD_SCRATCH_CALL);
+	return status == dnnl_success ? CNN_OK : od_fail(&p->od, "prepare", status);
+}
+
+/* What oneDNN gets of a call's scratch memory. */
+static void *scratch_of(const struct pool *p, const struct cnn_call *c)
+{
+	return p->mask_bytes ? (char *)c->scratch + p->mask_bytes : c->scratch;
+}
+
+static int not_prepared(const struct pool *p, uint32_t samples)
+{
+	return p->od.host->fail(p->od.host, CNN_EUSAGE,
+		"cpu/onednn: %s: not prepared for %u samples", p->od.name, samples);
+}
+
+int pool_forward(void *instance, const struct cnn_call *c)
+{
+	const struct pool *p = instance;
+	const struct sized *s = find_size(p, c->samples);
+	int code;
+
+	if (!s)
+		return not_prepared(p, c->samples);
+	od_one_thread();
+	code = od_op_run(&p->od, &s->forward, c->worker, scratch_of(p, c),
+		(const void *[]){ c->in[0], c->out, c->saved });
+	if (code == CNN_OK && p->def.relu)
+		od_relu(p->dtype, cnn_layout_count(&p->out, p->layout, c->samples),
+			c->out, c->out);
+	return code;
+}
+
+int pool_backward(void *instance, const struct cnn_call *c)
+{
+	const struct pool *p = instance;
+	const struct sized *s = find_size(p, c->samples);
+	const void *grad_out = c->grad_out;
+
+	if (!s)
+		return not_prepared(p, c->samples);
+	if (!c->grad_in || !c->grad_in[0])
+		return CNN_OK;
+	od_one_thread();
+	if (p->def.relu) {
+		od_relu_mask(p->dtype, cnn_layout_count(&p->out, p->layout,
+			c->samples), c->out, c->grad_out, c->scratch);
+		grad_out = c->scratch;
+	}
+	return od_op_run(&p->od, &s->backward, c->worker, scratch_of(p, c),
+		(const void *[]){ grad_out, c->grad_in[0], c->saved });
+}

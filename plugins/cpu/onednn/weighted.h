@@ -1,0 +1,54 @@
+/* weighted.h - layers with weights: convolutions and inner products.
+ *
+ *   out = f(in, weights) + bias, then ReLU if the run asks for it
+ *   grad_in = f's transpose (grad_out, weights)
+ *   grad_weights, grad_bias = sums over the shard's samples
+ *
+ * The layouts are chosen once, for a full shard, and kept for smaller ones.
+ * Activations lie as the forward kernel likes best, if that is one of enum
+ * cnn_layout. The weights lie in the parameter arena as their gradient comes
+ * out of its kernel (in a run that doesn't train: as forward reads them), so
+ * that no shard reorders a gradient; what forward or the input's gradient
+ * wants otherwise, pack() makes once a step.
+ */
+#ifndef ONEDNN_WEIGHTED_H
+#define ONEDNN_WEIGHTED_H
+
+#include "onednn.h"
+
+/* What a layer says of itself: the weights' plain shape, in which the input's
+ * dimensions are the last, and how the window slides (convolution). */
+struct weighted_def {
+	const char *type;
+	bool convolution, relu;
+	struct od_window window;
+	int weight_ndims;
+	dnnl_dims_t weight_dims;
+	struct cnn_shape in;             /* as f sees it */
+};
+
+/* Whether oneDNN has kernels for it. Leaves no message. */
+bool weighted_supports(const struct cnn_host *, const struct cnn_run *,
+	const struct weighted_def *);
+
+int weighted_create(const struct cnn_host *, const struct cnn_run *,
+	const struct weighted_def *, struct cnn_plan *, void **instance);
+
+/* The other functions of the provider, as in cnn/plugin.h. */
+void weighted_destroy(void *instance);
+int weighted_prepare(void *instance, uint32_t samples);
+int weighted_param_import(void *instance, uint32_t index, const float *plain,
+	float *native);
+int weighted_param_export(void *instance, uint32_t index, const float *native,
+	float *plain);
+int weighted_pack(void *instance, void *const *params, void *packed);
+int weighted_forward(void *instance, const struct cnn_call *);
+int weighted_backward(void *instance, const struct cnn_call *);
+
+#define WEIGHTED_FUNCTIONS \
+	.destroy = weighted_destroy, .prepare = weighted_prepare, \
+	.param_import = weighted_param_import, \
+	.param_export = weighted_param_export, .pack = weighted_pack, \
+	.forward = weighted_forward, .backward = weighted_backward
+
+#endif

@@ -1,0 +1,290 @@
+/* device.c - the CPU as a device: memory, conversions, gathering. */
+#include "ref.h"
+#include "half.h"
+#include <stdio.h>
+#include <unistd.h>
+
+struct cpu { const struct cnn_host *host; };
+
+/* --- which ------------------------------------------------------------------- */
+
+static void read_name(char *name, size_t size)
+{
+	FILE *f = fopen("/proc/cpuinfo", "r");
+	char line[256], *text;
+
+	snprintf(name, size, "CPU");
+	while (f && fgets(line, sizeof(line), f))
+		if (strncmp(line, "model name", 10) == 0 && (text = strchr(line, ':'))) {
+			text += 1 + strspn(text + 1, " \t");
+			text[strcspn(text, "\n")] = '\0';
+			snprintf(name, size, "%s", text);
+			break;
+		}
+	if (f)
+		fclose(f);
+}
+
+/* The instruction sets that the layers' libraries choose by. */
+static void read_isa(char *detail, size_t size)
+{
+	size_t n = (size_t)snprintf(detail, size, "%d processors",
+		(int)sysconf(_SC_NPROCESSORS_ONLN));
+
+#if defined(__x86_64__)
+#define ISA(name) \
+	if (__builtin_cpu_supports(name) && n < size) \
+		n += (size_t)snprintf(detail + n, size - n, " " name)
+	__builtin_cpu_init();
+	ISA("sse4.1");
+	ISA("avx");
+	ISA("avx2");
+	ISA("fma");
+	ISA("avx512f");
+	ISA("avx512vnni");
+	ISA("avx512bf16");
+#undef ISA
+#else
+	(void)n;
+#endif
+}
+
+static int probe(const struct cnn_host *host, uint32_t ordinal,
+	struct cnn_device_info *info)
+{
+	if (ordinal > 0)
+		return host->fail(host, CNN_EPLUGIN, "cpu:%u: there is only cpu:0",
+			ordinal);
+	read_name(info->name, sizeof(info->name));
+	read_isa(info->detail, sizeof(info->detail));
+	info->memory = (uint64_t)sysconf(_SC_PHYS_PAGES)
+		* (uint64_t)sysconf(_SC_PAGESIZE);
+	return CNN_OK;
+}
+
+/* --- memory ------------------------------------------------------------------ */
+
+static int open_cpu(const struct cnn_host *host, uint32_t ordinal, void **device)
+{
+	struct cpu *cpu;
+
+	(void)ordinal;
+	if (!(cpu = host->alloc(host, sizeof(*cpu))))
+		return CNN_ENOMEM;
+	cpu->host = host;
+	*device = cpu;
+	return CNN_OK;
+}
+
+static void close_cpu(void *device)
+{
+	struct cpu *cpu = device;
+
+	if (cpu)
+		cpu->host->free(cpu->host, cpu);
+}
+
+static void *alloc(void *device, size_t bytes)
+{
+	struct cpu *cpu = device;
+	void *memory = cpu->host->alloc(cpu->host, bytes);
+
+	if (memory)
+		memset(memory, 0, bytes);
+	return memory;
+}
+
+static void free_memory(void *device, void *memory)
+{
+	struct cpu *cpu = device;
+
+	cpu->host->free(cpu->host, memory);
+}
+
+static int copy(void *device, void *queue, void *dst, const void *src, size_t bytes)
+{
+	(void)device;
+	(void)queue;
+	if (bytes > 0)
+		memcpy(dst, src, bytes);
+	return CNN_OK;
+}
+
+/* --- one element ------------------------------------------------------------- */
+
+/* A double as a float that may be rounded again: towards zero, with the last
+ * bit set where anything was lost, so that no tie appears that was none. */
+static float round_odd(double d)
+{
+	float f = (float)d;
+	uint32_t u = float_bits(f);
+
+	if (f == d || d != d || d - d != 0)
+		return f;
+	if ((f < 0 ? -f : f) > (d < 0 ? -d : d))
+		u--;
+	return bits_float(u | 1);
+}
+
+static double load(uint32_t dtype, const void *data, size_t i)
+{
+	switch (dtype) {
+	case CNN_U8: return ((const uint8_t *)data)[i];
+	case CNN_I8: return ((const int8_t *)data)[i];
+	case CNN_I16: return ((const int16_t *)data)[i];
+	case CNN_I32: return ((const int32_t *)data)[i];
+	case CNN_I64: return (double)((const int64_t *)data)[i];
+	case CNN_BOOL: return ((const uint8_t *)data)[i] != 0;
+	case CNN_F16: return f16_to_float(((const uint16_t *)data)[i]);
+	case CNN_BF16: return bf16_to_float(((const uint16_t *)data)[i]);
+	case CNN_F32: return ((const float *)data)[i];
+	default: return ((const double *)data)[i];
+	}
+}
+
+static void store(uint32_t dtype, void *data, size_t i, double value)
+{
+	switch (dtype) {
+	case CNN_F16: ((uint16_t *)data)[i] = float_to_f16(round_odd(value)); break;
+	case CNN_BF16: ((uint16_t *)data)[i] = float_to_bf16(round_odd(value)); break;
+	case CNN_F32: ((float *)data)[i] = (float)value; break;
+	default: ((double *)data)[i] = value;
+	}
+}
+
+/* out[k * step_out] = in[k * step_in] for k < n, in another type. */
+static void convert(uint32_t from, const void *in, size_t step_in, uint32_t to,
+	void *out, size_t step_out, size_t n)
+{
+#define EACH(IN, OUT, VALUE) \
+	for (size_t k = 0; k < n; k++) { \
+		const IN x = ((const IN *)in)[k * step_in]; \
+		((OUT *)out)[k * step_out] = VALUE; \
+	}
+	/* The ways that a training step may take; then all others. */
+	if (from == CNN_F32 && to == CNN_F32)
+		EACH(float, float, x)
+	else if (from == to && from != CNN_F64)
+		EACH(uint16_t, uint16_t, x)
+	else if (from == CNN_F32 && to == CNN_BF16)
+		EACH(float, uint16_t, float_to_bf16(x))
+	else if (from == CNN_BF16 && to == CNN_F32)
+		EACH(uint16_t, float, bf16_to_float(x))
+	else
+		for (size_t k = 0; k < n; k++)
+			store(to, out, k * step_out, load(from, in, k * step_in));
+#undef EACH
+}
+
+/* Bytes of an element that store() can write, 0 for other types. */
+static size_t float_size(uint32_t dtype)
+{
+	return dtype == CNN_F16 || dtype == CNN_BF16 ? 2 : dtype == CNN_F32 ? 4
+		: dtype == CNN_F64 ? 8 : 0;
+}
+
+static int no_float(const struct cpu *cpu, uint32_t dtype)
+{
+	return cpu->host->fail(cpu->host, CNN_EUSAGE,
+		"cpu: element type %u is not a floating-point one", dtype);
+}
+
+/* --- tensors ----------------------------------------------------------------- */
+
+static int add(void *device, void *queue, uint32_t dtype, size_t count, void *dst,
+	const void *src)
+{
+	(void)queue;
+	if (!float_size(dtype))
+		return no_float(device, dtype);
+	if (dtype == CNN_F32)                /* the gradients: let it be fast */
+		for (size_t i = 0; i < count; i++)
+			((float *)dst)[i] += ((const float *)src)[i];
+	else
+		for (size_t i = 0; i < count; i++)
+			store(dtype, dst, i, load(dtype, dst, i) + load(dtype, src, i));
+	return CNN_OK;
+}
+
+/* How channel c, pixel p of a sample lies in a layout: at
+ * (c / block) * area * block + p * block + c % block. NCHW is blocks of one
+ * channel, NHWC one block of all. */
+struct lay { size_t block, stored; };
+
+static struct lay lay_of(uint32_t layout, size_t channels)
+{
+	struct lay l = { .block = layout == CNN_NHWC ? channels
+		: layout == CNN_NCHW8C ? 8 : layout == CNN_NCHW16C ? 16 : 1 };
+
+	l.stored = (channels + l.block - 1) / l.block * l.block;
+	return l;
+}
+
+static int reorder(void *device, void *queue, const struct cnn_shape *shape,
+	size_t samples, struct cnn_format from, const void *src,
+	struct cnn_format to, void *dst)
+{
+	const size_t in_size = float_size(from.dtype), out_size = float_size(to.dtype);
+	const bool image = shape->rank == 3 && shape->dims[0] > 0;
+	const size_t channels = image ? shape->dims[0] : 1;
+	const size_t area = cnn_layout_count(shape, CNN_NCHW, 1) / channels;
+	const struct lay f = lay_of(image ? from.layout : CNN_NCHW, channels);
+	const struct lay t = lay_of(image ? to.layout : CNN_NCHW, channels);
+	const char *in = src;
+	char *out = dst;
+
+	(void)queue;
+	if (!in_size || !out_size)
+		return no_float(device, in_size ? to.dtype : from.dtype);
+	if (from.dtype == to.dtype && f.block == t.block && f.stored == t.stored)
+		return copy(device, queue, dst, src,
+			samples * t.stored * area * out_size);
+	for (size_t n = 0; n < samples; n++) {
+		for (size_t c = 0; c < t.stored; c++) {
+			const size_t i = c / f.block * area * f.block + c % f.block;
+			const size_t o = c / t.block * area * t.block + c % t.block;
+
+			if (c < channels)
+				convert(from.dtype, in + i * in_size, f.block, to.dtype,
+					out + o * out_size, t.block, area);
+			else
+				for (size_t p = 0; p < area; p++)
+					store(to.dtype, out, o + p * t.block, 0);
+		}
+		in += f.stored * area * in_size;
+		out += t.stored * area * out_size;
+	}
+	return CNN_OK;
+}
+
+static int gather(void *device, void *queue, uint32_t dtype, const void *data,
+	size_t sample_elements, const uint32_t *index, size_t samples,
+	double scale, double offset, uint32_t out_dtype, void *out)
+{
+	const struct cpu *cpu = device;
+
+	(void)queue;
+	if (!float_size(out_dtype))
+		return no_float(device, out_dtype);
+	if (dtype == CNN_DTYPE_NONE || dtype >= CNN_DTYPE_COUNT)
+		return cpu->host->fail(cpu->host, CNN_EUSAGE,
+			"cpu: element type %u is unknown", dtype);
+	for (size_t n = 0; n < samples; n++) {
+		const size_t i = index[n] * sample_elements, o = n * sample_elements;
+
+		for (size_t e = 0; e < sample_elements; e++)
+			store(out_dtype, out, o + e,
+				load(dtype, data, i + e) * scale + offset);
+	}
+	return CNN_OK;
+}
+
+static const struct cnn_device functions = {
+	.size = sizeof(functions), .name = "cpu",
+	.probe = probe, .open = open_cpu, .close = close_cpu,
+	.alloc = alloc, .free = free_memory,
+	.upload = copy, .download = copy,
+	.add = add, .reorder = reorder, .gather = gather,
+};
+
+REF_ENTRY("device", CNN_PLUGIN_DEVICE, functions);

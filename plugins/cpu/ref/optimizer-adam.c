@@ -1,0 +1,43 @@
+/* adam, elementwise, with t = 1, 2, ... the update's number:
+ *   g = grad * grad_scale + weight_decay * param
+ *   m = beta1 m + (1 - beta1) g
+ *   v = beta2 v + (1 - beta2) g^2
+ *   param -= lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
+ * beta1 0.9, beta2 0.999, eps 1e-8. (D. P. Kingma and J. Ba, "Adam", ICLR 2015;
+ * the decay is PyTorch's, added to the gradient.)
+ */
+#include "ref.h"
+#include <math.h>
+
+static const double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
+
+static int update(const struct cnn_host *host, const struct cnn_update *u)
+{
+	const float b1 = (float)beta1, c1 = (float)(1 - beta1);
+	const float b2 = (float)beta2, c2 = (float)(1 - beta2);
+	const double t = (double)u->t;
+	const float step = (float)(u->lr / (1 - pow(beta1, t)));
+	const float root = (float)sqrt(1 - pow(beta2, t));
+	const float decay = (float)u->weight_decay, scale = u->grad_scale;
+	const float small = (float)eps, *restrict grads = u->grads;
+	float *restrict params = u->params;
+	float *restrict m = u->moments[0], *restrict v = u->moments[1];
+
+	(void)host;
+	for (size_t i = 0; i < u->count; i++) {
+		float g = grads[i] * scale + decay * params[i];
+
+		m[i] = b1 * m[i] + c1 * g;
+		v[i] = b2 * v[i] + c2 * g * g;
+		params[i] -= step * (m[i] / (sqrtf(v[i]) / root + small));
+	}
+	return CNN_OK;
+}
+
+static const struct cnn_optimizer optimizer = {
+	.size = sizeof(optimizer), .name = "adam",
+	.moment_count = 2, .moments = { "m", "v" },
+	.update = update,
+};
+
+REF_ENTRY("optimizer-adam", CNN_PLUGIN_OPTIMIZER, optimizer);

@@ -1,0 +1,36 @@
+/* sgd, elementwise:
+ *   g = grad * grad_scale + weight_decay * param
+ *   m = momentum m + g
+ *   param -= lr m
+ * which without momentum is param -= lr g, and leaves m alone. (No dampening, no
+ * Nesterov: PyTorch's defaults.)
+ */
+#include "ref.h"
+
+static int update(const struct cnn_host *host, const struct cnn_update *u)
+{
+	const float lr = (float)u->lr, momentum = (float)u->momentum;
+	const float decay = (float)u->weight_decay, scale = u->grad_scale;
+	const float *restrict grads = u->grads;
+	float *restrict params = u->params, *restrict m = u->moments[0];
+
+	(void)host;
+	if (momentum == 0) {
+		for (size_t i = 0; i < u->count; i++)
+			params[i] -= lr * (grads[i] * scale + decay * params[i]);
+		return CNN_OK;
+	}
+	for (size_t i = 0; i < u->count; i++) {
+		m[i] = momentum * m[i] + (grads[i] * scale + decay * params[i]);
+		params[i] -= lr * m[i];
+	}
+	return CNN_OK;
+}
+
+static const struct cnn_optimizer optimizer = {
+	.size = sizeof(optimizer), .name = "sgd",
+	.moment_count = 1, .moments = { "m" },
+	.update = update,
+};
+
+REF_ENTRY("optimizer-sgd", CNN_PLUGIN_OPTIMIZER, optimizer);

@@ -1,0 +1,105 @@
+/* ref.h - what the plugins of cpu/ref share.
+ *
+ * `ref` is the oracle: every layer in plain C, its formula above the loop. Each
+ * file holds one type's kernels, written for NCHW tensors of `real` alone.
+ * ref-common.c stands between them and the host: it fills the plan, and turns a
+ * call in bfloat16 or half into the same call on copies in `real`. With
+ * -DCNN_REF_DOUBLE real is double, which the gradient tests are made with.
+ */
+#ifndef REF_H
+#define REF_H
+
+#include <cnn/plugin.h>
+#include <stdbool.h>
+
+#ifdef CNN_REF_DOUBLE
+typedef double real;
+#define REF_DTYPE CNN_F64
+#else
+typedef float real;
+#define REF_DTYPE CNN_F32
+#endif
+
+struct ref;
+
+typedef int ref_function(void *instance, const struct cnn_call *);
+
+/* One type's kernels. In a call that they get, in, out, the gradients and the
+ * parameters are `real`, and scratch is theirs alone. */
+struct ref_layer {
+	size_t instance_size;                /* of a struct that begins with struct ref */
+	uint32_t flags;                      /* of the plan */
+	bool rounds_params;                  /* in half, parameters are rounded too */
+	bool real_only;                      /* never in half */
+	/* (optional) Reads the arguments, sets saved_bytes, scratch_bytes and
+	 * reduce_* of the plan; r->in and r->out are set. */
+	int (*plan)(struct ref *r, const struct cnn_run *, struct cnn_plan *);
+	ref_function *forward, *backward;
+	ref_function *reduce_forward, *reduce_backward;   /* (optional) */
+};
+
+/* How an instance begins. */
+struct ref {
+	const struct cnn_host *host;
+	const struct ref_layer *layer;
+	uint32_t dtype;
+	uint32_t in_count, param_count;
+	size_t in, out;                      /* elements of a sample, in each input
+	                                      * and in the output */
+	size_t params[CNN_MAX_PARAMS];       /* elements */
+	size_t kernel_scratch;               /* bytes, where the half copies end */
+};
+
+/* The provider's functions, the same for each type. */
+int ref_score(const struct cnn_host *, const struct cnn_run *,
+	const struct ref_layer *);
+int ref_create(const struct cnn_host *, const struct cnn_run *,
+	struct cnn_plan *, const struct ref_layer *, void **instance);
+void ref_destroy(void *instance);
+int ref_forward(void *instance, const struct cnn_call *);
+int ref_backward(void *instance, const struct cnn_call *);
+int ref_reduce_forward(void *instance, const struct cnn_call *);
+int ref_reduce_backward(void *instance, const struct cnn_call *);
+
+/* *bytes = a * b * size, or the error "too large". */
+int ref_bytes(const struct ref *, size_t a, size_t b, size_t size, size_t *bytes);
+
+/* c += a b. a is (m,k), b is (k,n), c is (m,n); element (i,p) of a is
+ * a[i * row + p * column], so a may be stored transposed. */
+void ref_matmul(real *c, const real *a, size_t row, size_t column, const real *b,
+	size_t m, size_t n, size_t k);
+/* c += a b'. a is (m,k), b is (n,k), c is (m,n). */
+void ref_matmul_t(real *c, const real *a, const real *b, size_t m, size_t n,
+	size_t k);
+/* The sum of n elements. */
+double ref_sum(const real *x, size_t n);
+
+/* A layer's whole entry: its name, its struct ref_layer, and, when it has them,
+ * more members of struct cnn_provider. */
+#define REF_PLUGIN(NAME, LAYER, ...) \
+static int score(const struct cnn_host *host, const struct cnn_run *run) \
+{ \
+	return ref_score(host, run, &(LAYER)); \
+} \
+static int create(const struct cnn_host *host, const struct cnn_run *run, \
+	struct cnn_plan *plan, void **instance) \
+{ \
+	return ref_create(host, run, plan, &(LAYER), instance); \
+} \
+static const struct cnn_provider provider = { \
+	.size = sizeof(provider), .run = NAME, \
+	.score = score, .create = create, .destroy = ref_destroy, \
+	.forward = ref_forward, .backward = ref_backward, __VA_ARGS__ \
+}; \
+REF_ENTRY(NAME, CNN_PLUGIN_LAYER, provider)
+
+#define REF_ENTRY(NAME, KIND, FUNCTIONS) \
+CNN_EXPORT const struct cnn_plugin_entry cnn_plugin_entry = { \
+	.magic = CNN_PLUGIN_MAGIC, \
+	.abi_major = CNN_ABI_MAJOR, .abi_minor = CNN_ABI_MINOR, \
+	.size = sizeof(struct cnn_plugin_entry), .kind = KIND, \
+	.name = NAME, .version = CNN_VERSION, .device = "cpu", .provider = "ref", \
+	.functions = &(FUNCTIONS), \
+}
+
+#endif

@@ -1,0 +1,64 @@
+/* bad.h - scaffolding of providers that each break one promise, which the
+ * conformance test (--must-fail) has to notice. They take float, NCHW alone. */
+#ifndef BAD_H
+#define BAD_H
+
+#include <cnn/plugin.h>
+#include <string.h>
+
+struct bad {
+	const struct cnn_host *host;
+	size_t in, out;                      /* elements of a sample */
+	uint32_t in_count, random_stream;
+	struct cnn_arg_value args[4];
+};
+
+static int bad_score(const struct cnn_host *host, const struct cnn_run *run)
+{
+	(void)host;
+	return run->dtype == CNN_F32;
+}
+
+static int bad_create(const struct cnn_host *host, const struct cnn_run *run,
+	struct cnn_plan *plan, void **instance)
+{
+	struct bad *b = host->alloc(host, sizeof(*b));
+
+	if (!b)
+		return CNN_ENOMEM;
+	b->host = host;
+	b->in = cnn_layout_count(&run->inputs[0].shape, CNN_NCHW, 1);
+	b->out = cnn_layout_count(&run->output, CNN_NCHW, 1);
+	b->in_count = run->input_count;
+	b->random_stream = run->nodes[0].random_stream;
+	if (run->nodes[0].args)
+		memcpy(b->args, run->nodes[0].args, sizeof(b->args));
+	plan->flags = BAD_FLAGS;
+	plan->saved_bytes = BAD_SAVED * (b->in > b->out ? b->in : b->out) * run->batch;
+	*instance = b;
+	return CNN_OK;
+}
+
+static void bad_destroy(void *instance)
+{
+	struct bad *b = instance;
+
+	if (b)
+		b->host->free(b->host, b);
+}
+
+#define BAD_PLUGIN(NAME) \
+static const struct cnn_provider provider = { \
+	.size = sizeof(provider), .run = NAME, \
+	.score = bad_score, .create = bad_create, .destroy = bad_destroy, \
+	.forward = forward, .backward = backward, \
+}; \
+CNN_EXPORT const struct cnn_plugin_entry cnn_plugin_entry = { \
+	.magic = CNN_PLUGIN_MAGIC, \
+	.abi_major = CNN_ABI_MAJOR, .abi_minor = CNN_ABI_MINOR, \
+	.size = sizeof(struct cnn_plugin_entry), .kind = CNN_PLUGIN_LAYER, \
+	.name = NAME, .version = "0", .device = "cpu", .provider = "bad", \
+	.functions = &provider, \
+}
+
+#endif

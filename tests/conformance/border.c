@@ -1,0 +1,184 @@
+/* border.c - a runner's buffers, and numbers on their way in and out of them. */
+#include "border.h"
+#include <cnn/tensor.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GUARD 64                         /* bytes after a buffer */
+
+static bool is_f64(const struct runner *r)
+{
+	return r->settings.dtype == CNN_F64;
+}
+
+size_t border_real_size(const struct runner *r)
+{
+	return is_f64(r) ? sizeof(double) : sizeof(float);
+}
+
+/* --- buffers on the device ------------------------------------------------------ */
+
+int border_upload(const struct subject *s, void *dst, const void *src, size_t bytes)
+{
+	return bytes ? s->device->upload(s->device_handle, NULL, dst, src, bytes) : CNN_OK;
+}
+
+int border_download(const struct subject *s, void *dst, const void *src, size_t bytes)
+{
+	return bytes ? s->device->download(s->device_handle, NULL, dst, src, bytes)
+		: CNN_OK;
+}
+
+static void fill(const struct subject *s, void *dst, int byte, size_t bytes)
+{
+	void *copy = malloc(bytes + 1);
+
+	memset(copy, byte, bytes);
+	border_upload(s, dst, copy, bytes);
+	free(copy);
+}
+
+/* NaN in each floating-point type. */
+void border_poison(const struct runner *r, const struct buffer *b)
+{
+	if (b->data)
+		fill(r->subject, b->data, 0xff, b->bytes);
+}
+
+int border_alloc(const struct runner *r, struct buffer *b, size_t bytes)
+{
+	const struct subject *s = r->subject;
+
+	if (bytes == 0)
+		return CNN_OK;
+	if (!(b->data = s->device->alloc(s->device_handle, bytes + GUARD)))
+		return CNN_ENOMEM;
+	b->bytes = bytes;
+	fill(s, (char *)b->data + bytes, 0xa5, GUARD);
+	border_poison(r, b);
+	return CNN_OK;
+}
+
+void border_free(struct runner *r, struct buffer *b)
+{
+	const struct subject *s = r->subject;
+
+	if (b->data)
+		s->device->free(s->device_handle, b->data);
+	*b = (struct buffer){ 0 };
+}
+
+void border_check(struct runner *r, const struct buffer *b)
+{
+	unsigned char guard[GUARD];
+
+	if (!b->data)
+		return;
+	border_download(r->subject, guard, (char *)b->data + b->bytes, GUARD);
+	for (size_t i = 0; i < GUARD; i++)
+		if (guard[i] != 0xa5)
+			r->complaint = "wrote past the end of a buffer";
+}
+
+/* --- tensors and parameters across the border ------------------------------------ */
+
+/* buffer = `samples` samples of x in the run's own format. */
+int border_put(struct runner *r, const struct buffer *b,
+	const struct cnn_shape *shape, struct cnn_format format, const double *x,
+	uint32_t samples)
+{
+	const struct subject *s = r->subject;
+	size_t bytes = cnn_layout_count(shape, format.layout, samples)
+		* cnn_dtype_size(format.dtype);
+	void *native = malloc(bytes + 1);
+	int code;
+
+	border_poison(r, b);
+	code = s->cpu->reorder(s->cpu_handle, NULL, shape, samples,
+		(struct cnn_format){ CNN_F64, CNN_NCHW }, x, format, native);
+	if (code == CNN_OK)
+		code = border_upload(s, b->data, native, bytes);
+	free(native);
+	return code;
+}
+
+/* The other way; and what the layout pads must have stayed zero. */
+int border_get(struct runner *r, const struct buffer *b,
+	const struct cnn_shape *shape, struct cnn_format format, double *x,
+	uint32_t samples)
+{
+	const struct subject *s = r->subject;
+	const struct cnn_format plain = { CNN_F64, CNN_NCHW };
+	size_t bytes = cnn_layout_count(shape, format.layout, samples)
+		* cnn_dtype_size(format.dtype);
+	unsigned char *native = calloc(2, bytes + 1), *again = native + bytes;
+	int code = border_download(s, native, b->data, bytes);
+
+	if (code == CNN_OK)
+		code = s->cpu->reorder(s->cpu_handle, NULL, shape, samples, format,
+			native, plain, x);
+	if (code == CNN_OK)
+		code = s->cpu->reorder(s->cpu_handle, NULL, shape, samples, plain, x,
+			format, again);
+	if (code == CNN_OK && (format.layout == CNN_NCHW8C
+			|| format.layout == CNN_NCHW16C) && memcmp(native, again, bytes))
+		r->complaint = "did not leave zeros in a tensor's padding";
+	border_check(r, b);
+	free(native);
+	return code;
+}
+
+int border_put_param(struct runner *r, uint32_t i, const struct buffer *b,
+	const double *x)
+{
+	const struct subject *s = r->subject;
+	size_t n = chain_count(&r->chain->params[i].shape);
+	float *plain = malloc((n + 1) * sizeof(float)), *native;
+	int code = CNN_OK;
+
+	if (is_f64(r)) {
+		free(plain);
+		return border_upload(s, b->data, x, n * sizeof(double));
+	}
+	for (size_t k = 0; k < n; k++)
+		plain[k] = (float)x[k];
+	native = malloc(b->bytes + 1);
+	memset(native, 0xff, b->bytes);
+	if (s->provider->param_import)
+		code = s->provider->param_import(r->instance, i, plain, native);
+	else
+		memcpy(native, plain, n * sizeof(float));
+	if (code == CNN_OK)
+		code = border_upload(s, b->data, native, b->bytes);
+	free(native);
+	free(plain);
+	return code;
+}
+
+/* x += what buffer holds in the run's own layout, if that is a parameter's;
+ * its padding must be zero, which shows in another import. */
+int border_add_param(struct runner *r, uint32_t i, const struct buffer *b, double *x)
+{
+	const struct subject *s = r->subject;
+	size_t n = chain_count(&r->chain->params[i].shape);
+	void *native = malloc(b->bytes + 1), *again = malloc(b->bytes + 1);
+	float *plain = calloc(n + 1, sizeof(float));
+	int code = border_download(s, native, b->data, b->bytes);
+
+	border_check(r, b);
+	if (code == CNN_OK && s->provider->param_export && !is_f64(r)) {
+		code = s->provider->param_export(r->instance, i, native, plain);
+		if (code == CNN_OK)
+			code = s->provider->param_import(r->instance, i, plain, again);
+		if (code == CNN_OK && memcmp(native, again, b->bytes) != 0)
+			r->complaint = "did not leave zeros in a parameter's padding";
+	} else if (!is_f64(r)) {
+		memcpy(plain, native, n * sizeof(float));
+	}
+	for (size_t k = 0; code == CNN_OK && k < n; k++)
+		x[k] += is_f64(r) ? ((double *)native)[k] : (double)plain[k];
+	free(native);
+	free(again);
+	free(plain);
+	return code;
+}

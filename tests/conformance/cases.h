@@ -1,0 +1,27 @@
+/* cases.h - what the conformance test tries, and how near is near enough. */
+#ifndef CASES_H
+#define CASES_H
+
+#include <cnn/plugin.h>
+
+enum values {
+	DISTINCT,            /* in (-1, 1), no two equal, none near 0 */
+	TIES,                /* of -2, -1, 0, 1, 2: exact in every type */
+	NEGATIVE,            /* of -3, -2, -1 */
+};
+
+struct test_case {
+	const char *net, *inputs;            /* see chain.h */
+	uint32_t samples, shard;
+	enum values values;
+};
+
+extern const struct test_case test_cases[];
+extern const size_t test_case_count;
+
+/* Bounds of the normalised mean square error of a run's results in a type. */
+struct bounds { double forward, backward; };
+struct chain;
+struct bounds case_bounds(const struct chain *, uint32_t dtype);
+
+#endif

@@ -1,0 +1,184 @@
+/* chain.c - a run of layers written in one line, with its shapes. */
+#include "chain.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+size_t chain_count(const struct cnn_shape *s)
+{
+	return cnn_layout_count(s, CNN_NCHW, 1);
+}
+
+static bool parse_shape(const char *text, struct cnn_shape *s)
+{
+	char *end = (char *)text;
+
+	*s = (struct cnn_shape){ 0 };
+	do {
+		if (s->rank == CNN_MAX_RANK)
+			return false;
+		s->dims[s->rank++] = strtoul(text, &end, 10);
+		text = end + 1;
+	} while (*end == 'x');
+	return *end == '\0';
+}
+
+static bool parse_value(const struct cnn_arg *arg, const char *text,
+	struct cnn_arg_value *value)
+{
+	char *end = NULL;
+
+	value->given = 1;
+	if (arg->type == CNN_ARG_BOOL) {
+		value->i = strcmp(text, "true") == 0;
+		return value->i || strcmp(text, "false") == 0;
+	}
+	if (arg->type == CNN_ARG_FLOAT) {
+		value->f = strtod(text, &end);
+	} else {                             /* not strtod: 0x1 is a pair */
+		value->i = value->j = strtol(text, &end, 10);
+		value->f = (double)value->i;
+		if (arg->type == CNN_ARG_PAIR && *end == 'x')
+			value->j = strtol(end + 1, &end, 10);
+	}
+	return *end == '\0' && value->f >= arg->min && value->f <= arg->max;
+}
+
+static int parse_node(struct chain *c, uint32_t i, char *text,
+	struct cnn_plugins *plugins, struct cnn_error *e)
+{
+	char *save = NULL, *word = strtok_r(text, " ", &save), *value;
+	const struct cnn_layer_def *def;
+	int code;
+
+	if (!word)
+		return cnn_fail(e, CNN_EUSAGE, "an empty layer");
+	if ((code = cnn_layer_find(plugins, word, &def, e)) != CNN_OK)
+		return code;
+	if (def->arg_count > CHAIN_MAX_ARGS)
+		return cnn_fail(e, CNN_EUSAGE, "%s has too many arguments", word);
+	c->defs[i] = def;
+	for (uint32_t a = 0; a < def->arg_count; a++) {
+		c->args[i][a].i = c->args[i][a].j = (int64_t)def->args[a].initial;
+		c->args[i][a].f = def->args[a].initial;
+	}
+	while ((word = strtok_r(NULL, " ", &save))) {
+		uint32_t a = 0;
+
+		if (!(value = strchr(word, '=')))
+			return cnn_fail(e, CNN_EUSAGE, "%s: not key=value", word);
+		*value++ = '\0';
+		while (a < def->arg_count && strcmp(def->args[a].name, word) != 0)
+			a++;
+		if (a == def->arg_count || !parse_value(&def->args[a], value,
+				&c->args[i][a]))
+			return cnn_fail(e, CNN_EUSAGE, "%s: %s=%s is wrong", def->type,
+				word, value);
+	}
+	return CNN_OK;
+}
+
+/* Shapes and parameters of node i, whose inputs are known. */
+static int complete_node(struct chain *c, uint32_t i, struct cnn_plugins *plugins,
+	struct cnn_error *e)
+{
+	const struct cnn_host *host = cnn_plugins_host(plugins);
+	const struct cnn_layer_def *def = c->defs[i];
+	struct cnn_node *node = &c->nodes[i];
+	struct cnn_param params[CNN_MAX_PARAMS];
+	uint32_t count = 0;
+	int code;
+
+	snprintf(c->names[i], sizeof(c->names[i]), "node%u", i);
+	snprintf(c->types[i], sizeof(c->types[i]), "%s", def->type);
+	node->size = sizeof(*node);
+	node->name = c->names[i];
+	node->type = c->types[i];
+	node->args = c->args[i];
+	node->random_stream = 1000 + i;
+	code = def->infer(host, node, &node->output);
+	if (code == CNN_OK && def->params)
+		code = def->params(host, node, params, &count);
+	if (code != CNN_OK)
+		return cnn_plugins_error(plugins, code, e);
+	if (c->param_count + count > CNN_MAX_PARAMS)
+		return cnn_fail(e, CNN_EUSAGE, "too many parameters");
+	c->first_param[i] = c->param_count;
+	memcpy(&c->params[c->param_count], params, count * sizeof(params[0]));
+	c->param_count += count;
+	c->first_param[i + 1] = c->param_count;
+	c->across_samples |= (def->flags & CNN_LAYER_ACROSS_SAMPLES) != 0;
+	c->loss |= (def->flags & CNN_LAYER_LOSS) != 0;
+	c->random |= strcmp(def->type, "dropout") == 0;
+	return CNN_OK;
+}
+
+int chain_parse(struct chain *c, struct cnn_plugins *plugins, const char *net,
+	const char *inputs, struct cnn_error *e)
+{
+	char text[512], *save = NULL, *part;
+	int code;
+
+	memset(c, 0, sizeof(*c));
+	snprintf(text, sizeof(text), "%s", inputs);
+	for (part = strtok_r(text, " ", &save); part; part = strtok_r(NULL, " ", &save))
+		if (c->input_count == CNN_MAX_INPUTS
+				|| !parse_shape(part, &c->inputs[c->input_count++]))
+			return cnn_fail(e, CNN_EUSAGE, "%s: no shapes", inputs);
+
+	snprintf(text, sizeof(text), "%s", net);
+	for (part = strtok_r(text, "|", &save); part; part = strtok_r(NULL, "|", &save)) {
+		uint32_t i = c->node_count++;
+		struct cnn_node *node;
+
+		if (i == CNN_MAX_RUN)
+			return cnn_fail(e, CNN_EUSAGE, "%s: too long", net);
+		node = &c->nodes[i];
+		if ((code = parse_node(c, i, part, plugins, e)) != CNN_OK)
+			return code;
+		node->input_count = i ? 1 : c->input_count;
+		if (i)
+			node->inputs[0] = c->nodes[i - 1].output;
+		else
+			memcpy(node->inputs, c->inputs, sizeof(c->inputs));
+		if ((code = complete_node(c, i, plugins, e)) != CNN_OK)
+			return code;
+		c->output = node->output;
+	}
+	return CNN_OK;
+}
+
+void chain_pick(const struct chain *c, uint32_t i, struct chain *one)
+{
+	const uint32_t first = c->first_param[i];
+
+	memset(one, 0, sizeof(*one));
+	one->node_count = 1;
+	one->nodes[0] = c->nodes[i];
+	one->defs[0] = c->defs[i];
+	memcpy(one->args[0], c->args[i], sizeof(one->args[0]));
+	memcpy(one->names[0], c->names[i], sizeof(one->names[0]));
+	memcpy(one->types[0], c->types[i], sizeof(one->types[0]));
+	one->nodes[0].args = one->args[0];
+	one->nodes[0].name = one->names[0];
+	one->nodes[0].type = one->types[0];
+	one->input_count = c->nodes[i].input_count;
+	memcpy(one->inputs, c->nodes[i].inputs, sizeof(one->inputs));
+	one->output = c->nodes[i].output;
+	one->param_count = c->first_param[i + 1] - first;
+	one->first_param[1] = one->param_count;
+	memcpy(one->params, &c->params[first],
+		one->param_count * sizeof(one->params[0]));
+	one->across_samples = (c->defs[i]->flags & CNN_LAYER_ACROSS_SAMPLES) != 0;
+	one->loss = (c->defs[i]->flags & CNN_LAYER_LOSS) != 0;
+}
+
+void chain_run_name(const struct chain *c, char *name, size_t size)
+{
+	size_t n = 0;
+
+	*name = '\0';
+	for (uint32_t i = 0; i < c->node_count && n < size; i++)
+		n += (size_t)snprintf(name + n, size - n, "%s%s", i ? " " : "",
+			c->types[i]);
+}

@@ -1,0 +1,316 @@
+/* check.c - one case of one provider against the chain of reference layers. */
+#include "check.h"
+#include <cnn/random.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- the numbers -------------------------------------------------------------- */
+
+static double *numbers(size_t n)
+{
+	return calloc(n + 1, sizeof(double));
+}
+
+/* n numbers in (-1, 1) at distances of 2/n, shuffled; none is nearer to 0 than
+ * 0.5/n. */
+static void distinct(double *x, size_t n, uint32_t seed)
+{
+	uint32_t *order = malloc((n + 1) * sizeof(*order));
+
+	cnn_random_permutation(seed, 0, order, n);
+	for (size_t i = 0; i < n; i++)
+		x[i] = (2.0 * order[i] + 0.5) / (double)n - 1;
+	free(order);
+}
+
+/* n integers first .. first + kinds - 1. */
+static void integers(double *x, size_t n, uint32_t seed, int first, int kinds)
+{
+	float *u = malloc((n + 1) * sizeof(*u));
+
+	cnn_random_uniform(seed, 5, 0, 0, n, u);
+	for (size_t i = 0; i < n; i++)
+		x[i] = first + (int)(u[i] * (float)kinds);
+	free(u);
+}
+
+static void values(double *x, size_t n, uint32_t seed, enum values kind)
+{
+	if (kind == DISTINCT)
+		distinct(x, n, seed);
+	else if (kind == TIES)
+		integers(x, n, seed, -2, 5);
+	else
+		integers(x, n, seed, -3, 3);
+}
+
+static void param_values(double *x, const struct cnn_param *p, uint32_t seed,
+	enum values kind)
+{
+	size_t n = chain_count(&p->shape);
+	double middle = 0, reach = p->value;
+
+	if (p->init == CNN_INIT_CONSTANT) {
+		middle = strcmp(p->name, "running_var") == 0 ? 1.2 : p->value;
+		reach = 0.7;
+	} else if (kind != DISTINCT) {
+		integers(x, n, seed, -1, 3);
+		return;
+	}
+	distinct(x, n, seed);
+	for (size_t i = 0; i < n; i++)
+		x[i] = middle + reach * x[i];
+}
+
+static int round_to(const struct subject *s, double *x, size_t n, uint32_t dtype)
+{
+	const struct cnn_format plain = { CNN_F64, CNN_NCHW }, f = { dtype, CNN_NCHW };
+	const struct cnn_shape shape = { 1, { n } };
+	void *rounded = malloc((n + 1) * sizeof(double));
+	int code = s->cpu->reorder(s->cpu_handle, NULL, &shape, 1, plain, x, f, rounded);
+
+	if (code == CNN_OK)
+		code = s->cpu->reorder(s->cpu_handle, NULL, &shape, 1, f, rounded,
+			plain, x);
+	free(rounded);
+	return code;
+}
+
+int data_make(struct data *d, const struct subject *s, const struct chain *c,
+	const struct test_case *t, uint32_t dtype)
+{
+	size_t n = chain_count(&c->output) * t->samples;
+	int code;
+
+	memset(d, 0, sizeof(*d));
+	d->grad_out = numbers(n);
+	distinct(d->grad_out, n, 99);
+	if (t->values != DISTINCT)           /* of few bits, so that sums are exact */
+		for (size_t i = 0; i < n; i++)
+			d->grad_out[i] = round(d->grad_out[i] * 8);
+	code = round_to(s, d->grad_out, n, dtype);
+	for (uint32_t i = 0; code == CNN_OK && i < c->input_count; i++) {
+		n = chain_count(&c->inputs[i]) * t->samples;
+		d->in[i] = numbers(n);
+		values(d->in[i], n, 10 + i, t->values);
+		code = round_to(s, d->in[i], n, dtype);
+	}
+	for (uint32_t i = 0; code == CNN_OK && i < c->param_count; i++) {
+		n = chain_count(&c->params[i].shape);
+		d->params[i] = numbers(n);
+		param_values(d->params[i], &c->params[i], 50 + i, t->values);
+		code = round_to(s, d->params[i], n, dtype == CNN_F64 ? CNN_F64 : CNN_F32);
+	}
+	if (c->loss) {
+		const struct cnn_shape *in = &c->nodes[c->node_count - 1].inputs[0];
+
+		d->labels = calloc(t->samples, sizeof(*d->labels));
+		for (uint32_t i = 0; i < t->samples; i++)
+			d->labels[i] = (int32_t)(i * 7 % chain_count(in));
+	}
+	return code;
+}
+
+void data_free(struct data *d)
+{
+	for (size_t i = 0; i < CNN_MAX_INPUTS; i++)
+		free(d->in[i]);
+	for (size_t i = 0; i < CNN_MAX_PARAMS; i++)
+		free(d->params[i]);
+	free(d->grad_out);
+	free(d->labels);
+}
+
+/* --- the results -------------------------------------------------------------- */
+
+static double *add_result(struct results *r, const char *name, size_t n, bool forward)
+{
+	snprintf(r->of[r->count].name, sizeof(r->of[0].name), "%s", name);
+	r->of[r->count].n = n;
+	r->of[r->count].forward = forward;
+	return r->of[r->count++].x = numbers(n);
+}
+
+void results_free(struct results *r)
+{
+	for (size_t i = 0; i < r->count; i++)
+		free(r->of[i].x);
+	r->count = 0;
+}
+
+/* Names and room of all results of a case, and where the passes write them. */
+struct places {
+	double *out, *grad_in[CNN_MAX_INPUTS];
+	double *buffers[CNN_MAX_PARAMS], *grad_params[CNN_MAX_PARAMS];
+};
+
+static struct places make_room(struct results *r, const struct chain *c,
+	const struct settings *s)
+{
+	struct places p = { 0 };
+	char name[48];
+
+	r->count = 0;
+	p.out = add_result(r, "output", chain_count(&c->output) * s->samples, true);
+	if (!s->training)
+		return p;
+	for (uint32_t i = 0; i < c->input_count && !s->no_input_gradient; i++) {
+		snprintf(name, sizeof(name), "gradient of input %u", i + 1);
+		p.grad_in[i] = add_result(r, name,
+			chain_count(&c->inputs[i]) * s->samples, false);
+	}
+	for (uint32_t i = 0; i < c->param_count; i++) {
+		bool trainable = c->params[i].kind == CNN_PARAM_TRAINABLE;
+		size_t n = chain_count(&c->params[i].shape);
+
+		snprintf(name, sizeof(name), "%s%s", trainable ? "gradient of " : "",
+			c->params[i].name);
+		*(trainable ? &p.grad_params[i] : &p.buffers[i]) =
+			add_result(r, name, n, !trainable);
+	}
+	return p;
+}
+
+/* After the forward pass: the parameters that are buffers, as it left them. */
+static int read_buffers(struct runner *r, double *const *buffers, struct cnn_error *e)
+{
+	double *all[CNN_MAX_PARAMS];
+	int code;
+
+	for (uint32_t i = 0; i < r->chain->param_count; i++)
+		all[i] = buffers[i] ? buffers[i]
+			: numbers(chain_count(&r->chain->params[i].shape));
+	code = runner_get_params(r, all, e);
+	for (uint32_t i = 0; i < r->chain->param_count; i++)
+		if (!buffers[i])
+			free(all[i]);
+	return code;
+}
+
+int results_of_run(struct results *results, const struct subject *subject,
+	const struct chain *c, const struct settings *s, const struct data *d,
+	const char **complaint, struct cnn_error *e)
+{
+	struct places p = make_room(results, c, s);
+	struct settings with_labels = *s;
+	struct runner r;
+	int code;
+
+	with_labels.labels = d->labels;
+	code = runner_open(&r, subject, c, &with_labels, d->params, e);
+	if (code == CNN_OK)
+		code = runner_forward(&r, d->in, p.out, e);
+	if (code == CNN_OK && s->training)
+		code = read_buffers(&r, p.buffers, e);
+	if (code == CNN_OK && s->training)
+		code = runner_backward(&r, d->grad_out, p.grad_in, p.grad_params, e);
+	if (complaint)
+		*complaint = r.complaint;
+	runner_close(&r);
+	return code;
+}
+
+int results_of_chain(struct results *results, find_layer *find, void *context,
+	const struct chain *c, const struct settings *s, const struct data *d,
+	struct cnn_error *e)
+{
+	struct places p = make_room(results, c, s);
+	struct chain nodes[CNN_MAX_RUN];
+	struct subject subjects[CNN_MAX_RUN];
+	struct runner runners[CNN_MAX_RUN];
+	struct settings of_node = *s;
+	double *between[CNN_MAX_RUN + 1] = { NULL }, *grads[CNN_MAX_RUN + 1] = { NULL };
+	const uint32_t count = c->node_count;
+	int code = CNN_OK;
+
+	of_node.dtype = CNN_F64;
+	of_node.labels = d->labels;
+	of_node.no_input_gradient = of_node.in_place = of_node.other_thread = false;
+	memset(runners, 0, sizeof(runners));
+	for (uint32_t i = 0; code == CNN_OK && i < count; i++) {
+		uint32_t first = c->first_param[i];
+		size_t n = chain_count(&c->nodes[i].output) * s->samples;
+		double *const *in = i ? &between[i] : d->in;
+
+		chain_pick(c, i, &nodes[i]);
+		between[i + 1] = numbers(n);
+		grads[i + 1] = numbers(n);
+		code = find(context, c->types[i], &subjects[i], e);
+		if (code == CNN_OK)
+			code = runner_open(&runners[i], &subjects[i], &nodes[i], &of_node,
+				&d->params[first], e);
+		if (code == CNN_OK)
+			code = runner_forward(&runners[i], in, between[i + 1], e);
+		if (code == CNN_OK && s->training)
+			code = read_buffers(&runners[i], &p.buffers[first], e);
+	}
+	if (code == CNN_OK)
+		memcpy(p.out, between[count], chain_count(&c->output) * s->samples
+			* sizeof(double));
+	for (uint32_t i = count; code == CNN_OK && s->training && i-- > 0;) {
+		double *unwanted[CNN_MAX_INPUTS] = { NULL };
+		double *const *grad_in = i ? &grads[i] : p.grad_in;
+
+		if (i == 0 && s->no_input_gradient) {
+			runners[i].settings.no_input_gradient = true;
+			grad_in = unwanted;
+		}
+		code = runner_backward(&runners[i], i + 1 == count ? d->grad_out
+			: grads[i + 1], grad_in, &p.grad_params[c->first_param[i]], e);
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		if (runners[i].complaint && code == CNN_OK)
+			code = cnn_fail(e, CNN_EPLUGIN, "reference %s %s", c->types[i],
+				runners[i].complaint);
+		runner_close(&runners[i]);
+		free(between[i + 1]);
+		free(grads[i + 1]);
+	}
+	return code;
+}
+
+double nmse(const double *x, const double *y, size_t n)
+{
+	double error = 0, size = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		error += (x[i] - y[i]) * (x[i] - y[i]);
+		size += y[i] * y[i];
+	}
+	return size > 0 ? error / size : error;
+}
+
+bool results_near(const struct results *r, const struct results *reference,
+	struct bounds bounds, double *worst, const char **name)
+{
+	double furthest = -1;
+	bool near = true;
+
+	*name = "nothing";
+	*worst = 0;
+	for (size_t i = 0; i < r->count; i++) {
+		double error = nmse(r->of[i].x, reference->of[i].x, r->of[i].n);
+		double bound = r->of[i].forward ? bounds.forward : bounds.backward;
+		double excess = error / (bound + 1e-30);
+
+		if (!(error <= bound))           /* a NaN is not near */
+			near = false;
+		if (isnan(error) || excess > furthest) {
+			furthest = isnan(error) ? INFINITY : excess;
+			*worst = error;
+			*name = r->of[i].name;
+		}
+	}
+	return near;
+}
+
+bool results_equal(const struct results *a, const struct results *b)
+{
+	for (size_t i = 0; i < a->count; i++)
+		for (size_t k = 0; k < a->of[i].n; k++)
+			if (!(a->of[i].x[k] == b->of[i].x[k]))
+				return false;
+	return true;
+}

@@ -1,0 +1,403 @@
+/* conformance.c - does a provider's every run compute what the contract says?
+ *
+ *   conformance [--plugin-dir DIR] [--f64-dir DIR] [--must-fail]
+ *               [DEVICE/PROVIDER]
+ *
+ * Each run that the provider (cpu/ref if none is named) offers is tried on every
+ * case of cases.c that it fits, in float, bfloat16 and half as far as it takes
+ * them, against cpu/ref in double, layer by layer. The oracle itself is held
+ * against finite differences and PyTorch's recorded numbers. With --must-fail
+ * each of the provider's runs is known to be broken, and the test is that this
+ * one notices.
+ */
+#include "conformance.h"
+#include "gradients.h"
+#include "../unit/tap.h"
+#include <getopt.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool claim(struct suite *s, bool good, const char *fmt, ...)
+{
+	char text[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (!s->must_fail)
+		return ok(good, "%s", text);
+	if (!good && s->failures++ == 0)
+		printf("# not so: %s\n", text);
+	return good;
+}
+
+/* --- finding ------------------------------------------------------------------- */
+
+int suite_provider(struct suite *s, struct cnn_plugin *p, struct subject *subject,
+	struct cnn_error *e)
+{
+	int code = cnn_plugin_open(s->plugins, p, e);
+
+	*subject = s->subject;
+	if (code == CNN_OK)
+		subject->provider = p->entry->functions;
+	return code;
+}
+
+int suite_reference(void *context, const char *type, struct subject *subject,
+	struct cnn_error *e)
+{
+	struct suite *s = context;
+	struct cnn_plugin *p;
+	int code = cnn_plugins_find(s->oracle, "cpu", "ref", type, &p, e);
+
+	*subject = s->reference;
+	if (code == CNN_OK)
+		subject->provider = p->entry->functions;
+	return code;
+}
+
+static bool is_layer(const struct suite *s, const struct cnn_plugin *p)
+{
+	return strcmp(p->device, s->device) == 0
+		&& strcmp(p->provider, s->provider) == 0
+		&& strcmp(p->name, "device") != 0
+		&& strncmp(p->name, "optimizer-", 10) != 0;
+}
+
+/* The oracle is tested for what nobody else is held against. */
+static bool is_oracle(const struct suite *s)
+{
+	return strcmp(s->device, "cpu") == 0 && strcmp(s->provider, "ref") == 0;
+}
+
+static int open_device(struct cnn_plugins *plugins, const char *name,
+	const struct cnn_device **device, void **handle, struct cnn_error *e)
+{
+	struct cnn_plugin *p;
+	int code = cnn_plugins_find(plugins, name, NULL, "device", &p, e);
+
+	if (code != CNN_OK)
+		return code;
+	*device = p->entry->functions;
+	return cnn_plugins_error(plugins,
+		(*device)->open(cnn_plugins_host(plugins), 0, handle), e);
+}
+
+/* --- one provider, one case, one type ---------------------------------------------- */
+
+static const struct { uint32_t dtype; const char *name; } types[] = {
+	{ CNN_F32, "f32" }, { CNN_BF16, "bf16" }, { CNN_F16, "f16" },
+};
+
+/* A result with one element wrong must be told from a right one, or the bounds
+ * are no test: the largest, 1 % off in float, of the other sign in half (all of
+ * them where the bound forgives one). */
+static bool notices_errors(const struct results *r, const struct results *reference,
+	struct bounds bounds, uint32_t dtype)
+{
+	double worst;
+	const char *name;
+
+	for (size_t i = 0; i < r->count; i++) {
+		double *x = r->of[i].x, kept;
+		size_t largest = 0, n = r->of[i].n;
+		bool noticed;
+
+		for (size_t k = 1; k < n; k++)
+			if (fabs(x[k]) > fabs(x[largest]))
+				largest = k;
+		kept = x[largest];
+		if (kept == 0)
+			x[largest] = 1;
+		else
+			x[largest] *= dtype == CNN_F32 ? 1.01 : -1;
+		noticed = !results_near(r, reference, bounds, &worst, &name);
+		x[largest] = kept;
+		for (size_t k = 0; !noticed && k < n; k++)
+			x[k] = -x[k];
+		noticed = noticed || (dtype != CNN_F32
+			&& !results_near(r, reference, bounds, &worst, &name));
+		if (!noticed)
+			return false;
+	}
+	return true;
+}
+
+/* The same bytes in place, from another thread, and without the gradient of the
+ * input, which leaves those of the parameters alone. */
+static int check_variants(struct suite *s, const struct subject *subject,
+	const struct chain *c, const struct settings *settings, const struct data *d,
+	const struct results *plain, const char *what, struct cnn_error *e)
+{
+	static const char *const names[] = { "in place", "from another thread",
+		"without the input's gradient" };
+	struct results results;
+	int code = CNN_OK;
+
+	for (int v = 0; v < 3 && code == CNN_OK; v++) {
+		struct settings varied = *settings;
+		struct results wanted = *plain;
+		const char *complaint;
+
+		varied.in_place = v == 0;
+		varied.other_thread = v == 1;
+		varied.no_input_gradient = v == 2;
+		code = results_of_run(&results, subject, c, &varied, d, &complaint, e);
+		if (v == 2) {                /* the output, then the parameters' */
+			wanted.count = 1;
+			for (size_t i = 1 + c->input_count; i < plain->count; i++)
+				wanted.of[wanted.count++] = plain->of[i];
+		}
+		if (code == CNN_OK && !results_equal(&results, &wanted))
+			claim(s, false, "%s: the same bytes %s", what, names[v]);
+		if (code == CNN_OK && complaint)
+			claim(s, false, "%s: %s, %s", what, complaint, names[v]);
+		results_free(&results);
+	}
+	return code;
+}
+
+/* Outside training the run is another one. */
+static int check_evaluation(struct suite *s, const struct subject *subject,
+	const struct chain *c, const struct settings *settings, const struct data *d,
+	struct bounds bounds, const char *what, struct cnn_error *e)
+{
+	struct results results = { 0 }, reference = { 0 };
+	struct settings evaluating = *settings;
+	const char *complaint = NULL, *name;
+	double worst;
+	int code;
+
+	evaluating.training = false;
+	if (runner_score(subject, c, &evaluating) <= 0)
+		return CNN_OK;
+	code = results_of_run(&results, subject, c, &evaluating, d, &complaint, e);
+	if (code == CNN_OK)
+		code = results_of_chain(&reference, suite_reference, s, c, &evaluating, d,
+			e);
+	if (code == CNN_OK && (!results_near(&results, &reference, bounds, &worst, &name)
+			|| complaint))
+		claim(s, false, "%s: evaluation (%.2g)%s%s", what, worst,
+			complaint ? ": " : "", complaint ? complaint : "");
+	results_free(&results);
+	results_free(&reference);
+	return code;
+}
+
+/* Returns whether the provider offers this at all. */
+static bool check_case(struct suite *s, const struct subject *subject,
+	const struct chain *c, const struct test_case *t, int type)
+{
+	const struct settings settings = { .dtype = types[type].dtype,
+		.samples = t->samples, .shard = t->shard, .training = true };
+	const struct bounds bounds = case_bounds(c, settings.dtype);
+	struct results results = { 0 }, reference = { 0 };
+	const char *complaint = NULL, *name = "";
+	struct cnn_error e = { 0 };
+	struct data data = { 0 };
+	char what[300];
+	double worst = 0;
+	bool near = false;
+	int code;
+
+	if (runner_score(subject, c, &settings) <= 0)
+		return false;
+	snprintf(what, sizeof(what), "%s/%s %s: %s of %s", s->device, s->provider,
+		types[type].name, t->net, t->inputs);
+	code = data_make(&data, &s->reference, c, t, settings.dtype);
+	if (code == CNN_OK)
+		code = results_of_chain(&reference, suite_reference, s, c, &settings,
+			&data, &e);
+	if (code == CNN_OK)
+		code = results_of_run(&results, subject, c, &settings, &data, &complaint,
+			&e);
+	if (code == CNN_OK) {
+		near = results_near(&results, &reference, bounds, &worst, &name);
+		claim(s, near, "%s (%s: %.2g)", what, name, worst);
+	}
+	if (complaint)
+		claim(s, false, "%s: %s", what, complaint);
+	if (near) {
+		claim(s, notices_errors(&results, &reference, bounds, settings.dtype),
+			"%s: a wrong element would be noticed", what);
+		code = check_variants(s, subject, c, &settings, &data, &results, what, &e);
+	}
+	if (code == CNN_OK)
+		code = check_evaluation(s, subject, c, &settings, &data, bounds, what, &e);
+	if (code != CNN_OK)
+		claim(s, false, "%s: %s", what, e.text);
+	results_free(&results);
+	results_free(&reference);
+	data_free(&data);
+	return true;
+}
+
+static void test_run(struct suite *s, struct cnn_plugin *p)
+{
+	struct cnn_error e = { 0 };
+	struct subject subject;
+	unsigned cases = 0;
+
+	s->failures = 0;
+	if (suite_provider(s, p, &subject, &e) != CNN_OK) {
+		ok(false, "%s opens: %s", p->path, e.text);
+		return;
+	}
+	for (size_t i = 0; i < test_case_count; i++) {
+		const struct test_case *t = &test_cases[i];
+		struct chain c;
+		char run[200];
+
+		if (chain_parse(&c, s->oracle, t->net, t->inputs, &e) != CNN_OK) {
+			ok(false, "case %s of %s: %s", t->net, t->inputs, e.text);
+			e.code = CNN_OK;
+			continue;
+		}
+		chain_run_name(&c, run, sizeof(run));
+		if (strcmp(run, subject.provider->run) != 0)
+			continue;
+		for (int type = 0; type < 3; type++)
+			cases += check_case(s, &subject, &c, t, type);
+	}
+	if (s->must_fail)
+		ok(s->failures > 0, "%s/%s/%s is found out", s->device, s->provider,
+			p->name);
+	else
+		ok(cases > 0, "%s/%s/%s: %u cases", s->device, s->provider, p->name,
+			cases);
+}
+
+void test_runs(struct suite *s)
+{
+	unsigned runs = 0;
+
+	for (size_t i = 0; i < cnn_plugins_count(s->plugins); i++) {
+		struct cnn_plugin *p = cnn_plugins_at(s->plugins, i);
+
+		if (is_layer(s, p)) {
+			test_run(s, p);
+			runs++;
+		}
+	}
+	ok(runs > 0, "%s/%s has layers: %u", s->device, s->provider, runs);
+}
+
+/* --- the oracle -------------------------------------------------------------------- */
+
+void test_gradients(struct suite *s)
+{
+	for (size_t i = 0; i < test_case_count; i++) {
+		const struct test_case *t = &test_cases[i];
+		const struct settings settings = { .dtype = CNN_F64,
+			.samples = t->samples, .shard = t->shard, .training = true };
+		struct cnn_error e = { 0 };
+		struct subject subject;
+		struct data data = { 0 };
+		struct chain c;
+		const char *name = "";
+		double worst = 0;
+		int code = chain_parse(&c, s->oracle, t->net, t->inputs, &e);
+
+		/* Integers have ties and zeros, where there is no gradient. */
+		if (code == CNN_OK && (c.node_count > 1 || t->values != DISTINCT))
+			continue;
+		if (code == CNN_OK)
+			code = suite_reference(s, c.types[0], &subject, &e);
+		if (code == CNN_OK)
+			code = data_make(&data, &s->reference, &c, t, CNN_F64);
+		if (code == CNN_OK)
+			code = gradients_check(&subject, &c, &settings, &data, &worst,
+				&name, &e);
+		ok(code == CNN_OK && worst <= 1e-6,
+			"finite differences: %s of %s (%s: %.2g)%s%s", t->net, t->inputs,
+			name, worst, e.code ? ": " : "", e.text);
+		data_free(&data);
+	}
+}
+
+/* --- the program ------------------------------------------------------------------- */
+
+static int suite_open(struct suite *s, const char *dir, const char *f64_dir,
+	struct cnn_error *e)
+{
+	int code;
+
+	if ((code = cnn_plugins_open(&s->plugins, &dir, 1, e)) != CNN_OK
+			|| (code = cnn_plugins_open(&s->oracle, &f64_dir, 1, e)) != CNN_OK)
+		return code;
+	code = open_device(s->oracle, "cpu", &s->reference.cpu,
+		&s->reference.cpu_handle, e);
+	s->reference.plugins = s->oracle;
+	s->reference.device = s->reference.cpu;
+	s->reference.device_handle = s->reference.cpu_handle;
+	s->subject = s->reference;
+	s->subject.plugins = s->plugins;
+	if (code == CNN_OK && strcmp(s->device, "cpu") != 0)
+		code = open_device(s->plugins, s->device, &s->subject.device,
+			&s->subject.device_handle, e);
+	return code;
+}
+
+static void suite_close(struct suite *s)
+{
+	if (s->plugins)
+		cnn_plugins_end_services(s->plugins);
+	if (s->subject.device && s->subject.device != s->reference.device)
+		s->subject.device->close(s->subject.device_handle);
+	if (s->reference.device)
+		s->reference.device->close(s->reference.device_handle);
+	cnn_plugins_close(s->plugins);
+	cnn_plugins_close(s->oracle);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "plugin-dir", required_argument, NULL, 'p' },
+		{ "f64-dir", required_argument, NULL, 'd' },
+		{ "must-fail", no_argument, NULL, 'f' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *dir = "build/plugins", *f64_dir = "build/plugins-f64";
+	char subject[100] = "cpu/ref", *slash;
+	struct suite s = { 0 };
+	struct cnn_error e = { 0 };
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
+		switch (c) {
+		case 'p': dir = optarg; break;
+		case 'd': f64_dir = optarg; break;
+		case 'f': s.must_fail = true; break;
+		default: return 2;
+		}
+	if (optind < argc)
+		snprintf(subject, sizeof(subject), "%s", argv[optind]);
+	if (!(slash = strchr(subject, '/'))) {
+		fprintf(stderr, "conformance: %s: not DEVICE/PROVIDER\n", subject);
+		return 2;
+	}
+	*slash = '\0';
+	s.device = subject;
+	s.provider = slash + 1;
+
+	if (suite_open(&s, dir, f64_dir, &e) != CNN_OK) {
+		printf("Bail out! %s\n", e.text);
+		return 1;
+	}
+	if (!s.must_fail && is_oracle(&s)) {
+		test_definitions(&s);
+		test_gradients(&s);
+	}
+	test_runs(&s);
+	if (!s.must_fail) {
+		test_recorded(&s);
+		test_device(&s);
+		test_optimizers(&s);
+	}
+	suite_close(&s);
+	return done();
+}

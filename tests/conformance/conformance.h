@@ -1,0 +1,35 @@
+/* conformance.h - the parts of the conformance test. */
+#ifndef CONFORMANCE_H
+#define CONFORMANCE_H
+
+#include "check.h"
+
+struct suite {
+	struct cnn_plugins *plugins;         /* of what is tested */
+	struct cnn_plugins *oracle;          /* cpu/ref in double */
+	const char *device, *provider;
+	struct subject subject, reference;   /* but for the provider's functions */
+	bool must_fail;                      /* the provider is broken: count */
+	unsigned failures;                   /* counted while must_fail */
+};
+
+/* One claim: a TAP line, or while must_fail only a count of those that are not
+ * true. Returns `good`. */
+__attribute__((format(printf, 3, 4)))
+bool claim(struct suite *, bool good, const char *fmt, ...);
+
+/* A find_layer (check.h) of cpu/ref in double; the context is the suite. */
+int suite_reference(void *suite, const char *type, struct subject *,
+	struct cnn_error *);
+/* The provider DEVICE/PROVIDER/name, opened. */
+int suite_provider(struct suite *, struct cnn_plugin *, struct subject *,
+	struct cnn_error *);
+
+void test_runs(struct suite *);          /* conformance.c */
+void test_gradients(struct suite *);
+void test_definitions(struct suite *);   /* definitions.c */
+void test_recorded(struct suite *);      /* recorded.c */
+void test_device(struct suite *);        /* device.c */
+void test_optimizers(struct suite *);    /* optimizer.c */
+
+#endif

@@ -1,0 +1,311 @@
+/* device.c - a device's memory, conversions, layouts and gathering. */
+#include "conformance.h"
+#include <cnn/tensor.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const uint32_t float_types[] = { CNN_F32, CNN_F64, CNN_BF16, CNN_F16 };
+#define FLOAT_TYPES 4
+
+/* --- the device's functions on memory of ours ------------------------------------- */
+
+static void *give(const struct subject *s, const void *x, size_t bytes)
+{
+	void *d = s->device->alloc(s->device_handle, bytes + 1);
+
+	if (d && x)
+		s->device->upload(s->device_handle, NULL, d, x, bytes);
+	return d;
+}
+
+static void take(const struct subject *s, void *x, void *d, size_t bytes)
+{
+	s->device->download(s->device_handle, NULL, x, d, bytes);
+	s->device->free(s->device_handle, d);
+}
+
+static size_t bytes_of(const struct cnn_shape *shape, size_t n, struct cnn_format f)
+{
+	return cnn_layout_count(shape, f.layout, n) * cnn_dtype_size(f.dtype);
+}
+
+static int reorder(const struct subject *s, const struct cnn_shape *shape, size_t n,
+	struct cnn_format from, const void *src, struct cnn_format to, void *dst)
+{
+	size_t in = bytes_of(shape, n, from), out = bytes_of(shape, n, to);
+	void *a = give(s, src, in), *b;
+	int code;
+
+	memset(dst, 0xff, out);
+	b = give(s, dst, out);
+	code = s->device->reorder(s->device_handle, NULL, shape, n, from, a, to, b);
+	take(s, dst, b, out);
+	s->device->free(s->device_handle, a);
+	return code;
+}
+
+/* --- memory ------------------------------------------------------------------------ */
+
+static void test_memory(struct suite *s)
+{
+	const struct subject *d = &s->subject;
+	const struct cnn_host *host = cnn_plugins_host(s->plugins);
+	struct cnn_device_info info = { .size = sizeof(info) };
+	struct cnn_error e = { 0 };
+	unsigned char bytes[1000], more[1000];
+	bool zero = true;
+	void *p;
+	int code;
+
+	code = d->device->probe(host, 0, &info);
+	claim(s, code == CNN_OK && info.name[0] && info.memory > 0, "%s is there: %s; %s",
+		s->device, info.name, info.detail);
+	code = d->device->probe(host, 9999, &info);
+	cnn_plugins_error(s->plugins, code, &e);
+	claim(s, code == CNN_EPLUGIN, "%s:9999 is not: %s", s->device, e.text);
+
+	p = d->device->alloc(d->device_handle, sizeof(bytes));
+	d->device->download(d->device_handle, NULL, bytes, p, sizeof(bytes));
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		zero = zero && bytes[i] == 0;
+	claim(s, p && (uintptr_t)p % 64 == 0 && zero, "memory is aligned and zero");
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (unsigned char)(i * 7);
+	d->device->upload(d->device_handle, NULL, p, bytes, sizeof(bytes));
+	take(d, more, p, sizeof(more));
+	claim(s, memcmp(bytes, more, sizeof(bytes)) == 0, "upload and download");
+}
+
+/* --- conversions --------------------------------------------------------------- */
+
+static uint16_t to_half(const struct subject *s, double x, uint32_t dtype)
+{
+	const struct cnn_shape one = { 0 };
+	uint16_t half;
+
+	reorder(s, &one, 1, (struct cnn_format){ CNN_F64, CNN_NCHW }, &x,
+		(struct cnn_format){ dtype, CNN_NCHW }, &half);
+	return half;
+}
+
+static void test_conversions(struct suite *s)
+{
+	static const uint32_t halves[] = { CNN_BF16, CNN_F16 };
+	const struct subject *d = &s->subject;
+	const struct cnn_shape shape = { 1, { 65536 } };
+	uint16_t *all = malloc(65536 * 2), *again = malloc(65536 * 2);
+	double *wide = malloc(65536 * sizeof(double));
+	float *floats = malloc(65536 * sizeof(float));
+
+	for (int h = 0; h < 2; h++) {
+		const struct cnn_format half = { halves[h], CNN_NCHW };
+		const struct cnn_format f64 = { CNN_F64, CNN_NCHW };
+		const struct cnn_format f32 = { CNN_F32, CNN_NCHW };
+		unsigned wrong = 0, differ = 0;
+
+		for (unsigned i = 0; i < 65536; i++)
+			all[i] = (uint16_t)i;
+		reorder(d, &shape, 1, half, all, f64, wide);
+		reorder(d, &shape, 1, f64, wide, half, again);
+		for (unsigned i = 0; i < 65536; i++) {
+			float f = h ? cnn_f16_to_f32(all[i]) : cnn_bf16_to_f32(all[i]);
+
+			if (isnan(f) ? !isnan(wide[i]) : wide[i] != f || again[i] != i)
+				wrong++;
+		}
+		claim(s, wrong == 0, "every %s goes to f64 and back", h ? "f16" : "bf16");
+
+		/* Floats of all sizes, among them every tie of a half's last bit. */
+		for (uint32_t i = 0; i < 65536; i++) {
+			uint32_t bits = i << 16 | (i % 3 == 0 ? 0x8000 : i * 40503 % 65536);
+
+			if (h && i % 2)          /* f16 has 13 bits less than f32 */
+				bits = (bits & ~0x1fffu) | 0x1000;
+			memcpy(&floats[i], &bits, sizeof(bits));
+		}
+		reorder(d, &shape, 1, f32, floats, half, again);
+		for (unsigned i = 0; i < 65536; i++)
+			differ += !isnan(floats[i]) && again[i] != (h
+				? cnn_f32_to_f16(floats[i]) : cnn_f32_to_bf16(floats[i]));
+		claim(s, differ == 0, "f32 to %s rounds to nearest even (%u differ)",
+			h ? "f16" : "bf16", differ);
+	}
+	claim(s, to_half(d, 1 + 0x1p-8, CNN_BF16) == 0x3f80
+		&& to_half(d, 1 + 0x1p-8 + 0x1p-45, CNN_BF16) == 0x3f81
+		&& to_half(d, -1 - 0x1p-7 - 0x1p-8 + 0x1p-45, CNN_BF16) == 0xbf81
+		&& to_half(d, 1 + 0x1p-11 + 0x1p-45, CNN_F16) == 0x3c01
+		&& to_half(d, 65519.999999, CNN_F16) == 0x7bff
+		&& to_half(d, 65520, CNN_F16) == 0x7c00
+		&& to_half(d, -1e300, CNN_BF16) == 0xff80
+		&& to_half(d, 1e-300, CNN_F16) == 0, "f64 to half is rounded once");
+	free(all);
+	free(again);
+	free(wide);
+	free(floats);
+}
+
+/* --- layouts ------------------------------------------------------------------------- */
+
+/* Where element (c, p) of a sample lies. */
+static size_t place(const struct cnn_shape *s, uint32_t layout, size_t c, size_t p)
+{
+	size_t area = s->dims[1] * s->dims[2];
+
+	switch (layout) {
+	case CNN_NHWC: return p * s->dims[0] + c;
+	case CNN_NCHW8C: return (c / 8 * area + p) * 8 + c % 8;
+	case CNN_NCHW16C: return (c / 16 * area + p) * 16 + c % 16;
+	default: return c * area + p;
+	}
+}
+
+static void test_layouts(struct suite *s)
+{
+	static const struct cnn_shape shapes[] = {
+		{ 3, { 1, 1, 1 } }, { 3, { 3, 5, 4 } }, { 3, { 17, 2, 3 } },
+		{ 3, { 16, 3, 3 } }, { 3, { 8, 1, 2 } }, { 1, { 7 } }, { 2, { 3, 4 } },
+		{ 0 },
+	};
+	const struct subject *d = &s->subject;
+	const size_t n = 2;
+	static float x[1000], y[4000], z[4000], back[1000];
+
+	for (size_t k = 0; k < sizeof(shapes) / sizeof(shapes[0]); k++) {
+		const struct cnn_shape *shape = &shapes[k];
+		const struct cnn_format plain = { CNN_F32, CNN_NCHW };
+		size_t count = cnn_layout_count(shape, CNN_NCHW, n);
+		bool right = true, round = true, padded = true;
+
+		for (size_t i = 0; i < count; i++)
+			x[i] = (float)i + 1;
+		for (uint32_t from = CNN_NCHW; from <= CNN_NCHW16C; from++) {
+			const struct cnn_format f = { CNN_F32, from };
+			size_t one = cnn_layout_count(shape, from, 1);
+			double sum = 0;
+
+			reorder(d, shape, n, plain, x, f, y);
+			for (size_t i = 0; i < one * n; i++)
+				sum += y[i];
+			padded = padded && sum == (double)count * (double)(count + 1) / 2;
+			for (size_t i = 0; i < count && shape->rank == 3; i++) {
+				size_t area = shape->dims[1] * shape->dims[2];
+				size_t sample = i / (shape->dims[0] * area);
+				size_t c = i / area % shape->dims[0];
+
+				right = right && y[sample * one
+					+ place(shape, from, c, i % area)] == x[i];
+			}
+			for (uint32_t to = CNN_NCHW; to <= CNN_NCHW16C; to++) {
+				const struct cnn_format t = { CNN_F32, to };
+
+				reorder(d, shape, n, f, y, t, z);
+				reorder(d, shape, n, t, z, plain, back);
+				round = round && memcmp(x, back, count * sizeof(*x)) == 0;
+			}
+		}
+		claim(s, right && padded && round,
+			"layouts of a rank %u shape of %zu: places, zero padding, and back",
+			shape->rank, count / n);
+	}
+}
+
+/* --- sums and gathering ---------------------------------------------------------------- */
+
+static void test_add(struct suite *s)
+{
+	const struct subject *d = &s->subject;
+	const struct cnn_shape shape = { 1, { 50 } };
+	double a[50], b[50], sum[50];
+
+	for (int i = 0; i < 50; i++)
+		a[i] = i - 25, b[i] = 0.5 * i;
+	for (int t = 0; t < FLOAT_TYPES; t++) {
+		const struct cnn_format f = { float_types[t], CNN_NCHW };
+		const struct cnn_format f64 = { CNN_F64, CNN_NCHW };
+		size_t bytes = bytes_of(&shape, 1, f);
+		unsigned char x[400], y[400];
+		void *dx, *dy;
+		bool right = true;
+		int code;
+
+		reorder(d, &shape, 1, f64, a, f, x);
+		reorder(d, &shape, 1, f64, b, f, y);
+		dx = give(d, x, bytes);
+		dy = give(d, y, bytes);
+		code = d->device->add(d->device_handle, NULL, f.dtype, 50, dx, dy);
+		take(d, x, dx, bytes);
+		d->device->free(d->device_handle, dy);
+		reorder(d, &shape, 1, f, x, f64, sum);
+		for (int i = 0; i < 50; i++)
+			right = right && sum[i] == a[i] + b[i];
+		claim(s, code == CNN_OK && right, "add in %s", cnn_dtype_name(f.dtype));
+	}
+}
+
+static void test_gather(struct suite *s)
+{
+	static const uint32_t types[] = { CNN_U8, CNN_I8, CNN_I16, CNN_I32, CNN_I64,
+		CNN_F16, CNN_F32, CNN_F64, CNN_BOOL, CNN_BF16 };
+	static const uint32_t index[] = { 4, 0, 4, 2 };
+	enum { SAMPLES = 5, ELEMENTS = 3, TAKEN = 4 };
+	const struct subject *d = &s->subject;
+
+	for (size_t t = 0; t < sizeof(types) / sizeof(types[0]); t++) {
+		unsigned char data[SAMPLES * ELEMENTS * 8] = { 0 };
+		size_t size = cnn_dtype_size(types[t]), wrong = 0;
+		const uint32_t out_type = types[t] == CNN_F64 ? CNN_F64 : CNN_F32;
+		double wanted[TAKEN * ELEMENTS], got[TAKEN * ELEMENTS];
+		float floats[TAKEN * ELEMENTS];
+		size_t out_bytes = TAKEN * ELEMENTS * cnn_dtype_size(out_type);
+		void *dd, *di, *dout;
+		int code;
+
+		for (int i = 0; i < SAMPLES * ELEMENTS; i++) {
+			const struct cnn_shape one = { 0 };
+			int64_t whole = types[t] == CNN_BOOL ? i % 2
+				: types[t] == CNN_U8 ? 240 + i : i * 5 - 30;
+			double real = (double)whole;
+			unsigned char *element = data + (size_t)i * size;
+
+			if (types[t] == CNN_F16 || types[t] == CNN_F32
+					|| types[t] == CNN_F64 || types[t] == CNN_BF16)
+				reorder(d, &one, 1, (struct cnn_format){ CNN_F64, 0 }, &real,
+					(struct cnn_format){ types[t], 0 }, element);
+			else                     /* little-endian */
+				memcpy(element, &whole, size);
+			for (int k = 0; k < TAKEN; k++)
+				if (index[k] == (uint32_t)i / ELEMENTS)
+					wanted[k * ELEMENTS + i % ELEMENTS] =
+						real * 0.25 - 3;
+		}
+		dd = give(d, data, sizeof(data));
+		di = give(d, index, sizeof(index));
+		dout = give(d, NULL, out_bytes);
+		code = d->device->gather(d->device_handle, NULL, types[t], dd, ELEMENTS,
+			di, TAKEN, 0.25, -3, out_type, dout);
+		take(d, out_type == CNN_F64 ? (void *)got : floats, dout, out_bytes);
+		d->device->free(d->device_handle, dd);
+		d->device->free(d->device_handle, di);
+		for (int i = 0; i < TAKEN * ELEMENTS; i++)
+			wrong += (out_type == CNN_F64 ? got[i] : floats[i]) != wanted[i];
+		claim(s, code == CNN_OK && wrong == 0, "gather from %s",
+			cnn_dtype_name(types[t]));
+	}
+}
+
+/* A provider's folder may hold the device's plugin; then it is tested. */
+void test_device(struct suite *s)
+{
+	struct cnn_error e = { 0 };
+	struct cnn_plugin *p;
+
+	if (cnn_plugins_find(s->plugins, s->device, s->provider, "device", &p, &e)
+			!= CNN_OK)
+		return;
+	test_memory(s);
+	test_conversions(s);
+	test_layouts(s);
+	test_add(s);
+	test_gather(s);
+}

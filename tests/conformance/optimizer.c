@@ -1,0 +1,110 @@
+/* optimizer.c - the optimisers against numbers that PyTorch gave. */
+#include "conformance.h"
+#include <math.h>
+#include <string.h>
+
+#define COUNT 6                          /* parameters */
+#define STEPS 5
+
+struct recorded_optimizer {
+	const char *name;
+	double lr, momentum, weight_decay;
+	float after[STEPS * COUNT];
+};
+
+#include "recorded/optimizers.h"
+
+/* Device arrays of floats, given and taken. */
+static float *give(const struct subject *s, const float *x, size_t n)
+{
+	float *d = s->device->alloc(s->device_handle, n * sizeof(float));
+
+	if (d && x)
+		s->device->upload(s->device_handle, NULL, d, x, n * sizeof(float));
+	return d;
+}
+
+/* The largest difference from what was recorded, as a part of it, over all
+ * steps. The gradients are given `scale` times too large and scaled back; the
+ * update is made in slices of `slice`. */
+static double run_recorded(struct suite *s, const struct cnn_optimizer *o,
+	const struct recorded_optimizer *r, float scale, size_t slice)
+{
+	const struct subject *d = &s->subject;
+	float grads[COUNT], now[COUNT], *params = give(d, recorded_start, COUNT);
+	float *g = give(d, NULL, COUNT), *moments[4] = { NULL };
+	double worst = 0;
+
+	for (uint32_t m = 0; m < o->moment_count; m++)
+		moments[m] = give(d, NULL, COUNT);
+	for (uint64_t t = 1; t <= STEPS; t++) {
+		for (size_t i = 0; i < COUNT; i++)
+			grads[i] = recorded_grads[(t - 1) * COUNT + i] * scale;
+		d->device->upload(d->device_handle, NULL, g, grads, sizeof(grads));
+		for (size_t first = 0; first < COUNT; first += slice) {
+			struct cnn_update u = {
+				.size = sizeof(u),
+				.count = COUNT - first < slice ? COUNT - first : slice,
+				.params = params + first, .grads = g + first,
+				.grad_scale = 1 / scale, .lr = r->lr,
+				.momentum = r->momentum,
+				.weight_decay = r->weight_decay, .t = t,
+			};
+
+			for (uint32_t m = 0; m < o->moment_count; m++)
+				u.moments[m] = moments[m] + first;
+			if (o->update(cnn_plugins_host(s->plugins), &u) != CNN_OK)
+				worst = INFINITY;
+		}
+		d->device->download(d->device_handle, NULL, now, params, sizeof(now));
+		for (size_t i = 0; i < COUNT; i++) {
+			double wanted = r->after[(t - 1) * COUNT + i];
+			double error = fabs(now[i] - wanted) / fmax(fabs(wanted), 0.1);
+
+			worst = error > worst || isnan(error) ? error : worst;
+		}
+	}
+	for (uint32_t m = 0; m < o->moment_count; m++)
+		d->device->free(d->device_handle, moments[m]);
+	d->device->free(d->device_handle, g);
+	d->device->free(d->device_handle, params);
+	return worst;
+}
+
+void test_optimizers(struct suite *s)
+{
+	const size_t count = sizeof(recorded_optimizers) / sizeof(recorded_optimizers[0]);
+
+	for (size_t i = 0; i < cnn_plugins_count(s->plugins); i++) {
+		struct cnn_plugin *p = cnn_plugins_at(s->plugins, i);
+		const struct cnn_optimizer *o;
+		struct cnn_error e = { 0 };
+		unsigned tried = 0;
+
+		if (strcmp(p->device, s->device) != 0
+				|| strcmp(p->provider, s->provider) != 0
+				|| strncmp(p->name, "optimizer-", 10) != 0)
+			continue;
+		if (cnn_plugin_open(s->plugins, p, &e) != CNN_OK) {
+			claim(s, false, "%s opens: %s", p->path, e.text);
+			continue;
+		}
+		o = p->entry->functions;
+		for (size_t k = 0; k < count; k++) {
+			const struct recorded_optimizer *r = &recorded_optimizers[k];
+			double whole, sliced;
+
+			if (strcmp(r->name, o->name) != 0)
+				continue;
+			whole = run_recorded(s, o, r, 1, COUNT);
+			sliced = run_recorded(s, o, r, 1024, 4);
+			claim(s, whole <= 1e-6 && sliced <= 1e-6, "%s/%s %s as PyTorch: lr %g, "
+				"momentum %g, weight decay %g (%.2g, %.2g)", s->device,
+				s->provider, o->name, r->lr, r->momentum, r->weight_decay,
+				whole, sliced);
+			tried++;
+		}
+		claim(s, tried > 0, "%s/%s %s has recorded cases: %u", s->device, s->provider,
+			o->name, tried);
+	}
+}

@@ -1,0 +1,116 @@
+/* recorded.c - the layers against numbers that PyTorch gave. */
+#include "conformance.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct recorded_layer {
+	const char *net, *inputs;
+	uint32_t samples;
+	const double *in[CNN_MAX_INPUTS], *params[CNN_MAX_PARAMS];
+	const double *grad_out, *out;
+	const double *grad_in[CNN_MAX_INPUTS];
+	const double *after[CNN_MAX_PARAMS]; /* gradients; buffers' new values */
+	int32_t labels[8];
+};
+
+#include "recorded/layers.h"
+
+/* The provider's plugin whose run is this one layer. */
+static int find_run(struct suite *s, const char *type, struct subject *subject)
+{
+	struct cnn_error e = { 0 };
+
+	for (size_t i = 0; i < cnn_plugins_count(s->plugins); i++) {
+		struct cnn_plugin *p = cnn_plugins_at(s->plugins, i);
+
+		if (strcmp(p->device, s->device) == 0
+				&& strcmp(p->provider, s->provider) == 0
+				&& strcmp(p->name, type) == 0)
+			return suite_provider(s, p, subject, &e);
+	}
+	return CNN_EPLUGIN;
+}
+
+static double *copy(const double *x, size_t n)
+{
+	double *y = calloc(n + 1, sizeof(*y));
+
+	memcpy(y, x, n * sizeof(*y));
+	return y;
+}
+
+/* Recorded inputs, and what was recorded of the results in their order. */
+static void read_recorded(const struct recorded_layer *l, const struct chain *c,
+	struct data *d, struct results *results)
+{
+	size_t n = chain_count(&c->output) * l->samples;
+
+	memset(d, 0, sizeof(*d));
+	results->count = 0;
+	results->of[results->count].x = copy(l->out, n);
+	results->of[results->count++].n = n;
+	d->grad_out = copy(l->grad_out, n);
+	d->labels = memcpy(calloc(8, sizeof(int32_t)), l->labels, sizeof(l->labels));
+	for (uint32_t i = 0; i < c->input_count; i++) {
+		n = chain_count(&c->inputs[i]) * l->samples;
+		d->in[i] = copy(l->in[i], n);
+		results->of[results->count].x = copy(l->grad_in[i], n);
+		results->of[results->count++].n = n;
+	}
+	for (uint32_t i = 0; i < c->param_count; i++) {
+		n = chain_count(&c->params[i].shape);
+		d->params[i] = copy(l->params[i], n);
+		results->of[results->count].x = copy(l->after[i], n);
+		results->of[results->count++].n = n;
+	}
+}
+
+static void test_layer(struct suite *s, const struct recorded_layer *l, uint32_t dtype)
+{
+	const struct bounds bounds = dtype == CNN_F64 ? (struct bounds){ 1e-24, 1e-24 }
+		: (struct bounds){ 1e-10, 1e-10 };
+	const struct settings settings = { .dtype = dtype, .samples = l->samples,
+		.shard = l->samples > 1 ? l->samples - 1 : 1, .training = true };
+	struct results results = { 0 }, recorded = { 0 };
+	struct cnn_error e = { 0 };
+	struct subject subject;
+	struct chain c;
+	struct data data;
+	const char *name = "";
+	double worst = 0;
+	bool near;
+	int code;
+
+	if (chain_parse(&c, s->oracle, l->net, l->inputs, &e) != CNN_OK) {
+		claim(s, false, "recorded %s: %s", l->net, e.text);
+		return;
+	}
+	if (dtype == CNN_F64)
+		suite_reference(s, c.types[0], &subject, &e);
+	else if (find_run(s, c.types[0], &subject) != CNN_OK
+			|| runner_score(&subject, &c, &settings) <= 0)
+		return;                      /* not offered */
+	read_recorded(l, &c, &data, &recorded);
+	code = results_of_run(&results, &subject, &c, &settings, &data, NULL, &e);
+	near = code == CNN_OK
+		&& results_near(&results, &recorded, bounds, &worst, &name);
+	claim(s, near, "%s/%s %s as PyTorch: %s of %s (%s: %.2g)%s%s", s->device,
+		s->provider, dtype == CNN_F64 ? "f64" : "f32", l->net, l->inputs, name,
+		worst, e.code ? ": " : "", e.text);
+	results_free(&results);
+	results_free(&recorded);
+	data_free(&data);
+}
+
+void test_recorded(struct suite *s)
+{
+	const size_t count = sizeof(recorded_layers) / sizeof(recorded_layers[0]);
+	const bool oracle = strcmp(s->device, "cpu") == 0
+		&& strcmp(s->provider, "ref") == 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (oracle)
+			test_layer(s, &recorded_layers[i], CNN_F64);
+		test_layer(s, &recorded_layers[i], CNN_F32);
+	}
+}

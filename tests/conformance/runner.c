@@ -1,0 +1,405 @@
+/* runner.c - drives one provider's instance of a run as the executor would. */
+#include "border.h"
+#include <cnn/tensor.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GRAD_SCALE 0.125f                /* of a loss */
+
+/* --- the instance ------------------------------------------------------------------ */
+
+static struct cnn_run describe(const struct chain *c, const struct settings *s,
+	struct cnn_edge *edges)
+{
+	for (uint32_t i = 0; i < c->input_count; i++)
+		edges[i] = (struct cnn_edge){
+			.shape = c->inputs[i],
+			.format = { s->dtype, CNN_NCHW },
+			.wants_gradient = s->training && !s->no_input_gradient,
+		};
+	return (struct cnn_run){
+		.size = sizeof(struct cnn_run),
+		.node_count = c->node_count, .nodes = c->nodes,
+		.input_count = c->input_count, .inputs = edges,
+		.output = c->output,
+		.param_count = c->param_count, .params = c->params,
+		.dtype = s->dtype, .batch = s->shard, .workers = 1,
+		.training = s->training,
+	};
+}
+
+int runner_score(const struct subject *subject, const struct chain *c,
+	const struct settings *s)
+{
+	struct cnn_edge edges[CNN_MAX_INPUTS];
+	const struct cnn_run run = describe(c, s, edges);
+
+	return subject->provider->score(cnn_plugins_host(subject->plugins), &run);
+}
+
+static size_t tensor_bytes(const struct cnn_shape *s, struct cnn_format f, uint32_t n)
+{
+	return cnn_layout_count(s, f.layout, n) * cnn_dtype_size(f.dtype);
+}
+
+static int alloc_shard(struct runner *r, struct shard *s)
+{
+	const struct chain *c = r->chain;
+	const struct cnn_plan *p = &r->plan;
+	const uint32_t batch = r->settings.shard;
+	size_t out = tensor_bytes(&c->output, p->output, batch);
+	int code = CNN_OK;
+
+	for (uint32_t i = 0; code == CNN_OK && i < c->input_count; i++) {
+		size_t in = tensor_bytes(&c->inputs[i], p->inputs[i], batch);
+
+		code = border_alloc(r, &s->in[i], in);
+		if (code == CNN_OK && r->settings.training)
+			code = border_alloc(r, &s->grad_in[i], in);
+	}
+	if (code == CNN_OK)
+		code = border_alloc(r, &s->out, out);
+	if (code == CNN_OK && r->settings.training)
+		code = border_alloc(r, &s->grad_out, out);
+	if (code == CNN_OK)
+		code = border_alloc(r, &s->saved, p->saved_bytes);
+	if (code == CNN_OK && c->loss)
+		code = border_alloc(r, &s->labels, batch * sizeof(int32_t));
+	if (code == CNN_OK && c->loss)
+		code = border_upload(r->subject, s->labels.data, r->settings.labels + s->first,
+			s->samples * sizeof(int32_t));
+	for (uint32_t i = 0; code == CNN_OK && i < c->param_count; i++)
+		if (r->settings.training && c->params[i].kind == CNN_PARAM_TRAINABLE)
+			code = border_alloc(r, &s->grad_params[i],
+				p->param_counts[i] * border_real_size(r));
+	return code;
+}
+
+static int alloc_all(struct runner *r)
+{
+	const struct cnn_plan *p = &r->plan;
+	const struct settings *s = &r->settings;
+	int code = CNN_OK;
+
+	for (uint32_t i = 0; code == CNN_OK && i < r->chain->param_count; i++)
+		code = border_alloc(r, &r->params[i], p->param_counts[i] * border_real_size(r));
+	if (code == CNN_OK)
+		code = border_alloc(r, &r->packed, p->packed_bytes);
+	if (code == CNN_OK)
+		code = border_alloc(r, &r->scratch, p->scratch_bytes);
+	if (code == CNN_OK)
+		code = border_alloc(r, &r->reduced, p->reduce_forward * sizeof(double));
+	if (code == CNN_OK)
+		code = border_alloc(r, &r->reduced_backward,
+			p->reduce_backward * sizeof(double));
+	if (code == CNN_OK)
+		code = border_alloc(r, &r->partial, (p->reduce_forward
+			> p->reduce_backward ? p->reduce_forward : p->reduce_backward)
+			* sizeof(double));
+	for (uint32_t n = 0; code == CNN_OK && n < s->samples; n += s->shard) {
+		struct shard *shard = &r->shards[r->shard_count++];
+
+		shard->first = n;
+		shard->samples = s->samples - n < s->shard ? s->samples - n : s->shard;
+		code = alloc_shard(r, shard);
+	}
+	return code;
+}
+
+static bool same_format(struct cnn_format a, struct cnn_format b)
+{
+	return a.dtype == b.dtype && a.layout == b.layout;
+}
+
+int runner_open(struct runner *r, const struct subject *subject,
+	const struct chain *c, const struct settings *s, double *const *params,
+	struct cnn_error *e)
+{
+	const struct cnn_host *host = cnn_plugins_host(subject->plugins);
+	struct cnn_run run;
+	bool same;
+	int code;
+
+	memset(r, 0, sizeof(*r));
+	r->subject = subject;
+	r->chain = c;
+	r->settings = *s;
+	if ((s->samples + s->shard - 1) / s->shard > MAX_SHARDS)
+		return cnn_fail(e, CNN_EUSAGE, "too many shards");
+	run = describe(c, s, r->edges);
+
+	r->plan.size = sizeof(r->plan);
+	for (uint32_t i = 0; i < c->input_count; i++)
+		r->plan.inputs[i] = r->edges[i].format;
+	r->plan.output = r->plan.inputs[0];
+	if (c->loss && s->dtype != CNN_F64)
+		r->plan.output.dtype = CNN_F32;
+	for (uint32_t i = 0; i < c->param_count; i++)
+		r->plan.param_counts[i] = chain_count(&c->params[i].shape);
+	code = subject->provider->create(host, &run, &r->plan, &r->instance);
+	if (code != CNN_OK)
+		return cnn_plugins_error(subject->plugins, code, e);
+
+	/* In place is a matter of one buffer for two tensors of equal form. */
+	same = same_format(r->plan.inputs[0], r->plan.output)
+		&& tensor_bytes(&c->inputs[0], r->plan.inputs[0], 1)
+			== tensor_bytes(&c->output, r->plan.output, 1);
+	r->in_place_forward = s->in_place && same
+		&& r->plan.flags & CNN_INPLACE_FORWARD;
+	r->in_place_backward = s->in_place && same
+		&& r->plan.flags & CNN_INPLACE_BACKWARD;
+	if (r->plan.flags & CNN_KEEP_INPUT && r->plan.flags & CNN_INPLACE_FORWARD)
+		r->complaint = "keeps an input that it may overwrite";
+
+	if ((code = alloc_all(r)) != CNN_OK)
+		return cnn_plugins_error(subject->plugins, code, e);
+	return runner_set_params(r, params, e);
+}
+
+void runner_close(struct runner *r)
+{
+	if (!r->subject)
+		return;
+	for (uint32_t k = 0; k < r->shard_count; k++) {
+		struct shard *s = &r->shards[k];
+
+		for (uint32_t i = 0; i < CNN_MAX_INPUTS; i++) {
+			border_free(r, &s->in[i]);
+			border_free(r, &s->grad_in[i]);
+		}
+		for (uint32_t i = 0; i < CNN_MAX_PARAMS; i++)
+			border_free(r, &s->grad_params[i]);
+		border_free(r, &s->out);
+		border_free(r, &s->grad_out);
+		border_free(r, &s->saved);
+		border_free(r, &s->labels);
+	}
+	for (uint32_t i = 0; i < CNN_MAX_PARAMS; i++)
+		border_free(r, &r->params[i]);
+	border_free(r, &r->packed);
+	border_free(r, &r->scratch);
+	border_free(r, &r->partial);
+	border_free(r, &r->reduced);
+	border_free(r, &r->reduced_backward);
+	r->subject->provider->destroy(r->instance);
+	r->subject = NULL;
+}
+
+int runner_set_params(struct runner *r, double *const *params, struct cnn_error *e)
+{
+	const struct cnn_provider *p = r->subject->provider;
+	void *data[CNN_MAX_PARAMS] = { NULL };
+	int code = CNN_OK;
+
+	for (uint32_t i = 0; code == CNN_OK && i < r->chain->param_count; i++) {
+		code = border_put_param(r, i, &r->params[i], params[i]);
+		data[i] = r->params[i].data;
+	}
+	if (code == CNN_OK && p->pack) {
+		border_poison(r, &r->packed);
+		code = p->pack(r->instance, data, r->packed.data);
+		border_check(r, &r->packed);
+	}
+	return cnn_plugins_error(r->subject->plugins, code, e);
+}
+
+int runner_get_params(struct runner *r, double *const *params, struct cnn_error *e)
+{
+	int code = CNN_OK;
+
+	for (uint32_t i = 0; code == CNN_OK && i < r->chain->param_count; i++) {
+		memset(params[i], 0, chain_count(&r->chain->params[i].shape)
+			* sizeof(double));
+		code = border_add_param(r, i, &r->params[i], params[i]);
+	}
+	return cnn_plugins_error(r->subject->plugins, code, e);
+}
+
+/* --- calls ----------------------------------------------------------------------- */
+
+typedef int provider_function(void *instance, const struct cnn_call *);
+
+struct errand {
+	provider_function *function;
+	void *instance;
+	const struct cnn_call *call;
+	int code;
+};
+
+static void *run_errand(void *arg)
+{
+	struct errand *e = arg;
+
+	e->code = e->function(e->instance, e->call);
+	return NULL;
+}
+
+static int call_provider(struct runner *r, struct shard *s,
+	provider_function *function, const double *reduced)
+{
+	const void *in[CNN_MAX_INPUTS];
+	void *grad_in[CNN_MAX_INPUTS] = { NULL }, *params[CNN_MAX_PARAMS];
+	void *grad_params[CNN_MAX_PARAMS];
+	struct cnn_call call = {
+		.size = sizeof(call), .samples = s->samples,
+		.training = r->settings.training,
+		.in = in, .out = r->in_place_forward ? s->in[0].data : s->out.data,
+		.grad_out = s->grad_out.data, .grad_in = grad_in,
+		.params = params, .grad_params = grad_params,
+		.packed = r->packed.data, .saved = s->saved.data,
+		.scratch = r->scratch.data,
+		.labels = s->labels.data, .grad_scale = GRAD_SCALE,
+		.total = r->settings.samples, .partial = r->partial.data,
+		.reduced = reduced,
+		.seed = 42, .step = 7, .first_sample = s->first,
+	};
+	struct errand errand = { function, r->instance, &call, CNN_OK };
+	pthread_t thread;
+
+	for (uint32_t i = 0; i < CNN_MAX_INPUTS; i++) {
+		in[i] = s->in[i].data;
+		if (!r->settings.no_input_gradient)
+			grad_in[i] = i == 0 && r->in_place_backward ? s->grad_out.data
+				: s->grad_in[i].data;
+	}
+	for (uint32_t i = 0; i < CNN_MAX_PARAMS; i++) {
+		params[i] = r->params[i].data;
+		grad_params[i] = s->grad_params[i].data;
+	}
+	border_poison(r, &r->scratch);
+	if (r->settings.other_thread
+			&& pthread_create(&thread, NULL, run_errand, &errand) == 0)
+		pthread_join(thread, NULL);
+	else
+		run_errand(&errand);
+	border_check(r, &r->scratch);
+	border_check(r, &s->saved);
+	return errand.code;
+}
+
+/* Sums a reduce_ function's terms over all shards. */
+static int reduce(struct runner *r, provider_function *function, size_t count,
+	const struct buffer *reduced)
+{
+	const struct subject *s = r->subject;
+	double *sum = calloc(count + 1, sizeof(*sum));
+	double *partial = calloc(count + 1, sizeof(*partial));
+	int code = CNN_OK;
+
+	for (uint32_t k = 0; code == CNN_OK && k < r->shard_count; k++) {
+		border_poison(r, &r->partial);
+		code = call_provider(r, &r->shards[k], function, NULL);
+		if (code == CNN_OK)
+			code = border_download(s, partial, r->partial.data, count * sizeof(double));
+		for (size_t i = 0; i < count; i++)
+			sum[i] += partial[i];
+	}
+	border_check(r, &r->partial);
+	if (code == CNN_OK)
+		code = border_upload(s, reduced->data, sum, count * sizeof(double));
+	free(sum);
+	free(partial);
+	return code;
+}
+
+static int forward(struct runner *r, double *const *in, double *out)
+{
+	const struct cnn_provider *p = r->subject->provider;
+	const struct chain *c = r->chain;
+	const bool across = c->across_samples && r->settings.training;
+	void *params[CNN_MAX_PARAMS];
+	int code = CNN_OK;
+
+	for (uint32_t k = 0; code == CNN_OK && k < r->shard_count; k++) {
+		struct shard *s = &r->shards[k];
+
+		if (p->prepare)
+			code = p->prepare(r->instance, s->samples);
+		for (uint32_t i = 0; code == CNN_OK && i < c->input_count; i++)
+			code = border_put(r, &s->in[i], &c->inputs[i], r->plan.inputs[i],
+				in[i] + s->first * chain_count(&c->inputs[i]), s->samples);
+		border_poison(r, &s->out);
+		border_poison(r, &s->saved);
+	}
+	if (code == CNN_OK && across)
+		code = reduce(r, p->reduce_forward, r->plan.reduce_forward, &r->reduced);
+	for (uint32_t k = 0; code == CNN_OK && k < r->shard_count; k++) {
+		struct shard *s = &r->shards[k];
+
+		code = call_provider(r, s, p->forward, r->reduced.data);
+		if (code == CNN_OK)
+			code = border_get(r, r->in_place_forward ? &s->in[0] : &s->out,
+				&c->output, r->plan.output,
+				out + s->first * chain_count(&c->output), s->samples);
+	}
+	if (code == CNN_OK && across && p->update_buffers) {
+		for (uint32_t i = 0; i < CNN_MAX_PARAMS; i++)
+			params[i] = r->params[i].data;
+		code = p->update_buffers(r->instance, r->reduced.data,
+			r->settings.samples, params);
+	}
+	return code;
+}
+
+int runner_forward(struct runner *r, double *const *in, double *out,
+	struct cnn_error *e)
+{
+	return cnn_plugins_error(r->subject->plugins, forward(r, in, out), e);
+}
+
+static int backward(struct runner *r, const double *grad_out, double *const *grad_in,
+	double *const *grad_params)
+{
+	const struct cnn_provider *p = r->subject->provider;
+	const struct chain *c = r->chain;
+	int code = CNN_OK;
+
+	for (uint32_t i = 0; i < c->param_count; i++)
+		if (grad_params[i])
+			memset(grad_params[i], 0,
+				chain_count(&c->params[i].shape) * sizeof(double));
+	for (uint32_t k = 0; code == CNN_OK && k < r->shard_count; k++) {
+		struct shard *s = &r->shards[k];
+
+		for (uint32_t i = 0; i < c->input_count; i++) {
+			bool is_output = i == 0 && r->in_place_forward;
+
+			border_poison(r, &s->grad_in[i]);
+			if (!(r->plan.flags & (is_output ? CNN_KEEP_OUTPUT : CNN_KEEP_INPUT)))
+				border_poison(r, &s->in[i]);
+		}
+		for (uint32_t i = 0; i < c->param_count; i++)
+			border_poison(r, &s->grad_params[i]);
+		if (!(r->plan.flags & CNN_KEEP_OUTPUT))
+			border_poison(r, &s->out);
+		if (!c->loss)
+			code = border_put(r, &s->grad_out, &c->output, r->plan.output,
+				grad_out + s->first * chain_count(&c->output), s->samples);
+	}
+	if (code == CNN_OK && c->across_samples)
+		code = reduce(r, p->reduce_backward, r->plan.reduce_backward,
+			&r->reduced_backward);
+	for (uint32_t k = 0; code == CNN_OK && k < r->shard_count; k++) {
+		struct shard *s = &r->shards[k];
+
+		code = call_provider(r, s, p->backward, r->reduced_backward.data);
+		for (uint32_t i = 0; code == CNN_OK && i < c->input_count; i++)
+			if (!r->settings.no_input_gradient)
+				code = border_get(r, i == 0 && r->in_place_backward
+					? &s->grad_out : &s->grad_in[i], &c->inputs[i],
+					r->plan.inputs[i], grad_in[i] + s->first
+					* chain_count(&c->inputs[i]), s->samples);
+		for (uint32_t i = 0; code == CNN_OK && i < c->param_count; i++)
+			if (grad_params[i])
+				code = border_add_param(r, i, &s->grad_params[i], grad_params[i]);
+	}
+	return code;
+}
+
+int runner_backward(struct runner *r, const double *grad_out,
+	double *const *grad_in, double *const *grad_params, struct cnn_error *e)
+{
+	return cnn_plugins_error(r->subject->plugins,
+		backward(r, grad_out, grad_in, grad_params), e);
+}

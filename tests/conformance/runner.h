@@ -1,0 +1,72 @@
+/* runner.h - drives one provider's instance of a run as the executor would, but
+ * with every care taken to catch it out: whatever it must write was poisoned
+ * before, whatever it may not read in backward is poisoned then, buffers end in
+ * a guard, and outside the border all numbers are double.
+ */
+#ifndef RUNNER_H
+#define RUNNER_H
+
+#include "chain.h"
+
+#define MAX_SHARDS 8
+
+/* Whose functions are driven, and the device plugins: its own, whose memory the
+ * buffers are in, and the CPU's, which reorders. */
+struct subject {
+	struct cnn_plugins *plugins;
+	const struct cnn_provider *provider;
+	const struct cnn_device *device, *cpu;
+	void *device_handle, *cpu_handle;
+};
+
+struct settings {
+	uint32_t dtype;
+	uint32_t samples, shard;         /* of the batch, of a shard */
+	bool training;
+	bool in_place;                   /* where the plan allows it */
+	bool no_input_gradient;
+	bool other_thread;               /* each call from a new thread */
+	const int32_t *labels;           /* [samples], of a loss */
+};
+
+struct buffer { void *data; size_t bytes; };
+
+struct shard {
+	uint32_t first, samples;
+	struct buffer in[CNN_MAX_INPUTS], out, grad_out, grad_in[CNN_MAX_INPUTS];
+	struct buffer saved, grad_params[CNN_MAX_PARAMS], labels;
+};
+
+struct runner {
+	const struct subject *subject;
+	const struct chain *chain;
+	struct settings settings;
+	struct cnn_edge edges[CNN_MAX_INPUTS];
+	struct cnn_plan plan;
+	void *instance;
+	struct buffer params[CNN_MAX_PARAMS], packed, scratch;
+	struct buffer partial, reduced, reduced_backward;
+	bool in_place_forward, in_place_backward;
+	uint32_t shard_count;
+	struct shard shards[MAX_SHARDS];
+	const char *complaint;           /* a promise that was broken */
+};
+
+/* The provider's score for the run; negative: a code. */
+int runner_score(const struct subject *, const struct chain *,
+	const struct settings *);
+
+/* The functions return CNN_OK, or a code with the text in *e. Tensors are NCHW
+ * over the whole batch, parameters as PyTorch lays them out. */
+int runner_open(struct runner *, const struct subject *, const struct chain *,
+	const struct settings *, double *const *params, struct cnn_error *e);
+void runner_close(struct runner *);
+int runner_set_params(struct runner *, double *const *params, struct cnn_error *e);
+int runner_get_params(struct runner *, double *const *params, struct cnn_error *e);
+int runner_forward(struct runner *, double *const *in, double *out,
+	struct cnn_error *e);
+/* grad_params: the shards' sum; NULL for those of buffers. */
+int runner_backward(struct runner *, const double *grad_out,
+	double *const *grad_in, double *const *grad_params, struct cnn_error *e);
+
+#endif

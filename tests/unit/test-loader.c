@@ -1,0 +1,425 @@
+/* The plugin loader, on plugins that are built here from loader/plugin.c: a few
+ * good ones, and one for each thing a plugin may get wrong. */
+#include "tap.h"
+
+#include <cnn/loader.h>
+#include <cnn/option.h>
+
+#include <errno.h>
+#include <ftw.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Tests run in the root of the tree. */
+#define HEADERS "libcore/include"
+#define SOURCE "tests/unit/loader/plugin.c"
+
+static char root[] = "/tmp/cnn-loader-XXXXXX";
+
+/* Where, with what, and the reason given if it is refused. */
+static const struct { const char *path, *flags, *why; } plugins[] = {
+	{ "a/cpu/ref/conv2d", "", NULL },
+	{ "a/cpu/ref/conv2d+relu", "-DRUN='\"conv2d relu\"'", NULL },
+	{ "a/cpu/ref/optimizer-adam",
+	  "-DKIND=CNN_PLUGIN_OPTIMIZER -DOPTIMIZER='\"adam\"'", NULL },
+	{ "a/cpu/new/minor", "-DMINOR=9 -DENTRY_SIZE='sizeof(struct cnn_plugin_entry)+8'", NULL },
+	{ "a/cpu/new/gelu", "-DTYPE='\"gelu\"' -DALPHA=1", NULL },
+	{ "a/any/x/swish",
+	  "-DKIND=CNN_PLUGIN_DEFINITION -DFUNCTIONS=NULL -DTYPE='\"swish\"' -DALPHA=1", NULL },
+	{ "a/cpu/new/swish", "-DTYPE='\"swish\"' -DALPHA=1", NULL },
+	{ "a/cpu/zoo/swish", "-DTYPE='\"swish\"' -DALPHA=2",
+	  "defines the layer type swish differently from " },
+	{ "a/cpu/new/relu", "-DTYPE='\"relu\"' -DALPHA=1",
+	  "defines the layer type relu differently from cnntools itself" },
+	{ "a/cpu/bad/magic", "-DMAGIC=1", "doesn't begin with the magic number" },
+	{ "a/cpu/bad/major", "-DMAJOR=2", "made for plugin interface 2.0, this program has" },
+	{ "a/cpu/bad/size", "-DENTRY_SIZE=24", "struct cnn_plugin_entry of 24 bytes is too small" },
+	{ "a/cpu/bad/fsize", "-DFUNCTIONS_SIZE=8", "struct cnn_provider of 8 bytes is too small" },
+	{ "a/cpu/bad/kind", "-DKIND=77", "is of kind 77" },
+	{ "a/cpu/bad/communicator", "-DKIND=CNN_PLUGIN_COMMUNICATOR", "is of kind 5" },
+	{ "a/cpu/bad/functions", "-DFUNCTIONS=NULL", "has no functions" },
+	{ "a/cpu/bad/definition", "-DKIND=CNN_PLUGIN_DEFINITION",
+	  "brings neither functions nor a definition" },
+	{ "a/cpu/bad/forward", "-DFORWARD=NULL", "lacks one of" },
+	{ "a/cpu/bad/run", "-DRUN='\"conv2d\"'", "computes the run \"conv2d\"" },
+	{ "a/cpu/bad/run+run", "-DRUN='\"run+run\"'", "computes the run \"run+run\"" },
+	{ "a/cpu/bad/optimizer-sgd",
+	  "-DKIND=CNN_PLUGIN_OPTIMIZER -DOPTIMIZER='\"adam\"'", "is the optimiser \"adam\"" },
+	{ "a/cpu/bad/type", "-DTYPE='\"Type\"' -DALPHA=1", "doesn't match [a-z][a-z0-9_]*" },
+	{ "a/cpu/bad/other", "-DTYPE='\"type\"' -DALPHA=1", "defines the layer type type" },
+	{ "a/cpu/bad/symbol", "-DNO_ENTRY", "exports no cnn_plugin_entry" },
+	{ "b/cpu/ref/conv2d", "", NULL },
+	{ "b/cpu/ref/linear", "", NULL },
+};
+enum { PLUGINS = sizeof plugins / sizeof *plugins };
+
+static char *at(const char *path)
+{
+	static char buf[4][512];
+	static unsigned turn;
+	char *p = buf[turn++ % 4];
+
+	snprintf(p, sizeof *buf, "%s/%s", root, path);
+	return p;
+}
+
+/* One shell compiles all, some at a time. */
+static bool build(void)
+{
+	const char *cc = getenv("CC");
+	FILE *sh;
+
+	umask(022);
+	if (!mkdtemp(root))
+		return false;
+	sh = popen("sh -e", "w");
+	if (!sh)
+		return false;
+	for (int i = 0; i < PLUGINS; i++) {
+		char path[64], *device, *provider, *name, *rest = path;
+
+		snprintf(path, sizeof path, "%s", plugins[i].path);
+		strsep(&rest, "/");
+		device = strsep(&rest, "/");
+		provider = strsep(&rest, "/");
+		name = rest;
+		fprintf(sh, "mkdir -p %s/%.1s/%s/%s\n", root, plugins[i].path, device, provider);
+		fprintf(sh, "%s -std=gnu17 -w -shared -fPIC -fvisibility=hidden "
+			"-Wl,-z,defs -I" HEADERS " -DDEVICE='\"%s\"' -DPROVIDER='\"%s\"' "
+			"-DNAME='\"%s\"' %s -o %s/%s.so " SOURCE " &\n", cc ? cc : "cc",
+			device, provider, name, plugins[i].flags, root, plugins[i].path);
+		if (i % 4 == 3)
+			fputs("wait\n", sh);
+	}
+	/* What a folder may hold besides. */
+	fprintf(sh, "wait; cd %s/a; echo no object > cpu/bad/garbage.so\n"
+		"mkdir cpu/bad/folder.so Cpu cpu/Ref; cp cpu/ref/conv2d.so Cpu\n"
+		"cp cpu/ref/conv2d.so cpu/ref/Conv.so; cp cpu/ref/conv2d.so cpu/ref/x.y.so\n"
+		"echo > README; echo > cpu/ref/conv2d.d; echo > cpu/ref/.so; ln -s none zero\n"
+		"ln -s none.so cpu/bad/dangling.so\n", root);
+	return pclose(sh) == 0;
+}
+
+static int drop(const char *path, const struct stat *st, int type, struct FTW *w)
+{
+	(void)st, (void)type, (void)w;
+	return remove(path);
+}
+
+static struct cnn_plugins *open_at(const char *dir, struct cnn_error *e)
+{
+	struct cnn_plugins *p = NULL;
+
+	memset(e, 0, sizeof *e);
+	cnn_plugins_open(&p, dir ? (const char *[]){ dir } : NULL, dir != NULL, e);
+	return p;
+}
+
+static struct cnn_plugin *listed(struct cnn_plugins *p, const char *path)
+{
+	char text[256];
+
+	for (size_t i = 0; i < cnn_plugins_count(p); i++) {
+		struct cnn_plugin *q = cnn_plugins_at(p, i);
+
+		snprintf(text, sizeof text, "%s/%s/%s", q->device, q->provider, q->name);
+		if (!strcmp(text, path))
+			return q;
+	}
+	return NULL;
+}
+
+static bool says(const struct cnn_error *e, int code, const char *what)
+{
+	bool good = e->code == code && strstr(e->text, what);
+
+	if (!good)
+		printf("# got %d \"%s\", want %d \"%s\"\n", e->code, e->text, code, what);
+	return good;
+}
+
+static void test_listing(void)
+{
+	struct cnn_error e;
+	struct cnn_plugins *p = open_at(at("a"), &e);
+	bool all = true, sorted = true;
+
+	if (!ok(p != NULL, "a folder is listed")) {
+		printf("# %s\n", e.text);
+		return;
+	}
+	for (int i = 0; i < PLUGINS; i++)
+		if (*plugins[i].path == 'a')
+			all &= listed(p, plugins[i].path + 2) != NULL;
+	ok(all, "each plugin is found");
+	ok(cnn_plugins_count(p) == PLUGINS - 2 + 3,
+		"and nothing else but garbage, folder and dangling");
+	for (size_t i = 1; i < cnn_plugins_count(p); i++) {
+		struct cnn_plugin *x = cnn_plugins_at(p, i - 1), *y = cnn_plugins_at(p, i);
+
+		sorted &= strcmp(x->device, y->device) < 0
+			|| (!strcmp(x->device, y->device)
+			&& (strcmp(x->provider, y->provider) < 0
+			|| (!strcmp(x->provider, y->provider) && strcmp(x->name, y->name) < 0)));
+	}
+	ok(sorted, "in an order that isn't the disk's");
+	ok(!getenv("CNN_TEST_OPENED"), "none was opened for that");
+	ok(!cnn_plugins_at(p, cnn_plugins_count(p)), "there is none past the end");
+	cnn_plugins_close(p);
+}
+
+static void test_opening(void)
+{
+	struct cnn_error e;
+	struct cnn_plugins *p = open_at(at("a"), &e);
+
+	for (int i = 0; p && i < PLUGINS; i++) {
+		struct cnn_plugin *q = listed(p, plugins[i].path + 2);
+		int rc;
+
+		if (*plugins[i].path != 'a' || !q)
+			continue;
+		memset(&e, 0, sizeof e);
+		rc = cnn_plugin_open(p, q, &e);
+		if (!plugins[i].why)
+			ok(rc == 0 && q->entry && !strcmp(q->entry->version, "1.2"),
+				"opened: %s%s%s", plugins[i].path, rc ? ": " : "", rc ? e.text : "");
+		else
+			ok(rc == CNN_EPLUGIN && !q->entry && says(&e, rc, plugins[i].why)
+				&& says(&e, rc, q->path), "refused: %s", plugins[i].path);
+	}
+	for (size_t i = 0; p && i < 3; i++) {
+		static const char *const names[] = { "garbage", "folder", "dangling" };
+		static const char *const whys[] = { "", "no regular file", "No such file" };
+		struct cnn_plugin *q;
+		int rc;
+
+		memset(&e, 0, sizeof e);
+		rc = cnn_plugins_find(p, "cpu", "bad", names[i], &q, &e);
+		ok(rc == CNN_EPLUGIN && says(&e, rc, whys[i]), "refused: %s", names[i]);
+	}
+	cnn_plugins_close(p);
+}
+
+static void test_finding(void)
+{
+	struct cnn_error e;
+	struct cnn_plugins *p = open_at(at("a"), &e);
+	struct cnn_plugin *q = NULL;
+	const struct cnn_layer_def *def = NULL;
+
+	if (!p)
+		return;
+	ok(cnn_plugins_find(p, "cpu", NULL, "conv2d", &q, &e) == 0 && q->entry
+		&& !strcmp(q->provider, "ref"), "a plugin of any provider");
+	ok(cnn_plugins_find(p, "cpu", "ref", "linear", &q, &e) == CNN_EPLUGIN
+		&& says(&e, CNN_EPLUGIN, "cpu/ref/linear: no such plugin in ")
+		&& says(&e, CNN_EPLUGIN, "known: conv2d, conv2d+relu, optimizer-adam"),
+		"an unknown one is answered with the known ones");
+	memset(&e, 0, sizeof e);
+	ok(cnn_plugins_find(p, "cuda", NULL, "device", &q, &e) == CNN_EPLUGIN
+		&& says(&e, CNN_EPLUGIN, "cuda/*/device: no such plugin"), "no device");
+
+	ok(cnn_layer_find(p, "relu", &def, &e) == 0
+		&& !strcmp(def->type, "relu") && def->arg_count == 0, "the house's type");
+	ok(cnn_layer_find(p, "swish", &def, &e) == 0 && def->arg_count == 1
+		&& listed(p, "any/x/swish")->entry && !listed(p, "cpu/new/swish")->entry,
+		"a type of any/, and no device's plugin is opened for it");
+	ok(cnn_layer_find(p, "gelu", &def, &e) == 0
+		&& !strcmp(def->type, "gelu"), "a type of a device");
+	memset(&e, 0, sizeof e);
+	ok(cnn_layer_find(p, "conv3d", &def, &e) == CNN_EPLUGIN
+		&& says(&e, CNN_EPLUGIN, "conv3d: no such layer type; known: conv2d, ")
+		&& strstr(e.text, "gelu") && !strstr(e.text, "device"),
+		"an unknown type is answered with the known ones");
+	for (size_t i = 0; i < 5; i++) {
+		static const char *const types[] = { "../../x", "Conv", "1d", "", "a+b" };
+
+		memset(&e, 0, sizeof e);
+		ok(cnn_layer_find(p, types[i], &def, &e) == CNN_EPLUGIN
+			&& says(&e, CNN_EPLUGIN, "no layer type"), "no type: '%s'", types[i]);
+	}
+	memset(&e, 0, sizeof e);
+	ok(cnn_layer_find(p, "major", &def, &e) == CNN_EPLUGIN
+		&& says(&e, CNN_EPLUGIN, "major.so: not loaded: made for"),
+		"a plugin that can't be opened is the answer for its type");
+	cnn_plugins_close(p);
+}
+
+static void test_path(void)
+{
+	struct cnn_error e;
+	struct cnn_plugins *p;
+	struct cnn_plugin *q;
+	char path[1200];
+
+	snprintf(path, sizeof path, "%s:%s:%s", at("none"), at("b"), at("a"));
+	setenv("CNN_PLUGIN_PATH", path, 1);
+	p = open_at(NULL, &e);
+	q = p ? listed(p, "cpu/ref/conv2d") : NULL;
+	ok(q && strstr(q->path, "/b/cpu") && listed(p, "cpu/ref/conv2d+relu"),
+		"the first folder of $CNN_PLUGIN_PATH wins, a missing one is passed over");
+	cnn_plugins_close(p);
+	p = open_at(at("a"), &e);
+	q = p ? listed(p, "cpu/ref/conv2d") : NULL;
+	ok(q && strstr(q->path, "/a/cpu") && listed(p, "cpu/ref/linear"),
+		"--plugin-dir comes before $CNN_PLUGIN_PATH");
+	cnn_plugins_close(p);
+
+	for (size_t i = 0; i < 5; i++) {
+		static const char *const bad[] = { ":/none", "/none:", "/none::/none",
+			"plugins", "./plugins" };
+
+		setenv("CNN_PLUGIN_PATH", bad[i], 1);
+		p = open_at(NULL, &e);
+		ok(!p && says(&e, CNN_EUSAGE, "must be absolute"),
+			"the current folder is refused: %s", bad[i]);
+		cnn_plugins_close(p);
+	}
+	setenv("CNN_PLUGIN_PATH", "", 1);
+	p = open_at(NULL, &e);
+	ok(p != NULL, "an empty $CNN_PLUGIN_PATH is none");
+	cnn_plugins_close(p);
+	unsetenv("CNN_PLUGIN_PATH");
+
+	p = open_at(at("none"), &e);
+	ok(!p && says(&e, CNN_EIO, "--plugin-dir: ") && says(&e, CNN_EIO, "No such file"),
+		"a --plugin-dir must be there");
+	p = open_at("", &e);
+	ok(!p && says(&e, CNN_EUSAGE, "--plugin-dir"), "and have a name");
+}
+
+static void test_trust(void)
+{
+	static const char *const folders[] = { "b", "b/cpu", "b/cpu/ref" };
+	struct cnn_error e;
+	struct cnn_plugins *p;
+	struct cnn_plugin *q;
+
+	for (size_t i = 0; i < 3; i++) {
+		chmod(at(folders[i]), i == 1 ? 0775 : 0757);
+		p = open_at(at("b"), &e);
+		ok(!p && says(&e, CNN_EPLUGIN, "may be written by others")
+			&& says(&e, CNN_EPLUGIN, folders[i]), "others may write: %s", folders[i]);
+		cnn_plugins_close(p);
+		chmod(at(folders[i]), 0755);
+	}
+	unsetenv("CNN_TEST_OPENED");
+	chmod(at("b/cpu/ref/linear.so"), 0666);
+	p = open_at(at("b"), &e);
+	ok(p && cnn_plugins_find(p, "cpu", "ref", "linear", &q, &e) == CNN_EPLUGIN
+		&& says(&e, CNN_EPLUGIN, "linear.so: refused: may be written by others"),
+		"others may write the file");
+	ok(!getenv("CNN_TEST_OPENED"), "and it was not opened");
+	cnn_plugins_close(p);
+	chmod(at("b/cpu/ref/linear.so"), 0755);
+	if (geteuid() != 0 || chown(at("b/cpu/ref/linear.so"), 12345, 0) != 0) {
+		skip("a file of another user", "needs root");
+		return;
+	}
+	p = open_at(at("b"), &e);
+	ok(p && cnn_plugins_find(p, "cpu", "ref", "linear", &q, &e) == CNN_EPLUGIN
+		&& says(&e, CNN_EPLUGIN, "belongs to another user"), "a file of another user");
+	cnn_plugins_close(p);
+}
+
+/* --- the host's table ------------------------------------------------------ */
+
+static char ended[8];
+
+static void end_a(void *object)
+{
+	strcat(ended, object ? "a" : "?");
+}
+
+static void end_b(void *object)
+{
+	strcat(ended, object ? "b" : "?");
+}
+
+static int make_a(const struct cnn_host *host, void **object)
+{
+	(void)host;
+	*object = ended;
+	return CNN_OK;
+}
+
+/* b stands on a. */
+static int make_b(const struct cnn_host *host, void **object)
+{
+	return host->service(host, "a", make_a, end_a, object);
+}
+
+static int make_none(const struct cnn_host *host, void **object)
+{
+	*object = NULL;
+	return host->fail(host, CNN_EPLUGIN, "no %s", "queue");
+}
+
+static void test_host(void)
+{
+	struct cnn_error e;
+	struct cnn_plugins *p = open_at(at("a"), &e);
+	const struct cnn_host *h;
+	void *x = NULL, *y = NULL;
+	float u[2];
+
+	if (!p)
+		return;
+	h = cnn_plugins_host(p);
+	ok(h->size == sizeof *h && h->abi_major == CNN_ABI_MAJOR, "a sized table");
+	ok(h->fail(h, CNN_EDATA, "first %d", 1) == CNN_EDATA
+		&& h->fail(h, CNN_EIO, "second") == CNN_EIO
+		&& cnn_plugins_error(p, CNN_EDATA, &e) == CNN_EDATA
+		&& says(&e, CNN_EDATA, "first 1"), "the first message stays");
+	memset(&e, 0, sizeof e);
+	ok(cnn_plugins_error(p, CNN_EIO, &e) == CNN_EIO && says(&e, CNN_EIO, "no message"),
+		"and is gone once it is taken");
+	memset(&e, 0, sizeof e);
+	ok(cnn_plugins_error(p, 1, &e) == CNN_EPLUGIN && e.code == CNN_EPLUGIN,
+		"a library's own code doesn't pass for CNN_END");
+
+	x = h->alloc(h, 1);
+	y = h->alloc(h, 0);
+	ok(x && y && (uintptr_t)x % 64 == 0 && (uintptr_t)y % 64 == 0, "aligned memory");
+	h->free(h, x);
+	h->free(h, y);
+	h->free(h, NULL);
+	memset(&e, 0, sizeof e);
+	x = h->alloc(h, SIZE_MAX - 3);
+	ok(!x && cnn_plugins_error(p, CNN_ENOMEM, &e) == CNN_ENOMEM
+		&& says(&e, CNN_ENOMEM, "no memory for"), "too much memory");
+	h->uniform(0, 0, 0, 0, 2, u);
+	ok(u[0] == (float)(0x6627e8d5 >> 8) / 16777216, "random numbers");
+
+	ok(h->service(h, "b", make_b, end_b, &x) == 0 && x == ended
+		&& h->service(h, "a", make_none, NULL, &y) == 0 && y == ended,
+		"a service is made once");
+	ok(h->service(h, "c", make_none, end_a, &y) == CNN_EPLUGIN, "or fails");
+	cnn_plugins_end_services(p);
+	ok(!strcmp(ended, "ba"), "services end in reverse order");
+	cnn_plugins_close(p);
+}
+
+int main(void)
+{
+	cnn_verbosity = 0;
+	unsetenv("CNN_PLUGIN_PATH");
+	unsetenv("CNN_TEST_OPENED");
+	if (access(HEADERS, R_OK) != 0) {
+		skip("the plugin loader", "not in the root of the source tree");
+		return done();
+	}
+	if (ok(build(), "test plugins are built")) {
+		test_listing();
+		test_opening();
+		test_finding();
+		test_path();
+		test_trust();
+		test_host();
+	}
+	nftw(root, drop, 16, FTW_DEPTH | FTW_PHYS);
+	return done();
+}

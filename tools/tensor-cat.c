@@ -1,0 +1,136 @@
+/* tensor-cat - concatenates tensor streams, and converts. */
+#include "../formats/convert.h"
+#include "../formats/repair.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *to = "stream", *range, *fields, *output;
+static struct cnn_list named;
+static uint64_t batch;
+static bool repair;
+
+static const struct cnn_option options[] = {
+	{ "to", 't', CNN_OPT_CHOICE, &to, "FORMAT", "write this format",
+		.choices = "stream|idx|npy|png" },
+	{ "range", 'r', CNN_OPT_STR, &range, "A:B",
+		"only samples A to B - 1; either end may be missing", CNN_OPT_RESULT },
+	{ "fields", 'f', CNN_OPT_STR, &fields, "NAME,...",
+		"only these fields, in this order", CNN_OPT_RESULT },
+	{ "batch", 'b', CNN_OPT_UINT, &batch, "N", "samples of a record", .min = 1 },
+	{ "field", 'F', CNN_OPT_LIST, &named, "NAME=FILE",
+		"read an array as the field NAME, before the operands; may be repeated" },
+	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
+		"write to FILE, whole or not at all" },
+	{ "repair", 0, CNN_OPT_FLAG, &repair, NULL,
+		"take a stream that stops too soon, and keep its whole records" },
+	{ NULL }
+};
+
+static const struct cnn_program program = {
+	"tensor-cat", "[FILE ...]", "Concatenates tensor streams, and converts",
+	options, 0, -1
+};
+
+/* "5:" and "05:" are the same range, so they make the same history. */
+static int parse_options(struct cnn_convert_options *o, struct cnn_error *e)
+{
+	static char canonical[48];
+	int rc;
+
+	*o = (struct cnn_convert_options){
+		.last = UINT64_MAX, .batch = batch, .to = cnn_codec_find(to),
+		.program = &program,
+	};
+	if (range && (rc = cnn_range_parse(range, &o->first, &o->last, e)) < 0)
+		return rc;
+	if (o->last == UINT64_MAX)
+		snprintf(canonical, sizeof canonical, "%ju:", (uintmax_t)o->first);
+	else
+		snprintf(canonical, sizeof canonical, "%ju:%ju", (uintmax_t)o->first,
+			(uintmax_t)o->last);
+	if (range)
+		range = canonical;
+	if (fields && (rc = cnn_names_parse(fields, &o->fields, &o->field_count,
+	    e)) < 0)
+		return rc;
+	if (repair && (range || fields || batch || named.count || o->to))
+		return cnn_fail(e, CNN_EUSAGE, "--repair stands alone: convert what it "
+			"kept");
+	return CNN_OK;
+}
+
+static int convert_all(const struct cnn_convert_options *o,
+	struct cnn_operands *in, struct cnn_output *out, struct cnn_error *e)
+{
+	const struct cnn_header *header;
+	struct cnn_convert *convert;
+	int rc = cnn_convert_open(&convert, o, out, e);
+
+	if (rc < 0)
+		return rc;
+	while ((rc = cnn_operands_header(in, &header, e)) == CNN_OK)
+		if ((rc = cnn_convert_segment(convert, in, header, e)) < 0)
+			break;
+	if (rc == CNN_END)
+		rc = cnn_convert_end(convert, e);
+	if (rc == CNN_OK && range && !cnn_convert_kept(convert))
+		cnn_message(&program, 1, "no sample is in --range %s (there are %ju)",
+			range, (uintmax_t)cnn_convert_seen(convert));
+	cnn_convert_close(convert);
+	return rc;
+}
+
+static int repair_all(struct cnn_operands *in, struct cnn_output *out,
+	struct cnn_error *e)
+{
+	struct cnn_repair kept;
+	int rc = cnn_repair(in, out, &kept, e);
+
+	if (rc == CNN_OK && *kept.damage)
+		cnn_message(&program, 0, "%s", kept.damage);
+	if (rc == CNN_OK)
+		cnn_message(&program, 0, "kept %zu records, %zu samples", kept.records,
+			kept.samples);
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	static const char *const standard[] = { "-" };
+	struct cnn_convert_options o;
+	struct cnn_operand_options arrays;
+	struct cnn_operands *in = NULL;
+	struct cnn_output *out = NULL;
+	struct cnn_error e = { 0 };
+	int first = cnn_options_parse(&program, argc, argv), rc;
+	const char *const *paths = (const char *const *)argv + first;
+	size_t count = (size_t)(argc - first);
+
+	if (!count && !named.count) {
+		paths = standard;
+		count = 1;
+	}
+	arrays = (struct cnn_operand_options){ named.items, named.count };
+	if ((rc = parse_options(&o, &e)) < 0)
+		goto out;
+	if (repair && count > 1) {
+		rc = cnn_fail(&e, CNN_EUSAGE, "--repair takes one stream at a time");
+		goto out;
+	}
+	if ((rc = cnn_operands_open(&in, paths, count, &arrays, &e)) < 0 ||
+	    (rc = cnn_output_open(&out, output, true, &e)) < 0)
+		goto out;
+	rc = repair ? repair_all(in, out, &e) : convert_all(&o, in, out, &e);
+	if (rc == CNN_OK) {
+		cnn_output_commit(out, &e);
+		out = NULL;
+	}
+out:
+	cnn_output_abort(out);
+	cnn_operands_close(in);
+	cnn_names_free(o.fields, o.field_count);
+	free(named.items);
+	return cnn_finish(&program, &e);
+}

@@ -1,0 +1,89 @@
+/* tensor-shuf - the samples of a data set in a random order. */
+#include "../formats/operand.h"
+#include "../formats/shuffle.h"
+
+#include <cnn/option.h>
+
+static const char *output;
+static uint64_t seed, buffer;
+
+static const struct cnn_option options[] = {
+	{ "seed", 's', CNN_OPT_UINT, &seed, "N", "which order", CNN_OPT_RESULT },
+	{ "buffer", 'b', CNN_OPT_UINT, &buffer, "N",
+		"hold N samples at a time; 0: all of them, for a uniform shuffle",
+		CNN_OPT_RESULT, .max = UINT32_MAX },
+	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
+		"write to FILE, whole or not at all" },
+	{ NULL }
+};
+
+static const struct cnn_program program = {
+	"tensor-shuf", "[FILE ...]", "Shuffles the samples of a data set", options,
+	0, -1
+};
+
+/* A copy of the first header, with this run in its history. */
+static int begin(struct cnn_header **copy, const struct cnn_header *header,
+	struct cnn_writer *writer, struct cnn_error *e)
+{
+	if (!(*copy = cnn_header_copy(header)) ||
+	    !cnn_history_add((*copy)->history, &program))
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	return cnn_writer_header(writer, *copy, e);
+}
+
+static int shuffle_all(struct cnn_operands *in, struct cnn_writer *writer,
+	struct cnn_error *e)
+{
+	struct cnn_header *first = NULL;
+	struct cnn_shuffle *shuffle = NULL;
+	const struct cnn_header *header;
+	struct cnn_record record;
+	int rc;
+
+	while ((rc = cnn_operands_header(in, &header, e)) == CNN_OK) {
+		if (header->kind != CNN_DATA)
+			rc = cnn_fail(e, CNN_EDATA, "%s: a model has no samples to shuffle",
+				cnn_operands_name(in));
+		else if (!first && (rc = begin(&first, header, writer, e)) == CNN_OK)
+			rc = cnn_shuffle_open(&shuffle, first, writer, seed, buffer, e);
+		else if (first && !cnn_header_compatible(first, header))
+			rc = cnn_fail(e, CNN_EDATA, "%s: its fields are not those before it",
+				cnn_operands_name(in));
+		while (rc == CNN_OK && (rc = cnn_operands_record(in, &record, e)) == CNN_OK)
+			rc = cnn_shuffle_add(shuffle, &record, e);
+		if (rc < 0)
+			break;
+	}
+	if (rc == CNN_END && (rc = cnn_shuffle_end(shuffle, e)) == CNN_OK)
+		rc = cnn_writer_end(writer, NULL, e);
+	cnn_shuffle_close(shuffle);
+	cnn_header_free(first);
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	static const char *const standard[] = { "-" };
+	struct cnn_operands *in = NULL;
+	struct cnn_output *out = NULL;
+	struct cnn_writer *writer = NULL;
+	struct cnn_error e = { 0 };
+	int first = cnn_options_parse(&program, argc, argv), rc;
+	size_t count = (size_t)(argc - first);
+
+	if ((rc = cnn_operands_open(&in, count ? (const char *const *)argv + first :
+	    standard, count ? count : 1, NULL, &e)) < 0 ||
+	    (rc = cnn_output_open(&out, output, true, &e)) < 0 ||
+	    (rc = cnn_writer_open(&writer, out, &e)) < 0)
+		goto out;
+	if ((rc = shuffle_all(in, writer, &e)) == CNN_OK) {
+		cnn_output_commit(out, &e);
+		out = NULL;
+	}
+out:
+	cnn_writer_close(writer);
+	cnn_output_abort(out);
+	cnn_operands_close(in);
+	return cnn_finish(&program, &e);
+}

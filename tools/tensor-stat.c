@@ -1,0 +1,59 @@
+/* tensor-stat - what a tensor stream holds. */
+#include "../formats/operand.h"
+#include "../formats/stat.h"
+
+#include <cnn/option.h>
+#include <errno.h>
+
+static bool tsv, json;
+
+static const struct cnn_option options[] = {
+	{ "tsv", 't', CNN_OPT_FLAG, &tsv, NULL, "lines of key, tab, value" },
+	{ "json", 'j', CNN_OPT_FLAG, &json, NULL, "a JSON object a segment" },
+	{ NULL }
+};
+
+static const struct cnn_program program = {
+	"tensor-stat", "[FILE ...]", "Says what tensor streams hold", options, 0, -1
+};
+
+static int stat_segment(struct cnn_operands *in, const struct cnn_header *header,
+	size_t segment, struct cnn_error *e)
+{
+	struct cnn_stat *stat = cnn_stat_new(header);
+	struct cnn_record record;
+	int rc;
+
+	if (!stat)
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	while ((rc = cnn_operands_record(in, &record, e)) == CNN_OK)
+		if ((rc = cnn_stat_add(stat, &record, e)) < 0)
+			break;
+	if (rc == CNN_END)
+		(json ? cnn_stat_print_json : tsv ? cnn_stat_print_tsv :
+			cnn_stat_print)(stat, stdout, segment);
+	cnn_stat_free(stat);
+	return rc == CNN_END ? CNN_OK : rc;
+}
+
+int main(int argc, char **argv)
+{
+	static const char *const standard[] = { "-" };
+	const struct cnn_header *header;
+	struct cnn_operands *in = NULL;
+	struct cnn_error e = { 0 };
+	int first = cnn_options_parse(&program, argc, argv), rc;
+	size_t count = (size_t)(argc - first), segment = 0;
+
+	if (tsv && json)
+		cnn_usage(&program, "--tsv and --json exclude each other");
+	rc = cnn_operands_open(&in, count ? (const char *const *)argv + first :
+		standard, count ? count : 1, NULL, &e);
+	while (rc == CNN_OK && (rc = cnn_operands_header(in, &header, &e)) == CNN_OK)
+		rc = stat_segment(in, header, ++segment, &e);
+	errno = 0;
+	if (fflush(stdout) || ferror(stdout))
+		cnn_fail_errno(&e, errno ? errno : EIO, "standard output: can't write");
+	cnn_operands_close(in);
+	return cnn_finish(&program, &e);
+}

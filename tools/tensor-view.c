@@ -1,0 +1,119 @@
+/* tensor-view - looks at the pictures of a data set. */
+#include "../formats/operand.h"
+#include "../formats/view.h"
+
+#include <cnn/option.h>
+#include <cnn/progress.h>
+#include <errno.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define DEFAULT_WIDTH 80     /* where there is no terminal to ask */
+
+static const char *image = "image", *label = "label", *png;
+static uint64_t wanted = 12, columns;
+
+static const struct cnn_option options[] = {
+	{ "count", 'n', CNN_OPT_UINT, &wanted, "N", "how many", .min = 1 },
+	{ "columns", 'c', CNN_OPT_UINT, &columns, "N",
+		"how many side by side; by default what fits", .min = 1, .max = 10000 },
+	{ "image", 'i', CNN_OPT_STR, &image, "NAME", "the field of the pictures" },
+	{ "label", 'l', CNN_OPT_STR, &label, "NAME", "the field of the captions" },
+	{ "png", 'p', CNN_OPT_STR, &png, "FILE", "write a contact sheet instead" },
+	{ NULL }
+};
+
+static const struct cnn_program program = {
+	"tensor-view", "[FILE ...]", "Shows the pictures of a data set", options, 0, -1
+};
+
+static size_t terminal_width(void)
+{
+	struct winsize w;
+
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col ? w.ws_col :
+		DEFAULT_WIDTH;
+}
+
+static int show(struct cnn_view *v, struct cnn_error *e)
+{
+	struct cnn_output *out;
+	int rc;
+
+	if (!v->pool->samples)
+		return cnn_fail(e, CNN_EDATA, "no pictures");
+	if (png) {
+		if ((rc = cnn_output_open(&out, png, true, e)) < 0)
+			return rc;
+		if ((rc = cnn_view_sheet(v, out, e)) == CNN_OK)
+			return cnn_output_commit(out, e);
+		cnn_output_abort(out);
+		return rc;
+	}
+	if ((rc = cnn_view_print(v, stdout, e)) < 0)
+		return rc;
+	errno = 0;
+	if (fflush(stdout) || ferror(stdout))
+		return cnn_fail_errno(e, errno ? errno : EIO,
+			"standard output: can't write");
+	return CNN_OK;
+}
+
+/* Takes the first pictures out of the operands, and reads on to their end: what
+ * is shown is known to be whole. Models are passed over. */
+static int collect(struct cnn_operands *in, struct cnn_pool *pool,
+	struct cnn_header **own, struct cnn_error *e)
+{
+	const struct cnn_header *header;
+	struct cnn_record record;
+	int rc;
+
+	while ((rc = cnn_operands_header(in, &header, e)) == CNN_OK) {
+		size_t n;
+
+		if (header->kind != CNN_DATA ||
+		    (*own && !cnn_header_compatible(*own, header)))
+			continue;
+		if (!*own) {
+			rc = cnn_view_check(header, image, cnn_operands_name(in), e);
+			if (rc == CNN_OK && !(*own = cnn_header_copy(header)))
+				rc = cnn_fail(e, CNN_ENOMEM, "out of memory");
+			if (rc < 0 || (rc = cnn_pool_init(pool, *own, e)) < 0)
+				return rc;
+		}
+		while ((rc = cnn_operands_record(in, &record, e)) == CNN_OK) {
+			n = wanted - pool->samples < record.samples ?
+				(size_t)(wanted - pool->samples) : record.samples;
+			if ((rc = cnn_pool_append(pool, &record, 0, n, e)) < 0)
+				break;
+		}
+		if (rc < 0)
+			return rc;
+	}
+	return rc == CNN_END ? CNN_OK : rc;
+}
+
+int main(int argc, char **argv)
+{
+	static const char *const standard[] = { "-" };
+	struct cnn_operands *in = NULL;
+	struct cnn_header *header = NULL;
+	struct cnn_pool pool = { 0 };
+	struct cnn_error e = { 0 };
+	int first = cnn_options_parse(&program, argc, argv), rc;
+	size_t count = (size_t)(argc - first);
+
+	rc = cnn_operands_open(&in, count ? (const char *const *)argv + first :
+		standard, count ? count : 1, NULL, &e);
+	if (rc == CNN_OK)
+		rc = collect(in, &pool, &header, &e);
+	if (rc == CNN_OK)
+		show(&(struct cnn_view){
+			.pool = &pool, .image = image, .label = label, .columns = columns,
+			.fancy = cnn_fancy(STDOUT_FILENO), .width = terminal_width(),
+		}, &e);
+	cnn_pool_free(&pool);
+	cnn_header_free(header);
+	cnn_operands_close(in);
+	return cnn_finish(&program, &e);
+}
