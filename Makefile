@@ -16,7 +16,9 @@ includedir ?= $(prefix)/include
 mandir  ?= $(prefix)/share/man
 datadir ?= $(prefix)/share/cnntools
 docdir  ?= $(prefix)/share/doc/cnntools
+plugindir := $(libdir)/cnntools/plugins
 PKG_CONFIG ?= pkg-config
+INSTALL ?= install
 
 # --- flags -------------------------------------------------------------------
 
@@ -39,15 +41,21 @@ core_src    := $(wildcard libcore/*.c libcore/layers/*.c)
 formats_src := $(wildcard formats/*.c formats/source/*.c)
 tools_src   := $(wildcard tools/*.c)
 tools       := $(patsubst tools/%.c,$(BIN)/%,$(tools_src))
+unit_src    := $(wildcard tests/unit/*.c)
+unit_tests  := $(patsubst %.c,$(BUILD)/%,$(unit_src))
+conformance_src := $(wildcard tests/conformance/*.c)
 
 core_obj    := $(core_src:%.c=$(BUILD)/obj/%.o)
 formats_obj := $(formats_src:%.c=$(BUILD)/obj/%.o)
+unit_obj    := $(unit_src:%.c=$(BUILD)/obj/%.o)
+conformance_obj := $(conformance_src:%.c=$(BUILD)/obj/%.o)
 libcore     := $(BUILD)/libcnn.a
 libformats  := $(BUILD)/libformats.a
 
-.PHONY: all tools plugins clean help
-all: tools plugins
+.PHONY: all tools plugins
+all: tools plugins                          ## the tools and the plugins (what plain `make` does)
 tools: $(tools)
+.SECONDARY:
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -56,6 +64,7 @@ $(BUILD)/obj/%.o: %.c
 # Asked for once, and only where something is built.
 pkg_cflags = $(eval pkg_cflags := $$(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null))$(pkg_cflags)
 pkg_libs   = $(eval pkg_libs := $$(shell $(PKG_CONFIG) --libs $(PKGS)))$(pkg_libs)
+link       = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(pkg_libs)
 
 $(libcore): $(core_obj)
 $(libformats): $(formats_obj)
@@ -65,14 +74,15 @@ $(libcore) $(libformats):
 
 $(BIN)/%: $(BUILD)/obj/tools/%.o $(libformats) $(libcore)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(pkg_libs) $(LIBS_$*) -lm -ldl -pthread
+	$(link) $(LIBS_$*) -lm -ldl -pthread
 LIBS_mnist-fetch = $(shell $(PKG_CONFIG) --libs libcurl)
 
 # --- plugins: plugins/DEVICE/PROVIDER/NAME.c -> build/plugins/…/NAME.so -------
 #
 # A provider's folder may hold provider.mk, which sets for DEVICE_PROVIDER:
 # COMMON_x (its files that go into each of its plugins), CFLAGS_x, LIBS_x, and
-# SKIP_x (why it can't be built here).
+# SKIP_x (why it can't be built here). The umask matters: the loader refuses
+# what others may write.
 
 -include $(wildcard plugins/cpu/*/provider.mk)
 cpu_providers := $(foreach d,$(wildcard plugins/cpu/*/),$(notdir $(patsubst %/,%,$(d))))
@@ -85,14 +95,126 @@ $(1)_$(2)_common := $$(addprefix plugins/$(1)/$(2)/,$$(COMMON_$(1)_$(2)))
 $(1)_$(2)_src := $$(filter-out $$($(1)_$(2)_common),$$(wildcard plugins/$(1)/$(2)/*.c))
 $(3)_so += $$(if $$(SKIP_$(1)_$(2)),,$$(patsubst plugins/%.c,$(3)/%.so,$$($(1)_$(2)_src)))
 $(3)/$(1)/$(2)/%.so: plugins/$(1)/$(2)/%.c $$($(1)_$(2)_common) $$(wildcard plugins/$(1)/$(2)/*.h)
-	@mkdir -p $$(@D)
-	$$(compile) $$(plugin_flags) $$(CFLAGS_$(1)_$(2)) $(4) -MF $$(@:.so=.d) -o $$@ $$(filter %.c,$$^) $$(LIBS_$(1)_$(2)) -lm
+	@umask 022; mkdir -p $$(@D)
+	umask 022; $$(compile) $$(plugin_flags) $$(CFLAGS_$(1)_$(2)) $(4) -MF $$(@:.so=.d) -o $$@ $$(filter %.c,$$^) $$(LIBS_$(1)_$(2)) -lm
 endef
 $(foreach p,$(cpu_providers),$(eval $(call provider_rules,cpu,$(p),$(BUILD)/plugins,)))
-plugins: $($(BUILD)/plugins_so)
+plugins_so := $($(BUILD)/plugins_so)
+plugins: $(plugins_so)
+	$(foreach p,$(cpu_providers),$(if $(SKIP_cpu_$(p)),@echo "cpu/$(p) is not built: $(SKIP_cpu_$(p))"))
 
-clean:
+# --- install -------------------------------------------------------------------
+
+# What a plugin is written against; the library itself is the tools' own.
+headers  := plugin types
+examples := $(shell find examples -type f 2>/dev/null)
+man      := $(wildcard man/*.[157])
+installed_man := $(foreach m,$(man),$(mandir)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
+put      := umask 022; $(INSTALL)
+
+.PHONY: install uninstall
+install: all                                ## to prefix (/usr/local) below DESTDIR
+	$(put) -d $(addprefix $(DESTDIR),$(bindir) $(includedir)/cnn $(libdir)/pkgconfig $(docdir) $(plugindir))
+	$(put) -m 755 $(tools) $(DESTDIR)$(bindir)
+	$(put) -m 644 $(headers:%=libcore/include/cnn/%.h) $(DESTDIR)$(includedir)/cnn
+	$(put) -m 644 $(wildcard README.md) LICENSE $(DESTDIR)$(docdir)
+	@umask 022; set -e; \
+	for p in $(plugins_so:$(BUILD)/plugins/%=%); do \
+		$(INSTALL) -D -m 644 $(BUILD)/plugins/$$p $(DESTDIR)$(plugindir)/$$p; done; \
+	for m in $(man); do \
+		$(INSTALL) -D -m 644 $$m $(DESTDIR)$(mandir)/man$${m##*.}/$${m##*/}; done; \
+	for e in $(examples); do mode=644; [ ! -x $$e ] || mode=755; \
+		$(INSTALL) -D -m $$mode $$e $(DESTDIR)$(datadir)/$$e; done
+	@echo "$(plugindir), $(mandir), $(datadir)/examples: installed"
+	@umask 022; sed -e 's|@prefix@|$(prefix)|; s|@includedir@|$(includedir:$(prefix)/%=$${prefix}/%)|' \
+		-e 's|@plugindir@|$(plugindir:$(prefix)/%=$${prefix}/%)|; s|@version@|$(VERSION)|' \
+		build-aux/cnntools.pc.in > $(DESTDIR)$(libdir)/pkgconfig/cnntools.pc
+
+uninstall:                                  ## takes away what install brought
+	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(notdir $(tools))) \
+		$(addprefix $(DESTDIR),$(installed_man)) $(examples:%=$(DESTDIR)$(datadir)/%) \
+		$(headers:%=$(DESTDIR)$(includedir)/cnn/%.h) \
+		$(plugins_so:$(BUILD)/plugins/%=$(DESTDIR)$(plugindir)/%) \
+		$(DESTDIR)$(docdir)/README.md $(DESTDIR)$(docdir)/LICENSE \
+		$(DESTDIR)$(libdir)/pkgconfig/cnntools.pc
+	@for d in $(addprefix $(DESTDIR),$(datadir) $(libdir)/cnntools $(includedir)/cnn $(docdir)); do \
+		[ ! -d $$d ] || find $$d -depth -type d -empty -delete; done
+
+# --- what is needed --------------------------------------------------------------
+
+.PHONY: deps deps-dev deps-lint
+deps:                                       ## installs what building and running need, where it is missing
+	@build-aux/deps.sh run
+deps-dev:                                   ## installs what the tests need besides
+	@build-aux/deps.sh run dev
+deps-lint:                                  ## installs what lint needs besides
+	@build-aux/deps.sh run lint
+
+# make again: what was just installed is found, and every core used.
+again = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+# --- demo ------------------------------------------------------------------------
+
+.PHONY: demo bench
+demo: deps                                  ## trains the seed network on MNIST and shows what it learnt
+	@$(again) all
+	@BIN=$(BIN) BUILD=$(BUILD) examples/demo.sh
+
+bench: all                                  ## an epoch beside PyTorch's (PEERS=no: alone), start-up times
+	@BIN=$(BIN) BUILD=$(BUILD) PEERS=$(or $(PEERS),yes) tests/bench/run
+
+# --- tests -----------------------------------------------------------------------
+
+# The oracle in double, and providers that are wrong.
+$(eval $(call provider_rules,cpu,ref,$(BUILD)/plugins-f64,-DCNN_REF_DOUBLE))
+bad_so := $(patsubst tests/conformance/bad/%.c,$(BUILD)/plugins-bad/cpu/bad/%.so,$(wildcard tests/conformance/bad/*.c))
+$(BUILD)/plugins-bad/cpu/bad/%.so: tests/conformance/bad/%.c
+	@umask 022; mkdir -p $(@D)
+	umask 022; $(compile) $(plugin_flags) -MF $(@:.so=.d) -o $@ $< -lm
+
+$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(libformats) $(libcore)
+	@mkdir -p $(@D)
+	$(link) -lm -ldl -pthread
+
+$(BUILD)/tests/conformance/conformance: $(conformance_obj) $(libcore)
+	@mkdir -p $(@D)
+	$(link) -lm -ldl -pthread
+
+.PHONY: test-programs check check-built test check-asan lint
+test-programs: $(unit_tests) $(BUILD)/tests/conformance/conformance $(bad_so) $($(BUILD)/plugins-f64_so)
+
+check:                                      ## builds and runs all tests; installs nothing
+	@build-aux/deps.sh --check run dev
+	@$(again) all test-programs
+	@BIN=$(BIN) BUILD=$(BUILD) CC='$(CC)' tests/run
+
+test: deps-dev                              ## deps-dev, then check
+	@$(MAKE) --no-print-directory check
+
+# Folders of its own; the tools in bin find ../build/plugins there too.
+check-asan:                                 ## unit tests, conformance and tools under ASan and UBSan
+	@$(again) BUILD=build/asan/build BIN=build/asan/bin \
+		CFLAGS='-O1 -g -fno-omit-frame-pointer' \
+		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' \
+		all test-programs
+	@BUILD=build/asan/build BIN=build/asan/bin CC='$(CC)' SANITIZED=1 \
+		ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=1 \
+		LSAN_OPTIONS=suppressions=$(CURDIR)/build-aux/lsan.supp:print_suppressions=0 \
+		UBSAN_OPTIONS=print_stacktrace=1 tests/run unit conformance bats
+
+lint:                                       ## warnings of gcc and clang as errors, clang-tidy, cppcheck, mandoc
+	@build-aux/deps.sh --check run lint
+	@build-aux/lint.sh
+
+# --- the rest ----------------------------------------------------------------------
+
+.PHONY: clean help
+clean:                                      ## takes away what was built
 	rm -rf $(BUILD) $(BIN)
 
+help:                                       ## this list
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
 -include $(core_obj:.o=.d) $(formats_obj:.o=.d) $(tools_src:%.c=$(BUILD)/obj/%.d) \
-         $($(BUILD)/plugins_so:.so=.d)
+         $(unit_obj:.o=.d) $(conformance_obj:.o=.d) $(bad_so:.so=.d) \
+         $(plugins_so:.so=.d) $($(BUILD)/plugins-f64_so:.so=.d)

@@ -180,7 +180,8 @@ static int read_ahead(struct entry *entry, struct cnn_error *e)
 	return cnn_reader_header(entry->reader, &entry->header, e);
 }
 
-int cnn_operands_models_first(struct cnn_operands *ops, struct cnn_error *e)
+int cnn_operands_models_first(struct cnn_operands *ops, size_t *count,
+	struct cnn_error *e)
 {
 	struct entry entry;
 	size_t models = 0;
@@ -204,6 +205,7 @@ int cnn_operands_models_first(struct cnn_operands *ops, struct cnn_error *e)
 			(i - models) * sizeof entry);
 		ops->entries[models++] = entry;
 	}
+	*count = models;
 	return CNN_OK;
 }
 

@@ -36,9 +36,10 @@ void cnn_operands_close(struct cnn_operands *);
 int cnn_operands_add(struct cnn_operands *, const char *path, struct cnn_error *);
 bool cnn_operands_has_stdin(const struct cnn_operands *);
 
-/* Puts the operands whose first segment is a model before the others; to be
- * called before the first segment is asked for. */
-int cnn_operands_models_first(struct cnn_operands *, struct cnn_error *);
+/* Puts the operands whose first segment is a model before the others and counts
+ * them; to be called before the first segment is asked for. */
+int cnn_operands_models_first(struct cnn_operands *, size_t *models,
+	struct cnn_error *);
 
 /* The next segment of all operands, in order; CNN_END after the last. Unread
  * records of the one before are read (and checked) first. The header lives

@@ -91,6 +91,7 @@ struct cnn_worker {
 	size_t spare_count;
 	struct cnn_partial *stack;               /* sums of finished subtrees */
 	size_t stack_count;
+	int32_t *labels;                         /* of the shard at hand */
 	int code;                                /* of the phase, CNN_OK or < 0 */
 	bool bad_gradient;                       /* inf or nan in its slice */
 };
@@ -136,12 +137,13 @@ struct cnn_executor {
 	bool params_changed;             /* pack before the next step */
 	size_t memory;                   /* bytes of all arenas */
 
-	uint32_t shard_size, shards_max, prepared;
+	uint32_t shard_size, shards_max;
+	bool *prepared;                  /* [samples]: the providers know of it */
 	struct cnn_context *contexts;    /* one a worker; with across_samples
 	                                  * layers one a shard */
 	size_t context_count;
 	struct cnn_worker *workers;
-	uint32_t worker_count;
+	uint32_t worker_count, threads_started;
 	double *partials, *reduced;      /* [shards_max][partial_count], [count] */
 	double *losses;                  /* a shard */
 	uint32_t *corrects;
@@ -154,7 +156,7 @@ struct cnn_executor {
 	struct cnn_step step;
 	float *out_logits, *out_losses;
 	uint32_t shards;
-	bool training, stop;
+	bool stop, failed;
 };
 
 /* claim.c: fills in units, alias and their runs; opens the plugins. */
@@ -169,7 +171,7 @@ int cnn_arena_place(struct cnn_buffer *, size_t count, size_t *bytes,
 void *cnn_worker_main(void *worker);
 
 /* reduce.c: takes a finished shard's sum over and folds what can be folded. */
-void cnn_reduce_push(struct cnn_worker *, uint32_t shard, float *sum);
+int cnn_reduce_push(struct cnn_worker *, uint32_t shard, float *sum);
 /* The additions that are left once all workers are done, in order; returns the
  * buffer that then holds the whole sum. */
 float *cnn_reduce_plan(struct cnn_executor *);

@@ -42,7 +42,8 @@ struct cnn_field *cnn_header_add(struct cnn_header *h, const char *name,
 	struct cnn_field *fields, *f;
 	char *copy;
 
-	if (h->field_count == CNN_MAX_FIELDS)
+	if (h->field_count == (h->kind == CNN_MODEL ? CNN_MAX_PARAMETERS :
+		CNN_MAX_FIELDS))
 		return NULL;
 	fields = realloc(h->fields, (h->field_count + 1) * sizeof *fields);
 	if (!fields)

@@ -152,8 +152,7 @@ static int parse_field(struct cnn_header *h, const msgpack_object_kv *kv,
 		return cnn_fail(e, CNN_EDATA, "field %s: no shape, or none of at most %d "
 			"axes", name, CNN_MAX_RANK - (h->kind == CNN_DATA));
 	if (!(f = cnn_header_add(h, name, dtype, rank, shape)))
-		return cnn_fail(e, h->field_count == CNN_MAX_FIELDS ? CNN_EDATA :
-			CNN_ENOMEM, "more than %d fields", CNN_MAX_FIELDS);
+		return cnn_fail(e, CNN_EDATA, "field %s: too many fields", name);
 	if (map_get(o, "scale") || map_get(o, "offset")) {
 		f->has_scale = true;
 		f->scale = 1;
@@ -455,7 +454,7 @@ static int parse_member(struct cnn_header *h, bool learning,
 		goto named;
 	}
 	if (!f && !(f = cnn_header_add(h, name, t.dtype, t.rank - data, t.shape + data))) {
-		r = cnn_fail(e, CNN_EDATA, "more than %d fields", CNN_MAX_FIELDS);
+		r = cnn_fail(e, CNN_EDATA, "too many fields");
 		goto named;
 	}
 	if (cnn_record_find(rec, name)) {

@@ -10,12 +10,6 @@
 
 #include <string.h>
 
-static void add(float *restrict into, const float *restrict from, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		into[i] += from[i];
-}
-
 size_t cnn_reduce_depth(uint32_t shards)
 {
 	size_t bits = 0, most;
@@ -28,9 +22,11 @@ size_t cnn_reduce_depth(uint32_t shards)
 	return most < (size_t)shards + 1 ? most : (size_t)shards + 1;
 }
 
-void cnn_reduce_push(struct cnn_worker *w, uint32_t shard, float *sum)
+int cnn_reduce_push(struct cnn_worker *w, uint32_t shard, float *sum)
 {
+	const struct cnn_executor *ex = w->ex;
 	struct cnn_partial *top;
+	int r;
 
 	w->stack[w->stack_count++] = (struct cnn_partial){ 0, shard, sum };
 	while (w->stack_count > 1) {
@@ -38,12 +34,16 @@ void cnn_reduce_push(struct cnn_worker *w, uint32_t shard, float *sum)
 		if (top[-1].level != top->level || top->index % 2 == 0 ||
 		    top[-1].index + 1 != top->index)
 			break;
-		add(top[-1].sum, top->sum, w->ex->param_floats);
+		r = ex->device_functions->add(ex->device, NULL, CNN_F32,
+			ex->param_floats, top[-1].sum, top->sum);
+		if (r < 0)
+			return r;
 		w->spare[w->spare_count++] = top->sum;
 		top[-1].level++;
 		top[-1].index /= 2;
 		w->stack_count--;
 	}
+	return CNN_OK;
 }
 
 /* --- what is left when all workers are done -------------------------------- */

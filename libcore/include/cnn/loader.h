@@ -53,6 +53,12 @@ int cnn_layer_find(struct cnn_plugins *, const char *type,
 /* The house's definitions; NULL after the last. */
 extern const struct cnn_layer_def *const cnn_house_layers[];
 
+/* What --device says: "cpu", "cuda", "cuda:1", or "auto", which takes the first
+ * GPU if a plugin set for it probes well and the CPU otherwise. *device points
+ * to constant text. CNN_EPLUGIN with the reason if there is no such device. */
+int cnn_device_choose(struct cnn_plugins *, const char *spec,
+	const char **device, uint32_t *ordinal, struct cnn_error *);
+
 /* The services that plugins made on the open device end here. */
 void cnn_plugins_end_services(struct cnn_plugins *);
 

@@ -15,7 +15,8 @@
 #include <cnn/value.h>
 
 #define CNN_STREAM_VERSION 1
-#define CNN_MAX_FIELDS 64
+#define CNN_MAX_FIELDS 64                    /* of a record */
+#define CNN_MAX_PARAMETERS 4096              /* fields of a model's header */
 #define CNN_MAX_NAME 255                     /* bytes of a field's name */
 #define CNN_MAX_TENSOR ((size_t)64 << 20)    /* bytes of one tensor */
 #define CNN_MAX_HEADER ((size_t)1 << 20)     /* bytes of a header or an end */

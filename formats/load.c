@@ -1,0 +1,132 @@
+/* load.c - models and data out of operands, whatever their order. */
+#include "load.h"
+
+#include <string.h>
+
+int cnn_load_open(struct cnn_load *l, const char *const *paths, size_t count,
+	struct cnn_plugins *plugins, struct cnn_error *e)
+{
+	static const char *const standard[] = { "-" };
+
+	*l = (struct cnn_load){ .plugins = plugins };
+	return cnn_operands_open(&l->in, count ? paths : standard, count ? count : 1,
+		NULL, e);
+}
+
+void cnn_load_close(struct cnn_load *l)
+{
+	cnn_operands_close(l->in);
+	cnn_model_free(l->model);
+	l->in = NULL;
+	l->model = NULL;
+}
+
+/* Reads the model segment whose header this is. */
+static int read_model(struct cnn_load *l, const struct cnn_header *header,
+	struct cnn_error *e)
+{
+	const char *name = cnn_operands_name(l->in);
+	struct cnn_record rec;
+	int r;
+
+	if (l->model)
+		return cnn_fail(e, CNN_EUSAGE, "%s: a second model", name);
+	r = cnn_model_begin(&l->model, name, header, l->plugins, l->max_memory, e);
+	while (r == CNN_OK && (r = cnn_operands_record(l->in, &rec, e)) == CNN_OK)
+		if ((r = cnn_model_add(l->model, &rec, e)) < 0)
+			cnn_error_prefix(e, "%s", name);
+	if (r == CNN_END && (r = cnn_model_finish(l->model, e)) < 0)
+		cnn_error_prefix(e, "%s", name);
+	return r;
+}
+
+static int read_data(struct cnn_load *l, const struct cnn_header *header,
+	struct cnn_dataset *data, bool need_labels, struct cnn_error *e)
+{
+	struct cnn_record rec;
+	int r = cnn_dataset_segment(data, header, need_labels, e);
+
+	if (r < 0)
+		cnn_error_prefix(e, "%s", cnn_operands_name(l->in));
+	while (r == CNN_OK && (r = cnn_operands_record(l->in, &rec, e)) == CNN_OK)
+		if ((r = cnn_dataset_append(data, &rec, e)) < 0)
+			cnn_error_prefix(e, "%s", cnn_operands_name(l->in));
+	return r == CNN_END ? CNN_OK : r;
+}
+
+/* What was in no operand is in standard input, or nowhere. */
+static int ask_standard_input(struct cnn_load *l, const char *what,
+	struct cnn_error *e)
+{
+	if (cnn_operands_has_stdin(l->in))
+		return cnn_fail(e, CNN_EDATA, "no %s in any operand, nor in standard "
+			"input", what);
+	return cnn_operands_add(l->in, "-", e);
+}
+
+int cnn_load_all(struct cnn_load *l, struct cnn_dataset *data, bool need_labels,
+	struct cnn_error *e)
+{
+	const struct cnn_header *header;
+	int r;
+
+	for (;;) {
+		r = cnn_operands_header(l->in, &header, e);
+		if (r == CNN_OK)
+			r = header->kind == CNN_MODEL ? read_model(l, header, e) :
+				read_data(l, header, data, need_labels, e);
+		else if (r == CNN_END && l->model && data->dtype != CNN_DTYPE_NONE)
+			return CNN_OK;
+		else if (r == CNN_END)
+			r = ask_standard_input(l, l->model ? "data" : "model", e);
+		if (r < 0)
+			return r;
+	}
+}
+
+int cnn_load_next(struct cnn_load *l, const struct cnn_header **data,
+	struct cnn_error *e)
+{
+	int r;
+
+	while ((r = cnn_operands_header(l->in, data, e)) == CNN_OK) {
+		if ((*data)->kind == CNN_DATA)
+			return CNN_OK;
+		if ((r = read_model(l, *data, e)) < 0)
+			return r;
+	}
+	return r;
+}
+
+int cnn_load_model(struct cnn_load *l, const struct cnn_header **data,
+	struct cnn_error *e)
+{
+	size_t models;
+	int r;
+
+	if ((r = cnn_operands_models_first(l->in, &models, e)) < 0)
+		return r;
+	if (models == 0 && !cnn_operands_has_stdin(l->in) &&
+	    ((r = cnn_operands_add(l->in, "-", e)) < 0 ||
+	     (r = cnn_operands_models_first(l->in, &models, e)) < 0))
+		return r;
+	while ((r = cnn_operands_header(l->in, data, e)) == CNN_OK && !l->model) {
+		if ((*data)->kind != CNN_MODEL)
+			return cnn_fail(e, CNN_EDATA, "%s: data, but no operand and not "
+				"standard input begins with a model",
+				cnn_operands_name(l->in));
+		if ((r = read_model(l, *data, e)) < 0)
+			return r;
+	}
+	if (r < 0 || (r == CNN_OK && (*data)->kind == CNN_DATA))
+		return r;
+	if (r == CNN_OK)
+		return cnn_fail(e, CNN_EUSAGE, "%s: a second model",
+			cnn_operands_name(l->in));
+	if (!l->model)
+		return cnn_fail(e, CNN_EDATA, "no model in any operand");
+	/* A model and nothing else: the data come from standard input. */
+	if ((r = ask_standard_input(l, "data", e)) < 0)
+		return r;
+	return cnn_load_next(l, data, e);
+}

@@ -1,0 +1,415 @@
+/* executor.c - opening an executor, its parameters, closing it. */
+#include "executor-private.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- memory ---------------------------------------------------------------------- */
+
+/* Zeroed memory of the device. Everything is counted, and refused beyond
+ * --max-memory before it is asked for. */
+static int take(struct cnn_executor *ex, void **p, size_t bytes, struct cnn_error *e)
+{
+	size_t limit = ex->options.max_memory;
+
+	*p = NULL;
+	bytes = cnn_align(bytes ? bytes : 1);
+	if (bytes > SIZE_MAX / 2 - ex->memory ||
+	    (limit && ex->memory + bytes > limit))
+		return cnn_fail(e, CNN_ENOMEM, "the net takes more than the %zu MiB of "
+			"--max-memory", (limit ? limit : SIZE_MAX / 2) >> 20);
+	*p = ex->device_functions->alloc(ex->device, bytes);
+	if (!*p)
+		return cnn_plugins_error(ex->plugins, CNN_ENOMEM, e);
+	ex->memory += bytes;
+	return CNN_OK;
+}
+
+static int take_floats(struct cnn_executor *ex, float **p, size_t count,
+	struct cnn_error *e)
+{
+	void *block;
+	int r = count > SIZE_MAX / 8 ? cnn_fail(e, CNN_ENOMEM, "too many parameters") :
+		take(ex, &block, count * sizeof **p, e);
+
+	*p = r < 0 ? NULL : block;
+	return r;
+}
+
+/* Small tables of the host's own. */
+static int table(void *p, size_t count, size_t size, struct cnn_error *e)
+{
+	void *block = calloc(count ? count : 1, size);
+
+	memcpy(p, &block, sizeof block);
+	return block ? CNN_OK : cnn_fail(e, CNN_ENOMEM, "out of memory");
+}
+
+/* --- opening ------------------------------------------------------------------------ */
+
+static int open_device(struct cnn_executor *ex, struct cnn_error *e)
+{
+	struct cnn_plugin *p;
+	int r;
+
+	r = cnn_plugins_find(ex->plugins, ex->options.device, NULL, "device", &p, e);
+	if (r < 0)
+		return r;
+	if (p->entry->kind != CNN_PLUGIN_DEVICE)
+		return cnn_fail(e, CNN_EPLUGIN, "%s: is no device plugin", p->path);
+	ex->device_functions = p->entry->functions;
+	r = ex->device_functions->open(ex->host, ex->options.ordinal, &ex->device);
+	return r < 0 ? cnn_plugins_error(ex->plugins, r, e) : CNN_OK;
+}
+
+static int find_optimizer(struct cnn_executor *ex, struct cnn_error *e)
+{
+	struct cnn_plugin *p;
+	char name[128];
+	int r;
+
+	snprintf(name, sizeof name, "optimizer-%s", ex->options.optimizer);
+	r = cnn_plugins_find(ex->plugins, ex->options.device, NULL, name, &p, e);
+	if (r < 0)
+		return r;
+	ex->optimizer = p->entry->functions;
+	return CNN_OK;
+}
+
+/* Gives every parameter its place: 64-byte aligned, trainable ones together. */
+static int place_params(struct cnn_executor *ex, struct cnn_error *e)
+{
+	int r = table(&ex->slots, ex->graph->param_count, sizeof *ex->slots, e);
+
+	for (size_t i = 0; r == CNN_OK && i < ex->unit_count; i++) {
+		struct cnn_unit *u = &ex->units[i];
+
+		for (uint32_t j = 0; j < u->run.param_count; j++) {
+			struct cnn_slot *s = &ex->slots[u->param_index[j]];
+			size_t *used;
+
+			s->unit = u;
+			s->index = j;
+			s->count = u->plan.param_counts[j];
+			s->trainable = u->params[j].kind == CNN_PARAM_TRAINABLE;
+			used = s->trainable ? &ex->param_floats : &ex->buffer_floats;
+			s->offset = *used;
+			if (s->count > (SIZE_MAX / 16) - *used)
+				return cnn_fail(e, CNN_ENOMEM, "too many parameters");
+			*used += (s->count + 15) / 16 * 16;
+		}
+	}
+	return r;
+}
+
+static int take_arenas(struct cnn_executor *ex, struct cnn_error *e)
+{
+	size_t floats = ex->param_floats;
+	void *block = NULL;
+	int r;
+
+	if ((r = take_floats(ex, &ex->params, floats, e)) < 0 ||
+	    (r = take_floats(ex, &ex->param_buffers, ex->buffer_floats, e)) < 0)
+		return r;
+	if ((r = take(ex, &block, ex->packed_bytes, e)) < 0)
+		return r;
+	ex->packed = block;
+	for (uint32_t m = 0; ex->optimizer && m < ex->optimizer->moment_count; m++)
+		if ((r = take_floats(ex, &ex->moments[m], floats, e)) < 0)
+			return r;
+	for (size_t c = 0; c < ex->context_count; c++) {
+		if ((r = take(ex, &block, ex->arena_bytes, e)) < 0)
+			return r;
+		ex->contexts[c].arena = block;
+	}
+	return CNN_OK;
+}
+
+/* The most shards that one worker ever has. */
+static uint32_t worker_shards(const struct cnn_executor *ex)
+{
+	return (ex->shards_max + ex->worker_count - 1) / ex->worker_count;
+}
+
+static int open_worker(struct cnn_executor *ex, uint32_t number, struct cnn_error *e)
+{
+	struct cnn_worker *w = &ex->workers[number];
+	/* With across_samples layers all of a worker's shards are under way at
+	 * once; otherwise one, and the sums that wait for a sibling. */
+	size_t depth = ex->phases > 1 ? worker_shards(ex) + 1 :
+		cnn_reduce_depth(worker_shards(ex));
+	void *block;
+	int r;
+
+	w->ex = ex;
+	w->number = number;
+	if ((r = take(ex, &block, ex->scratch_bytes, e)) < 0)
+		return r;
+	w->scratch = block;
+	if ((r = table(&w->labels, ex->shard_size, sizeof *w->labels, e)) < 0)
+		return r;
+	if (!ex->options.training)
+		return CNN_OK;
+	if ((r = table(&w->spare, depth, sizeof *w->spare, e)) < 0 ||
+	    (r = table(&w->stack, depth, sizeof *w->stack, e)) < 0)
+		return r;
+	for (; w->spare_count < depth; w->spare_count++)
+		if ((r = take_floats(ex, &w->spare[w->spare_count], ex->param_floats,
+			e)) < 0)
+			return r;
+	return CNN_OK;
+}
+
+static int start_threads(struct cnn_executor *ex, struct cnn_error *e)
+{
+	sigset_t all, old;
+	int err = 0;
+
+	/* Signals are the tool's main thread's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	for (uint32_t i = 1; i < ex->worker_count && err == 0; i++) {
+		err = pthread_create(&ex->workers[i].thread, NULL, cnn_worker_main,
+			&ex->workers[i]);
+		if (err == 0)
+			ex->threads_started++;
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return err ? cnn_fail_errno(e, err, "can't start a thread") : CNN_OK;
+}
+
+static uint32_t cores(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof set, &set) == 0 ?
+		(uint32_t)CPU_COUNT(&set) : 1;
+}
+
+static int open_all(struct cnn_executor *ex, struct cnn_error *e)
+{
+	int r;
+
+	if ((r = open_device(ex, e)) < 0 || (r = cnn_claim(ex, e)) < 0)
+		return r;
+	if (ex->options.training && !ex->loss)
+		return cnn_fail(e, CNN_EDATA, "the net has no loss to train by: end it "
+			"with cross_entropy");
+	if ((ex->options.training && (r = find_optimizer(ex, e)) < 0) ||
+	    (r = cnn_plan_make(ex, e)) < 0 || (r = place_params(ex, e)) < 0)
+		return r;
+	ex->context_count = ex->phases > 1 ? ex->shards_max : ex->worker_count;
+	if ((r = table(&ex->contexts, ex->context_count, sizeof *ex->contexts, e)) < 0 ||
+	    (r = table(&ex->workers, ex->worker_count, sizeof *ex->workers, e)) < 0 ||
+	    (r = table(&ex->partials, ex->shards_max * ex->partial_count,
+		sizeof *ex->partials, e)) < 0 ||
+	    (r = table(&ex->reduced, ex->partial_count, sizeof *ex->reduced, e)) < 0 ||
+	    (r = table(&ex->losses, ex->shards_max, sizeof *ex->losses, e)) < 0 ||
+	    (r = table(&ex->corrects, ex->shards_max, sizeof *ex->corrects, e)) < 0 ||
+	    (r = table(&ex->merges, ex->shards_max, sizeof *ex->merges, e)) < 0 ||
+	    (r = table(&ex->prepared, ex->shard_size + 1, sizeof *ex->prepared, e)) < 0)
+		return r;
+	if ((r = take_arenas(ex, e)) < 0)
+		return r;
+	for (uint32_t i = 0; i < ex->worker_count; i++)
+		if ((r = open_worker(ex, i, e)) < 0)
+			return r;
+	cnn_barrier_init(&ex->barrier, ex->worker_count);
+	return start_threads(ex, e);
+}
+
+int cnn_executor_open(struct cnn_executor **executor, const struct cnn_graph *g,
+	const struct cnn_executor_options *options, struct cnn_error *e)
+{
+	struct cnn_executor *ex = calloc(1, sizeof *ex);
+	int r;
+
+	*executor = NULL;
+	if (!ex)
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	ex->graph = g;
+	ex->plugins = g->plugins;
+	ex->host = cnn_plugins_host(g->plugins);
+	ex->options = *options;
+	ex->shard_size = options->shard_size ? options->shard_size : CNN_SHARD_SIZE;
+	if (ex->shard_size > options->batch)
+		ex->shard_size = options->batch;
+	ex->shards_max = (options->batch + ex->shard_size - 1) / ex->shard_size;
+	ex->worker_count = options->threads ? options->threads : cores();
+	if (ex->worker_count > ex->shards_max)
+		ex->worker_count = ex->shards_max;
+	ex->params_changed = true;
+	if ((r = open_all(ex, e)) < 0)
+		cnn_executor_close(ex);
+	else
+		*executor = ex;
+	return r;
+}
+
+void cnn_executor_close(struct cnn_executor *ex)
+{
+	if (!ex)
+		return;
+	if (ex->threads_started > 0) {
+		/* Threads that could not all be started wait for those that were
+		 * not: let the barrier be content with what is there. */
+		ex->barrier.count = ex->threads_started + 1;
+		ex->stop = true;
+		cnn_barrier_wait(&ex->barrier);
+		for (uint32_t i = 1; i <= ex->threads_started; i++)
+			pthread_join(ex->workers[i].thread, NULL);
+	}
+	for (size_t i = 0; i < ex->unit_count; i++)
+		if (ex->units[i].instance)
+			ex->units[i].provider->destroy(ex->units[i].instance);
+	for (uint32_t i = 0; ex->workers && i < ex->worker_count; i++) {
+		struct cnn_worker *w = &ex->workers[i];
+
+		/* Between steps a gradient arena is spare or on the stack. */
+		while (w->spare_count > 0)
+			ex->device_functions->free(ex->device, w->spare[--w->spare_count]);
+		while (w->stack_count > 0)
+			ex->device_functions->free(ex->device, w->stack[--w->stack_count].sum);
+		ex->device_functions->free(ex->device, w->scratch);
+		free(w->spare);
+		free(w->stack);
+		free(w->labels);
+	}
+	for (size_t i = 0; ex->contexts && i < ex->context_count; i++) {
+		ex->device_functions->free(ex->device, ex->contexts[i].arena);
+		if (ex->contexts[i].grads)
+			ex->device_functions->free(ex->device, ex->contexts[i].grads);
+	}
+	if (ex->device) {
+		ex->device_functions->free(ex->device, ex->params);
+		ex->device_functions->free(ex->device, ex->param_buffers);
+		ex->device_functions->free(ex->device, ex->packed);
+		for (int m = 0; m < 4; m++)
+			ex->device_functions->free(ex->device, ex->moments[m]);
+		ex->device_functions->close(ex->device);
+	}
+	free(ex->alias);
+	free(ex->formats);
+	free(ex->values);
+	free(ex->grads);
+	free(ex->wants_gradient);
+	free(ex->units);
+	free(ex->buffers);
+	free(ex->ops);
+	free(ex->slots);
+	free(ex->contexts);
+	free(ex->workers);
+	free(ex->partials);
+	free(ex->reduced);
+	free(ex->losses);
+	free(ex->corrects);
+	free(ex->merges);
+	free(ex->prepared);
+	free(ex);
+}
+
+/* --- parameters ------------------------------------------------------------------------ */
+
+/* Plain values to `native` (in an arena), through the run's own layout. */
+static int import(struct cnn_executor *ex, size_t param, const float *plain,
+	float *arena, struct cnn_error *e)
+{
+	const struct cnn_slot *s = &ex->slots[param];
+	int r = CNN_OK;
+
+	if (s->unit->provider->param_import)
+		r = s->unit->provider->param_import(s->unit->instance, s->index, plain,
+			arena + s->offset);
+	else
+		r = ex->device_functions->upload(ex->device, NULL, arena + s->offset,
+			plain, ex->graph->params[param].count * sizeof *plain);
+	return r < 0 ? cnn_plugins_error(ex->plugins, r, e) : CNN_OK;
+}
+
+static int export(struct cnn_executor *ex, size_t param, const float *arena,
+	float *plain, struct cnn_error *e)
+{
+	const struct cnn_slot *s = &ex->slots[param];
+	int r = CNN_OK;
+
+	if (s->unit->provider->param_export)
+		r = s->unit->provider->param_export(s->unit->instance, s->index,
+			arena + s->offset, plain);
+	else
+		r = ex->device_functions->download(ex->device, NULL, plain,
+			arena + s->offset, ex->graph->params[param].count * sizeof *plain);
+	return r < 0 ? cnn_plugins_error(ex->plugins, r, e) : CNN_OK;
+}
+
+int cnn_executor_set_param(struct cnn_executor *ex, size_t param,
+	const float *values, struct cnn_error *e)
+{
+	ex->params_changed = true;
+	return import(ex, param, values, ex->slots[param].trainable ? ex->params :
+		ex->param_buffers, e);
+}
+
+int cnn_executor_get_param(struct cnn_executor *ex, size_t param, float *values,
+	struct cnn_error *e)
+{
+	return export(ex, param, ex->slots[param].trainable ? ex->params :
+		ex->param_buffers, values, e);
+}
+
+uint32_t cnn_executor_moment_count(const struct cnn_executor *ex)
+{
+	return ex->optimizer ? ex->optimizer->moment_count : 0;
+}
+
+const char *cnn_executor_moment_name(const struct cnn_executor *ex, uint32_t moment)
+{
+	return ex->optimizer->moments[moment];
+}
+
+int cnn_executor_set_moment(struct cnn_executor *ex, size_t param,
+	uint32_t moment, const float *values, struct cnn_error *e)
+{
+	return import(ex, param, values, ex->moments[moment], e);
+}
+
+int cnn_executor_get_moment(struct cnn_executor *ex, size_t param,
+	uint32_t moment, float *values, struct cnn_error *e)
+{
+	return export(ex, param, ex->moments[moment], values, e);
+}
+
+int cnn_executor_get_gradient(struct cnn_executor *ex, size_t param, float *values,
+	struct cnn_error *e)
+{
+	if (!ex->grad || !ex->slots[param].trainable)
+		return cnn_fail(e, CNN_EUSAGE, "%s has no gradient",
+			ex->graph->params[param].name);
+	return export(ex, param, ex->grad, values, e);
+}
+
+/* --- what was chosen ---------------------------------------------------------------------- */
+
+bool cnn_executor_run_at(const struct cnn_executor *ex, size_t i,
+	struct cnn_executor_run *run)
+{
+	const struct cnn_unit *u = &ex->units[i];
+
+	if (i >= ex->unit_count)
+		return false;
+	*run = (struct cnn_executor_run){ u->node_index, u->node_count,
+		u->plugin->device, u->plugin->provider, u->score };
+	return true;
+}
+
+size_t cnn_executor_memory(const struct cnn_executor *ex)
+{
+	return ex->memory;
+}
+
+size_t cnn_executor_param_floats(const struct cnn_executor *ex)
+{
+	return ex->param_floats;
+}

@@ -1,0 +1,112 @@
+/* cnn/trainer.h - the loop around cnn/executor.h: epochs, shuffling, the
+ * optimiser's and the loss scaler's state, checkpoints.
+ *
+ * The state that goes into a model's "training" map, and comes out of it on a
+ * resume: every option below that changes the result, and
+ *   step      batches so far, skipped ones counted
+ *   updates   those that changed the weights (Adam's t)
+ *   epoch     whole epochs so far;  cursor  samples of the one under way
+ *   loss_scale, good_steps          (fp16)
+ *   samples, digest                 of the data
+ *   providers                       which plugins computed it, a run each
+ */
+#ifndef CNN_TRAINER_H
+#define CNN_TRAINER_H
+
+#include <cnn/dataset.h>
+#include <cnn/executor.h>
+#include <cnn/model.h>
+
+struct cnn_train_options {
+	/* Change the result. */
+	uint64_t epochs;                 /* in all; UINT64_MAX: --steps decides */
+	uint64_t steps;                  /* of this run; 0: --epochs decides */
+	uint64_t batch, shard_size, seed;
+	double lr, momentum, weight_decay;
+	const char *optimizer;           /* "adam", "sgd" */
+	const char *schedule;            /* "constant", "linear", "cosine" */
+	const char *amp;                 /* "off", "bf16", "fp16" */
+	bool no_shuffle;
+	/* Do not. */
+	bool resume;                     /* go on from the model's state */
+	const char *device;              /* "cpu" */
+	uint64_t threads, max_memory;    /* 0: all cores; no limit */
+	const char *const *providers;
+	size_t provider_count;
+	bool no_fuse;
+};
+
+struct cnn_train_status {
+	uint64_t step, epoch, cursor;    /* as above, after the step */
+	uint64_t samples;                /* of the step */
+	double loss;                     /* mean over the step's samples */
+	double accuracy;                 /* share of them classified rightly */
+	double lr, loss_scale;
+	bool epoch_ends, skipped;
+};
+
+struct cnn_trainer;
+
+/* On a resume, takes options that were not given from the model's state into
+ * *options; given[] names those that were, NULL at its end. A contradiction is
+ * CNN_EUSAGE. To be called before the dataset is needed. */
+int cnn_train_resume(const struct cnn_model *, struct cnn_train_options *,
+	const char *const *given, struct cnn_error *);
+
+/* data may be NULL: then batches are fed (--stream). What is borrowed must
+ * outlive the trainer. */
+int cnn_trainer_open(struct cnn_trainer **, struct cnn_model *,
+	const struct cnn_dataset *, const struct cnn_train_options *,
+	struct cnn_error *);
+void cnn_trainer_close(struct cnn_trainer *);
+
+/* One step on the next batch; CNN_END when epochs or steps are done. */
+int cnn_trainer_step(struct cnn_trainer *, struct cnn_train_status *,
+	struct cnn_error *);
+/* One step on samples first .. first + count - 1, 1 .. batch of them. CNN_END as
+ * above. */
+int cnn_trainer_feed(struct cnn_trainer *, const struct cnn_dataset *,
+	size_t first, size_t count, struct cnn_train_status *, struct cnn_error *);
+/* Steps that went before this run, and samples that it will see (0: not known). */
+uint64_t cnn_trainer_step_number(const struct cnn_trainer *);
+uint64_t cnn_trainer_samples(const struct cnn_trainer *);
+/* Brings weights, moments and state up to date in the model, and the number of
+ * steps in the last entry of its history, which is the caller's. */
+int cnn_trainer_save(struct cnn_trainer *, struct cnn_error *);
+
+/* --- evaluation ------------------------------------------------------------------ */
+
+struct cnn_evaluation {
+	uint64_t samples, correct;
+	double loss;                     /* mean; NAN without a loss in the net */
+	size_t classes;
+	uint64_t *confusion;             /* [truth][prediction], or NULL */
+};
+void cnn_evaluation_free(struct cnn_evaluation *);
+
+struct cnn_infer_options {
+	const char *device, *amp;
+	uint64_t batch, threads, max_memory;
+	const char *const *providers;
+	size_t provider_count;
+	bool no_fuse;
+};
+
+/* An executor for inference with the model's weights. */
+int cnn_infer_open(struct cnn_executor **, const struct cnn_model *,
+	const struct cnn_infer_options *, struct cnn_error *);
+/* Adds the samples to the evaluation; classes and confusion are made when the
+ * first come. `batch` is the executor's. */
+int cnn_evaluate(struct cnn_executor *, const struct cnn_model *,
+	const struct cnn_dataset *, uint64_t batch, struct cnn_evaluation *,
+	struct cnn_error *);
+/* Softmax: the probability of the largest logit, and which it is. */
+size_t cnn_best_class(const float *logits, size_t classes, double *probability);
+
+/* Does the data's image fit the net's input? Refused with both shapes named. */
+int cnn_check_input(const struct cnn_graph *, const struct cnn_dataset *,
+	struct cnn_error *);
+/* "off", "bf16", "fp16" as an element type. */
+uint32_t cnn_amp_dtype(const char *);
+
+#endif

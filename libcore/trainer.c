@@ -1,0 +1,517 @@
+/* trainer.c - epochs and steps. */
+#include <cnn/random.h>
+#include <cnn/trainer.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* PyTorch's GradScaler: double after 2000 good steps, halve after a bad one. */
+#define FIRST_SCALE 65536.0
+#define GROWTH_STEPS 2000
+
+struct cnn_trainer {
+	struct cnn_model *model;
+	const struct cnn_dataset *data;
+	struct cnn_train_options options;
+	struct cnn_executor *ex;
+	uint32_t *order;                 /* of the epoch under way */
+	uint64_t order_epoch;            /* that `order` is of; UINT64_MAX: none */
+	uint64_t step, updates, epoch, cursor, taken;
+	uint64_t good_steps;
+	double loss_scale;
+	char digest[17];                 /* of the data; "" when they are fed */
+};
+
+uint32_t cnn_amp_dtype(const char *amp)
+{
+	return strcmp(amp, "bf16") == 0 ? CNN_BF16 : strcmp(amp, "fp16") == 0 ?
+		CNN_F16 : CNN_F32;
+}
+
+int cnn_check_input(const struct cnn_graph *g, const struct cnn_dataset *d,
+	struct cnn_error *e)
+{
+	const struct cnn_shape *want = &g->nodes[0].node.output;
+	char a[CNN_SHAPE_TEXT], b[CNN_SHAPE_TEXT];
+
+	if ((int)want->rank == d->rank &&
+	    memcmp(want->dims, d->shape, want->rank * sizeof *d->shape) == 0)
+		return CNN_OK;
+	return cnn_fail(e, CNN_EDATA, "field %s: samples of shape %s do not fit the "
+		"net's input %s", d->image, cnn_shape_text(d->rank, d->shape, a, sizeof a),
+		cnn_graph_shape_text(want, b, sizeof b));
+}
+
+/* --- resuming ----------------------------------------------------------------------- */
+
+/* The options that a checkpoint holds, one table for writing and reading. */
+enum kind { UINT, FLOAT, TEXT, FLAG };
+struct saved { const char *name, *option; enum kind kind; size_t offset; };
+#define AT(member) offsetof(struct cnn_train_options, member)
+
+static const struct saved saved[] = {
+	{ "optimizer", "optimizer", TEXT, AT(optimizer) },
+	{ "lr", "lr", FLOAT, AT(lr) },
+	{ "momentum", "momentum", FLOAT, AT(momentum) },
+	{ "weight_decay", "weight-decay", FLOAT, AT(weight_decay) },
+	{ "schedule", "schedule", TEXT, AT(schedule) },
+	{ "amp", "amp", TEXT, AT(amp) },
+	{ "batch", "batch", UINT, AT(batch) },
+	{ "shard_size", "shard-size", UINT, AT(shard_size) },
+	{ "seed", "seed", UINT, AT(seed) },
+	{ "no_shuffle", "no-shuffle", FLAG, AT(no_shuffle) },
+};
+#define SAVED_COUNT (sizeof saved / sizeof *saved)
+
+static bool is_given(const char *const *given, const char *option)
+{
+	for (; given && *given; given++)
+		if (strcmp(*given, option) == 0)
+			return true;
+	return false;
+}
+
+int cnn_train_resume(const struct cnn_model *m, struct cnn_train_options *o,
+	const char *const *given, struct cnn_error *e)
+{
+	if (!m->training)
+		return cnn_fail(e, CNN_EDATA, "the model has no training state to resume "
+			"from: it was never trained, or stripped");
+	for (size_t i = 0; i < SAVED_COUNT; i++) {
+		const struct saved *s = &saved[i];
+		void *at = (char *)o + s->offset;
+		bool found = false, same = true;
+		union { uint64_t u; double f; const char *text; bool flag; } v;
+
+		switch (s->kind) {
+		case UINT:
+			found = cnn_value_get_uint(m->training, s->name, &v.u);
+			same = found && v.u == *(uint64_t *)at;
+			break;
+		case FLOAT:
+			found = cnn_value_get_float(m->training, s->name, &v.f);
+			same = found && v.f == *(double *)at;
+			break;
+		case TEXT:
+			found = cnn_value_get_str(m->training, s->name, &v.text);
+			same = found && strcmp(v.text, *(const char **)at) == 0;
+			break;
+		case FLAG:
+			found = cnn_value_get_bool(m->training, s->name, &v.flag);
+			same = found && v.flag == *(bool *)at;
+			break;
+		}
+		if (!found)
+			return cnn_fail(e, CNN_EDATA, "the checkpoint does not say its %s",
+				s->name);
+		if (!same && is_given(given, s->option))
+			return cnn_fail(e, CNN_EUSAGE, "--%s: contradicts the checkpoint that "
+				"is resumed", s->option);
+		switch (s->kind) {
+		case UINT: *(uint64_t *)at = v.u; break;
+		case FLOAT: *(double *)at = v.f; break;
+		case TEXT: *(const char **)at = v.text; break;
+		case FLAG: *(bool *)at = v.flag; break;
+		}
+	}
+	return CNN_OK;
+}
+
+static int restore(struct cnn_trainer *t, struct cnn_error *e)
+{
+	const struct cnn_value *v = t->model->training;
+	uint64_t samples = 0;
+	const char *digest;
+
+	if (!cnn_value_get_uint(v, "step", &t->step) ||
+	    !cnn_value_get_uint(v, "updates", &t->updates) ||
+	    !cnn_value_get_uint(v, "epoch", &t->epoch) ||
+	    !cnn_value_get_uint(v, "cursor", &t->cursor) ||
+	    !cnn_value_get_uint(v, "good_steps", &t->good_steps) ||
+	    !cnn_value_get_float(v, "loss_scale", &t->loss_scale) ||
+	    !cnn_value_get_uint(v, "samples", &samples) ||
+	    !cnn_value_get_str(v, "digest", &digest))
+		return cnn_fail(e, CNN_EDATA, "the checkpoint's training state is not "
+			"complete");
+	if (!t->data || samples != t->data->samples || strcmp(digest, t->digest) != 0)
+		return cnn_fail(e, CNN_EDATA, "these are not the data that the checkpoint "
+			"was trained on (%llu samples, digest %s)",
+			(unsigned long long)samples, digest);
+	if (t->cursor >= samples || !(t->loss_scale > 0) || t->updates > t->step)
+		return cnn_fail(e, CNN_EDATA, "the checkpoint's training state makes no "
+			"sense");
+	return CNN_OK;
+}
+
+/* --- opening --------------------------------------------------------------------------- */
+
+static int load_params(struct cnn_trainer *t, struct cnn_error *e)
+{
+	struct cnn_model *m = t->model;
+	uint32_t moments = cnn_executor_moment_count(t->ex);
+	int r = CNN_OK;
+
+	for (size_t i = 0; r == CNN_OK && i < m->graph->param_count; i++)
+		r = cnn_executor_set_param(t->ex, i, m->params[i], e);
+	if (!t->options.resume || r < 0)
+		return r;
+	for (uint32_t k = 0; k < moments; k++) {
+		char name[64];
+
+		snprintf(name, sizeof name, "%s.%s", t->options.optimizer,
+			cnn_executor_moment_name(t->ex, k));
+		if (k >= m->moment_count || strcmp(m->moment_names[k], name) != 0)
+			return cnn_fail(e, CNN_EDATA, "the checkpoint lacks its %s moments",
+				name);
+		for (size_t i = 0; r == CNN_OK && i < m->graph->param_count; i++)
+			if (m->moments[k][i])
+				r = cnn_executor_set_moment(t->ex, i, k, m->moments[k][i], e);
+	}
+	return r;
+}
+
+static int open_executor(struct cnn_trainer *t, struct cnn_error *e)
+{
+	const struct cnn_train_options *o = &t->options;
+	uint64_t batch = o->batch;
+	struct cnn_executor_options eo = {
+		.device = o->device,
+		.threads = (uint32_t)o->threads,
+		.shard_size = (uint32_t)o->shard_size,
+		.training = true,
+		.amp = cnn_amp_dtype(o->amp),
+		.optimizer = o->optimizer,
+		.providers = o->providers,
+		.provider_count = o->provider_count,
+		.no_fuse = o->no_fuse,
+		.max_memory = (size_t)o->max_memory,
+	};
+
+	if (t->data && batch > t->data->samples)
+		batch = t->data->samples;
+	eo.batch = (uint32_t)batch;
+	return cnn_executor_open(&t->ex, t->model->graph, &eo, e);
+}
+
+int cnn_trainer_open(struct cnn_trainer **trainer, struct cnn_model *m,
+	const struct cnn_dataset *data, const struct cnn_train_options *options,
+	struct cnn_error *e)
+{
+	struct cnn_trainer *t = calloc(1, sizeof *t);
+	int r = CNN_OK;
+
+	*trainer = NULL;
+	if (!t)
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	t->model = m;
+	t->data = data;
+	t->options = *options;
+	t->order_epoch = UINT64_MAX;
+	t->loss_scale = cnn_amp_dtype(options->amp) == CNN_F16 ? FIRST_SCALE : 1;
+	if (data) {
+		if (data->samples == 0)
+			r = cnn_fail(e, CNN_EDATA, "the data hold no sample");
+		cnn_dataset_digest(data, t->digest);
+		if (r == CNN_OK && (r = cnn_check_input(m->graph, data, e)) == CNN_OK)
+			r = cnn_dataset_check_labels(data, cnn_graph_shape_count(
+				&m->graph->nodes[m->graph->output].node.output), e);
+		t->order = malloc(data->samples * sizeof *t->order + 1);
+	} else {
+		t->order = malloc(options->batch * sizeof *t->order);
+	}
+	if (!t->order && r == CNN_OK)
+		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
+	if (r == CNN_OK && options->resume)
+		r = restore(t, e);
+	if (r == CNN_OK && (r = open_executor(t, e)) == CNN_OK)
+		r = load_params(t, e);
+	if (r < 0)
+		cnn_trainer_close(t);
+	else
+		*trainer = t;
+	return r;
+}
+
+void cnn_trainer_close(struct cnn_trainer *t)
+{
+	if (!t)
+		return;
+	cnn_executor_close(t->ex);
+	free(t->order);
+	free(t);
+}
+
+/* --- steps --------------------------------------------------------------------------------- */
+
+static uint64_t epoch_steps(const struct cnn_trainer *t)
+{
+	return t->data ? (t->data->samples + t->options.batch - 1) / t->options.batch : 0;
+}
+
+/* Steps from the first one to the last of the whole plan; 0: not known. */
+static uint64_t planned_steps(const struct cnn_trainer *t)
+{
+	if (t->options.epochs == UINT64_MAX)
+		return t->step - t->taken + t->options.steps;
+	return epoch_steps(t) * t->options.epochs;
+}
+
+uint64_t cnn_trainer_step_number(const struct cnn_trainer *t)
+{
+	return t->step;
+}
+
+uint64_t cnn_trainer_samples(const struct cnn_trainer *t)
+{
+	uint64_t n = t->data ? t->data->samples : 0;
+	uint64_t seen = t->epoch * n + t->cursor;
+	uint64_t most = t->options.steps * t->options.batch, left;
+
+	if (t->options.epochs == UINT64_MAX)
+		return most;
+	left = t->options.epochs * n > seen ? t->options.epochs * n - seen : 0;
+	return most && most < left ? most : left;
+}
+
+static double learning_rate(const struct cnn_trainer *t)
+{
+	uint64_t planned = planned_steps(t);
+	double at = planned ? (double)t->step / (double)planned : 0;
+
+	if (strcmp(t->options.schedule, "linear") == 0)
+		return t->options.lr * (1 - at);
+	if (strcmp(t->options.schedule, "cosine") == 0)
+		return t->options.lr * 0.5 * (1 + cos(3.14159265358979323846 * at));
+	return t->options.lr;
+}
+
+static void scale_after(struct cnn_trainer *t, bool skipped)
+{
+	if (cnn_amp_dtype(t->options.amp) != CNN_F16)
+		return;
+	if (skipped) {
+		t->loss_scale *= 0.5;
+		t->good_steps = 0;
+	} else if (++t->good_steps == GROWTH_STEPS) {
+		t->loss_scale *= 2;
+		t->good_steps = 0;
+	}
+}
+
+static int train(struct cnn_trainer *t, const struct cnn_dataset *d,
+	const uint32_t *index, size_t count, struct cnn_train_status *status,
+	struct cnn_error *e)
+{
+	struct cnn_batch b = { d->dtype, d->data, d->labels, index, (uint32_t)count,
+		d->scale, d->offset };
+	struct cnn_step s = {
+		.seed = t->options.seed,
+		.step = (uint32_t)t->step,
+		.t = t->updates + 1,
+		.lr = learning_rate(t),
+		.momentum = t->options.momentum,
+		.weight_decay = t->options.weight_decay,
+		.loss_scale = (float)t->loss_scale,
+	};
+	struct cnn_step_result result;
+	int r = cnn_executor_train(t->ex, &b, &s, &result, e);
+
+	if (r < 0) {
+		cnn_error_prefix(e, "step %llu", (unsigned long long)t->step);
+		return r;
+	}
+	t->step++;
+	t->taken++;
+	t->updates += !result.skipped;
+	t->cursor += count;
+	*status = (struct cnn_train_status){
+		.step = t->step,
+		.samples = count,
+		.loss = result.loss / (double)count,
+		.accuracy = (double)result.correct / (double)count,
+		.lr = s.lr,
+		.loss_scale = t->loss_scale,
+		.skipped = result.skipped,
+	};
+	scale_after(t, result.skipped);
+	return CNN_OK;
+}
+
+static bool finished(const struct cnn_trainer *t)
+{
+	return t->epoch >= t->options.epochs ||
+		(t->options.steps && t->taken >= t->options.steps);
+}
+
+static void begin_epoch(struct cnn_trainer *t)
+{
+	if (t->order_epoch == t->epoch)
+		return;
+	if (t->options.no_shuffle)
+		for (size_t i = 0; i < t->data->samples; i++)
+			t->order[i] = (uint32_t)i;
+	else
+		cnn_random_permutation(t->options.seed, (uint32_t)t->epoch, t->order,
+			t->data->samples);
+	t->order_epoch = t->epoch;
+}
+
+int cnn_trainer_step(struct cnn_trainer *t, struct cnn_train_status *status,
+	struct cnn_error *e)
+{
+	size_t count;
+	int r;
+
+	if (finished(t))
+		return CNN_END;
+	begin_epoch(t);
+	count = t->data->samples - t->cursor;
+	if (count > t->options.batch)
+		count = t->options.batch;
+	if ((r = train(t, t->data, t->order + t->cursor, count, status, e)) < 0)
+		return r;
+	if (t->cursor == t->data->samples) {
+		t->cursor = 0;
+		t->epoch++;
+		status->epoch_ends = true;
+	}
+	status->epoch = t->epoch;
+	status->cursor = t->cursor;
+	return CNN_OK;
+}
+
+int cnn_trainer_feed(struct cnn_trainer *t, const struct cnn_dataset *d,
+	size_t first, size_t count, struct cnn_train_status *status,
+	struct cnn_error *e)
+{
+	int r;
+
+	if (finished(t))
+		return CNN_END;
+	if ((r = cnn_check_input(t->model->graph, d, e)) < 0 ||
+	    (r = cnn_dataset_check_labels(d, cnn_graph_shape_count(&t->model->graph->
+		nodes[t->model->graph->output].node.output), e)) < 0)
+		return r;
+	for (size_t i = 0; i < count; i++)
+		t->order[i] = (uint32_t)(first + i);
+	return train(t, d, t->order, count, status, e);
+}
+
+/* --- saving ----------------------------------------------------------------------------------- */
+
+static struct cnn_value *saved_value(const struct cnn_trainer *t, const struct saved *s)
+{
+	const void *at = (const char *)&t->options + s->offset;
+
+	switch (s->kind) {
+	case UINT:
+		return cnn_value_uint(*(const uint64_t *)at);
+	case FLOAT:
+		return cnn_value_float(*(const double *)at);
+	case TEXT:
+		return cnn_value_str(*(const char *const *)at);
+	default:
+		return cnn_value_bool(*(const bool *)at);
+	}
+}
+
+/* "conv1+relu1=cpu/onednn" for each run: with the build, what the bits hang on. */
+static struct cnn_value *providers(const struct cnn_trainer *t)
+{
+	struct cnn_value *list = cnn_value_array();
+	struct cnn_executor_run run;
+	char text[400];
+
+	for (size_t i = 0; cnn_executor_run_at(t->ex, i, &run); i++) {
+		size_t n = 0;
+
+		for (uint32_t k = 0; k < run.count && n < sizeof text; k++)
+			n += (size_t)snprintf(text + n, sizeof text - n, "%s%s",
+				k ? "+" : "", t->model->graph->nodes[run.nodes[k]].node.name);
+		if (n < sizeof text)
+			snprintf(text + n, sizeof text - n, "=%s/%s", run.device,
+				run.provider);
+		if (!cnn_value_append(list, cnn_value_str(text)))
+			break;
+	}
+	return list;
+}
+
+static bool save_state(const struct cnn_trainer *t, struct cnn_value *v)
+{
+	for (size_t i = 0; i < SAVED_COUNT; i++)
+		if (!cnn_value_set(v, saved[i].name, saved_value(t, &saved[i])))
+			return false;
+	return cnn_value_set(v, "step", cnn_value_uint(t->step)) &&
+		cnn_value_set(v, "updates", cnn_value_uint(t->updates)) &&
+		cnn_value_set(v, "epoch", cnn_value_uint(t->epoch)) &&
+		cnn_value_set(v, "cursor", cnn_value_uint(t->cursor)) &&
+		cnn_value_set(v, "loss_scale", cnn_value_float(t->loss_scale)) &&
+		cnn_value_set(v, "good_steps", cnn_value_uint(t->good_steps)) &&
+		cnn_value_set(v, "samples", cnn_value_uint(t->data ? t->data->samples : 0)) &&
+		cnn_value_set(v, "digest", cnn_value_str(t->digest)) &&
+		cnn_value_set(v, "providers", providers(t));
+}
+
+/* What a stripped model still tells of its training. */
+static bool save_header(const struct cnn_trainer *t)
+{
+	struct cnn_model *m = t->model;
+	size_t entries = m->history->as.array.count;
+	struct cnn_value *data;
+
+	if (entries > 0 && m->history->as.array.items[entries - 1]->type == CNN_MAP &&
+	    !cnn_value_set(m->history->as.array.items[entries - 1], "steps",
+		cnn_value_uint(t->step)))
+		return false;
+	if (!t->data)
+		return true;
+	data = cnn_value_map();
+	if (!cnn_value_set(data, "samples", cnn_value_uint(t->data->samples)) ||
+	    !cnn_value_set(data, "digest", cnn_value_str(t->digest))) {
+		cnn_value_free(data);
+		return false;
+	}
+	return cnn_value_set(m->meta, "data", data);
+}
+
+int cnn_trainer_save(struct cnn_trainer *t, struct cnn_error *e)
+{
+	struct cnn_model *m = t->model;
+	uint32_t count = cnn_executor_moment_count(t->ex);
+	const char *names[CNN_MAX_MOMENTS];
+	char text[CNN_MAX_MOMENTS][64];
+	struct cnn_value *state;
+	int r = CNN_OK;
+
+	/* A fresh map: the old one lends its texts to the options of a resume. */
+	state = cnn_value_map();
+	if (!save_state(t, state) || !save_header(t)) {
+		cnn_value_free(state);
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	}
+	for (uint32_t k = 0; k < count; k++) {
+		snprintf(text[k], sizeof text[k], "%s.%s", t->options.optimizer,
+			cnn_executor_moment_name(t->ex, k));
+		names[k] = text[k];
+	}
+	if (m->moment_count != count)
+		cnn_model_strip(m);
+	cnn_value_free(m->training);
+	m->training = state;
+	for (size_t i = 0; i < SAVED_COUNT; i++)
+		if (saved[i].kind == TEXT)
+			cnn_value_get_str(state, saved[i].name,
+				(const char **)((char *)&t->options + saved[i].offset));
+	if ((r = cnn_model_set_moments(m, count, names, e)) < 0)
+		return r;
+	for (uint32_t k = 0; k < count; k++)
+		memcpy(m->moment_names[k], text[k], sizeof m->moment_names[k]);
+	for (size_t i = 0; r == CNN_OK && i < m->graph->param_count; i++) {
+		r = cnn_executor_get_param(t->ex, i, m->params[i], e);
+		for (uint32_t k = 0; r == CNN_OK && k < count; k++)
+			if (m->moments[k][i])
+				r = cnn_executor_get_moment(t->ex, i, k, m->moments[k][i], e);
+	}
+	return r;
+}

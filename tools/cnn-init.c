@@ -1,0 +1,88 @@
+/* cnn-init - a net's text to a model with initial weights. */
+#include <cnn/loader.h>
+#include <cnn/model.h>
+#include <cnn/option.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *output;
+static uint64_t seed, max_memory;
+static struct cnn_list plugin_dirs;
+
+static const struct cnn_option options[] = {
+	{ "seed", 's', CNN_OPT_UINT, &seed, "N", "which initial weights",
+		CNN_OPT_RESULT },
+	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
+		"write to FILE, whole or not at all" },
+	{ "plugin-dir", 0, CNN_OPT_LIST, &plugin_dirs, "DIR",
+		"look for plugins in DIR first" },
+	{ "max-memory", 0, CNN_OPT_UINT, &max_memory, "MIB",
+		"refuse nets whose parameters take more; 0: no limit", 0,
+		.max = 1 << 30 },
+	{ NULL }
+};
+
+static const struct cnn_program program = {
+	"cnn-init", "[NET]", "Makes a model with initial weights from a net's text",
+	options, 0, 1
+};
+
+/* The whole of a text that is never large. */
+static int read_text(const char *path, char **text, size_t *size,
+	struct cnn_error *e)
+{
+	const unsigned char *data;
+	struct cnn_input *in;
+	int r = cnn_input_open(&in, path, e);
+
+	*text = NULL;
+	if (r < 0)
+		return r;
+	if ((r = cnn_input_peek(in, CNN_MAX_NET + 1, &data, size, e)) == CNN_OK) {
+		if (*size == 0)
+			r = cnn_fail(e, CNN_EDATA, "%s: is empty", cnn_input_name(in));
+		else if (*size > CNN_MAX_NET)
+			r = cnn_fail(e, CNN_EDATA, "%s: more than %zu bytes: is this a net?",
+				cnn_input_name(in), CNN_MAX_NET);
+		else if (!(*text = malloc(*size)))
+			r = cnn_fail(e, CNN_ENOMEM, "out of memory");
+		else
+			memcpy(*text, data, *size);
+	}
+	cnn_input_close(in);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct cnn_error e = { 0 };
+	struct cnn_plugins *plugins = NULL;
+	struct cnn_model *model = NULL;
+	struct cnn_output *out = NULL;
+	int first = cnn_options_parse(&program, argc, argv);
+	const char *path = first < argc ? argv[first] : "-";
+	char *text = NULL;
+	size_t size;
+
+	if (cnn_plugins_open(&plugins, plugin_dirs.items, plugin_dirs.count, &e) < 0 ||
+	    read_text(path, &text, &size, &e) < 0 ||
+	    cnn_model_new(&model, strcmp(path, "-") ? path : "standard input", text,
+		size, plugins, seed, (size_t)max_memory << 20, &e) < 0)
+		goto out;
+	if (!cnn_history_add(model->history, &program)) {
+		cnn_fail(&e, CNN_ENOMEM, "out of memory");
+		goto out;
+	}
+	if (cnn_output_open(&out, output, true, &e) == CNN_OK &&
+	    cnn_model_write(model, out, false, &e) == CNN_OK) {
+		cnn_output_commit(out, &e);
+		out = NULL;
+	}
+out:
+	cnn_output_abort(out);
+	cnn_model_free(model);
+	cnn_plugins_close(plugins);
+	free(text);
+	return cnn_finish(&program, &e);
+}

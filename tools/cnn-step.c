@@ -1,0 +1,321 @@
+/* cnn-step - trains a model on data. */
+#include "../formats/load.h"
+
+#include <cnn/metrics.h>
+#include <cnn/option.h>
+#include <cnn/progress.h>
+#include <cnn/trainer.h>
+
+#include <string.h>
+
+static const char *device = "auto", *image = "image", *label = "label";
+static const char *output, *val_path, *metrics_path, *checkpoint_path;
+static uint64_t checkpoint_every, max_mib;
+static struct cnn_list plugin_dirs, providers;
+static bool stream, strip, epochs_given, steps_given;
+static struct cnn_train_options train = {
+	.epochs = 1, .batch = 64, .shard_size = CNN_SHARD_SIZE, .lr = 0.001,
+	.optimizer = "adam", .schedule = "constant", .amp = "off",
+};
+/* Given on the command line, in the order of the names below. */
+enum { LR, OPTIMIZER, MOMENTUM, DECAY, SCHEDULE, AMP, BATCH, SHARD, SEED, ORDER,
+	GIVEN };
+static bool given[GIVEN];
+static const char *const given_names[GIVEN] = { "lr", "optimizer", "momentum",
+	"weight-decay", "schedule", "amp", "batch", "shard-size", "seed",
+	"no-shuffle" };
+
+/* How far a run went is not in the options but in the model: step and epoch. */
+static const struct cnn_option options[] = {
+	{ "epochs", 'e', CNN_OPT_UINT, &train.epochs, "N",
+		"go N times through the data, in all", 0, 1, 1000000, .given = &epochs_given },
+	{ "steps", 'n', CNN_OPT_UINT, &train.steps, "N",
+		"stop after N batches of this run", 0, 1, UINT32_MAX, .given = &steps_given },
+	{ "batch", 'b', CNN_OPT_UINT, &train.batch, "N", "samples in a batch",
+		CNN_OPT_RESULT, 1, 65536, .given = &given[BATCH] },
+	{ "lr", 'l', CNN_OPT_FLOAT, &train.lr, "X", "learning rate", CNN_OPT_RESULT,
+		.fmax = 1e6, .given = &given[LR] },
+	{ "optimizer", 0, CNN_OPT_CHOICE, &train.optimizer, "NAME", "how to step",
+		CNN_OPT_RESULT, .choices = "adam|sgd", .given = &given[OPTIMIZER] },
+	{ "momentum", 0, CNN_OPT_FLOAT, &train.momentum, "X", "momentum of sgd",
+		CNN_OPT_RESULT, .fmax = 1, .given = &given[MOMENTUM] },
+	{ "weight-decay", 0, CNN_OPT_FLOAT, &train.weight_decay, "X",
+		"L2 penalty, added to the gradient", CNN_OPT_RESULT, .fmax = 1e6,
+		.given = &given[DECAY] },
+	{ "schedule", 0, CNN_OPT_CHOICE, &train.schedule, "NAME",
+		"what becomes of the learning rate", CNN_OPT_RESULT,
+		.choices = "constant|linear|cosine", .given = &given[SCHEDULE] },
+	{ "amp", 0, CNN_OPT_CHOICE, &train.amp, "TYPE", "mixed precision",
+		CNN_OPT_RESULT, .choices = "off|bf16|fp16", .given = &given[AMP] },
+	{ "shard-size", 0, CNN_OPT_UINT, &train.shard_size, "N",
+		"samples that a CPU thread takes at a time", CNN_OPT_RESULT, 1, 65536,
+		.given = &given[SHARD] },
+	{ "seed", 's', CNN_OPT_UINT, &train.seed, "N", "which shuffle and dropout",
+		CNN_OPT_RESULT, .given = &given[SEED] },
+	{ "no-shuffle", 0, CNN_OPT_FLAG, &train.no_shuffle, NULL,
+		"take the samples in their order", CNN_OPT_RESULT, .given = &given[ORDER] },
+	{ "stream", 0, CNN_OPT_FLAG, &stream, NULL,
+		"train as the data arrive: one epoch, no shuffle", CNN_OPT_RESULT },
+	{ "val", 0, CNN_OPT_STR, &val_path, "FILE", "evaluate on FILE after each epoch" },
+	{ "metrics", 'm', CNN_OPT_STR, &metrics_path, "FILE",
+		"write a line a step to FILE" },
+	{ "checkpoint", 'c', CNN_OPT_STR, &checkpoint_path, "FILE",
+		"keep a checkpoint in FILE" },
+	{ "checkpoint-every", 0, CNN_OPT_UINT, &checkpoint_every, "STEPS",
+		"write it every STEPS steps; else after each epoch", 0, 1, UINT32_MAX },
+	{ "resume", 'r', CNN_OPT_FLAG, &train.resume, NULL,
+		"go on where the model's training stopped" },
+	{ "strip", 0, CNN_OPT_FLAG, &strip, NULL, "write the weights alone" },
+	{ "image", 0, CNN_OPT_STR, &image, "NAME", "the field to learn from" },
+	{ "label", 0, CNN_OPT_STR, &label, "NAME", "the field to learn" },
+	{ "device", 'd', CNN_OPT_STR, &device, "auto|cpu|cuda[:N]", "where to compute" },
+	{ "threads", 't', CNN_OPT_UINT, &train.threads, "N",
+		"CPU threads; 0: one a core", 0, .max = 1024 },
+	{ "provider", 'p', CNN_OPT_LIST, &providers, "TYPE=NAME",
+		"let NAME compute layers of TYPE" },
+	{ "no-fuse", 0, CNN_OPT_FLAG, &train.no_fuse, NULL,
+		"let no provider take several layers as one" },
+	{ "plugin-dir", 0, CNN_OPT_LIST, &plugin_dirs, "DIR",
+		"look for plugins in DIR first" },
+	{ "max-memory", 0, CNN_OPT_UINT, &max_mib, "MIB",
+		"refuse nets that take more; 0: no limit", 0, .max = 1 << 30 },
+	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
+		"write to FILE, whole or not at all" },
+	{ NULL }
+};
+
+static const struct cnn_program program = {
+	"cnn-step", "[MODEL] [DATA ...]", "Trains a model on data", options, 0, -1
+};
+
+/* What a run needs; freed together. */
+struct run {
+	struct cnn_plugins *plugins;
+	struct cnn_load load, val_load;
+	struct cnn_dataset *data, *val;
+	struct cnn_trainer *trainer;
+	struct cnn_metrics *metrics;
+	struct cnn_progress progress;
+	uint64_t done;                   /* samples of this run */
+	double loss, accuracy;           /* running means, for people */
+};
+
+static int write_model(struct run *run, const char *path, bool weights,
+	struct cnn_error *e)
+{
+	struct cnn_output *out;
+	int r = cnn_output_open(&out, path, true, e);
+
+	if (r < 0)
+		return r;
+	if ((r = cnn_model_write(run->load.model, out, weights, e)) == CNN_OK)
+		return cnn_output_commit(out, e);
+	cnn_output_abort(out);
+	return r;
+}
+
+static int validate(struct run *run, struct cnn_evaluation *v, struct cnn_error *e)
+{
+	struct cnn_infer_options o = { train.device, train.amp, 256, train.threads,
+		train.max_memory, train.providers, train.provider_count, train.no_fuse };
+	struct cnn_executor *ex = NULL;
+	int r = cnn_trainer_save(run->trainer, e);
+
+	if (r == CNN_OK && (r = cnn_infer_open(&ex, run->load.model, &o, e)) == CNN_OK)
+		r = cnn_evaluate(ex, run->load.model, run->val, o.batch, v, e);
+	cnn_executor_close(ex);
+	return r;
+}
+
+/* After each step: what the user sees and what is written besides the model. */
+static int report(struct run *run, const struct cnn_train_status *s,
+	struct cnn_error *e)
+{
+	struct cnn_evaluation v = { 0 };
+	double weight = run->done ? 0.02 : 1;
+	char note[120];
+	int r = CNN_OK;
+
+	run->done += s->samples;
+	run->loss += weight * (s->loss - run->loss);
+	run->accuracy += weight * (s->accuracy - run->accuracy);
+	snprintf(note, sizeof note, "epoch %llu  loss %.4f  accuracy %.2f %%",
+		(unsigned long long)s->epoch + !s->epoch_ends, run->loss,
+		100 * run->accuracy);
+	cnn_progress_update(&run->progress, run->done, "images", note);
+	if (s->epoch_ends && run->val && (r = validate(run, &v, e)) == CNN_OK)
+		cnn_message(&program, 1, "epoch %llu: validation loss %.4f, accuracy "
+			"%.2f %%", (unsigned long long)s->epoch, v.loss,
+			100.0 * (double)v.correct / (double)v.samples);
+	if (r == CNN_OK && run->metrics)
+		r = cnn_metrics_add(run->metrics, s, v.samples ? &v : NULL, e);
+	cnn_evaluation_free(&v);
+	if (r == CNN_OK && checkpoint_path && (checkpoint_every ?
+	    s->step % checkpoint_every == 0 : s->epoch_ends) &&
+	    (r = cnn_trainer_save(run->trainer, e)) == CNN_OK)
+		r = write_model(run, checkpoint_path, false, e);
+	return r;
+}
+
+/* Trains as the records come; the trailing part of a batch waits for the next. */
+static int train_stream(struct run *run, struct cnn_error *e)
+{
+	const struct cnn_header *header;
+	struct cnn_train_status s;
+	struct cnn_record rec;
+	size_t at, count;
+	int r = cnn_load_model(&run->load, &header, e);
+
+	if (r == CNN_OK && (r = cnn_trainer_open(&run->trainer, run->load.model, NULL,
+		&train, e)) == CNN_OK && !cnn_history_add(run->load.model->history, &program))
+		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
+	while (r == CNN_OK && (r = cnn_dataset_segment(run->data, header, true, e)) ==
+	       CNN_OK) {
+		while ((r = cnn_operands_record(run->load.in, &rec, e)) == CNN_OK) {
+			if ((r = cnn_dataset_append(run->data, &rec, e)) < 0)
+				break;
+			for (at = 0; r == CNN_OK && run->data->samples - at >= train.batch;
+			     at += train.batch)
+				if ((r = cnn_trainer_feed(run->trainer, run->data, at,
+					train.batch, &s, e)) == CNN_OK)
+					r = report(run, &s, e);
+			if (r < 0)
+				return r;
+			cnn_dataset_drop(run->data, at);
+		}
+		if (r == CNN_END)
+			r = cnn_load_next(&run->load, &header, e);
+	}
+	count = run->data->samples;
+	if (r == CNN_END && count > 0 && (r = cnn_trainer_feed(run->trainer, run->data,
+		0, count, &s, e)) == CNN_OK)
+		r = report(run, &s, e);
+	return r == CNN_END ? CNN_OK : r;
+}
+
+/* A resume takes the place of the run it goes on with in the history, so that
+ * it ends with the bytes of a run that never stopped. */
+static int add_history(struct cnn_model *m, struct cnn_error *e)
+{
+	struct cnn_value *last;
+	const char *tool;
+	size_t *count = &m->history->as.array.count;
+
+	last = *count ? m->history->as.array.items[*count - 1] : NULL;
+	if (train.resume && cnn_value_get_str(last, "tool", &tool) &&
+	    strcmp(tool, program.name) == 0) {
+		cnn_value_free(last);
+		--*count;
+	}
+	return cnn_history_add(m->history, &program) ? CNN_OK :
+		cnn_fail(e, CNN_ENOMEM, "out of memory");
+}
+
+static int read_validation(struct run *run, struct cnn_error *e)
+{
+	const struct cnn_header *h;
+	struct cnn_record rec;
+	int r;
+
+	if (!val_path)
+		return CNN_OK;
+	if ((r = cnn_dataset_new(&run->val, image, label, e)) < 0 ||
+	    (r = cnn_load_open(&run->val_load, &val_path, 1, run->plugins, e)) < 0)
+		return r;
+	while ((r = cnn_load_next(&run->val_load, &h, e)) == CNN_OK &&
+	       (r = cnn_dataset_segment(run->val, h, true, e)) == CNN_OK)
+		while ((r = cnn_operands_record(run->val_load.in, &rec, e)) == CNN_OK)
+			if ((r = cnn_dataset_append(run->val, &rec, e)) < 0)
+				return r;
+	if (r == CNN_END && run->val->samples == 0)
+		r = cnn_fail(e, CNN_EDATA, "%s: holds no sample", val_path);
+	return r == CNN_END ? CNN_OK : r;
+}
+
+/* The data are held in memory and known to be whole before the first step. */
+static int train_held(struct run *run, struct cnn_error *e)
+{
+	const char *names[GIVEN + 1];
+	struct cnn_train_status s;
+	struct cnn_model *m;
+	size_t count = 0;
+	int r = cnn_load_all(&run->load, run->data, true, e);
+
+	if (r < 0)
+		return r;
+	m = run->load.model;
+	for (size_t i = 0; i < GIVEN; i++)
+		if (given[i])
+			names[count++] = given_names[i];
+	names[count] = NULL;
+	if ((train.resume && (r = cnn_train_resume(m, &train, names, e)) < 0) ||
+	    (r = cnn_trainer_open(&run->trainer, m, run->data, &train, e)) < 0 ||
+	    (r = add_history(m, e)) < 0)
+		return r;
+	if (run->data->classes && !m->classes &&
+	    !(m->classes = cnn_value_copy(run->data->classes)))
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	if (metrics_path && (r = cnn_metrics_open(&run->metrics, metrics_path,
+		cnn_trainer_step_number(run->trainer), e)) < 0)
+		return r;
+	cnn_progress_start(&run->progress, "train",
+		cnn_trainer_samples(run->trainer));
+	while ((r = cnn_trainer_step(run->trainer, &s, e)) == CNN_OK)
+		if ((r = report(run, &s, e)) < 0)
+			break;
+	return r == CNN_END ? CNN_OK : r;
+}
+
+static int check_options(struct cnn_error *e)
+{
+	if (stream && (train.resume || val_path || epochs_given || metrics_path))
+		return cnn_fail(e, CNN_EUSAGE, "--stream goes once through data that are "
+			"not kept: without --epochs, --resume, --val and --metrics");
+	if (checkpoint_every && !checkpoint_path)
+		return cnn_fail(e, CNN_EUSAGE, "--checkpoint-every: without --checkpoint");
+	if (steps_given && !epochs_given)
+		train.epochs = UINT64_MAX;
+	for (size_t i = 0; i < providers.count; i++)
+		if (!strchr(providers.items[i], '='))
+			return cnn_fail(e, CNN_EUSAGE, "--provider: %s: TYPE=NAME is wanted",
+				providers.items[i]);
+	train.providers = providers.items;
+	train.provider_count = providers.count;
+	train.max_memory = max_mib << 20;
+	return CNN_OK;
+}
+
+int main(int argc, char **argv)
+{
+	struct cnn_error e = { 0 };
+	struct run run = { 0 };
+	int first = cnn_options_parse(&program, argc, argv);
+	uint32_t ordinal;
+	int r;
+
+	if ((r = check_options(&e)) < 0 ||
+	    (r = cnn_plugins_open(&run.plugins, plugin_dirs.items, plugin_dirs.count,
+		&e)) < 0 ||
+	    (r = cnn_device_choose(run.plugins, device, &train.device, &ordinal, &e)) < 0 ||
+	    (r = read_validation(&run, &e)) < 0 ||
+	    (r = cnn_dataset_new(&run.data, image, label, &e)) < 0 ||
+	    (r = cnn_load_open(&run.load, (const char *const *)argv + first,
+		(size_t)(argc - first), run.plugins, &e)) < 0)
+		goto out;
+	run.load.max_memory = (size_t)train.max_memory;
+	r = stream ? train_stream(&run, &e) : train_held(&run, &e);
+	cnn_progress_end(&run.progress);
+	if (r == CNN_OK && (r = cnn_metrics_close(run.metrics, &e)) == CNN_OK &&
+	    (r = cnn_trainer_save(run.trainer, &e)) == CNN_OK)
+		r = write_model(&run, output, strip, &e);
+	else if (r < 0)
+		cnn_metrics_close(run.metrics, NULL);
+out:
+	cnn_trainer_close(run.trainer);
+	cnn_dataset_free(run.data);
+	cnn_dataset_free(run.val);
+	cnn_load_close(&run.load);
+	cnn_load_close(&run.val_load);
+	cnn_plugins_close(run.plugins);
+	return cnn_finish(&program, &e);
+}
