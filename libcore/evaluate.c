@@ -58,46 +58,96 @@ static void count(struct cnn_evaluation *v, const float *logits, int32_t label)
 	v->confusion[(size_t)label * v->classes + best]++;
 }
 
+double cnn_evaluation_accuracy(const struct cnn_evaluation *v)
+{
+	return v->samples ? (double)v->correct / (double)v->samples : NAN;
+}
+
+double cnn_evaluation_loss(const struct cnn_evaluation *v)
+{
+	return v->has_loss && v->samples ? v->loss_sum / (double)v->samples : NAN;
+}
+
+size_t cnn_class_count(const struct cnn_graph *g)
+{
+	return cnn_graph_shape_count(&g->nodes[g->output].node.output);
+}
+
+/* Rows at .. of the set as a batch; index has room for `most`. */
+static struct cnn_batch batch_at(const struct cnn_dataset *d, size_t at, uint64_t most,
+	uint32_t *index)
+{
+	uint32_t n = (uint32_t)(d->samples - at < most ? d->samples - at : most);
+
+	for (uint32_t i = 0; i < n; i++)
+		index[i] = (uint32_t)(at + i);
+	return (struct cnn_batch){ d->dtype, d->data, d->has_labels ? d->labels : NULL,
+		index, n, d->scale, d->offset };
+}
+
+int cnn_predict(struct cnn_executor *ex, const struct cnn_model *m,
+	const struct cnn_dataset *d, uint64_t batch, float *logits, struct cnn_error *e)
+{
+	size_t classes = cnn_class_count(m->graph);
+	uint32_t *index;
+	int r = cnn_check_input(m->graph, d, e);
+
+	if (r < 0)
+		return r;
+	if (!(index = malloc(batch * sizeof *index)))
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	for (size_t at = 0; r == CNN_OK && at < d->samples; at += batch) {
+		struct cnn_batch b = batch_at(d, at, batch, index);
+
+		b.labels = NULL;
+		r = cnn_executor_infer(ex, &b, logits + at * classes, NULL, e);
+	}
+	free(index);
+	return r;
+}
+
+static int make_confusion(struct cnn_evaluation *v, const struct cnn_model *m,
+	struct cnn_error *e)
+{
+	size_t classes = cnn_class_count(m->graph);
+
+	if (v->confusion)
+		return CNN_OK;
+	if (classes > 16384)
+		return cnn_fail(e, CNN_EDATA, "a confusion matrix of %zu classes", classes);
+	v->has_loss = m->graph->loss != 0;
+	v->classes = classes;
+	v->confusion = calloc(classes * classes, sizeof *v->confusion);
+	return v->confusion ? CNN_OK : cnn_fail(e, CNN_ENOMEM, "out of memory");
+}
+
 int cnn_evaluate(struct cnn_executor *ex, const struct cnn_model *m,
 	const struct cnn_dataset *d, uint64_t batch, struct cnn_evaluation *v,
 	struct cnn_error *e)
 {
-	const struct cnn_graph *g = m->graph;
-	size_t classes = cnn_graph_shape_count(&g->nodes[g->output].node.output);
+	size_t classes = cnn_class_count(m->graph);
 	float *logits, *losses;
-	double loss = v->loss * (double)v->samples;
 	uint32_t *index;
 	int r;
 
-	if ((r = cnn_check_input(g, d, e)) < 0 ||
-	    (r = cnn_dataset_check_labels(d, classes, e)) < 0)
+	if ((r = cnn_check_input(m->graph, d, e)) < 0 ||
+	    (r = cnn_dataset_check_labels(d, classes, e)) < 0 ||
+	    (r = make_confusion(v, m, e)) < 0)
 		return r;
-	if (classes > 65536)
-		return cnn_fail(e, CNN_EDATA, "a confusion matrix of %zu classes", classes);
 	logits = malloc(batch * classes * sizeof *logits);
 	losses = malloc(batch * sizeof *losses);
 	index = malloc(batch * sizeof *index);
-	if (!v->confusion) {
-		v->classes = classes;
-		v->confusion = calloc(classes * classes, sizeof *v->confusion);
-	}
-	if (!logits || !losses || !index || !v->confusion)
+	if (!logits || !losses || !index)
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
 	for (size_t at = 0; r == CNN_OK && at < d->samples; at += batch) {
-		struct cnn_batch b = { d->dtype, d->data, d->labels, index,
-			(uint32_t)(d->samples - at < batch ? d->samples - at : batch),
-			d->scale, d->offset };
+		struct cnn_batch b = batch_at(d, at, batch, index);
 
-		for (uint32_t i = 0; i < b.samples; i++)
-			index[i] = (uint32_t)(at + i);
-		r = cnn_executor_infer(ex, &b, logits, g->loss ? losses : NULL, e);
+		r = cnn_executor_infer(ex, &b, logits, v->has_loss ? losses : NULL, e);
 		for (uint32_t i = 0; r == CNN_OK && i < b.samples; i++) {
 			count(v, logits + i * classes, d->labels[at + i]);
-			loss += g->loss ? losses[i] : 0;
+			v->loss_sum += v->has_loss ? losses[i] : 0;
 		}
 	}
-	if (v->samples)
-		v->loss = g->loss ? loss / (double)v->samples : NAN;
 	free(logits);
 	free(losses);
 	free(index);

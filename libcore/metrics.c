@@ -64,8 +64,8 @@ int cnn_metrics_add(struct cnn_metrics *m, const struct cnn_train_status *s,
 		(unsigned long long)s->step, (unsigned long long)s->epoch,
 		(unsigned long long)s->samples, s->loss, s->accuracy, s->lr);
 	if (val)
-		fprintf(m->f, "%.9g\t%.9g\n", val->loss,
-			(double)val->correct / (double)val->samples);
+		fprintf(m->f, "%.9g\t%.9g\n", cnn_evaluation_loss(val),
+			cnn_evaluation_accuracy(val));
 	else
 		fputs("-\t-\n", m->f);
 	return ferror(m->f) ? cnn_fail_errno(e, errno, "%s: can't write", m->path) :

@@ -145,8 +145,8 @@ static int report(struct run *run, const struct cnn_train_status *s,
 	cnn_progress_update(&run->progress, run->done, "images", note);
 	if (s->epoch_ends && run->val && (r = validate(run, &v, e)) == CNN_OK)
 		cnn_message(&program, 1, "epoch %llu: validation loss %.4f, accuracy "
-			"%.2f %%", (unsigned long long)s->epoch, v.loss,
-			100.0 * (double)v.correct / (double)v.samples);
+			"%.2f %%", (unsigned long long)s->epoch,
+			cnn_evaluation_loss(&v), 100 * cnn_evaluation_accuracy(&v));
 	if (r == CNN_OK && run->metrics)
 		r = cnn_metrics_add(run->metrics, s, v.samples ? &v : NULL, e);
 	cnn_evaluation_free(&v);

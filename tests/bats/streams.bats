@@ -1,0 +1,303 @@
+#!/usr/bin/env bats
+# Hostile streams: damaged at every byte, made to swallow memory, full disks,
+# readers that go away. hostile.pl says what is asked of a tool.
+#
+# HOSTILE_STRIDE=N tries every Nth byte only (for builds with sanitizers).
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+	load tensors
+	cd "$BATS_FILE_TMPDIR"
+	cat > tiny.net <<-'END'
+		input 1x8x8
+		conv1: conv2d out=2 kernel=3
+		relu
+		maxpool2d kernel=2
+		flatten
+		fc1: linear out=10
+		cross_entropy
+	END
+	data data.tns 48 8 8
+	cnn-init -q tiny.net > init.cnn
+	cnn-step -q --epochs 1 --batch 16 --threads 1 init.cnn data.tns > model.cnn
+	mnist-fetch -q -d strokes -n 300 train > big.tns
+}
+
+setup() {
+	load tensors
+	cd "$BATS_TEST_TMPDIR"
+	export NO_COLOR=1
+	ln -s "$BATS_FILE_TMPDIR"/*.{net,tns,cnn} .
+}
+
+# hostile STRIDE FILE TOOL [ARG ...]: cut and flipped, side by side.
+hostile() {
+	local stride=$(($1 * ${HOSTILE_STRIDE:-1})) file=$2 cut
+	shift 2
+	perl "$BATS_TEST_DIRNAME/hostile.pl" cut $stride "$file" "$@" > cut.log & cut=$!
+	run perl "$BATS_TEST_DIRNAME/hostile.pl" flip $stride "$file" "$@"
+	wait $cut && [ "$status" = 0 ] || { cat cut.log; echo "$output"; return 1; }
+}
+
+# Bounds a tool's address space, where no sanitizer needs terabytes of it.
+bounded() {
+	ldd "$BIN/$1" | grep -q libasan || ulimit -v 400000
+	"$@"
+}
+
+# refuses FILE PATTERN: every tool that reads data says so, with exit 1.
+refuses() {
+	local tool
+	for tool in tensor-cat tensor-stat tensor-shuf; do
+		run -1 --separate-stderr bounded $tool "$1"
+		[ -z "$output" ] || [ $tool = tensor-cat ]
+		[[ $stderr == "$tool: $1: "*$2* ]] || { echo "$tool: $stderr"; return 1; }
+	done
+	run -1 --separate-stderr bounded cnn-eval model.cnn "$1"
+	[[ $stderr == "cnn-eval: $1: "*$2* ]] || { echo "$stderr"; return 1; }
+}
+
+# header [BYTES]: the start of a segment of data, in printf's notation.
+header='\x82\xadtensor-stream\x01\xa4kind\xa4data'
+
+# --- damage ---------------------------------------------------------------------
+
+@test "the streams are of the size that is meant" {
+	for f in data.tns model.cnn; do
+		size=$(stat -Lc %s $f)
+		[ $size -ge 3000 ] && [ $size -le 6500 ] || { echo "$f: $size"; false; }
+	done
+}
+
+@test "data damaged at every byte: tensor-cat" {
+	hostile 1 data.tns tensor-cat -o {o} {}
+}
+
+@test "a model damaged at every byte: tensor-cat" {
+	hostile 1 model.cnn tensor-cat -o {o} {}
+}
+
+@test "damaged data: the other tools" {
+	hostile 7 data.tns tensor-stat {}
+	hostile 7 data.tns tensor-stat --json {}
+	hostile 13 data.tns tensor-shuf -o {o} {}
+	hostile 31 data.tns tensor-view {}
+	hostile 13 data.tns tensor-cat --range 3:5 -o {o} {}
+	hostile 13 data.tns tensor-cat --fields image --to npy -o {o} {}
+}
+
+@test "damaged data: cnn-eval, cnn-predict" {
+	hostile 29 data.tns cnn-eval model.cnn {}
+	hostile 29 data.tns cnn-predict -o {o} model.cnn {}
+	hostile 61 data.tns cnn-predict --tsv model.cnn {}
+}
+
+@test "damaged data: cnn-step trains nothing" {
+	hostile 29 data.tns cnn-step -q -o {o} init.cnn {}
+	hostile 61 data.tns cnn-step -q --stream --no-shuffle -o {o} init.cnn {}
+	hostile 61 data.tns cnn-step -q -o {o} --val {} init.cnn data.tns
+}
+
+@test "a damaged model: the tools that take one" {
+	hostile 17 model.cnn tensor-stat {}
+	hostile 23 model.cnn cnn-info {}
+	hostile 41 model.cnn cnn-eval {} data.tns
+	hostile 41 model.cnn cnn-predict -o {o} {} data.tns
+	hostile 41 model.cnn cnn-step -q -o {o} {} data.tns
+	hostile 41 model.cnn cnn-step -q --resume --epochs 2 -o {o} {} data.tns
+}
+
+@test "damage in the second segment, behind a good one" {
+	head -c -100 data.tns > cut
+	for second in cut tiny.net; do
+		cat data.tns $second > x
+		for tool in "tensor-cat -o y" "tensor-shuf -o y" tensor-stat \
+			"cnn-step -q -o y init.cnn" "cnn-eval model.cnn" \
+			"cnn-predict -o y model.cnn"; do
+			run -1 --separate-stderr $tool x
+			[[ $stderr == "${tool%% *}: x: "* ]]
+			[ ! -e y ]
+		done
+	done
+}
+
+@test "a dead producer in a pipe" {
+	for tool in "tensor-cat -o y" "tensor-shuf -o y" tensor-stat \
+		"cnn-step -q -o y init.cnn" "cnn-eval model.cnn" \
+		"cnn-predict -o y model.cnn"; do
+		run -1 --separate-stderr bash -c "head -c 2000 data.tns | $tool"
+		[[ $stderr == *"the producer died"* ]]
+		run -1 --separate-stderr bash -c "false | $tool"
+		[[ $stderr == *"is empty: the producer died"* ]]
+		[ ! -e y ]
+	done
+}
+
+# --- lies -----------------------------------------------------------------------
+
+@test "garbage is refused" {
+	head -c 4096 /dev/zero > zeros
+	perl -e 'srand 1; print pack "C*", map { int rand 256 } 1 .. 4096' > noise
+	yes 'no tensors here' | head -n 200 > text
+	for f in zeros noise text tiny.net; do
+		refuses $f ''
+	done
+	run -1 --separate-stderr cnn-info noise
+	[[ $stderr == "cnn-info: noise: "* ]]
+}
+
+@test "a wrong digest, wrong counts" {
+	perl -pe 's/(xxh3\xb0)(.)/$1 . ($2 eq "0" ? "1" : "0")/e' data.tns > x
+	refuses x 'digest'
+	perl -pe 's/(\xa7samples)\x30/$1\x31/' data.tns > x
+	refuses x '49 samples announced, 48 read'
+	perl -pe 's/(\xa7records)\x01/$1\x02/' data.tns > x
+	refuses x '2 records announced, 1 read'
+	perl -pe 's/(xxh3\xb0)(.)/$1 . ($2 eq "0" ? "1" : "0")/e' model.cnn > x
+	run -1 --separate-stderr cnn-info x
+	[[ $stderr == "cnn-info: x: "*digest* ]]
+}
+
+@test "lengths that nothing stands behind reserve nothing" {
+	for head in "\xdd\xff\xff\xff\xff" "\xdf\xff\xff\xff\xff" \
+		"\xc6\xff\xff\xff\xff" "\xdb\xff\xff\xff\xff" "\xc9\xff\xff\xff\xff\x01" \
+		"\xdc\xff\xff" "\xde\xff\xff" "\x81"; do
+		# first of all, as a header's value, as an item, in a record
+		printf "$head" > x; refuses x ''
+		printf '\x83\xadtensor-stream\x01\xa4kind\xa4data\xa4meta'"$head" > x; refuses x ''
+		printf "$header$head" > x; refuses x ''
+		printf "$header"'\x81\xa5image'"$head" > x; refuses x ''
+		printf "$header"'\x81\xa5image\x85\xc4\x02nd\xc3\xc4\x04type'"$head" > x; refuses x ''
+		printf "$header"'\x81\xa5image\x85\xc4\x02nd\xc3\xc4\x04data'"$head" > x; refuses x ''
+	done
+}
+
+@test "shapes that nothing stands behind reserve nothing" {
+	tensor='\x81\xa5image\x85\xc4\x02nd\xc3\xc4\x04type\xa3<f4\xc4\x04kind\xc4\x00\xc4\x05shape'
+	huge='\xcf\xff\xff\xff\xff\xff\xff\xff\xff'
+	for shape in "\x91$huge" "\x92$huge$huge" "\x93\x01$huge\x02" \
+		"\x91\xce\x7f\xff\xff\xff" '\x98\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f' \
+		'\x91\xff' '\x99\x01\x01\x01\x01\x01\x01\x01\x01\x01' '\x90'; do
+		printf "$header$tensor$shape"'\xc4\x04data\xc4\x00' > x
+		refuses x 'record 0'
+	done
+	# a header that promises a huge field, and one that promises many
+	printf '\x83\xadtensor-stream\x01\xa4kind\xa4data\xa6fields\x81\xa5image\x82\xa5dtype\xa5uint8\xa5shape\x92'"$huge$huge" > x
+	refuses x 'header'
+	perl -e 'print "\x83\xadtensor-stream\x01\xa4kind\xa4data\xa6fields\xdd\xff\xff\xff\xff"' > x
+	refuses x 'header'
+}
+
+@test "nesting without end is refused" {
+	perl -e 'print "\x81\xa1a" x 100000' > x
+	refuses x ''
+	perl -e 'print "\x83\xadtensor-stream\x01\xa4kind\xa4data\xa4meta", "\x81\xa1a" x 100000' > x
+	refuses x 'header'
+	perl -e 'print "\x82\xadtensor-stream\x01\xa4kind\xa4data", "\x91" x 100000' > x
+	refuses x 'record 0'
+}
+
+@test "headers and ends have a bound, and the bound is enough" {
+	perl -e 'print "\x83\xadtensor-stream\x01\xa4kind\xa4data\xa4meta\x81\xa1a\xc6", pack("N", 1 << 20), "x" x (1 << 20)' > x
+	refuses x 'header'
+	perl -e 'print "\x83\xadtensor-stream\x01\xa4kind\xa4data\xa4meta\x81\xa1a\xc6", pack("N", 1000000), "x" x 1000000, "\x81\xa3end\x80"' > x
+	run -0 tensor-cat -o y x
+	cmp x y
+	perl -e 'print "\x82\xadtensor-stream\x01\xa4kind\xa4data\x81\xa3end\x81\xa1x\xc6", pack("N", 2 << 20), "x" x (2 << 20)' > x
+	refuses x ''
+}
+
+@test "a pickle is refused by name" {
+	printf "$header"'\x81\xa5image\x85\xc4\x02nd\xc3\xc4\x04type\xa2|O\xc4\x04kind\xc4\x01O\xc4\x05shape\x91\x01\xc4\x04data\xc4\x04\x80\x04N.' > x
+	refuses x 'pickle'
+}
+
+@test "versions and kinds to come are refused" {
+	printf '\x82\xadtensor-stream\x02\xa4kind\xa4data\x81\xa3end\x80' > x
+	refuses x 'version 2'
+	printf '\x82\xadtensor-stream\x01\xa4kind\xa4song\x81\xa3end\x80' > x
+	refuses x 'kind'
+	printf '\x82\xa4kind\xa4data\xadtensor-stream\x01\x81\xa3end\x80' > x
+	refuses x ''
+}
+
+@test "names that could be taken for another item, or drive a terminal" {
+	tensor='\x85\xc4\x02nd\xc3\xc4\x04type\xa3|u1\xc4\x04kind\xc4\x00\xc4\x05shape\x91\x01\xc4\x04data\xc4\x01a'
+	for name in '\xadtensor-stream' '\xa0' '\xa4a\x1b[m' '\xa3a\nb'; do
+		printf "$header\x81$name$tensor" > x
+		refuses x 'record 0'
+	done
+	printf "$header\x82\xa3end$tensor\xa1a$tensor" > x
+	refuses x 'record 0'
+}
+
+@test "a model whose net is hostile" {
+	perl -e 'my ($from, $to) = @ARGV[0, 1]; local $/; $_ = <STDIN>;
+		s/\Q$from\E/$to/ or die; print' 'out=10' 'out=99' < init.cnn > x
+	run -1 --separate-stderr cnn-info x           # the digest, before the shape
+	[[ $stderr == "cnn-info: x: "* ]]
+	# the same without a digest: every record has the wrong shape for the net
+	perl -e 'local $/; $_ = <STDIN>; s/out=10/out=99/ or die; s/xxh3\xb0/xxhx\xb0/ or die;
+		print' < init.cnn > x
+	for tool in cnn-info "cnn-eval data.tns" "cnn-step -q -o y data.tns"; do
+		run -1 --separate-stderr $tool x
+		[[ $stderr == "${tool%% *}: x: "*fc1* ]] || { echo "$tool: $stderr"; false; }
+	done
+	perl -e 'local $/; $_ = <STDIN>; s/relu\n/r..u\n/ or die; s/xxh3\xb0/xxhx\xb0/ or die;
+		print' < init.cnn > x
+	run -1 --separate-stderr cnn-info x
+	[[ $stderr == "cnn-info: x"* ]]
+	perl -e 'local $/; $_ = <STDIN>; s/relu\n/relv\n/ or die; s/xxh3\xb0/xxhx\xb0/ or die;
+		print' < init.cnn > x
+	run -3 --separate-stderr cnn-info x
+	[[ $stderr == "cnn-info: x"*"relv: no such layer type"* ]]
+	run -3 --separate-stderr cnn-step -q -o y x data.tns
+	[ ! -e y ]
+}
+
+# --- the other end ----------------------------------------------------------------
+
+@test "a full disk is exit 1, for every tool that writes" {
+	for tool in "mnist-fetch -d strokes -n 10 train" "tensor-cat data.tns" \
+		"tensor-shuf data.tns" "tensor-stat data.tns" "tensor-view data.tns" \
+		"tensor-cat --fields image --to npy data.tns" \
+		"cnn-init tiny.net" "cnn-step -q init.cnn data.tns" \
+		"cnn-eval model.cnn data.tns" "cnn-eval --tsv model.cnn data.tns" \
+		"cnn-eval --json model.cnn data.tns" \
+		"cnn-predict model.cnn data.tns" "cnn-predict --tsv model.cnn data.tns" \
+		"cnn-info model.cnn" "cnn-info" "tensor-cat --help" "cnn-step --version"; do
+		run -1 --separate-stderr bash -c "$tool > /dev/full"
+		[[ $stderr == "${tool%% *}: "*"No space left on device"* ]] ||
+			{ echo "$tool: $stderr"; false; }
+	done
+}
+
+@test "a reader that goes away ends the writer by SIGPIPE" {
+	cat > wide.net <<-'END'
+		input 1x8x8
+		flatten
+		linear out=400
+		cross_entropy
+	END
+	cnn-init wide.net > wide.cnn
+	for tool in "mnist-fetch -d strokes -n 1000 train" "tensor-cat big.tns" \
+		"tensor-shuf big.tns" "tensor-cat --fields image --to npy big.tns" \
+		"cnn-init wide.net" "cnn-step -q wide.cnn data.tns" \
+		"cnn-predict wide.cnn data.tns"; do
+		run -141 --separate-stderr bash -c "set -o pipefail; $tool | head -c 100 > /dev/null"
+		[ -z "$stderr" ] || { echo "$tool: $stderr"; false; }
+	done
+}
+
+@test "an output that can't be made costs nothing that was there" {
+	echo precious > y
+	for tool in "tensor-cat -o y x" "cnn-step -q -o y init.cnn x" "cnn-init -o y x"; do
+		echo garbage > x
+		run -1 --separate-stderr $tool
+		[ "$(cat y)" = precious ]
+	done
+	run -1 --separate-stderr tensor-cat -o nowhere/y data.tns
+	[[ $stderr == "tensor-cat: nowhere/y"* ]]
+	[ "$(ls -A | grep -c '^\.')" = 0 ]              # no temporary file either
+}

@@ -1,0 +1,116 @@
+/* cnn-eval - how well a model does on labelled data. */
+#include "../formats/load.h"
+
+#include <cnn/option.h>
+#include <cnn/trainer.h>
+
+#define CHUNK 1024    /* samples held at a time */
+
+static const char *device = "auto", *image = "image", *label = "label", *output;
+static struct cnn_infer_options infer = { .amp = "off", .batch = 256 };
+static struct cnn_list plugin_dirs, providers;
+static uint64_t max_mib;
+static bool tsv, json;
+
+static const struct cnn_option options[] = {
+	{ "tsv", 0, CNN_OPT_FLAG, &tsv, NULL, "print key<TAB>value lines" },
+	{ "json", 0, CNN_OPT_FLAG, &json, NULL, "print one JSON object" },
+	{ "image", 0, CNN_OPT_STR, &image, "NAME", "the field to classify" },
+	{ "label", 0, CNN_OPT_STR, &label, "NAME", "the field with the truth" },
+	{ "amp", 0, CNN_OPT_CHOICE, &infer.amp, "TYPE", "mixed precision", 0,
+		.choices = "off|bf16|fp16" },
+	{ "device", 'd', CNN_OPT_STR, &device, "auto|cpu|cuda[:N]", "where to compute" },
+	{ "threads", 't', CNN_OPT_UINT, &infer.threads, "N",
+		"CPU threads; 0: one a core", 0, .max = 1024 },
+	{ "batch", 'b', CNN_OPT_UINT, &infer.batch, "N", "samples computed at a time",
+		0, 1, 65536 },
+	{ "provider", 'p', CNN_OPT_LIST, &providers, "TYPE=NAME",
+		"let NAME compute layers of TYPE" },
+	{ "no-fuse", 0, CNN_OPT_FLAG, &infer.no_fuse, NULL,
+		"let no provider take several layers as one" },
+	{ "plugin-dir", 0, CNN_OPT_LIST, &plugin_dirs, "DIR",
+		"look for plugins in DIR first" },
+	{ "max-memory", 0, CNN_OPT_UINT, &max_mib, "MIB",
+		"refuse nets that take more; 0: no limit", 0, .max = 1 << 30 },
+	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
+		"write to FILE, whole or not at all" },
+	{ NULL }
+};
+
+static const struct cnn_program program = {
+	"cnn-eval", "[MODEL] [DATA ...]", "Evaluates a model on labelled data",
+	options, 0, -1
+};
+
+static int evaluate(struct cnn_load *load, struct cnn_dataset *data,
+	struct cnn_evaluation *v, struct cnn_error *e)
+{
+	const struct cnn_header *header;
+	struct cnn_executor *ex = NULL;
+	struct cnn_record rec;
+	int r = cnn_load_model(load, &header, e), end;
+
+	if (r == CNN_OK)
+		r = cnn_infer_open(&ex, load->model, &infer, e);
+	while (r == CNN_OK) {
+		if ((r = cnn_dataset_segment(data, header, true, e)) < 0)
+			cnn_error_prefix(e, "%s", cnn_operands_name(load->in));
+		for (end = CNN_OK; r == CNN_OK && end == CNN_OK; ) {
+			end = cnn_operands_record(load->in, &rec, e);
+			if (end == CNN_OK)
+				r = cnn_dataset_append(data, &rec, e);
+			else if (end < 0)
+				r = end;
+			if (r < 0 || (end == CNN_OK && data->samples < CHUNK))
+				continue;
+			r = cnn_evaluate(ex, load->model, data, infer.batch, v, e);
+			cnn_dataset_drop(data, data->samples);
+		}
+		if (r == CNN_OK)
+			r = cnn_load_next(load, &header, e);
+	}
+	if (r == CNN_END && v->samples == 0)
+		r = cnn_fail(e, CNN_EDATA, "the data hold no sample");
+	cnn_executor_close(ex);
+	return r == CNN_END ? CNN_OK : r;
+}
+
+int main(int argc, char **argv)
+{
+	struct cnn_error e = { 0 };
+	struct cnn_plugins *plugins = NULL;
+	struct cnn_load load = { 0 };
+	struct cnn_dataset *data = NULL;
+	struct cnn_evaluation v = { 0 };
+	struct cnn_output *out = NULL;
+	int first = cnn_options_parse(&program, argc, argv), r;
+	uint32_t ordinal;
+
+	if (tsv && json)
+		cnn_usage(&program, "--tsv and --json exclude each other");
+	infer.providers = providers.items;
+	infer.provider_count = providers.count;
+	infer.max_memory = max_mib << 20;
+	if ((r = cnn_plugins_open(&plugins, plugin_dirs.items, plugin_dirs.count,
+		&e)) < 0 ||
+	    (r = cnn_device_choose(plugins, device, &infer.device, &ordinal, &e)) < 0 ||
+	    (r = cnn_dataset_new(&data, image, label, &e)) < 0 ||
+	    (r = cnn_load_open(&load, (const char *const *)argv + first,
+		(size_t)(argc - first), plugins, &e)) < 0)
+		goto out;
+	load.max_memory = (size_t)infer.max_memory;
+	if ((r = evaluate(&load, data, &v, &e)) == CNN_OK &&
+	    (r = cnn_output_open(&out, output, false, &e)) == CNN_OK &&
+	    (r = cnn_print_evaluation(out, &v, load.model, tsv ? CNN_PRINT_TSV :
+		json ? CNN_PRINT_JSON : CNN_PRINT_TABLE, &e)) == CNN_OK) {
+		cnn_output_commit(out, &e);
+		out = NULL;
+	}
+out:
+	cnn_output_abort(out);
+	cnn_evaluation_free(&v);
+	cnn_dataset_free(data);
+	cnn_load_close(&load);
+	cnn_plugins_close(plugins);
+	return cnn_finish(&program, &e);
+}

@@ -1,0 +1,135 @@
+/* cnn-info - what is there: devices, plugins, and what a model is made of. */
+#include "../formats/load.h"
+
+#include <cnn/option.h>
+#include <cnn/trainer.h>
+
+#include <string.h>
+
+static const char *device = "auto";
+static struct cnn_infer_options infer = { .amp = "off", .batch = 64 };
+static struct cnn_list plugin_dirs, providers;
+static uint64_t max_mib;
+static bool devices, net, training;
+
+static const struct cnn_option options[] = {
+	{ "devices", 0, CNN_OPT_FLAG, &devices, NULL, "tell of the devices alone" },
+	{ "net", 0, CNN_OPT_FLAG, &net, NULL, "print the model's net, as cnn-init takes it" },
+	{ "training", 0, CNN_OPT_FLAG, &training, NULL,
+		"show what would train the model instead of evaluate it" },
+	{ "amp", 0, CNN_OPT_CHOICE, &infer.amp, "TYPE", "mixed precision", 0,
+		.choices = "off|bf16|fp16" },
+	{ "device", 'd', CNN_OPT_STR, &device, "auto|cpu|cuda[:N]", "where to compute" },
+	{ "provider", 'p', CNN_OPT_LIST, &providers, "TYPE=NAME",
+		"let NAME compute layers of TYPE" },
+	{ "no-fuse", 0, CNN_OPT_FLAG, &infer.no_fuse, NULL,
+		"let no provider take several layers as one" },
+	{ "plugin-dir", 0, CNN_OPT_LIST, &plugin_dirs, "DIR",
+		"look for plugins in DIR first" },
+	{ "max-memory", 0, CNN_OPT_UINT, &max_mib, "MIB",
+		"refuse nets that take more; 0: no limit", 0, .max = 1 << 30 },
+	{ NULL }
+};
+
+static const struct cnn_program program = {
+	"cnn-info", "[MODEL]", "Tells of devices, plugins and models", options, 0, 1
+};
+
+static int print_device(struct cnn_output *out, struct cnn_plugins *plugins,
+	const char *name, struct cnn_error *e)
+{
+	struct cnn_device_info info = { .size = sizeof info };
+	struct cnn_error why = { 0 };
+	struct cnn_plugin *p;
+	const struct cnn_device *d;
+	int r = cnn_plugins_find(plugins, name, NULL, "device", &p, &why);
+
+	if (r == CNN_OK) {
+		d = p->entry->functions;
+		if ((r = d->probe(cnn_plugins_host(plugins), 0, &info)) < 0)
+			cnn_plugins_error(plugins, r, &why);
+	}
+	if (r < 0)
+		return cnn_output_printf(out, e, "device  %-6s none: %s\n", name, why.text);
+	return cnn_output_printf(out, e, "device  %-6s %s, %s\n", name, info.name,
+		info.detail);
+}
+
+/* A line a provider: its plugins, and the folder they are in. */
+static int print_plugins(struct cnn_output *out, struct cnn_plugins *plugins,
+	struct cnn_error *e)
+{
+	const struct cnn_plugin *last = NULL;
+	int r = CNN_OK;
+
+	for (size_t i = 0; r == CNN_OK && i < cnn_plugins_count(plugins); i++) {
+		const struct cnn_plugin *p = cnn_plugins_at(plugins, i);
+		size_t folder = strlen(p->path) - strlen(strrchr(p->path, '/'));
+
+		if (!last || strcmp(last->device, p->device) != 0 ||
+		    strcmp(last->provider, p->provider) != 0)
+			r = cnn_output_printf(out, e, "%splugins %s/%s in %.*s:", last ?
+				"\n" : "", p->device, p->provider, (int)folder, p->path);
+		if (r == CNN_OK)
+			r = cnn_output_printf(out, e, " %s", p->name);
+		last = p;
+	}
+	return r == CNN_OK ? cnn_output_printf(out, e, last ? "\n" : "plugins none\n") : r;
+}
+
+static int read_model(struct cnn_load *load, struct cnn_error *e)
+{
+	const struct cnn_header *header;
+	int r;
+
+	while ((r = cnn_load_next(load, &header, e)) == CNN_OK)
+		if (load->model)
+			return cnn_fail(e, CNN_EDATA, "%s: holds data too",
+				cnn_operands_name(load->in));
+	return r < 0 ? r : load->model ? CNN_OK :
+		cnn_fail(e, CNN_EDATA, "no model in %s; tensor-stat tells of data",
+			cnn_operands_name(load->in));
+}
+
+int main(int argc, char **argv)
+{
+	struct cnn_error e = { 0 };
+	struct cnn_plugins *plugins = NULL;
+	struct cnn_load load = { 0 };
+	struct cnn_output *out = NULL;
+	int first = cnn_options_parse(&program, argc, argv), r;
+	uint32_t ordinal;
+
+	infer.providers = providers.items;
+	infer.provider_count = providers.count;
+	infer.max_memory = max_mib << 20;
+	if ((r = cnn_plugins_open(&plugins, plugin_dirs.items, plugin_dirs.count,
+		&e)) < 0 ||
+	    (r = cnn_output_open(&out, NULL, false, &e)) < 0)
+		goto out;
+	if (first == argc || devices) {
+		if ((r = print_device(out, plugins, "cpu", &e)) == CNN_OK)
+			r = print_device(out, plugins, "cuda", &e);
+		if (r == CNN_OK && !devices)
+			r = print_plugins(out, plugins, &e);
+	} else {
+		load.max_memory = (size_t)infer.max_memory;
+		if ((r = cnn_device_choose(plugins, device, &infer.device, &ordinal,
+			&e)) == CNN_OK &&
+		    (r = cnn_load_open(&load, (const char *const *)argv + first, 1,
+			plugins, &e)) == CNN_OK &&
+		    (r = read_model(&load, &e)) == CNN_OK)
+			r = net ? cnn_output_write(out, load.model->graph->text,
+				load.model->graph->text_size, &e) :
+				cnn_print_model(out, load.model, &infer, training, &e);
+	}
+	if (r == CNN_OK) {
+		cnn_output_commit(out, &e);
+		out = NULL;
+	}
+out:
+	cnn_output_abort(out);
+	cnn_load_close(&load);
+	cnn_plugins_close(plugins);
+	return cnn_finish(&program, &e);
+}

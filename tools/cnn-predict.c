@@ -1,0 +1,199 @@
+/* cnn-predict - adds what a model says to the data. */
+#include "../formats/load.h"
+
+#include <cnn/option.h>
+#include <cnn/trainer.h>
+
+#include <stdlib.h>
+
+static const char *device = "auto", *image = "image", *label = "label", *output;
+static struct cnn_infer_options infer = { .amp = "off", .batch = 256 };
+static struct cnn_list plugin_dirs, providers;
+static uint64_t max_mib;
+static bool tsv;
+
+static const struct cnn_option options[] = {
+	{ "tsv", 0, CNN_OPT_FLAG, &tsv, NULL,
+		"print index, class, probability and label, a line a sample" },
+	{ "image", 0, CNN_OPT_STR, &image, "NAME", "the field to classify",
+		CNN_OPT_RESULT },
+	{ "label", 0, CNN_OPT_STR, &label, "NAME", "the field with the truth, if any" },
+	{ "amp", 0, CNN_OPT_CHOICE, &infer.amp, "TYPE", "mixed precision",
+		CNN_OPT_RESULT, .choices = "off|bf16|fp16" },
+	{ "device", 'd', CNN_OPT_STR, &device, "auto|cpu|cuda[:N]", "where to compute" },
+	{ "threads", 't', CNN_OPT_UINT, &infer.threads, "N",
+		"CPU threads; 0: one a core", 0, .max = 1024 },
+	{ "batch", 'b', CNN_OPT_UINT, &infer.batch, "N", "samples computed at a time",
+		0, 1, 65536 },
+	{ "provider", 'p', CNN_OPT_LIST, &providers, "TYPE=NAME",
+		"let NAME compute layers of TYPE" },
+	{ "no-fuse", 0, CNN_OPT_FLAG, &infer.no_fuse, NULL,
+		"let no provider take several layers as one" },
+	{ "plugin-dir", 0, CNN_OPT_LIST, &plugin_dirs, "DIR",
+		"look for plugins in DIR first" },
+	{ "max-memory", 0, CNN_OPT_UINT, &max_mib, "MIB",
+		"refuse nets that take more; 0: no limit", 0, .max = 1 << 30 },
+	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
+		"write to FILE, whole or not at all" },
+	{ NULL }
+};
+
+static const struct cnn_program program = {
+	"cnn-predict", "[MODEL] [DATA ...]", "Adds a model's predictions to data",
+	options, 0, -1
+};
+
+struct run {
+	struct cnn_load load;
+	struct cnn_dataset *data;
+	struct cnn_executor *ex;
+	struct cnn_output *out;
+	struct cnn_writer *writer;
+	size_t classes, index, room;
+	float *logits;
+	int32_t *class;
+};
+
+/* The data's header with the two fields more, and this run in its history. */
+static int write_header(struct run *run, const struct cnn_header *data,
+	struct cnn_error *e)
+{
+	struct cnn_header *h = cnn_header_copy(data);
+	struct cnn_field *class = NULL;
+	int r;
+
+	if (cnn_header_find(data, "logits") || cnn_header_find(data, "class")) {
+		cnn_header_free(h);
+		return cnn_fail(e, CNN_EDATA, "%s: has predictions already; tensor-cat "
+			"--fields leaves them out", cnn_operands_name(run->load.in));
+	}
+	if (h && cnn_header_add(h, "logits", CNN_F32, 1, &run->classes))
+		class = cnn_header_add(h, "class", CNN_I32, 0, NULL);
+	if (class && run->load.model->classes)
+		class->classes = cnn_value_copy(run->load.model->classes);
+	if (!class || (run->load.model->classes && !class->classes) ||
+	    !cnn_history_add(h->history, &program))
+		r = cnn_fail(e, CNN_ENOMEM, "out of memory, or too many fields");
+	else
+		r = cnn_writer_header(run->writer, h, e);
+	cnn_header_free(h);
+	return r;
+}
+
+static int print_rows(struct run *run, struct cnn_error *e)
+{
+	const struct cnn_dataset *d = run->data;
+	const struct cnn_model *m = run->load.model;
+	char a[32], b[32];
+	double p;
+	int r = CNN_OK;
+
+	for (size_t i = 0; r == CNN_OK && i < d->samples; i++) {
+		size_t c = cnn_best_class(run->logits + i * run->classes, run->classes, &p);
+
+		r = cnn_output_printf(run->out, e, "%zu\t%s\t%.6f\t%s\n", run->index + i,
+			cnn_model_class(m, c, a), p, d->has_labels ?
+			cnn_model_class(m, (size_t)d->labels[i], b) : "-");
+	}
+	return r;
+}
+
+static int predict_record(struct run *run, struct cnn_record *rec,
+	struct cnn_error *e)
+{
+	size_t n = rec->samples;
+	double p;
+	int r = cnn_dataset_append(run->data, rec, e);
+
+	if (r == CNN_OK && n > run->room) {
+		free(run->logits);
+		free(run->class);
+		run->room = n;
+		run->logits = malloc(n * run->classes * sizeof *run->logits);
+		run->class = malloc(n * sizeof *run->class);
+		if (!run->logits || !run->class)
+			r = cnn_fail(e, CNN_ENOMEM, "out of memory");
+	}
+	if (r == CNN_OK)
+		r = cnn_predict(run->ex, run->load.model, run->data, infer.batch,
+			run->logits, e);
+	if (r == CNN_OK && tsv) {
+		r = print_rows(run, e);
+	} else if (r == CNN_OK) {
+		for (size_t i = 0; i < n; i++)
+			run->class[i] = (int32_t)cnn_best_class(run->logits +
+				i * run->classes, run->classes, &p);
+		rec->names[rec->count] = "logits";
+		rec->tensors[rec->count++] = (struct cnn_tensor){ CNN_F32, 2,
+			{ n, run->classes }, run->logits };
+		rec->names[rec->count] = "class";
+		rec->tensors[rec->count++] = (struct cnn_tensor){ CNN_I32, 1, { n },
+			run->class };
+		r = cnn_writer_record(run->writer, rec, e);
+	}
+	run->index += n;
+	cnn_dataset_drop(run->data, run->data->samples);
+	return r;
+}
+
+static int predict(struct run *run, struct cnn_error *e)
+{
+	const struct cnn_header *header;
+	struct cnn_record rec;
+	int r = cnn_load_model(&run->load, &header, e);
+
+	if (r == CNN_OK && (r = cnn_infer_open(&run->ex, run->load.model, &infer, e)) ==
+	    CNN_OK && tsv)
+		r = cnn_output_printf(run->out, e, "index\tclass\tprobability\tlabel\n");
+	run->classes = r == CNN_OK ? cnn_class_count(run->load.model->graph) : 0;
+	while (r == CNN_OK) {
+		if ((r = cnn_dataset_segment(run->data, header, false, e)) < 0)
+			cnn_error_prefix(e, "%s", cnn_operands_name(run->load.in));
+		if (r == CNN_OK && !tsv)
+			r = write_header(run, header, e);
+		while (r == CNN_OK && (r = cnn_operands_record(run->load.in, &rec, e)) ==
+		       CNN_OK)
+			r = predict_record(run, &rec, e);
+		if (r == CNN_END && (tsv || (r = cnn_writer_end(run->writer, NULL, e)) ==
+		    CNN_OK))
+			r = cnn_load_next(&run->load, &header, e);
+	}
+	return r == CNN_END ? CNN_OK : r;
+}
+
+int main(int argc, char **argv)
+{
+	struct cnn_error e = { 0 };
+	struct cnn_plugins *plugins = NULL;
+	struct run run = { 0 };
+	int first = cnn_options_parse(&program, argc, argv), r;
+	uint32_t ordinal;
+
+	infer.providers = providers.items;
+	infer.provider_count = providers.count;
+	infer.max_memory = max_mib << 20;
+	if ((r = cnn_plugins_open(&plugins, plugin_dirs.items, plugin_dirs.count,
+		&e)) < 0 ||
+	    (r = cnn_device_choose(plugins, device, &infer.device, &ordinal, &e)) < 0 ||
+	    (r = cnn_dataset_new(&run.data, image, label, &e)) < 0 ||
+	    (r = cnn_load_open(&run.load, (const char *const *)argv + first,
+		(size_t)(argc - first), plugins, &e)) < 0 ||
+	    (r = cnn_output_open(&run.out, output, !tsv, &e)) < 0 ||
+	    (r = cnn_writer_open(&run.writer, run.out, &e)) < 0)
+		goto out;
+	run.load.max_memory = (size_t)infer.max_memory;
+	if ((r = predict(&run, &e)) == CNN_OK) {
+		cnn_output_commit(run.out, &e);
+		run.out = NULL;
+	}
+out:
+	cnn_writer_close(run.writer);
+	cnn_output_abort(run.out);
+	cnn_executor_close(run.ex);
+	cnn_dataset_free(run.data);
+	cnn_load_close(&run.load);
+	free(run.logits);
+	free(run.class);
+	cnn_plugins_close(plugins);
+	return cnn_finish(&program, &e);
+}
