@@ -29,6 +29,7 @@ dev  cmd:bats              bats
 dev  cmd:mandoc            mandoc
 dev  cmd:openssl           openssl
 dev  cmd:strace            strace
+dev  cmd:xz                xz-utils
 dev  cmd:python3           python3
 dev  py:numpy              python3-numpy
 dev  py:msgpack            python3-msgpack

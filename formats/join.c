@@ -125,7 +125,7 @@ int cnn_group_header(struct cnn_group *g, const struct cnn_header **header,
 			return cnn_fail(e, CNN_ENOMEM, "out of memory");
 		bytes += p->row;
 	}
-	g->step = CNN_RECORD_BYTES / bytes;
+	g->step = CNN_RECORD_BYTES / (bytes ? bytes : 1);
 	g->step += g->step == 0;
 	*header = g->header;
 	return CNN_OK;

@@ -142,7 +142,7 @@ static int png_array_read(struct cnn_array *array, size_t rows, void *buf,
 	if (rows > 1 || p->done)
 		return cnn_fail(e, CNN_EUSAGE, "%s: holds one picture", name);
 	p->done = true;
-	p->pixels = malloc(shape[2] * shape[3] * p->channels);
+	p->pixels = calloc(shape[2] * shape[3], p->channels);
 	if (!p->pixels)
 		return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", name);
 	if ((rc = read_pixels(p, &io)) < 0)

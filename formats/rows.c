@@ -119,7 +119,7 @@ int cnn_rows_open(struct cnn_array **array, struct cnn_input *in,
 
 	if (rc == CNN_OK && !(r = malloc(sizeof *r)))
 		rc = cnn_fail(e, CNN_ENOMEM, "%s: out of memory", cnn_input_name(in));
-	if (rc < 0) {
+	if (rc != CNN_OK) {
 		cnn_input_close(in);
 		return rc;
 	}

@@ -116,6 +116,7 @@ int cnn_view_sheet(const struct cnn_view *v, struct cnn_output *out,
 	while (!v->columns && columns * columns < n)
 		columns++;
 	columns = columns > n ? n : columns;
+	/* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): there is a picture */
 	rows = (n + columns - 1) / columns;
 	sheet.shape[0] = p.channels;
 	sheet.shape[1] = rows * (p.height + GAP) - GAP;

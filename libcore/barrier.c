@@ -15,20 +15,29 @@ void cnn_barrier_init(struct cnn_barrier *b, unsigned count)
 {
 	atomic_init(&b->arrived, 0);
 	atomic_init(&b->round, 0);
-	b->count = count;
+	atomic_init(&b->count, count);
+}
+
+void cnn_barrier_shrink(struct cnn_barrier *b, unsigned count)
+{
+	atomic_store_explicit(&b->count, count, memory_order_relaxed);
 }
 
 void cnn_barrier_wait(struct cnn_barrier *b)
 {
 	unsigned round = atomic_load_explicit(&b->round, memory_order_acquire);
 
-	if (b->count == 1)
+	unsigned arrived;
+
+	if (atomic_load_explicit(&b->count, memory_order_relaxed) == 1)
 		return;
-	if (atomic_fetch_add_explicit(&b->arrived, 1, memory_order_acq_rel) + 1 ==
-	    b->count) {
+	/* The count is looked at after arriving: whoever shrank it has either
+	 * arrived before, which shows the new one, or will be the last. */
+	arrived = atomic_fetch_add_explicit(&b->arrived, 1, memory_order_acq_rel) + 1;
+	if (arrived == atomic_load_explicit(&b->count, memory_order_relaxed)) {
 		atomic_store_explicit(&b->arrived, 0, memory_order_relaxed);
 		atomic_store_explicit(&b->round, round + 1, memory_order_release);
-		syscall(SYS_futex, &b->round, FUTEX_WAKE_PRIVATE, b->count, NULL, NULL, 0);
+		syscall(SYS_futex, &b->round, FUTEX_WAKE_PRIVATE, arrived, NULL, NULL, 0);
 		return;
 	}
 	for (int i = 0; i < SPINS; i++) {

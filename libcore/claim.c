@@ -96,17 +96,19 @@ static const char *wanted_provider(const struct cnn_executor *ex, const char *ty
 static uint32_t matches(const struct cnn_executor *ex, const char *name,
 	const struct chain *c, size_t at, const uint32_t *dtypes)
 {
-	uint32_t count = 0;
+	uint32_t count = 0, params = 0;
 
 	for (const char *s = name; *s; count++) {
+		const struct cnn_graph_node *node;
 		size_t n = strcspn(s, "+");
-		const char *type;
 
 		if (at + count == c->count || count == CNN_MAX_RUN)
 			return 0;
-		type = ex->graph->nodes[c->nodes[at + count]].node.type;
-		if (strlen(type) != n || strncmp(type, s, n) != 0 ||
-		    dtypes[c->nodes[at + count]] != dtypes[c->nodes[at]])
+		node = &ex->graph->nodes[c->nodes[at + count]];
+		params += node->param_count;
+		if (strlen(node->node.type) != n || strncmp(node->node.type, s, n) != 0 ||
+		    dtypes[c->nodes[at + count]] != dtypes[c->nodes[at]] ||
+		    params > CNN_MAX_PARAMS)
 			return 0;
 		s += n + (s[n] == '+');
 	}
@@ -122,6 +124,7 @@ static bool allowed(const struct cnn_executor *ex, const struct cnn_plugin *p,
 	if (count > 1 && ex->options.no_fuse)
 		return false;
 	for (uint32_t i = 0; i < count; i++) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.ArraySubscript): matches() stayed in c */
 		want = wanted_provider(ex, ex->graph->nodes[c->nodes[at + i]].node.type);
 		if (want && (count > 1 || strcmp(want, p->provider) != 0))
 			return false;

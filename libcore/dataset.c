@@ -28,6 +28,7 @@ void cnn_dataset_free(struct cnn_dataset *d)
 void cnn_dataset_drop(struct cnn_dataset *d, size_t n)
 {
 	d->samples -= n;
+	d->dropped += n;
 	if (d->samples == 0)
 		return;
 	memmove(d->data, d->data + n * d->sample_bytes, d->samples * d->sample_bytes);
@@ -145,7 +146,7 @@ int cnn_dataset_append(struct cnn_dataset *d, struct cnn_record *rec,
 			i * cnn_dtype_size(label->dtype), 1, &value);
 		if (value < 0 || value > INT32_MAX)
 			return cnn_fail(e, CNN_EDATA, "sample %zu: label %lld is no class",
-				d->samples + i, (long long)value);
+				d->dropped + d->samples + i, (long long)value);
 		d->labels[d->samples + i] = (int32_t)value;
 	}
 	d->samples += rec->samples;
@@ -173,6 +174,6 @@ int cnn_dataset_check_labels(const struct cnn_dataset *d, size_t classes,
 	for (size_t i = 0; d->has_labels && i < d->samples; i++)
 		if ((size_t)d->labels[i] >= classes)
 			return cnn_fail(e, CNN_EDATA, "sample %zu: label %d, but the net tells "
-				"%zu classes apart", i, d->labels[i], classes);
+				"%zu classes apart", d->dropped + i, d->labels[i], classes);
 	return CNN_OK;
 }

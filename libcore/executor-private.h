@@ -97,8 +97,7 @@ struct cnn_worker {
 };
 
 struct cnn_barrier {
-	atomic_uint arrived, round;
-	unsigned count;
+	atomic_uint arrived, round, count;
 };
 
 struct cnn_merge { float *into; const float *from; };
@@ -182,6 +181,8 @@ size_t cnn_reduce_depth(uint32_t shards);
 
 void cnn_barrier_init(struct cnn_barrier *, unsigned count);
 void cnn_barrier_wait(struct cnn_barrier *);
+/* From now on `count` are enough; by one of them, before it waits. */
+void cnn_barrier_shrink(struct cnn_barrier *, unsigned count);
 
 static inline size_t cnn_align(size_t n)
 {

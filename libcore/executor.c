@@ -256,7 +256,7 @@ void cnn_executor_close(struct cnn_executor *ex)
 	if (ex->threads_started > 0) {
 		/* Threads that could not all be started wait for those that were
 		 * not: let the barrier be content with what is there. */
-		ex->barrier.count = ex->threads_started + 1;
+		cnn_barrier_shrink(&ex->barrier, ex->threads_started + 1);
 		ex->stop = true;
 		cnn_barrier_wait(&ex->barrier);
 		for (uint32_t i = 1; i <= ex->threads_started; i++)

@@ -116,6 +116,11 @@ void cnn_host_init(struct cnn_plugins *p)
 	};
 }
 
+void cnn_plugins_set_isa(struct cnn_plugins *p, const char *isa)
+{
+	p->host.isa = isa;
+}
+
 const struct cnn_host *cnn_plugins_host(const struct cnn_plugins *p)
 {
 	return &p->host;

@@ -74,11 +74,13 @@ int cnn_metrics_add(struct cnn_metrics *m, const struct cnn_train_status *s,
 
 int cnn_metrics_close(struct cnn_metrics *m, struct cnn_error *e)
 {
-	int r = CNN_OK;
+	int r = CNN_OK, lost;
 
 	if (!m)
 		return CNN_OK;
-	if ((fflush(m->f) != 0) | (fclose(m->f) != 0))
+	lost = fflush(m->f);
+	lost |= fclose(m->f);
+	if (lost)
 		r = cnn_fail_errno(e, errno, "%s: can't write", m->path);
 	free(m->path);
 	free(m);

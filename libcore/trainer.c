@@ -20,6 +20,8 @@ struct cnn_trainer {
 	uint64_t good_steps;
 	double loss_scale;
 	char digest[17];                 /* of the data; "" when they are fed */
+	struct cnn_value *resumed;       /* the state that a resume began with: its
+	                                  * texts are the options' */
 };
 
 uint32_t cnn_amp_dtype(const char *amp)
@@ -44,9 +46,17 @@ int cnn_check_input(const struct cnn_graph *g, const struct cnn_dataset *d,
 
 /* --- resuming ----------------------------------------------------------------------- */
 
-/* The options that a checkpoint holds, one table for writing and reading. */
+/* The options that a checkpoint holds, one table for writing and reading. It is
+ * as foreign as any stream: no value is taken that the command line would not
+ * have let through. */
 enum kind { UINT, FLOAT, TEXT, FLAG };
-struct saved { const char *name, *option; enum kind kind; size_t offset; };
+struct saved {
+	const char *name, *option;
+	enum kind kind;
+	size_t offset;
+	uint64_t min, max;               /* UINT */
+	const char *choices[3];          /* TEXT; none: checked where it is used */
+};
 #define AT(member) offsetof(struct cnn_train_options, member)
 
 static const struct saved saved[] = {
@@ -54,14 +64,24 @@ static const struct saved saved[] = {
 	{ "lr", "lr", FLOAT, AT(lr) },
 	{ "momentum", "momentum", FLOAT, AT(momentum) },
 	{ "weight_decay", "weight-decay", FLOAT, AT(weight_decay) },
-	{ "schedule", "schedule", TEXT, AT(schedule) },
-	{ "amp", "amp", TEXT, AT(amp) },
-	{ "batch", "batch", UINT, AT(batch) },
-	{ "shard_size", "shard-size", UINT, AT(shard_size) },
-	{ "seed", "seed", UINT, AT(seed) },
+	{ "schedule", "schedule", TEXT, AT(schedule),
+		.choices = { "constant", "linear", "cosine" } },
+	{ "amp", "amp", TEXT, AT(amp), .choices = { "off", "bf16", "fp16" } },
+	{ "batch", "batch", UINT, AT(batch), 1, 65536 },
+	{ "shard_size", "shard-size", UINT, AT(shard_size), 1, 65536 },
+	{ "seed", "seed", UINT, AT(seed), 0, UINT64_MAX },
 	{ "no_shuffle", "no-shuffle", FLAG, AT(no_shuffle) },
+	{ "isa", "isa", TEXT, AT(isa) },
 };
 #define SAVED_COUNT (sizeof saved / sizeof *saved)
+
+static bool is_choice(const struct saved *s, const char *text)
+{
+	for (size_t i = 0; i < sizeof s->choices / sizeof *s->choices; i++)
+		if (!s->choices[i] || strcmp(s->choices[i], text) == 0)
+			return true;
+	return false;
+}
 
 static bool is_given(const char *const *given, const char *option)
 {
@@ -85,15 +105,18 @@ int cnn_train_resume(const struct cnn_model *m, struct cnn_train_options *o,
 
 		switch (s->kind) {
 		case UINT:
-			found = cnn_value_get_uint(m->training, s->name, &v.u);
+			found = cnn_value_get_uint(m->training, s->name, &v.u) &&
+				v.u >= s->min && v.u <= s->max;
 			same = found && v.u == *(uint64_t *)at;
 			break;
 		case FLOAT:
-			found = cnn_value_get_float(m->training, s->name, &v.f);
+			found = cnn_value_get_float(m->training, s->name, &v.f) &&
+				isfinite(v.f);
 			same = found && v.f == *(double *)at;
 			break;
 		case TEXT:
-			found = cnn_value_get_str(m->training, s->name, &v.text);
+			found = cnn_value_get_str(m->training, s->name, &v.text) &&
+				is_choice(s, v.text);
 			same = found && strcmp(v.text, *(const char **)at) == 0;
 			break;
 		case FLAG:
@@ -102,8 +125,8 @@ int cnn_train_resume(const struct cnn_model *m, struct cnn_train_options *o,
 			break;
 		}
 		if (!found)
-			return cnn_fail(e, CNN_EDATA, "the checkpoint does not say its %s",
-				s->name);
+			return cnn_fail(e, CNN_EDATA, "the checkpoint's %s is missing or makes "
+				"no sense", s->name);
 		if (!same && is_given(given, s->option))
 			return cnn_fail(e, CNN_EUSAGE, "--%s: contradicts the checkpoint that "
 				"is resumed", s->option);
@@ -137,7 +160,8 @@ static int restore(struct cnn_trainer *t, struct cnn_error *e)
 		return cnn_fail(e, CNN_EDATA, "these are not the data that the checkpoint "
 			"was trained on (%llu samples, digest %s)",
 			(unsigned long long)samples, digest);
-	if (t->cursor >= samples || !(t->loss_scale > 0) || t->updates > t->step)
+	if (t->cursor >= samples || !(t->loss_scale > 0) || t->updates > t->step ||
+	    t->step >= UINT32_MAX || t->epoch >= UINT32_MAX)
 		return cnn_fail(e, CNN_EDATA, "the checkpoint's training state makes no "
 			"sense");
 	return CNN_OK;
@@ -237,6 +261,7 @@ void cnn_trainer_close(struct cnn_trainer *t)
 	if (!t)
 		return;
 	cnn_executor_close(t->ex);
+	cnn_value_free(t->resumed);
 	free(t->order);
 	free(t);
 }
@@ -484,7 +509,6 @@ int cnn_trainer_save(struct cnn_trainer *t, struct cnn_error *e)
 	struct cnn_value *state;
 	int r = CNN_OK;
 
-	/* A fresh map: the old one lends its texts to the options of a resume. */
 	state = cnn_value_map();
 	if (!save_state(t, state) || !save_header(t)) {
 		cnn_value_free(state);
@@ -495,14 +519,14 @@ int cnn_trainer_save(struct cnn_trainer *t, struct cnn_error *e)
 			cnn_executor_moment_name(t->ex, k));
 		names[k] = text[k];
 	}
+	if (t->options.resume && !t->resumed) {
+		t->resumed = m->training;
+		m->training = NULL;
+	}
 	if (m->moment_count != count)
 		cnn_model_strip(m);
 	cnn_value_free(m->training);
 	m->training = state;
-	for (size_t i = 0; i < SAVED_COUNT; i++)
-		if (saved[i].kind == TEXT)
-			cnn_value_get_str(state, saved[i].name,
-				(const char **)((char *)&t->options + saved[i].offset));
 	if ((r = cnn_model_set_moments(m, count, names, e)) < 0)
 		return r;
 	for (uint32_t k = 0; k < count; k++)

@@ -61,9 +61,12 @@ static int evaluate(struct cnn_load *load, struct cnn_dataset *data,
 				r = cnn_dataset_append(data, &rec, e);
 			else if (end < 0)
 				r = end;
-			if (r < 0 || (end == CNN_OK && data->samples < CHUNK))
+			if (r == CNN_OK && (end == CNN_END || data->samples >= CHUNK))
+				r = cnn_evaluate(ex, load->model, data, infer.batch, v, e);
+			else if (r == CNN_OK)
 				continue;
-			r = cnn_evaluate(ex, load->model, data, infer.batch, v, e);
+			if (r < 0)
+				cnn_error_prefix(e, "%s", cnn_operands_name(load->in));
 			cnn_dataset_drop(data, data->samples);
 		}
 		if (r == CNN_OK)

@@ -117,6 +117,8 @@ static int predict_record(struct run *run, struct cnn_record *rec,
 	if (r == CNN_OK)
 		r = cnn_predict(run->ex, run->load.model, run->data, infer.batch,
 			run->logits, e);
+	if (r < 0)
+		cnn_error_prefix(e, "%s", cnn_operands_name(run->load.in));
 	if (r == CNN_OK && tsv) {
 		r = print_rows(run, e);
 	} else if (r == CNN_OK) {

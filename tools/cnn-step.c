@@ -16,14 +16,15 @@ static bool stream, strip, epochs_given, steps_given;
 static struct cnn_train_options train = {
 	.epochs = 1, .batch = 64, .shard_size = CNN_SHARD_SIZE, .lr = 0.001,
 	.optimizer = "adam", .schedule = "constant", .amp = "off",
+	.isa = "native",
 };
 /* Given on the command line, in the order of the names below. */
 enum { LR, OPTIMIZER, MOMENTUM, DECAY, SCHEDULE, AMP, BATCH, SHARD, SEED, ORDER,
-	GIVEN };
+	ISA, GIVEN };
 static bool given[GIVEN];
 static const char *const given_names[GIVEN] = { "lr", "optimizer", "momentum",
 	"weight-decay", "schedule", "amp", "batch", "shard-size", "seed",
-	"no-shuffle" };
+	"no-shuffle", "isa" };
 
 /* How far a run went is not in the options but in the model: step and epoch. */
 static const struct cnn_option options[] = {
@@ -69,6 +70,9 @@ static const struct cnn_option options[] = {
 	{ "image", 0, CNN_OPT_STR, &image, "NAME", "the field to learn from" },
 	{ "label", 0, CNN_OPT_STR, &label, "NAME", "the field to learn" },
 	{ "device", 'd', CNN_OPT_STR, &device, "auto|cpu|cuda[:N]", "where to compute" },
+	{ "isa", 0, CNN_OPT_CHOICE, &train.isa, "NAME",
+		"the most of the CPU's instruction set to use", CNN_OPT_RESULT,
+		.choices = "native|sse41|avx2|avx512|avx512_bf16", .given = &given[ISA] },
 	{ "threads", 't', CNN_OPT_UINT, &train.threads, "N",
 		"CPU threads; 0: one a core", 0, .max = 1024 },
 	{ "provider", 'p', CNN_OPT_LIST, &providers, "TYPE=NAME",
@@ -157,39 +161,69 @@ static int report(struct run *run, const struct cnn_train_status *s,
 	return r;
 }
 
-/* Trains as the records come; the trailing part of a batch waits for the next. */
+/* The names of the classes go from the data into the model. */
+static int take_classes(struct run *run, struct cnn_error *e)
+{
+	struct cnn_model *m = run->load.model;
+
+	if (run->data->classes && !m->classes &&
+	    !(m->classes = cnn_value_copy(run->data->classes)))
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	return CNN_OK;
+}
+
+/* One step on samples that have come. */
+static int feed(struct run *run, size_t first, size_t count, struct cnn_error *e)
+{
+	struct cnn_train_status s;
+	int r = cnn_trainer_feed(run->trainer, run->data, first, count, &s, e);
+
+	if (r < 0)
+		cnn_error_prefix(e, "%s", cnn_operands_name(run->load.in));
+	return r == CNN_OK ? report(run, &s, e) : r;
+}
+
+/* Steps on the whole batches of a segment; the rest waits for what follows. */
+static int stream_segment(struct run *run, const struct cnn_header *header,
+	struct cnn_error *e)
+{
+	struct cnn_record rec;
+	size_t at;
+	int r, rc;
+
+	if ((r = cnn_dataset_segment(run->data, header, true, e)) < 0)
+		cnn_error_prefix(e, "%s", cnn_operands_name(run->load.in));
+	else
+		r = take_classes(run, e);
+	while (r == CNN_OK && (r = cnn_operands_record(run->load.in, &rec, e)) == CNN_OK) {
+		if ((r = cnn_dataset_append(run->data, &rec, e)) < 0)
+			cnn_error_prefix(e, "%s", cnn_operands_name(run->load.in));
+		for (at = 0, rc = r; rc == CNN_OK && run->data->samples - at >= train.batch;
+		     at += train.batch)
+			rc = feed(run, at, train.batch, e);
+		if (rc < 0)
+			return rc;
+		cnn_dataset_drop(run->data, at);
+	}
+	return r;
+}
+
+/* Trains as the records come. Beyond --steps they are only checked. */
 static int train_stream(struct run *run, struct cnn_error *e)
 {
 	const struct cnn_header *header;
-	struct cnn_train_status s;
-	struct cnn_record rec;
-	size_t at, count;
 	int r = cnn_load_model(&run->load, &header, e);
 
+	cnn_plugins_set_isa(run->plugins, train.isa);
 	if (r == CNN_OK && (r = cnn_trainer_open(&run->trainer, run->load.model, NULL,
 		&train, e)) == CNN_OK && !cnn_history_add(run->load.model->history, &program))
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
-	while (r == CNN_OK && (r = cnn_dataset_segment(run->data, header, true, e)) ==
-	       CNN_OK) {
-		while ((r = cnn_operands_record(run->load.in, &rec, e)) == CNN_OK) {
-			if ((r = cnn_dataset_append(run->data, &rec, e)) < 0)
-				break;
-			for (at = 0; r == CNN_OK && run->data->samples - at >= train.batch;
-			     at += train.batch)
-				if ((r = cnn_trainer_feed(run->trainer, run->data, at,
-					train.batch, &s, e)) == CNN_OK)
-					r = report(run, &s, e);
-			if (r < 0)
-				return r;
-			cnn_dataset_drop(run->data, at);
-		}
-		if (r == CNN_END)
-			r = cnn_load_next(&run->load, &header, e);
-	}
-	count = run->data->samples;
-	if (r == CNN_END && count > 0 && (r = cnn_trainer_feed(run->trainer, run->data,
-		0, count, &s, e)) == CNN_OK)
-		r = report(run, &s, e);
+	while (r == CNN_OK && (r = stream_segment(run, header, e)) == CNN_END)
+		r = cnn_load_next(&run->load, &header, e);
+	if (r == CNN_END && run->data->dropped + run->data->samples == 0)
+		r = cnn_fail(e, CNN_EDATA, "the data hold no sample");
+	if (r == CNN_END && run->data->samples > 0)
+		r = feed(run, 0, run->data->samples, e);
 	return r == CNN_END ? CNN_OK : r;
 }
 
@@ -226,10 +260,26 @@ static int read_validation(struct run *run, struct cnn_error *e)
 	       (r = cnn_dataset_segment(run->val, h, true, e)) == CNN_OK)
 		while ((r = cnn_operands_record(run->val_load.in, &rec, e)) == CNN_OK)
 			if ((r = cnn_dataset_append(run->val, &rec, e)) < 0)
-				return r;
+				break;
 	if (r == CNN_END && run->val->samples == 0)
 		r = cnn_fail(e, CNN_EDATA, "%s: holds no sample", val_path);
+	if (r < 0)
+		cnn_error_prefix(e, "%s", val_path);
 	return r == CNN_END ? CNN_OK : r;
+}
+
+/* Before the first epoch, not after it. */
+static int check_validation(struct run *run, struct cnn_error *e)
+{
+	const struct cnn_graph *g = run->load.model->graph;
+	int r;
+
+	if (!run->val)
+		return CNN_OK;
+	if ((r = cnn_check_input(g, run->val, e)) < 0 ||
+	    (r = cnn_dataset_check_labels(run->val, cnn_class_count(g), e)) < 0)
+		cnn_error_prefix(e, "%s", val_path);
+	return r;
 }
 
 /* The data are held in memory and known to be whole before the first step. */
@@ -248,13 +298,17 @@ static int train_held(struct run *run, struct cnn_error *e)
 		if (given[i])
 			names[count++] = given_names[i];
 	names[count] = NULL;
-	if ((train.resume && (r = cnn_train_resume(m, &train, names, e)) < 0) ||
+	/* A checkpoint pins the instruction set, which this CPU must have. */
+	if ((train.resume && ((r = cnn_train_resume(m, &train, names, e)) < 0 ||
+	    (r = cnn_isa_choose(train.isa, &train.isa, e)) < 0)))
+		return r;
+	cnn_plugins_set_isa(run->plugins, train.isa);
+	if ((r = check_validation(run, e)) < 0 ||
 	    (r = cnn_trainer_open(&run->trainer, m, run->data, &train, e)) < 0 ||
 	    (r = add_history(m, e)) < 0)
 		return r;
-	if (run->data->classes && !m->classes &&
-	    !(m->classes = cnn_value_copy(run->data->classes)))
-		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	if ((r = take_classes(run, e)) < 0)
+		return r;
 	if (metrics_path && (r = cnn_metrics_open(&run->metrics, metrics_path,
 		cnn_trainer_step_number(run->trainer), e)) < 0)
 		return r;
@@ -297,6 +351,7 @@ int main(int argc, char **argv)
 	    (r = cnn_plugins_open(&run.plugins, plugin_dirs.items, plugin_dirs.count,
 		&e)) < 0 ||
 	    (r = cnn_device_choose(run.plugins, device, &train.device, &ordinal, &e)) < 0 ||
+	    (r = cnn_isa_choose(train.isa, &train.isa, &e)) < 0 ||
 	    (r = read_validation(&run, &e)) < 0 ||
 	    (r = cnn_dataset_new(&run.data, image, label, &e)) < 0 ||
 	    (r = cnn_load_open(&run.load, (const char *const *)argv + first,

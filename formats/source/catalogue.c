@@ -103,7 +103,7 @@ static const char *const cifar_mirrors[] = {
 	"fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e" }
 #define EMNIST(set, classes_, base) { \
 	.name = "emnist-" set, .folder = "emnist", .coding = CNN_CODING_EMNIST, \
-	.shape = { 1, 28, 28 }, CLASSES(classes_), .label_base = base, \
+	.shape = { 1, 28, 28 }, CLASSES(classes_), .label_base = (base), \
 	.members = { "emnist-" set "-train-", "emnist-" set "-test-" }, \
 	.mirrors = emnist_mirrors, \
 	.parts = { { EMNIST_ZIP, EMNIST_ZIP }, { EMNIST_ZIP, EMNIST_ZIP } } }

@@ -321,6 +321,7 @@ static int try_repeatedly(struct transfer *t, struct cnn_error *e)
 
 		t->error = &why;
 		verdict = attempt(t);
+		t->error = NULL;
 		if (verdict == DONE)
 			return CNN_OK;
 		idle = t->size > before + LITTLE ? 0 : idle + 1;

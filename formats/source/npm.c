@@ -16,8 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 /* Its chatter goes to a file, from which a failure's code is taken. */
 #define LOG "npm.log"
 

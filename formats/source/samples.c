@@ -124,7 +124,7 @@ static int open_array(struct cnn_array **array, const struct cnn_dataset *d,
 	enum cnn_split split, struct cnn_input *in, const char *word,
 	struct cnn_error *e)
 {
-	struct cnn_input *raw;
+	struct cnn_input *raw = NULL;
 	int r = CNN_OK;
 
 	if (d->coding == CNN_CODING_EMNIST)

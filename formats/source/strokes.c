@@ -226,6 +226,7 @@ static void centre(struct drawing *d)
 		x += d->dots[i].x;
 		y += d->dots[i].y;
 	}
+	/* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): every glyph has dots */
 	dx = SIDE * ONE / 2 - (int32_t)(x / n) + normal(d, ONE * 2 / 3);
 	dy = SIDE * ONE / 2 - (int32_t)(y / n) + normal(d, ONE * 2 / 3);
 	for (size_t i = 0; i < d->dot_count; i++) {

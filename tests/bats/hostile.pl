@@ -5,11 +5,12 @@
 #
 # Cuts FILE at every STRIDE-th byte, or flips a bit of it, and runs the tool
 # with the copy for each argument {} and a fresh path for each {o}. The tool
-# must exit 1, name the copy and what is wrong with it on standard error, print
-# nothing that could pass for a result and leave no output. A flip inside the
-# end item may leave a stream that is right (an unknown key, no digest): then
-# the tool may exit 0, with the result it has for FILE. The first offsets that
-# do otherwise are printed, and the exit status is 1.
+# must exit 1 (3 where a net now has an unknown layer), name the copy and what
+# is wrong with it on standard error, print nothing that could pass for a result
+# and leave no output. A flip inside the end item may leave a stream that is
+# right (an unknown key, no digest): then the tool may exit 0, with the result it
+# has for FILE. The first offsets that do otherwise are printed, and the exit
+# status is 1.
 use strict;
 use warnings;
 
@@ -72,9 +73,10 @@ for (my $i = 0; $i < length $whole; $i += $stride) {
 	if ($status == 0 && $how eq 'flip' && $i >= $end) {
 		$why = 'another result' if result() ne ($same ? $damaged : $right);
 	} else {
-		$why = "exit $status" if $status != 1;
+		$why = "exit $status" if $status != 1 &&
+			!($status == 3 && $said =~ /: no such layer type; known: /);
 		$why ||= 'no message, or one without the place'
-			unless $said =~ /^\Q$tool[0]\E: \Q$copy\E: ./m;
+			unless $said =~ /^\Q$tool[0]\E: \Q$copy\E:(\d+:)? ./m;
 		$why ||= 'an output file is left' if -e $out;
 		$why ||= 'a result all the same' if $i < $end && -s $stdout && result() eq $right;
 	}

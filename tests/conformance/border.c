@@ -161,7 +161,7 @@ int border_add_param(struct runner *r, uint32_t i, const struct buffer *b, doubl
 {
 	const struct subject *s = r->subject;
 	size_t n = chain_count(&r->chain->params[i].shape);
-	void *native = malloc(b->bytes + 1), *again = malloc(b->bytes + 1);
+	void *native = calloc(b->bytes + 1, 1), *again = malloc(b->bytes + 1);
 	float *plain = calloc(n + 1, sizeof(float));
 	int code = border_download(s, native, b->data, b->bytes);
 

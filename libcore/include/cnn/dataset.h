@@ -12,6 +12,7 @@ struct cnn_dataset {
 	size_t shape[CNN_MAX_RANK];      /* of one sample */
 	size_t sample_bytes;
 	size_t samples;
+	size_t dropped;                  /* samples let go of before them */
 	unsigned char *data;             /* [samples] images, as they came */
 	int32_t *labels;                 /* [samples] */
 	bool has_labels;

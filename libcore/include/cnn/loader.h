@@ -59,6 +59,13 @@ extern const struct cnn_layer_def *const cnn_house_layers[];
 int cnn_device_choose(struct cnn_plugins *, const char *spec,
 	const char **device, uint32_t *ordinal, struct cnn_error *);
 
+/* What --isa says, "native" or one of sse41, avx2, avx512, avx512_bf16: *isa is
+ * its name, constant text, with "native" resolved ("generic": no x86). More than
+ * the CPU has is CNN_EPLUGIN. */
+int cnn_isa_choose(const char *want, const char **isa, struct cnn_error *);
+/* Holds the plugins to it: struct cnn_host's isa. Before any of them runs. */
+void cnn_plugins_set_isa(struct cnn_plugins *, const char *isa);
+
 /* The services that plugins made on the open device end here. */
 void cnn_plugins_end_services(struct cnn_plugins *);
 

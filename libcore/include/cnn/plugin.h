@@ -76,6 +76,9 @@ struct cnn_host {
 	int (*service)(const struct cnn_host *, const char *key,
 		int (*create)(const struct cnn_host *, void **object),
 		void (*destroy)(void *object), void **object);
+	/* The most that a CPU plugin may use of the instruction set: "sse41",
+	 * "avx2", "avx512", "avx512_bf16"; NULL: whatever there is. */
+	const char *isa;
 };
 
 /* --- layer types: arguments, shapes, parameters ------------------------- */

@@ -26,6 +26,7 @@ struct cnn_train_options {
 	const char *optimizer;           /* "adam", "sgd" */
 	const char *schedule;            /* "constant", "linear", "cosine" */
 	const char *amp;                 /* "off", "bf16", "fp16" */
+	const char *isa;                 /* that the plugins are held to */
 	bool no_shuffle;
 	/* Do not. */
 	bool resume;                     /* go on from the model's state */
@@ -49,7 +50,8 @@ struct cnn_trainer;
 
 /* On a resume, takes options that were not given from the model's state into
  * *options; given[] names those that were, NULL at its end. A contradiction is
- * CNN_EUSAGE. To be called before the dataset is needed. */
+ * CNN_EUSAGE. To be called before the dataset is needed. Texts in *options then
+ * live until the trainer opened with them is closed. */
 int cnn_train_resume(const struct cnn_model *, struct cnn_train_options *,
 	const char *const *given, struct cnn_error *);
 

@@ -18,9 +18,29 @@ void od_one_thread(void)
 #endif
 }
 
-bool od_supports(uint32_t dtype)
+/* oneDNN takes the bound once, before it is first asked for anything; what comes
+ * later it refuses, and then it is the same bound that it has. */
+static void hold_to_isa(const struct cnn_host *host)
 {
-	unsigned isa = dnnl_get_effective_cpu_isa();
+	static const struct { const char *name; dnnl_cpu_isa_t isa; } known[] = {
+		{ "sse41", dnnl_cpu_isa_sse41 }, { "avx2", dnnl_cpu_isa_avx2 },
+		{ "avx512", dnnl_cpu_isa_avx512_core },
+		{ "avx512_bf16", dnnl_cpu_isa_avx512_core_bf16 },
+	};
+
+	if (host->size < offsetof(struct cnn_host, isa) + sizeof host->isa || !host->isa)
+		return;
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (strcmp(host->isa, known[i].name) == 0)
+			dnnl_set_max_cpu_isa(known[i].isa);
+}
+
+bool od_supports(const struct cnn_host *host, uint32_t dtype)
+{
+	unsigned isa;
+
+	hold_to_isa(host);
+	isa = dnnl_get_effective_cpu_isa();
 
 	return dtype == CNN_F32 || (dtype == CNN_BF16
 		&& (isa & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16);

@@ -53,7 +53,7 @@ enum od_scratch {
 void od_one_thread(void);
 
 /* CNN_F32 or CNN_BF16, the latter where the CPU has instructions for it. */
-bool od_supports(uint32_t dtype);
+bool od_supports(const struct cnn_host *, uint32_t dtype);
 dnnl_data_type_t od_type(uint32_t dtype);
 /* "cpu/onednn: NAME: WHAT: STATUS"; returns the code for it. */
 int od_fail(const struct od *, const char *what, dnnl_status_t);

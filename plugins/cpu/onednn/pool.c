@@ -171,7 +171,7 @@ bool pool_supports(const struct cnn_host *host, const struct cnn_run *run,
 	struct pool p;
 	dnnl_status_t status;
 
-	if (!od_supports(run->dtype))
+	if (!od_supports(host, run->dtype))
 		return false;
 	od_one_thread();
 	status = pool_open(&p, host, run, def, 0);

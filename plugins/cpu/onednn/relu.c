@@ -10,8 +10,7 @@ struct relu {
 
 static int score(const struct cnn_host *host, const struct cnn_run *run)
 {
-	(void)host;
-	return od_supports(run->dtype) ? 10 : 0;
+	return od_supports(host, run->dtype) ? 10 : 0;
 }
 
 static int create(const struct cnn_host *host, const struct cnn_run *run,

@@ -170,7 +170,7 @@ bool weighted_supports(const struct cnn_host *host, const struct cnn_run *run,
 	struct weighted w;
 	dnnl_status_t status;
 
-	if (!od_supports(run->dtype))
+	if (!od_supports(host, run->dtype))
 		return false;
 	od_one_thread();
 	status = weighted_open(&w, host, run, def, 0);

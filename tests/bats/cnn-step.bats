@@ -1,0 +1,390 @@
+#!/usr/bin/env bats
+# cnn-step: trains. That the same bytes come again is determinism.bats.
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+	load models
+	cd "$BATS_FILE_TMPDIR"
+	tiny > tiny.net
+	cnn-init tiny.net > init.cnn
+	images i.idx 100 8 8
+	labels l.idx 100
+	tensor-cat i.idx l.idx -o data.tns
+	images wide.idx 100 4 5
+	tensor-cat wide.idx l.idx -o wide.tns
+	tensor-cat -q --range :0 data.tns -o none.tns
+}
+
+setup() {
+	load models
+	cd "$BATS_TEST_TMPDIR"
+	ln -s "$BATS_FILE_TMPDIR"/*.{net,tns,cnn,idx} .
+	export NO_COLOR=1
+}
+
+# --- operands -------------------------------------------------------------------
+
+@test "it learns" {
+	mnist-fetch -q -d strokes -n 400 train > train.tns
+	cnn-init "$BATS_TEST_DIRNAME/../../examples/seed.net" |
+		cnn-step -q --epochs 4 --lr 0.002 train.tns > trained.cnn
+	accuracy=$(cnn-eval --tsv trained.cnn train.tns | awk '$1 == "accuracy" { print $2 }')
+	awk "BEGIN { exit !($accuracy > 0.8) }" || { echo "$accuracy"; false; }
+}
+
+@test "operands in any order, from files, pipes and FIFOs" {
+	cnn-step -q init.cnn data.tns > want
+	cnn-step -q data.tns init.cnn | cmp - want
+	cnn-step -q data.tns < init.cnn | cmp - want
+	cnn-step -q init.cnn < data.tns | cmp - want
+	cnn-step -q - data.tns < init.cnn | cmp - want
+	cnn-step -q init.cnn - < data.tns | cmp - want
+	cat init.cnn data.tns | cnn-step -q | cmp - want
+	cat data.tns init.cnn | cnn-step -q | cmp - want
+	cat init.cnn data.tns > both
+	cnn-step -q both | cmp - want
+	cnn-init tiny.net | cnn-step -q data.tns | cmp - want
+	mkfifo m d
+	cat init.cnn > m & cat data.tns > d &
+	cnn-step -q d m | cmp - want
+	cat data.tns > d &
+	cnn-step -q -o got init.cnn d
+	cmp got want
+}
+
+@test "two IDX files are a data set; several data operands are one" {
+	cnn-step -q init.cnn data.tns > want
+	cnn-step -q init.cnn i.idx l.idx | cmp - want
+	cnn-step -q l.idx i.idx init.cnn | cmp - want
+	cnn-step -q i.idx l.idx < init.cnn | cmp - want
+	tensor-cat --range :30 data.tns -o p.tns
+	tensor-cat --range 30: data.tns -o q.tns
+	cnn-step -q p.tns init.cnn q.tns | cmp - want
+	cat p.tns q.tns | cnn-step -q init.cnn | cmp - want
+	gzip -c i.idx > i.gz
+	cnn-step -q init.cnn i.gz l.idx | cmp - want
+}
+
+@test "--image and --label name the fields" {
+	cnn-step -q init.cnn data.tns > want
+	tensor-cat --field picture=i.idx --field truth=l.idx -o named.tns
+	cnn-step -q --image picture --label truth init.cnn named.tns > got
+	[ "$(stat_of digest got)" = "$(stat_of digest want)" ]
+	run -1 --separate-stderr cnn-step -q init.cnn named.tns -o out
+	says "cnn-step: named.tns: no field image among picture, truth; --image names another"
+	run -1 --separate-stderr cnn-step -q --image picture init.cnn named.tns -o out
+	says "cnn-step: named.tns: no field label among picture, truth; --label names another"
+}
+
+@test "two models are a usage error" {
+	for line in "cnn-step init.cnn init.cnn data.tns" "cnn-step init.cnn data.tns init.cnn" \
+		"cat init.cnn | cnn-step init.cnn - data.tns" \
+		"cat init.cnn init.cnn data.tns | cnn-step" \
+		"cnn-step --stream init.cnn init.cnn data.tns"; do
+		run -2 --separate-stderr bash -c "$line -o out"
+		says "cnn-step: *: a second model"
+	done
+	run -2 --separate-stderr cnn-step - - -o out < init.cnn
+	says "cnn-step: standard input can be read only once"
+}
+
+@test "what is missing is asked of standard input, and named" {
+	run -1 --separate-stderr cnn-step init.cnn -o out < /dev/null
+	says "cnn-step: standard input: is empty: *"
+	run -1 --separate-stderr cnn-step data.tns -o out < /dev/null
+	says "cnn-step: standard input: is empty: *"
+	run -1 --separate-stderr cnn-step -o out < /dev/null
+	says "cnn-step: standard input: is empty: *"
+	run -1 --separate-stderr cnn-step -o out < init.cnn
+	says "cnn-step: no data in any operand, nor in standard input"
+	run -1 --separate-stderr cnn-step -o out < data.tns
+	says "cnn-step: no model in any operand, nor in standard input"
+	run -1 --separate-stderr cnn-step data.tns -o out < data.tns
+	says "cnn-step: no model in any operand, nor in standard input"
+	run -1 --separate-stderr cnn-step --stream -o out < data.tns
+	says "cnn-step: *begins with a model"
+	run -1 --separate-stderr cnn-step nowhere data.tns -o out
+	says "cnn-step: nowhere: *No such file*"
+	run -1 --separate-stderr cnn-step tiny.net data.tns -o out
+	says "cnn-step: tiny.net: in no known format*"
+}
+
+# --- data that do not fit ---------------------------------------------------------
+
+@test "another shape is refused with both named" {
+	run -1 --separate-stderr cnn-step init.cnn wide.tns -o out
+	says "cnn-step: *1x4x5*1x8x8"
+	run -1 --separate-stderr cnn-step --stream init.cnn wide.tns -o out
+	says "cnn-step: *1x4x5*1x8x8"
+	run -1 --separate-stderr cnn-step init.cnn data.tns wide.tns -o out
+	says "cnn-step: wide.tns: *1x4x5*1x8x8"
+	run -1 --separate-stderr cnn-step --stream init.cnn data.tns wide.tns -o out
+	says "cnn-step: wide.tns: *1x4x5*1x8x8"
+	run -1 --separate-stderr cnn-step --val wide.tns init.cnn data.tns -o out
+	says "cnn-step: wide.tns: *1x4x5*1x8x8"
+}
+
+@test "labels that are missing or no class" {
+	run -1 --separate-stderr cnn-step init.cnn i.idx -o out
+	says "cnn-step: i.idx: no field label among image; --label names another"
+	with_label 77 10 l.idx > bad.idx
+	tensor-cat i.idx bad.idx -o bad.tns
+	run -1 --separate-stderr cnn-step init.cnn bad.tns -o out
+	says "cnn-step: *sample 77: label 10, but the net tells 10 classes apart"
+	run -1 --separate-stderr cnn-step --batch 30 --stream init.cnn bad.tns -o out
+	says "cnn-step: *sample 77: label 10, but the net tells 10 classes apart"
+	cat data.tns bad.tns > more.tns
+	run -1 --separate-stderr cnn-step --stream init.cnn more.tns -o out
+	says "cnn-step: more.tns: sample 177: label 10, *"
+	run -1 --separate-stderr cnn-step --epochs 3 --metrics m --val bad.tns init.cnn data.tns -o out
+	says "cnn-step: bad.tns: sample 77: label 10, *"
+	[ ! -e m ]                               # nothing was trained for nothing
+}
+
+@test "data without a sample" {
+	run -1 --separate-stderr cnn-step init.cnn none.tns -o out
+	says "cnn-step: *no sample"
+	run -1 --separate-stderr cnn-step --stream init.cnn none.tns -o out
+	says "cnn-step: *no sample"
+	run -1 --separate-stderr cnn-step --val none.tns init.cnn data.tns -o out
+	says "cnn-step: none.tns: *no sample"
+	cnn-step -q init.cnn none.tns data.tns none.tns > got
+	cnn-step -q init.cnn data.tns | cmp - got
+}
+
+@test "a damaged end trains nothing, with --stream writes nothing" {
+	head -c -3 data.tns > cut
+	run -1 --separate-stderr cnn-step --metrics m init.cnn cut -o out
+	says "cnn-step: cut: *the producer died"
+	[ ! -e m ]
+	run -1 --separate-stderr cnn-step --stream --batch 10 init.cnn cut -o out
+	says "cnn-step: cut: *the producer died"
+	run -1 --separate-stderr bash -c "cnn-step --stream --batch 10 init.cnn cut > piped"
+	[ ! -s piped ]
+	run -1 --separate-stderr bash -c "head -c 3000 data.tns | cnn-step init.cnn -o out"
+	says "cnn-step: standard input: *the producer died"
+	head -c -3 init.cnn > cut
+	run -1 --separate-stderr cnn-step cut data.tns -o out
+	says "cnn-step: cut: *the producer died"
+}
+
+@test "a net without a loss can't be trained, one without parameters can" {
+	grep -v cross tiny.net | cnn-init > no.cnn
+	run -1 --separate-stderr cnn-step no.cnn data.tns -o out
+	says "cnn-step: *no loss to train by*"
+	printf 'input 1x8x8\nflatten\ncross_entropy\n' | cnn-init > none.cnn
+	labels l64 100
+	cnn-step -q none.cnn i.idx l64 > got
+	[ "$(stat_of records got)" = 0 ]
+}
+
+# --- options ------------------------------------------------------------------------
+
+steps_of() {
+	cnn-info "$1" | sed -n 's/^checkpoint: step \([0-9]*\), epoch \([0-9]*\),.*/\1 \2/p'
+}
+
+@test "--epochs, --steps and --batch say how far" {
+	[ "$(steps_of <(cnn-step -q init.cnn data.tns))" = "2 1" ]
+	[ "$(steps_of <(cnn-step -q -e 3 -b 30 init.cnn data.tns))" = "12 3" ]
+	[ "$(steps_of <(cnn-step -q -n 3 -b 30 init.cnn data.tns))" = "3 0" ]
+	[ "$(steps_of <(cnn-step -q -n 9 -b 30 init.cnn data.tns))" = "9 2" ]
+	[ "$(steps_of <(cnn-step -q -n 9 -e 1 -b 30 init.cnn data.tns))" = "4 1" ]
+	[ "$(steps_of <(cnn-step -q -b 65536 init.cnn data.tns))" = "1 1" ]
+	[ "$(steps_of <(cnn-step -q -b 1 -n 2 init.cnn data.tns))" = "2 0" ]
+}
+
+@test "--metrics has a line a step" {
+	cnn-step -q --epochs 2 --batch 40 --metrics m --val data.tns init.cnn data.tns > got
+	[ "$(head -1 m)" = "step	epoch	samples	loss	accuracy	lr	val_loss	val_accuracy" ]
+	[ "$(cut -f1 m | xargs)" = "step 1 2 3 4 5 6" ]
+	[ "$(cut -f2 m | xargs)" = "epoch 0 0 1 1 1 2" ]
+	[ "$(cut -f3 m | xargs)" = "samples 40 40 20 40 40 20" ]
+	[ "$(cut -f8 m | grep -c '^-$')" = 4 ]
+	awk -F'\t' 'NR > 1 && !($4 > 0 && $5 >= 0 && $5 <= 1 && $6 == 0.001) { exit 1 }' m
+	# the last validation is what cnn-eval says of the result
+	[ "$(tail -1 m | cut -f8)" = "$(cnn-eval --tsv got data.tns | awk '$1 == "accuracy" { print $2 }')" ]
+	run -1 --separate-stderr cnn-step --metrics nowhere/m init.cnn data.tns -o out
+	says "cnn-step: nowhere/m: *"
+	run -1 --separate-stderr cnn-step -q --metrics /dev/full init.cnn data.tns -o out
+	says "cnn-step: /dev/full: *No space left*"
+}
+
+@test "--val changes no result, and -v tells of it" {
+	cnn-step -q --epochs 2 init.cnn data.tns > want
+	cnn-step -q --epochs 2 --val data.tns init.cnn data.tns | cmp - want
+	run -0 --separate-stderr cnn-step --epochs 2 --val data.tns init.cnn data.tns -o got
+	[[ $stderr == *"epoch 1: validation loss "*", accuracy "*"epoch 2: "* ]]
+	run -1 --separate-stderr cnn-step --val nowhere init.cnn data.tns -o out
+	says "cnn-step: nowhere: *"
+	run -1 --separate-stderr cnn-step --val i.idx init.cnn data.tns -o out
+	says "cnn-step: i.idx: no field label*"
+}
+
+@test "--schedule" {
+	for s in constant linear cosine; do
+		cnn-step -q --epochs 2 --batch 25 --lr 0.8 --optimizer sgd --schedule $s -m $s init.cnn data.tns > $s.cnn
+	done
+	[ "$(cut -f6 constant | xargs)" = "lr 0.8 0.8 0.8 0.8 0.8 0.8 0.8 0.8" ]
+	[ "$(cut -f6 linear | xargs)" = "lr 0.8 0.7 0.6 0.5 0.4 0.3 0.2 0.1" ]
+	awk -F'\t' 'NR > 1 { want = 0.4 * (1 + cos(3.14159265358979 * (NR - 2) / 8));
+		if (($6 - want) ^ 2 > 1e-14) exit 1 }' cosine
+	run -2 --separate-stderr cnn-step --schedule step init.cnn data.tns -o out
+	says "cnn-step: --schedule: step: *constant|linear|cosine*"
+}
+
+@test "--lr, --momentum, --weight-decay and --optimizer change the result" {
+	for o in "" "--lr 0.01" "--optimizer sgd" "--optimizer sgd --momentum 0.9" \
+		"--weight-decay 0.1" "--optimizer sgd --weight-decay 0.1" "--seed 1" \
+		"--batch 32" "--no-shuffle"; do
+		cnn-step -q --strip --epochs 2 $o init.cnn data.tns | stat_of digest -
+	done > digests
+	[ "$(sort -u digests | wc -l)" = 9 ]
+	# with the rate 0 nothing moves
+	cnn-step -q --strip --lr 0 --optimizer sgd init.cnn data.tns > still
+	[ "$(stat_of digest still)" = "$(stat_of digest init.cnn)" ]
+}
+
+@test "--strip writes the weights alone" {
+	cnn-step -q init.cnn data.tns > full
+	cnn-step -q --strip init.cnn data.tns > bare
+	grep -qa 'adam' <(tensor-stat --tsv full)
+	run -0 bash -c "tensor-stat --tsv bare | grep 'dtype'"
+	[ "$output" = "conv1.weight.dtype	float32
+conv1.bias.dtype	float32
+fc1.weight.dtype	float32
+fc1.bias.dtype	float32" ]
+	diff <(tensor-stat --tsv full | grep -v @ | grep -E '(min|max|mean|std)') \
+		<(tensor-stat --tsv bare | grep -E '(min|max|mean|std)')
+	diff <(cnn-predict --tsv full data.tns) <(cnn-predict --tsv bare data.tns)
+	[ "$(stat -c %s bare)" -lt "$(stat -c %s full)" ]
+}
+
+@test "what changes no result stays out of the history" {
+	cnn-step -q init.cnn data.tns > want
+	cnn-step -q --threads 1 --checkpoint c --metrics m --val data.tns -o got init.cnn data.tns
+	cmp got want
+	cmp c want
+	[[ $(tensor-stat --tsv want | grep ^history) == *'"tool": "cnn-init"'*'"tool": "cnn-step"'* ]]
+	[[ $(tensor-stat --tsv want | grep ^history) != *threads* ]]
+	# nor does anything tell where and when it was made
+	run -1 grep -aE "$PWD|$(hostname)|/tmp" want
+}
+
+@test "--checkpoint and --checkpoint-every" {
+	cnn-step -q --batch 25 --epochs 2 --checkpoint c --checkpoint-every 3 init.cnn data.tns > /dev/null
+	[ "$(steps_of c)" = "6 1" ]
+	cnn-step -q --batch 25 --epochs 3 --steps 10 --checkpoint c init.cnn data.tns > /dev/null
+	[ "$(steps_of c)" = "8 2" ]
+	run -2 --separate-stderr cnn-step --checkpoint-every 3 init.cnn data.tns -o out
+	says "cnn-step: --checkpoint-every: without --checkpoint"
+	run -1 --separate-stderr cnn-step -q --checkpoint nowhere/c init.cnn data.tns -o out
+	says "cnn-step: nowhere/c*"
+}
+
+@test "--stream: misuse" {
+	for o in --resume "--val data.tns" "--epochs 2" "--metrics m"; do
+		run -2 --separate-stderr cnn-step --stream $o init.cnn data.tns -o out
+		says "cnn-step: --stream *"
+	done
+	run -1 --separate-stderr bash -c "cat data.tns init.cnn | cnn-step --stream -o out"
+	says "cnn-step: *data, but *begins with a model"
+}
+
+@test "--amp: half precision trains to nearly the same weights" {
+	cnn-step -q --optimizer sgd --lr 0.1 init.cnn data.tns > full
+	for amp in bf16 fp16; do
+		cnn-step -q --optimizer sgd --lr 0.1 --amp $amp init.cnn data.tns > half
+		run -1 cmp -s full half
+		for p in conv1.weight fc1.weight; do
+			a=$(stat_of $p.std full) b=$(stat_of $p.std half)
+			awk "BEGIN { exit !(($a - $b) ^ 2 < ($a * 0.02) ^ 2) }" || { echo "$amp $p $a $b"; false; }
+		done
+	done
+}
+
+@test "providers are chosen, named and refused" {
+	cnn-step -q init.cnn data.tns > want
+	cnn-step -q --provider conv2d=ref --provider linear=ref init.cnn data.tns > got
+	[ "$(stat_of samples want)" = "$(stat_of samples got)" ]
+	cnn-step -q --no-fuse init.cnn data.tns > /dev/null
+	run -3 --separate-stderr cnn-step --provider conv2d=magic init.cnn data.tns -o out
+	says "cnn-step: *magic*"
+	run -2 --separate-stderr cnn-step --provider conv2d init.cnn data.tns -o out
+	says "cnn-step: --provider: conv2d: TYPE=NAME is wanted"
+	run -3 --separate-stderr cnn-step --provider conv3d=ref init.cnn data.tns -o out
+	says "cnn-step: *conv3d*"
+}
+
+@test "devices" {
+	cnn-step -q init.cnn data.tns > want
+	cnn-step -q --device cpu init.cnn data.tns | cmp - want
+	run -2 --separate-stderr cnn-step --device tpu init.cnn data.tns -o out
+	says "cnn-step: *tpu*"
+	cnn-info --devices | grep -q '^device  cuda   none' || skip "a CUDA device is there"
+	cnn-step -q --device auto init.cnn data.tns | cmp - want
+	run -3 --separate-stderr cnn-step --device cuda init.cnn data.tns -o out
+	says "cnn-step: *cuda*"
+	run -3 --separate-stderr cnn-step --device cuda:1 init.cnn data.tns -o out
+	says "cnn-step: *cuda*"
+}
+
+@test "--max-memory refuses what takes more" {
+	run -1 --separate-stderr cnn-step --max-memory 1 --batch 4096 --shard-size 4096 \
+		init.cnn data.tns data.tns data.tns -o out
+	says "cnn-step: *--max-memory*" || [ "$status" = 0 ]
+	printf 'input 1x8x8\nflatten\nlinear out=10000\nlinear out=10\ncross_entropy\n' | cnn-init > big.cnn
+	run -1 --separate-stderr cnn-step --max-memory 2 big.cnn data.tns -o out
+	says "cnn-step: big.cnn: *--max-memory*"
+	run -1 --separate-stderr cnn-step --max-memory 5 big.cnn data.tns -o out
+	says "cnn-step: *--max-memory*"
+	cnn-step -q --max-memory 100 big.cnn data.tns > /dev/null
+}
+
+@test "misuse of options" {
+	for o in "--epochs 0" "--epochs x" "--steps 0" "--batch 0" "--batch 65537" "--lr x" \
+		"--lr -1" "--lr nan" "--lr 1e7" "--momentum 1.5" "--weight-decay -1" \
+		"--optimizer lion" "--amp int8" "--shard-size 0" "--seed -1" "--threads 1025" \
+		"--checkpoint-every 0" "--max-memory -1"; do
+		set -- $o
+		run -2 --separate-stderr cnn-step $1=$2 init.cnn data.tns -o out
+		says "cnn-step: $1: $2: *"
+	done
+	run -2 --separate-stderr cnn-step --strips init.cnn data.tns -o out
+	says "cnn-step: *--strips*"
+	run -2 --separate-stderr cnn-step --lr
+	[[ $stderr == "cnn-step: "* ]]
+}
+
+# --- manners ------------------------------------------------------------------------
+
+@test "quiet by -q; no bars and no colours where there is no terminal" {
+	run -0 --separate-stderr cnn-step -q init.cnn data.tns -o got
+	[ -z "$output$stderr" ]
+	run -0 --separate-stderr cnn-step init.cnn data.tns -o got
+	[ -z "$output" ]
+	[[ $stderr != *$'\r'* && $stderr != *$'\e'* ]]
+}
+
+@test "--help and --version" {
+	run -0 --separate-stderr cnn-step --help
+	[[ $output == "Usage: cnn-step "*--resume*--max-memory* && -z $stderr ]]
+	run -0 --separate-stderr cnn-step -V
+	[[ $output == "cnn-step (cnntools) "* && -z $stderr ]]
+}
+
+@test "a full disk, a terminal, a reader that goes away" {
+	run -1 --separate-stderr bash -c "cnn-step -q init.cnn data.tns > /dev/full"
+	[[ $stderr == "cnn-step: standard output: "*"No space left"* ]]
+	run -1 --separate-stderr cnn-step -q --checkpoint /dev/full init.cnn data.tns -o out
+	[[ $stderr == "cnn-step: /dev/full"* ]]
+	[ ! -e out ]
+	run -1 --separate-stderr cnn-step -q init.cnn data.tns -o nowhere/out
+	[[ $stderr == "cnn-step: nowhere/out"* ]]
+	command -v script > /dev/null || skip "no script(1)"
+	run -2 script -qec "cnn-step init.cnn data.tns" /dev/null
+	[[ $output == *"standard output: is a terminal"* ]]
+	run -2 script -qec "cnn-step init.cnn > out" /dev/null
+	[[ $output == *"standard input: is a terminal"* ]]
+}

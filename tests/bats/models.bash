@@ -1,0 +1,55 @@
+# models.bash - what the tests of the cnn tools share, besides tensors.bash.
+
+load tensors
+
+# tiny [FILE]: a net of 8x8 grey pictures and ten classes.
+tiny() {
+	cat <<-END
+		input 1x8x8
+		conv1: conv2d out=2 kernel=3
+		relu
+		maxpool2d kernel=2
+		flatten
+		fc1: linear out=10
+		cross_entropy
+	END
+}
+
+# mixed: a net with a layer that looks across samples, one that is random, and
+# a node of two inputs.
+mixed() {
+	cat <<-END
+		input 1x8x8
+		a: conv2d out=4 kernel=3 padding=1
+		batchnorm2d
+		relu
+		b: conv2d out=4 kernel=3 padding=1 bias=false
+		sum: add from=b,a
+		avgpool2d kernel=2
+		flatten
+		dropout p=0.3
+		fc: linear out=10
+		cross_entropy
+	END
+}
+
+# weights MODEL: the digest of its parameters, without its training's state.
+weights() {
+	cnn-step -q --no-shuffle --strip --steps 1 --lr 0 --optimizer sgd "$1" \
+		"${2:-data.tns}" | stat_of digest -
+}
+
+# with N VALUE FILE: the IDX labels with label N changed.
+with_label() {
+	perl -pe 'BEGIN { $/ = undef; ($n, $v) = splice @ARGV, 0, 2 }
+		substr($_, 8 + $n, 1) = chr $v' "$1" "$2" "$3"
+}
+
+# says STATUS TOOL TEXT...: what `run --separate-stderr` got. TEXT is a pattern
+# of the one line on standard error behind "TOOL: "; nothing was written.
+says() {
+	[[ $stderr == $1 ]] || { echo "said: $stderr"; return 1; }
+	[ -z "$output" ] || { echo "wrote: $output"; return 1; }
+	[ ! -e out ] || { echo "left a file"; return 1; }
+	[ "$(ls -A | grep -c '^\.')" = 0 ] || { echo "left a temporary file"; return 1; }
+}
