@@ -1,6 +1,7 @@
 /* trainer.c - epochs and steps. */
+#include "trainer-private.h"
+
 #include <cnn/random.h>
-#include <cnn/trainer.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,21 +9,6 @@
 /* PyTorch's GradScaler: double after 2000 good steps, halve after a bad one. */
 #define FIRST_SCALE 65536.0
 #define GROWTH_STEPS 2000
-
-struct cnn_trainer {
-	struct cnn_model *model;
-	const struct cnn_dataset *data;
-	struct cnn_train_options options;
-	struct cnn_executor *ex;
-	uint32_t *order;                 /* of the epoch under way */
-	uint64_t order_epoch;            /* that `order` is of; UINT64_MAX: none */
-	uint64_t step, updates, epoch, cursor, taken;
-	uint64_t good_steps;
-	double loss_scale;
-	char digest[17];                 /* of the data; "" when they are fed */
-	struct cnn_value *resumed;       /* the state that a resume began with: its
-	                                  * texts are the options' */
-};
 
 uint32_t cnn_amp_dtype(const char *amp)
 {
@@ -42,129 +28,6 @@ int cnn_check_input(const struct cnn_graph *g, const struct cnn_dataset *d,
 	return cnn_fail(e, CNN_EDATA, "field %s: samples of shape %s do not fit the "
 		"net's input %s", d->image, cnn_shape_text(d->rank, d->shape, a, sizeof a),
 		cnn_graph_shape_text(want, b, sizeof b));
-}
-
-/* --- resuming ----------------------------------------------------------------------- */
-
-/* The options that a checkpoint holds, one table for writing and reading. It is
- * as foreign as any stream: no value is taken that the command line would not
- * have let through. */
-enum kind { UINT, FLOAT, TEXT, FLAG };
-struct saved {
-	const char *name, *option;
-	enum kind kind;
-	size_t offset;
-	uint64_t min, max;               /* UINT */
-	const char *choices[3];          /* TEXT; none: checked where it is used */
-};
-#define AT(member) offsetof(struct cnn_train_options, member)
-
-static const struct saved saved[] = {
-	{ "optimizer", "optimizer", TEXT, AT(optimizer) },
-	{ "lr", "lr", FLOAT, AT(lr) },
-	{ "momentum", "momentum", FLOAT, AT(momentum) },
-	{ "weight_decay", "weight-decay", FLOAT, AT(weight_decay) },
-	{ "schedule", "schedule", TEXT, AT(schedule),
-		.choices = { "constant", "linear", "cosine" } },
-	{ "amp", "amp", TEXT, AT(amp), .choices = { "off", "bf16", "fp16" } },
-	{ "batch", "batch", UINT, AT(batch), 1, 65536 },
-	{ "shard_size", "shard-size", UINT, AT(shard_size), 1, 65536 },
-	{ "seed", "seed", UINT, AT(seed), 0, UINT64_MAX },
-	{ "no_shuffle", "no-shuffle", FLAG, AT(no_shuffle) },
-	{ "isa", "isa", TEXT, AT(isa) },
-};
-#define SAVED_COUNT (sizeof saved / sizeof *saved)
-
-static bool is_choice(const struct saved *s, const char *text)
-{
-	for (size_t i = 0; i < sizeof s->choices / sizeof *s->choices; i++)
-		if (!s->choices[i] || strcmp(s->choices[i], text) == 0)
-			return true;
-	return false;
-}
-
-static bool is_given(const char *const *given, const char *option)
-{
-	for (; given && *given; given++)
-		if (strcmp(*given, option) == 0)
-			return true;
-	return false;
-}
-
-int cnn_train_resume(const struct cnn_model *m, struct cnn_train_options *o,
-	const char *const *given, struct cnn_error *e)
-{
-	if (!m->training)
-		return cnn_fail(e, CNN_EDATA, "the model has no training state to resume "
-			"from: it was never trained, or stripped");
-	for (size_t i = 0; i < SAVED_COUNT; i++) {
-		const struct saved *s = &saved[i];
-		void *at = (char *)o + s->offset;
-		bool found = false, same = true;
-		union { uint64_t u; double f; const char *text; bool flag; } v;
-
-		switch (s->kind) {
-		case UINT:
-			found = cnn_value_get_uint(m->training, s->name, &v.u) &&
-				v.u >= s->min && v.u <= s->max;
-			same = found && v.u == *(uint64_t *)at;
-			break;
-		case FLOAT:
-			found = cnn_value_get_float(m->training, s->name, &v.f) &&
-				isfinite(v.f);
-			same = found && v.f == *(double *)at;
-			break;
-		case TEXT:
-			found = cnn_value_get_str(m->training, s->name, &v.text) &&
-				is_choice(s, v.text);
-			same = found && strcmp(v.text, *(const char **)at) == 0;
-			break;
-		case FLAG:
-			found = cnn_value_get_bool(m->training, s->name, &v.flag);
-			same = found && v.flag == *(bool *)at;
-			break;
-		}
-		if (!found)
-			return cnn_fail(e, CNN_EDATA, "the checkpoint's %s is missing or makes "
-				"no sense", s->name);
-		if (!same && is_given(given, s->option))
-			return cnn_fail(e, CNN_EUSAGE, "--%s: contradicts the checkpoint that "
-				"is resumed", s->option);
-		switch (s->kind) {
-		case UINT: *(uint64_t *)at = v.u; break;
-		case FLOAT: *(double *)at = v.f; break;
-		case TEXT: *(const char **)at = v.text; break;
-		case FLAG: *(bool *)at = v.flag; break;
-		}
-	}
-	return CNN_OK;
-}
-
-static int restore(struct cnn_trainer *t, struct cnn_error *e)
-{
-	const struct cnn_value *v = t->model->training;
-	uint64_t samples = 0;
-	const char *digest;
-
-	if (!cnn_value_get_uint(v, "step", &t->step) ||
-	    !cnn_value_get_uint(v, "updates", &t->updates) ||
-	    !cnn_value_get_uint(v, "epoch", &t->epoch) ||
-	    !cnn_value_get_uint(v, "cursor", &t->cursor) ||
-	    !cnn_value_get_uint(v, "good_steps", &t->good_steps) ||
-	    !cnn_value_get_float(v, "loss_scale", &t->loss_scale) ||
-	    !cnn_value_get_uint(v, "samples", &samples) ||
-	    !cnn_value_get_str(v, "digest", &digest))
-		return cnn_fail(e, CNN_EDATA, "the checkpoint's training state is not "
-			"complete");
-	if (!t->data || samples != t->data->samples || strcmp(digest, t->digest) != 0)
-		return cnn_fail(e, CNN_EDATA, "these are not the data that the checkpoint "
-			"was trained on (%llu samples, digest %s)",
-			(unsigned long long)samples, digest);
-	if (t->cursor >= samples || !(t->loss_scale > 0) || t->updates > t->step ||
-	    t->step >= UINT32_MAX || t->epoch >= UINT32_MAX)
-		return cnn_fail(e, CNN_EDATA, "the checkpoint's training state makes no "
-			"sense");
-	return CNN_OK;
 }
 
 /* --- opening --------------------------------------------------------------------------- */
@@ -246,7 +109,7 @@ int cnn_trainer_open(struct cnn_trainer **trainer, struct cnn_model *m,
 	if (!t->order && r == CNN_OK)
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
 	if (r == CNN_OK && options->resume)
-		r = restore(t, e);
+		r = cnn_trainer_restore(t, e);
 	if (r == CNN_OK && (r = open_executor(t, e)) == CNN_OK)
 		r = load_params(t, e);
 	if (r < 0)
@@ -420,122 +283,4 @@ int cnn_trainer_feed(struct cnn_trainer *t, const struct cnn_dataset *d,
 	for (size_t i = 0; i < count; i++)
 		t->order[i] = (uint32_t)(first + i);
 	return train(t, d, t->order, count, status, e);
-}
-
-/* --- saving ----------------------------------------------------------------------------------- */
-
-static struct cnn_value *saved_value(const struct cnn_trainer *t, const struct saved *s)
-{
-	const void *at = (const char *)&t->options + s->offset;
-
-	switch (s->kind) {
-	case UINT:
-		return cnn_value_uint(*(const uint64_t *)at);
-	case FLOAT:
-		return cnn_value_float(*(const double *)at);
-	case TEXT:
-		return cnn_value_str(*(const char *const *)at);
-	default:
-		return cnn_value_bool(*(const bool *)at);
-	}
-}
-
-/* "conv1+relu1=cpu/onednn" for each run: with the build, what the bits hang on. */
-static struct cnn_value *providers(const struct cnn_trainer *t)
-{
-	struct cnn_value *list = cnn_value_array();
-	struct cnn_executor_run run;
-	char text[400];
-
-	for (size_t i = 0; cnn_executor_run_at(t->ex, i, &run); i++) {
-		size_t n = 0;
-
-		for (uint32_t k = 0; k < run.count && n < sizeof text; k++)
-			n += (size_t)snprintf(text + n, sizeof text - n, "%s%s",
-				k ? "+" : "", t->model->graph->nodes[run.nodes[k]].node.name);
-		if (n < sizeof text)
-			snprintf(text + n, sizeof text - n, "=%s/%s", run.device,
-				run.provider);
-		if (!cnn_value_append(list, cnn_value_str(text)))
-			break;
-	}
-	return list;
-}
-
-static bool save_state(const struct cnn_trainer *t, struct cnn_value *v)
-{
-	for (size_t i = 0; i < SAVED_COUNT; i++)
-		if (!cnn_value_set(v, saved[i].name, saved_value(t, &saved[i])))
-			return false;
-	return cnn_value_set(v, "step", cnn_value_uint(t->step)) &&
-		cnn_value_set(v, "updates", cnn_value_uint(t->updates)) &&
-		cnn_value_set(v, "epoch", cnn_value_uint(t->epoch)) &&
-		cnn_value_set(v, "cursor", cnn_value_uint(t->cursor)) &&
-		cnn_value_set(v, "loss_scale", cnn_value_float(t->loss_scale)) &&
-		cnn_value_set(v, "good_steps", cnn_value_uint(t->good_steps)) &&
-		cnn_value_set(v, "samples", cnn_value_uint(t->data ? t->data->samples : 0)) &&
-		cnn_value_set(v, "digest", cnn_value_str(t->digest)) &&
-		cnn_value_set(v, "providers", providers(t));
-}
-
-/* What a stripped model still tells of its training. */
-static bool save_header(const struct cnn_trainer *t)
-{
-	struct cnn_model *m = t->model;
-	size_t entries = m->history->as.array.count;
-	struct cnn_value *data;
-
-	if (entries > 0 && m->history->as.array.items[entries - 1]->type == CNN_MAP &&
-	    !cnn_value_set(m->history->as.array.items[entries - 1], "steps",
-		cnn_value_uint(t->step)))
-		return false;
-	if (!t->data)
-		return true;
-	data = cnn_value_map();
-	if (!cnn_value_set(data, "samples", cnn_value_uint(t->data->samples)) ||
-	    !cnn_value_set(data, "digest", cnn_value_str(t->digest))) {
-		cnn_value_free(data);
-		return false;
-	}
-	return cnn_value_set(m->meta, "data", data);
-}
-
-int cnn_trainer_save(struct cnn_trainer *t, struct cnn_error *e)
-{
-	struct cnn_model *m = t->model;
-	uint32_t count = cnn_executor_moment_count(t->ex);
-	const char *names[CNN_MAX_MOMENTS];
-	char text[CNN_MAX_MOMENTS][64];
-	struct cnn_value *state;
-	int r = CNN_OK;
-
-	state = cnn_value_map();
-	if (!save_state(t, state) || !save_header(t)) {
-		cnn_value_free(state);
-		return cnn_fail(e, CNN_ENOMEM, "out of memory");
-	}
-	for (uint32_t k = 0; k < count; k++) {
-		snprintf(text[k], sizeof text[k], "%s.%s", t->options.optimizer,
-			cnn_executor_moment_name(t->ex, k));
-		names[k] = text[k];
-	}
-	if (t->options.resume && !t->resumed) {
-		t->resumed = m->training;
-		m->training = NULL;
-	}
-	if (m->moment_count != count)
-		cnn_model_strip(m);
-	cnn_value_free(m->training);
-	m->training = state;
-	if ((r = cnn_model_set_moments(m, count, names, e)) < 0)
-		return r;
-	for (uint32_t k = 0; k < count; k++)
-		memcpy(m->moment_names[k], text[k], sizeof m->moment_names[k]);
-	for (size_t i = 0; r == CNN_OK && i < m->graph->param_count; i++) {
-		r = cnn_executor_get_param(t->ex, i, m->params[i], e);
-		for (uint32_t k = 0; r == CNN_OK && k < count; k++)
-			if (m->moments[k][i])
-				r = cnn_executor_get_moment(t->ex, i, k, m->moments[k][i], e);
-	}
-	return r;
 }

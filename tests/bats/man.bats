@@ -336,6 +336,63 @@ programs() {
 	[ "$(cnn-predict --tsv three.cnn test.tns | cut -f 2 | sort -u | tr '\n' ' ')" = "3 class " ]
 }
 
+@test "what tensor-stream(5) says is taken from foreign programs, is" {
+	need_python msgpack_numpy
+	cat > foreign.py <<-'END'
+		import msgpack, sys
+		def stream(name, *items):
+		    with open(name, "wb") as f:
+		        for item in items: f.write(msgpack.packb(item))
+		head = {"tensor-stream": 1, "kind": "data"}
+		def tensor(type, shape, data, **more):
+		    return {b"nd": True, b"type": type, b"kind": b"", b"shape": shape, b"data": data, **more}
+		one = tensor("<i2", [2], b"\1\0\2\0")
+		end = {"end": {"records": 1, "samples": 2}}
+		stream("plain", head, {"x": one}, end)
+		stream("bins", {b"tensor-stream": 1, b"kind": b"data"}, {b"x": one}, {b"end": {b"records": 1}})
+		stream("texts", head, {"x": {k.decode(): v for k, v in one.items()}}, end)
+		stream("textdata", head, {"x": tensor(b"<i2", [2], "\1\0\2\0")}, end)
+		stream("order", head, {"x": dict(reversed(one.items()))}, end)
+		stream("nokind", head, {"x": {k: v for k, v in one.items() if k != b"kind"}}, end)
+		stream("big", head, {"x": tensor(">i2", [2], b"\0\1\0\2")}, end)
+		stream("native", head, {"x": tensor("=i2", [2], b"\1\0\2\0")}, end)
+		stream("noend", head, {"x": one}, {"end": {}})
+		stream("unknown", {**head, "colour": "blue", "fields": {"x": {"dtype": "<i2", "shape": [], "unit": "m"}}},
+		    {"x": one}, {"end": {"records": 1, "weather": "fine"}})
+		wide = bytes.fromhex("82ad") + b"tensor-stream" + bytes.fromhex("cf0000000000000001") + \
+		    bytes.fromhex("db00000004") + b"kind" + bytes.fromhex("d904") + b"data"
+		open("wide", "wb").write(wide + msgpack.packb({"x": one}) + msgpack.packb(end))
+		bf = {**head, "fields": {"x": {"dtype": "bfloat16", "shape": []}}}
+		for i, type in enumerate(["<V2", "|V2", [["", "|V2"]]]):
+		    stream(f"bf{i}", bf, {"x": tensor(type, [2], b"\x80\x3f\0\x40", **({} if i < 2 else {"kind": b"V"}))}, end)
+		for name, x in {
+		    "object": tensor("|O", [1], b"\x80\4N.", **{"kind": b"O"}) | {b"kind": b"O"},
+		    "structured": tensor([["a", "<i2"], ["b", "<i2"]], [1], b"1234") | {b"kind": b"V"},
+		    "complex": tensor("<c8", [1], b"12345678"), "text": tensor("<U1", [1], b"1234"),
+		    "date": tensor("<M8[s]", [1], b"12345678"), "unsigned": tensor("<u2", [1], b"12"),
+		    "scalar": {b"nd": False, b"type": "<f4", b"data": b"1234"},
+		    "v2": tensor("<V2", [1], b"12"), "number": 1, "extension": msgpack.ExtType(1, b"1")}.items():
+		    stream("no-" + name, head, {"x": x}, end)
+	END
+	"$PYTHON" foreign.py
+	for f in bins texts textdata order nokind big native noend unknown wide; do
+		diff <(stat_of digest $f) <(stat_of digest plain) || { echo $f; false; }
+		[ "$(stat_of x.dtype $f)/$(stat_of x.max $f)" = int16/2 ]
+	done
+	for f in bf0 bf1 bf2; do
+		[ "$(stat_of x.dtype $f)/$(stat_of x.min $f)/$(stat_of x.max $f)" = bfloat16/1/2 ]
+	done
+	# what a program does not know goes on
+	tensor-cat --range :1 unknown | grep -aq 'colour.*blue'
+	tensor-cat --range :1 unknown | grep -aq 'unit'
+	for f in no-*; do
+		run -1 --separate-stderr tensor-stat $f
+		[[ $stderr == "tensor-stat: $f: record 0: "* ]] || { echo "$f: $stderr"; false; }
+	done
+	run -1 --separate-stderr tensor-stat no-object
+	[[ $stderr == *pickle* ]]
+}
+
 @test "the C program compiles without a warning, and the tools take what it writes" {
 	need_mandoc
 	program tensor-stream.5 '^ +#include <stdint.h>' > writer.c

@@ -82,7 +82,7 @@ picture() {
 	unset NO_COLOR
 	TERM=xterm script -qec "tensor-view i" /dev/null > out
 	[ "$(tr -d '\r' < out | tail -n 1)" = \
-		$'\033[38;5;16m\033[48;5;231m\u2580\033[38;5;231m\033[48;5;244m\u2580\033[0m' ] ||
+		$'\033[38;5;16m\033[48;5;231m\xe2\x96\x80\033[38;5;231m\033[48;5;244m\xe2\x96\x80\033[0m' ] ||
 		{ cat -v out; false; }
 	NO_COLOR=1 TERM=xterm script -qec "tensor-view i" /dev/null > out
 	run -1 grep -q $'\033' out

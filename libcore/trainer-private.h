@@ -1,0 +1,27 @@
+/* trainer-private.h - what trainer.c (the loop) and checkpoint.c (its state in a
+ * model) share. */
+#ifndef TRAINER_PRIVATE_H
+#define TRAINER_PRIVATE_H
+
+#include <cnn/trainer.h>
+
+struct cnn_trainer {
+	struct cnn_model *model;
+	const struct cnn_dataset *data;
+	struct cnn_train_options options;
+	struct cnn_executor *ex;
+	uint32_t *order;                 /* of the epoch under way */
+	uint64_t order_epoch;            /* that `order` is of; UINT64_MAX: none */
+	uint64_t step, updates, epoch, cursor, taken;
+	uint64_t good_steps;
+	double loss_scale;
+	char digest[17];                 /* of the data; "" when they are fed */
+	struct cnn_value *resumed;       /* the state that a resume began with: its
+	                                  * texts are the options' */
+};
+
+/* Takes step, epoch, cursor and scaler from the model's training state, whose
+ * data must be these. */
+int cnn_trainer_restore(struct cnn_trainer *, struct cnn_error *);
+
+#endif
