@@ -45,11 +45,11 @@ tidy() {
 	status=0
 	flags='-std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DCNN_VERSION="0" -Ilibcore/include'
 	{ sources ! -path 'plugins/*' ! -path '*/bad/*' ! -path 'examples/*' ! -name error.c ! -path '*/loader/*' |
-		xargs -P "$jobs" -n 4 sh -c 'flags=$1; shift
+		xargs -P "$jobs" -n 1 sh -c 'flags=$1; shift
 			exec clang-tidy --quiet "$@" -- $flags -include build-aux/analyzer.h' sh "$flags" &&
 	sources -path 'plugins/*' -o -name error.c -o -name '*.c' -path 'examples/*' |
 		{ [ -e /usr/include/dnnl.h ] && cat || grep -v onednn; } |
-		xargs -P "$jobs" -n 4 sh -c 'flags=$1; shift
+		xargs -P "$jobs" -n 1 sh -c 'flags=$1; shift
 			exec clang-tidy --quiet "$@" -- $flags' sh "$flags"; } \
 		2>&1 | grep -vE '^[0-9]+ warnings? (generated|treated as errors?)' > "$out/tidy.log"
 	! grep -qE '(error|warning):' "$out/tidy.log" || status=1

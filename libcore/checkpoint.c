@@ -55,6 +55,8 @@ static bool is_given(const char *const *given, const char *option)
 int cnn_train_resume(const struct cnn_model *m, struct cnn_train_options *o,
 	const char *const *given, struct cnn_error *e)
 {
+	uint64_t epochs;
+
 	if (!m->training)
 		return cnn_fail(e, CNN_EDATA, "the model has no training state to resume "
 			"from: it was never trained, or stripped");
@@ -98,6 +100,10 @@ int cnn_train_resume(const struct cnn_model *m, struct cnn_train_options *o,
 		case FLAG: *(bool *)at = v.flag; break;
 		}
 	}
+	/* May be raised, and is not there if --steps said how far. */
+	if (!is_given(given, "epochs") &&
+	    cnn_value_get_uint(m->training, "epochs", &epochs))
+		o->epochs = epochs;
 	return CNN_OK;
 }
 
@@ -121,8 +127,8 @@ int cnn_trainer_restore(struct cnn_trainer *t, struct cnn_error *e)
 		return cnn_fail(e, CNN_EDATA, "these are not the data that the checkpoint "
 			"was trained on (%llu samples, digest %s)",
 			(unsigned long long)samples, digest);
-	if (t->cursor >= samples || !(t->loss_scale > 0) || t->updates > t->step ||
-	    t->step >= UINT32_MAX || t->epoch >= UINT32_MAX)
+	if (t->cursor >= samples || t->updates > t->step || t->step >= UINT32_MAX ||
+	    t->epoch >= UINT32_MAX || !isfinite(t->loss_scale) || t->loss_scale <= 0)
 		return cnn_fail(e, CNN_EDATA, "the checkpoint's training state makes no "
 			"sense");
 	return CNN_OK;
@@ -162,8 +168,10 @@ static struct cnn_value *providers(const struct cnn_trainer *t)
 		if (n < sizeof text)
 			snprintf(text + n, sizeof text - n, "=%s/%s", run.device,
 				run.provider);
-		if (!cnn_value_append(list, cnn_value_str(text)))
-			break;
+		if (!cnn_value_append(list, cnn_value_str(text))) {
+			cnn_value_free(list);
+			return NULL;
+		}
 	}
 	return list;
 }
@@ -173,7 +181,9 @@ static bool save_state(const struct cnn_trainer *t, struct cnn_value *v)
 	for (size_t i = 0; i < SAVED_COUNT; i++)
 		if (!cnn_value_set(v, saved[i].name, saved_value(t, &saved[i])))
 			return false;
-	return cnn_value_set(v, "step", cnn_value_uint(t->step)) &&
+	return (t->options.epochs == UINT64_MAX ||
+			cnn_value_set(v, "epochs", cnn_value_uint(t->options.epochs))) &&
+		cnn_value_set(v, "step", cnn_value_uint(t->step)) &&
 		cnn_value_set(v, "updates", cnn_value_uint(t->updates)) &&
 		cnn_value_set(v, "epoch", cnn_value_uint(t->epoch)) &&
 		cnn_value_set(v, "cursor", cnn_value_uint(t->cursor)) &&

@@ -274,6 +274,12 @@ int cnn_claim(struct cnn_executor *ex, struct cnn_error *e)
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
 		goto out;
 	}
+	for (size_t i = 0; i < ex->options.provider_count; i++)
+		if (!strchr(ex->options.providers[i], '=')) {
+			r = cnn_fail(e, CNN_EUSAGE, "--provider: %s: TYPE=NAME is wanted",
+				ex->options.providers[i]);
+			goto out;
+		}
 	dtypes[0] = CNN_F32;
 	for (size_t n = 1; n < g->node_count; n++) {
 		const struct cnn_graph_node *node = &g->nodes[n];

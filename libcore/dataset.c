@@ -155,9 +155,11 @@ int cnn_dataset_append(struct cnn_dataset *d, struct cnn_record *rec,
 
 void cnn_dataset_digest(const struct cnn_dataset *d, char digest[17])
 {
-	XXH64_hash_t parts[3 + CNN_MAX_RANK] = { d->dtype, (XXH64_hash_t)d->rank };
+	XXH64_hash_t parts[5 + CNN_MAX_RANK] = { d->dtype, (XXH64_hash_t)d->rank };
 	size_t n = 2;
 
+	memcpy(&parts[n++], &d->scale, sizeof d->scale);
+	memcpy(&parts[n++], &d->offset, sizeof d->offset);
 	for (int i = 0; i < d->rank; i++)
 		parts[n++] = d->shape[i];
 	parts[n++] = XXH3_64bits(d->data, d->samples * d->sample_bytes);

@@ -58,8 +58,6 @@ static int open_device(struct cnn_executor *ex, struct cnn_error *e)
 	r = cnn_plugins_find(ex->plugins, ex->options.device, NULL, "device", &p, e);
 	if (r < 0)
 		return r;
-	if (p->entry->kind != CNN_PLUGIN_DEVICE)
-		return cnn_fail(e, CNN_EPLUGIN, "%s: is no device plugin", p->path);
 	ex->device_functions = p->entry->functions;
 	r = ex->device_functions->open(ex->host, ex->options.ordinal, &ex->device);
 	return r < 0 ? cnn_plugins_error(ex->plugins, r, e) : CNN_OK;

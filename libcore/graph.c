@@ -43,12 +43,20 @@ double cnn_graph_flops(const struct cnn_graph *g, size_t index)
 
 /* --- the input's shape -------------------------------------------------------- */
 
+/* May a sample have this shape? There is an axis 0 besides. */
+static bool fits(const struct cnn_shape *s)
+{
+	size_t count;
+
+	return s->rank < CNN_MAX_RANK && cnn_shape_count((int)s->rank, s->dims, &count) &&
+		count > 0 && count <= INT32_MAX;
+}
+
 /* "1x28x28": the sizes of one sample. */
 static int parse_input(struct builder *b, const struct cnn_net_line *l,
 	struct cnn_shape *shape)
 {
 	const char *s = l->pair_count == 1 && !*l->pairs[0].key ? l->pairs[0].value : "";
-	size_t count;
 	char *end;
 
 	shape->rank = 0;
@@ -66,7 +74,7 @@ static int parse_input(struct builder *b, const struct cnn_net_line *l,
 	}
 	if (shape->rank == 0 || *s || (s > l->pairs[0].value && s[-1] == 'x'))
 		return cnn_fail(b->e, CNN_EDATA, "a shape as 1x28x28 is wanted");
-	if (!cnn_shape_count((int)shape->rank, shape->dims, &count) || count > INT32_MAX)
+	if (!fits(shape))
 		return cnn_fail(b->e, CNN_EDATA, "%s is too large", l->pairs[0].value);
 	return CNN_OK;
 }
@@ -85,7 +93,7 @@ static int bad_value(struct builder *b, const struct cnn_arg *a, const char *tex
 	if (a->type == CNN_ARG_BOOL)
 		return cnn_fail(b->e, CNN_EDATA, "%s=%s: true or false is wanted", a->name,
 			text);
-	return cnn_fail(b->e, CNN_EDATA, "%s=%s: %s from %g to %g is wanted", a->name,
+	return cnn_fail(b->e, CNN_EDATA, "%s=%s: %s from %.10g to %.10g is wanted", a->name,
 		text, what[a->type], a->min, a->max);
 }
 
@@ -209,7 +217,8 @@ static int add_params(struct builder *b, size_t index)
 		struct cnn_graph_param *p = &params[g->param_count];
 
 		*p = (struct cnn_graph_param){ .def = defs[i], .node = index };
-		if (!cnn_shape_count((int)defs[i].shape.rank, defs[i].shape.dims, &p->count))
+		if (defs[i].shape.rank > CNN_MAX_RANK ||
+		    !cnn_shape_count((int)defs[i].shape.rank, defs[i].shape.dims, &p->count))
 			return cnn_fail(b->e, CNN_EDATA, "its %s is too large", defs[i].name);
 		if (asprintf(&p->name, "%s.%s", n->node.name, defs[i].name) < 0) {
 			p->name = NULL;
@@ -254,6 +263,9 @@ static int add_layer(struct builder *b, size_t index, const struct cnn_net_line 
 	}
 	if ((r = n->def->infer(host, &n->node, &n->node.output)) < 0)
 		return cnn_plugins_error(g->plugins, r, b->e);
+	if (!fits(&n->node.output))
+		return cnn_fail(b->e, CNN_EPLUGIN, "its definition gives an output of no "
+			"possible shape");
 	return add_params(b, index);
 }
 

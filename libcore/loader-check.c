@@ -190,6 +190,9 @@ int cnn_check_entry(const struct cnn_plugin *p,
 			entry->name ? entry->name : "");
 	if (!entry->version)
 		return refuse(p, e, "has no version");
+	/* Who asks for the device takes what bears its name for one. */
+	if (strcmp(p->name, "device") == 0 && entry->kind != CNN_PLUGIN_DEVICE)
+		return refuse(p, e, "is no device plugin");
 	rc = check_functions(p, entry, e);
 	if (rc == CNN_OK && entry->definition)
 		rc = check_definition(p, entry->definition, e);

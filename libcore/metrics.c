@@ -50,6 +50,8 @@ int cnn_metrics_open(struct cnn_metrics **metrics, const char *path, uint64_t af
 		free(m);
 		return CNN_EIO;
 	}
+	/* A checkpoint is written when the lines of its steps are there. */
+	setvbuf(m->f, NULL, _IOLBF, 0);
 	if (end == 0)
 		fputs("step\tepoch\tsamples\tloss\taccuracy\tlr\tval_loss\tval_accuracy\n",
 			m->f);

@@ -86,6 +86,21 @@ int cnn_output_open(struct cnn_output **output, const char *path, bool binary,
 	return CNN_OK;
 }
 
+int cnn_output_check(const char *path, bool binary, struct cnn_error *e)
+{
+	struct cnn_output *out;
+	struct stat st;
+	int r;
+
+	/* Whoever reads a FIFO would take the opening for the writer. */
+	if (path && strcmp(path, "-") != 0 && stat(path, &st) == 0 &&
+	    !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return CNN_OK;
+	if ((r = cnn_output_open(&out, path, binary, e)) == CNN_OK)
+		cnn_output_abort(out);
+	return r;
+}
+
 static int write_all(struct cnn_output *out, const void *data, size_t size,
 	struct cnn_error *e)
 {
@@ -146,20 +161,15 @@ int cnn_output_printf(struct cnn_output *out, struct cnn_error *e,
 
 /* The rename itself is only safe once the folder is on disk too. Not every
  * file system can sync a folder; those that can't have nothing to lose. */
-static int sync_folder(const char *path, struct cnn_error *e)
+static int sync_folder(const char *folder, const char *path, struct cnn_error *e)
 {
-	char *copy = strdup(path);
-	int fd, r = CNN_OK;
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = CNN_OK;
 
-	if (!copy)
-		return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", path);
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0) {
 		if (fsync(fd) < 0 && errno != EINVAL)
 			r = cnn_fail_errno(e, errno, "%s: can't sync its folder", path);
 		close(fd);
 	}
-	free(copy);
 	return r;
 }
 
@@ -180,9 +190,10 @@ int cnn_output_commit(struct cnn_output *out, struct cnn_error *e)
 		if (rename(out->temporary, out->name) < 0) {
 			r = cnn_fail_errno(e, errno, "%s: can't rename to it", out->name);
 		} else {
+			/* A name that is no more, in the same folder: it may be cut. */
+			r = sync_folder(dirname(out->temporary), out->name, e);
 			free(out->temporary);
 			out->temporary = NULL;
-			r = sync_folder(out->name, e);
 		}
 	}
 	cnn_output_abort(out);

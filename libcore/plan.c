@@ -194,9 +194,9 @@ static bool in_place(const struct planner *p, const struct cnn_unit *u)
 	size_t src = u->inputs[0];
 	bool own = u->in[0] != ex->values[src];      /* a reorder's result */
 
-	/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Branch): u->in[0] has its buffer */
 	return u->plan.flags & CNN_INPLACE_FORWARD && p->code == CNN_OK &&
 		(own || (p->uses[src] == 1 && src != ex->alias[ex->graph->output])) &&
+		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Branch): it is set */
 		!p->kept[u->in[0]] &&
 		!(ex->options.training && u->plan.flags & CNN_KEEP_INPUT) &&
 		ex->buffers[u->in[0]].bytes ==

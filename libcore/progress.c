@@ -66,24 +66,18 @@ static void print_time(FILE *f, double seconds)
 		fprintf(f, "%u:%02u", (unsigned)(s / 60), (unsigned)(s % 60));
 }
 
+/* Everything behind the bar. */
 static void compose(FILE *f, const struct cnn_progress *p, uint64_t done,
 	double seconds, const char *unit, const char *note)
 {
 	double rate = seconds > 0 ? (double)done / seconds : 0;
 	char number[32];
 
-	fputs(p->label, f);
-	if (p->total > 0) {
-		double part = done < p->total ? (double)done / (double)p->total : 1;
-		int full = (int)(part * BAR_WIDTH);
-
-		fputs(" [", f);
-		for (int i = 0; i < BAR_WIDTH; i++)
-			putc(i < full ? '#' : '-', f);
-		fprintf(f, "] %d%%", (int)(part * 100));
-	} else {
+	if (p->total > 0)
+		fprintf(f, " %d%%", done < p->total ?
+			(int)((double)done / (double)p->total * 100) : 100);
+	else
 		fprintf(f, " %s %s", grouped(done, number), unit);
-	}
 	if (note)
 		fprintf(f, "  %s", note);
 	fprintf(f, "  %s %s/s", grouped((uint64_t)rate, number), unit);
@@ -92,6 +86,22 @@ static void compose(FILE *f, const struct cnn_progress *p, uint64_t done,
 		print_time(f, (double)(p->total - done) / rate);
 		fputs(" left", f);
 	}
+}
+
+/* " [####----]", as wide as the line leaves room for, or nothing. */
+static void draw_bar(char *bar, const struct cnn_progress *p, uint64_t done, int room)
+{
+	int width = room - 3 < BAR_WIDTH ? room - 3 : BAR_WIDTH, full;
+
+	bar[0] = '\0';
+	if (p->total == 0 || width < 4)
+		return;
+	full = done < p->total ?
+		(int)((double)done / (double)p->total * width) : width;
+	strcpy(bar, " [");
+	memset(bar + 2, '#', (size_t)full);
+	memset(bar + 2 + full, '-', (size_t)(width - full));
+	strcpy(bar + 2 + width, "]");
 }
 
 void cnn_progress_start(struct cnn_progress *p, const char *label, uint64_t total)
@@ -109,9 +119,9 @@ void cnn_progress_start(struct cnn_progress *p, const char *label, uint64_t tota
 void cnn_progress_update(struct cnn_progress *p, uint64_t done, const char *unit,
 	const char *note)
 {
-	char line[512] = "";
+	char line[512] = "", bar[BAR_WIDTH + 4];
 	uint64_t now;
-	int width, length;
+	int width, front, length;
 	FILE *f;
 
 	if (!p->on || (now = cnn_clock_ns()) - p->last_ns < INTERVAL_NS)
@@ -127,10 +137,12 @@ void cnn_progress_update(struct cnn_progress *p, uint64_t done, const char *unit
 	/* A line that wraps can't be drawn over. Blanks cover what the last one
 	 * had more. */
 	width = columns() - 1;
-	length = (int)strlen(line);
+	draw_bar(bar, p, done, width - (int)strlen(p->label) - (int)strlen(line));
+	front = (int)(strlen(p->label) + strlen(bar));
+	length = front + (int)strlen(line);
 	if (length > width)
-		length = width;
-	fprintf(stderr, "\r%.*s%*s", length, line,
+		length = width > front ? width : front;
+	fprintf(stderr, "\r%s%s%.*s%*s", p->label, bar, length - front, line,
 		p->drawn > (uint64_t)length ? (int)p->drawn - length : 0, "");
 	p->drawn = (uint64_t)length;
 }

@@ -12,24 +12,24 @@ static const char *device = "auto", *image = "image", *label = "label";
 static const char *output, *val_path, *metrics_path, *checkpoint_path;
 static uint64_t checkpoint_every, max_mib;
 static struct cnn_list plugin_dirs, providers;
-static bool stream, strip, epochs_given, steps_given;
+static bool stream, strip, steps_given;
 static struct cnn_train_options train = {
 	.epochs = 1, .batch = 64, .shard_size = CNN_SHARD_SIZE, .lr = 0.001,
-	.optimizer = "adam", .schedule = "constant", .amp = "off",
+	.optimizer = "adam", .schedule = "auto", .amp = "off",
 	.isa = "native",
 };
 /* Given on the command line, in the order of the names below. */
 enum { LR, OPTIMIZER, MOMENTUM, DECAY, SCHEDULE, AMP, BATCH, SHARD, SEED, ORDER,
-	ISA, GIVEN };
+	ISA, EPOCHS, GIVEN };
 static bool given[GIVEN];
 static const char *const given_names[GIVEN] = { "lr", "optimizer", "momentum",
 	"weight-decay", "schedule", "amp", "batch", "shard-size", "seed",
-	"no-shuffle", "isa" };
+	"no-shuffle", "isa", "epochs" };
 
 /* How far a run went is not in the options but in the model: step and epoch. */
 static const struct cnn_option options[] = {
 	{ "epochs", 'e', CNN_OPT_UINT, &train.epochs, "N",
-		"go N times through the data, in all", 0, 1, 1000000, .given = &epochs_given },
+		"go N times through the data, in all", 0, 1, 1000000, .given = &given[EPOCHS] },
 	{ "steps", 'n', CNN_OPT_UINT, &train.steps, "N",
 		"stop after N batches of this run", 0, 1, UINT32_MAX, .given = &steps_given },
 	{ "batch", 'b', CNN_OPT_UINT, &train.batch, "N", "samples in a batch",
@@ -45,7 +45,7 @@ static const struct cnn_option options[] = {
 		.given = &given[DECAY] },
 	{ "schedule", 0, CNN_OPT_CHOICE, &train.schedule, "NAME",
 		"what becomes of the learning rate", CNN_OPT_RESULT,
-		.choices = "constant|linear|cosine", .given = &given[SCHEDULE] },
+		.choices = "auto|constant|linear|cosine", .given = &given[SCHEDULE] },
 	{ "amp", 0, CNN_OPT_CHOICE, &train.amp, "TYPE", "mixed precision",
 		CNN_OPT_RESULT, .choices = "off|bf16|fp16", .given = &given[AMP] },
 	{ "shard-size", 0, CNN_OPT_UINT, &train.shard_size, "N",
@@ -143,7 +143,7 @@ static int report(struct run *run, const struct cnn_train_status *s,
 	run->done += s->samples;
 	run->loss += weight * (s->loss - run->loss);
 	run->accuracy += weight * (s->accuracy - run->accuracy);
-	snprintf(note, sizeof note, "epoch %llu  loss %.4f  accuracy %.2f %%",
+	snprintf(note, sizeof note, "epoch %llu  loss %.4f  acc %.2f%%",
 		(unsigned long long)s->epoch + !s->epoch_ends, run->loss,
 		100 * run->accuracy);
 	cnn_progress_update(&run->progress, run->done, "images", note);
@@ -317,22 +317,27 @@ static int train_held(struct run *run, struct cnn_error *e)
 	while ((r = cnn_trainer_step(run->trainer, &s, e)) == CNN_OK)
 		if ((r = report(run, &s, e)) < 0)
 			break;
+	if (r == CNN_END && run->done == 0)
+		cnn_message(&program, 1, "no step is left to do; --epochs says how far");
 	return r == CNN_END ? CNN_OK : r;
 }
 
 static int check_options(struct cnn_error *e)
 {
-	if (stream && (train.resume || val_path || epochs_given || metrics_path))
+	if (stream && (train.resume || val_path || given[EPOCHS] || metrics_path))
 		return cnn_fail(e, CNN_EUSAGE, "--stream goes once through data that are "
 			"not kept: without --epochs, --resume, --val and --metrics");
 	if (checkpoint_every && !checkpoint_path)
 		return cnn_fail(e, CNN_EUSAGE, "--checkpoint-every: without --checkpoint");
-	if (steps_given && !epochs_given)
+	if (checkpoint_path && strcmp(checkpoint_path, "-") == 0)
+		return cnn_fail(e, CNN_EUSAGE, "--checkpoint: -: a file is wanted");
+	if (steps_given && !given[EPOCHS])
 		train.epochs = UINT64_MAX;
-	for (size_t i = 0; i < providers.count; i++)
-		if (!strchr(providers.items[i], '='))
-			return cnn_fail(e, CNN_EUSAGE, "--provider: %s: TYPE=NAME is wanted",
-				providers.items[i]);
+	/* Where --epochs says how long the run is, a rate that ends at zero is
+	 * worth two tenths of a per cent; a chain of --steps has no end to aim at. */
+	if (strcmp(train.schedule, "auto") == 0)
+		train.schedule = stream || train.epochs == UINT64_MAX ? "constant" :
+			"linear";
 	train.providers = providers.items;
 	train.provider_count = providers.count;
 	train.max_memory = max_mib << 20;
@@ -347,7 +352,9 @@ int main(int argc, char **argv)
 	uint32_t ordinal;
 	int r;
 
-	if ((r = check_options(&e)) < 0 ||
+	/* An output that can't be written is told of before hours of work. */
+	if ((r = check_options(&e)) < 0 || (r = cnn_output_check(output, true, &e)) < 0 ||
+	    (checkpoint_path && (r = cnn_output_check(checkpoint_path, true, &e)) < 0) ||
 	    (r = cnn_plugins_open(&run.plugins, plugin_dirs.items, plugin_dirs.count,
 		&e)) < 0 ||
 	    (r = cnn_device_choose(run.plugins, device, &train.device, &ordinal, &e)) < 0 ||
@@ -360,11 +367,9 @@ int main(int argc, char **argv)
 	run.load.max_memory = (size_t)train.max_memory;
 	r = stream ? train_stream(&run, &e) : train_held(&run, &e);
 	cnn_progress_end(&run.progress);
-	if (r == CNN_OK && (r = cnn_metrics_close(run.metrics, &e)) == CNN_OK &&
-	    (r = cnn_trainer_save(run.trainer, &e)) == CNN_OK)
-		r = write_model(&run, output, strip, &e);
-	else if (r < 0)
-		cnn_metrics_close(run.metrics, NULL);
+	if (cnn_metrics_close(run.metrics, &e) == CNN_OK && r == CNN_OK &&
+	    cnn_trainer_save(run.trainer, &e) == CNN_OK)
+		write_model(&run, output, strip, &e);
 out:
 	cnn_trainer_close(run.trainer);
 	cnn_dataset_free(run.data);

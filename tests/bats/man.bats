@@ -344,8 +344,8 @@ programs() {
 		    with open(name, "wb") as f:
 		        for item in items: f.write(msgpack.packb(item))
 		head = {"tensor-stream": 1, "kind": "data"}
-		def tensor(type, shape, data, **more):
-		    return {b"nd": True, b"type": type, b"kind": b"", b"shape": shape, b"data": data, **more}
+		def tensor(type, shape, data):
+		    return {b"nd": True, b"type": type, b"kind": b"", b"shape": shape, b"data": data}
 		one = tensor("<i2", [2], b"\1\0\2\0")
 		end = {"end": {"records": 1, "samples": 2}}
 		stream("plain", head, {"x": one}, end)
@@ -364,9 +364,9 @@ programs() {
 		open("wide", "wb").write(wide + msgpack.packb({"x": one}) + msgpack.packb(end))
 		bf = {**head, "fields": {"x": {"dtype": "bfloat16", "shape": []}}}
 		for i, type in enumerate(["<V2", "|V2", [["", "|V2"]]]):
-		    stream(f"bf{i}", bf, {"x": tensor(type, [2], b"\x80\x3f\0\x40", **({} if i < 2 else {"kind": b"V"}))}, end)
+		    stream(f"bf{i}", bf, {"x": tensor(type, [2], b"\x80\x3f\0\x40") | ({} if i < 2 else {b"kind": b"V"})}, end)
 		for name, x in {
-		    "object": tensor("|O", [1], b"\x80\4N.", **{"kind": b"O"}) | {b"kind": b"O"},
+		    "object": tensor("|O", [1], b"\x80\4N.") | {b"kind": b"O"},
 		    "structured": tensor([["a", "<i2"], ["b", "<i2"]], [1], b"1234") | {b"kind": b"V"},
 		    "complex": tensor("<c8", [1], b"12345678"), "text": tensor("<U1", [1], b"1234"),
 		    "date": tensor("<M8[s]", [1], b"12345678"), "unsigned": tensor("<u2", [1], b"12"),

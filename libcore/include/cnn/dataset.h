@@ -34,8 +34,8 @@ int cnn_dataset_append(struct cnn_dataset *, struct cnn_record *, struct cnn_err
 /* Lets go of the first n samples; the others move to the front. */
 void cnn_dataset_drop(struct cnn_dataset *, size_t n);
 
-/* XXH3-64 over type, shape, images and labels, as 16 hexadecimal digits: the
- * same however the samples were cut into records. */
+/* XXH3-64 over type, scale, shape, images and labels, as 16 hexadecimal digits:
+ * the same however the samples were cut into records. */
 void cnn_dataset_digest(const struct cnn_dataset *, char digest[17]);
 
 /* Every label must be below `classes`; names the first that is not. */

@@ -51,7 +51,7 @@ void cnn_graph_free(struct cnn_graph *);
 /* "1x28x28" ("scalar" for rank 0). buf of CNN_SHAPE_TEXT bytes. */
 char *cnn_graph_shape_text(const struct cnn_shape *, char *buf, size_t size);
 
-/* Numbers in one sample of a shape; infer() has checked that they fit. */
+/* Numbers in one sample of a shape of a graph: at most INT32_MAX. */
 size_t cnn_graph_shape_count(const struct cnn_shape *);
 
 /* Floating-point operations of one sample's forward pass. */

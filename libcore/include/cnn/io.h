@@ -56,6 +56,9 @@ struct cnn_output;
  * if `binary`. A file is written beside itself under a temporary name. */
 int cnn_output_open(struct cnn_output **, const char *path, bool binary,
 	struct cnn_error *);
+/* Could it be opened? For a tool that works long before it has something to
+ * write. Leaves nothing behind. */
+int cnn_output_check(const char *path, bool binary, struct cnn_error *);
 int cnn_output_write(struct cnn_output *, const void *, size_t, struct cnn_error *);
 int cnn_output_printf(struct cnn_output *, struct cnn_error *, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

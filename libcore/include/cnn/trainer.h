@@ -2,7 +2,8 @@
  * optimiser's and the loss scaler's state, checkpoints.
  *
  * The state that goes into a model's "training" map, and comes out of it on a
- * resume: every option below that changes the result, and
+ * resume: every option below that changes the result (epochs only where they
+ * were said to be the end), and
  *   step      batches so far, skipped ones counted
  *   updates   those that changed the weights (Adam's t)
  *   epoch     whole epochs so far;  cursor  samples of the one under way

@@ -1,0 +1,232 @@
+#!/usr/bin/env bats
+# cnn-eval: how well a model does.
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+	load models
+	cd "$BATS_FILE_TMPDIR"
+	tiny > tiny.net
+	cnn-init tiny.net > init.cnn
+	images i.idx 100 8 8
+	labels l.idx 100
+	tensor-cat i.idx l.idx -o data.tns
+	images wide.idx 100 4 5
+	tensor-cat wide.idx l.idx -o wide.tns
+	tensor-cat -q --range :0 data.tns -o none.tns
+	cnn-step -q --epochs 3 init.cnn data.tns > model.cnn
+}
+
+setup() {
+	load models
+	cd "$BATS_TEST_TMPDIR"
+	ln -s "$BATS_FILE_TMPDIR"/*.{net,tns,cnn,idx} .
+	export NO_COLOR=1
+}
+
+# value KEY: of --tsv in the file t
+value() {
+	awk -F'\t' -v k="$1" '$1 == k { print $2 }' t
+}
+
+@test "the figures are those of the predictions" {
+	cnn-eval --tsv model.cnn data.tns > t
+	cnn-predict --tsv model.cnn data.tns > p
+	awk -F'\t' 'NR > 1 { n++; right += $2 == $4; of[$4]++; as[$2]++; both[$4] += $2 == $4; c[$4 "/" $2]++ }
+		END { printf "accuracy\t%.9g\n", right / n; print "samples\t" n; print "correct\t" right
+			for (i = 0; i < 10; i++) {
+				printf "recall/%d\t%.9g\n", i, both[i] / of[i]
+				if (as[i]) printf "precision/%d\t%.9g\n", i, both[i] / as[i]
+				print "samples/" i "\t" of[i]
+				for (k = 0; k < 10; k++) print "confusion/" i "/" k "\t" c[i "/" k] + 0
+			} }' p > want
+	[ "$(wc -l < want)" -gt 120 ]
+	run -1 grep -vxFf t want
+	[ -z "$output" ]
+	[ "$(value correct)" -gt 0 ]
+}
+
+@test "the loss is that of cross entropy" {
+	cnn-eval --tsv model.cnn data.tns > t
+	# the probability of the class that is true, out of the logits
+	need_python msgpack_numpy
+	cnn-predict model.cnn data.tns > p
+	"$PYTHON" - "$(value loss)" <<-'END'
+		import sys, msgpack, msgpack_numpy, numpy as np
+		loss = n = 0
+		for item in msgpack.Unpacker(open("p", "rb"), object_hook=msgpack_numpy.decode):
+		    if "logits" in item:
+		        x = item["logits"].astype("f8")
+		        y = item["label"]
+		        loss += (np.log(np.exp(x).sum(1)) - x[np.arange(len(y)), y]).sum()
+		        n += len(y)
+		assert n == 100 and abs(loss / n / float(sys.argv[1]) - 1) < 1e-6, (loss / n, sys.argv)
+	END
+}
+
+@test "--tsv, --json and the table say the same" {
+	cnn-eval --tsv model.cnn data.tns > t
+	run -0 --separate-stderr cnn-eval model.cnn data.tns
+	[ -z "$stderr" ]
+	[[ $output == "accuracy "*" % ($(value correct) of 100)"$'\n'"loss "*"confusion: "* ]]
+	cnn-eval --json model.cnn data.tns > j
+	[ "$(wc -l < j)" = 1 ]
+	perl -MJSON::PP -e 'local $/; my $j = decode_json(<STDIN>);
+		print join("\t", $j->{samples}, $j->{correct}, $j->{classes}[3]{name},
+			$j->{classes}[3]{recall}, $j->{confusion}[2][2]), "\n";
+		exit !(@{$j->{confusion}} == 10 && abs($j->{loss} - $ARGV[0]) < 1e-7)' \
+		"$(value loss)" < j > got
+	[ "$(cat got)" = "100	$(value correct)	3	$(value recall/3)	$(value confusion/2/2)" ]
+	run -2 --separate-stderr cnn-eval --tsv --json model.cnn data.tns -o out
+	says "cnn-eval: --tsv and --json exclude each other"*
+}
+
+@test "operands in any order, from files, pipes and FIFOs, to a file" {
+	cnn-eval --tsv model.cnn data.tns > want
+	cnn-eval --tsv data.tns model.cnn | cmp - want
+	cnn-eval --tsv data.tns < model.cnn | cmp - want
+	cnn-eval --tsv model.cnn < data.tns | cmp - want
+	cat model.cnn data.tns | cnn-eval --tsv | cmp - want
+	cnn-eval --tsv i.idx model.cnn l.idx -o got || :
+	cnn-eval --tsv model.cnn i.idx l.idx -o got
+	cmp got want
+	tensor-cat --range :30 data.tns -o p.tns
+	tensor-cat --range 30: data.tns -o q.tns
+	cnn-eval --tsv p.tns model.cnn q.tns | cmp - want
+	tensor-cat --batch 7 data.tns | cnn-eval --tsv model.cnn | cmp - want
+	mkfifo m d
+	cat model.cnn > m & cat data.tns > d &
+	cnn-eval --tsv d m | cmp - want
+	run -1 --separate-stderr bash -c "cat data.tns model.cnn | cnn-eval -o out"
+	says "cnn-eval: standard input: data, but *begins with a model"
+}
+
+@test "neither threads nor batches nor records change a figure" {
+	for n in 1 2 3; do images i$n 1500 8 8; labels l$n 1500; done
+	cnn-eval --tsv --threads 1 model.cnn i1 l1 > want
+	for o in "--threads 2" "--threads 3" "--batch 1" "--batch 7" "--batch 1024"; do
+		cnn-eval --tsv $o model.cnn i1 l1 | grep -v ^loss | diff - <(grep -v ^loss want)
+	done
+	cnn-eval --tsv --threads 2 model.cnn i1 l1 | cmp - want
+	for n in 1 2 3; do tensor-cat i$n l$n; done | cnn-eval --tsv model.cnn > t
+	[ "$(value samples)" = 4500 ]
+	[ "$(value accuracy)" = "$(awk '$1 == "accuracy" { print $2 }' want)" ]
+}
+
+@test "a net without a loss is evaluated without" {
+	grep -v cross tiny.net | cnn-init > no.cnn
+	cnn-eval --tsv no.cnn data.tns > t
+	[ "$(value loss)" = nan ]
+	[ "$(value samples)" = 100 ]
+	cnn-eval --json no.cnn data.tns | grep -q '"loss": null'
+	[[ $(cnn-eval no.cnn data.tns) != *loss* ]]
+}
+
+@test "classes have names where the data have them" {
+	need_python msgpack_numpy
+	"$PYTHON" - <<-'END'
+		import msgpack, msgpack_numpy, numpy as np
+		f = open("pets", "wb")
+		def put(item): f.write(msgpack.packb(item, default=msgpack_numpy.encode))
+		put({"tensor-stream": 1, "kind": "data", "fields": {
+		    "image": {"dtype": "uint8", "shape": [1, 8, 8]},
+		    "label": {"dtype": "uint8", "shape": [], "classes": ["c%d" % i for i in range(9)]}}})
+		put({"image": np.arange(20 * 64, dtype="u1").reshape(20, 1, 8, 8), "label": np.arange(20, dtype="u1") % 10})
+		put({"end": {}})
+	END
+	for o in "" --stream; do
+		cnn-step -q $o init.cnn pets > named.cnn
+		cnn-eval --tsv named.cnn data.tns > t
+		[ "$(value samples/c3)" = 10 ]
+		[ "$(value samples/9)" = 10 ]            # the list was too short for it
+		cnn-predict --tsv named.cnn pets | cut -f4 | sed -n 5p | grep -qx c3
+	done
+}
+
+@test "--image and --label name the fields" {
+	cnn-eval --tsv model.cnn data.tns > want
+	{ printf '\0\0\10\4\0\0\0\144\0\0\0\1\0\0\0\10\0\0\0\10'; tail -c +17 i.idx; } > i4.idx
+	tensor-cat --field picture=i4.idx --field truth=l.idx -o named.tns
+	cnn-eval --tsv --image picture --label truth model.cnn named.tns | cmp - want
+	run -1 --separate-stderr cnn-eval model.cnn named.tns -o out
+	says "cnn-eval: named.tns: no field image among picture, truth; --image names another"
+}
+
+@test "what does not fit is refused" {
+	run -1 --separate-stderr cnn-eval model.cnn wide.tns -o out
+	says "cnn-eval: wide.tns: *1x4x5*1x8x8"
+	run -1 --separate-stderr cnn-eval model.cnn i.idx -o out
+	says "cnn-eval: i.idx: no field label among image; --label names another"
+	with_label 77 10 l.idx > bad.idx
+	tensor-cat i.idx bad.idx -o bad.tns
+	run -1 --separate-stderr cnn-eval model.cnn bad.tns -o out
+	says "cnn-eval: bad.tns: sample 77: label 10, but the net tells 10 classes apart"
+	cat $(yes data.tns | head -12) bad.tns > more.tns
+	run -1 --separate-stderr cnn-eval model.cnn more.tns -o out
+	says "cnn-eval: more.tns: sample 1277: label 10, but *"
+	run -1 --separate-stderr cnn-eval model.cnn none.tns -o out
+	says "cnn-eval: the data hold no sample"
+	run -2 --separate-stderr cnn-eval model.cnn model.cnn data.tns -o out
+	says "cnn-eval: model.cnn: a second model"
+	run -2 --separate-stderr bash -c "cat model.cnn data.tns init.cnn | cnn-eval -o out"
+	says "cnn-eval: standard input: a second model"
+	run -1 --separate-stderr cnn-eval model.cnn -o out < /dev/null
+	says "cnn-eval: standard input: is empty*"
+	run -1 --separate-stderr cnn-eval -o out < model.cnn
+	says "cnn-eval: no data in any operand, nor in standard input"
+	run -1 --separate-stderr cnn-eval -o out < data.tns
+	says "cnn-eval: *begins with a model"
+	head -c -3 data.tns > cut
+	run -1 --separate-stderr cnn-eval model.cnn cut -o out
+	says "cnn-eval: cut: *the producer died"
+}
+
+@test "--amp, --provider, --no-fuse, --device, --max-memory" {
+	cnn-eval --tsv model.cnn data.tns > t
+	for o in "--provider conv2d=ref" "--provider conv2d=ref --provider linear=ref" --no-fuse; do
+		b=$(cnn-eval --tsv $o model.cnn data.tns | awk '$1 == "loss" { print $2 }')
+		awk "BEGIN { exit !(($(value loss) / $b - 1) ^ 2 < 1e-12) }"
+	done
+	for o in "--amp bf16" "--amp fp16"; do
+		b=$(cnn-eval --tsv $o model.cnn data.tns | awk '$1 == "loss" { print $2 }')
+		awk "BEGIN { exit !(($(value loss) / $b - 1) ^ 2 < 1e-3) }"
+	done
+	run -3 --separate-stderr cnn-eval --provider conv2d=magic model.cnn data.tns -o out
+	says "cnn-eval: *magic*"
+	run -2 --separate-stderr cnn-eval --provider conv2d model.cnn data.tns -o out
+	says "cnn-eval: --provider: conv2d: *"
+	printf 'input 1x8x8\nflatten\nlinear out=10000\nlinear out=10\n' | cnn-init > big.cnn
+	run -1 --separate-stderr cnn-eval --max-memory 2 big.cnn data.tns -o out
+	says "cnn-eval: *--max-memory*"
+	run -2 --separate-stderr cnn-eval --device tpu model.cnn data.tns -o out
+	says "cnn-eval: *tpu*"
+	cnn-info --devices | grep -q '^device  cuda   none' || skip "a CUDA device is there"
+	run -3 --separate-stderr cnn-eval --device cuda model.cnn data.tns -o out
+	says "cnn-eval: *cuda*"
+}
+
+@test "misuse" {
+	for o in "--batch 0" "--batch 65537" "--threads x" "--amp int8" "--max-memory x"; do
+		set -- $o
+		run -2 --separate-stderr cnn-eval $1=$2 model.cnn data.tns -o out
+		says "cnn-eval: $1: $2: *"
+	done
+	run -2 --separate-stderr cnn-eval --csv model.cnn data.tns -o out
+	says "cnn-eval: *--csv*"
+}
+
+@test "--help, --version, a full disk, a terminal" {
+	run -0 --separate-stderr cnn-eval --help
+	[[ $output == "Usage: cnn-eval "*--json* && -z $stderr ]]
+	run -0 --separate-stderr cnn-eval -V
+	[[ $output == "cnn-eval (cnntools) "* && -z $stderr ]]
+	for o in "" --tsv --json; do
+		run -1 --separate-stderr bash -c "cnn-eval $o model.cnn data.tns > /dev/full"
+		[[ $stderr == "cnn-eval: standard output: "*"No space left"* ]]
+	done
+	run -1 cnn-eval model.cnn data.tns -o nowhere/x
+	command -v script > /dev/null || skip "no script(1)"
+	run -2 script -qec "cnn-eval model.cnn" /dev/null
+	[[ $output == *"standard input: is a terminal"* ]]
+	run -0 script -qec "cnn-eval model.cnn data.tns" /dev/null    # text may go there
+}

@@ -1,0 +1,307 @@
+#!/usr/bin/env bats
+# The same seed gives the same bytes: for any number of threads, again, from a
+# file or a pipe, however the data are cut, stopped and resumed or not.
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+	load models
+	cd "$BATS_FILE_TMPDIR"
+	tiny > tiny.net
+	mixed > mixed.net
+	for n in tiny mixed; do cnn-init $n.net > $n.cnn; done
+	images i.idx 103 8 8
+	labels l.idx 103
+	tensor-cat i.idx l.idx -o data.tns
+	mnist-fetch -q -d strokes -n 150 train > train.tns
+	cnn-init "$BATS_TEST_DIRNAME/../../examples/seed.net" > seed.cnn
+}
+
+setup() {
+	load models
+	cd "$BATS_TEST_TMPDIR"
+	ln -s "$BATS_FILE_TMPDIR"/*.{net,tns,cnn,idx} .
+}
+
+# the_same DATA OPTION ...: one run's bytes however many threads, and twice.
+the_same() {
+	local data=$1 model=$2 n
+	shift 2
+	cnn-step -q --threads 1 "$@" $model $data > one.cnn
+	for n in 1 2 3 4; do
+		cnn-step -q --threads $n "$@" $model $data | cmp - one.cnn ||
+			{ echo "--threads $n $*"; return 1; }
+	done
+	cnn-step -q "$@" $model $data | cmp - one.cnn
+}
+
+# --- threads ----------------------------------------------------------------------
+
+@test "any number of threads: the seed's network" {
+	the_same train.tns seed.cnn --epochs 2
+	the_same train.tns seed.cnn --batch 50               # shards of 16, 16, 16, 2
+	the_same train.tns seed.cnn --batch 150
+	the_same train.tns seed.cnn --optimizer sgd --momentum 0.9 --lr 0.05
+}
+
+@test "any number of threads: shards of other sizes" {
+	for s in 1 5 16 64; do
+		the_same data.tns tiny.cnn --shard-size $s --batch 64
+	done
+}
+
+@test "any number of threads: batch norm, dropout and add" {
+	the_same data.tns mixed.cnn --epochs 3               # batches of 64 and 39
+	the_same data.tns mixed.cnn --batch 50 --epochs 2    # 50, 50 and 3
+	the_same data.tns mixed.cnn --batch 103 --shard-size 7
+	the_same data.tns mixed.cnn --batch 51               # a last batch of one sample
+}
+
+@test "any number of threads: half precision" {
+	the_same train.tns seed.cnn --amp bf16
+	the_same data.tns mixed.cnn --amp fp16 --epochs 2
+}
+
+@test "any number of threads: other providers" {
+	all=$(printf -- '--provider %s=ref ' conv2d linear maxpool2d avgpool2d relu)
+	the_same data.tns mixed.cnn $all
+	the_same data.tns mixed.cnn --no-fuse
+}
+
+@test "any number of threads: evaluation" {
+	cnn-step -q mixed.cnn data.tns > m
+	cnn-eval --tsv --threads 1 m data.tns > want
+	cnn-predict --threads 1 m data.tns > want.tns
+	for n in 2 3 4; do
+		cnn-eval --tsv --threads $n m data.tns | cmp - want
+		cnn-predict --threads $n m data.tns | cmp - want.tns
+	done
+}
+
+# --- where the data come from -----------------------------------------------------
+
+@test "from a file, a pipe, other records, several operands" {
+	cnn-step -q --epochs 2 mixed.cnn data.tns > want
+	cat data.tns | cnn-step -q --epochs 2 mixed.cnn | cmp - want
+	tensor-cat --batch 7 data.tns > sevens
+	cnn-step -q --epochs 2 mixed.cnn sevens | cmp - want
+	tensor-cat --batch 1 data.tns | cnn-step -q --epochs 2 mixed.cnn | cmp - want
+	cnn-step -q --epochs 2 mixed.cnn i.idx l.idx | cmp - want
+	tensor-cat --range :50 data.tns > p
+	tensor-cat --range 50: data.tns > q
+	cnn-step -q --epochs 2 p mixed.cnn q | cmp - want
+}
+
+@test "what changes no result changes no byte" {
+	cnn-step -q --epochs 2 mixed.cnn data.tns > want
+	cnn-step -v --epochs 2 --val data.tns --metrics m --checkpoint c \
+		--checkpoint-every 1 --device cpu --max-memory 500 -o got mixed.cnn data.tns 2> /dev/null
+	cmp got want
+	(cd / && cnn-step -q --epochs 2 "$OLDPWD/mixed.cnn" "$OLDPWD/data.tns") | cmp - want
+	TZ=Asia/Tokyo LC_ALL=C.UTF-8 HOME=/ cnn-step -q --epochs 2 mixed.cnn data.tns | cmp - want
+}
+
+@test "the seed decides" {
+	cnn-step -q mixed.cnn data.tns > want
+	cnn-step -q --seed 0 mixed.cnn data.tns | cmp - want
+	cnn-step -q --seed 1 mixed.cnn data.tns > one
+	[ "$(stat_of digest one)" != "$(stat_of digest want)" ]
+	# without a shuffle it decides on the dropout alone
+	a=$(cnn-step -q --no-shuffle mixed.cnn data.tns | stat_of digest -)
+	b=$(cnn-step -q --no-shuffle --seed 1 mixed.cnn data.tns | stat_of digest -)
+	[ "$a" != "$b" ]
+	a=$(cnn-step -q --no-shuffle tiny.cnn data.tns | stat_of digest -)
+	b=$(cnn-step -q --no-shuffle --seed 1 tiny.cnn data.tns | stat_of digest -)
+	[ "$a" = "$b" ]
+}
+
+@test "--stream gives the weights of --no-shuffle" {
+	for m in tiny mixed; do
+		cnn-step -q --strip --no-shuffle --schedule constant $m.cnn data.tns |
+			stat_of digest - > want
+		cnn-step -q --strip --stream $m.cnn data.tns | stat_of digest - | cmp - want
+		tensor-cat --batch 7 data.tns | cnn-step -q --strip --stream $m.cnn |
+			stat_of digest - | cmp - want
+		tensor-cat --batch 1 data.tns | cnn-step -q --strip --stream $m.cnn --threads 1 |
+			stat_of digest - | cmp - want
+	done
+	cnn-step -q --strip --no-shuffle --batch 10 --steps 4 tiny.cnn data.tns | stat_of digest - > want
+	cnn-step -q --strip --stream --batch 10 --steps 4 tiny.cnn data.tns | stat_of digest - | cmp - want
+}
+
+# --- stop and go on ---------------------------------------------------------------
+
+# resumes MODEL OPTION ...: stopped after every number of steps and resumed, it
+# is the run that never stopped, its metrics too.
+resumes() {
+	local model=$1 total k
+	shift
+	rm -f whole.tsv
+	cnn-step -q --epochs 3 --metrics whole.tsv "$@" $model data.tns > whole.cnn
+	total=$(($(wc -l < whole.tsv) - 1))
+	for ((k = 1; k <= total; k += total > 8 ? 3 : 1)); do
+		rm -f m.tsv
+		cnn-step -q --epochs 3 --steps $k --metrics m.tsv "$@" $model data.tns > part.cnn
+		[ "$(wc -l < m.tsv)" = $((k + 1)) ]
+		cnn-step -q --epochs 3 --resume --metrics m.tsv part.cnn data.tns > got.cnn
+		cmp got.cnn whole.cnn || { echo "stopped after $k of $total: $*"; return 1; }
+		cmp m.tsv whole.tsv || { diff m.tsv whole.tsv; return 1; }
+	done
+}
+
+@test "resume: the bytes of a run that never stopped" {
+	resumes tiny.cnn
+	resumes tiny.cnn --batch 103
+	resumes mixed.cnn --batch 25
+	resumes mixed.cnn --optimizer sgd --momentum 0.9 --lr 0.1 --weight-decay 0.01
+	resumes mixed.cnn --no-shuffle --schedule cosine --seed 7 --shard-size 5 --batch 40
+	resumes tiny.cnn --schedule linear
+}
+
+@test "resume: half precision with its loss scale" {
+	resumes mixed.cnn --amp bf16
+	resumes mixed.cnn --amp fp16
+	# a rate that blows up: gradients are inf, steps are skipped, the scale halves
+	resumes tiny.cnn --amp fp16 --optimizer sgd --lr 1000 --batch 20
+}
+
+@test "resume: one step after the other, by other numbers of threads" {
+	cnn-step -q --steps 7 --batch 30 mixed.cnn data.tns > want
+	cnn-step -q --steps 1 --batch 30 mixed.cnn data.tns > now.cnn
+	for n in 2 1 3 4 1 2; do
+		cnn-step -q --steps 1 --resume --threads $n -o now.cnn now.cnn data.tns
+	done
+	cmp now.cnn want
+}
+
+@test "resume: from a checkpoint that a killed run left" {
+	cnn-step -q --epochs 100000 --batch 20 --checkpoint c --checkpoint-every 1 \
+		--metrics m.tsv mixed.cnn data.tns > /dev/null & pid=$!
+	until [ -e c ]; do kill -0 $pid; sleep 0.01; done
+	kill -9 $pid
+	wait $pid || :
+	# whatever it had come to, the rest is what it would have been
+	k=$(cnn-info c | sed -n 's/^checkpoint: step \([0-9]*\),.*/\1/p')
+	cnn-step -q --resume --epochs 100000 --steps 3 --metrics m.tsv c data.tns > got
+	cnn-step -q --epochs 100000 --steps $((k + 3)) --metrics w.tsv --batch 20 mixed.cnn data.tns | cmp - got
+	cmp m.tsv w.tsv
+}
+
+@test "resume: more epochs than were meant at first" {
+	cnn-step -q --schedule constant --epochs 4 mixed.cnn data.tns > want
+	cnn-step -q --schedule constant --epochs 1 mixed.cnn data.tns > one
+	cnn-step -q --epochs 4 --resume one data.tns | cmp - want
+	cnn-step -q --schedule constant --epochs 2 mixed.cnn data.tns | cnn-step -q --epochs 4 --resume data.tns | cmp - want
+	# none are left: the same again
+	cnn-step -q --epochs 4 --resume want data.tns | cmp - want
+}
+
+@test "resume: epochs that are not given come from the checkpoint" {
+	cnn-step -q --epochs 3 mixed.cnn data.tns > want
+	cnn-step -q --epochs 3 --steps 3 mixed.cnn data.tns > part
+	cnn-step -q --resume part data.tns | cmp - want
+	cnn-step -q --resume --steps 2 part data.tns > next
+	cnn-step -q --resume next data.tns | cmp - want
+	run -0 --separate-stderr cnn-step --resume want data.tns -o got
+	[[ $stderr == "cnn-step: no step is left to do; "* ]]
+	cmp got want
+	# where --steps said how far there are none
+	cnn-step -q --steps 3 mixed.cnn data.tns > part
+	cnn-step -q --steps 7 mixed.cnn data.tns > want
+	cnn-step -q --resume --steps 4 part data.tns | cmp - want
+}
+
+@test "resume: options that contradict are a usage error, the same ones are not" {
+	cnn-step -q --steps 1 --batch 30 --seed 3 mixed.cnn data.tns > part
+	for o in "--batch 31" "--lr 0.002" "--optimizer sgd" "--momentum 0.5" "--weight-decay 1" \
+		"--schedule linear" "--amp bf16" "--shard-size 8" "--seed 4" --no-shuffle; do
+		run -2 --separate-stderr cnn-step --resume $o part data.tns -o out
+		says "cnn-step: ${o% *}: contradicts the checkpoint that is resumed"
+	done
+	cnn-step -q --resume --epochs 2 part data.tns > want
+	cnn-step -q --resume --epochs 2 --batch 30 --lr 0.001 --optimizer adam --momentum 0 \
+		--weight-decay 0 --schedule constant --amp off --shard-size 16 --seed 3 \
+		part data.tns | cmp - want
+	cnn-step -q --no-shuffle --steps 1 mixed.cnn data.tns > part
+	cnn-step -q --resume --no-shuffle part data.tns > /dev/null
+}
+
+@test "resume: other data are refused" {
+	cnn-step -q --steps 1 mixed.cnn data.tns > part
+	tensor-cat --range :102 data.tns > short
+	tensor-shuf data.tns > other
+	with_label 50 9 l.idx > l2
+	tensor-cat i.idx l2 > relabelled
+	for d in short other relabelled; do
+		run -1 --separate-stderr cnn-step --resume part $d -o out
+		says "cnn-step: *these are not the data that the checkpoint was trained on*"
+	done
+	tensor-cat --batch 9 data.tns | cnn-step -q --resume --epochs 2 part > a
+	cnn-step -q --resume --epochs 2 part data.tns | cmp - a
+}
+
+@test "resume: from what is no checkpoint" {
+	cnn-step -q --strip mixed.cnn data.tns > stripped
+	for m in stripped mixed.cnn; do
+		run -1 --separate-stderr cnn-step --resume $m data.tns -o out
+		says "cnn-step: *no training state to resume from*"
+	done
+	cnn-step -q --stream mixed.cnn data.tns > streamed
+	run -1 --separate-stderr cnn-step --resume streamed data.tns -o out
+	says "cnn-step: *"
+}
+
+@test "resume: with --val, with --checkpoint, with --strip" {
+	cnn-step -q --epochs 3 --val data.tns --metrics w.tsv mixed.cnn data.tns > want
+	cnn-step -q --epochs 3 --steps 1 --metrics m.tsv mixed.cnn data.tns > part
+	cnn-step -q --epochs 3 --resume --val data.tns --checkpoint c --metrics m.tsv part data.tns > got
+	cmp got want
+	cmp c want
+	cmp m.tsv w.tsv
+	cnn-step -q --epochs 3 --strip mixed.cnn data.tns > want
+	cnn-step -q --epochs 3 --strip --resume part data.tns | cmp - want
+}
+
+@test "without --resume only the weights of a checkpoint are taken" {
+	cnn-step -q mixed.cnn data.tns > one
+	cnn-step -q --strip mixed.cnn data.tns > bare
+	a=$(cnn-step -q --batch 20 --seed 5 one data.tns | stat_of digest -)
+	b=$(cnn-step -q --batch 20 --seed 5 bare data.tns | stat_of digest -)
+	[ "$a" = "$b" ]
+	cnn-step -q --optimizer sgd one data.tns > two
+	run -1 grep -aqF @adam two
+	[ "$(cnn-info two | grep -c sgd)" = 1 ]
+}
+
+# --- what it comes to ----------------------------------------------------------------
+
+# The reference layers take exp and sqrt from libm, and a compiler may contract
+# what they add and multiply, so not their last bits are pinned but the weights'
+# figures, to a ten-thousandth of the weights' range. They change with the
+# initial weights, the shuffle, the dropout and the order of a batch, and then a
+# commit says why.
+@test "a short training by the reference layers comes to the recorded figures" {
+	all=$(printf -- '--provider %s=ref ' conv2d linear maxpool2d avgpool2d relu flatten)
+	cnn-step -q --strip --epochs 2 --batch 40 --optimizer sgd --momentum 0.9 --lr 0.1 \
+		--schedule constant $all mixed.cnn data.tns > m
+	tensor-stat --tsv m | awk -F'\t' 'match($1, /\.(min|max|mean|std)$/) {
+		name = substr($1, 1, RSTART - 1)
+		if (name != last) printf "%s%s", (last == "" ? "" : "\n"), name
+		last = name
+		printf " %.6f", $2 } END { print "" }' > got
+	cat > want <<-'END'
+		a.weight -0.286472 0.269933 -0.013492 0.167590
+		a.bias -0.050333 0.271725 0.048789 0.130738
+		batchnorm2d1.weight 0.971170 0.988983 0.980642 0.007936
+		batchnorm2d1.bias -0.035824 -0.013112 -0.023891 0.008729
+		batchnorm2d1.running_mean -0.189706 0.074646 -0.021911 0.100133
+		batchnorm2d1.running_var 0.534593 0.552864 0.541615 0.007024
+		b.weight -0.198490 0.232276 0.002734 0.097378
+		fc.weight -0.159665 0.183438 -0.002447 0.072507
+		fc.bias -0.106852 0.084536 -0.005006 0.064315
+	END
+	awk 'NR == FNR { for (i = 2; i <= 5; i++) w[$1, i] = $i; n++; next }
+		{ m++; r = w[$1, 3] - w[$1, 2]; for (i = 2; i <= 5; i++)
+			if (($i - w[$1, i]) ^ 2 > (1e-6 + 1e-4 * r) ^ 2) bad = 1 }
+		END { exit bad || n != 9 || m != 9 }' want got || { diff want got; false; }
+}

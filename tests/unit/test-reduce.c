@@ -1,0 +1,206 @@
+/* The tree that sums shards: the same bits for any number of workers, and no
+ * more sums at once than cnn_reduce_depth() says (the arrays are no longer than
+ * that, so a sanitizer sees what goes beyond). */
+#include "tap.h"
+
+#include "../../libcore/executor-private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FLOATS = 3, MOST_SHARDS = 70, MOST_WORKERS = 9 };
+
+static int additions;
+
+static int add(void *device, void *queue, uint32_t dtype, size_t count, void *dst,
+	const void *src)
+{
+	float *to = dst;
+	const float *from = src;
+
+	(void)device, (void)queue, (void)dtype;
+	for (size_t i = 0; i < count; i++)
+		to[i] += from[i];
+	additions++;
+	return CNN_OK;
+}
+
+/* Numbers whose sum hangs on the order. */
+static float value(uint32_t shard, int i)
+{
+	uint32_t x = shard * 2654435761u + (uint32_t)i * 40503u + 12345u;
+
+	x ^= x >> 13;
+	x *= 0x5bd1e995u;
+	x ^= x >> 15;
+	return ((float)(x % 20001) - 10000) / 7919 * (x & 0x20000 ? 1e4f : 1);
+}
+
+/* The definition: halves of the smallest power of two that holds all shards. */
+static float tree(uint32_t first, uint32_t size, uint32_t shards, int i)
+{
+	if (size == 1)
+		return value(first, i);
+	if (first + size / 2 >= shards)
+		return tree(first, size / 2, shards, i);
+	return tree(first, size / 2, shards, i) +
+		tree(first + size / 2, size / 2, shards, i);
+}
+
+static float expected(uint32_t shards, int i)
+{
+	uint32_t size = 1;
+
+	while (size < shards)
+		size *= 2;
+	return tree(0, size, shards, i);
+}
+
+static void worker_open(struct cnn_worker *w, struct cnn_executor *ex, size_t depth)
+{
+	*w = (struct cnn_worker){ .ex = ex };
+	w->spare = malloc(depth * sizeof *w->spare);
+	w->stack = malloc(depth * sizeof *w->stack);
+	for (; w->spare_count < depth; w->spare_count++)
+		w->spare[w->spare_count] = malloc(FLOATS * sizeof(float));
+}
+
+static void worker_close(struct cnn_worker *w)
+{
+	while (w->stack_count > 0)
+		free(w->stack[--w->stack_count].sum);
+	while (w->spare_count > 0)
+		free(w->spare[--w->spare_count]);
+	free(w->stack);
+	free(w->spare);
+}
+
+/* One step as libcore/step.c goes: `shards` of at most `most`. */
+static bool step(struct cnn_executor *ex, uint32_t shards, size_t depth)
+{
+	bool good = true;
+	float *sum;
+
+	ex->shards = shards;
+	additions = 0;
+	for (uint32_t n = 0; n < ex->worker_count; n++) {
+		struct cnn_worker *w = &ex->workers[n];
+		uint32_t to = shards * (n + 1) / ex->worker_count;
+
+		while (w->stack_count > 0)
+			w->spare[w->spare_count++] = w->stack[--w->stack_count].sum;
+		good &= w->spare_count == depth;
+		for (uint32_t s = shards * n / ex->worker_count; good && s < to; s++) {
+			if (!(good = w->spare_count > 0))
+				break;
+			sum = w->spare[--w->spare_count];
+			for (int i = 0; i < FLOATS; i++)
+				sum[i] = value(s, i);
+			good = cnn_reduce_push(w, s, sum) == CNN_OK;
+		}
+	}
+	if (!good)
+		return false;
+	sum = cnn_reduce_plan(ex);
+	for (size_t m = 0; m < ex->merge_count; m++)
+		add(NULL, NULL, CNN_F32, FLOATS, ex->merges[m].into, ex->merges[m].from);
+	for (int i = 0; i < FLOATS; i++) {
+		float want = expected(shards, i);
+
+		good &= memcmp(&sum[i], &want, sizeof want) == 0;
+	}
+	return good && additions == (int)shards - 1;
+}
+
+static void test_workers(uint32_t workers)
+{
+	static const struct cnn_device device = { .size = sizeof device, .add = add };
+	bool good = true;
+
+	for (uint32_t most = 1; most <= MOST_SHARDS; most++) {
+		/* No more workers than shards, as in the executor. */
+		uint32_t count = workers < most ? workers : most;
+		size_t depth = cnn_reduce_depth((most + count - 1) / count);
+		struct cnn_worker all[MOST_WORKERS];
+		struct cnn_executor ex = { .device_functions = &device,
+			.param_floats = FLOATS, .workers = all, .worker_count = count };
+
+		ex.merges = malloc(most * sizeof *ex.merges);
+		for (uint32_t n = 0; n < count; n++)
+			worker_open(&all[n], &ex, depth);
+		/* A whole batch, a last one that is smaller, a whole one again. */
+		good &= step(&ex, most, depth);
+		for (uint32_t shards = 1; shards <= most; shards += 1 + most / 9)
+			good &= step(&ex, shards, depth);
+		good &= step(&ex, most, depth);
+		for (uint32_t n = 0; n < count; n++)
+			worker_close(&all[n]);
+		free(ex.merges);
+		if (!good) {
+			printf("# at %u shards\n", most);
+			break;
+		}
+	}
+	ok(good, "%u workers: the tree's own bits, for 1 to %d shards", workers,
+		MOST_SHARDS);
+}
+
+static void test_depth(void)
+{
+	bool good = true;
+
+	for (uint32_t n = 1; n < 1000; n++)
+		good &= cnn_reduce_depth(n) >= 1 && cnn_reduce_depth(n) <= n + 1 &&
+			cnn_reduce_depth(n) <= cnn_reduce_depth(n + 1);
+	ok(good && cnn_reduce_depth(1 << 16) < 40, "the depth grows as a logarithm");
+}
+
+static void test_order_matters(void)
+{
+	float sum = 0;
+
+	for (uint32_t s = 0; s < MOST_SHARDS; s++)
+		sum += value(s, 0);
+	ok(sum != expected(MOST_SHARDS, 0), "another order would have been seen");
+}
+
+static void test_partials(void)
+{
+	enum { COUNT = 5 };
+	bool good = true;
+
+	for (uint32_t shards = 1; shards <= MOST_SHARDS; shards++) {
+		double partials[MOST_SHARDS * COUNT], reduced[COUNT];
+		struct cnn_executor ex = { .shards = shards, .partials = partials,
+			.reduced = reduced, .partial_count = COUNT };
+
+		for (uint32_t s = 0; s < shards; s++)
+			for (int i = 0; i < COUNT; i++)
+				partials[s * COUNT + (uint32_t)i] = (double)value(s, i);
+		for (int i = 0; i < COUNT; i++)
+			reduced[i] = -1;
+		cnn_reduce_partials(&ex, 1, 3);
+		for (int i = 1; i < 4; i++) {
+			double want = 0;
+
+			for (uint32_t s = 0; s < shards; s++)
+				want += (double)value(s, i);
+			good &= reduced[i] - want < 1e-6 && want - reduced[i] < 1e-6;
+		}
+		good &= reduced[0] == -1 && reduced[4] == -1;
+		for (uint32_t s = 0; s < shards; s++)    /* neighbours are left alone */
+			good &= partials[s * COUNT] == (double)value(s, 0) &&
+				partials[s * COUNT + 4] == (double)value(s, 4);
+	}
+	ok(good, "small sums in double, of those asked for alone");
+}
+
+int main(void)
+{
+	test_depth();
+	test_order_matters();
+	for (uint32_t workers = 1; workers <= MOST_WORKERS; workers++)
+		test_workers(workers);
+	test_partials();
+	return done();
+}
