@@ -1,6 +1,8 @@
 /* load.c - models and data out of operands, whatever their order. */
 #include "load.h"
 
+#include <cnn/trainer.h>
+
 #include <string.h>
 
 int cnn_load_open(struct cnn_load *l, const char *const *paths, size_t count,
@@ -46,6 +48,8 @@ static int read_data(struct cnn_load *l, const struct cnn_header *header,
 	struct cnn_record rec;
 	int r = cnn_dataset_segment(data, header, need_labels, e);
 
+	if (r == CNN_OK && l->model)
+		r = cnn_check_input(l->model->graph, data, e);
 	if (r < 0)
 		cnn_error_prefix(e, "%s", cnn_operands_name(l->in));
 	while (r == CNN_OK && (r = cnn_operands_record(l->in, &rec, e)) == CNN_OK)

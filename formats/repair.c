@@ -5,14 +5,16 @@
 #include <string.h>
 
 /* Is the item read last a segment's end? It begins with a map of one pair and
- * the key "end". */
+ * the key "end", which a foreign writer may have written as str 8 or as bin. */
 static bool at_end_item(const struct cnn_operands *in)
 {
 	const void *item = NULL;
 	size_t size = 0;
 
-	return cnn_operands_item(in, &item, &size) && size > 5 &&
-		!memcmp(item, "\x81\xa3" "end", 5);
+	return cnn_operands_item(in, &item, &size) && size > 6 &&
+		(!memcmp(item, "\x81\xa3" "end", 5) ||
+		 !memcmp(item, "\x81\xd9\x03" "end", 6) ||
+		 !memcmp(item, "\x81\xc4\x03" "end", 6));
 }
 
 /* The header is not written before there is something to put behind it. */

@@ -113,6 +113,30 @@ int cnn_model_set_moments(struct cnn_model *m, uint32_t count,
 	return CNN_OK;
 }
 
+int cnn_model_set_classes(struct cnn_model *m, const struct cnn_value *classes,
+	struct cnn_error *e)
+{
+	struct cnn_value *copy;
+
+	if (classes->type != CNN_ARRAY)
+		return cnn_fail(e, CNN_EDATA, "the classes are no list of names");
+	if (!(copy = cnn_value_copy(classes)))
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	cnn_value_free(m->classes);
+	m->classes = copy;
+	for (size_t i = 0; i < copy->as.array.count; i++) {
+		struct cnn_value *name = copy->as.array.items[i];
+
+		if (name->type != CNN_STR)
+			return cnn_fail(e, CNN_EDATA, "class %zu has no name", i);
+		for (size_t k = 0; k < name->as.str.size; k++)
+			if ((unsigned char)name->as.str.data[k] < 0x20 ||
+			    name->as.str.data[k] == 0x7f)
+				name->as.str.data[k] = '?';
+	}
+	return CNN_OK;
+}
+
 const char *cnn_model_class(const struct cnn_model *m, size_t class, char *buf)
 {
 	if (m->classes && class < m->classes->as.array.count)
@@ -163,20 +187,16 @@ int cnn_model_begin(struct cnn_model **model, const char *where,
 		return cnn_fail(e, CNN_EDATA, "%s: a model without its net", where);
 	if (!(m = calloc(1, sizeof *m)) || !(m->meta = cnn_value_copy(h->meta)) ||
 	    !(m->history = cnn_value_copy(h->history)) ||
-	    (classes && !(m->classes = cnn_value_copy(classes))) ||
 	    (training && !(m->training = cnn_value_copy(training)))) {
 		cnn_model_free(m);
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	}
 	cnn_value_get_uint(h->model, "seed", &m->seed);
-	for (size_t i = 0; m->classes && (m->classes->type != CNN_ARRAY ||
-	     i < m->classes->as.array.count); i++)
-		if (m->classes->type != CNN_ARRAY ||
-		    m->classes->as.array.items[i]->type != CNN_STR) {
-			cnn_model_free(m);
-			return cnn_fail(e, CNN_EDATA, "%s: its classes are no list of names",
-				where);
-		}
+	if (classes && (r = cnn_model_set_classes(m, classes, e)) < 0) {
+		cnn_error_prefix(e, "%s", where);
+		cnn_model_free(m);
+		return r;
+	}
 	r = cnn_graph_build(&m->graph, where, net, strlen(net), plugins, e);
 	if (r == CNN_OK && ((r = take_params(m, max_bytes, e)) < 0 ||
 	    (r = find_moments(m, h, e)) < 0))

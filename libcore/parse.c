@@ -440,7 +440,8 @@ static int parse_member(struct cnn_header *h, bool learning,
 	bool data = h->kind == CNN_DATA, swap = false;
 	int r;
 
-	if (!name_of(&kv->key, name) || strcmp(name, "tensor-stream") == 0)
+	if (!name_of(&kv->key, name) || strcmp(name, "end") == 0 ||
+	    strcmp(name, "tensor-stream") == 0)
 		return cnn_fail(e, CNN_EDATA, strcmp(name, "tensor-stream") == 0 ?
 			"a header before the end of the segment: the producer died" :
 			"a field's name is not one");

@@ -203,7 +203,7 @@ static int check_field(const struct cnn_writer *w, const char *name,
 }
 
 /* Writes rows [first, first + rows) of every tensor as one record; rows 0
- * stands for tensors without axes. */
+ * stands for the whole tensors, whatever their lengths. */
 static int write_rows(struct cnn_writer *w, const struct cnn_record *rec,
 	size_t first, size_t rows, struct cnn_error *e)
 {
@@ -215,7 +215,7 @@ static int write_rows(struct cnn_writer *w, const struct cnn_record *rec,
 		struct cnn_tensor t = rec->tensors[i];
 		size_t bytes, row_bytes;
 
-		if (t.rank > 0) {
+		if (rows > 0 && t.rank > 0) {
 			row_bytes = cnn_tensor_sample_count(&t) * cnn_dtype_size(t.dtype);
 			t.data = (char *)t.data + first * row_bytes;
 			t.shape[0] = rows;
@@ -256,7 +256,7 @@ int cnn_writer_record(struct cnn_writer *w, const struct cnn_record *rec,
 			return r;
 		if (t->rank == 0)
 			continue;
-		if (i > 0 && t->shape[0] != rows)
+		if (data && i > 0 && t->shape[0] != rows)
 			return cnn_fail(e, CNN_EDATA, "field %s: %zu samples where %s has %zu",
 				rec->names[i], t->shape[0], rec->names[0], rows);
 		rows = t->shape[0];
@@ -267,7 +267,8 @@ int cnn_writer_record(struct cnn_writer *w, const struct cnn_record *rec,
 	if (row_bytes > CNN_MAX_TENSOR)
 		return cnn_fail(e, CNN_EDATA, "one row of a tensor takes %zu bytes: at "
 			"most %zu are written", row_bytes, CNN_MAX_TENSOR);
-	if (rows == 0)
+	/* Parameters that share a record need not be of one length. */
+	if (rows == 0 || (!data && rec->count > 1))
 		return write_rows(w, rec, 0, 0, e);
 	step = row_bytes ? CNN_MAX_TENSOR / row_bytes : rows;
 	for (size_t i = 0; i < rows; i += step)

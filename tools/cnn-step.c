@@ -166,10 +166,8 @@ static int take_classes(struct run *run, struct cnn_error *e)
 {
 	struct cnn_model *m = run->load.model;
 
-	if (run->data->classes && !m->classes &&
-	    !(m->classes = cnn_value_copy(run->data->classes)))
-		return cnn_fail(e, CNN_ENOMEM, "out of memory");
-	return CNN_OK;
+	return run->data->classes && !m->classes ?
+		cnn_model_set_classes(m, run->data->classes, e) : CNN_OK;
 }
 
 /* One step on samples that have come. */

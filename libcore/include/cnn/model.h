@@ -50,6 +50,10 @@ int cnn_model_set_moments(struct cnn_model *, uint32_t count,
 /* Forgets the training state and the moments. */
 void cnn_model_strip(struct cnn_model *);
 
+/* Takes a copy of an array of names for the classes; control characters in them
+ * become '?', since names are printed. */
+int cnn_model_set_classes(struct cnn_model *, const struct cnn_value *,
+	struct cnn_error *);
 /* The class's name, or its number written to buf (32 bytes). */
 const char *cnn_model_class(const struct cnn_model *, size_t class, char *buf);
 
