@@ -198,7 +198,7 @@ check-asan:                                 ## unit tests, conformance and tools
 		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' \
 		all test-programs
 	@BUILD=build/asan/build BIN=build/asan/bin CC='$(CC)' SANITIZED=1 \
-		ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=1 \
+		ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=1:intercept_tls_get_addr=0 \
 		LSAN_OPTIONS=suppressions=$(CURDIR)/build-aux/lsan.supp:print_suppressions=0 \
 		UBSAN_OPTIONS=print_stacktrace=1 tests/run unit conformance bats
 

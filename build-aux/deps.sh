@@ -10,7 +10,7 @@ set -eu
 
 # One a line: set, how it is noticed, packages (the first that apt knows of those
 # parted by |). cmd: a command; c: a header; pc: a pkg-config name; py: a module
-# of Debian's Python; path: a file.
+# of Debian's Python; perl: one of Perl; path: a file.
 table='
 run  cmd:cc                gcc
 run  c:stdio.h             libc6-dev
@@ -30,6 +30,7 @@ dev  cmd:mandoc            mandoc
 dev  cmd:openssl           openssl
 dev  cmd:strace            strace
 dev  cmd:xz                xz-utils
+dev  perl:JSON::PP         perl
 dev  cmd:python3           python3
 dev  py:numpy              python3-numpy
 dev  py:msgpack            python3-msgpack
@@ -60,6 +61,7 @@ have() {
 	pc:*) pkgconf "${1#pc:}" ;;
 	py:*) /usr/bin/python3 -c "import importlib.util as u, sys
 sys.exit(u.find_spec('${1#py:}') is None)" 2> /dev/null ;;
+	perl:*) perl "-M${1#perl:}" -e 1 2> /dev/null ;;
 	path:*) [ -e "${1#path:}" ] ;;
 	esac
 }

@@ -84,6 +84,10 @@ int cnn_dataset_segment(struct cnn_dataset *d, const struct cnn_header *h,
 		return no_field(h, d->image, "image", e);
 	if (!label && need_labels)
 		return no_field(h, d->label, "label", e);
+	d->need_labels = need_labels;
+	if (label && !need_labels &&
+	    (!cnn_dtype_is_integer(label->dtype) || label->rank != 0))
+		label = NULL;
 	if (label && (!cnn_dtype_is_integer(label->dtype) || label->rank != 0))
 		return cnn_fail(e, CNN_EDATA, "field %s: %s of shape %s: one integer a "
 			"sample is wanted", d->label, cnn_dtype_name(label->dtype),
@@ -144,7 +148,9 @@ int cnn_dataset_append(struct cnn_dataset *d, struct cnn_record *rec,
 	for (size_t i = 0; d->has_labels && i < rec->samples; i++) {
 		cnn_to_i64(label->dtype, (const char *)label->data +
 			i * cnn_dtype_size(label->dtype), 1, &value);
-		if (value < 0 || value > INT32_MAX)
+		if ((value < 0 || value > INT32_MAX) && !d->need_labels)
+			value = -1;
+		else if (value < 0 || value > INT32_MAX)
 			return cnn_fail(e, CNN_EDATA, "sample %zu: label %lld is no class",
 				d->dropped + d->samples + i, (long long)value);
 		d->labels[d->samples + i] = (int32_t)value;

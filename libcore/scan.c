@@ -99,7 +99,8 @@ int cnn_scan_item(struct cnn_input *in, const struct cnn_bounds *bounds,
 		if (t.kind == ARRAY || t.kind == MAP) {
 			/* Each element takes a byte at least. */
 			if (length > bounds->values || depth + 1 == CNN_MAX_DEPTH)
-				return cnn_fail(e, CNN_EDATA, "byte %llu: %s", cnn_input_offset(in) + at, length > bounds->values ?
+				return cnn_fail(e, CNN_EDATA, "byte %llu: %s",
+					cnn_input_offset(in) + at, length > bounds->values ?
 					"a count beyond any bound" : "nested too deeply");
 			open[++depth] = t.kind == MAP ? length * 2 : length;
 		} else {

@@ -92,7 +92,7 @@ static int print_rows(struct run *run, struct cnn_error *e)
 		size_t c = cnn_best_class(run->logits + i * run->classes, run->classes, &p);
 
 		r = cnn_output_printf(run->out, e, "%zu\t%s\t%.6f\t%s\n", run->index + i,
-			cnn_model_class(m, c, a), p, d->has_labels ?
+			cnn_model_class(m, c, a), p, d->has_labels && d->labels[i] >= 0 ?
 			cnn_model_class(m, (size_t)d->labels[i], b) : "-");
 	}
 	return r;

@@ -6,6 +6,7 @@
 #include <cnn/progress.h>
 #include <cnn/trainer.h>
 
+#include <math.h>
 #include <string.h>
 
 static const char *device = "auto", *image = "image", *label = "label";
@@ -102,6 +103,7 @@ struct run {
 	struct cnn_progress progress;
 	uint64_t done;                   /* samples of this run */
 	double loss, accuracy;           /* running means, for people */
+	bool warned;                     /* that the loss is no number any more */
 };
 
 static int write_model(struct run *run, const char *path, bool weights,
@@ -147,6 +149,11 @@ static int report(struct run *run, const struct cnn_train_status *s,
 		(unsigned long long)s->epoch + !s->epoch_ends, run->loss,
 		100 * run->accuracy);
 	cnn_progress_update(&run->progress, run->done, "images", note);
+	if (!isfinite(s->loss) && !s->skipped && !run->warned) {
+		cnn_message(&program, 1, "step %llu: the loss is not a finite number: "
+			"is --lr too high?", (unsigned long long)s->step);
+		run->warned = true;
+	}
 	if (s->epoch_ends && run->val && (r = validate(run, &v, e)) == CNN_OK)
 		cnn_message(&program, 1, "epoch %llu: validation loss %.4f, accuracy "
 			"%.2f %%", (unsigned long long)s->epoch,
@@ -325,6 +332,10 @@ static int check_options(struct cnn_error *e)
 	if (stream && (train.resume || val_path || given[EPOCHS] || metrics_path))
 		return cnn_fail(e, CNN_EUSAGE, "--stream goes once through data that are "
 			"not kept: without --epochs, --resume, --val and --metrics");
+	if (stream && (strcmp(train.schedule, "linear") == 0 ||
+	    strcmp(train.schedule, "cosine") == 0))
+		return cnn_fail(e, CNN_EUSAGE, "--schedule: %s: --stream does not know how "
+			"long the run will be", train.schedule);
 	if (checkpoint_every && !checkpoint_path)
 		return cnn_fail(e, CNN_EUSAGE, "--checkpoint-every: without --checkpoint");
 	if (checkpoint_path && strcmp(checkpoint_path, "-") == 0)

@@ -16,6 +16,7 @@ struct cnn_dataset {
 	unsigned char *data;             /* [samples] images, as they came */
 	int32_t *labels;                 /* [samples] */
 	bool has_labels;
+	bool need_labels;                /* a bad one is an error; else it is -1 */
 	double scale, offset;            /* value = element * scale + offset */
 	struct cnn_value *classes;       /* array of str, or NULL */
 	size_t room;                     /* samples that data and labels hold */

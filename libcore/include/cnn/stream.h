@@ -95,7 +95,6 @@ size_t cnn_reader_records(const struct cnn_reader *);
 size_t cnn_reader_samples(const struct cnn_reader *);
 /* The bytes of the item read last (header, record or end), as they came. */
 void cnn_reader_item(const struct cnn_reader *, const void **, size_t *);
-/* Bytes of the segment that were whole and right before an error. */
 
 /* --- writing ----------------------------------------------------------- */
 
