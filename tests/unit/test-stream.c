@@ -20,8 +20,13 @@ static size_t size, room;
 
 static void put(const void *data, size_t n)
 {
-	if (size + n > room)
-		buf = realloc(buf, room = 2 * (size + n));
+	if (size + n > room) {
+		unsigned char *more = realloc(buf, room = 2 * (size + n));
+
+		if (!more)
+			exit(1);
+		buf = more;
+	}
 	memcpy(buf + size, data, n);
 	size += n;
 }

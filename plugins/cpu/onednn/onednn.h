@@ -97,7 +97,7 @@ bool od_is_slow(const_dnnl_primitive_desc_t);
 		.abi_major = CNN_ABI_MAJOR, .abi_minor = CNN_ABI_MINOR, \
 		.size = sizeof(struct cnn_plugin_entry), \
 		.kind = CNN_PLUGIN_LAYER, \
-		.name = file_name, .version = CNN_VERSION, \
+		.name = (file_name), .version = CNN_VERSION, \
 		.device = "cpu", .provider = "onednn", \
 		.functions = &(provider_functions), \
 	}

@@ -61,7 +61,7 @@ static dnnl_status_t sized_open(struct pool *p, struct sized *s,
 	static const int backward[] = {
 		DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_SRC, DNNL_ARG_WORKSPACE,
 	};
-	dnnl_primitive_desc_t forward_pd, backward_pd;
+	dnnl_primitive_desc_t forward_pd = NULL, backward_pd = NULL;
 	dnnl_status_t status, also;
 
 	s->samples = samples;
