@@ -248,7 +248,8 @@ struct cnn_provider {
 	/* (optional) Called before the first call with this many samples, so that
 	 * forward and backward need not build anything. */
 	int (*prepare)(void *instance, uint32_t samples);
-	/* (optional, both or neither) A parameter to and from the run's layout. */
+	/* (optional, both or neither) A parameter to and from the run's layout:
+	 * plain is the host's memory, native the device's. */
 	int (*param_import)(void *instance, uint32_t index, const float *plain,
 		float *native);
 	int (*param_export)(void *instance, uint32_t index, const float *native,
