@@ -82,8 +82,8 @@ static const char *wanted_provider(const struct cnn_executor *ex, const char *ty
 {
 	size_t n = strlen(type);
 
-	for (size_t i = ex->options.provider_count; i-- > 0; ) {
-		const char *s = ex->options.providers[i];
+	for (size_t i = ex->options.on.provider_count; i-- > 0; ) {
+		const char *s = ex->options.on.providers[i];
 
 		if (strncmp(s, type, n) == 0 && s[n] == '=')
 			return s + n + 1;
@@ -121,7 +121,7 @@ static bool allowed(const struct cnn_executor *ex, const struct cnn_plugin *p,
 {
 	const char *want;
 
-	if (count > 1 && ex->options.no_fuse)
+	if (count > 1 && ex->options.on.no_fuse)
 		return false;
 	for (uint32_t i = 0; i < count; i++) {
 		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.ArraySubscript): matches() stayed in c */
@@ -145,7 +145,7 @@ static int best_claim(struct cnn_executor *ex, const struct chain *c, size_t at,
 		struct cnn_plugin *p = cnn_plugins_at(ex->plugins, i);
 		struct claim new = { p, 0, 0, 0 };
 
-		if (strcmp(p->device, ex->options.device) != 0)
+		if (strcmp(p->device, ex->options.on.device) != 0)
 			continue;
 		new.count = matches(ex, p->name, c, at, dtypes);
 		if (new.count == 0 || !allowed(ex, p, c, at, new.count) ||
@@ -178,11 +178,11 @@ static int no_provider(const struct cnn_executor *ex, size_t node, uint32_t dtyp
 
 	if (want)
 		return cnn_fail(e, CNN_EPLUGIN, "%s: no provider %s of %s on %s in %s that "
-			"takes its arguments", n->name, want, n->type, ex->options.device,
+			"takes its arguments", n->name, want, n->type, ex->options.on.device,
 			cnn_dtype_name(dtype));
 	return cnn_fail(e, CNN_EPLUGIN, "%s: no plugin on %s computes %s in %s with "
 		"these arguments; cnn-info lists the plugins found", n->name,
-		ex->options.device, n->type, cnn_dtype_name(dtype));
+		ex->options.on.device, n->type, cnn_dtype_name(dtype));
 }
 
 static int claim_chain(struct cnn_executor *ex, const struct chain *c,
@@ -274,10 +274,10 @@ int cnn_claim(struct cnn_executor *ex, struct cnn_error *e)
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
 		goto out;
 	}
-	for (size_t i = 0; i < ex->options.provider_count; i++)
-		if (!strchr(ex->options.providers[i], '=')) {
+	for (size_t i = 0; i < ex->options.on.provider_count; i++)
+		if (!strchr(ex->options.on.providers[i], '=')) {
 			r = cnn_fail(e, CNN_EUSAGE, "--provider: %s: TYPE=NAME is wanted",
-				ex->options.providers[i]);
+				ex->options.on.providers[i]);
 			goto out;
 		}
 	dtypes[0] = CNN_F32;

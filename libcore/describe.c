@@ -65,15 +65,14 @@ int cnn_print_model(struct cnn_output *out, const struct cnn_model *m,
 	const struct cnn_infer_options *o, bool training, struct cnn_error *e)
 {
 	struct cnn_executor_options eo = {
-		.device = o->device, .threads = 1, .batch = (uint32_t)o->batch,
-		.training = training, .amp = cnn_amp_dtype(o->amp), .optimizer = "adam",
-		.providers = o->providers, .provider_count = o->provider_count,
-		.no_fuse = o->no_fuse, .max_memory = (size_t)o->max_memory,
+		.on = o->on, .batch = (uint32_t)o->batch, .training = training,
+		.amp = cnn_amp_dtype(o->amp), .optimizer = "adam",
 	};
 	char (*names)[80] = calloc(m->graph->node_count, sizeof *names);
 	struct cnn_executor *ex = NULL;
 	int r;
 
+	eo.on.threads = 1;
 	if (!names)
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	if ((r = cnn_executor_open(&ex, m->graph, &eo, e)) == CNN_OK)

@@ -8,14 +8,9 @@ int cnn_infer_open(struct cnn_executor **ex, const struct cnn_model *m,
 	const struct cnn_infer_options *o, struct cnn_error *e)
 {
 	struct cnn_executor_options eo = {
-		.device = o->device,
-		.threads = (uint32_t)o->threads,
+		.on = o->on,
 		.batch = (uint32_t)o->batch,
 		.amp = cnn_amp_dtype(o->amp),
-		.providers = o->providers,
-		.provider_count = o->provider_count,
-		.no_fuse = o->no_fuse,
-		.max_memory = (size_t)o->max_memory,
 	};
 	int r = cnn_executor_open(ex, m->graph, &eo, e);
 

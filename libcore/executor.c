@@ -13,7 +13,7 @@
  * --max-memory before it is asked for. */
 static int take(struct cnn_executor *ex, void **p, size_t bytes, struct cnn_error *e)
 {
-	size_t limit = ex->options.max_memory;
+	size_t limit = ex->options.on.max_memory;
 
 	*p = NULL;
 	bytes = cnn_align(bytes ? bytes : 1);
@@ -55,11 +55,11 @@ static int open_device(struct cnn_executor *ex, struct cnn_error *e)
 	struct cnn_plugin *p;
 	int r;
 
-	r = cnn_plugins_find(ex->plugins, ex->options.device, NULL, "device", &p, e);
+	r = cnn_plugins_find(ex->plugins, ex->options.on.device, NULL, "device", &p, e);
 	if (r < 0)
 		return r;
 	ex->device_functions = p->entry->functions;
-	r = ex->device_functions->open(ex->host, ex->options.ordinal, &ex->device);
+	r = ex->device_functions->open(ex->host, ex->options.on.ordinal, &ex->device);
 	return r < 0 ? cnn_plugins_error(ex->plugins, r, e) : CNN_OK;
 }
 
@@ -70,7 +70,7 @@ static int find_optimizer(struct cnn_executor *ex, struct cnn_error *e)
 	int r;
 
 	snprintf(name, sizeof name, "optimizer-%s", ex->options.optimizer);
-	r = cnn_plugins_find(ex->plugins, ex->options.device, NULL, name, &p, e);
+	r = cnn_plugins_find(ex->plugins, ex->options.on.device, NULL, name, &p, e);
 	if (r < 0)
 		return r;
 	ex->optimizer = p->entry->functions;
@@ -236,7 +236,7 @@ int cnn_executor_open(struct cnn_executor **executor, const struct cnn_graph *g,
 	if (ex->shard_size > options->batch)
 		ex->shard_size = options->batch;
 	ex->shards_max = (options->batch + ex->shard_size - 1) / ex->shard_size;
-	ex->worker_count = options->threads ? options->threads : cores();
+	ex->worker_count = options->on.threads ? options->on.threads : cores();
 	if (ex->worker_count > ex->shards_max)
 		ex->worker_count = ex->shards_max;
 	ex->params_changed = true;
@@ -379,15 +379,6 @@ int cnn_executor_get_moment(struct cnn_executor *ex, size_t param,
 	return export(ex, param, ex->moments[moment], values, e);
 }
 
-int cnn_executor_get_gradient(struct cnn_executor *ex, size_t param, float *values,
-	struct cnn_error *e)
-{
-	if (!ex->grad || !ex->slots[param].trainable)
-		return cnn_fail(e, CNN_EUSAGE, "%s has no gradient",
-			ex->graph->params[param].name);
-	return export(ex, param, ex->grad, values, e);
-}
-
 /* --- what was chosen ---------------------------------------------------------------------- */
 
 bool cnn_executor_run_at(const struct cnn_executor *ex, size_t i,
@@ -405,9 +396,4 @@ bool cnn_executor_run_at(const struct cnn_executor *ex, size_t i,
 size_t cnn_executor_memory(const struct cnn_executor *ex)
 {
 	return ex->memory;
-}
-
-size_t cnn_executor_param_floats(const struct cnn_executor *ex)
-{
-	return ex->param_floats;
 }

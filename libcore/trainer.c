@@ -62,16 +62,11 @@ static int open_executor(struct cnn_trainer *t, struct cnn_error *e)
 	const struct cnn_train_options *o = &t->options;
 	uint64_t batch = o->batch;
 	struct cnn_executor_options eo = {
-		.device = o->device,
-		.threads = (uint32_t)o->threads,
+		.on = o->on,
 		.shard_size = (uint32_t)o->shard_size,
 		.training = true,
 		.amp = cnn_amp_dtype(o->amp),
 		.optimizer = o->optimizer,
-		.providers = o->providers,
-		.provider_count = o->provider_count,
-		.no_fuse = o->no_fuse,
-		.max_memory = (size_t)o->max_memory,
 	};
 
 	if (t->data && batch > t->data->samples)

@@ -1,15 +1,14 @@
 /* cnn-eval - how well a model does on labelled data. */
 #include "../formats/load.h"
+#include "compute.h"
 
-#include <cnn/option.h>
 #include <cnn/trainer.h>
 
 #define CHUNK 1024    /* samples held at a time */
 
-static const char *device = "auto", *image = "image", *label = "label", *output;
+static const char *image = "image", *label = "label", *output;
 static struct cnn_infer_options infer = { .amp = "off", .batch = 256 };
-static struct cnn_list plugin_dirs, providers;
-static uint64_t max_mib;
+static struct compute compute = { .device = "auto" };
 static bool tsv, json;
 
 static const struct cnn_option options[] = {
@@ -19,19 +18,10 @@ static const struct cnn_option options[] = {
 	{ "label", 0, CNN_OPT_STR, &label, "NAME", "the field with the truth" },
 	{ "amp", 0, CNN_OPT_CHOICE, &infer.amp, "TYPE", "mixed precision", 0,
 		.choices = "off|bf16|fp16" },
-	{ "device", 'd', CNN_OPT_STR, &device, "auto|cpu|cuda[:N]", "where to compute" },
-	{ "threads", 't', CNN_OPT_UINT, &infer.threads, "N",
-		"CPU threads; 0: one a core", 0, .max = 1024 },
 	{ "batch", 'b', CNN_OPT_UINT, &infer.batch, "N", "samples computed at a time",
 		0, 1, 65536 },
-	{ "provider", 'p', CNN_OPT_LIST, &providers, "TYPE=NAME",
-		"let NAME compute layers of TYPE" },
-	{ "no-fuse", 0, CNN_OPT_FLAG, &infer.no_fuse, NULL,
-		"let no provider take several layers as one" },
-	{ "plugin-dir", 0, CNN_OPT_LIST, &plugin_dirs, "DIR",
-		"look for plugins in DIR first" },
-	{ "max-memory", 0, CNN_OPT_UINT, &max_mib, "MIB",
-		"refuse nets that take more; 0: no limit", 0, .max = 1 << 30 },
+	COMPUTE_OPTIONS(compute),
+	COMPUTE_THREADS(compute),
 	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
 		"write to FILE, whole or not at all" },
 	{ NULL }
@@ -87,21 +77,16 @@ int main(int argc, char **argv)
 	struct cnn_evaluation v = { 0 };
 	struct cnn_output *out = NULL;
 	int first = cnn_options_parse(&program, argc, argv), r;
-	uint32_t ordinal;
 
 	if (tsv && json)
 		cnn_usage(&program, "--tsv and --json exclude each other");
-	infer.providers = providers.items;
-	infer.provider_count = providers.count;
-	infer.max_memory = max_mib << 20;
-	if ((r = cnn_plugins_open(&plugins, plugin_dirs.items, plugin_dirs.count,
-		&e)) < 0 ||
-	    (r = cnn_device_choose(plugins, device, &infer.device, &ordinal, &e)) < 0 ||
+	if ((r = compute_open(&compute, &plugins, &e)) < 0 ||
 	    (r = cnn_dataset_new(&data, image, label, &e)) < 0 ||
 	    (r = cnn_load_open(&load, (const char *const *)argv + first,
 		(size_t)(argc - first), plugins, &e)) < 0)
 		goto out;
-	load.max_memory = (size_t)infer.max_memory;
+	infer.on = compute.on;
+	load.max_memory = (size_t)compute.on.max_memory;
 	if ((r = evaluate(&load, data, &v, &e)) == CNN_OK &&
 	    (r = cnn_output_open(&out, output, false, &e)) == CNN_OK &&
 	    (r = cnn_print_evaluation(out, &v, load.model, tsv ? CNN_PRINT_TSV :

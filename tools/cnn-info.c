@@ -1,15 +1,13 @@
 /* cnn-info - what is there: devices, plugins, and what a model is made of. */
 #include "../formats/load.h"
+#include "compute.h"
 
-#include <cnn/option.h>
 #include <cnn/trainer.h>
 
 #include <string.h>
 
-static const char *device = "auto";
 static struct cnn_infer_options infer = { .amp = "off", .batch = 64 };
-static struct cnn_list plugin_dirs, providers;
-static uint64_t max_mib;
+static struct compute compute = { .device = "auto" };
 static bool devices, net, training;
 
 static const struct cnn_option options[] = {
@@ -19,15 +17,7 @@ static const struct cnn_option options[] = {
 		"show what would train the model instead of evaluate it" },
 	{ "amp", 0, CNN_OPT_CHOICE, &infer.amp, "TYPE", "mixed precision", 0,
 		.choices = "off|bf16|fp16" },
-	{ "device", 'd', CNN_OPT_STR, &device, "auto|cpu|cuda[:N]", "where to compute" },
-	{ "provider", 'p', CNN_OPT_LIST, &providers, "TYPE=NAME",
-		"let NAME compute layers of TYPE" },
-	{ "no-fuse", 0, CNN_OPT_FLAG, &infer.no_fuse, NULL,
-		"let no provider take several layers as one" },
-	{ "plugin-dir", 0, CNN_OPT_LIST, &plugin_dirs, "DIR",
-		"look for plugins in DIR first" },
-	{ "max-memory", 0, CNN_OPT_UINT, &max_mib, "MIB",
-		"refuse nets that take more; 0: no limit", 0, .max = 1 << 30 },
+	COMPUTE_OPTIONS(compute),
 	{ NULL }
 };
 
@@ -98,13 +88,8 @@ int main(int argc, char **argv)
 	struct cnn_load load = { 0 };
 	struct cnn_output *out = NULL;
 	int first = cnn_options_parse(&program, argc, argv), r;
-	uint32_t ordinal;
 
-	infer.providers = providers.items;
-	infer.provider_count = providers.count;
-	infer.max_memory = max_mib << 20;
-	if ((r = cnn_plugins_open(&plugins, plugin_dirs.items, plugin_dirs.count,
-		&e)) < 0 ||
+	if ((r = compute_open(&compute, &plugins, &e)) < 0 ||
 	    (r = cnn_output_open(&out, NULL, false, &e)) < 0)
 		goto out;
 	if (first == argc || devices) {
@@ -113,10 +98,9 @@ int main(int argc, char **argv)
 		if (r == CNN_OK && !devices)
 			r = print_plugins(out, plugins, &e);
 	} else {
-		load.max_memory = (size_t)infer.max_memory;
-		if ((r = cnn_device_choose(plugins, device, &infer.device, &ordinal,
-			&e)) == CNN_OK &&
-		    (r = cnn_load_open(&load, (const char *const *)argv + first, 1,
+		infer.on = compute.on;
+		load.max_memory = (size_t)compute.on.max_memory;
+		if ((r = cnn_load_open(&load, (const char *const *)argv + first, 1,
 			plugins, &e)) == CNN_OK &&
 		    (r = read_model(&load, &e)) == CNN_OK)
 			r = net ? cnn_output_write(out, load.model->graph->text,

@@ -1,18 +1,18 @@
 /* cnn-step - trains a model on data. */
 #include "../formats/load.h"
+#include "compute.h"
 
 #include <cnn/metrics.h>
-#include <cnn/option.h>
 #include <cnn/progress.h>
 #include <cnn/trainer.h>
 
 #include <math.h>
 #include <string.h>
 
-static const char *device = "auto", *image = "image", *label = "label";
+static const char *image = "image", *label = "label";
 static const char *output, *val_path, *metrics_path, *checkpoint_path;
-static uint64_t checkpoint_every, max_mib;
-static struct cnn_list plugin_dirs, providers;
+static uint64_t checkpoint_every;
+static struct compute compute = { .device = "auto" };
 static bool stream, strip, steps_given;
 static struct cnn_train_options train = {
 	.epochs = 1, .batch = 64, .shard_size = CNN_SHARD_SIZE, .lr = 0.001,
@@ -70,20 +70,11 @@ static const struct cnn_option options[] = {
 	{ "strip", 0, CNN_OPT_FLAG, &strip, NULL, "write the weights alone" },
 	{ "image", 0, CNN_OPT_STR, &image, "NAME", "the field to learn from" },
 	{ "label", 0, CNN_OPT_STR, &label, "NAME", "the field to learn" },
-	{ "device", 'd', CNN_OPT_STR, &device, "auto|cpu|cuda[:N]", "where to compute" },
 	{ "isa", 0, CNN_OPT_CHOICE, &train.isa, "NAME",
 		"the most of the CPU's instruction set to use", CNN_OPT_RESULT,
 		.choices = "native|sse41|avx2|avx512|avx512_bf16", .given = &given[ISA] },
-	{ "threads", 't', CNN_OPT_UINT, &train.threads, "N",
-		"CPU threads; 0: one a core", 0, .max = 1024 },
-	{ "provider", 'p', CNN_OPT_LIST, &providers, "TYPE=NAME",
-		"let NAME compute layers of TYPE" },
-	{ "no-fuse", 0, CNN_OPT_FLAG, &train.no_fuse, NULL,
-		"let no provider take several layers as one" },
-	{ "plugin-dir", 0, CNN_OPT_LIST, &plugin_dirs, "DIR",
-		"look for plugins in DIR first" },
-	{ "max-memory", 0, CNN_OPT_UINT, &max_mib, "MIB",
-		"refuse nets that take more; 0: no limit", 0, .max = 1 << 30 },
+	COMPUTE_OPTIONS(compute),
+	COMPUTE_THREADS(compute),
 	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
 		"write to FILE, whole or not at all" },
 	{ NULL }
@@ -122,8 +113,7 @@ static int write_model(struct run *run, const char *path, bool weights,
 
 static int validate(struct run *run, struct cnn_evaluation *v, struct cnn_error *e)
 {
-	struct cnn_infer_options o = { train.device, train.amp, 256, train.threads,
-		train.max_memory, train.providers, train.provider_count, train.no_fuse };
+	struct cnn_infer_options o = { train.on, train.amp, 256 };
 	struct cnn_executor *ex = NULL;
 	int r = cnn_trainer_save(run->trainer, e);
 
@@ -347,9 +337,6 @@ static int check_options(struct cnn_error *e)
 	if (strcmp(train.schedule, "auto") == 0)
 		train.schedule = stream || train.epochs == UINT64_MAX ? "constant" :
 			"linear";
-	train.providers = providers.items;
-	train.provider_count = providers.count;
-	train.max_memory = max_mib << 20;
 	return CNN_OK;
 }
 
@@ -358,22 +345,20 @@ int main(int argc, char **argv)
 	struct cnn_error e = { 0 };
 	struct run run = { 0 };
 	int first = cnn_options_parse(&program, argc, argv);
-	uint32_t ordinal;
 	int r;
 
 	/* An output that can't be written is told of before hours of work. */
 	if ((r = check_options(&e)) < 0 || (r = cnn_output_check(output, true, &e)) < 0 ||
 	    (checkpoint_path && (r = cnn_output_check(checkpoint_path, true, &e)) < 0) ||
-	    (r = cnn_plugins_open(&run.plugins, plugin_dirs.items, plugin_dirs.count,
-		&e)) < 0 ||
-	    (r = cnn_device_choose(run.plugins, device, &train.device, &ordinal, &e)) < 0 ||
+	    (r = compute_open(&compute, &run.plugins, &e)) < 0 ||
 	    (r = cnn_isa_choose(train.isa, &train.isa, &e)) < 0 ||
 	    (r = read_validation(&run, &e)) < 0 ||
 	    (r = cnn_dataset_new(&run.data, image, label, &e)) < 0 ||
 	    (r = cnn_load_open(&run.load, (const char *const *)argv + first,
 		(size_t)(argc - first), run.plugins, &e)) < 0)
 		goto out;
-	run.load.max_memory = (size_t)train.max_memory;
+	train.on = compute.on;
+	run.load.max_memory = (size_t)compute.on.max_memory;
 	r = stream ? train_stream(&run, &e) : train_held(&run, &e);
 	cnn_progress_end(&run.progress);
 	if (cnn_metrics_close(run.metrics, &e) == CNN_OK && r == CNN_OK &&

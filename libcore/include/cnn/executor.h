@@ -20,19 +20,25 @@
 
 struct cnn_executor;
 
-struct cnn_executor_options {
+/* Where, and by whom: what changes no result but through the providers' own
+ * rounding. */
+struct cnn_compute {
 	const char *device;              /* "cpu" */
-	uint32_t ordinal;
-	uint32_t threads;                /* workers; 0: one a core */
+	uint32_t ordinal;                /* of several such devices */
+	uint64_t threads;                /* workers; 0: one a core */
+	const char *const *providers;    /* "conv2d=ref": --provider */
+	size_t provider_count;
+	bool no_fuse;
+	uint64_t max_memory;             /* bytes; 0: no limit of its own */
+};
+
+struct cnn_executor_options {
+	struct cnn_compute on;
 	uint32_t batch;                  /* most samples of one step or inference */
 	uint32_t shard_size;             /* 0: CNN_SHARD_SIZE */
 	bool training;
 	uint32_t amp;                    /* CNN_F32 (off), CNN_BF16, CNN_F16 */
 	const char *optimizer;           /* "adam"; training only */
-	const char *const *providers;    /* "conv2d=ref": --provider */
-	size_t provider_count;
-	bool no_fuse;
-	size_t max_memory;               /* bytes; 0: no limit of its own */
 };
 
 int cnn_executor_open(struct cnn_executor **, const struct cnn_graph *,
@@ -51,10 +57,6 @@ int cnn_executor_set_moment(struct cnn_executor *, size_t param, uint32_t moment
 	const float *values, struct cnn_error *);
 int cnn_executor_get_moment(struct cnn_executor *, size_t param, uint32_t moment,
 	float *values, struct cnn_error *);
-/* The gradient of the last step (training; trainable parameters). */
-int cnn_executor_get_gradient(struct cnn_executor *, size_t param, float *values,
-	struct cnn_error *);
-
 /* A batch is rows of an array that stays the caller's: `index` names them. The
  * values that go in are element * scale + offset. */
 struct cnn_batch {
@@ -101,7 +103,5 @@ bool cnn_executor_run_at(const struct cnn_executor *, size_t i,
 	struct cnn_executor_run *);
 /* Bytes of all arenas. */
 size_t cnn_executor_memory(const struct cnn_executor *);
-/* Floats of the trainable parameters, padding included. */
-size_t cnn_executor_param_floats(const struct cnn_executor *);
 
 #endif

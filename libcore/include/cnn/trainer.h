@@ -31,11 +31,7 @@ struct cnn_train_options {
 	bool no_shuffle;
 	/* Do not. */
 	bool resume;                     /* go on from the model's state */
-	const char *device;              /* "cpu" */
-	uint64_t threads, max_memory;    /* 0: all cores; no limit */
-	const char *const *providers;
-	size_t provider_count;
-	bool no_fuse;
+	struct cnn_compute on;
 };
 
 struct cnn_train_status {
@@ -96,11 +92,9 @@ int cnn_print_evaluation(struct cnn_output *, const struct cnn_evaluation *,
 	const struct cnn_model *, enum cnn_print, struct cnn_error *);
 
 struct cnn_infer_options {
-	const char *device, *amp;
-	uint64_t batch, threads, max_memory;
-	const char *const *providers;
-	size_t provider_count;
-	bool no_fuse;
+	struct cnn_compute on;
+	const char *amp;                 /* "off", "bf16", "fp16" */
+	uint64_t batch;                  /* most samples at a time */
 };
 
 /* An executor for inference with the model's weights. */

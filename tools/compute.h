@@ -1,0 +1,44 @@
+/* compute.h - the options of every tool that runs a net: where, and by whom. */
+#ifndef TOOLS_COMPUTE_H
+#define TOOLS_COMPUTE_H
+
+#include <cnn/executor.h>
+#include <cnn/option.h>
+
+struct compute {
+	const char *device;              /* as --device says it */
+	uint64_t max_mib;
+	struct cnn_list plugin_dirs, providers;
+	struct cnn_compute on;           /* what it comes to */
+};
+
+/* Entries for an option table; C is a struct compute with static storage. */
+#define COMPUTE_OPTIONS(C) \
+	{ "device", 'd', CNN_OPT_STR, &(C).device, "auto|cpu|cuda[:N]", \
+		"where to compute" }, \
+	{ "provider", 'p', CNN_OPT_LIST, &(C).providers, "TYPE=NAME", \
+		"let NAME compute layers of TYPE" }, \
+	{ "no-fuse", 0, CNN_OPT_FLAG, &(C).on.no_fuse, NULL, \
+		"let no provider take several layers as one" }, \
+	{ "plugin-dir", 0, CNN_OPT_LIST, &(C).plugin_dirs, "DIR", \
+		"look for plugins in DIR first" }, \
+	{ "max-memory", 0, CNN_OPT_UINT, &(C).max_mib, "MIB", \
+		"refuse nets that take more; 0: no limit", 0, .max = 1 << 30 }
+#define COMPUTE_THREADS(C) \
+	{ "threads", 't', CNN_OPT_UINT, &(C).on.threads, "N", \
+		"CPU threads; 0: one a core", 0, .max = 1024 }
+
+/* Finds the plugins and the device. */
+static inline int compute_open(struct compute *c, struct cnn_plugins **plugins,
+	struct cnn_error *e)
+{
+	int r = cnn_plugins_open(plugins, c->plugin_dirs.items, c->plugin_dirs.count, e);
+
+	c->on.providers = c->providers.items;
+	c->on.provider_count = c->providers.count;
+	c->on.max_memory = c->max_mib << 20;
+	return r < 0 ? r : cnn_device_choose(*plugins, c->device, &c->on.device,
+		&c->on.ordinal, e);
+}
+
+#endif
