@@ -36,14 +36,18 @@ void cnn_header_free(struct cnn_header *h)
 	free(h);
 }
 
+size_t cnn_header_limit(enum cnn_kind kind)
+{
+	return kind == CNN_MODEL ? CNN_MAX_PARAMETERS : CNN_MAX_FIELDS;
+}
+
 struct cnn_field *cnn_header_add(struct cnn_header *h, const char *name,
 	enum cnn_dtype dtype, int rank, const size_t *shape)
 {
 	struct cnn_field *fields, *f;
 	char *copy;
 
-	if (h->field_count == (h->kind == CNN_MODEL ? CNN_MAX_PARAMETERS :
-		CNN_MAX_FIELDS))
+	if (h->field_count == cnn_header_limit(h->kind))
 		return NULL;
 	fields = realloc(h->fields, (h->field_count + 1) * sizeof *fields);
 	if (!fields)

@@ -5,8 +5,6 @@
 #ifndef LIBCORE_PARSE_H
 #define LIBCORE_PARSE_H
 
-#include "pack.h"
-
 #include <cnn/stream.h>
 
 /* Memory for tensors that can't stay where they were read: misaligned or

@@ -1,5 +1,6 @@
 /* reader.c - tensor streams in: items, segments, counts and digests. What the
- * items hold is taken apart in parse.c. */
+ * items hold is taken apart in parse-header.c and parse-record.c. */
+#include "pack.h"
 #include "parse.h"
 
 #include <stdlib.h>

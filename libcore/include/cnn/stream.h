@@ -55,6 +55,8 @@ void cnn_header_free(struct cnn_header *);
  * copied. */
 struct cnn_field *cnn_header_add(struct cnn_header *, const char *name,
 	enum cnn_dtype, int rank, const size_t *shape);
+/* The most fields that a header of this kind has. */
+size_t cnn_header_limit(enum cnn_kind);
 /* The field of that name, or NULL. */
 struct cnn_field *cnn_header_find(const struct cnn_header *, const char *name);
 /* Are the fields the same in name, type, shape, scale and classes, so that the
