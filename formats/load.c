@@ -88,6 +88,24 @@ int cnn_load_all(struct cnn_load *l, struct cnn_dataset *data, bool need_labels,
 	}
 }
 
+int cnn_load_file(struct cnn_dataset **set, const char *path, const char *image,
+	const char *label, struct cnn_plugins *plugins, struct cnn_error *e)
+{
+	const struct cnn_header *header;
+	struct cnn_load l;
+	int r = cnn_load_open(&l, &path, 1, plugins, e);
+
+	*set = NULL;
+	if (r == CNN_OK)
+		r = cnn_dataset_new(set, image, label, e);
+	while (r == CNN_OK && (r = cnn_load_next(&l, &header, e)) == CNN_OK)
+		r = read_data(&l, header, *set, true, e);
+	if (r == CNN_END && (*set)->samples == 0)
+		r = cnn_fail(e, CNN_EDATA, "%s: holds no sample", path);
+	cnn_load_close(&l);
+	return r == CNN_END ? CNN_OK : r;
+}
+
 int cnn_load_next(struct cnn_load *l, const struct cnn_header **data,
 	struct cnn_error *e)
 {

@@ -29,6 +29,10 @@ void cnn_load_close(struct cnn_load *);
 int cnn_load_all(struct cnn_load *, struct cnn_dataset *, bool need_labels,
 	struct cnn_error *);
 
+/* All labelled samples of one file (--val), at least one. */
+int cnn_load_file(struct cnn_dataset **, const char *path, const char *image,
+	const char *label, struct cnn_plugins *, struct cnn_error *);
+
 /* Reads up to and with the model, and on to the header of the first data
  * segment behind it, for tools that take the data as they come: CNN_END where
  * there are no data at all. A model that stands behind the data in one stream

@@ -366,3 +366,17 @@ int cnn_model_write(const struct cnn_model *m, struct cnn_output *out, bool stri
 	cnn_header_free(h);
 	return r;
 }
+
+int cnn_model_save(const struct cnn_model *m, const char *path, bool strip,
+	struct cnn_error *e)
+{
+	struct cnn_output *out;
+	int r = cnn_output_open(&out, path, true, e);
+
+	if (r < 0)
+		return r;
+	if ((r = cnn_model_write(m, out, strip, e)) == CNN_OK)
+		return cnn_output_commit(out, e);
+	cnn_output_abort(out);
+	return r;
+}

@@ -57,6 +57,29 @@ static int load_params(struct cnn_trainer *t, struct cnn_error *e)
 	return r;
 }
 
+/* Is there room in a model's header for each parameter with its moments? Better
+ * said now than when there is a trained model to write. */
+static int check_fields(const struct cnn_trainer *t, struct cnn_error *e)
+{
+	const struct cnn_graph *g = t->model->graph;
+	size_t fields = g->param_count;
+
+	for (size_t i = 0; i < g->param_count; i++)
+		if (g->params[i].def.kind == CNN_PARAM_TRAINABLE)
+			fields += cnn_executor_moment_count(t->ex);
+	return fields <= CNN_MAX_PARAMETERS ? CNN_OK : cnn_fail(e, CNN_EDATA,
+		"%zu parameters and moments of %s: a model holds at most %d", fields,
+		t->options.optimizer, CNN_MAX_PARAMETERS);
+}
+
+/* The names of the classes go from the data into the model. */
+static int take_classes(struct cnn_trainer *t, const struct cnn_dataset *d,
+	struct cnn_error *e)
+{
+	return d->classes && !t->model->classes ?
+		cnn_model_set_classes(t->model, d->classes, e) : CNN_OK;
+}
+
 static int open_executor(struct cnn_trainer *t, struct cnn_error *e)
 {
 	const struct cnn_train_options *o = &t->options;
@@ -105,7 +128,10 @@ int cnn_trainer_open(struct cnn_trainer **trainer, struct cnn_model *m,
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
 	if (r == CNN_OK && options->resume)
 		r = cnn_trainer_restore(t, e);
-	if (r == CNN_OK && (r = open_executor(t, e)) == CNN_OK)
+	if (r == CNN_OK && data)
+		r = take_classes(t, data, e);
+	if (r == CNN_OK && (r = open_executor(t, e)) == CNN_OK &&
+	    (r = check_fields(t, e)) == CNN_OK)
 		r = load_params(t, e);
 	if (r < 0)
 		cnn_trainer_close(t);
@@ -271,7 +297,8 @@ int cnn_trainer_feed(struct cnn_trainer *t, const struct cnn_dataset *d,
 
 	if (finished(t))
 		return CNN_END;
-	if ((r = cnn_check_input(t->model->graph, d, e)) < 0 ||
+	if ((r = take_classes(t, d, e)) < 0 ||
+	    (r = cnn_check_input(t->model->graph, d, e)) < 0 ||
 	    (r = cnn_dataset_check_labels(d, cnn_graph_shape_count(&t->model->graph->
 		nodes[t->model->graph->output].node.output), e)) < 0)
 		return r;

@@ -59,7 +59,6 @@ int main(int argc, char **argv)
 	struct cnn_error e = { 0 };
 	struct cnn_plugins *plugins = NULL;
 	struct cnn_model *model = NULL;
-	struct cnn_output *out = NULL;
 	int first = cnn_options_parse(&program, argc, argv);
 	const char *path = first < argc ? argv[first] : "-";
 	char *text = NULL;
@@ -74,13 +73,8 @@ int main(int argc, char **argv)
 		cnn_fail(&e, CNN_ENOMEM, "out of memory");
 		goto out;
 	}
-	if (cnn_output_open(&out, output, true, &e) == CNN_OK &&
-	    cnn_model_write(model, out, false, &e) == CNN_OK) {
-		cnn_output_commit(out, &e);
-		out = NULL;
-	}
+	cnn_model_save(model, output, false, &e);
 out:
-	cnn_output_abort(out);
 	cnn_model_free(model);
 	cnn_plugins_close(plugins);
 	free(text);

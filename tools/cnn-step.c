@@ -87,7 +87,7 @@ static const struct cnn_program program = {
 /* What a run needs; freed together. */
 struct run {
 	struct cnn_plugins *plugins;
-	struct cnn_load load, val_load;
+	struct cnn_load load;
 	struct cnn_dataset *data, *val;
 	struct cnn_trainer *trainer;
 	struct cnn_metrics *metrics;
@@ -96,20 +96,6 @@ struct run {
 	double loss, accuracy;           /* running means, for people */
 	bool warned;                     /* that the loss is no number any more */
 };
-
-static int write_model(struct run *run, const char *path, bool weights,
-	struct cnn_error *e)
-{
-	struct cnn_output *out;
-	int r = cnn_output_open(&out, path, true, e);
-
-	if (r < 0)
-		return r;
-	if ((r = cnn_model_write(run->load.model, out, weights, e)) == CNN_OK)
-		return cnn_output_commit(out, e);
-	cnn_output_abort(out);
-	return r;
-}
 
 static int validate(struct run *run, struct cnn_evaluation *v, struct cnn_error *e)
 {
@@ -154,17 +140,8 @@ static int report(struct run *run, const struct cnn_train_status *s,
 	if (r == CNN_OK && checkpoint_path && (checkpoint_every ?
 	    s->step % checkpoint_every == 0 : s->epoch_ends) &&
 	    (r = cnn_trainer_save(run->trainer, e)) == CNN_OK)
-		r = write_model(run, checkpoint_path, false, e);
+		r = cnn_model_save(run->load.model, checkpoint_path, false, e);
 	return r;
-}
-
-/* The names of the classes go from the data into the model. */
-static int take_classes(struct run *run, struct cnn_error *e)
-{
-	struct cnn_model *m = run->load.model;
-
-	return run->data->classes && !m->classes ?
-		cnn_model_set_classes(m, run->data->classes, e) : CNN_OK;
 }
 
 /* One step on samples that have come. */
@@ -188,8 +165,6 @@ static int stream_segment(struct run *run, const struct cnn_header *header,
 
 	if ((r = cnn_dataset_segment(run->data, header, true, e)) < 0)
 		cnn_error_prefix(e, "%s", cnn_operands_name(run->load.in));
-	else
-		r = take_classes(run, e);
 	while (r == CNN_OK && (r = cnn_operands_record(run->load.in, &rec, e)) == CNN_OK) {
 		if ((r = cnn_dataset_append(run->data, &rec, e)) < 0)
 			cnn_error_prefix(e, "%s", cnn_operands_name(run->load.in));
@@ -240,29 +215,6 @@ static int add_history(struct cnn_model *m, struct cnn_error *e)
 		cnn_fail(e, CNN_ENOMEM, "out of memory");
 }
 
-static int read_validation(struct run *run, struct cnn_error *e)
-{
-	const struct cnn_header *h;
-	struct cnn_record rec;
-	int r;
-
-	if (!val_path)
-		return CNN_OK;
-	if ((r = cnn_dataset_new(&run->val, image, label, e)) < 0 ||
-	    (r = cnn_load_open(&run->val_load, &val_path, 1, run->plugins, e)) < 0)
-		return r;
-	while ((r = cnn_load_next(&run->val_load, &h, e)) == CNN_OK &&
-	       (r = cnn_dataset_segment(run->val, h, true, e)) == CNN_OK)
-		while ((r = cnn_operands_record(run->val_load.in, &rec, e)) == CNN_OK)
-			if ((r = cnn_dataset_append(run->val, &rec, e)) < 0)
-				break;
-	if (r == CNN_END && run->val->samples == 0)
-		r = cnn_fail(e, CNN_EDATA, "%s: holds no sample", val_path);
-	if (r < 0)
-		cnn_error_prefix(e, "%s", val_path);
-	return r == CNN_END ? CNN_OK : r;
-}
-
 /* Before the first epoch, not after it. */
 static int check_validation(struct run *run, struct cnn_error *e)
 {
@@ -301,8 +253,6 @@ static int train_held(struct run *run, struct cnn_error *e)
 	if ((r = check_validation(run, e)) < 0 ||
 	    (r = cnn_trainer_open(&run->trainer, m, run->data, &train, e)) < 0 ||
 	    (r = add_history(m, e)) < 0)
-		return r;
-	if ((r = take_classes(run, e)) < 0)
 		return r;
 	if (metrics_path && (r = cnn_metrics_open(&run->metrics, metrics_path,
 		cnn_trainer_step_number(run->trainer), e)) < 0)
@@ -352,7 +302,8 @@ int main(int argc, char **argv)
 	    (checkpoint_path && (r = cnn_output_check(checkpoint_path, true, &e)) < 0) ||
 	    (r = compute_open(&compute, &run.plugins, &e)) < 0 ||
 	    (r = cnn_isa_choose(train.isa, &train.isa, &e)) < 0 ||
-	    (r = read_validation(&run, &e)) < 0 ||
+	    (val_path && (r = cnn_load_file(&run.val, val_path, image, label, run.plugins,
+		&e)) < 0) ||
 	    (r = cnn_dataset_new(&run.data, image, label, &e)) < 0 ||
 	    (r = cnn_load_open(&run.load, (const char *const *)argv + first,
 		(size_t)(argc - first), run.plugins, &e)) < 0)
@@ -363,13 +314,12 @@ int main(int argc, char **argv)
 	cnn_progress_end(&run.progress);
 	if (cnn_metrics_close(run.metrics, &e) == CNN_OK && r == CNN_OK &&
 	    cnn_trainer_save(run.trainer, &e) == CNN_OK)
-		write_model(&run, output, strip, &e);
+		cnn_model_save(run.load.model, output, strip, &e);
 out:
 	cnn_trainer_close(run.trainer);
 	cnn_dataset_free(run.data);
 	cnn_dataset_free(run.val);
 	cnn_load_close(&run.load);
-	cnn_load_close(&run.val_load);
 	cnn_plugins_close(run.plugins);
 	return cnn_finish(&program, &e);
 }

@@ -44,6 +44,10 @@ int cnn_model_finish(struct cnn_model *, struct cnn_error *);
 int cnn_model_write(const struct cnn_model *, struct cnn_output *, bool strip,
 	struct cnn_error *);
 
+/* The same to a path, whole or not at all; NULL is standard output. */
+int cnn_model_save(const struct cnn_model *, const char *path, bool strip,
+	struct cnn_error *);
+
 /* Gives the model room for `count` moments of these names, zero. */
 int cnn_model_set_moments(struct cnn_model *, uint32_t count,
 	const char *const *names, struct cnn_error *);
