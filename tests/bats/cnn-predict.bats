@@ -6,22 +6,13 @@ bats_require_minimum_version 1.5.0
 setup_file() {
 	load models
 	cd "$BATS_FILE_TMPDIR"
-	tiny > tiny.net
-	cnn-init tiny.net > init.cnn
-	images i.idx 100 8 8
-	labels l.idx 100
-	tensor-cat i.idx l.idx -o data.tns
-	images wide.idx 100 4 5
-	tensor-cat wide.idx l.idx -o wide.tns
-	tensor-cat -q --range :0 data.tns -o none.tns
+	make_files
 	cnn-step -q --epochs 3 init.cnn data.tns > model.cnn
 }
 
 setup() {
 	load models
-	cd "$BATS_TEST_TMPDIR"
-	ln -s "$BATS_FILE_TMPDIR"/*.{net,tns,cnn,idx} .
-	export NO_COLOR=1
+	use_files
 }
 
 @test "logits and class are added, and the data stay" {

@@ -6,21 +6,12 @@ bats_require_minimum_version 1.5.0
 setup_file() {
 	load models
 	cd "$BATS_FILE_TMPDIR"
-	tiny > tiny.net
-	cnn-init tiny.net > init.cnn
-	images i.idx 100 8 8
-	labels l.idx 100
-	tensor-cat i.idx l.idx -o data.tns
-	images wide.idx 100 4 5
-	tensor-cat wide.idx l.idx -o wide.tns
-	tensor-cat -q --range :0 data.tns -o none.tns
+	make_files
 }
 
 setup() {
 	load models
-	cd "$BATS_TEST_TMPDIR"
-	ln -s "$BATS_FILE_TMPDIR"/*.{net,tns,cnn,idx} .
-	export NO_COLOR=1
+	use_files
 }
 
 # --- operands -------------------------------------------------------------------
@@ -344,6 +335,18 @@ fc1.bias.dtype	float32" ]
 	says "cnn-step: *--max-memory*"
 	# (oneDNN 3 takes more scratch memory than 2)
 	cnn-step -q --max-memory 2000 big.cnn data.tns > /dev/null
+}
+
+@test "a net whose moments no header can hold is refused before it is trained" {
+	{ echo input 4; yes 'linear out=4' | head -700; echo cross_entropy; } | cnn-init > deep.cnn
+	perl -e 'print pack("NNN", 0x0802, 8, 4), "x" x 32' > flat.idx
+	perl -e 'print pack("NN", 0x0801, 8), "\1" x 8' > flat-labels.idx
+	tensor-cat --field image=flat.idx --field label=flat-labels.idx -o flat.tns
+	run -1 --separate-stderr cnn-step deep.cnn flat.tns -o out
+	says "cnn-step: 4200 parameters and moments of adam: *at most 4096"
+	! [ -e out ]
+	# sgd has one moment, not two
+	cnn-step -q --optimizer sgd deep.cnn flat.tns | tensor-cat > /dev/null
 }
 
 @test "misuse of options" {

@@ -53,3 +53,23 @@ says() {
 	[ ! -e out ] || { echo "left a file"; return 1; }
 	[ "$(ls -A | grep -c '^\.')" = 0 ] || { echo "left a temporary file"; return 1; }
 }
+
+# make_files: what the tests of a file share, in the present folder: a model, data
+# that fit it, data that do not, data of no sample.
+make_files() {
+	tiny > tiny.net
+	cnn-init tiny.net > init.cnn
+	images i.idx 100 8 8
+	labels l.idx 100
+	tensor-cat i.idx l.idx -o data.tns
+	images wide.idx 100 4 5
+	tensor-cat wide.idx l.idx -o wide.tns
+	tensor-cat -q --range :0 data.tns -o none.tns
+}
+
+# use_files: the same in a folder of the test's own.
+use_files() {
+	cd "$BATS_TEST_TMPDIR"
+	ln -s "$BATS_FILE_TMPDIR"/*.{net,tns,cnn,idx} .
+	export NO_COLOR=1
+}
