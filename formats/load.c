@@ -93,11 +93,11 @@ int cnn_load_file(struct cnn_dataset **set, const char *path, const char *image,
 {
 	const struct cnn_header *header;
 	struct cnn_load l;
-	int r = cnn_load_open(&l, &path, 1, plugins, e);
+	int r = cnn_dataset_new(set, image, label, e);
 
-	*set = NULL;
-	if (r == CNN_OK)
-		r = cnn_dataset_new(set, image, label, e);
+	if (r < 0)
+		return r;
+	r = cnn_load_open(&l, &path, 1, plugins, e);
 	while (r == CNN_OK && (r = cnn_load_next(&l, &header, e)) == CNN_OK)
 		r = read_data(&l, header, *set, true, e);
 	if (r == CNN_END && (*set)->samples == 0)

@@ -29,7 +29,8 @@ void cnn_load_close(struct cnn_load *);
 int cnn_load_all(struct cnn_load *, struct cnn_dataset *, bool need_labels,
 	struct cnn_error *);
 
-/* All labelled samples of one file (--val), at least one. */
+/* All labelled samples of one file (--val), at least one. The set is the
+ * caller's to free, also after an error. */
 int cnn_load_file(struct cnn_dataset **, const char *path, const char *image,
 	const char *label, struct cnn_plugins *, struct cnn_error *);
 
