@@ -18,6 +18,7 @@ struct planner {
 	size_t *uses;                    /* node -> units that it feeds */
 	uint32_t phase;
 	int code;                        /* the first failure; later steps idle */
+	struct cnn_op nowhere;           /* what they fill in then */
 };
 
 /* --- buffers and operations ----------------------------------------------------- */
@@ -86,18 +87,17 @@ static void touch(struct planner *p, size_t buffer)
 static struct cnn_op *new_op(struct planner *p, enum cnn_op_kind kind,
 	struct cnn_unit *u)
 {
-	static struct cnn_op nowhere;
 	struct cnn_executor *ex = p->ex;
 
 	if (p->code < 0)
-		return &nowhere;
+		return &p->nowhere;
 	if (ex->op_count == p->op_room) {
 		size_t room = p->op_room * 2 + 64;
 		struct cnn_op *ops = realloc(ex->ops, room * sizeof *ops);
 
 		if (!ops) {
 			out_of_memory(p);
-			return &nowhere;
+			return &p->nowhere;
 		}
 		ex->ops = ops;
 		p->op_room = room;
