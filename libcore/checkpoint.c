@@ -128,7 +128,7 @@ int cnn_trainer_restore(struct cnn_trainer *t, struct cnn_error *e)
 			"was trained on (%llu samples, digest %s)",
 			(unsigned long long)samples, digest);
 	if (t->cursor >= samples || t->updates > t->step || t->step >= UINT32_MAX ||
-	    t->epoch >= UINT32_MAX || !isfinite(t->loss_scale) || t->loss_scale <= 0)
+	    t->epoch >= UINT32_MAX || t->good_steps >= UINT32_MAX || !isfinite(t->loss_scale) || t->loss_scale <= 0)
 		return cnn_fail(e, CNN_EDATA, "the checkpoint's training state makes no "
 			"sense");
 	return CNN_OK;
@@ -223,8 +223,16 @@ int cnn_trainer_save(struct cnn_trainer *t, struct cnn_error *e)
 	const char *names[CNN_MAX_MOMENTS];
 	char text[CNN_MAX_MOMENTS][64];
 	struct cnn_value *state;
-	int r = CNN_OK;
+	struct cnn_state now;
+	int r;
 
+	if (t->ahead > 0)
+		return cnn_fail(e, CNN_EUSAGE, "steps are under way");
+	if ((r = cnn_executor_get_state(t->ex, &now, e)) < 0)
+		return r;
+	t->updates = now.updates;
+	t->good_steps = now.good_steps;
+	t->loss_scale = (double)now.loss_scale;
 	state = cnn_value_map();
 	if (!save_state(t, state) || !save_header(t)) {
 		cnn_value_free(state);

@@ -68,36 +68,32 @@ size_t cnn_class_count(const struct cnn_graph *g)
 	return cnn_graph_shape_count(&g->nodes[g->output].node.output);
 }
 
-/* Rows at .. of the set as a batch; index has room for `most`. */
-static struct cnn_batch batch_at(const struct cnn_dataset *d, size_t at, uint64_t most,
-	uint32_t *index)
+static int set_rows(struct cnn_executor *ex, const struct cnn_dataset *d, bool labels,
+	struct cnn_error *e)
 {
-	uint32_t n = (uint32_t)(d->samples - at < most ? d->samples - at : most);
+	const struct cnn_rows rows = { d->dtype, d->data,
+		labels && d->has_labels ? d->labels : NULL, d->samples, d->scale,
+		d->offset };
 
-	for (uint32_t i = 0; i < n; i++)
-		index[i] = (uint32_t)(at + i);
-	return (struct cnn_batch){ d->dtype, d->data, d->has_labels ? d->labels : NULL,
-		index, n, d->scale, d->offset };
+	return cnn_executor_set_rows(ex, &rows, e);
+}
+
+static uint32_t batch_at(const struct cnn_dataset *d, size_t at, uint64_t most)
+{
+	return (uint32_t)(d->samples - at < most ? d->samples - at : most);
 }
 
 int cnn_predict(struct cnn_executor *ex, const struct cnn_model *m,
 	const struct cnn_dataset *d, uint64_t batch, float *logits, struct cnn_error *e)
 {
 	size_t classes = cnn_class_count(m->graph);
-	uint32_t *index;
 	int r = cnn_check_input(m->graph, d, e);
 
-	if (r < 0)
-		return r;
-	if (!(index = malloc(batch * sizeof *index)))
-		return cnn_fail(e, CNN_ENOMEM, "out of memory");
-	for (size_t at = 0; r == CNN_OK && at < d->samples; at += batch) {
-		struct cnn_batch b = batch_at(d, at, batch, index);
-
-		b.labels = NULL;
-		r = cnn_executor_infer(ex, &b, logits + at * classes, NULL, e);
-	}
-	free(index);
+	if (r == CNN_OK)
+		r = set_rows(ex, d, false, e);
+	for (size_t at = 0; r == CNN_OK && at < d->samples; at += batch)
+		r = cnn_executor_infer(ex, at, batch_at(d, at, batch),
+			logits + at * classes, NULL, e);
 	return r;
 }
 
@@ -122,29 +118,26 @@ int cnn_evaluate(struct cnn_executor *ex, const struct cnn_model *m,
 {
 	size_t classes = cnn_class_count(m->graph);
 	float *logits, *losses;
-	uint32_t *index;
 	int r;
 
 	if ((r = cnn_check_input(m->graph, d, e)) < 0 ||
 	    (r = cnn_dataset_check_labels(d, classes, e)) < 0 ||
-	    (r = make_confusion(v, m, e)) < 0)
+	    (r = make_confusion(v, m, e)) < 0 || (r = set_rows(ex, d, true, e)) < 0)
 		return r;
 	logits = malloc(batch * classes * sizeof *logits);
 	losses = malloc(batch * sizeof *losses);
-	index = malloc(batch * sizeof *index);
-	if (!logits || !losses || !index)
+	if (!logits || !losses)
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
 	for (size_t at = 0; r == CNN_OK && at < d->samples; at += batch) {
-		struct cnn_batch b = batch_at(d, at, batch, index);
+		uint32_t n = batch_at(d, at, batch);
 
-		r = cnn_executor_infer(ex, &b, logits, v->has_loss ? losses : NULL, e);
-		for (uint32_t i = 0; r == CNN_OK && i < b.samples; i++) {
+		r = cnn_executor_infer(ex, at, n, logits, v->has_loss ? losses : NULL, e);
+		for (uint32_t i = 0; r == CNN_OK && i < n; i++) {
 			count(v, logits + i * classes, d->labels[at + i]);
 			v->loss_sum += v->has_loss ? losses[i] : 0;
 		}
 	}
 	free(logits);
 	free(losses);
-	free(index);
 	return r;
 }

@@ -3,8 +3,11 @@
  *   claim.c     which provider computes which run of layers
  *   plan.c      formats, buffers, the list of operations
  *   arena.c     where each buffer lies
- *   executor.c  opening, parameters, closing
- *   step.c      shards, workers, phases
+ *   executor.c  opening, closing
+ *   params.c    parameters and moments, in and out
+ *   feed.c      what steps read and leave: rows, order, state, records
+ *   shard.c     one shard through the operations
+ *   step.c      workers, phases, the update; recording and replaying a step
  *   reduce.c    the tree that sums shards
  *   barrier.c   where workers meet
  */
@@ -79,6 +82,7 @@ struct cnn_partial {
 /* Where a shard lives while it goes through the graph. */
 struct cnn_context {
 	unsigned char *arena;
+	int32_t *labels;                         /* of the shard */
 	float *grads;                            /* while a shard is in it */
 };
 
@@ -91,9 +95,7 @@ struct cnn_worker {
 	size_t spare_count;
 	struct cnn_partial *stack;               /* sums of finished subtrees */
 	size_t stack_count;
-	int32_t *labels;                         /* of the shard at hand */
 	int code;                                /* of the phase, CNN_OK or < 0 */
-	bool bad_gradient;                       /* inf or nan in its slice */
 };
 
 struct cnn_barrier {
@@ -102,13 +104,34 @@ struct cnn_barrier {
 
 struct cnn_merge { float *into; const float *from; };
 
+/* The data set, where the device reads it. */
+struct cnn_resident {
+	struct cnn_gather gather;                /* but for what a shard says */
+	size_t count;                            /* rows */
+	void *data, *labels;                     /* own memory's copies */
+	size_t data_room, labels_room;           /* bytes */
+	uint32_t *order;
+	size_t order_room;
+	double *rates;
+	size_t rates_room;
+	size_t epoch, ahead;                     /* rows of the epoch; those whose
+	                                          * steps have begun */
+};
+
+/* A step of so many samples, recorded. */
+struct cnn_recording { uint32_t samples; bool warm; void *graph; };
+
+#define CNN_RECORDS 64                       /* most steps under way */
+#define CNN_RECORDINGS 4
+
 struct cnn_executor {
 	const struct cnn_graph *graph;
 	struct cnn_plugins *plugins;
 	const struct cnn_host *host;
 	struct cnn_executor_options options;
 	const struct cnn_device *device_functions;
-	void *device;
+	void *device, *queue;
+	bool whole_batch, own_memory;            /* the device's flags */
 	const struct cnn_optimizer *optimizer;
 
 	size_t *alias;                   /* node -> the node whose values it has */
@@ -143,16 +166,24 @@ struct cnn_executor {
 	size_t context_count;
 	struct cnn_worker *workers;
 	uint32_t worker_count, threads_started;
-	double *partials, *reduced;      /* [shards_max][partial_count], [count] */
-	double *losses;                  /* a shard */
-	uint32_t *corrects;
+	double *partials, *reduced;      /* [shards_max][partial_count], [count];
+	                                  * one where a shard is all */
+	struct cnn_score *scores;        /* a shard */
 	struct cnn_merge *merges;
 	size_t merge_count;
 
+	struct cnn_resident rows;
+	struct cnn_state *state;
+	struct cnn_step_record *records; /* [CNN_RECORDS], on the device */
+	struct cnn_step_record fetched_records[CNN_RECORDS];
+	uint64_t begun, fetched, collected;      /* steps */
+	uint32_t first_record;           /* place of step number `fetched` */
+	struct cnn_recording recordings[CNN_RECORDINGS];
+
 	/* The step that the workers are at. */
 	struct cnn_barrier barrier;
-	const struct cnn_batch *batch;
-	struct cnn_step step;
+	uint32_t first, samples;         /* of the batch, behind the cursor */
+	double momentum, weight_decay;
 	float *out_logits, *out_losses;
 	uint32_t shards;
 	bool stop, failed;
@@ -165,6 +196,23 @@ int cnn_plan_make(struct cnn_executor *, struct cnn_error *);
 /* arena.c: gives each buffer its offset; *bytes = the arena's size. */
 int cnn_arena_place(struct cnn_buffer *, size_t count, size_t *bytes,
 	struct cnn_error *);
+
+/* executor.c: zeroed memory of the device, counted and bounded. */
+int cnn_executor_take(struct cnn_executor *, void **, size_t bytes,
+	struct cnn_error *);
+void cnn_executor_give_back(struct cnn_executor *, void *, size_t bytes);
+
+/* feed.c: memory that every step uses; and what went with it. */
+int cnn_feed_open(struct cnn_executor *, struct cnn_error *);
+void cnn_feed_close(struct cnn_executor *);
+/* Recorded steps hold addresses that are no more. */
+void cnn_forget_recordings(struct cnn_executor *);
+
+/* shard.c: shard `number` through the operations of a phase. */
+int cnn_shard_run(struct cnn_worker *, uint32_t number, uint32_t phase);
+/* Where a unit's parameters lie. */
+void cnn_unit_params(const struct cnn_executor *, const struct cnn_unit *,
+	void *params[CNN_MAX_PARAMS]);
 
 /* step.c: the life of a worker; joins at the barrier until ex->stop. */
 void *cnn_worker_main(void *worker);

@@ -9,9 +9,8 @@
 
 /* --- memory ---------------------------------------------------------------------- */
 
-/* Zeroed memory of the device. Everything is counted, and refused beyond
- * --max-memory before it is asked for. */
-static int take(struct cnn_executor *ex, void **p, size_t bytes, struct cnn_error *e)
+int cnn_executor_take(struct cnn_executor *ex, void **p, size_t bytes,
+	struct cnn_error *e)
 {
 	size_t limit = ex->options.on.max_memory;
 
@@ -28,12 +27,20 @@ static int take(struct cnn_executor *ex, void **p, size_t bytes, struct cnn_erro
 	return CNN_OK;
 }
 
+void cnn_executor_give_back(struct cnn_executor *ex, void *p, size_t bytes)
+{
+	if (!p)
+		return;
+	ex->device_functions->free(ex->device, p);
+	ex->memory -= cnn_align(bytes ? bytes : 1);
+}
+
 static int take_floats(struct cnn_executor *ex, float **p, size_t count,
 	struct cnn_error *e)
 {
 	void *block;
 	int r = count > SIZE_MAX / 8 ? cnn_fail(e, CNN_ENOMEM, "too many parameters") :
-		take(ex, &block, count * sizeof **p, e);
+		cnn_executor_take(ex, &block, count * sizeof **p, e);
 
 	*p = r < 0 ? NULL : block;
 	return r;
@@ -52,15 +59,45 @@ static int table(void *p, size_t count, size_t size, struct cnn_error *e)
 
 static int open_device(struct cnn_executor *ex, struct cnn_error *e)
 {
+	const struct cnn_device *d;
 	struct cnn_plugin *p;
 	int r;
 
 	r = cnn_plugins_find(ex->plugins, ex->options.on.device, NULL, "device", &p, e);
 	if (r < 0)
 		return r;
-	ex->device_functions = p->entry->functions;
-	r = ex->device_functions->open(ex->host, ex->options.on.ordinal, &ex->device);
-	return r < 0 ? cnn_plugins_error(ex->plugins, r, e) : CNN_OK;
+	ex->device_functions = d = p->entry->functions;
+	r = d->open(ex->host, ex->options.on.ordinal, &ex->device);
+	if (r >= 0 && d->supports)
+		r = d->supports(ex->device, ex->options.amp);
+	if (r < 0)
+		return cnn_plugins_error(ex->plugins, r, e);
+	ex->queue = d->queue ? d->queue(ex->device) : NULL;
+	ex->whole_batch = d->flags & CNN_DEVICE_WHOLE_BATCH;
+	ex->own_memory = d->flags & CNN_DEVICE_OWN_MEMORY;
+	return CNN_OK;
+}
+
+static uint32_t cores(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof set, &set) == 0 ?
+		(uint32_t)CPU_COUNT(&set) : 1;
+}
+
+/* How a batch is cut, and who works. */
+static void cut_batch(struct cnn_executor *ex)
+{
+	const struct cnn_executor_options *o = &ex->options;
+
+	ex->shard_size = o->shard_size ? o->shard_size : CNN_SHARD_SIZE;
+	if (ex->shard_size > o->batch || ex->whole_batch)
+		ex->shard_size = o->batch;
+	ex->shards_max = (o->batch + ex->shard_size - 1) / ex->shard_size;
+	ex->worker_count = o->on.threads ? (uint32_t)o->on.threads : cores();
+	if (ex->worker_count > ex->shards_max)
+		ex->worker_count = ex->shards_max;
 }
 
 static int find_optimizer(struct cnn_executor *ex, struct cnn_error *e)
@@ -103,6 +140,25 @@ static int place_params(struct cnn_executor *ex, struct cnn_error *e)
 	return r;
 }
 
+/* What layers that look across samples add up: a shard's, and the batch's. */
+static int take_sums(struct cnn_executor *ex, struct cnn_error *e)
+{
+	size_t bytes = ex->partial_count * sizeof *ex->partials;
+	void *block;
+	int r;
+
+	if (bytes > SIZE_MAX / 2 / ex->shards_max)
+		return cnn_fail(e, CNN_ENOMEM, "too many channels");
+	if ((r = cnn_executor_take(ex, &block, ex->shards_max * bytes, e)) < 0)
+		return r;
+	ex->partials = ex->reduced = block;
+	if (ex->shards_max == 1)
+		return CNN_OK;
+	r = cnn_executor_take(ex, &block, bytes, e);
+	ex->reduced = block;
+	return r;
+}
+
 static int take_arenas(struct cnn_executor *ex, struct cnn_error *e)
 {
 	size_t floats = ex->param_floats;
@@ -112,18 +168,26 @@ static int take_arenas(struct cnn_executor *ex, struct cnn_error *e)
 	if ((r = take_floats(ex, &ex->params, floats, e)) < 0 ||
 	    (r = take_floats(ex, &ex->param_buffers, ex->buffer_floats, e)) < 0)
 		return r;
-	if ((r = take(ex, &block, ex->packed_bytes, e)) < 0)
+	if ((r = cnn_executor_take(ex, &block, ex->packed_bytes, e)) < 0)
 		return r;
 	ex->packed = block;
 	for (uint32_t m = 0; ex->optimizer && m < ex->optimizer->moment_count; m++)
 		if ((r = take_floats(ex, &ex->moments[m], floats, e)) < 0)
 			return r;
 	for (size_t c = 0; c < ex->context_count; c++) {
-		if ((r = take(ex, &block, ex->arena_bytes, e)) < 0)
+		if ((r = cnn_executor_take(ex, &block, ex->arena_bytes, e)) < 0)
 			return r;
 		ex->contexts[c].arena = block;
+		if ((r = cnn_executor_take(ex, &block, ex->shard_size *
+			sizeof *ex->contexts[c].labels, e)) < 0)
+			return r;
+		ex->contexts[c].labels = block;
 	}
-	return CNN_OK;
+	if ((r = cnn_executor_take(ex, &block, ex->shards_max * sizeof *ex->scores,
+		e)) < 0)
+		return r;
+	ex->scores = block;
+	return take_sums(ex, e);
 }
 
 /* The most shards that one worker ever has. */
@@ -144,11 +208,9 @@ static int open_worker(struct cnn_executor *ex, uint32_t number, struct cnn_erro
 
 	w->ex = ex;
 	w->number = number;
-	if ((r = take(ex, &block, ex->scratch_bytes, e)) < 0)
+	if ((r = cnn_executor_take(ex, &block, ex->scratch_bytes, e)) < 0)
 		return r;
 	w->scratch = block;
-	if ((r = table(&w->labels, ex->shard_size, sizeof *w->labels, e)) < 0)
-		return r;
 	if (!ex->options.training)
 		return CNN_OK;
 	if ((r = table(&w->spare, depth, sizeof *w->spare, e)) < 0 ||
@@ -179,19 +241,14 @@ static int start_threads(struct cnn_executor *ex, struct cnn_error *e)
 	return err ? cnn_fail_errno(e, err, "can't start a thread") : CNN_OK;
 }
 
-static uint32_t cores(void)
-{
-	cpu_set_t set;
-
-	return sched_getaffinity(0, sizeof set, &set) == 0 ?
-		(uint32_t)CPU_COUNT(&set) : 1;
-}
-
 static int open_all(struct cnn_executor *ex, struct cnn_error *e)
 {
 	int r;
 
-	if ((r = open_device(ex, e)) < 0 || (r = cnn_claim(ex, e)) < 0)
+	if ((r = open_device(ex, e)) < 0)
+		return r;
+	cut_batch(ex);
+	if ((r = cnn_claim(ex, e)) < 0)
 		return r;
 	if (ex->options.training && !ex->loss)
 		return cnn_fail(e, CNN_EDATA, "the net has no loss to train by: end it "
@@ -202,15 +259,10 @@ static int open_all(struct cnn_executor *ex, struct cnn_error *e)
 	ex->context_count = ex->phases > 1 ? ex->shards_max : ex->worker_count;
 	if ((r = table(&ex->contexts, ex->context_count, sizeof *ex->contexts, e)) < 0 ||
 	    (r = table(&ex->workers, ex->worker_count, sizeof *ex->workers, e)) < 0 ||
-	    (r = table(&ex->partials, ex->shards_max * ex->partial_count,
-		sizeof *ex->partials, e)) < 0 ||
-	    (r = table(&ex->reduced, ex->partial_count, sizeof *ex->reduced, e)) < 0 ||
-	    (r = table(&ex->losses, ex->shards_max, sizeof *ex->losses, e)) < 0 ||
-	    (r = table(&ex->corrects, ex->shards_max, sizeof *ex->corrects, e)) < 0 ||
 	    (r = table(&ex->merges, ex->shards_max, sizeof *ex->merges, e)) < 0 ||
 	    (r = table(&ex->prepared, ex->shard_size + 1, sizeof *ex->prepared, e)) < 0)
 		return r;
-	if ((r = take_arenas(ex, e)) < 0)
+	if ((r = take_arenas(ex, e)) < 0 || (r = cnn_feed_open(ex, e)) < 0)
 		return r;
 	for (uint32_t i = 0; i < ex->worker_count; i++)
 		if ((r = open_worker(ex, i, e)) < 0)
@@ -232,13 +284,6 @@ int cnn_executor_open(struct cnn_executor **executor, const struct cnn_graph *g,
 	ex->plugins = g->plugins;
 	ex->host = cnn_plugins_host(g->plugins);
 	ex->options = *options;
-	ex->shard_size = options->shard_size ? options->shard_size : CNN_SHARD_SIZE;
-	if (ex->shard_size > options->batch)
-		ex->shard_size = options->batch;
-	ex->shards_max = (options->batch + ex->shard_size - 1) / ex->shard_size;
-	ex->worker_count = options->on.threads ? options->on.threads : cores();
-	if (ex->worker_count > ex->shards_max)
-		ex->worker_count = ex->shards_max;
 	ex->params_changed = true;
 	if ((r = open_all(ex, e)) < 0)
 		cnn_executor_close(ex);
@@ -274,10 +319,10 @@ void cnn_executor_close(struct cnn_executor *ex)
 		ex->device_functions->free(ex->device, w->scratch);
 		free(w->spare);
 		free(w->stack);
-		free(w->labels);
 	}
 	for (size_t i = 0; ex->contexts && i < ex->context_count; i++) {
 		ex->device_functions->free(ex->device, ex->contexts[i].arena);
+		ex->device_functions->free(ex->device, ex->contexts[i].labels);
 		if (ex->contexts[i].grads)
 			ex->device_functions->free(ex->device, ex->contexts[i].grads);
 	}
@@ -285,6 +330,11 @@ void cnn_executor_close(struct cnn_executor *ex)
 		ex->device_functions->free(ex->device, ex->params);
 		ex->device_functions->free(ex->device, ex->param_buffers);
 		ex->device_functions->free(ex->device, ex->packed);
+		ex->device_functions->free(ex->device, ex->scores);
+		if (ex->reduced != ex->partials)
+			ex->device_functions->free(ex->device, ex->reduced);
+		ex->device_functions->free(ex->device, ex->partials);
+		cnn_feed_close(ex);
 		for (int m = 0; m < 4; m++)
 			ex->device_functions->free(ex->device, ex->moments[m]);
 		ex->device_functions->close(ex->device);
@@ -300,83 +350,9 @@ void cnn_executor_close(struct cnn_executor *ex)
 	free(ex->slots);
 	free(ex->contexts);
 	free(ex->workers);
-	free(ex->partials);
-	free(ex->reduced);
-	free(ex->losses);
-	free(ex->corrects);
 	free(ex->merges);
 	free(ex->prepared);
 	free(ex);
-}
-
-/* --- parameters ------------------------------------------------------------------------ */
-
-/* Plain values to `native` (in an arena), through the run's own layout. */
-static int import(struct cnn_executor *ex, size_t param, const float *plain,
-	float *arena, struct cnn_error *e)
-{
-	const struct cnn_slot *s = &ex->slots[param];
-	int r = CNN_OK;
-
-	if (s->unit->provider->param_import)
-		r = s->unit->provider->param_import(s->unit->instance, s->index, plain,
-			arena + s->offset);
-	else
-		r = ex->device_functions->upload(ex->device, NULL, arena + s->offset,
-			plain, ex->graph->params[param].count * sizeof *plain);
-	return r < 0 ? cnn_plugins_error(ex->plugins, r, e) : CNN_OK;
-}
-
-static int export(struct cnn_executor *ex, size_t param, const float *arena,
-	float *plain, struct cnn_error *e)
-{
-	const struct cnn_slot *s = &ex->slots[param];
-	int r = CNN_OK;
-
-	if (s->unit->provider->param_export)
-		r = s->unit->provider->param_export(s->unit->instance, s->index,
-			arena + s->offset, plain);
-	else
-		r = ex->device_functions->download(ex->device, NULL, plain,
-			arena + s->offset, ex->graph->params[param].count * sizeof *plain);
-	return r < 0 ? cnn_plugins_error(ex->plugins, r, e) : CNN_OK;
-}
-
-int cnn_executor_set_param(struct cnn_executor *ex, size_t param,
-	const float *values, struct cnn_error *e)
-{
-	ex->params_changed = true;
-	return import(ex, param, values, ex->slots[param].trainable ? ex->params :
-		ex->param_buffers, e);
-}
-
-int cnn_executor_get_param(struct cnn_executor *ex, size_t param, float *values,
-	struct cnn_error *e)
-{
-	return export(ex, param, ex->slots[param].trainable ? ex->params :
-		ex->param_buffers, values, e);
-}
-
-uint32_t cnn_executor_moment_count(const struct cnn_executor *ex)
-{
-	return ex->optimizer ? ex->optimizer->moment_count : 0;
-}
-
-const char *cnn_executor_moment_name(const struct cnn_executor *ex, uint32_t moment)
-{
-	return ex->optimizer->moments[moment];
-}
-
-int cnn_executor_set_moment(struct cnn_executor *ex, size_t param,
-	uint32_t moment, const float *values, struct cnn_error *e)
-{
-	return import(ex, param, values, ex->moments[moment], e);
-}
-
-int cnn_executor_get_moment(struct cnn_executor *ex, size_t param,
-	uint32_t moment, float *values, struct cnn_error *e)
-{
-	return export(ex, param, ex->moments[moment], values, e);
 }
 
 /* --- what was chosen ---------------------------------------------------------------------- */

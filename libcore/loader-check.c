@@ -107,13 +107,16 @@ static int check_optimizer(const struct cnn_plugin *p,
 static int check_device(const struct cnn_plugin *p, const struct cnn_device *f,
 	struct cnn_error *e)
 {
-	if (f->size < SIZE_THROUGH(cnn_device, gather))
+	if (f->size < SIZE_THROUGH(cnn_device, elapsed))
 		return refuse(p, e, "struct cnn_device of %u bytes is too small", f->size);
 	if (strcmp(p->name, "device") || !same(f->name, p->device))
 		return refuse(p, e, "is the device \"%s\", which its path doesn't say",
 			f->name ? f->name : "");
 	if (!f->probe || !f->open || !f->close || !f->alloc || !f->free || !f->upload
-	    || !f->download || !f->add || !f->reorder || !f->gather)
+	    || !f->download || !f->add || !f->reorder || !f->gather || !f->score
+	    || !f->check || !f->advance || !f->capture != !f->captured
+	    || !f->capture != !f->replay || !f->capture != !f->release
+	    || !f->mark != !f->elapsed)
 		return refuse(p, e, "lacks one of a device's functions");
 	return CNN_OK;
 }

@@ -34,7 +34,7 @@ int cnn_reduce_push(struct cnn_worker *w, uint32_t shard, float *sum)
 		if (top[-1].level != top->level || top->index % 2 == 0 ||
 		    top[-1].index + 1 != top->index)
 			break;
-		r = ex->device_functions->add(ex->device, NULL, CNN_F32,
+		r = ex->device_functions->add(ex->device, ex->queue, CNN_F32,
 			ex->param_floats, top[-1].sum, top->sum);
 		if (r < 0)
 			return r;
@@ -91,6 +91,8 @@ void cnn_reduce_partials(struct cnn_executor *ex, size_t at, size_t count)
 	double *all = ex->partials;
 	size_t stride = ex->partial_count;
 
+	if (ex->reduced == all)          /* the shard is all */
+		return;
 	for (size_t step = 1; step < ex->shards; step *= 2)
 		for (size_t s = 0; s + step < ex->shards; s += 2 * step)
 			for (size_t i = at; i < at + count; i++)

@@ -10,11 +10,18 @@ struct cnn_trainer {
 	const struct cnn_dataset *data;
 	struct cnn_train_options options;
 	struct cnn_executor *ex;
-	uint32_t *order;                 /* of the epoch under way */
-	uint64_t order_epoch;            /* that `order` is of; UINT64_MAX: none */
+	uint32_t *order;                 /* of the epoch under way; NULL: as they lie */
+	double *rates;                   /* its steps' learning rates, from the step
+	                                  * number first_rate on */
+	uint64_t first_rate;
+	uint64_t begun_epoch;            /* that the executor knows of; UINT64_MAX:
+	                                  * none */
+	/* Steps whose results came in; those under way are `ahead` of them. */
 	uint64_t step, updates, epoch, cursor, taken;
 	uint64_t good_steps;
 	double loss_scale;
+	uint64_t ahead;                  /* steps */
+	uint64_t ahead_samples;
 	char digest[17];                 /* of the data; "" when they are fed */
 	struct cnn_value *resumed;       /* the state that a resume began with: its
 	                                  * texts are the options' */

@@ -1,4 +1,9 @@
-/* trainer.c - epochs and steps. */
+/* trainer.c - epochs and steps.
+ *
+ * A device that works behind our back is given steps ahead of the result that is
+ * waited for, as many as it takes, but never beyond the end of an epoch or a step
+ * at which the caller may want to save: the executor's parameters are those of
+ * the last step begun. */
 #include "trainer-private.h"
 
 #include <cnn/random.h>
@@ -6,9 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* PyTorch's GradScaler: double after 2000 good steps, halve after a bad one. */
-#define FIRST_SCALE 65536.0
-#define GROWTH_STEPS 2000
+#define FIRST_SCALE 65536.0          /* of PyTorch's GradScaler */
 
 uint32_t cnn_amp_dtype(const char *amp)
 {
@@ -57,6 +60,28 @@ static int load_params(struct cnn_trainer *t, struct cnn_error *e)
 	return r;
 }
 
+static int load_state(struct cnn_trainer *t, struct cnn_error *e)
+{
+	const struct cnn_state s = {
+		.seed = t->options.seed,
+		.updates = t->updates,
+		.loss_scale = (float)t->loss_scale,
+		.good_steps = (uint32_t)t->good_steps,
+		.step = (uint32_t)t->step,
+	};
+
+	return cnn_executor_set_state(t->ex, &s, e);
+}
+
+static int set_rows(struct cnn_trainer *t, const struct cnn_dataset *d,
+	struct cnn_error *e)
+{
+	const struct cnn_rows rows = { d->dtype, d->data, d->labels, d->samples,
+		d->scale, d->offset };
+
+	return cnn_executor_set_rows(t->ex, &rows, e);
+}
+
 /* Is there room in a model's header for each parameter with its moments? Better
  * said now than when there is a trained model to write. */
 static int check_fields(const struct cnn_trainer *t, struct cnn_error *e)
@@ -90,6 +115,8 @@ static int open_executor(struct cnn_trainer *t, struct cnn_error *e)
 		.training = true,
 		.amp = cnn_amp_dtype(o->amp),
 		.optimizer = o->optimizer,
+		.momentum = o->momentum,
+		.weight_decay = o->weight_decay,
 	};
 
 	if (t->data && batch > t->data->samples)
@@ -111,7 +138,7 @@ int cnn_trainer_open(struct cnn_trainer **trainer, struct cnn_model *m,
 	t->model = m;
 	t->data = data;
 	t->options = *options;
-	t->order_epoch = UINT64_MAX;
+	t->begun_epoch = UINT64_MAX;
 	t->loss_scale = cnn_amp_dtype(options->amp) == CNN_F16 ? FIRST_SCALE : 1;
 	if (data) {
 		if (data->samples == 0)
@@ -121,18 +148,19 @@ int cnn_trainer_open(struct cnn_trainer **trainer, struct cnn_model *m,
 			r = cnn_dataset_check_labels(data, cnn_graph_shape_count(
 				&m->graph->nodes[m->graph->output].node.output), e);
 		t->order = malloc(data->samples * sizeof *t->order + 1);
-	} else {
-		t->order = malloc(options->batch * sizeof *t->order);
+		t->rates = malloc((data->samples / options->batch + 1) * sizeof *t->rates);
+		if ((!t->order || !t->rates) && r == CNN_OK)
+			r = cnn_fail(e, CNN_ENOMEM, "out of memory");
 	}
-	if (!t->order && r == CNN_OK)
-		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
 	if (r == CNN_OK && options->resume)
 		r = cnn_trainer_restore(t, e);
 	if (r == CNN_OK && data)
 		r = take_classes(t, data, e);
 	if (r == CNN_OK && (r = open_executor(t, e)) == CNN_OK &&
-	    (r = check_fields(t, e)) == CNN_OK)
-		r = load_params(t, e);
+	    (r = check_fields(t, e)) == CNN_OK &&
+	    (r = load_params(t, e)) == CNN_OK &&
+	    (r = load_state(t, e)) == CNN_OK && data)
+		r = set_rows(t, data, e);
 	if (r < 0)
 		cnn_trainer_close(t);
 	else
@@ -147,6 +175,7 @@ void cnn_trainer_close(struct cnn_trainer *t)
 	cnn_executor_close(t->ex);
 	cnn_value_free(t->resumed);
 	free(t->order);
+	free(t->rates);
 	free(t);
 }
 
@@ -182,10 +211,10 @@ uint64_t cnn_trainer_samples(const struct cnn_trainer *t)
 	return most && most < left ? most : left;
 }
 
-static double learning_rate(const struct cnn_trainer *t)
+static double learning_rate(const struct cnn_trainer *t, uint64_t step)
 {
 	uint64_t planned = planned_steps(t);
-	double at = planned ? (double)t->step / (double)planned : 0;
+	double at = planned ? (double)step / (double)planned : 0;
 
 	if (strcmp(t->options.schedule, "linear") == 0)
 		return t->options.lr * (1 - at);
@@ -194,75 +223,90 @@ static double learning_rate(const struct cnn_trainer *t)
 	return t->options.lr;
 }
 
-static void scale_after(struct cnn_trainer *t, bool skipped)
+/* Tells the executor what comes next: the rest of the epoch, or of what was fed. */
+static int begin_epoch(struct cnn_trainer *t, size_t count, const uint32_t *order,
+	double *rates, size_t steps, struct cnn_error *e)
 {
-	if (cnn_amp_dtype(t->options.amp) != CNN_F16)
-		return;
-	if (skipped) {
-		t->loss_scale *= 0.5;
-		t->good_steps = 0;
-	} else if (++t->good_steps == GROWTH_STEPS) {
-		t->loss_scale *= 2;
-		t->good_steps = 0;
-	}
+	const struct cnn_epoch epoch = { order, count, t->cursor, rates, steps };
+
+	for (size_t i = 0; i < steps; i++)
+		rates[i] = learning_rate(t, t->step + i);
+	t->first_rate = t->step;
+	return cnn_executor_set_epoch(t->ex, &epoch, e);
 }
 
-static int train(struct cnn_trainer *t, const struct cnn_dataset *d,
-	const uint32_t *index, size_t count, struct cnn_train_status *status,
-	struct cnn_error *e)
+/* What came of the oldest step. */
+static int collect(struct cnn_trainer *t, size_t count, const double *rates,
+	struct cnn_train_status *status, struct cnn_error *e)
 {
-	struct cnn_batch b = { d->dtype, d->data, d->labels, index, (uint32_t)count,
-		d->scale, d->offset };
-	struct cnn_step s = {
-		.seed = t->options.seed,
-		.step = (uint32_t)t->step,
-		.t = t->updates + 1,
-		.lr = learning_rate(t),
-		.momentum = t->options.momentum,
-		.weight_decay = t->options.weight_decay,
-		.loss_scale = (float)t->loss_scale,
-	};
-	struct cnn_step_result result;
-	int r = cnn_executor_train(t->ex, &b, &s, &result, e);
+	struct cnn_step_record record;
+	int r = cnn_executor_result(t->ex, &record, e);
 
 	if (r < 0) {
 		cnn_error_prefix(e, "step %llu", (unsigned long long)t->step);
 		return r;
 	}
+	*status = (struct cnn_train_status){
+		.step = t->step + 1,
+		.samples = count,
+		.loss = record.loss / (double)count,
+		.accuracy = (double)record.correct / (double)count,
+		.lr = rates[t->step - t->first_rate],
+		.loss_scale = (double)record.loss_scale,
+		.skipped = record.skipped,
+	};
 	t->step++;
 	t->taken++;
-	t->updates += !result.skipped;
 	t->cursor += count;
-	*status = (struct cnn_train_status){
-		.step = t->step,
-		.samples = count,
-		.loss = result.loss / (double)count,
-		.accuracy = (double)result.correct / (double)count,
-		.lr = s.lr,
-		.loss_scale = t->loss_scale,
-		.skipped = result.skipped,
-	};
-	scale_after(t, result.skipped);
 	return CNN_OK;
 }
 
-static bool finished(const struct cnn_trainer *t)
+static bool finished(const struct cnn_trainer *t, uint64_t ahead)
 {
 	return t->epoch >= t->options.epochs ||
-		(t->options.steps && t->taken >= t->options.steps);
+		(t->options.steps && t->taken + ahead >= t->options.steps);
 }
 
-static void begin_epoch(struct cnn_trainer *t)
+static size_t batch_at(const struct cnn_trainer *t, uint64_t cursor)
 {
-	if (t->order_epoch == t->epoch)
-		return;
-	if (t->options.no_shuffle)
-		for (size_t i = 0; i < t->data->samples; i++)
-			t->order[i] = (uint32_t)i;
-	else
+	uint64_t left = t->data->samples - cursor;
+
+	return left < t->options.batch ? left : t->options.batch;
+}
+
+/* Steps of this epoch that may begin before the oldest is known of. */
+static int run_ahead(struct cnn_trainer *t, struct cnn_error *e)
+{
+	uint64_t every = t->options.save_every;
+	size_t count;
+	int r;
+
+	while (t->ahead < cnn_executor_depth(t->ex) && !finished(t, t->ahead) &&
+	       (count = batch_at(t, t->cursor + t->ahead_samples)) > 0 &&
+	       (t->ahead == 0 || !every || (t->step + t->ahead) % every)) {
+		if ((r = cnn_executor_train(t->ex, (uint32_t)count, e)) < 0) {
+			cnn_error_prefix(e, "step %llu",
+				(unsigned long long)(t->step + t->ahead));
+			return r;
+		}
+		t->ahead++;
+		t->ahead_samples += count;
+	}
+	return CNN_OK;
+}
+
+static int shuffle(struct cnn_trainer *t, struct cnn_error *e)
+{
+	size_t left = t->data->samples - t->cursor;
+
+	if (t->begun_epoch == t->epoch)
+		return CNN_OK;
+	if (!t->options.no_shuffle)
 		cnn_random_permutation(t->options.seed, (uint32_t)t->epoch, t->order,
 			t->data->samples);
-	t->order_epoch = t->epoch;
+	t->begun_epoch = t->epoch;
+	return begin_epoch(t, t->data->samples, t->options.no_shuffle ? NULL : t->order,
+		t->rates, (left + t->options.batch - 1) / t->options.batch, e);
 }
 
 int cnn_trainer_step(struct cnn_trainer *t, struct cnn_train_status *status,
@@ -271,14 +315,16 @@ int cnn_trainer_step(struct cnn_trainer *t, struct cnn_train_status *status,
 	size_t count;
 	int r;
 
-	if (finished(t))
+	if (t->ahead == 0 && finished(t, 0))
 		return CNN_END;
-	begin_epoch(t);
-	count = t->data->samples - t->cursor;
-	if (count > t->options.batch)
-		count = t->options.batch;
-	if ((r = train(t, t->data, t->order + t->cursor, count, status, e)) < 0)
+	/* Refilled when it is empty: a wait covers as many steps as there may be. */
+	if (t->ahead == 0 && ((r = shuffle(t, e)) < 0 || (r = run_ahead(t, e)) < 0))
 		return r;
+	count = batch_at(t, t->cursor);
+	if ((r = collect(t, count, t->rates, status, e)) < 0)
+		return r;
+	t->ahead--;
+	t->ahead_samples -= count;
 	if (t->cursor == t->data->samples) {
 		t->cursor = 0;
 		t->epoch++;
@@ -293,16 +339,25 @@ int cnn_trainer_feed(struct cnn_trainer *t, const struct cnn_dataset *d,
 	size_t first, size_t count, struct cnn_train_status *status,
 	struct cnn_error *e)
 {
+	const struct cnn_rows rows = { d->dtype, d->data + first * d->sample_bytes,
+		d->labels + first, count, d->scale, d->offset };
+	const uint64_t cursor = t->cursor;
+	double rate;
 	int r;
 
-	if (finished(t))
+	if (finished(t, 0))
 		return CNN_END;
 	if ((r = take_classes(t, d, e)) < 0 ||
 	    (r = cnn_check_input(t->model->graph, d, e)) < 0 ||
 	    (r = cnn_dataset_check_labels(d, cnn_graph_shape_count(&t->model->graph->
 		nodes[t->model->graph->output].node.output), e)) < 0)
 		return r;
-	for (size_t i = 0; i < count; i++)
-		t->order[i] = (uint32_t)(first + i);
-	return train(t, d, t->order, count, status, e);
+	t->cursor = 0;                   /* of the rows that are fed */
+	if ((r = cnn_executor_set_rows(t->ex, &rows, e)) < 0 ||
+	    (r = begin_epoch(t, count, NULL, &rate, 1, e)) < 0 ||
+	    (r = cnn_executor_train(t->ex, (uint32_t)count, e)) < 0 ||
+	    (r = collect(t, count, &rate, status, e)) < 0)
+		return r;
+	t->cursor += cursor;
+	return CNN_OK;
 }

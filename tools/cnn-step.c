@@ -309,6 +309,7 @@ int main(int argc, char **argv)
 		(size_t)(argc - first), run.plugins, &e)) < 0)
 		goto out;
 	train.on = compute.on;
+	train.save_every = checkpoint_path ? checkpoint_every : 0;
 	run.load.max_memory = (size_t)compute.on.max_memory;
 	r = stream ? train_stream(&run, &e) : train_held(&run, &e);
 	cnn_progress_end(&run.progress);

@@ -224,7 +224,7 @@ static int open_layer(struct layer *l, const char *dir, struct cnn_format offere
 
 		random_floats(plain, elements(&params[i].shape));
 		l->params[i] = host_alloc(&host, l->plan.param_counts[i] * 4);
-		if (l->functions->param_import(l->instance, i, plain, l->params[i]))
+		if (l->functions->param_import(l->instance, NULL, i, plain, l->params[i]))
 			return CNN_EPLUGIN;
 		free(plain);
 	}
@@ -318,7 +318,7 @@ static void step(struct worker *w)
 	if (w->number == 0)
 		for (int i = 0; i < LAYERS; i++)
 			if (net[i].functions->pack && net[i].plan.packed_bytes)
-				check(net[i].functions->pack(net[i].instance,
+				check(net[i].functions->pack(net[i].instance, NULL,
 					net[i].params, net[i].packed));
 	pthread_barrier_wait(&barrier);
 	for (uint32_t s = w->number; s < batch / shard; s += threads) {
@@ -413,7 +413,7 @@ int main(int argc, char **argv)
 			double start = now();
 
 			if (l->plan.packed_bytes)
-				check(l->functions->pack(l->instance, l->params, l->packed));
+				check(l->functions->pack(l->instance, NULL, l->params, l->packed));
 			if (now() - start < p)
 				p = now() - start;
 		}

@@ -20,12 +20,13 @@ size_t border_real_size(const struct runner *r)
 
 int border_upload(const struct subject *s, void *dst, const void *src, size_t bytes)
 {
-	return bytes ? s->device->upload(s->device_handle, NULL, dst, src, bytes) : CNN_OK;
+	return bytes ? s->device->upload(s->device_handle, s->queue, dst, src,
+		bytes) : CNN_OK;
 }
 
 int border_download(const struct subject *s, void *dst, const void *src, size_t bytes)
 {
-	return bytes ? s->device->download(s->device_handle, NULL, dst, src, bytes)
+	return bytes ? s->device->download(s->device_handle, s->queue, dst, src, bytes)
 		: CNN_OK;
 }
 
@@ -133,7 +134,7 @@ int border_put_param(struct runner *r, uint32_t i, const struct buffer *b,
 {
 	const struct subject *s = r->subject;
 	size_t n = chain_count(&r->chain->params[i].shape);
-	float *plain = malloc((n + 1) * sizeof(float)), *native;
+	float *plain = malloc((n + 1) * sizeof(float));
 	int code = CNN_OK;
 
 	if (is_f64(r)) {
@@ -142,15 +143,11 @@ int border_put_param(struct runner *r, uint32_t i, const struct buffer *b,
 	}
 	for (size_t k = 0; k < n; k++)
 		plain[k] = (float)x[k];
-	native = malloc(b->bytes + 1);
-	memset(native, 0xff, b->bytes);
+	border_poison(r, b);
 	if (s->provider->param_import)
-		code = s->provider->param_import(r->instance, i, plain, native);
+		code = s->provider->param_import(r->instance, s->queue, i, plain, b->data);
 	else
-		memcpy(native, plain, n * sizeof(float));
-	if (code == CNN_OK)
-		code = border_upload(s, b->data, native, b->bytes);
-	free(native);
+		code = border_upload(s, b->data, plain, n * sizeof(float));
 	free(plain);
 	return code;
 }
@@ -161,15 +158,22 @@ int border_add_param(struct runner *r, uint32_t i, const struct buffer *b, doubl
 {
 	const struct subject *s = r->subject;
 	size_t n = chain_count(&r->chain->params[i].shape);
-	void *native = calloc(b->bytes + 1, 1), *again = malloc(b->bytes + 1);
+	void *native = calloc(b->bytes + 1, 1), *again = calloc(b->bytes + 1, 1);
+	struct buffer imported = { 0 };
 	float *plain = calloc(n + 1, sizeof(float));
 	int code = border_download(s, native, b->data, b->bytes);
 
 	border_check(r, b);
 	if (code == CNN_OK && s->provider->param_export && !is_f64(r)) {
-		code = s->provider->param_export(r->instance, i, native, plain);
+		code = s->provider->param_export(r->instance, s->queue, i, b->data, plain);
 		if (code == CNN_OK)
-			code = s->provider->param_import(r->instance, i, plain, again);
+			code = border_alloc(r, &imported, b->bytes);
+		if (code == CNN_OK)
+			code = s->provider->param_import(r->instance, s->queue, i, plain,
+				imported.data);
+		if (code == CNN_OK)
+			code = border_download(s, again, imported.data, b->bytes);
+		border_free(r, &imported);
 		if (code == CNN_OK && memcmp(native, again, b->bytes) != 0)
 			r->complaint = "did not leave zeros in a parameter's padding";
 	} else if (!is_f64(r)) {

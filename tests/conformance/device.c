@@ -15,13 +15,13 @@ static void *give(const struct subject *s, const void *x, size_t bytes)
 	void *d = s->device->alloc(s->device_handle, bytes + 1);
 
 	if (d && x)
-		s->device->upload(s->device_handle, NULL, d, x, bytes);
+		s->device->upload(s->device_handle, s->queue, d, x, bytes);
 	return d;
 }
 
 static void take(const struct subject *s, void *x, void *d, size_t bytes)
 {
-	s->device->download(s->device_handle, NULL, x, d, bytes);
+	s->device->download(s->device_handle, s->queue, x, d, bytes);
 	s->device->free(s->device_handle, d);
 }
 
@@ -39,7 +39,7 @@ static int reorder(const struct subject *s, const struct cnn_shape *shape, size_
 
 	memset(dst, 0xff, out);
 	b = give(s, dst, out);
-	code = s->device->reorder(s->device_handle, NULL, shape, n, from, a, to, b);
+	code = s->device->reorder(s->device_handle, s->queue, shape, n, from, a, to, b);
 	take(s, dst, b, out);
 	s->device->free(s->device_handle, a);
 	return code;
@@ -66,13 +66,13 @@ static void test_memory(struct suite *s)
 	claim(s, code == CNN_EPLUGIN, "%s:9999 is not: %s", s->device, e.text);
 
 	p = d->device->alloc(d->device_handle, sizeof(bytes));
-	d->device->download(d->device_handle, NULL, bytes, p, sizeof(bytes));
+	d->device->download(d->device_handle, d->queue, bytes, p, sizeof(bytes));
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		zero = zero && bytes[i] == 0;
 	claim(s, p && (uintptr_t)p % 64 == 0 && zero, "memory is aligned and zero");
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (unsigned char)(i * 7);
-	d->device->upload(d->device_handle, NULL, p, bytes, sizeof(bytes));
+	d->device->upload(d->device_handle, d->queue, p, bytes, sizeof(bytes));
 	take(d, more, p, sizeof(more));
 	claim(s, memcmp(bytes, more, sizeof(bytes)) == 0, "upload and download");
 }
@@ -233,7 +233,7 @@ static void test_add(struct suite *s)
 		reorder(d, &shape, 1, f64, b, f, y);
 		dx = give(d, x, bytes);
 		dy = give(d, y, bytes);
-		code = d->device->add(d->device_handle, NULL, f.dtype, 50, dx, dy);
+		code = d->device->add(d->device_handle, d->queue, f.dtype, 50, dx, dy);
 		take(d, x, dx, bytes);
 		d->device->free(d->device_handle, dy);
 		reorder(d, &shape, 1, f, x, f64, sum);
@@ -247,7 +247,9 @@ static void test_gather(struct suite *s)
 {
 	static const uint32_t types[] = { CNN_U8, CNN_I8, CNN_I16, CNN_I32, CNN_I64,
 		CNN_F16, CNN_F32, CNN_F64, CNN_BOOL, CNN_BF16 };
-	static const uint32_t index[] = { 4, 0, 4, 2 };
+	/* The batch's rows begin at place cursor + first = 3 of the order. */
+	static const uint32_t order[] = { 9, 9, 9, 4, 0, 4, 2 }, *index = order + 3;
+	static const int32_t labels[] = { 7, -1, 5, 3, 9 };
 	enum { SAMPLES = 5, ELEMENTS = 3, TAKEN = 4 };
 	const struct subject *d = &s->subject;
 
@@ -257,8 +259,11 @@ static void test_gather(struct suite *s)
 		const uint32_t out_type = types[t] == CNN_F64 ? CNN_F64 : CNN_F32;
 		double wanted[TAKEN * ELEMENTS], got[TAKEN * ELEMENTS];
 		float floats[TAKEN * ELEMENTS];
+		int32_t got_labels[TAKEN];
+		struct cnn_gather g;
+		struct cnn_state *state;
 		size_t out_bytes = TAKEN * ELEMENTS * cnn_dtype_size(out_type);
-		void *dd, *di, *dout;
+		void *dd, *di, *dl, *dout, *dout_labels;
 		int code;
 
 		for (int i = 0; i < SAMPLES * ELEMENTS; i++) {
@@ -280,18 +285,239 @@ static void test_gather(struct suite *s)
 						real * 0.25 - 3;
 		}
 		dd = give(d, data, sizeof(data));
-		di = give(d, index, sizeof(index));
+		di = give(d, order, sizeof(order));
 		dout = give(d, NULL, out_bytes);
-		code = d->device->gather(d->device_handle, NULL, types[t], dd, ELEMENTS,
-			di, TAKEN, 0.25, -3, out_type, dout);
+		dl = give(d, labels, sizeof(labels));
+		dout_labels = give(d, NULL, sizeof(got_labels));
+		state = give(d, &(struct cnn_state){ .cursor = 2 }, sizeof(*state));
+		g = (struct cnn_gather){ .size = sizeof(g), .dtype = types[t], .data = dd,
+			.labels = dl, .order = di, .elements = ELEMENTS, .first = 1,
+			.samples = TAKEN, .scale = 0.25, .offset = -3,
+			.out_dtype = out_type, .out = dout, .out_labels = dout_labels };
+		code = d->device->gather(d->device_handle, d->queue, state, &g);
 		take(d, out_type == CNN_F64 ? (void *)got : floats, dout, out_bytes);
+		take(d, got_labels, dout_labels, sizeof(got_labels));
 		d->device->free(d->device_handle, dd);
 		d->device->free(d->device_handle, di);
+		d->device->free(d->device_handle, dl);
+		d->device->free(d->device_handle, state);
 		for (int i = 0; i < TAKEN * ELEMENTS; i++)
 			wrong += (out_type == CNN_F64 ? got[i] : floats[i]) != wanted[i];
+		for (int i = 0; i < TAKEN; i++)
+			wrong += got_labels[i] != labels[index[i]];
 		claim(s, code == CNN_OK && wrong == 0, "gather from %s",
 			cnn_dtype_name(types[t]));
 	}
+}
+
+/* Pixels of 8 bits to every type: rounded once, whatever the alignment; without
+ * an order the rows come as they lie. */
+static void test_pixels(struct suite *s)
+{
+	static const uint32_t types[] = { CNN_F32, CNN_F16, CNN_BF16 };
+	static const double scales[][2] = { { 1 / 255.0, 0 }, { 1 / 77.0, -0.1307 } };
+	enum { ROWS = 3, ELEMENTS = 259 };
+	const struct subject *d = &s->subject;
+	const struct cnn_shape shape = { 1, { ELEMENTS } };
+	static unsigned char data[ROWS * ELEMENTS];
+	static double exact[ROWS * ELEMENTS];
+	static unsigned char wanted[ROWS * ELEMENTS * 4], got[ROWS * ELEMENTS * 4];
+
+	for (int i = 0; i < ROWS * ELEMENTS; i++)
+		data[i] = (unsigned char)(i * 37 % 256);
+	for (size_t k = 0; k < 2; k++)
+		for (size_t t = 0; t < 3; t++) {
+			const struct cnn_format out = { types[t], CNN_NCHW };
+			const size_t bytes = ROWS * ELEMENTS * cnn_dtype_size(types[t]);
+			void *dd = give(d, data, sizeof(data)), *dout = give(d, NULL, bytes);
+			struct cnn_state *state = give(d, &(struct cnn_state){ 0 },
+				sizeof(*state));
+			struct cnn_gather g = { .size = sizeof(g), .dtype = CNN_U8,
+				.data = dd, .elements = ELEMENTS, .samples = ROWS,
+				.scale = scales[k][0], .offset = scales[k][1],
+				.out_dtype = types[t], .out = dout };
+			int code = d->device->gather(d->device_handle, d->queue, state, &g);
+
+			for (int i = 0; i < ROWS * ELEMENTS; i++)
+				exact[i] = data[i] * scales[k][0] + scales[k][1];
+			reorder(&s->reference, &shape, ROWS,
+				(struct cnn_format){ CNN_F64, CNN_NCHW }, exact, out, wanted);
+			take(d, got, dout, bytes);
+			d->device->free(d->device_handle, dd);
+			d->device->free(d->device_handle, state);
+			claim(s, code == CNN_OK && memcmp(got, wanted, bytes) == 0,
+				"pixels times %g plus %g in %s", scales[k][0], scales[k][1],
+				cnn_dtype_name(types[t]));
+		}
+}
+
+/* --- the end of a step ---------------------------------------------------------------------- */
+
+static void test_score(struct suite *s)
+{
+	enum { SAMPLES = 300, CLASSES = 7 };
+	const struct subject *d = &s->subject;
+	static float logits[SAMPLES * CLASSES], losses[SAMPLES];
+	static int32_t labels[SAMPLES];
+	struct cnn_score score, *out = give(d, NULL, sizeof(*out));
+	uint32_t correct = 0;
+	double loss = 0;
+	void *dlogits, *dlosses, *dlabels;
+	int code;
+
+	for (int i = 0; i < SAMPLES; i++) {
+		int best = i * 5 % CLASSES;
+
+		/* Ties go to the first: the last class ties with the best. */
+		for (int c = 0; c < CLASSES; c++)
+			logits[i * CLASSES + c] = (float)((c * 3 + i) % 4) - 9;
+		logits[i * CLASSES + best] = logits[i * CLASSES + CLASSES - 1] = 2;
+		labels[i] = i % 3 ? best : (best + 1) % CLASSES;
+		correct += labels[i] == best;
+		losses[i] = (float)(i * 7 % 64) / 64;
+		loss += losses[i];
+	}
+	dlogits = give(d, logits, sizeof(logits));
+	dlosses = give(d, losses, sizeof(losses));
+	dlabels = give(d, labels, sizeof(labels));
+	code = d->device->score(d->device_handle, d->queue, dlogits, CLASSES, dlabels,
+		dlosses, SAMPLES, out);
+	take(d, &score, out, sizeof(score));
+	claim(s, code == CNN_OK && score.correct == correct && score.loss == loss,
+		"score: %u of %u right, loss %g of %g", score.correct, correct, score.loss,
+		loss);
+	d->device->free(d->device_handle, dlogits);
+	d->device->free(d->device_handle, dlosses);
+	d->device->free(d->device_handle, dlabels);
+}
+
+static void test_check(struct suite *s)
+{
+	enum { COUNT = 5003 };
+	static const float odd[] = { INFINITY, -INFINITY, NAN, 3e38f, 1e-42f };
+	static const size_t places[] = { 0, 1, COUNT / 2, COUNT - 1 };
+	const struct subject *d = &s->subject;
+	struct cnn_state before = { .seed = 3, .step = 9, .loss_scale = 2 }, after;
+	static float x[COUNT];
+	bool right = true;
+
+	for (size_t k = 0; k < 5; k++)
+		for (size_t p = 0; p < 4; p++) {
+			struct cnn_state *state = give(d, &before, sizeof(before));
+			struct cnn_state want = before;
+			void *dx;
+
+			memset(x, 0, sizeof(x));
+			x[places[p]] = odd[k];
+			dx = give(d, x, sizeof(x));
+			right = right && d->device->check(d->device_handle, d->queue, COUNT,
+				dx, state) == CNN_OK;
+			want.bad = k < 3;
+			/* It is not taken back by a later slice that is good. */
+			right = right && d->device->check(d->device_handle, d->queue, 0, dx,
+				state) == CNN_OK;
+			take(d, &after, state, sizeof(after));
+			right = right && memcmp(&after, &want, sizeof(want)) == 0;
+			d->device->free(d->device_handle, dx);
+		}
+	claim(s, right, "check: inf and nan wherever they stand, and nothing else");
+}
+
+/* Five steps, the third of them bad, with the loss scale one good step short of
+ * doubling at first. */
+static void test_advance(struct suite *s)
+{
+	const struct subject *d = &s->subject;
+	const struct cnn_score scores[] = { { 1.5, 3, 0 }, { 0.25, 2, 0 } };
+	const double rates[] = { 5, 4, 3, 2, 1, 0.5, 0.25 };
+	struct cnn_state state = { .seed = 77, .updates = 10, .loss_scale = 1024,
+		.good_steps = 1999, .step = 12, .lr = 4, .rate = 1, .cursor = 40 };
+	struct cnn_step_record records[4];
+	void *dstate = give(d, &state, sizeof(state)), *drecords;
+	void *dscores = give(d, scores, sizeof(scores));
+	void *drates = give(d, rates, sizeof(rates));
+	bool right = true;
+
+	memset(records, 0xee, sizeof(records));
+	drecords = give(d, records, sizeof(records));
+	for (uint32_t i = 0; i < 5; i++) {
+		struct cnn_advance a = { .size = sizeof(a), .samples = 8, .shards = 2,
+			.scaling = 1, .scores = dscores, .rates = drates,
+			.records = drecords, .record_count = 4 };
+		const float used = i == 0 ? 1024 : i < 3 ? 2048 : 1024;
+		const struct cnn_step_record *r = &records[(12 + i) % 4];
+
+		d->device->download(d->device_handle, d->queue, &state, dstate,
+			sizeof(state));
+		right = right && state.lr == rates[1 + i] && state.loss_scale == used;
+		state.bad = i == 2;
+		d->device->upload(d->device_handle, d->queue, dstate, &state,
+			sizeof(state));
+		right = right && d->device->advance(d->device_handle, d->queue, dstate,
+			&a) == CNN_OK;
+		d->device->download(d->device_handle, d->queue, records, drecords,
+			sizeof(records));
+		right = right && r->loss == 1.75 && r->correct == 5 && r->step == 12 + i
+			&& r->skipped == (i == 2) && r->loss_scale == used;
+	}
+	take(d, &state, dstate, sizeof(state));
+	right = right && state.seed == 77 && state.updates == 14 && state.step == 17
+		&& state.cursor == 80 && state.rate == 6 && state.lr == 0.25
+		&& state.good_steps == 2 && state.bad == 0 && state.loss_scale == 1024;
+	claim(s, right, "advance: records, loss scale, step, rate and cursor");
+	d->device->free(d->device_handle, dscores);
+	d->device->free(d->device_handle, drates);
+	d->device->free(d->device_handle, drecords);
+}
+
+/* --- recording ------------------------------------------------------------------------------- */
+
+static void test_capture(struct suite *s)
+{
+	const struct subject *d = &s->subject;
+	const float one[3] = { 1, 2, 3 };
+	float sum[3], before[3];
+	void *graph = NULL, *a = give(d, one, sizeof(one)), *b = give(d, one, sizeof(one));
+	int code;
+
+	if (!d->device->capture)
+		return;
+	code = d->device->capture(d->device_handle, d->queue);
+	for (int i = 0; code == CNN_OK && i < 2; i++)
+		code = d->device->add(d->device_handle, d->queue, CNN_F32, 3, a, b);
+	if (code == CNN_OK)
+		code = d->device->captured(d->device_handle, d->queue, &graph);
+	d->device->download(d->device_handle, d->queue, before, a, sizeof(before));
+	for (int i = 0; code == CNN_OK && i < 3; i++)
+		code = d->device->replay(d->device_handle, d->queue, graph);
+	take(d, sum, a, sizeof(sum));
+	claim(s, code == CNN_OK && before[2] == 3 && sum[0] == 7 && sum[2] == 21,
+		"what is captured is not done, what is replayed is");
+	d->device->release(d->device_handle, graph);
+	d->device->release(d->device_handle, NULL);
+	d->device->free(d->device_handle, b);
+}
+
+static void test_marks(struct suite *s)
+{
+	const struct subject *d = &s->subject;
+	const float one[3] = { 0 };
+	void *a, *b;
+	double seconds = -1;
+	int code;
+
+	if (!d->device->mark)
+		return;
+	a = give(d, one, sizeof(one)), b = give(d, one, sizeof(one));
+	code = d->device->mark(d->device_handle, d->queue, 0);
+	d->device->add(d->device_handle, d->queue, CNN_F32, 3, a, b);
+	if (code == CNN_OK)
+		code = d->device->mark(d->device_handle, d->queue, 65535);
+	if (code == CNN_OK)
+		code = d->device->elapsed(d->device_handle, 0, 65535, &seconds);
+	claim(s, code == CNN_OK && seconds >= 0 && seconds < 10, "marks: %g s", seconds);
+	d->device->free(d->device_handle, a);
+	d->device->free(d->device_handle, b);
 }
 
 /* A provider's folder may hold the device's plugin; then it is tested. */
@@ -308,4 +534,10 @@ void test_device(struct suite *s)
 	test_layouts(s);
 	test_add(s);
 	test_gather(s);
+	test_pixels(s);
+	test_score(s);
+	test_check(s);
+	test_advance(s);
+	test_capture(s);
+	test_marks(s);
 }

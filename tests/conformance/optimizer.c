@@ -20,7 +20,7 @@ static float *give(const struct subject *s, const float *x, size_t n)
 	float *d = s->device->alloc(s->device_handle, n * sizeof(float));
 
 	if (d && x)
-		s->device->upload(s->device_handle, NULL, d, x, n * sizeof(float));
+		s->device->upload(s->device_handle, s->queue, d, x, n * sizeof(float));
 	return d;
 }
 
@@ -33,6 +33,7 @@ static double run_recorded(struct suite *s, const struct cnn_optimizer *o,
 	const struct subject *d = &s->subject;
 	float grads[COUNT], now[COUNT], *params = give(d, recorded_start, COUNT);
 	float *g = give(d, NULL, COUNT), *moments[4] = { NULL };
+	struct cnn_state *state = d->device->alloc(d->device_handle, sizeof(*state));
 	double worst = 0;
 
 	for (uint32_t m = 0; m < o->moment_count; m++)
@@ -40,15 +41,18 @@ static double run_recorded(struct suite *s, const struct cnn_optimizer *o,
 	for (uint64_t t = 1; t <= STEPS; t++) {
 		for (size_t i = 0; i < COUNT; i++)
 			grads[i] = recorded_grads[(t - 1) * COUNT + i] * scale;
-		d->device->upload(d->device_handle, NULL, g, grads, sizeof(grads));
+		d->device->upload(d->device_handle, d->queue, g, grads, sizeof(grads));
+		d->device->upload(d->device_handle, d->queue, state, &(struct cnn_state){
+			.updates = t - 1, .lr = r->lr, .loss_scale = scale },
+			sizeof(*state));
 		for (size_t first = 0; first < COUNT; first += slice) {
 			struct cnn_update u = {
 				.size = sizeof(u),
 				.count = COUNT - first < slice ? COUNT - first : slice,
 				.params = params + first, .grads = g + first,
-				.grad_scale = 1 / scale, .lr = r->lr,
 				.momentum = r->momentum,
-				.weight_decay = r->weight_decay, .t = t,
+				.weight_decay = r->weight_decay,
+				.state = state, .queue = d->queue,
 			};
 
 			for (uint32_t m = 0; m < o->moment_count; m++)
@@ -56,7 +60,7 @@ static double run_recorded(struct suite *s, const struct cnn_optimizer *o,
 			if (o->update(cnn_plugins_host(s->plugins), &u) != CNN_OK)
 				worst = INFINITY;
 		}
-		d->device->download(d->device_handle, NULL, now, params, sizeof(now));
+		d->device->download(d->device_handle, d->queue, now, params, sizeof(now));
 		for (size_t i = 0; i < COUNT; i++) {
 			double wanted = r->after[(t - 1) * COUNT + i];
 			double error = fabs(now[i] - wanted) / fmax(fabs(wanted), 0.1);
@@ -67,6 +71,7 @@ static double run_recorded(struct suite *s, const struct cnn_optimizer *o,
 	for (uint32_t m = 0; m < o->moment_count; m++)
 		d->device->free(d->device_handle, moments[m]);
 	d->device->free(d->device_handle, g);
+	d->device->free(d->device_handle, state);
 	d->device->free(d->device_handle, params);
 	return worst;
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GRAD_SCALE 0.125f                /* of a loss */
+#define GRAD_SCALE 0.125f                /* of a loss: loss scale / samples */
 
 /* --- the instance ------------------------------------------------------------------ */
 
@@ -78,10 +78,14 @@ static int alloc_shard(struct runner *r, struct shard *s)
 
 static int alloc_all(struct runner *r)
 {
+	const struct cnn_state state = { .seed = 42, .step = 7,
+		.loss_scale = GRAD_SCALE * (float)r->settings.samples };
 	const struct cnn_plan *p = &r->plan;
 	const struct settings *s = &r->settings;
-	int code = CNN_OK;
+	int code = border_alloc(r, &r->state, sizeof(state));
 
+	if (code == CNN_OK)
+		code = border_upload(r->subject, r->state.data, &state, sizeof(state));
 	for (uint32_t i = 0; code == CNN_OK && i < r->chain->param_count; i++)
 		code = border_alloc(r, &r->params[i], p->param_counts[i] * border_real_size(r));
 	if (code == CNN_OK)
@@ -182,6 +186,7 @@ void runner_close(struct runner *r)
 	border_free(r, &r->partial);
 	border_free(r, &r->reduced);
 	border_free(r, &r->reduced_backward);
+	border_free(r, &r->state);
 	r->subject->provider->destroy(r->instance);
 	r->subject = NULL;
 }
@@ -198,7 +203,7 @@ int runner_set_params(struct runner *r, double *const *params, struct cnn_error 
 	}
 	if (code == CNN_OK && p->pack) {
 		border_poison(r, &r->packed);
-		code = p->pack(r->instance, data, r->packed.data);
+		code = p->pack(r->instance, r->subject->queue, data, r->packed.data);
 		border_check(r, &r->packed);
 	}
 	return cnn_plugins_error(r->subject->plugins, code, e);
@@ -249,10 +254,11 @@ static int call_provider(struct runner *r, struct shard *s,
 		.params = params, .grad_params = grad_params,
 		.packed = r->packed.data, .saved = s->saved.data,
 		.scratch = r->scratch.data,
-		.labels = s->labels.data, .grad_scale = GRAD_SCALE,
+		.labels = s->labels.data,
 		.total = r->settings.samples, .partial = r->partial.data,
 		.reduced = reduced,
-		.seed = 42, .step = 7, .first_sample = s->first,
+		.state = r->state.data, .first_sample = s->first,
+		.queue = r->subject->queue,
 	};
 	struct errand errand = { function, r->instance, &call, CNN_OK };
 	pthread_t thread;
@@ -336,8 +342,8 @@ static int forward(struct runner *r, double *const *in, double *out)
 	if (code == CNN_OK && across && p->update_buffers) {
 		for (uint32_t i = 0; i < CNN_MAX_PARAMS; i++)
 			params[i] = r->params[i].data;
-		code = p->update_buffers(r->instance, r->reduced.data,
-			r->settings.samples, params);
+		code = p->update_buffers(r->instance, r->subject->queue,
+			r->reduced.data, r->settings.samples, params);
 	}
 	return code;
 }

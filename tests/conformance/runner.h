@@ -16,7 +16,7 @@ struct subject {
 	struct cnn_plugins *plugins;
 	const struct cnn_provider *provider;
 	const struct cnn_device *device, *cpu;
-	void *device_handle, *cpu_handle;
+	void *device_handle, *cpu_handle, *queue;
 };
 
 struct settings {
@@ -45,7 +45,7 @@ struct runner {
 	struct cnn_plan plan;
 	void *instance;
 	struct buffer params[CNN_MAX_PARAMS], packed, scratch;
-	struct buffer partial, reduced, reduced_backward;
+	struct buffer partial, reduced, reduced_backward, state;
 	bool in_place_forward, in_place_backward;
 	uint32_t shard_count;
 	struct shard shards[MAX_SHARDS];

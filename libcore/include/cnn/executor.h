@@ -5,7 +5,15 @@
  * allocates nothing. On the CPU a batch is cut into shards; each goes through
  * forward and backward by itself, and the shards' gradients are summed along
  * one binary tree over their numbers, so the result does not depend on how
- * many threads there are.
+ * many threads there are. A GPU takes its whole batch at once, works behind the
+ * caller's back, and after two steps of a size replays what it did in them.
+ * For what a step is made of there is
+ *
+ *   set_rows      the data set, once
+ *   set_state     where training stands: step, seed, loss scale
+ *   set_epoch     the order of the rows, and the learning rates
+ *   train         begins a step on the next rows
+ *   result        what came of the oldest step not yet asked about
  *
  * Not thread-safe: one caller at a time.
  */
@@ -29,6 +37,7 @@ struct cnn_compute {
 	const char *const *providers;    /* "conv2d=ref": --provider */
 	size_t provider_count;
 	bool no_fuse;
+	bool no_graph;                   /* never replay a step that was recorded */
 	uint64_t max_memory;             /* bytes; 0: no limit of its own */
 };
 
@@ -38,7 +47,8 @@ struct cnn_executor_options {
 	uint32_t shard_size;             /* 0: CNN_SHARD_SIZE */
 	bool training;
 	uint32_t amp;                    /* CNN_F32 (off), CNN_BF16, CNN_F16 */
-	const char *optimizer;           /* "adam"; training only */
+	const char *optimizer;           /* "adam"; training only, as these: */
+	double momentum, weight_decay;
 };
 
 int cnn_executor_open(struct cnn_executor **, const struct cnn_graph *,
@@ -57,41 +67,60 @@ int cnn_executor_set_moment(struct cnn_executor *, size_t param, uint32_t moment
 	const float *values, struct cnn_error *);
 int cnn_executor_get_moment(struct cnn_executor *, size_t param, uint32_t moment,
 	float *values, struct cnn_error *);
-/* A batch is rows of an array that stays the caller's: `index` names them. The
- * values that go in are element * scale + offset. */
-struct cnn_batch {
+
+/* Rows of a data set. They stay the caller's, unchanged until others are set or
+ * the executor is closed; a device with memory of its own gets a copy. The values
+ * that go in are element * scale + offset. */
+struct cnn_rows {
 	enum cnn_dtype dtype;
 	const void *data;
-	const int32_t *labels;           /* of all rows; NULL where there is no loss */
-	const uint32_t *index;           /* [samples] */
-	uint32_t samples;                /* 1 .. options.batch */
+	const int32_t *labels;           /* NULL where there is no loss */
+	size_t count;
 	double scale, offset;
 };
+int cnn_executor_set_rows(struct cnn_executor *, const struct cnn_rows *,
+	struct cnn_error *);
 
-struct cnn_step {
-	uint64_t seed;
-	uint32_t step;                   /* number of this step from 0, skipped
-	                                  * ones counted: the random numbers' */
-	uint64_t t;                      /* number of this update, from 1 */
-	double lr, momentum, weight_decay;
-	float loss_scale;                /* 1 but for --amp fp16 */
+/* --- training: labels are there ---------------------------------------------- */
+
+/* step, seed, updates, loss_scale and good_steps; the rest is the executor's. Not
+ * while steps are under way. */
+int cnn_executor_set_state(struct cnn_executor *, const struct cnn_state *,
+	struct cnn_error *);
+int cnn_executor_get_state(struct cnn_executor *, struct cnn_state *,
+	struct cnn_error *);
+
+struct cnn_epoch {
+	const uint32_t *order;           /* [count] rows; NULL: 0, 1, 2 ... */
+	size_t count;
+	size_t cursor;                   /* where in it the next step begins */
+	const double *rates;             /* [steps], learning rates from there on */
+	size_t steps;
 };
+/* Both arrays are copied. */
+int cnn_executor_set_epoch(struct cnn_executor *, const struct cnn_epoch *,
+	struct cnn_error *);
 
-struct cnn_step_result {
-	double loss;                     /* sum over the samples, unscaled */
-	uint32_t correct;                /* samples whose largest logit is right */
-	bool skipped;                    /* a gradient was inf or nan: no update */
-};
+/* Begins a step on the next `samples` rows of the epoch. At most depth steps may
+ * be under way. */
+int cnn_executor_train(struct cnn_executor *, uint32_t samples, struct cnn_error *);
+uint32_t cnn_executor_depth(const struct cnn_executor *);
 
-int cnn_executor_train(struct cnn_executor *, const struct cnn_batch *,
-	const struct cnn_step *, struct cnn_step_result *, struct cnn_error *);
+/* Waits for the oldest step whose result was not yet asked for. */
+int cnn_executor_result(struct cnn_executor *, struct cnn_step_record *,
+	struct cnn_error *);
 
-/* Forward only. logits: [samples][elements of the graph's output], or NULL;
- * losses: [samples], or NULL (needs labels and a loss). */
-int cnn_executor_infer(struct cnn_executor *, const struct cnn_batch *,
+/* --- inference ------------------------------------------------------------------ */
+
+/* Forward only, of rows first .. first + samples - 1. logits: [samples][elements
+ * of the graph's output], or NULL; losses: [samples], or NULL (needs labels and a
+ * loss). */
+int cnn_executor_infer(struct cnn_executor *, size_t first, uint32_t samples,
 	float *logits, float *losses, struct cnn_error *);
 
-/* What was chosen, for cnn-info: run number i covers nodes[0 .. count). False
+/* --- what was chosen -------------------------------------------------------------- */
+
+/* For cnn-info: run number i covers nodes[0 .. count). False
  * past the last. */
 struct cnn_executor_run {
 	const size_t *nodes;

@@ -17,7 +17,14 @@
  *   run       one layer, or a chain of layers one provider computes as one.
  *   =         the function overwrites the buffer.
  *   +=        the function adds to it.
- * Buffers are 64-byte aligned and belong to the host.
+ *   queue     what a device does its work in, in order and perhaps later: a CUDA
+ *             stream; NULL on the CPU, where a function has done its work when
+ *             it returns.
+ * Buffers are 64-byte aligned, lie in the device's memory and belong to the host.
+ * Where a device can capture(), all that the functions called for a step put into
+ * the queue is recorded once and replayed as often as there are steps: addresses
+ * and sizes stay, and whatever changes is read from struct cnn_state by the work
+ * itself, on the device.
  */
 #ifndef CNN_PLUGIN_H
 #define CNN_PLUGIN_H
@@ -47,6 +54,40 @@ enum cnn_layout { CNN_NCHW, CNN_NHWC, CNN_NCHW8C, CNN_NCHW16C };
 struct cnn_format {
 	uint32_t dtype;                      /* enum cnn_dtype */
 	uint32_t layout;                     /* enum cnn_layout */
+};
+
+/* --- what changes from one step to the next ------------------------------ */
+
+/* In the device's memory. Its layout is that of this ABI's major version. */
+struct cnn_state {
+	uint64_t seed;                       /* of shuffle and dropout */
+	uint64_t updates;                    /* of the parameters, before this step */
+	float loss_scale;                    /* 1 but for --amp fp16 */
+	uint32_t good_steps;                 /* since the scale last changed */
+	uint32_t step;                       /* number of this step from 0, skipped
+	                                      * ones counted */
+	uint32_t bad;                        /* a gradient is inf or nan: this step
+	                                      * updates nothing */
+	double lr;                           /* of this step: rates[rate] */
+	uint32_t rate;                       /* place in the epoch's rates */
+	uint32_t cursor;                     /* and in its order, of the first sample */
+};
+
+/* What a shard's samples came to. */
+struct cnn_score {
+	double loss;                         /* sum over the samples, unscaled */
+	uint32_t correct;                    /* largest logit (the first of equals)
+	                                      * is the label's */
+	uint32_t unused;
+};
+
+/* And a step. */
+struct cnn_step_record {
+	double loss;                         /* sums over the batch */
+	uint32_t correct;
+	uint32_t skipped;                    /* `bad` was set */
+	uint32_t step;
+	float loss_scale;                    /* that the step was made with */
 };
 
 /* --- what the host offers ---------------------------------------------- */
@@ -79,6 +120,19 @@ struct cnn_host {
 	/* The most that a CPU plugin may use of the instruction set: "sse41",
 	 * "avx2", "avx512", "avx512_bf16"; NULL: whatever there is. */
 	const char *isa;
+	uint32_t policy;                     /* enum cnn_policy */
+	/* A choice between equals that was made by timing them, under a name that
+	 * says what for: *value as the model has it, CNN_END if it has none; and a
+	 * new one for it to keep. Not during forward or backward. */
+	int (*recall)(const struct cnn_host *, const char *key, int64_t *value);
+	int (*remember)(const struct cnn_host *, const char *key, int64_t value);
+};
+
+enum cnn_policy {
+	CNN_POLICY_FAST = 1,       /* results may differ from run to run */
+	CNN_POLICY_TF32 = 2,       /* float products may be rounded to tf32 */
+	CNN_POLICY_TUNE = 4,       /* time what there is, remember the fastest */
+	CNN_POLICY_CHECK = 8,      /* wait for, and check, each piece of work */
 };
 
 /* --- layer types: arguments, shapes, parameters ------------------------- */
@@ -219,18 +273,18 @@ struct cnn_call {
 	void *saved;
 	void *scratch;
 	/* A loss. */
-	const int32_t *labels;               /* [samples], each in range */
-	float grad_scale;                    /* loss scale / samples of the batch */
-	/* across_samples. */
+	const int32_t *labels;               /* [samples], each in range; gradients
+	                                      * are those of the mean over `total`
+	                                      * times state->loss_scale */
+	/* across_samples; partial and reduced may be one where the shard is all. */
 	uint64_t total;                      /* samples of the whole batch */
 	double *partial;                     /* what reduce_* fills for the shard */
 	const double *reduced;               /* its sum over all shards */
-	/* Random numbers: element = (first_sample + sample) * (elements of one
-	 * sample) + NCHW index in it. */
-	uint64_t seed;
-	uint32_t step;
+	/* Random numbers: of state->seed and state->step, element = (first_sample +
+	 * sample) * (elements of one sample) + NCHW index in it. */
+	const struct cnn_state *state;
 	uint64_t first_sample;               /* of the shard, in the batch */
-	void *queue;                         /* the device's, NULL on the CPU */
+	void *queue;
 };
 
 /* The functions of a provider. Those marked (optional) may be NULL. Threads:
@@ -250,12 +304,12 @@ struct cnn_provider {
 	int (*prepare)(void *instance, uint32_t samples);
 	/* (optional, both or neither) A parameter to and from the run's layout:
 	 * plain is the host's memory, native the device's. */
-	int (*param_import)(void *instance, uint32_t index, const float *plain,
-		float *native);
-	int (*param_export)(void *instance, uint32_t index, const float *native,
-		float *plain);
+	int (*param_import)(void *instance, void *queue, uint32_t index,
+		const float *plain, float *native);
+	int (*param_export)(void *instance, void *queue, uint32_t index,
+		const float *native, float *plain);
 	/* (optional) packed = f(params), after each change of the parameters. */
-	int (*pack)(void *instance, void *const *params, void *packed);
+	int (*pack)(void *instance, void *queue, void *const *params, void *packed);
 	/* out = f(in), saved = what backward will want. A loss: out[samples]. */
 	int (*forward)(void *instance, const struct cnn_call *);
 	/* grad_in = , grad_params = (this shard's alone). NULL in a provider that
@@ -267,7 +321,7 @@ struct cnn_provider {
 	int (*reduce_backward)(void *instance, const struct cnn_call *);
 	/* (across_samples, training) Once a step, after the forward pass: buffers
 	 * in params += from the forward pass's `reduced` over `total` samples. */
-	int (*update_buffers)(void *instance, const double *reduced,
+	int (*update_buffers)(void *instance, void *queue, const double *reduced,
 		uint64_t total, void *const *params);
 };
 
@@ -279,9 +333,10 @@ struct cnn_update {
 	float *params;                       /* += the update */
 	const float *grads;
 	float *moments[4];                   /* moment_count of them, += */
-	float grad_scale;                    /* multiply the gradients by this */
-	double lr, momentum, weight_decay;
-	uint64_t t;                          /* this update's number, from 1 */
+	double momentum, weight_decay;
+	/* lr; the update's number, from 1: updates + 1; gradients are loss_scale
+	 * times too large; and where `bad` is set nothing is to be done. */
+	const struct cnn_state *state;
 	void *queue;
 };
 
@@ -303,16 +358,59 @@ struct cnn_device_info {
 	uint64_t memory;                     /* bytes, 0: unknown */
 };
 
+enum cnn_device_flags {
+	CNN_DEVICE_OWN_MEMORY = 1,   /* which host code can't touch */
+	CNN_DEVICE_WHOLE_BATCH = 2,  /* a call gets the batch whole, from one thread:
+	                              * it is parallel within */
+};
+
+/* Rows order[state->cursor + first + i] of a data set, i < samples. */
+struct cnn_gather {
+	uint32_t size;
+	uint32_t dtype;                      /* of data, any but bf16 */
+	const void *data;                    /* [rows][elements] */
+	const int32_t *labels;               /* [rows], or NULL */
+	const uint32_t *order;               /* NULL: row number i is i */
+	size_t elements;                     /* of one sample */
+	uint32_t first, samples;
+	double scale, offset;
+	/* out = data * scale + offset, rounded once; NCHW. */
+	uint32_t out_dtype;                  /* CNN_F32, CNN_F16, CNN_BF16, CNN_F64 */
+	void *out;                           /* [samples][elements] */
+	int32_t *out_labels;                 /* [samples], or NULL */
+};
+
+/* The end of a step: its record, and the state that the next begins with. */
+struct cnn_advance {
+	uint32_t size;
+	uint32_t samples, shards;            /* of the step */
+	uint32_t scaling;                    /* the loss scale is to move, as PyTorch's
+	                                      * GradScaler moves it: times 2 after 2000
+	                                      * good steps, times 0.5 after a bad one */
+	const struct cnn_score *scores;      /* [shards], added in this order */
+	const double *rates;                 /* of the epoch's steps and one more */
+	struct cnn_step_record *records;     /* at [step % record_count]: = */
+	uint32_t record_count;
+};
+
 struct cnn_device {
 	uint32_t size;
+	uint32_t flags;                      /* enum cnn_device_flags */
 	const char *name;                    /* "cpu" */
 	/* Device number `ordinal`; CNN_EPLUGIN with the reason if there is none. */
 	int (*probe)(const struct cnn_host *, uint32_t ordinal,
 		struct cnn_device_info *);
 	int (*open)(const struct cnn_host *, uint32_t ordinal, void **device);
 	void (*close)(void *device);
+	/* (optional) Can it compute in this element type? CNN_EPLUGIN with the
+	 * reason if not. */
+	int (*supports)(void *device, uint32_t dtype);
+	/* (optional) The one queue, for all functions below and the providers'. */
+	void *(*queue)(void *device);
 	void *(*alloc)(void *device, size_t bytes);   /* zeroed; NULL: error left */
 	void (*free)(void *device, void *);
+	/* Behind all that is in the queue. src may be changed, dst be read, when
+	 * they return; a download tells of what went wrong in the queue before. */
 	int (*upload)(void *device, void *queue, void *dst, const void *src, size_t);
 	int (*download)(void *device, void *queue, void *dst, const void *src, size_t);
 	/* dst += src, count elements of a floating-point type. */
@@ -322,11 +420,28 @@ struct cnn_device {
 	int (*reorder)(void *device, void *queue, const struct cnn_shape *,
 		size_t samples, struct cnn_format from, const void *src,
 		struct cnn_format to, void *dst);
-	/* out[i] = data[index[i]] * scale + offset for each element of a sample:
-	 * float (CNN_F64 data give double), NCHW. */
-	int (*gather)(void *device, void *queue, uint32_t dtype, const void *data,
-		size_t sample_elements, const uint32_t *index, size_t samples,
-		double scale, double offset, uint32_t out_dtype, void *out);
+	int (*gather)(void *device, void *queue, const struct cnn_state *,
+		const struct cnn_gather *);
+	/* *score = , of logits[samples][classes], labels and losses[samples]. */
+	int (*score)(void *device, void *queue, const float *logits, size_t classes,
+		const int32_t *labels, const float *losses, uint32_t samples,
+		struct cnn_score *score);
+	/* state->bad = 1 if one of x[count] is inf or nan; else it stays. On any
+	 * thread, at once for several x. */
+	int (*check)(void *device, void *queue, size_t count, const float *x,
+		struct cnn_state *);
+	int (*advance)(void *device, void *queue, struct cnn_state *,
+		const struct cnn_advance *);
+	/* (optional, all or none) Between capture and captured, what goes into the
+	 * queue is recorded and not done; replay puts all of it there. */
+	int (*capture)(void *device, void *queue);
+	int (*captured)(void *device, void *queue, void **graph);
+	int (*replay)(void *device, void *queue, void *graph);
+	void (*release)(void *device, void *graph);   /* NULL is fine */
+	/* (optional, both or neither) The time at which the queue came to mark
+	 * number 0 .. 65535, and the seconds between two; the latter waits. */
+	int (*mark)(void *device, void *queue, uint32_t number);
+	int (*elapsed)(void *device, uint32_t from, uint32_t to, double *seconds);
 };
 
 /* --- the entry ------------------------------------------------------------- */

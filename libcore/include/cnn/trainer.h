@@ -30,6 +30,9 @@ struct cnn_train_options {
 	const char *isa;                 /* that the plugins are held to */
 	bool no_shuffle;
 	/* Do not. */
+	uint64_t save_every;             /* the caller may save after each so many
+	                                  * steps, and after each epoch; 0: after
+	                                  * epochs alone */
 	bool resume;                     /* go on from the model's state */
 	struct cnn_compute on;
 };
@@ -69,7 +72,8 @@ int cnn_trainer_feed(struct cnn_trainer *, const struct cnn_dataset *,
 /* Steps that went before this run, and samples that it will see (0: not known). */
 uint64_t cnn_trainer_step_number(const struct cnn_trainer *);
 uint64_t cnn_trainer_samples(const struct cnn_trainer *);
-/* Brings weights, moments and state up to date in the model, and the number of
+/* Brings weights, moments and state up to date in the model: after a step at
+ * which the caller may save, or the last one. And the number of
  * steps in the last entry of its history, which is the caller's. */
 int cnn_trainer_save(struct cnn_trainer *, struct cnn_error *);
 

@@ -237,11 +237,12 @@ int weighted_prepare(void *instance, uint32_t samples)
 	return status == dnnl_success ? CNN_OK : od_fail(&w->od, "prepare", status);
 }
 
-int weighted_param_import(void *instance, uint32_t index, const float *plain,
-	float *native)
+int weighted_param_import(void *instance, void *queue, uint32_t index,
+	const float *plain, float *native)
 {
 	struct weighted *w = instance;
 
+	(void)queue;
 	od_one_thread();
 	if (index == WEIGHT)
 		return od_op_run(&w->od, &w->import, 0, NULL,
@@ -250,11 +251,12 @@ int weighted_param_import(void *instance, uint32_t index, const float *plain,
 	return CNN_OK;
 }
 
-int weighted_param_export(void *instance, uint32_t index, const float *native,
-	float *plain)
+int weighted_param_export(void *instance, void *queue, uint32_t index,
+	const float *native, float *plain)
 {
 	struct weighted *w = instance;
 
+	(void)queue;
 	od_one_thread();
 	if (index == WEIGHT)
 		return od_op_run(&w->od, &w->export, 0, NULL,
@@ -272,11 +274,12 @@ static int view_pack(const struct weighted *w, const struct view *view,
 		(const void *[]){ weights, (char *)packed + view->offset });
 }
 
-int weighted_pack(void *instance, void *const *params, void *packed)
+int weighted_pack(void *instance, void *queue, void *const *params, void *packed)
 {
 	struct weighted *w = instance;
 	int code;
 
+	(void)queue;
 	od_one_thread();
 	code = view_pack(w, &w->forward, params[WEIGHT], packed);
 	return code == CNN_OK

@@ -37,11 +37,11 @@ int weighted_create(const struct cnn_host *, const struct cnn_run *,
 /* The other functions of the provider, as in cnn/plugin.h. */
 void weighted_destroy(void *instance);
 int weighted_prepare(void *instance, uint32_t samples);
-int weighted_param_import(void *instance, uint32_t index, const float *plain,
-	float *native);
-int weighted_param_export(void *instance, uint32_t index, const float *native,
-	float *plain);
-int weighted_pack(void *instance, void *const *params, void *packed);
+int weighted_param_import(void *instance, void *queue, uint32_t index,
+	const float *plain, float *native);
+int weighted_param_export(void *instance, void *queue, uint32_t index,
+	const float *native, float *plain);
+int weighted_pack(void *instance, void *queue, void *const *params, void *packed);
 int weighted_forward(void *instance, const struct cnn_call *);
 int weighted_backward(void *instance, const struct cnn_call *);
 

@@ -171,14 +171,15 @@ static int backward(void *instance, const struct cnn_call *call)
 	return CNN_OK;
 }
 
-static int update_buffers(void *instance, const double *reduced, uint64_t total,
-	void *const *params)
+static int update_buffers(void *instance, void *queue, const double *reduced,
+	uint64_t total, void *const *params)
 {
 	const struct batchnorm2d *b = instance;
 	const double n = (double)total * (double)b->area;
 	real *running_mean = params[RUNNING_MEAN], *running_var = params[RUNNING_VAR];
 	int code;
 
+	(void)queue;
 	if ((code = check_total(b, total)) != CNN_OK)
 		return code;
 	for (size_t c = 0; c < b->c; c++) {

@@ -1,7 +1,7 @@
 /* cross_entropy: out[n] = log(sum over k of exp(in[n][k])) - in[n][label[n]],
  * each exponent taken less the row's maximum, so that none overflows.
  * in (N,K), labels and out (N).
- *   grad_in[n][k] = (softmax(in[n])[k] - (k == label[n])) * grad_scale
+ *   grad_in[n][k] = (softmax(in[n])[k] - (k == label[n])) * loss_scale / total
  * saved: softmax(in) (N,K).
  */
 #include "ref.h"
@@ -39,13 +39,14 @@ static int backward(void *instance, const struct cnn_call *call)
 	const struct ref *r = instance;
 	const real *softmax = call->saved;
 	real *grad_in = call->grad_in[0];
+	const float scale = call->state->loss_scale / (float)call->total;
 
 	for (size_t n = 0; grad_in && n < call->samples; n++)
 		for (size_t k = 0; k < r->in; k++) {
 			size_t i = n * r->in + k;
 			int hot = k == (size_t)call->labels[n];
 
-			grad_in[i] = (softmax[i] - (real)hot) * (real)call->grad_scale;
+			grad_in[i] = (softmax[i] - (real)hot) * (real)scale;
 		}
 	return CNN_OK;
 }

@@ -257,25 +257,109 @@ static int reorder(void *device, void *queue, const struct cnn_shape *shape,
 	return CNN_OK;
 }
 
-static int gather(void *device, void *queue, uint32_t dtype, const void *data,
-	size_t sample_elements, const uint32_t *index, size_t samples,
-	double scale, double offset, uint32_t out_dtype, void *out)
+/* out = data * scale + offset of one sample. */
+static void gather_row(const struct cnn_gather *g, size_t row, uint32_t i)
+{
+	const size_t from = row * g->elements, to = i * g->elements;
+
+	for (size_t e = 0; e < g->elements; e++)
+		store(g->out_dtype, g->out, to + e,
+			load(g->dtype, g->data, from + e) * g->scale + g->offset);
+}
+
+static int gather(void *device, void *queue, const struct cnn_state *state,
+	const struct cnn_gather *g)
 {
 	const struct cpu *cpu = device;
 
 	(void)queue;
-	if (!float_size(out_dtype))
-		return no_float(device, out_dtype);
-	if (dtype == CNN_DTYPE_NONE || dtype >= CNN_DTYPE_COUNT)
+	if (!float_size(g->out_dtype))
+		return no_float(device, g->out_dtype);
+	if (g->dtype == CNN_DTYPE_NONE || g->dtype >= CNN_DTYPE_COUNT)
 		return cpu->host->fail(cpu->host, CNN_EUSAGE,
-			"cpu: element type %u is unknown", dtype);
-	for (size_t n = 0; n < samples; n++) {
-		const size_t i = index[n] * sample_elements, o = n * sample_elements;
+			"cpu: element type %u is unknown", g->dtype);
+	for (uint32_t i = 0; i < g->samples; i++) {
+		size_t row = (size_t)state->cursor + g->first + i;
 
-		for (size_t e = 0; e < sample_elements; e++)
-			store(out_dtype, out, o + e,
-				load(dtype, data, i + e) * scale + offset);
+		if (g->order)
+			row = g->order[row];
+		gather_row(g, row, i);
+		if (g->labels && g->out_labels)
+			g->out_labels[i] = g->labels[row];
 	}
+	return CNN_OK;
+}
+
+/* --- the end of a step --------------------------------------------------------- */
+
+static int score(void *device, void *queue, const float *logits, size_t classes,
+	const int32_t *labels, const float *losses, uint32_t samples,
+	struct cnn_score *result)
+{
+	struct cnn_score s = { 0 };
+
+	(void)device;
+	(void)queue;
+	for (uint32_t n = 0; n < samples; n++, logits += classes) {
+		size_t best = 0;
+
+		for (size_t k = 1; k < classes; k++)
+			if (logits[k] > logits[best])
+				best = k;
+		s.correct += best == (size_t)labels[n];
+		s.loss += (double)losses[n];
+	}
+	*result = s;
+	return CNN_OK;
+}
+
+static int check(void *device, void *queue, size_t count, const float *x,
+	struct cnn_state *state)
+{
+	(void)device;
+	(void)queue;
+	for (size_t i = 0; i < count; i++)
+		if ((float_bits(x[i]) & 0x7f800000) == 0x7f800000) {
+			__atomic_store_n(&state->bad, 1, __ATOMIC_RELAXED);
+			break;
+		}
+	return CNN_OK;
+}
+
+/* PyTorch's GradScaler: double after so many good steps, halve after a bad one. */
+#define GROWTH_STEPS 2000
+
+static void move_scale(struct cnn_state *s)
+{
+	if (s->bad) {
+		s->loss_scale *= 0.5f;
+		s->good_steps = 0;
+	} else if (++s->good_steps == GROWTH_STEPS) {
+		s->loss_scale *= 2;
+		s->good_steps = 0;
+	}
+}
+
+static int advance(void *device, void *queue, struct cnn_state *s,
+	const struct cnn_advance *a)
+{
+	struct cnn_step_record r = { .step = s->step, .skipped = s->bad,
+		.loss_scale = s->loss_scale };
+
+	(void)device;
+	(void)queue;
+	for (uint32_t i = 0; i < a->shards; i++) {
+		r.loss += a->scores[i].loss;
+		r.correct += a->scores[i].correct;
+	}
+	a->records[s->step % a->record_count] = r;
+	s->updates += !s->bad;
+	if (a->scaling)
+		move_scale(s);
+	s->bad = 0;
+	s->step++;
+	s->cursor += a->samples;
+	s->lr = a->rates[++s->rate];
 	return CNN_OK;
 }
 
@@ -285,6 +369,7 @@ static const struct cnn_device functions = {
 	.alloc = alloc, .free = free_memory,
 	.upload = copy, .download = copy,
 	.add = add, .reorder = reorder, .gather = gather,
+	.score = score, .check = check, .advance = advance,
 };
 
 REF_ENTRY("device", CNN_PLUGIN_DEVICE, functions);

@@ -45,8 +45,9 @@ static int forward(void *instance, const struct cnn_call *call)
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (i % CHUNK == 0)
-			d->ref.host->uniform(call->seed, d->random_stream, call->step,
-				first + i, n - i < CHUNK ? n - i : CHUNK, u);
+			d->ref.host->uniform(call->state->seed, d->random_stream,
+				call->state->step, first + i,
+				n - i < CHUNK ? n - i : CHUNK, u);
 		mask[i] = u[i % CHUNK] >= d->p;
 		out[i] = mask[i] ? in[i] * d->scale : 0;
 	}

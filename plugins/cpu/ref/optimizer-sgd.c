@@ -1,5 +1,5 @@
 /* sgd, elementwise:
- *   g = grad * grad_scale + weight_decay * param
+ *   g = grad / loss_scale + weight_decay * param
  *   m = momentum m + g
  *   param -= lr m
  * which without momentum is param -= lr g, and leaves m alone. (No dampening, no
@@ -9,12 +9,14 @@
 
 static int update(const struct cnn_host *host, const struct cnn_update *u)
 {
-	const float lr = (float)u->lr, momentum = (float)u->momentum;
-	const float decay = (float)u->weight_decay, scale = u->grad_scale;
+	const float lr = (float)u->state->lr, momentum = (float)u->momentum;
+	const float decay = (float)u->weight_decay, scale = 1 / u->state->loss_scale;
 	const float *restrict grads = u->grads;
 	float *restrict params = u->params, *restrict m = u->moments[0];
 
 	(void)host;
+	if (u->state->bad)
+		return CNN_OK;
 	if (momentum == 0) {
 		for (size_t i = 0; i < u->count; i++)
 			params[i] -= lr * (grads[i] * scale + decay * params[i]);

@@ -13,7 +13,7 @@ static int forward(void *instance, const struct cnn_call *call)
 		memcpy(out, in, b->in * call->samples * sizeof(float));
 		return CNN_OK;
 	}
-	b->host->uniform(call->seed, b->random_stream, call->step, 0,
+	b->host->uniform(call->state->seed, b->random_stream, call->state->step, 0,
 		b->in * call->samples, factor);
 	for (size_t i = 0; i < b->in * call->samples; i++) {
 		factor[i] = factor[i] >= p ? 1 / (1 - p) : 0;

@@ -1,0 +1,179 @@
+/* shard.c - one shard through the operations of the plan. */
+#include "executor-private.h"
+
+struct shard {
+	struct cnn_worker *w;
+	struct cnn_context *context;
+	uint32_t number, first, samples;         /* in the batch */
+};
+
+void cnn_unit_params(const struct cnn_executor *ex, const struct cnn_unit *u,
+	void *params[CNN_MAX_PARAMS])
+{
+	for (uint32_t i = 0; i < u->run.param_count; i++) {
+		const struct cnn_slot *slot = &ex->slots[u->param_index[i]];
+
+		params[i] = (slot->trainable ? ex->params : ex->param_buffers) +
+			slot->offset;
+	}
+}
+
+static void *at(const struct shard *s, size_t buffer)
+{
+	return buffer == CNN_NONE ? NULL :
+		s->context->arena + s->w->ex->buffers[buffer].offset;
+}
+
+static int run_unit(const struct shard *s, const struct cnn_op *op)
+{
+	struct cnn_executor *ex = s->w->ex;
+	struct cnn_unit *u = op->unit;
+	bool backward = op->kind == CNN_OP_BACKWARD || op->kind == CNN_OP_REDUCE_BACKWARD;
+	const void *in[CNN_MAX_INPUTS];
+	void *grad_in[CNN_MAX_INPUTS], *params[CNN_MAX_PARAMS];
+	void *grad_params[CNN_MAX_PARAMS];
+	/* Behind the sums that forward needs stand those of backward. */
+	size_t sums = u->partial + (backward ? u->plan.reduce_forward : 0);
+	struct cnn_call c = {
+		.size = sizeof c,
+		.worker = s->w->number,
+		.samples = s->samples,
+		.training = ex->options.training,
+		.in = in,
+		.out = at(s, u->out),
+		.params = params,
+		.packed = ex->packed + u->packed,
+		.saved = at(s, u->saved),
+		.scratch = s->w->scratch,
+		.total = ex->samples,
+		.state = ex->state,
+		.first_sample = s->first,
+		.queue = ex->queue,
+	};
+
+	for (uint32_t i = 0; i < u->run.input_count; i++) {
+		in[i] = backward && !(u->plan.flags & CNN_KEEP_INPUT) ? NULL :
+			at(s, u->in[i]);
+		grad_in[i] = at(s, u->grad_in[i]);
+	}
+	cnn_unit_params(ex, u, params);
+	for (uint32_t i = 0; i < u->run.param_count; i++) {
+		const struct cnn_slot *slot = &ex->slots[u->param_index[i]];
+
+		grad_params[i] = slot->trainable && s->context->grads ?
+			s->context->grads + slot->offset : NULL;
+	}
+	if (u->across) {
+		c.partial = ex->partials + s->number * ex->partial_count + sums;
+		c.reduced = ex->reduced + sums;
+	}
+	if (u == ex->loss)
+		c.labels = s->context->labels;
+	if (backward) {
+		if (!(u->plan.flags & CNN_KEEP_OUTPUT))
+			c.out = NULL;
+		c.grad_out = at(s, u->grad_out);
+		c.grad_in = grad_in;
+		c.grad_params = grad_params;
+	}
+	switch (op->kind) {
+	case CNN_OP_FORWARD:
+		return u->provider->forward(u->instance, &c);
+	case CNN_OP_BACKWARD:
+		return u->provider->backward(u->instance, &c);
+	case CNN_OP_REDUCE_FORWARD:
+		return u->provider->reduce_forward(u->instance, &c);
+	default:
+		return u->provider->reduce_backward(u->instance, &c);
+	}
+}
+
+static int run_op(const struct shard *s, const struct cnn_op *op)
+{
+	const struct cnn_executor *ex = s->w->ex;
+
+	switch (op->kind) {
+	case CNN_OP_REORDER:
+		return ex->device_functions->reorder(ex->device, ex->queue, &op->shape,
+			s->samples, op->from, at(s, op->src), op->to, at(s, op->dst));
+	case CNN_OP_ADD:
+		return ex->device_functions->add(ex->device, ex->queue, op->from.dtype,
+			cnn_layout_count(&op->shape, op->from.layout, s->samples),
+			at(s, op->dst), at(s, op->src));
+	default:
+		/* Without labels there is nothing for a loss to say. */
+		if (op->unit == ex->loss && !ex->rows.gather.labels)
+			return CNN_OK;
+		return run_unit(s, op);
+	}
+}
+
+static int begin_shard(const struct shard *s)
+{
+	struct cnn_executor *ex = s->w->ex;
+	struct cnn_gather g = ex->rows.gather;
+
+	if (ex->options.training && !s->context->grads)
+		s->context->grads = s->w->spare[--s->w->spare_count];
+	g.first = ex->first + s->first;
+	g.samples = s->samples;
+	g.out = at(s, ex->values[0]);
+	g.out_labels = s->context->labels;
+	return ex->device_functions->gather(ex->device, ex->queue, ex->state, &g);
+}
+
+static int hand_out(const struct shard *s, const float *logits, const float *losses)
+{
+	struct cnn_executor *ex = s->w->ex;
+	const struct cnn_device *d = ex->device_functions;
+	int r = CNN_OK;
+
+	if (ex->out_logits)
+		r = d->download(ex->device, ex->queue,
+			ex->out_logits + s->first * ex->output_values, logits,
+			s->samples * ex->output_values * sizeof *logits);
+	if (r >= 0 && ex->out_losses && losses)
+		r = d->download(ex->device, ex->queue, ex->out_losses + s->first, losses,
+			s->samples * sizeof *losses);
+	return r;
+}
+
+static int end_shard(const struct shard *s)
+{
+	struct cnn_executor *ex = s->w->ex;
+	const float *logits = at(s, ex->logits);
+	const float *losses = ex->loss && ex->rows.gather.labels ?
+		at(s, ex->loss->out) : NULL;
+	float *sum;
+	int r;
+
+	if (!ex->options.training)
+		return hand_out(s, logits, losses);
+	r = ex->device_functions->score(ex->device, ex->queue, logits,
+		ex->output_values, s->context->labels, losses, s->samples,
+		&ex->scores[s->number]);
+	if (r < 0)
+		return r;
+	sum = s->context->grads;
+	s->context->grads = NULL;
+	return cnn_reduce_push(s->w, s->number, sum);
+}
+
+int cnn_shard_run(struct cnn_worker *w, uint32_t number, uint32_t phase)
+{
+	struct cnn_executor *ex = w->ex;
+	struct shard s = { w, &ex->contexts[ex->phases > 1 ? number : w->number],
+		number, number * ex->shard_size, ex->shard_size };
+	int r = CNN_OK;
+
+	if (s.samples > ex->samples - s.first)
+		s.samples = ex->samples - s.first;
+	if (phase == 0)
+		r = begin_shard(&s);
+	for (size_t i = 0; r >= 0 && i < ex->op_count; i++)
+		if (ex->ops[i].phase == phase)
+			r = run_op(&s, &ex->ops[i]);
+	if (r >= 0 && phase + 1 == ex->phases)
+		r = end_shard(&s);
+	return r;
+}
