@@ -99,9 +99,56 @@ $(3)/$(1)/$(2)/%.so: plugins/$(1)/$(2)/%.c $$($(1)_$(2)_common) $$(wildcard plug
 	umask 022; $$(compile) $$(plugin_flags) $$(CFLAGS_$(1)_$(2)) $(4) -MF $$(@:.so=.d) -o $$@ $$(filter %.c,$$^) $$(LIBS_$(1)_$(2)) -lm
 endef
 $(foreach p,$(cpu_providers),$(eval $(call provider_rules,cpu,$(p),$(BUILD)/plugins,)))
-plugins_so := $($(BUILD)/plugins_so)
-plugins: $(plugins_so)
+cpu_so := $($(BUILD)/plugins_so)
+plugins: $(cpu_so)
 	$(foreach p,$(cpu_providers),$(if $(SKIP_cpu_$(p)),@echo "cpu/$(p) is not built: $(SKIP_cpu_$(p))"))
+
+# --- plugins for CUDA: kernels in .cu, the rest in C ----------------------------
+#
+# A provider.mk sets besides, for each plugin of the folder or as DEVICE_PROVIDER
+# for all: KERNELS_x, the .cu files whose objects it links. CUDA=/path/to/toolkit
+# and NVCC say where; without nvcc the set is left out.
+
+CUDA ?= /usr/local/cuda
+NVCC ?= $(firstword $(wildcard $(CUDA)/bin/nvcc) $(shell command -v nvcc 2>/dev/null))
+CUDA_ARCHS ?= 75 80 86 89 90 100 120
+newest_arch := $(lastword $(CUDA_ARCHS))
+cuda_targets := $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
+                -gencode arch=compute_$(newest_arch),code=compute_$(newest_arch)
+nvcc_compile = $(NVCC) -std=c++17 -O3 $(cuda_targets) -Werror all-warnings --threads 2 \
+               -Ilibcore/include -Xcompiler=-fPIC,-fvisibility=hidden,-Wall,-Wextra
+
+-include $(wildcard plugins/cuda/*/provider.mk)
+cuda_providers := $(foreach d,$(wildcard plugins/cuda/*/),$(notdir $(patsubst %/,%,$(d))))
+SKIP_cuda = $(if $(NVCC),,no nvcc: set CUDA or NVCC)
+
+$(BUILD)/obj/plugins/cuda/%.o: plugins/cuda/%.cu
+	@mkdir -p $(@D)
+	$(nvcc_compile) -MD -MF $(@:.o=.d) -c -o $@ $<
+
+# $(1): provider, $(2): the set's folder, $(3): where the kernels' objects are,
+# $(4): flags for C, $(5): the runtime to link
+define cuda_rules
+cuda_$(1)_common := $$(addprefix plugins/cuda/$(1)/,$$(COMMON_cuda_$(1)))
+cuda_$(1)_src := $$(filter-out $$(cuda_$(1)_common),$$(wildcard plugins/cuda/$(1)/*.c))
+$(2)_cuda_so += $$(if $$(SKIP_cuda_$(1)),,$$(patsubst plugins/%.c,$(2)/%.so,$$(cuda_$(1)_src)))
+$(foreach k,$(patsubst plugins/cuda/$(1)/%.c,%,$(filter-out $(addprefix plugins/cuda/$(1)/,$(COMMON_cuda_$(1))),$(wildcard plugins/cuda/$(1)/*.c))),
+$(2)/cuda/$(1)/$(k).so: $(patsubst %,$(3)/plugins/cuda/$(1)/%.o,$(KERNELS_cuda_$(1)) $(KERNELS_cuda_$(1)_$(k))))
+$(2)/cuda/$(1)/%.so: plugins/cuda/$(1)/%.c $$(cuda_$(1)_common) $$(wildcard plugins/cuda/$(1)/*.h)
+	@umask 022; mkdir -p $$(@D)
+	umask 022; $$(compile) $$(plugin_flags) $$(CFLAGS_cuda_$(1)) $(4) -MF $$(@:.so=.d) -o $$@ $$(filter %.c %.o,$$^) $$(LIBS_cuda_$(1)) $(5) -lstdc++ -lm
+endef
+cuda_libs = -L$(CUDA)/lib64 -Wl,-rpath,$(CUDA)/lib64
+$(foreach p,$(cuda_providers),$(eval $(call cuda_rules,$(p),$(BUILD)/plugins,$(BUILD)/obj,-I$(CUDA)/include,$(cuda_libs) -lcudart)))
+cuda_so := $(if $(SKIP_cuda),,$($(BUILD)/plugins_cuda_so))
+
+.PHONY: cuda
+cuda: $(cuda_so)                            ## the plugins for NVIDIA's GPUs alone (part of all where nvcc is found)
+	$(if $(SKIP_cuda),@echo "the cuda plugins are not built: $(SKIP_cuda)")
+	$(foreach p,$(cuda_providers),$(if $(SKIP_cuda_$(p)),@echo "cuda/$(p) is not built: $(SKIP_cuda_$(p))"))
+
+plugins: cuda
+plugins_so := $(cpu_so) $(cuda_so)
 
 # --- install -------------------------------------------------------------------
 

@@ -33,6 +33,9 @@ static const struct saved saved[] = {
 	{ "seed", "seed", UINT, AT(seed), 0, UINT64_MAX },
 	{ "no_shuffle", "no-shuffle", FLAG, AT(no_shuffle) },
 	{ "isa", "isa", TEXT, AT(isa) },
+	{ "fast", "fast", FLAG, AT(fast) },
+	{ "tf32", "tf32", FLAG, AT(tf32) },
+	{ "tune", "tune", FLAG, AT(tune) },
 };
 #define SAVED_COUNT (sizeof saved / sizeof *saved)
 
@@ -131,7 +134,8 @@ int cnn_trainer_restore(struct cnn_trainer *t, struct cnn_error *e)
 	    t->epoch >= UINT32_MAX || t->good_steps >= UINT32_MAX || !isfinite(t->loss_scale) || t->loss_scale <= 0)
 		return cnn_fail(e, CNN_EDATA, "the checkpoint's training state makes no "
 			"sense");
-	return CNN_OK;
+	return cnn_plugins_set_choices(t->model->graph->plugins,
+		cnn_value_get(v, "choices"), e);
 }
 
 /* --- saving ----------------------------------------------------------------------------------- */
@@ -178,6 +182,9 @@ static struct cnn_value *providers(const struct cnn_trainer *t)
 
 static bool save_state(const struct cnn_trainer *t, struct cnn_value *v)
 {
+	const struct cnn_value *choices =
+		cnn_plugins_choices(t->model->graph->plugins);
+
 	for (size_t i = 0; i < SAVED_COUNT; i++)
 		if (!cnn_value_set(v, saved[i].name, saved_value(t, &saved[i])))
 			return false;
@@ -191,7 +198,8 @@ static bool save_state(const struct cnn_trainer *t, struct cnn_value *v)
 		cnn_value_set(v, "good_steps", cnn_value_uint(t->good_steps)) &&
 		cnn_value_set(v, "samples", cnn_value_uint(t->data ? t->data->samples : 0)) &&
 		cnn_value_set(v, "digest", cnn_value_str(t->digest)) &&
-		cnn_value_set(v, "providers", providers(t));
+		cnn_value_set(v, "providers", providers(t)) &&
+		(!choices || cnn_value_set(v, "choices", cnn_value_copy(choices)));
 }
 
 /* What a stripped model still tells of its training. */

@@ -1,5 +1,6 @@
-/* describe.c - a model as a table of its layers. */
-#include <cnn/trainer.h>
+/* describe.c - a model, and a profile, as a table of layers. */
+#include "trainer-private.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,4 +86,33 @@ int cnn_print_model(struct cnn_output *out, const struct cnn_model *m,
 	cnn_executor_close(ex);
 	free(names);
 	return r;
+}
+
+void cnn_print_profile(FILE *f, const struct cnn_trainer *t)
+{
+	struct cnn_profile_row row = { 0 };
+	double total = 0;
+
+	for (size_t i = 0; cnn_executor_profile_at(t->ex, i, &row); i++)
+		total += row.seconds;
+	if (row.steps == 0) {
+		fprintf(f, "--profile: there was no second step to measure\n");
+		return;
+	}
+	fprintf(f, "%-32s %-14s %-8s %10s %6s %9s %9s %9s\n", "layer", "what",
+		"by", "us/step", "share", "MB/step", "MFLOP", "GFLOP/s");
+	for (size_t i = 0; cnn_executor_profile_at(t->ex, i, &row); i++) {
+		if (row.seconds <= 0)
+			continue;
+		fprintf(f, "%-32s %-14s %-8s %10.1f %5.1f%%", row.name, row.what,
+			row.provider, 1e6 * row.seconds, 100 * row.seconds / total);
+		if (row.bytes > 0)
+			fprintf(f, " %9.3f", 1e-6 * row.bytes);
+		if (row.flops > 0)
+			fprintf(f, " %9.2f %9.1f", 1e-6 * row.flops,
+				1e-9 * row.flops / row.seconds);
+		putc('\n', f);
+	}
+	fprintf(f, "%-32s %-14s %-8s %10.1f  100%%   (mean of %llu steps)\n", "all", "",
+		"", 1e6 * total, (unsigned long long)row.steps);
 }

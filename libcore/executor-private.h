@@ -9,6 +9,7 @@
  *   shard.c     one shard through the operations
  *   step.c      workers, phases, the update; recording and replaying a step
  *   reduce.c    the tree that sums shards
+ *   profile.c   where a step's time goes
  *   barrier.c   where workers meet
  */
 #ifndef EXECUTOR_PRIVATE_H
@@ -180,6 +181,8 @@ struct cnn_executor {
 	uint32_t first_record;           /* place of step number `fetched` */
 	struct cnn_recording recordings[CNN_RECORDINGS];
 
+	struct cnn_profile *profile;     /* or NULL */
+
 	/* The step that the workers are at. */
 	struct cnn_barrier barrier;
 	uint32_t first, samples;         /* of the batch, behind the cursor */
@@ -213,6 +216,18 @@ int cnn_shard_run(struct cnn_worker *, uint32_t number, uint32_t phase);
 /* Where a unit's parameters lie. */
 void cnn_unit_params(const struct cnn_executor *, const struct cnn_unit *,
 	void *params[CNN_MAX_PARAMS]);
+
+/* profile.c: what happens between begin and end goes to the slot, which is an
+ * operation's number or that of a part of a step. Nothing without --profile. */
+enum cnn_part { CNN_PART_GATHER, CNN_PART_PACK, CNN_PART_SCORE, CNN_PART_REDUCE,
+	CNN_PART_UPDATE, CNN_PART_ADVANCE, CNN_PART_COUNT };
+int cnn_profile_open(struct cnn_executor *, struct cnn_error *);
+void cnn_profile_close(struct cnn_executor *);
+size_t cnn_profile_part(const struct cnn_executor *, enum cnn_part);
+int cnn_profile_begin(struct cnn_worker *, size_t slot);
+int cnn_profile_end(struct cnn_worker *, size_t slot);
+/* A step is done: its marks are read. */
+int cnn_profile_step(struct cnn_executor *);
 
 /* step.c: the life of a worker; joins at the barrier until ex->stop. */
 void *cnn_worker_main(void *worker);

@@ -267,6 +267,8 @@ static int open_all(struct cnn_executor *ex, struct cnn_error *e)
 	for (uint32_t i = 0; i < ex->worker_count; i++)
 		if ((r = open_worker(ex, i, e)) < 0)
 			return r;
+	if (ex->options.on.profile && (r = cnn_profile_open(ex, e)) < 0)
+		return r;
 	cnn_barrier_init(&ex->barrier, ex->worker_count);
 	return start_threads(ex, e);
 }
@@ -339,6 +341,7 @@ void cnn_executor_close(struct cnn_executor *ex)
 			ex->device_functions->free(ex->device, ex->moments[m]);
 		ex->device_functions->close(ex->device);
 	}
+	cnn_profile_close(ex);
 	free(ex->alias);
 	free(ex->formats);
 	free(ex->values);

@@ -3,6 +3,7 @@
 
 #include <cnn/option.h>
 #include <cnn/random.h>
+#include <cnn/value.h>
 
 #include <errno.h>
 #include <stdarg.h>
@@ -103,8 +104,51 @@ void cnn_plugins_end_services(struct cnn_plugins *p)
 	}
 }
 
+/* --- choices made by timing -------------------------------------------------- */
+
+static int host_recall(const struct cnn_host *host, const char *key, uint64_t *value)
+{
+	const struct cnn_plugins *p = host->context;
+
+	return cnn_value_get_uint(p->choices, key, value) ? CNN_OK : CNN_END;
+}
+
+static int host_remember(const struct cnn_host *host, const char *key, uint64_t value)
+{
+	struct cnn_plugins *p = host->context;
+
+	if (!p->choices)
+		p->choices = cnn_value_map();
+	return cnn_value_set(p->choices, key, cnn_value_uint(value)) ? CNN_OK :
+		host_fail(host, CNN_ENOMEM, "%s: %s", key, strerror(ENOMEM));
+}
+
+const struct cnn_value *cnn_plugins_choices(const struct cnn_plugins *p)
+{
+	return p->choices;
+}
+
+int cnn_plugins_set_choices(struct cnn_plugins *p, const struct cnn_value *choices,
+	struct cnn_error *e)
+{
+	struct cnn_value *copy = cnn_value_copy(choices);
+
+	if (choices && !copy)
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	cnn_value_free(p->choices);
+	p->choices = copy;
+	return CNN_OK;
+}
+
+void cnn_plugins_add_policy(struct cnn_plugins *p, uint32_t policy)
+{
+	p->host.policy |= policy;
+}
+
 void cnn_host_init(struct cnn_plugins *p)
 {
+	const char *check = secure_getenv("CNN_CUDA_CHECK");
+
 	p->host = (struct cnn_host){
 		.size = sizeof p->host,
 		.abi_major = CNN_ABI_MAJOR, .abi_minor = CNN_ABI_MINOR,
@@ -113,6 +157,8 @@ void cnn_host_init(struct cnn_plugins *p)
 		.alloc = host_alloc, .free = host_free,
 		.uniform = cnn_random_uniform,
 		.service = host_service,
+		.recall = host_recall, .remember = host_remember,
+		.policy = check && strcmp(check, "1") == 0 ? CNN_POLICY_CHECK : 0,
 	};
 }
 

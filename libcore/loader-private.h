@@ -19,6 +19,7 @@ struct cnn_plugins {
 	pthread_mutex_t lock;            /* of error: plugins fail on any thread */
 	struct cnn_error error;          /* what a plugin left */
 	struct cnn_service *services;    /* the newest first */
+	struct cnn_value *choices;       /* that host->remember() was told of */
 	char **folders;                  /* searched, in this order */
 	size_t folder_count;
 	struct cnn_plugin *found;        /* sorted by device, provider, name */

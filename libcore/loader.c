@@ -1,6 +1,8 @@
 /* loader.c - plugins that were found: looked up, opened, and asked for layers. */
 #include "loader-private.h"
 
+#include <cnn/value.h>
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
@@ -32,6 +34,7 @@ void cnn_plugins_close(struct cnn_plugins *p)
 	if (!p)
 		return;
 	cnn_plugins_end_services(p);
+	cnn_value_free(p->choices);
 	for (size_t i = 0; i < p->found_count; i++) {
 		free(p->found[i].device);
 		free(p->found[i].provider);

@@ -108,10 +108,21 @@ static int run_op(const struct shard *s, const struct cnn_op *op)
 	}
 }
 
+static int measure_op(const struct shard *s, size_t i)
+{
+	int r = cnn_profile_begin(s->w, i);
+
+	if (r >= 0)
+		r = run_op(s, &s->w->ex->ops[i]);
+	return r < 0 ? r : cnn_profile_end(s->w, i);
+}
+
 static int begin_shard(const struct shard *s)
 {
 	struct cnn_executor *ex = s->w->ex;
 	struct cnn_gather g = ex->rows.gather;
+	const size_t part = cnn_profile_part(ex, CNN_PART_GATHER);
+	int r;
 
 	if (ex->options.training && !s->context->grads)
 		s->context->grads = s->w->spare[--s->w->spare_count];
@@ -119,7 +130,10 @@ static int begin_shard(const struct shard *s)
 	g.samples = s->samples;
 	g.out = at(s, ex->values[0]);
 	g.out_labels = s->context->labels;
-	return ex->device_functions->gather(ex->device, ex->queue, ex->state, &g);
+	if ((r = cnn_profile_begin(s->w, part)) < 0 ||
+	    (r = ex->device_functions->gather(ex->device, ex->queue, ex->state, &g)) < 0)
+		return r;
+	return cnn_profile_end(s->w, part);
 }
 
 static int hand_out(const struct shard *s, const float *logits, const float *losses)
@@ -144,19 +158,28 @@ static int end_shard(const struct shard *s)
 	const float *logits = at(s, ex->logits);
 	const float *losses = ex->loss && ex->rows.gather.labels ?
 		at(s, ex->loss->out) : NULL;
+	const size_t score = cnn_profile_part(ex, CNN_PART_SCORE);
+	const size_t reduce = cnn_profile_part(ex, CNN_PART_REDUCE);
 	float *sum;
 	int r;
 
 	if (!ex->options.training)
 		return hand_out(s, logits, losses);
-	r = ex->device_functions->score(ex->device, ex->queue, logits,
+	if ((r = cnn_profile_begin(s->w, score)) < 0 ||
+	    (r = ex->device_functions->score(ex->device, ex->queue, logits,
 		ex->output_values, s->context->labels, losses, s->samples,
-		&ex->scores[s->number]);
-	if (r < 0)
+		&ex->scores[s->number])) < 0 ||
+	    (r = cnn_profile_end(s->w, score)) < 0)
 		return r;
 	sum = s->context->grads;
 	s->context->grads = NULL;
-	return cnn_reduce_push(s->w, s->number, sum);
+	/* With one shard there is nothing to add, and nothing to mark. */
+	if (ex->shards == 1)
+		return cnn_reduce_push(s->w, s->number, sum);
+	if ((r = cnn_profile_begin(s->w, reduce)) < 0 ||
+	    (r = cnn_reduce_push(s->w, s->number, sum)) < 0)
+		return r;
+	return cnn_profile_end(s->w, reduce);
 }
 
 int cnn_shard_run(struct cnn_worker *w, uint32_t number, uint32_t phase)
@@ -172,7 +195,7 @@ int cnn_shard_run(struct cnn_worker *w, uint32_t number, uint32_t phase)
 		r = begin_shard(&s);
 	for (size_t i = 0; r >= 0 && i < ex->op_count; i++)
 		if (ex->ops[i].phase == phase)
-			r = run_op(&s, &ex->ops[i]);
+			r = measure_op(&s, i);
 	if (r >= 0 && phase + 1 == ex->phases)
 		r = end_shard(&s);
 	return r;

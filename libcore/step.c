@@ -40,6 +40,7 @@ static void between_phases(struct cnn_worker *w, uint32_t phase)
 static void update_slice(struct cnn_worker *w)
 {
 	struct cnn_executor *ex = w->ex;
+	const size_t part = cnn_profile_part(ex, CNN_PART_UPDATE);
 	size_t blocks = ex->param_floats / 16;
 	size_t from = blocks * w->number / ex->worker_count * 16;
 	size_t to = blocks * (w->number + 1) / ex->worker_count * 16;
@@ -53,6 +54,7 @@ static void update_slice(struct cnn_worker *w)
 		.queue = ex->queue,
 	};
 
+	w->code = cnn_profile_begin(w, part);
 	for (size_t m = 0; m < ex->merge_count && w->code >= 0; m++)
 		w->code = ex->device_functions->add(ex->device, ex->queue, CNN_F32,
 			u.count,
@@ -69,6 +71,8 @@ static void update_slice(struct cnn_worker *w)
 		u.moments[m] = ex->moments[m] + from;
 	if (u.count > 0 && w->code >= 0)
 		w->code = ex->optimizer->update(ex->host, &u);
+	if (w->code >= 0)
+		w->code = cnn_profile_end(w, part);
 }
 
 /* Alone. Without a wait behind it: nobody begins anything before the caller. */
@@ -85,11 +89,15 @@ static void end_step(struct cnn_worker *w)
 		.records = ex->records,
 		.record_count = CNN_RECORDS,
 	};
+	const size_t part = cnn_profile_part(ex, CNN_PART_ADVANCE);
 
 	for (uint32_t i = 0; i < ex->worker_count; i++)
 		if (ex->workers[i].code < 0)
 			return;
-	w->code = ex->device_functions->advance(ex->device, ex->queue, ex->state, &a);
+	if ((w->code = cnn_profile_begin(w, part)) >= 0 &&
+	    (w->code = ex->device_functions->advance(ex->device, ex->queue, ex->state,
+		&a)) >= 0)
+		w->code = cnn_profile_end(w, part);
 }
 
 static void work(struct cnn_worker *w)
@@ -193,11 +201,14 @@ static int prepare_batch(struct cnn_executor *ex, uint32_t samples,
 
 static int run_batch(struct cnn_executor *ex, uint32_t first, uint32_t samples)
 {
+	const size_t part = cnn_profile_part(ex, CNN_PART_PACK);
 	int r;
 
 	/* Within a recording the parameters have always changed. */
 	if (ex->options.training || ex->params_changed)
-		if ((r = pack(ex)) < 0)
+		if ((r = cnn_profile_begin(&ex->workers[0], part)) < 0 ||
+		    (r = pack(ex)) < 0 ||
+		    (r = cnn_profile_end(&ex->workers[0], part)) < 0)
 			return r;
 	ex->params_changed = false;
 	ex->first = first;
@@ -245,7 +256,8 @@ static int record_batch(struct cnn_executor *ex, struct cnn_recording *rec)
 static int train_batch(struct cnn_executor *ex, uint32_t samples)
 {
 	const struct cnn_device *d = ex->device_functions;
-	struct cnn_recording *rec = d->capture && !ex->options.on.no_graph ?
+	struct cnn_recording *rec = d->capture && !ex->options.on.no_graph && !ex->profile &&
+		!(ex->host->policy & CNN_POLICY_CHECK) ?
 		find_recording(ex, samples) : NULL;
 	int r = CNN_OK;
 
@@ -277,7 +289,7 @@ int cnn_executor_train(struct cnn_executor *ex, uint32_t samples, struct cnn_err
 	ex->out_logits = ex->out_losses = NULL;
 	if ((r = prepare_batch(ex, samples, e)) < 0)
 		return r;
-	if ((r = train_batch(ex, samples)) < 0)
+	if ((r = train_batch(ex, samples)) < 0 || (r = cnn_profile_step(ex)) < 0)
 		return cnn_plugins_error(ex->plugins, r, e);
 	rows->ahead += samples;
 	ex->begun++;

@@ -21,11 +21,11 @@ static struct cnn_train_options train = {
 };
 /* Given on the command line, in the order of the names below. */
 enum { LR, OPTIMIZER, MOMENTUM, DECAY, SCHEDULE, AMP, BATCH, SHARD, SEED, ORDER,
-	ISA, EPOCHS, GIVEN };
+	ISA, FAST, TF32, TUNE, EPOCHS, GIVEN };
 static bool given[GIVEN];
 static const char *const given_names[GIVEN] = { "lr", "optimizer", "momentum",
 	"weight-decay", "schedule", "amp", "batch", "shard-size", "seed",
-	"no-shuffle", "isa", "epochs" };
+	"no-shuffle", "isa", "fast", "tf32", "tune", "epochs" };
 
 /* How far a run went is not in the options but in the model: step and epoch. */
 static const struct cnn_option options[] = {
@@ -73,6 +73,19 @@ static const struct cnn_option options[] = {
 	{ "isa", 0, CNN_OPT_CHOICE, &train.isa, "NAME",
 		"the most of the CPU's instruction set to use", CNN_OPT_RESULT,
 		.choices = "native|sse41|avx2|avx512|avx512_bf16", .given = &given[ISA] },
+	{ "tune", 0, CNN_OPT_FLAG, &train.tune, NULL,
+		"time what a GPU's library offers, and keep to the fastest",
+		CNN_OPT_RESULT, .given = &given[TUNE] },
+	{ "fast", 0, CNN_OPT_FLAG, &train.fast, NULL,
+		"let a GPU's results differ from run to run", CNN_OPT_RESULT,
+		.given = &given[FAST] },
+	{ "tf32", 0, CNN_OPT_FLAG, &train.tf32, NULL,
+		"let a GPU round factors to 10 bits where floats are multiplied",
+		CNN_OPT_RESULT, .given = &given[TF32] },
+	{ "no-graph", 0, CNN_OPT_FLAG, &compute.on.no_graph, NULL,
+		"launch a GPU's work piece by piece each step" },
+	{ "profile", 0, CNN_OPT_FLAG, &compute.on.profile, NULL,
+		"tell at the end where the time of a step went" },
 	COMPUTE_OPTIONS(compute),
 	COMPUTE_THREADS(compute),
 	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
@@ -144,6 +157,14 @@ static int report(struct run *run, const struct cnn_train_status *s,
 	return r;
 }
 
+/* Tells the plugins what they may do. */
+static void hold_plugins(struct run *run)
+{
+	cnn_plugins_set_isa(run->plugins, train.isa);
+	cnn_plugins_add_policy(run->plugins, (train.fast ? CNN_POLICY_FAST : 0) |
+		(train.tf32 ? CNN_POLICY_TF32 : 0) | (train.tune ? CNN_POLICY_TUNE : 0));
+}
+
 /* One step on samples that have come. */
 static int feed(struct run *run, size_t first, size_t count, struct cnn_error *e)
 {
@@ -184,7 +205,7 @@ static int train_stream(struct run *run, struct cnn_error *e)
 	const struct cnn_header *header;
 	int r = cnn_load_model(&run->load, &header, e);
 
-	cnn_plugins_set_isa(run->plugins, train.isa);
+	hold_plugins(run);
 	if (r == CNN_OK && (r = cnn_trainer_open(&run->trainer, run->load.model, NULL,
 		&train, e)) == CNN_OK && !cnn_history_add(run->load.model->history, &program))
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
@@ -249,7 +270,7 @@ static int train_held(struct run *run, struct cnn_error *e)
 	if ((train.resume && ((r = cnn_train_resume(m, &train, names, e)) < 0 ||
 	    (r = cnn_isa_choose(train.isa, &train.isa, e)) < 0)))
 		return r;
-	cnn_plugins_set_isa(run->plugins, train.isa);
+	hold_plugins(run);
 	if ((r = check_validation(run, e)) < 0 ||
 	    (r = cnn_trainer_open(&run->trainer, m, run->data, &train, e)) < 0 ||
 	    (r = add_history(m, e)) < 0)
@@ -313,6 +334,8 @@ int main(int argc, char **argv)
 	run.load.max_memory = (size_t)compute.on.max_memory;
 	r = stream ? train_stream(&run, &e) : train_held(&run, &e);
 	cnn_progress_end(&run.progress);
+	if (r >= 0 && compute.on.profile)
+		cnn_print_profile(stderr, run.trainer);
 	if (cnn_metrics_close(run.metrics, &e) == CNN_OK && r == CNN_OK &&
 	    cnn_trainer_save(run.trainer, &e) == CNN_OK)
 		cnn_model_save(run.load.model, output, strip, &e);

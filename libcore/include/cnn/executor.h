@@ -38,6 +38,7 @@ struct cnn_compute {
 	size_t provider_count;
 	bool no_fuse;
 	bool no_graph;                   /* never replay a step that was recorded */
+	bool profile;                    /* take the time of each operation */
 	uint64_t max_memory;             /* bytes; 0: no limit of its own */
 };
 
@@ -130,6 +131,19 @@ struct cnn_executor_run {
 };
 bool cnn_executor_run_at(const struct cnn_executor *, size_t i,
 	struct cnn_executor_run *);
+/* Where the time went, an operation a row, in the order of a step; rows of pieces
+ * that a step does not have take no time. False past the last, and where there
+ * was no profile or no second step. */
+struct cnn_profile_row {
+	char name[80];                   /* of the run: "conv1+relu1" */
+	const char *what, *provider;     /* "forward"; "onednn" */
+	double seconds;                  /* a step, mean */
+	double bytes, flops;             /* a step: the least that it takes */
+	uint64_t steps;                  /* that were measured */
+};
+bool cnn_executor_profile_at(const struct cnn_executor *, size_t i,
+	struct cnn_profile_row *);
+
 /* Bytes of all arenas. */
 size_t cnn_executor_memory(const struct cnn_executor *);
 

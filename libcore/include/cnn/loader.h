@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 struct cnn_plugins;
+struct cnn_value;
 
 /* dirs: --plugin-dir's, or NULL. Nothing is opened yet. */
 int cnn_plugins_open(struct cnn_plugins **, const char *const *dirs,
@@ -65,6 +66,16 @@ int cnn_device_choose(struct cnn_plugins *, const char *spec,
 int cnn_isa_choose(const char *want, const char **isa, struct cnn_error *);
 /* Holds the plugins to it: struct cnn_host's isa. Before any of them runs. */
 void cnn_plugins_set_isa(struct cnn_plugins *, const char *isa);
+
+/* enum cnn_policy bits to those set before. Opening sets CNN_POLICY_CHECK where
+ * the environment says CNN_CUDA_CHECK=1. */
+void cnn_plugins_add_policy(struct cnn_plugins *, uint32_t policy);
+
+/* What plugins chose by timing, as a map of integers: NULL if nothing yet. And
+ * what they are to find chosen: copied. */
+const struct cnn_value *cnn_plugins_choices(const struct cnn_plugins *);
+int cnn_plugins_set_choices(struct cnn_plugins *, const struct cnn_value *,
+	struct cnn_error *);
 
 /* The services that plugins made on the open device end here. */
 void cnn_plugins_end_services(struct cnn_plugins *);

@@ -124,8 +124,8 @@ struct cnn_host {
 	/* A choice between equals that was made by timing them, under a name that
 	 * says what for: *value as the model has it, CNN_END if it has none; and a
 	 * new one for it to keep. Not during forward or backward. */
-	int (*recall)(const struct cnn_host *, const char *key, int64_t *value);
-	int (*remember)(const struct cnn_host *, const char *key, int64_t value);
+	int (*recall)(const struct cnn_host *, const char *key, uint64_t *value);
+	int (*remember)(const struct cnn_host *, const char *key, uint64_t value);
 };
 
 enum cnn_policy {

@@ -10,6 +10,7 @@
  *   loss_scale, good_steps          (fp16)
  *   samples, digest                 of the data
  *   providers                       which plugins computed it, a run each
+ *   choices                         what they chose by timing (--tune)
  */
 #ifndef CNN_TRAINER_H
 #define CNN_TRAINER_H
@@ -29,6 +30,7 @@ struct cnn_train_options {
 	const char *amp;                 /* "off", "bf16", "fp16" */
 	const char *isa;                 /* that the plugins are held to */
 	bool no_shuffle;
+	bool fast, tf32, tune;           /* enum cnn_policy's */
 	/* Do not. */
 	uint64_t save_every;             /* the caller may save after each so many
 	                                  * steps, and after each epoch; 0: after
@@ -76,6 +78,9 @@ uint64_t cnn_trainer_samples(const struct cnn_trainer *);
  * which the caller may save, or the last one. And the number of
  * steps in the last entry of its history, which is the caller's. */
 int cnn_trainer_save(struct cnn_trainer *, struct cnn_error *);
+
+/* The table of options.on.profile: where the time of a step went. */
+void cnn_print_profile(FILE *, const struct cnn_trainer *);
 
 /* --- evaluation ------------------------------------------------------------------ */
 
