@@ -25,24 +25,41 @@ static const struct cnn_program program = {
 	"cnn-info", "[MODEL]", "Tells of devices, plugins and models", options, 0, 1
 };
 
+/* Device number `ordinal`, or the reason why there is none; CNN_END if that is
+ * told of already. */
 static int print_device(struct cnn_output *out, struct cnn_plugins *plugins,
-	const char *name, struct cnn_error *e)
+	const char *name, uint32_t ordinal, struct cnn_error *e)
 {
 	struct cnn_device_info info = { .size = sizeof info };
 	struct cnn_error why = { 0 };
 	struct cnn_plugin *p;
 	const struct cnn_device *d;
+	char number[16] = "";
 	int r = cnn_plugins_find(plugins, name, NULL, "device", &p, &why);
 
 	if (r == CNN_OK) {
 		d = p->entry->functions;
-		if ((r = d->probe(cnn_plugins_host(plugins), 0, &info)) < 0)
+		if ((r = d->probe(cnn_plugins_host(plugins), ordinal, &info)) < 0)
 			cnn_plugins_error(plugins, r, &why);
 	}
 	if (r < 0)
-		return cnn_output_printf(out, e, "device  %-6s none: %s\n", name, why.text);
-	return cnn_output_printf(out, e, "device  %-6s %s, %s\n", name, info.name,
-		info.detail);
+		return ordinal > 0 ? CNN_END : cnn_output_printf(out, e,
+			"device  %-6s none: %s\n", name, why.text);
+	if (ordinal > 0)
+		snprintf(number, sizeof number, ":%u", ordinal);
+	return cnn_output_printf(out, e, "device  %s%-*s %s, %s, %.1f GiB\n", name,
+		(int)(6 - strlen(name)), number, info.name, info.detail,
+		(double)info.memory / (1 << 30));
+}
+
+static int print_devices(struct cnn_output *out, struct cnn_plugins *plugins,
+	struct cnn_error *e)
+{
+	int r = print_device(out, plugins, "cpu", 0, e);
+
+	for (uint32_t i = 0; r == CNN_OK; i++)
+		r = print_device(out, plugins, "cuda", i, e);
+	return r == CNN_END ? CNN_OK : r;
 }
 
 /* A line a provider: its plugins, and the folder they are in. */
@@ -93,8 +110,7 @@ int main(int argc, char **argv)
 	    (r = cnn_output_open(&out, NULL, false, &e)) < 0)
 		goto out;
 	if (first == argc || devices) {
-		if ((r = print_device(out, plugins, "cpu", &e)) == CNN_OK)
-			r = print_device(out, plugins, "cuda", &e);
+		r = print_devices(out, plugins, &e);
 		if (r == CNN_OK && !devices)
 			r = print_plugins(out, plugins, &e);
 	} else {
