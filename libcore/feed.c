@@ -91,7 +91,7 @@ int cnn_executor_set_rows(struct cnn_executor *ex, const struct cnn_rows *rows,
 	r->gather = (struct cnn_gather){ .size = sizeof r->gather,
 		.dtype = rows->dtype, .data = rows->data, .labels = rows->labels,
 		.elements = elements, .scale = rows->scale, .offset = rows->offset,
-		.out_dtype = CNN_F32 };
+		.out_dtype = ex->formats[0].dtype };
 	r->count = rows->count;
 	r->epoch = r->ahead = 0;
 	if (!ex->own_memory)

@@ -374,6 +374,22 @@ static void list_operations(struct planner *p)
 	ex->phases = p->phase + 1;
 }
 
+/* The samples are gathered in half where nobody wants them in float. */
+static uint32_t input_dtype(const struct cnn_executor *ex)
+{
+	uint32_t dtype = CNN_DTYPE_NONE;
+
+	for (size_t i = 0; i < ex->unit_count; i++) {
+		const struct cnn_unit *u = &ex->units[i];
+
+		for (uint32_t j = 0; j < u->run.input_count; j++)
+			if (u->inputs[j] == 0)
+				dtype = dtype == CNN_DTYPE_NONE || dtype == u->run.dtype ?
+					u->run.dtype : CNN_F32;
+	}
+	return dtype == CNN_DTYPE_NONE ? CNN_F32 : dtype;
+}
+
 int cnn_plan_make(struct cnn_executor *ex, struct cnn_error *e)
 {
 	const struct cnn_graph *g = ex->graph;
@@ -390,7 +406,7 @@ int cnn_plan_make(struct cnn_executor *ex, struct cnn_error *e)
 	}
 	for (size_t i = 0; i < g->node_count; i++)
 		ex->grads[i] = CNN_NONE;
-	ex->formats[0] = (struct cnn_format){ CNN_F32, CNN_NCHW };
+	ex->formats[0] = (struct cnn_format){ input_dtype(ex), CNN_NCHW };
 	for (size_t i = 0; r == CNN_OK && i < ex->unit_count; i++) {
 		r = create(&p, &ex->units[i]);
 		for (uint32_t j = 0; j < ex->units[i].run.input_count; j++)

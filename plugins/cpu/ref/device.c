@@ -257,6 +257,35 @@ static int reorder(void *device, void *queue, const struct cnn_shape *shape,
 	return CNN_OK;
 }
 
+/* Pixels of 8 bits have 256 values: each is computed once a call. */
+struct pixels { uint16_t half[256]; float single[256]; };
+
+static void make_pixels(const struct cnn_gather *g, struct pixels *p)
+{
+	for (size_t v = 0; v < 256; v++) {
+		const double x = (double)v * g->scale + g->offset;
+
+		if (g->out_dtype == CNN_F32)
+			p->single[v] = (float)x;
+		else
+			store(g->out_dtype, p->half, v, x);
+	}
+}
+
+static void gather_pixels(const struct cnn_gather *g, const struct pixels *p,
+	size_t row, uint32_t i)
+{
+	const uint8_t *data = (const uint8_t *)g->data + row * g->elements;
+	const size_t to = i * g->elements;
+
+	if (g->out_dtype == CNN_F32)
+		for (size_t e = 0; e < g->elements; e++)
+			((float *)g->out)[to + e] = p->single[data[e]];
+	else
+		for (size_t e = 0; e < g->elements; e++)
+			((uint16_t *)g->out)[to + e] = p->half[data[e]];
+}
+
 /* out = data * scale + offset of one sample. */
 static void gather_row(const struct cnn_gather *g, size_t row, uint32_t i)
 {
@@ -271,6 +300,8 @@ static int gather(void *device, void *queue, const struct cnn_state *state,
 	const struct cnn_gather *g)
 {
 	const struct cpu *cpu = device;
+	const bool pixels = g->dtype == CNN_U8 && g->out_dtype != CNN_F64;
+	struct pixels table;
 
 	(void)queue;
 	if (!float_size(g->out_dtype))
@@ -278,12 +309,17 @@ static int gather(void *device, void *queue, const struct cnn_state *state,
 	if (g->dtype == CNN_DTYPE_NONE || g->dtype >= CNN_DTYPE_COUNT)
 		return cpu->host->fail(cpu->host, CNN_EUSAGE,
 			"cpu: element type %u is unknown", g->dtype);
+	if (pixels)
+		make_pixels(g, &table);
 	for (uint32_t i = 0; i < g->samples; i++) {
 		size_t row = (size_t)state->cursor + g->first + i;
 
 		if (g->order)
 			row = g->order[row];
-		gather_row(g, row, i);
+		if (pixels)
+			gather_pixels(g, &table, row, i);
+		else
+			gather_row(g, row, i);
 		if (g->labels && g->out_labels)
 			g->out_labels[i] = g->labels[row];
 	}
