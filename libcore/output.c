@@ -1,4 +1,6 @@
 /* output.c - outputs that appear whole or not at all. */
+#include "interrupt-private.h"
+
 #include <cnn/io.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +27,7 @@ struct cnn_output {
 static int open_temporary(struct cnn_output *out, struct cnn_error *e)
 {
 	mode_t mask = umask(0), mode;
+	sigset_t signals;
 	struct stat st;
 
 	umask(mask);
@@ -35,7 +38,11 @@ static int open_temporary(struct cnn_output *out, struct cnn_error *e)
 		out->temporary = NULL;
 		return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", out->name);
 	}
+	cnn_signals_block(&signals);
 	out->fd = mkostemp(out->temporary, O_CLOEXEC);
+	if (out->fd >= 0)
+		cnn_temporary_add(out->temporary);
+	pthread_sigmask(SIG_SETMASK, &signals, NULL);
 	if (out->fd < 0) {
 		int err = errno;
 
@@ -190,6 +197,7 @@ int cnn_output_commit(struct cnn_output *out, struct cnn_error *e)
 		if (rename(out->temporary, out->name) < 0) {
 			r = cnn_fail_errno(e, errno, "%s: can't rename to it", out->name);
 		} else {
+			cnn_temporary_remove(out->temporary);
 			/* A name that is no more, in the same folder: it may be cut. */
 			r = sync_folder(dirname(out->temporary), out->name, e);
 			free(out->temporary);
@@ -206,8 +214,10 @@ void cnn_output_abort(struct cnn_output *out)
 		return;
 	if (out->fd >= 0 && out->fd != STDOUT_FILENO)
 		close(out->fd);
-	if (out->temporary)
+	if (out->temporary) {
 		unlink(out->temporary);
+		cnn_temporary_remove(out->temporary);
+	}
 	free(out->temporary);
 	free(out->name);
 	free(out);

@@ -20,6 +20,7 @@ struct cnn_trainer {
 	uint64_t step, updates, epoch, cursor, taken;
 	uint64_t good_steps;
 	double loss_scale;
+	bool stopping;
 	uint64_t ahead;                  /* steps */
 	uint64_t ahead_samples;
 	char digest[17];                 /* of the data; "" when they are fed */

@@ -309,13 +309,18 @@ static int shuffle(struct cnn_trainer *t, struct cnn_error *e)
 		t->rates, (left + t->options.batch - 1) / t->options.batch, e);
 }
 
+void cnn_trainer_stop(struct cnn_trainer *t)
+{
+	t->stopping = true;
+}
+
 int cnn_trainer_step(struct cnn_trainer *t, struct cnn_train_status *status,
 	struct cnn_error *e)
 {
 	size_t count;
 	int r;
 
-	if (t->ahead == 0 && finished(t, 0))
+	if (t->ahead == 0 && (t->stopping || finished(t, 0)))
 		return CNN_END;
 	/* Refilled when it is empty: a wait covers as many steps as there may be. */
 	if (t->ahead == 0 && ((r = shuffle(t, e)) < 0 || (r = run_ahead(t, e)) < 0))

@@ -250,6 +250,24 @@ static int check_validation(struct run *run, struct cnn_error *e)
 	return r;
 }
 
+/* What was done is kept where it can be gone on from; there is no result. */
+static int interrupted(struct run *run, struct cnn_error *e)
+{
+	int r = CNN_OK;
+
+	cnn_progress_end(&run->progress);
+	if (checkpoint_path && (r = cnn_trainer_save(run->trainer, e)) == CNN_OK)
+		r = cnn_model_save(run->load.model, checkpoint_path, false, e);
+	if (r < 0 || cnn_metrics_close(run->metrics, e) < 0)
+		return e->code;
+	cnn_message(&program, 1, "stopped by a signal after step %llu%s%s",
+		(unsigned long long)cnn_trainer_step_number(run->trainer),
+		checkpoint_path ? "; --resume goes on from " : "",
+		checkpoint_path ? checkpoint_path : "");
+	cnn_interrupt_exit();
+	return CNN_OK;
+}
+
 /* The data are held in memory and known to be whole before the first step. */
 static int train_held(struct run *run, struct cnn_error *e)
 {
@@ -280,9 +298,15 @@ static int train_held(struct run *run, struct cnn_error *e)
 		return r;
 	cnn_progress_start(&run->progress, "train",
 		cnn_trainer_samples(run->trainer));
-	while ((r = cnn_trainer_step(run->trainer, &s, e)) == CNN_OK)
+	cnn_interrupt_catch();
+	while ((r = cnn_trainer_step(run->trainer, &s, e)) == CNN_OK) {
 		if ((r = report(run, &s, e)) < 0)
 			break;
+		if (cnn_interrupted())
+			cnn_trainer_stop(run->trainer);
+	}
+	if (r == CNN_END && cnn_interrupted())
+		return interrupted(run, e);
 	if (r == CNN_END && run->done == 0)
 		cnn_message(&program, 1, "no step is left to do; --epochs says how far");
 	return r == CNN_END ? CNN_OK : r;

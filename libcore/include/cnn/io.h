@@ -69,4 +69,13 @@ int cnn_output_commit(struct cnn_output *, struct cnn_error *);
 void cnn_output_abort(struct cnn_output *);
 const char *cnn_output_name(const struct cnn_output *);
 
+/* SIGINT, SIGTERM and SIGHUP end a program at once, and take the temporary file
+ * of each output along. A program that has work to finish catches the first of
+ * them, looks whether it came (its number, or 0), and ends by it when it is done;
+ * the second one ends it at once. A signal that was ignored stays so. */
+void cnn_interrupt_catch(void);
+int cnn_interrupted(void);
+/* Ends the program by the signal that was caught; returns if there was none. */
+void cnn_interrupt_exit(void);
+
 #endif

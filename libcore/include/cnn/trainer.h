@@ -67,6 +67,8 @@ void cnn_trainer_close(struct cnn_trainer *);
 /* One step on the next batch; CNN_END when epochs or steps are done. */
 int cnn_trainer_step(struct cnn_trainer *, struct cnn_train_status *,
 	struct cnn_error *);
+/* No step is begun any more: those under way are the last. */
+void cnn_trainer_stop(struct cnn_trainer *);
 /* One step on samples first .. first + count - 1, 1 .. batch of them. CNN_END as
  * above. */
 int cnn_trainer_feed(struct cnn_trainer *, const struct cnn_dataset *,

@@ -1,0 +1,16 @@
+/* interrupt-private.h - what an output tells of its temporary file. */
+#ifndef INTERRUPT_PRIVATE_H
+#define INTERRUPT_PRIVATE_H
+
+#include <signal.h>
+
+/* Unlinked if a signal ends the program. The path stays the caller's, and must
+ * live until it is removed again. */
+void cnn_temporary_add(const char *path);
+void cnn_temporary_remove(const char *path);
+
+/* No signal comes between the making of a file and its announcement; *old is for
+ * pthread_sigmask(). */
+void cnn_signals_block(sigset_t *old);
+
+#endif

@@ -1,0 +1,98 @@
+/* interrupt.c - what SIGINT, SIGTERM and SIGHUP leave behind: nothing.
+ *
+ * The one place with state at file scope, since a signal handler has no other.
+ * The handler uses what POSIX calls async-signal-safe, and nothing else. */
+#include "interrupt-private.h"
+
+#include <cnn/io.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#define MOST_TEMPORARIES 16
+
+static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+#define SIGNAL_COUNT (sizeof signals / sizeof *signals)
+
+static const char *_Atomic temporaries[MOST_TEMPORARIES];
+static atomic_int catching, caught;
+
+static void on_signal(int number)
+{
+	if (atomic_exchange(&catching, 0)) {
+		atomic_store(&caught, number);
+		return;
+	}
+	for (int i = 0; i < MOST_TEMPORARIES; i++) {
+		const char *path = atomic_load(&temporaries[i]);
+
+		if (path)
+			unlink(path);
+	}
+	/* It comes again when the handler returns, and then ends the program. */
+	signal(number, SIG_DFL);
+	raise(number);
+}
+
+/* A signal that is ignored, as behind nohup, stays so. */
+static void install(void)
+{
+	const struct sigaction ours = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+	struct sigaction old;
+
+	for (size_t i = 0; i < SIGNAL_COUNT; i++)
+		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+			sigaction(signals[i], &ours, NULL);
+}
+
+void cnn_signals_block(sigset_t *old)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < SIGNAL_COUNT; i++)
+		sigaddset(&set, signals[i]);
+	pthread_sigmask(SIG_BLOCK, &set, old);
+}
+
+void cnn_temporary_add(const char *path)
+{
+	install();
+	for (int i = 0; i < MOST_TEMPORARIES; i++) {
+		const char *none = NULL;
+
+		if (atomic_compare_exchange_strong(&temporaries[i], &none, path))
+			return;
+	}
+}
+
+void cnn_temporary_remove(const char *path)
+{
+	for (int i = 0; i < MOST_TEMPORARIES; i++) {
+		const char *is = path;
+
+		if (atomic_compare_exchange_strong(&temporaries[i], &is, NULL))
+			return;
+	}
+}
+
+void cnn_interrupt_catch(void)
+{
+	install();
+	atomic_store(&catching, 1);
+}
+
+int cnn_interrupted(void)
+{
+	return atomic_load(&caught);
+}
+
+void cnn_interrupt_exit(void)
+{
+	int number = atomic_load(&caught);
+
+	atomic_store(&catching, 0);
+	if (number)
+		raise(number);
+}
