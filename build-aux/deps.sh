@@ -26,6 +26,8 @@ run  pc:libcurl            libcurl4-openssl-dev
 run  c:dnnl.h              libdnnl-dev
 run  path:/etc/ssl/certs/ca-certificates.crt  ca-certificates
 dev  cmd:bats              bats
+dev  cmd:g++               g++
+dev  cmd:valgrind          valgrind
 dev  cmd:mandoc            mandoc
 dev  cmd:openssl           openssl
 dev  cmd:strace            strace
@@ -53,6 +55,7 @@ pkgconf() {
 
 have() {
 	case $1 in
+	cmd:g++) command -v "${CXX:-g++}" > /dev/null ;;
 	cmd:cc) command -v "${CC:-cc}" > /dev/null ;;
 	cmd:*) command -v "${1#cmd:}" > /dev/null ;;
 	c:*) echo "#include <${1#c:}>" |

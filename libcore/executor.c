@@ -22,7 +22,9 @@ int cnn_executor_take(struct cnn_executor *ex, void **p, size_t bytes,
 			"--max-memory", (limit ? limit : SIZE_MAX / 2) >> 20);
 	*p = ex->device_functions->alloc(ex->device, bytes);
 	if (!*p)
-		return cnn_plugins_error(ex->plugins, CNN_ENOMEM, e);
+		/* A GPU without room is a GPU that will not do. */
+		return cnn_plugins_error(ex->plugins, ex->own_memory ? CNN_EPLUGIN :
+			CNN_ENOMEM, e);
 	ex->memory += bytes;
 	return CNN_OK;
 }

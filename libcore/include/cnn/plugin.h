@@ -376,6 +376,7 @@ struct cnn_gather {
 	double scale, offset;
 	/* out = data * scale + offset, rounded once; NCHW. */
 	uint32_t out_dtype;                  /* CNN_F32, CNN_F16, CNN_BF16, CNN_F64 */
+	uint32_t unused;
 	void *out;                           /* [samples][elements] */
 	int32_t *out_labels;                 /* [samples], or NULL */
 };
@@ -391,6 +392,7 @@ struct cnn_advance {
 	const double *rates;                 /* of the epoch's steps and one more */
 	struct cnn_step_record *records;     /* at [step % record_count]: = */
 	uint32_t record_count;
+	uint32_t unused;
 };
 
 struct cnn_device {

@@ -1,0 +1,147 @@
+#!/usr/bin/env bats
+# A run that is killed at any moment, and taken up again as often as that happens,
+# ends with the bytes of one that never stopped: the model and its metrics.
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+	load models
+	cd "$BATS_FILE_TMPDIR"
+	mixed > mixed.net
+	cnn-init mixed.net > init.cnn
+	images i.idx 103 8 8
+	labels l.idx 103
+	tensor-cat i.idx l.idx -o data.tns
+}
+
+setup() {
+	load models
+	cd "$BATS_TEST_TMPDIR"
+	ln -s "$BATS_FILE_TMPDIR"/*.{net,tns,cnn} .
+	export NO_COLOR=1
+}
+
+# The run: 40 epochs of 7 steps.
+options=(--threads 2 --epochs 40 --batch 16 --val data.tns --metrics m.tsv
+	--checkpoint c.cnn --checkpoint-every 2 -o out.cnn)
+run_all() {
+	cnn-step -q "${options[@]}" "$@"
+}
+
+# What never stopped, in whole/.
+keep_whole() {
+	run_all init.cnn data.tns
+	mkdir whole
+	mv out.cnn m.tsv whole
+	rm c.cnn
+}
+
+# step_of CHECKPOINT
+step_of() {
+	cnn-info "$1" | sed -n 's/^checkpoint: step \([0-9]*\),.*/\1/p'
+}
+
+@test "killed at twenty random moments: the bytes of a run that never was" {
+	local n=0 between=0 start step before=0
+	start=$(date +%s%N)
+	keep_whole
+	took=$((($(date +%s%N) - start) / 1000000))
+	RANDOM=11
+	while [ $n -lt 20 ]; do
+		# Each life goes a little further: some way into what is left.
+		if [ -e c.cnn ]; then
+			set -- --resume c.cnn data.tns
+		else
+			set -- init.cnn data.tns
+		fi
+		cnn-step -q "${options[@]}" "$@" 3>&- & pid=$!
+		sleep "$(awk -v ms=$((RANDOM % (took / 8 + 1) + 5)) 'BEGIN { print ms / 1000 }')"
+		if ! kill -KILL $pid 2> /dev/null; then
+			wait $pid || true
+			# It came to its end first: from the beginning again.
+			cmp out.cnn whole/out.cnn
+			rm -f out.cnn c.cnn m.tsv
+			before=0
+			continue
+		fi
+		wait $pid || true
+		n=$((n + 1))
+		[ ! -e c.cnn ] || step=$(step_of c.cnn)
+		echo "# kill $n: checkpoint of step ${step:-none}" >&3
+		if [ -e c.cnn ]; then
+			between=$((between + 1))
+			[ "$step" -ge "$before" ]
+			before=$step
+		fi
+	done
+	[ $between -ge 15 ] || { echo "only $between between a checkpoint and the end"; false; }
+	run_all --resume c.cnn data.tns
+	cmp out.cnn whole/out.cnn
+	cmp m.tsv whole/m.tsv
+}
+
+@test "killed while a checkpoint is written: the one before is whole" {
+	local k
+	keep_whole
+	# A checkpoint is synced, then its folder: an odd sync is the file's.
+	for k in 3 21 77; do
+		rm -f c.cnn m.tsv
+		strace -f -qq -o trace -e trace=fsync -e inject=fsync:signal=KILL:when=$k \
+			cnn-step -q "${options[@]}" init.cnn data.tns || true
+		[ ! -e out.cnn ]
+		ls c.cnn.?????? > /dev/null       # it was being written
+		tensor-stat -q c.cnn > /dev/null
+		run_all --resume c.cnn data.tns
+		cmp out.cnn whole/out.cnn
+		cmp m.tsv whole/m.tsv
+		rm -f c.cnn.?????? out.cnn
+	done
+}
+
+@test "SIGINT and SIGTERM finish the step, write the checkpoint, end by the signal" {
+	local signal status pid
+	run_all init.cnn data.tns
+	mv out.cnn whole.cnn
+	mv m.tsv whole.tsv
+	for signal in INT TERM; do
+		rm -f c.cnn m.tsv
+		# A script's background job ignores SIGINT, and so would the tool.
+		env --default-signal=INT cnn-step --threads 2 --epochs 40 --batch 16 \
+			--val data.tns --metrics m.tsv --checkpoint c.cnn \
+			--checkpoint-every 9999 -o out.cnn init.cnn data.tns 2> said 3>&- &
+		pid=$!
+		until [ -s m.tsv ] && [ "$(wc -l < m.tsv)" -gt 3 ]; do sleep 0.01; done
+		kill -$signal $pid
+		status=0
+		wait $pid || status=$?
+		[ $status = $((128 + $(kill -l $signal))) ]
+		[ ! -e out.cnn ]
+		[ "$(ls | grep -c '\.cnn\.')" = 0 ]
+		grep -q "stopped by a signal after step $(step_of c.cnn); --resume" said
+		[ "$(tail -n 1 m.tsv | cut -f 1)" = "$(step_of c.cnn)" ]
+		run_all --resume c.cnn data.tns
+		cmp out.cnn whole.cnn
+		cmp m.tsv whole.tsv
+		rm out.cnn
+	done
+}
+
+@test "killed by SIGTERM while it reads: no file is left" {
+	mkfifo pipe
+	env --default-signal=TERM tensor-cat -o out.tns data.tns pipe 3>&- & pid=$!
+	exec 7> pipe
+	head -c 4000 data.tns >&7
+	until [ "$(ls | grep -c '^out.tns')" = 1 ]; do sleep 0.01; done
+	kill -TERM $pid
+	status=0
+	wait $pid || status=$?
+	exec 7>&-
+	[ $status = 143 ]
+	[ "$(ls | grep -c '^out.tns')" = 0 ]
+}
+
+@test "--epochs may be raised on a resume" {
+	cnn-step -q --schedule constant --epochs 2 -o two.cnn init.cnn data.tns
+	cnn-step -q --resume --epochs 3 two.cnn data.tns |
+		cmp - <(cnn-step -q --schedule constant --epochs 3 init.cnn data.tns)
+}
