@@ -18,6 +18,7 @@ datadir ?= $(prefix)/share/cnntools
 docdir  ?= $(prefix)/share/doc/cnntools
 plugindir := $(libdir)/cnntools/plugins
 PKG_CONFIG ?= pkg-config
+comma := ,
 INSTALL ?= install
 
 # --- flags -------------------------------------------------------------------
@@ -105,17 +106,20 @@ plugins: $(cpu_so)
 
 # --- plugins for CUDA: kernels in .cu, the rest in C ----------------------------
 #
-# A provider.mk sets besides, for each plugin of the folder or as DEVICE_PROVIDER
-# for all: KERNELS_x, the .cu files whose objects it links. CUDA=/path/to/toolkit
-# and NVCC say where; without nvcc the set is left out.
+# A provider.mk sets besides, for a plugin of the folder, or for all as
+# DEVICE_PROVIDER: KERNELS_x, the .cu files whose objects it links, and PARTS_x,
+# the .c files that it is made of besides its own. CUDA=/path/to/toolkit and NVCC
+# say where; without nvcc the set is left out. Cards that are not named get their
+# code from the PTX when it is first run.
 
 CUDA ?= /usr/local/cuda
 NVCC ?= $(firstword $(wildcard $(CUDA)/bin/nvcc) $(shell command -v nvcc 2>/dev/null))
 CUDA_ARCHS ?= 75 80 86 89 90 100 120
-newest_arch := $(lastword $(CUDA_ARCHS))
+CUDA_PTX ?= $(or $(filter 90,$(CUDA_ARCHS)),$(lastword $(CUDA_ARCHS)))
 cuda_targets := $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
-                -gencode arch=compute_$(newest_arch),code=compute_$(newest_arch)
-nvcc_compile = $(NVCC) -std=c++17 -O3 $(cuda_targets) -Werror all-warnings --threads 2 \
+                $(foreach a,$(CUDA_PTX),-gencode arch=compute_$(a),code=compute_$(a))
+nvcc_compile = $(NVCC) -std=c++17 -O3 $(cuda_targets) --compress-mode=size \
+               -Werror all-warnings --threads 2 \
                -Ilibcore/include -Xcompiler=-fPIC,-fvisibility=hidden,-Wall,-Wextra
 
 -include $(wildcard plugins/cuda/*/provider.mk)
@@ -128,13 +132,13 @@ $(BUILD)/obj/plugins/cuda/%.o: plugins/cuda/%.cu
 
 # $(1): provider, $(2): the set's folder, $(3): where the kernels' objects are,
 # $(4): flags for C, $(5): the runtime to link
+cuda_plugins = $(filter-out $(COMMON_cuda_$(1)) $(PARTS_cuda_$(1)),$(notdir $(wildcard plugins/cuda/$(1)/*.c)))
+cuda_folder = $(addprefix plugins/cuda/$(1)/,$(2))
 define cuda_rules
-cuda_$(1)_common := $$(addprefix plugins/cuda/$(1)/,$$(COMMON_cuda_$(1)))
-cuda_$(1)_src := $$(filter-out $$(cuda_$(1)_common),$$(wildcard plugins/cuda/$(1)/*.c))
-$(2)_cuda_so += $$(if $$(SKIP_cuda_$(1)),,$$(patsubst plugins/%.c,$(2)/%.so,$$(cuda_$(1)_src)))
-$(foreach k,$(patsubst plugins/cuda/$(1)/%.c,%,$(filter-out $(addprefix plugins/cuda/$(1)/,$(COMMON_cuda_$(1))),$(wildcard plugins/cuda/$(1)/*.c))),
-$(2)/cuda/$(1)/$(k).so: $(patsubst %,$(3)/plugins/cuda/$(1)/%.o,$(KERNELS_cuda_$(1)) $(KERNELS_cuda_$(1)_$(k))))
-$(2)/cuda/$(1)/%.so: plugins/cuda/$(1)/%.c $$(cuda_$(1)_common) $$(wildcard plugins/cuda/$(1)/*.h)
+$(2)_cuda_so += $$(if $$(SKIP_cuda_$(1)),,$(patsubst %.c,$(2)/cuda/$(1)/%.so,$(cuda_plugins)))
+$(foreach k,$(cuda_plugins:.c=),
+$(2)/cuda/$(1)/$(k).so: $(call cuda_folder,$(1),$(COMMON_cuda_$(1)) $(PARTS_cuda_$(1)_$(k))) $(patsubst %,$(3)/plugins/cuda/$(1)/%.o,$(KERNELS_cuda_$(1)) $(KERNELS_cuda_$(1)_$(k))))
+$(2)/cuda/$(1)/%.so: plugins/cuda/$(1)/%.c $(wildcard plugins/cuda/$(1)/*.h)
 	@umask 022; mkdir -p $$(@D)
 	umask 022; $$(compile) $$(plugin_flags) $$(CFLAGS_cuda_$(1)) $(4) -MF $$(@:.so=.d) -o $$@ $$(filter %.c %.o,$$^) $$(LIBS_cuda_$(1)) $(5) -lstdc++ -lm
 endef
@@ -149,6 +153,23 @@ cuda: $(cuda_so)                            ## the plugins for NVIDIA's GPUs alo
 
 plugins: cuda
 plugins_so := $(cpu_so) $(cuda_so)
+
+# The same .cu and .c files for the tests' own runtime, which runs kernels on the
+# CPU: once for speed, once with every access to memory looked at.
+include tests/hostcuda/hostcuda.mk
+host_cuda = $(BUILD)/hostcuda/plugins
+traced_cuda = $(BUILD)/hostcuda/traced
+$(BUILD)/hostcuda/obj/plugins/cuda/native/%.o: plugins/cuda/native/%.cu
+	@mkdir -p $(@D)
+	$(CXX) $(hostcuda_cxxflags) $(hostcuda_plain) -Ilibcore/include -O2 -g -MMD -MP -c -o $@ $<
+$(BUILD)/hostcuda/obj-traced/plugins/cuda/native/%.o: plugins/cuda/native/%.cu
+	@mkdir -p $(@D)
+	$(CXX) $(hostcuda_cxxflags) $(hostcuda_trace) -Ilibcore/include -O1 -g -MMD -MP -c -o $@ $<
+$(eval $(call cuda_rules,native,$(host_cuda),$(BUILD)/hostcuda/obj,$(hostcuda_cflags),$(hostcuda_libs)))
+$(eval $(call cuda_rules,native,$(traced_cuda),$(BUILD)/hostcuda/obj-traced,$(hostcuda_cflags),$(hostcuda_libs)))
+host_cuda_so := $($(host_cuda)_cuda_so) $($(traced_cuda)_cuda_so)
+$(host_cuda_so): $(hostcuda_so)
+include tests/cudnn/cudnn.mk
 
 # --- install -------------------------------------------------------------------
 
@@ -228,7 +249,7 @@ $(BUILD)/tests/conformance/conformance: $(conformance_obj) $(libcore)
 	$(link) -lm -ldl -pthread
 
 .PHONY: test-programs check check-built test check-asan lint
-test-programs: $(unit_tests) $(BUILD)/tests/conformance/conformance $(bad_so) $($(BUILD)/plugins-f64_so)
+test-programs: hostcuda-tests $(host_cuda_so) $(cudnn_programs) $(cudnn_fake_so) $(unit_tests) $(BUILD)/tests/conformance/conformance $(bad_so) $($(BUILD)/plugins-f64_so)
 
 check:                                      ## builds and runs all tests; installs nothing
 	@build-aux/deps.sh --check run dev
@@ -264,4 +285,5 @@ help:                                       ## this list
 
 -include $(core_obj:.o=.d) $(formats_obj:.o=.d) $(tools_src:%.c=$(BUILD)/obj/%.d) \
          $(unit_obj:.o=.d) $(conformance_obj:.o=.d) $(bad_so:.so=.d) \
-         $(plugins_so:.so=.d) $($(BUILD)/plugins-f64_so:.so=.d)
+         $(plugins_so:.so=.d) $($(BUILD)/plugins-f64_so:.so=.d) $(host_cuda_so:.so=.d) \
+         $(wildcard $(foreach d,obj hostcuda/obj hostcuda/obj-traced,$(BUILD)/$(d)/plugins/cuda/*/*.d))

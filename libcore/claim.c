@@ -77,6 +77,49 @@ static void describe(const struct cnn_executor *ex, const size_t *nodes,
 	u->run.training = ex->options.training;
 }
 
+/* More than all scores of a net together. */
+#define NAMED 1000000
+
+/* Does --provider TYPE+TYPE=NAME ask for this plugin, a run's? */
+static bool is_named(const struct cnn_executor *ex, const struct cnn_plugin *p)
+{
+	size_t n = strlen(p->name);
+
+	for (size_t i = 0; strchr(p->name, '+') && i < ex->options.on.provider_count; i++) {
+		const char *s = ex->options.on.providers[i];
+
+		if (strncmp(s, p->name, n) == 0 && s[n] == '=' &&
+		    strcmp(s + n + 1, p->provider) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Each --provider must name a plugin of the device that was found. */
+static int check_wishes(const struct cnn_executor *ex, struct cnn_error *e)
+{
+	for (size_t i = 0; i < ex->options.on.provider_count; i++) {
+		const char *s = ex->options.on.providers[i], *end = strchr(s, '=');
+		bool found = false;
+
+		if (!end)
+			return cnn_fail(e, CNN_EUSAGE, "--provider: %s: TYPE=NAME is wanted", s);
+		for (size_t k = 0; k < cnn_plugins_count(ex->plugins) && !found; k++) {
+			const struct cnn_plugin *p = cnn_plugins_at(ex->plugins, k);
+
+			found = strcmp(p->device, ex->options.on.device) == 0 &&
+				strcmp(p->provider, end + 1) == 0 &&
+				strlen(p->name) == (size_t)(end - s) &&
+				strncmp(p->name, s, (size_t)(end - s)) == 0;
+		}
+		if (!found)
+			return cnn_fail(e, CNN_EPLUGIN, "--provider: %s: no plugin %s/%s/%.*s; "
+				"cnn-info lists the plugins found", s,
+				ex->options.on.device, end + 1, (int)(end - s), s);
+	}
+	return CNN_OK;
+}
+
 /* The provider that --provider TYPE=NAME wants for a type, or NULL. */
 static const char *wanted_provider(const struct cnn_executor *ex, const char *type)
 {
@@ -123,6 +166,8 @@ static bool allowed(const struct cnn_executor *ex, const struct cnn_plugin *p,
 
 	if (count > 1 && ex->options.on.no_fuse)
 		return false;
+	if (is_named(ex, p))
+		return true;
 	for (uint32_t i = 0; i < count; i++) {
 		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.ArraySubscript): matches() stayed in c */
 		want = wanted_provider(ex, ex->graph->nodes[c->nodes[at + i]].node.type);
@@ -160,7 +205,8 @@ static int best_claim(struct cnn_executor *ex, const struct chain *c, size_t at,
 		new.score = provider->score(ex->host, &u.run);
 		if (new.score <= 0 || (ex->options.training && !provider->backward))
 			continue;
-		new.total = new.score + best[at + new.count].total;
+		new.total = new.score + best[at + new.count].total +
+			(is_named(ex, p) ? NAMED : 0);
 		if (new.total > best[at].total ||
 		    (new.total == best[at].total && new.count > best[at].count))
 			best[at] = new;
@@ -274,12 +320,8 @@ int cnn_claim(struct cnn_executor *ex, struct cnn_error *e)
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
 		goto out;
 	}
-	for (size_t i = 0; i < ex->options.on.provider_count; i++)
-		if (!strchr(ex->options.on.providers[i], '=')) {
-			r = cnn_fail(e, CNN_EUSAGE, "--provider: %s: TYPE=NAME is wanted",
-				ex->options.on.providers[i]);
-			goto out;
-		}
+	if ((r = check_wishes(ex, e)) < 0)
+		goto out;
 	dtypes[0] = CNN_F32;
 	for (size_t n = 1; n < g->node_count; n++) {
 		const struct cnn_graph_node *node = &g->nodes[n];

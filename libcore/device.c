@@ -24,6 +24,7 @@ int cnn_device_choose(struct cnn_plugins *plugins, const char *spec,
 	struct cnn_error quiet = { 0 };
 	unsigned long n;
 	char *end;
+	int r;
 
 	*ordinal = 0;
 	*device = "cpu";
@@ -44,5 +45,8 @@ int cnn_device_choose(struct cnn_plugins *plugins, const char *spec,
 			return cnn_fail(e, CNN_EUSAGE, "--device: %s: cuda:N is wanted", spec);
 		*ordinal = (uint32_t)n;
 	}
-	return probe(plugins, "cuda", *ordinal, e);
+	r = probe(plugins, "cuda", *ordinal, e);
+	if (r < 0)
+		cnn_error_prefix(e, "--device %s", spec);
+	return r;
 }

@@ -154,7 +154,7 @@ script() {
 			{ echo "$tool: --help (<) and $tool(1) (>) differ"; false; }
 		[ "$(options_of_help $tool | wc -l)" -ge 5 ]
 		# nor in the text or the synopsis
-		grep -oE 'Fl -?[a-z][a-z-]+' "$MAN/$tool.1" | sed 's/^Fl //' | sort -u |
+		grep -oE 'Fl -?[a-z][a-z0-9-]+' "$MAN/$tool.1" | sed 's/^Fl //' | sort -u |
 			while read -r name; do
 				case $name in
 				-*) $tool --help | grep -q -e "-$name\>" ;;

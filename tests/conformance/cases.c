@@ -73,6 +73,13 @@ const struct test_case test_cases[] = {
 	{ "conv2d out=8 kernel=3 | relu", "3x6x6", 3, 2, DISTINCT },
 	{ "conv2d out=32 kernel=3 padding=1 | relu", "1x8x8", 3, 2, DISTINCT },
 	{ "conv2d out=16 kernel=3 stride=2 | relu", "16x8x7", 2, 2, TIES },
+	{ "conv2d out=16 kernel=3 bias=false | relu", "16x8x7", 3, 2, DISTINCT },
+	{ "conv2d out=8 kernel=3 padding=1 | relu | conv2d out=5 kernel=3", "3x7x6", 5,
+		4, DISTINCT },
+	{ "conv2d out=16 kernel=3 padding=1 bias=false | relu | conv2d out=8 "
+		"kernel=3x2 stride=2", "16x7x6", 3, 2, DISTINCT },
+	{ "conv2d out=16 kernel=3 padding=1 | relu | conv2d out=8 kernel=3 bias=false "
+		"groups=2", "8x7x6", 3, 2, DISTINCT },
 	{ "conv2d out=8 kernel=3 | relu | maxpool2d kernel=2", "3x8x9", 3, 2, DISTINCT },
 	{ "conv2d out=32 kernel=3 | relu | maxpool2d kernel=2", "1x28x28", 5, 4,
 		DISTINCT },

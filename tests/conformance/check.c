@@ -226,6 +226,7 @@ int results_of_chain(struct results *results, find_layer *find, void *context,
 	int code = CNN_OK;
 
 	of_node.dtype = CNN_F64;
+	of_node.layout = CNN_NCHW;
 	of_node.labels = d->labels;
 	of_node.no_input_gradient = of_node.in_place = of_node.other_thread = false;
 	memset(runners, 0, sizeof(runners));

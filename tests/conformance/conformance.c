@@ -192,9 +192,9 @@ static int check_evaluation(struct suite *s, const struct subject *subject,
 
 /* Returns whether the provider offers this at all. */
 static bool check_case(struct suite *s, const struct subject *subject,
-	const struct chain *c, const struct test_case *t, int type)
+	const struct chain *c, const struct test_case *t, int type, uint32_t layout)
 {
-	const struct settings settings = { .dtype = types[type].dtype,
+	const struct settings settings = { .dtype = types[type].dtype, .layout = layout,
 		.samples = t->samples, .shard = t->shard, .training = true };
 	const struct bounds bounds = case_bounds(c, settings.dtype);
 	struct results results = { 0 }, reference = { 0 };
@@ -208,8 +208,8 @@ static bool check_case(struct suite *s, const struct subject *subject,
 
 	if (runner_score(subject, c, &settings) <= 0)
 		return false;
-	snprintf(what, sizeof(what), "%s/%s %s: %s of %s", s->device, s->provider,
-		types[type].name, t->net, t->inputs);
+	snprintf(what, sizeof(what), "%s/%s %s%s: %s of %s", s->device, s->provider,
+		types[type].name, layout == CNN_NHWC ? " nhwc" : "", t->net, t->inputs);
 	code = data_make(&data, &s->reference, c, t, settings.dtype);
 	if (code == CNN_OK)
 		code = results_of_chain(&reference, suite_reference, s, c, &settings,
@@ -263,7 +263,9 @@ static void test_run(struct suite *s, struct cnn_plugin *p)
 		if (strcmp(run, subject.provider->run) != 0)
 			continue;
 		for (int type = 0; type < 3; type++)
-			cases += check_case(s, &subject, &c, t, type);
+			cases += check_case(s, &subject, &c, t, type, CNN_NCHW);
+		if (c.inputs[0].rank == 3 && c.inputs[0].dims[0] > 1)
+			check_case(s, &subject, &c, t, 0, CNN_NHWC);
 	}
 	if (s->must_fail)
 		ok(s->failures > 0, "%s/%s/%s is found out", s->device, s->provider,

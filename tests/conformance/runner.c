@@ -15,7 +15,8 @@ static struct cnn_run describe(const struct chain *c, const struct settings *s,
 	for (uint32_t i = 0; i < c->input_count; i++)
 		edges[i] = (struct cnn_edge){
 			.shape = c->inputs[i],
-			.format = { s->dtype, CNN_NCHW },
+			.format = { s->dtype, c->inputs[i].rank == 3 ? s->layout
+				: CNN_NCHW },
 			.wants_gradient = s->training && !s->no_input_gradient,
 		};
 	return (struct cnn_run){
@@ -137,6 +138,8 @@ int runner_open(struct runner *r, const struct subject *subject,
 	for (uint32_t i = 0; i < c->input_count; i++)
 		r->plan.inputs[i] = r->edges[i].format;
 	r->plan.output = r->plan.inputs[0];
+	if (c->output.rank != 3)
+		r->plan.output.layout = CNN_NCHW;
 	if (c->loss && s->dtype != CNN_F64)
 		r->plan.output.dtype = CNN_F32;
 	for (uint32_t i = 0; i < c->param_count; i++)

@@ -21,6 +21,7 @@ struct subject {
 
 struct settings {
 	uint32_t dtype;
+	uint32_t layout;                 /* that images are offered in */
 	uint32_t samples, shard;         /* of the batch, of a shard */
 	bool training;
 	bool in_place;                   /* where the plan allows it */
