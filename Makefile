@@ -248,6 +248,10 @@ $(BUILD)/tests/conformance/conformance: $(conformance_obj) $(libcore)
 	@mkdir -p $(@D)
 	$(link) -lm -ldl -pthread
 
+.PHONY: gpu-bundle
+gpu-bundle: all $(BUILD)/tests/conformance/conformance $($(BUILD)/plugins-f64_so) ## a folder for a machine with a GPU, and gpu-check.sh in it
+	@BIN=$(BIN) BUILD=$(BUILD) CUDA=$(CUDA) CC='$(CC)' tests/gpu/bundle.sh
+
 .PHONY: test-programs check check-built test check-asan lint
 test-programs: hostcuda-tests $(host_cuda_so) $(cudnn_programs) $(cudnn_fake_so) $(unit_tests) $(BUILD)/tests/conformance/conformance $(bad_so) $($(BUILD)/plugins-f64_so)
 

@@ -177,6 +177,23 @@ static bool allowed(const struct cnn_executor *ex, const struct cnn_plugin *p,
 	return true;
 }
 
+/* A plugin whose libraries are not there, cuDNN's where there is no cuDNN, is
+ * passed over; whatever else is wrong with one is told. */
+static int open_plugin(struct cnn_executor *ex, struct cnn_plugin *p,
+	struct cnn_error *e)
+{
+	struct cnn_error why = { 0 };
+	int r = CNN_OK;
+
+	if (!p->incomplete)
+		r = cnn_plugin_open(ex->plugins, p, &why);
+	if (r < 0 && p->incomplete) {
+		ex->host->log(ex->host, 2, "%s", why.text);
+		return CNN_OK;
+	}
+	return r < 0 ? cnn_fail(e, why.code, "%s", why.text) : CNN_OK;
+}
+
 /* best[at] = the best claim from node `at` of the chain on. */
 static int best_claim(struct cnn_executor *ex, const struct chain *c, size_t at,
 	const uint32_t *dtypes, struct claim *best, struct cnn_error *e)
@@ -196,9 +213,9 @@ static int best_claim(struct cnn_executor *ex, const struct chain *c, size_t at,
 		if (new.count == 0 || !allowed(ex, p, c, at, new.count) ||
 		    best[at + new.count].total < 0)
 			continue;
-		if ((r = cnn_plugin_open(ex->plugins, p, e)) < 0)
+		if ((r = open_plugin(ex, p, e)) < 0)
 			return r;
-		if (p->entry->kind != CNN_PLUGIN_LAYER)
+		if (!p->entry || p->entry->kind != CNN_PLUGIN_LAYER)
 			continue;
 		provider = p->entry->functions;
 		describe(ex, &c->nodes[at], new.count, dtypes[c->nodes[at]], &u);

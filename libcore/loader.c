@@ -94,7 +94,7 @@ static int compare_definitions(struct cnn_plugins *p,
 
 /* Opening runs the file's constructors, so whose it is comes first. The folder
  * it lies in was found safe, so that nobody else can swap it in between. */
-static int load(const struct cnn_plugin *plugin,
+static int load(struct cnn_plugin *plugin,
 	const struct cnn_plugin_entry **entry, struct cnn_error *e)
 {
 	const char *why;
@@ -116,6 +116,9 @@ static int load(const struct cnn_plugin *plugin,
 	handle = dlopen(plugin->path, RTLD_NOW | RTLD_LOCAL);
 	if (!handle) {
 		why = dlerror();
+		/* The message begins with the name of the file that isn't there. */
+		plugin->incomplete = strncmp(why, plugin->path, n) &&
+			strstr(why, "cannot open shared object file");
 		if (!strncmp(why, plugin->path, n) && !strncmp(why + n, ": ", 2))
 			why += n + 2;
 		return cnn_fail(e, CNN_EPLUGIN, "%s: not loaded: %s", plugin->path, why);

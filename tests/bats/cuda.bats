@@ -9,6 +9,13 @@ bats_require_minimum_version 1.5.0
 setup_file() {
 	load models
 	cd "$BATS_FILE_TMPDIR"
+	# Tools that stand here find the CPU's plugins, and the GPU's for the host
+	# runtime only where they are told to.
+	mkdir -p tools plugins/cuda lib/cnntools/plugins
+	cp "$BIN"/* tools
+	(umask 022; cp -r "$BUILD/plugins/cpu" lib/cnntools/plugins
+	[ ! -d "$BUILD/hostcuda/plugins" ] ||
+		cp -r "$BUILD/hostcuda/plugins/cuda/native" plugins/cuda)
 	tiny > tiny.net
 	mixed > mixed.net
 	fused > fused.net
@@ -25,7 +32,9 @@ setup() {
 	cd "$BATS_TEST_TMPDIR"
 	ln -s "$BATS_FILE_TMPDIR"/*.{net,tns,cnn,idx} .
 	export NO_COLOR=1
-	[ -d "$BUILD/hostcuda/plugins" ] || skip "tests/hostcuda is not built"
+	PATH=$BATS_FILE_TMPDIR/tools:$PATH
+	plugins=$BATS_FILE_TMPDIR/plugins
+	[ -d "$plugins/cuda/native" ] || skip "tests/hostcuda is not built"
 }
 
 # A net of the seed's form for 28x28 pictures, small enough to be emulated.
@@ -50,7 +59,7 @@ fused() {
 gpu() {
 	local tool=$1
 	shift
-	"$tool" --plugin-dir "$BUILD/hostcuda/plugins" --device cuda "$@"
+	"$tool" --plugin-dir "$plugins" --device cuda "$@"
 }
 
 # near A B LIMIT: the losses of two tables of metrics, step for step.
@@ -63,31 +72,31 @@ near() {
 # --- what is there ------------------------------------------------------------------
 
 @test "cnn-info names the GPU, its capability, memory and driver" {
-	run -0 --separate-stderr cnn-info --plugin-dir "$BUILD/hostcuda/plugins" --devices
+	run -0 --separate-stderr cnn-info --plugin-dir "$plugins" --devices
 	[[ ${lines[1]} == "device  cuda "*"hostcuda"*"9.0"*"driver 13.0"*" GiB" ]]
-	HOSTCUDA_DEVICES=2 run -0 cnn-info --plugin-dir "$BUILD/hostcuda/plugins" --devices
+	HOSTCUDA_DEVICES=2 run -0 cnn-info --plugin-dir "$plugins" --devices
 	[[ ${lines[2]} == "device  cuda:1 "* ]]
 }
 
 @test "no GPU, or a driver too old: one line, exit 3; auto takes the CPU" {
 	export HOSTCUDA_DEVICES=0
-	run -0 --separate-stderr cnn-info --plugin-dir "$BUILD/hostcuda/plugins" --devices
+	run -0 --separate-stderr cnn-info --plugin-dir "$plugins" --devices
 	[[ ${lines[1]} == "device  cuda   none: "* ]]
 	run -3 --separate-stderr gpu cnn-step tiny.cnn data.tns
 	says "cnn-step: *no CUDA*"
 	[ ${#stderr_lines[@]} = 1 ]
-	cnn-step -q --plugin-dir "$BUILD/hostcuda/plugins" --device auto tiny.cnn data.tns |
+	cnn-step -q --plugin-dir "$plugins" --device auto tiny.cnn data.tns |
 		cmp - <(cnn-step -q --device cpu tiny.cnn data.tns)
 	unset HOSTCUDA_DEVICES
 	HOSTCUDA_DRIVER=12000 run -3 --separate-stderr gpu cnn-step tiny.cnn data.tns
 	says "cnn-step: *driver*"
-	run -3 --separate-stderr cnn-step --plugin-dir "$BUILD/hostcuda/plugins" \
+	run -3 --separate-stderr cnn-step --plugin-dir "$plugins" \
 		--device cuda:7 tiny.cnn data.tns
 	says "cnn-step: *cuda:7*"
 }
 
 @test "auto takes the GPU that is there" {
-	cnn-step -q --plugin-dir "$BUILD/hostcuda/plugins" --steps 2 tiny.cnn data.tns > auto
+	cnn-step -q --plugin-dir "$plugins" --steps 2 tiny.cnn data.tns > auto
 	cmp auto <(gpu cnn-step -q --steps 2 tiny.cnn data.tns)
 	grep -qa cuda/native auto
 }
@@ -96,7 +105,7 @@ near() {
 
 @test "a hundred steps in float: the losses of the CPU" {
 	for d in cpu cuda; do
-		cnn-step -q --plugin-dir "$BUILD/hostcuda/plugins" --device $d \
+		cnn-step -q --plugin-dir "$plugins" --device $d \
 			--steps 100 -b 16 -m $d.tsv fused.cnn train.tns > /dev/null
 	done
 	near cpu.tsv cuda.tsv 1e-3
@@ -126,7 +135,7 @@ near() {
 
 @test "sums over the batch, dropout, two inputs: as on the CPU" {
 	for d in cpu cuda; do
-		cnn-step -q --plugin-dir "$BUILD/hostcuda/plugins" --device $d \
+		cnn-step -q --plugin-dir "$plugins" --device $d \
 			--steps 12 -b 24 -m $d.tsv mixed.cnn data.tns > $d.out
 	done
 	near cpu.tsv cuda.tsv 1e-4
@@ -151,7 +160,7 @@ near() {
 
 @test "sgd, weight decay and a stream" {
 	for d in cpu cuda; do
-		cnn-step -q --plugin-dir "$BUILD/hostcuda/plugins" --device $d --steps 6 \
+		cnn-step -q --plugin-dir "$plugins" --device $d --steps 6 \
 			-b 24 --optimizer sgd --momentum 0.9 --lr 0.05 --weight-decay 0.01 \
 			-m $d.tsv tiny.cnn data.tns > /dev/null
 	done
@@ -207,7 +216,7 @@ near() {
 
 @test "a device that is lost: exit 3, the last checkpoint intact" {
 	run -3 --separate-stderr env HOSTCUDA_LOST=60 "$(command -v cnn-step)" -q \
-		--plugin-dir "$BUILD/hostcuda/plugins" --device cuda -e 40 -b 24 \
+		--plugin-dir "$plugins" --device cuda -e 40 -b 24 \
 		-c part.cnn --checkpoint-every 1 -o out tiny.cnn data.tns
 	[ ! -e out ]
 	[[ $stderr == "cnn-step: "* ]]
@@ -230,6 +239,7 @@ near() {
 @test "without a GPU: --device cuda exits 3 with a line, all else runs" {
 	[ -d "$BUILD/plugins/cuda/native" ] || skip "no nvcc"
 	! nvidia-smi > /dev/null 2>&1 || skip "there is a GPU"
+	PATH=$BIN:$PATH
 	run -3 --separate-stderr cnn-step --device cuda tiny.cnn data.tns
 	says "cnn-step: *"
 	[ ${#stderr_lines[@]} = 1 ]

@@ -351,3 +351,23 @@ weights() {
 	CNN_PLUGIN_PATH= cnn-init relu.net > y
 	CNN_PLUGIN_PATH=/nowhere cnn-init relu.net > y
 }
+
+@test "a plugin whose library is not there is passed over; one that is broken is not" {
+	cnn-init "$BATS_FILE_TMPDIR/relu.net" > init.cnn
+	ln -sf "$BATS_FILE_TMPDIR/data.tns" .
+	mkdir -p p/cpu/missing p/cpu/broken lib
+	echo 'int nothing;' > nothing.c
+	cc -shared -fPIC -o lib/libnothing.so nothing.c
+	cat > relu.c <<-END
+		extern int nothing;
+		int *use(void) { return &nothing; }
+	END
+	cc -shared -fPIC -o p/cpu/missing/relu.so relu.c -Llib -lnothing
+	run -0 --separate-stderr cnn-step -v -o out --plugin-dir p init.cnn data.tns
+	[[ $stderr == *"libnothing.so: cannot open"* ]]
+	cnn-step -q init.cnn data.tns | cmp - out
+	run -3 cnn-step -q --plugin-dir p -p relu=missing init.cnn data.tns
+	echo broken > p/cpu/broken/relu.so
+	run -3 --separate-stderr cnn-step -q --plugin-dir p init.cnn data.tns
+	[[ $stderr == *"cpu/broken/relu.so: not loaded"* ]]
+}

@@ -31,6 +31,7 @@ int cnn_plugins_error(struct cnn_plugins *, int code, struct cnn_error *e);
 struct cnn_plugin {
 	char *device, *provider, *name, *path;
 	const struct cnn_plugin_entry *entry;
+	bool incomplete;                 /* a library that it needs is not there */
 };
 size_t cnn_plugins_count(const struct cnn_plugins *);
 struct cnn_plugin *cnn_plugins_at(struct cnn_plugins *, size_t index);

@@ -1,0 +1,157 @@
+#!/usr/bin/env bats
+# The world around a tool: producers that are killed, slow ends of a pipe, signals
+# that interrupt, disks and memory that run out. What becomes of single calls that
+# fail is tests/faults/run's.
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+	load models
+	cd "$BATS_FILE_TMPDIR"
+	make_files
+	cnn-step -q --epochs 1 --threads 1 init.cnn data.tns > model.cnn
+	mnist-fetch -q -d strokes -n 400 train > big.tns
+	cat > wide.net <<-'END'
+		input 1x8x8
+		flatten
+		linear out=2000
+		cross_entropy
+	END
+	cnn-init wide.net > wide.cnn
+	${CC:-cc} -std=gnu17 -D_GNU_SOURCE -O1 -shared -fPIC -o shim.so \
+		"$BATS_TEST_DIRNAME/../faults/shim.c" -ldl || true    # where there is none
+}
+
+setup() {
+	load models
+	use_files
+}
+
+# is_sanitized: then there's no word on memory, and no shim before the sanitizer
+is_sanitized() {
+	ldd "$BIN/tensor-cat" | grep -q libasan
+}
+
+# fails TOOL: what `run --separate-stderr` got is exit 1 and a message of the tool's.
+fails() {
+	[ "$status" = 1 ] && [[ $stderr == "$1: "* ]] || { echo "$1: $status: $stderr"; return 1; }
+}
+
+# alone: nothing was left beside the files that were there.
+alone() {
+	[ "$(ls -A)" = "$before" ] || { ls -A; return 1; }
+}
+
+# Tools that write much to where -o says, and their result there.
+writers=("tensor-cat big.tns" "tensor-cat --batch 7 big.tns" "tensor-shuf big.tns"
+	"tensor-cat --fields image --to npy big.tns" "cnn-init wide.net"
+	"cnn-step -q --threads 1 wide.cnn data.tns" "cnn-predict --threads 1 wide.cnn data.tns"
+	"mnist-fetch -q -d strokes -n 400 train")
+# Tools that read standard input.
+readers=("tensor-cat" "tensor-cat --batch 7" "tensor-shuf" "tensor-stat --json" "tensor-view"
+	"cnn-step -q --threads 1 init.cnn" "cnn-step -q --threads 1 --stream init.cnn"
+	"cnn-eval --threads 1 model.cnn" "cnn-predict --threads 1 --tsv model.cnn"
+	"cnn-predict --threads 1 model.cnn")
+
+@test "a producer that is killed, at any place" {
+	local size=$(stat -Lc %s data.tns)
+	before=$(ls -A)
+	for tool in "${readers[@]}"; do
+		for n in 0 1 100 $((size / 2)) $((size - 1)); do
+			run --separate-stderr bash -c "{ head -c $n data.tns; kill -9 \$BASHPID; } | exec $tool"
+			fails "${tool%% *}"
+			[[ $stderr == *"the producer died"* ]] || { echo "$tool, $n: $stderr"; false; }
+			alone
+		done
+	done
+}
+
+# slowly: copies a few bytes at a time, and dawdles
+slowly() {
+	perl -e 'binmode STDIN; binmode STDOUT; $| = 1; my ($n, $buf) = 0;
+		while (sysread STDIN, $buf, 1 + $n * 37 % 900) {
+			syswrite STDOUT, $buf;
+			select undef, undef, undef, 0.002 if $n++ % 8 == 0;
+		}'
+}
+
+@test "slow producers and consumers get the same bytes, signals or not" {
+	local shim=$BATS_FILE_TMPDIR/shim.so
+	for tool in "${readers[@]}"; do
+		$tool < data.tns > want 2> said
+		slowly < data.tns | $tool 2> said | slowly > got
+		cmp want got || { echo "$tool"; false; }
+		! is_sanitized && [ -e "$shim" ] || continue
+		# An alarm each half millisecond, and no call that is taken up again.
+		slowly < data.tns | FAULT_TICK=500 LD_PRELOAD=$shim $tool 2> said | slowly > got
+		cmp want got || { echo "$tool with alarms: $(cat said)"; false; }
+	done
+}
+
+@test "a file that may grow no further is a failed write" {
+	before=$(ls -A)
+	for tool in "${writers[@]}"; do
+		run --separate-stderr bash -c "ulimit -f 100; exec $tool -o out"
+		fails "${tool%% *}"
+		[[ $stderr == *"File too large"* ]]
+		alone
+		run --separate-stderr bash -c "ulimit -f 100; exec $tool > out"
+		fails "${tool%% *}"
+		rm out
+	done
+	run --separate-stderr bash -c \
+		"ulimit -f 0; exec cnn-step -q --threads 1 --metrics m -o out init.cnn data.tns"
+	fails cnn-step
+	rm -f m
+	alone
+	for tool in "tensor-stat big.tns" "tensor-view -n 100 big.tns" "cnn-info" \
+		"cnn-eval --threads 1 model.cnn data.tns"; do
+		run --separate-stderr bash -c "ulimit -f 0; exec $tool > out"
+		fails "${tool%% *}"
+	done
+}
+
+@test "a disk that fills up" {
+	unshare -m true 2> /dev/null || skip "no right to mount"
+	mkdir disk
+	for tool in "${writers[@]}"; do
+		# What is there is kept, and nothing is left beside it.
+		run --separate-stderr unshare -m bash -c "mount -t tmpfs -o size=128k none disk &&
+			echo precious > disk/out && { $tool -o disk/out; code=\$?; ls -A disk >&3;
+			cat disk/out >&3; exit \$code; } 3> seen"
+		fails "${tool%% *}"
+		[[ $stderr == *"disk/out: "*"No space left on device"* ]]
+		[ "$(cat seen)" = $'out\nprecious' ] || { echo "$tool left $(cat seen)"; false; }
+	done
+}
+
+# The shared libraries alone take some memory, so the first limits are too low to
+# start at all: what the dynamic linker says then is not the tools' to choose.
+@test "memory that runs out at any point is told of" {
+	! is_sanitized || skip "a sanitizer needs terabytes of it"
+	before=$(ls -A)
+	for tool in "tensor-cat --batch 300 -o out big.tns" "tensor-shuf -o out big.tns" \
+		"tensor-stat big.tns" "tensor-view --png out big.tns" "cnn-init -o out wide.net" \
+		"cnn-step -q --threads 2 -o out wide.cnn data.tns" \
+		"cnn-eval --threads 2 model.cnn data.tns" \
+		"cnn-predict --threads 2 -o out wide.cnn data.tns" "cnn-info model.cnn" \
+		"mnist-fetch -q -d strokes -n 400 -o out train"; do
+		started=0
+		for ((limit = 4000; limit < 400000; limit += limit / 16)); do
+			run --separate-stderr bash -c "ulimit -v $limit && exec $tool"
+			if [ "$status" = 0 ]; then
+				break
+			elif [[ $stderr == *"error while loading shared libraries"* ||
+				$stderr != "${tool%% *}: "* ]]; then
+				# Once it has started, it always does.
+				[ $started = 0 ] && [ "$status" -ge 126 ] || { echo "$tool: $limit: $status: $stderr"; false; }
+			else
+				started=1
+				[ "$status" = 1 ] || [ "$status" = 3 ] || { echo "$tool: $limit: $status: $stderr"; false; }
+				alone
+			fi
+		done
+		[ "$status" = 0 ]
+		rm -f out
+	done
+}

@@ -1,0 +1,119 @@
+#!/bin/bash
+# bundle.sh - one folder to take to a machine with a GPU, and gpu-check.sh in it
+#
+#   make gpu-bundle          (BIN, BUILD and CUDA come from the Makefile)
+#
+# Makes $BUILD/gpu-bundle: the tools, the plugins for the CPU (ref alone) and for
+# CUDA, the conformance test with its oracle, MNIST compressed, and the shared
+# libraries that a bare Ubuntu 24.04 with CUDA 13 lacks. Fails where that comes to
+# more than 60 MiB. What the GPU's machine has stays away: glibc, libstdc++, CUDA,
+# cuDNN; and so does mnist-fetch, which would bring libcurl and 30 libraries more.
+set -euo pipefail
+export LC_ALL=C
+umask 022
+trap 'echo "bundle.sh: line $LINENO: failed" >&2' ERR
+
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here/../.."
+BUILD=${BUILD:-build} BIN=${BIN:-bin} CUDA=${CUDA:-/usr/local/cuda}
+most=$((60 << 20))
+out=$BUILD/gpu-bundle
+data=$BUILD/gpu-data
+
+die() {
+	echo "bundle.sh: $*" >&2
+	exit 1
+}
+
+for program in strip xz ldd; do
+	command -v $program > /dev/null || die "no $program here"
+done
+rm -rf "$out"
+plugins=$out/lib/cnntools/plugins
+mkdir -p "$out/bin" "$out/tests" "$out/data" "$plugins/cpu"
+
+# --- programs and plugins --------------------------------------------------------
+
+for tool in "$BIN"/*; do
+	[ "${tool##*/}" = mnist-fetch ] || cp "$tool" "$out/bin/"
+done
+cp "$BUILD/tests/conformance/conformance" "$out/tests/"
+
+# plugins FROM TO: the .so of a provider's folder
+plugins() {
+	[ -n "$(find "$1" -name '*.so' 2> /dev/null)" ] || return 1
+	mkdir -p "$2"
+	cp "$1"/*.so "$2/"
+}
+plugins "$BUILD/plugins/cpu/ref" "$plugins/cpu/ref" || die "no cpu/ref: make"
+plugins "$BUILD/plugins-f64/cpu/ref" "$out/tests/plugins-f64/cpu/ref" ||
+	die "no oracle in double: make test-programs"
+for provider in native cudnn; do
+	plugins "$BUILD/plugins/cuda/$provider" "$plugins/cuda/$provider" ||
+		echo "bundle.sh: there is no cuda/$provider to bundle" >&2
+done
+find "$out" -type f -exec strip --strip-unneeded {} +
+
+# --- libraries -------------------------------------------------------------------
+
+# needed FILE...: the shared libraries they want that are not on the GPU's machine
+needed() {
+	LD_LIBRARY_PATH=$CUDA/lib64 ldd "$@" | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' |
+		sort -u | grep -vE '/(ld-linux|lib(c|m|dl|rt|pthread|util|resolv|stdc\+\+|gcc_s)\.so|lib(cuda|cudnn|cublas|nv))'
+}
+
+# ICU's tables are 30 MB which only XML in an archive would look into. The loader
+# wants the library none the less; ICU finds no table in this one and says so.
+stub_icu() {
+	local name=${1##*/} version
+	version=${name##*.}
+	echo "const long long icudt${version}_dat[8] = { 0 };" |
+		${CC:-cc} -shared -fPIC -nostdlib -Wl,-soname,"$name" -x c - -o "$out/lib/$name"
+}
+
+# Unpacks the plugins there. The same kernels lie in several of them, so that a tenth
+# is left of them when they are packed together.
+cp "$(command -v xz)" "$out/bin/"
+
+mapfile -t wanted < <(find "$out" -type f \( -name '*.so' -o -path '*/bin/*' -o -name conformance \))
+for library in $(needed "${wanted[@]}"); do
+	case $library in
+	*/libicudata.so.*) stub_icu "$library" ;;
+	*) cp -L "$library" "$out/lib/" ;;
+	esac
+done
+
+tar -C "$out/lib/cnntools" --sort=name --owner=root --group=root -cf - plugins |
+	xz -9 > "$out/plugins.tar.xz"
+rm -r "$out/lib/cnntools"
+
+# --- data, and what runs there -----------------------------------------------------
+
+mkdir -p "$data"
+for part in train test; do
+	[ ! -s "$data/$part.tns.xz" ] || continue
+	"$BIN/mnist-fetch" -q "$part" -o "$data/$part.tns" || die "no MNIST"
+	xz -T0 "$data/$part.tns"
+done
+cp "$data"/{train,test}.tns.xz "$out/data/"
+
+cp "$here"/{gpu-check.sh,report.sh,correct.sh,speed.sh,env.sh,with,torch_mnist.py} \
+	examples/seed.net "$out/"
+{ git describe --always --dirty 2> /dev/null || echo unknown; } > "$out/commit"
+
+# --- its size ----------------------------------------------------------------------
+
+bytes() {
+	find "$@" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum + 0 }'
+}
+show() {
+	local what=$1
+	shift
+	awk -v what="$what" -v n="$(bytes "$@")" 'BEGIN { printf "%-10s %6.1f MiB\n", what, n / 1048576 }'
+}
+show tools "$out/bin" "$out/tests"
+show plugins "$out/plugins.tar.xz"
+show libraries "$out/lib"
+show data "$out/data"
+show "$out" "$out"
+[ "$(bytes "$out")" -le $most ] || die "$out: more than 60 MiB"
