@@ -115,6 +115,43 @@ const struct test_case test_cases[] = {
 	{ "add | relu", "16x4x4 16x4x4", 3, 2, TIES },
 	{ "relu | dropout", "33", 5, 2, DISTINCT },
 	{ "linear out=32 | relu | dropout", "33", 5, 2, DISTINCT },
+
+	/* Shapes at which a GPU's kernels cut, split and pad their products. */
+	{ "conv2d out=40 kernel=3 padding=1", "24x9x8", 3, 2, DISTINCT },
+	{ "conv2d out=24 kernel=3x5 stride=3x2 padding=2 dilation=2x1", "16x13x11",
+		3, 2, DISTINCT },
+	{ "conv2d out=24 kernel=2 groups=2 stride=2", "20x7x6", 3, 2, TIES },
+	{ "conv2d out=20 kernel=5 padding=2", "1x9x8", 5, 4, DISTINCT },
+	{ "conv2d out=40 kernel=3 stride=2 padding=1", "3x11x12", 5, 4, DISTINCT },
+	{ "conv2d out=16 kernel=3 padding=3", "16x20x19", 3, 2, DISTINCT },
+	{ "conv2d out=48 kernel=3x2 padding=1x0 dilation=2x1", "16x9x8", 3, 2, DISTINCT },
+	{ "conv2d out=8 kernel=3 padding=1", "8x20x20", 3, 2, DISTINCT },
+	{ "linear out=1000", "9", 5, 4, DISTINCT },
+	{ "linear out=5", "1600", 9, 8, DISTINCT },
+	{ "linear out=200", "136", 70, 67, DISTINCT },
+	{ "conv2d out=12 kernel=3 padding=1 | relu", "3x8x9", 5, 4, TIES },
+	{ "conv2d out=40 kernel=3 groups=2 padding=1 stride=2 | relu", "48x9x8",
+		3, 2, DISTINCT },
+	{ "conv2d out=16 kernel=3 padding=1 | relu", "16x9x8", 3, 2, TIES },
+	{ "conv2d out=33 kernel=5 | relu | maxpool2d kernel=2", "1x12x13",
+		5, 4, DISTINCT },
+	{ "conv2d out=16 kernel=3 padding=1 | relu | maxpool2d "
+		"kernel=2 padding=1", "3x8x9", 5, 4, TIES },
+	{ "conv2d out=8 kernel=3 | relu | maxpool2d kernel=4x1 stride=4x2", "1x12x13",
+		5, 4, NEGATIVE },
+	{ "conv2d out=16 kernel=3 padding=1 | relu | maxpool2d "
+		"kernel=2 stride=3", "8x9x10", 3, 2, DISTINCT },
+	{ "conv2d out=9 kernel=2 stride=2 groups=3 | relu | maxpool2d "
+		"kernel=3x2", "6x13x14", 3, 2, DISTINCT },
+	{ "conv2d out=16 kernel=3 dilation=2 groups=2 | relu | "
+		"maxpool2d kernel=2x3", "32x9x11", 3, 2, TIES },
+	{ "conv2d out=32 kernel=3 padding=1 | relu | maxpool2d "
+		"kernel=2 padding=1", "16x9x8", 3, 2, DISTINCT },
+	{ "conv2d out=32 kernel=3 padding=2 | relu | maxpool2d "
+		"kernel=2 stride=3", "32x7x8", 3, 2, TIES },
+	{ "conv2d out=40 kernel=1 | relu | maxpool2d kernel=1 stride=2", "8x9x11",
+		3, 2, DISTINCT },
+	{ "conv2d out=8 kernel=3 | relu | maxpool2d kernel=8", "3x18x19", 3, 2, DISTINCT },
 };
 
 const size_t test_case_count = sizeof(test_cases) / sizeof(test_cases[0]);

@@ -120,6 +120,9 @@ static bool notices_errors(const struct results *r, const struct results *refere
 			x[k] = -x[k];
 		noticed = noticed || (dtype != CNN_F32
 			&& !results_near(r, reference, bounds, &worst, &name));
+		if (x[largest] != kept)      /* all were turned: turn them back */
+			for (size_t k = 0; k < n; k++)
+				x[k] = -x[k];
 		if (!noticed)
 			return false;
 	}

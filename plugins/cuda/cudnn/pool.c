@@ -1,0 +1,197 @@
+/* pool.c - see pool.h. */
+#include "pool.h"
+
+#include <string.h>
+
+/* The ops for one number of samples. */
+struct pool_size {
+	struct pool_size *next;
+	uint32_t samples;
+	struct provider_op forward, backward;
+};
+
+struct pool {
+	struct provider p;
+	struct graph_spec spec;          /* but for kind and n */
+	bool max, training, wants_gradient;
+	size_t workspace_bytes;
+	struct pool_size *sizes;
+};
+
+/* --- ops -------------------------------------------------------------------------- */
+
+static bool saves(const struct pool *p)
+{
+	return p->max && p->training && p->wants_gradient;
+}
+
+static int size_open(struct pool *p, struct pool_size *s, uint32_t samples, bool fixed)
+{
+	struct graph_spec spec = p->spec;
+	int code;
+
+	s->samples = samples;
+	spec.n = samples;
+	spec.kind = !p->max ? GRAPH_AVGPOOL : saves(p) ? GRAPH_MAXPOOL_INDEX
+		: GRAPH_MAXPOOL;
+	code = provider_op_open(&p->p, &s->forward, &spec, &p->workspace_bytes, fixed);
+	if (code != CNN_OK || !p->training || !p->wants_gradient)
+		return code;
+	spec.kind = p->max ? GRAPH_MAXPOOL_BACKWARD : GRAPH_AVGPOOL_BACKWARD;
+	return provider_op_open(&p->p, &s->backward, &spec, &p->workspace_bytes, fixed);
+}
+
+static void size_close(const struct pool *p, struct pool_size *s)
+{
+	provider_op_close(&s->forward);
+	provider_op_close(&s->backward);
+	p->p.host->free(p->p.host, s);
+}
+
+static int add_size(struct pool *p, uint32_t samples, bool fixed)
+{
+	struct pool_size *s = p->p.host->alloc(p->p.host, sizeof *s);
+	int code;
+
+	if (!s)
+		return CNN_ENOMEM;
+	memset(s, 0, sizeof *s);
+	code = size_open(p, s, samples, fixed);
+	if (code != CNN_OK) {
+		size_close(p, s);
+		return code;
+	}
+	s->next = p->sizes;
+	p->sizes = s;
+	return CNN_OK;
+}
+
+static const struct pool_size *find_size(const struct pool *p, uint32_t samples)
+{
+	const struct pool_size *s = p->sizes;
+
+	while (s && s->samples != samples)
+		s = s->next;
+	return s;
+}
+
+static int not_prepared(const struct pool *p)
+{
+	return provider_fail(&p->p, CNN_EUSAGE, "call", "not prepared for so many samples");
+}
+
+/* --- the provider's functions --------------------------------------------------------- */
+
+enum { KERNEL, STRIDE, PADDING };
+
+/* Far behind our own pooling: this is compiled first, and was never timed. */
+int pool_score(const struct cnn_run *run, bool max)
+{
+	const struct cnn_arg_value *a = run->nodes[0].args;
+
+	if (run->nodes[0].inputs[0].rank != 3 || !provider_supports(run, &run->nodes[0]))
+		return 0;
+	return max && a[KERNEL].i * a[KERNEL].j > GRAPH_MAX_INDEX ? 0 : 5;
+}
+
+static void read_node(struct pool *p, const struct cnn_run *run)
+{
+	const struct cnn_node *node = &run->nodes[0];
+	const struct cnn_arg_value *a = node->args;
+	const struct cnn_arg_value *stride = &a[a[STRIDE].given ? STRIDE : KERNEL];
+	const size_t *in = node->inputs[0].dims, *out = node->output.dims;
+
+	p->spec = (struct graph_spec){
+		.dtype = run->dtype,
+		.c = (int64_t)in[0], .h = (int64_t)in[1], .w = (int64_t)in[2],
+		.o = (int64_t)out[0], .oh = (int64_t)out[1], .ow = (int64_t)out[2],
+		.kernel = { a[KERNEL].i, a[KERNEL].j },
+		.stride = { stride->i, stride->j },
+		.padding = { a[PADDING].i, a[PADDING].j },
+		.dilation = { 1, 1 }, .groups = 1,
+	};
+	p->training = run->training;
+	p->wants_gradient = run->inputs[0].wants_gradient;
+}
+
+int pool_create(const struct cnn_host *host, const struct cnn_run *run, const char *type,
+	bool max, struct cnn_plan *plan, void **instance)
+{
+	struct pool *p = host->alloc(host, sizeof *p);
+	int code;
+
+	if (!p)
+		return CNN_ENOMEM;
+	memset(p, 0, sizeof *p);
+	code = provider_open(&p->p, host, run->nodes[0].name, type);
+	if (code == CNN_OK) {
+		read_node(p, run);
+		p->max = max;
+		code = add_size(p, run->batch, false);
+	}
+	if (code != CNN_OK) {
+		pool_destroy(p);
+		return code;
+	}
+	plan->inputs[0] = (struct cnn_format){ run->dtype, CNN_NHWC };
+	plan->output = plan->inputs[0];
+	plan->scratch_bytes = p->workspace_bytes + PROVIDER_SLACK;
+	if (saves(p))
+		plan->saved_bytes = run->batch
+			* (size_t)(p->spec.o * p->spec.oh * p->spec.ow);
+	*instance = p;
+	return CNN_OK;
+}
+
+void pool_destroy(void *instance)
+{
+	struct pool *p = instance;
+	struct pool_size *s;
+
+	if (!p)
+		return;
+	while ((s = p->sizes)) {
+		p->sizes = s->next;
+		size_close(p, s);
+	}
+	p->p.host->free(p->p.host, p);
+}
+
+int pool_prepare(void *instance, uint32_t samples)
+{
+	struct pool *p = instance;
+
+	return find_size(p, samples) ? CNN_OK : add_size(p, samples, true);
+}
+
+int pool_forward(void *instance, const struct cnn_call *c)
+{
+	const struct pool *p = instance;
+	const struct pool_size *s = find_size(p, c->samples);
+
+	if (!s)
+		return not_prepared(p);
+	if (saves(p))
+		return PROVIDER_RUN(&p->p, &s->forward, c->queue, c->scratch,
+			{ GRAPH_X, c->in[0] }, { GRAPH_Y, c->out },
+			{ GRAPH_INDEX, c->saved });
+	return PROVIDER_RUN(&p->p, &s->forward, c->queue, c->scratch,
+		{ GRAPH_X, c->in[0] }, { GRAPH_Y, c->out });
+}
+
+int pool_backward(void *instance, const struct cnn_call *c)
+{
+	const struct pool *p = instance;
+	const struct pool_size *s = find_size(p, c->samples);
+
+	if (!s)
+		return not_prepared(p);
+	if (!p->wants_gradient || !c->grad_in || !c->grad_in[0])
+		return CNN_OK;
+	if (p->max)
+		return PROVIDER_RUN(&p->p, &s->backward, c->queue, c->scratch,
+			{ GRAPH_Y, c->grad_out }, { GRAPH_INDEX, c->saved },
+			{ GRAPH_X, c->grad_in[0] });
+	return PROVIDER_RUN(&p->p, &s->backward, c->queue, c->scratch,
+		{ GRAPH_Y, c->grad_out }, { GRAPH_X, c->grad_in[0] });
+}

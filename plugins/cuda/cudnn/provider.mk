@@ -1,0 +1,13 @@
+# What the cuDNN providers share, and what they need: cuDNN 9.8 or later, headers
+# and libraries in $(CUDA), or where CUDNN=/path says.
+CUDNN ?= $(CUDA)
+cudnn_lib := $(firstword $(wildcard $(CUDNN)/lib64 $(CUDNN)/lib) $(CUDNN)/lib64)
+COMMON_cuda_cudnn := graphs.c check.c engines.c provider.c tune.c convolution.c \
+	single.c pool.c
+KERNELS_cuda_cudnn := kernels
+CFLAGS_cuda_cudnn := -I$(CUDNN)/include
+LIBS_cuda_cudnn := -L$(cudnn_lib) -Wl,-rpath,$(cudnn_lib) -lcudnn
+SKIP_cuda_cudnn := $(shell $(CC) $(CPPFLAGS) -I$(CUDNN)/include -I$(CUDA)/include -E -dM -x c \
+	-include cudnn_graph.h /dev/null 2>/dev/null | awk '$$2 == "CUDNN_MAJOR" { a = $$3 } \
+	$$2 == "CUDNN_MINOR" { b = $$3 } END { exit !(a * 100 + b >= 908) }' || \
+	echo "no cudnn_graph.h of 9.8 or later: set CUDNN")

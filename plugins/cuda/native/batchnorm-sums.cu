@@ -1,0 +1,169 @@
+/* batchnorm-sums.cu - the sums of a batch that batchnorm2d needs, by channel.
+ *
+ * sums (2,C) of in (N,C,H,W), NCHW or NHWC; in double, since the variance is the
+ * small difference of two of them. They are added up in a fixed order: each
+ * block's threads go over a part of a channel side by side, then the threads'
+ * sums, then the parts'.
+ *
+ * Forward: of in and in^2. Backward: of grad_out and grad_out xhat, where
+ * xhat = (in - mean) / sqrt(var + eps), whose factor comes last.
+ */
+#include "gpu.h"
+#include "kernels.h"
+
+#define BLOCK 256
+#define COLUMN_ROWS (BLOCK / WARP)           /* of threads, where columns are summed */
+
+template <typename T> struct terms {
+	const T *in, *grad_out;              /* NULL: forward */
+	const double *saved;                 /* mean, 1 / sqrt(var + eps) */
+};
+
+struct two { double a, b; };
+
+template <typename T> static __device__ void add_terms(struct two *sum,
+	const struct terms<T> *t, size_t i, double mean)
+{
+	const double x = (double)to_float(t->in[i]);
+
+	if (t->grad_out) {
+		const double g = (double)to_float(t->grad_out[i]);
+
+		sum->a += g;
+		sum->b += g * (x - mean);
+	} else {
+		sum->a += x;
+		sum->b += x * x;
+	}
+}
+
+/* partial (2,C,splits) of channel c, or sums (2,C) where there is one split. */
+template <typename T> static __device__ void put_sums(double *partial, struct two sum,
+	const struct terms<T> *t, const struct native_norm *s, uint32_t c, uint32_t split)
+{
+	if (t->grad_out)
+		sum.b *= t->saved[s->channels + c];
+	partial[(size_t)c * s->splits + split] = sum.a;
+	partial[((size_t)s->channels + c) * s->splits + split] = sum.b;
+}
+
+/* Elements first .. last - 1 of n that belong to a split. */
+static __device__ size_t split_at(size_t n, uint32_t split, uint32_t splits)
+{
+	return n / splits * split + n % splits * split / splits;
+}
+
+/* NCHW: block (c, split). Element e of a channel is pixel e % area of sample
+ * e / area. */
+template <typename T> static __global__ void sum_rows(double *partial,
+	struct terms<T> t, struct native_norm s, uint32_t samples)
+{
+	extern __shared__ __align__(16) unsigned char shared[];
+	const uint32_t c = blockIdx.x;
+	const size_t n = (size_t)samples * s.area;
+	const size_t begin = split_at(n, blockIdx.y, s.splits) + threadIdx.x;
+	const size_t end = split_at(n, blockIdx.y + 1, s.splits);
+	const size_t jump = BLOCK / s.area * s.channels * s.area;
+	const uint32_t step = BLOCK % s.area;
+	const double mean = t.grad_out ? t.saved[c] : 0;
+	uint32_t p = (uint32_t)(begin % s.area);
+	size_t row = (begin / s.area * s.channels + c) * s.area;
+	struct two sum = { 0, 0 };
+
+	for (size_t e = begin; e < end; e += BLOCK) {
+		add_terms(&sum, &t, row + p, mean);
+		row += jump;
+		p += step;
+		if (p >= s.area) {
+			p -= s.area;
+			row += (size_t)s.channels * s.area;
+		}
+	}
+	sum.a = block_sum(sum.a, (double *)shared);
+	sum.b = block_sum(sum.b, (double *)shared);
+	if (threadIdx.x == 0)
+		put_sums(partial, sum, &t, &s, c, blockIdx.y);
+}
+
+/* NHWC: block (32 channels, split), a warp a row. */
+template <typename T> static __global__ void sum_columns(double *partial,
+	struct terms<T> t, struct native_norm s, uint32_t samples)
+{
+	extern __shared__ __align__(16) unsigned char shared[];
+	struct two *sums = (struct two *)shared;
+	const uint32_t c = blockIdx.x * WARP + threadIdx.x;
+	const bool there = c < s.channels;
+	const size_t n = (size_t)samples * s.area;
+	const size_t end = split_at(n, blockIdx.y + 1, s.splits);
+	const double mean = t.grad_out && there ? t.saved[c] : 0;
+	struct two sum = { 0, 0 };
+
+	for (size_t row = split_at(n, blockIdx.y, s.splits) + threadIdx.y;
+			there && row < end; row += COLUMN_ROWS)
+		add_terms(&sum, &t, row * s.channels + c, mean);
+	sums[threadIdx.y * WARP + threadIdx.x] = sum;
+	__syncthreads();
+	if (threadIdx.y > 0 || !there)
+		return;
+	for (unsigned y = 1; y < COLUMN_ROWS; y++) {
+		sum.a += sums[y * WARP + threadIdx.x].a;
+		sum.b += sums[y * WARP + threadIdx.x].b;
+	}
+	put_sums(partial, sum, &t, &s, c, blockIdx.y);
+}
+
+/* sums[i] = the sum of partial[i][splits]: a warp each. */
+static __global__ void sum_splits(double *sums, const double *partial, size_t count,
+	uint32_t splits)
+{
+	const unsigned lane = threadIdx.x % WARP;
+
+	for (size_t i = first_item() / WARP; i < count; i += item_step() / WARP) {
+		double sum = 0;
+
+		for (uint32_t k = lane; k < splits; k += WARP)
+			sum += partial[i * splits + k];
+		sum = warp_sum(sum);
+		if (lane == 0)
+			sums[i] = sum;
+	}
+}
+
+template <typename T> static int launch_sums(void *queue, double *sums, const void *in,
+	const void *grad_out, const double *saved, double *scratch,
+	const struct native_norm *s, uint32_t samples)
+{
+	const struct terms<T> t = { (const T *)in, (const T *)grad_out, saved };
+	const size_t count = 2 * (size_t)s->channels;
+	double *partial = s->splits > 1 ? scratch : sums;
+	int error;
+
+	if (s->is_nhwc)
+		error = LAUNCH(sum_columns<T>, dim3((s->channels + WARP - 1) / WARP,
+			s->splits), dim3(WARP, COLUMN_ROWS), BLOCK * sizeof(struct two),
+			queue, partial, t, *s, samples);
+	else
+		error = LAUNCH(sum_rows<T>, dim3(s->channels, s->splits), BLOCK,
+			BLOCK / WARP * sizeof(double), queue, partial, t, *s, samples);
+	if (error != cudaSuccess || s->splits == 1)
+		return error;
+	return LAUNCH(sum_splits, blocks_of(count * WARP, BLOCK), BLOCK, 0, queue, sums,
+		partial, count, s->splits);
+}
+
+extern "C" int native_norm_sums(void *queue, uint32_t dtype, double *sums,
+	const void *in, double *scratch, const struct native_norm *s, uint32_t samples)
+{
+#define CALL(T) launch_sums<T>(queue, sums, in, NULL, NULL, scratch, s, samples)
+	return BY_DTYPE(dtype, CALL);
+#undef CALL
+}
+
+extern "C" int native_norm_gradient_sums(void *queue, uint32_t dtype, double *sums,
+	const void *in, const void *grad_out, const double *saved, double *scratch,
+	const struct native_norm *s, uint32_t samples)
+{
+#define CALL(T) launch_sums<T>(queue, sums, in, grad_out, saved, scratch, s, samples)
+	return BY_DTYPE(dtype, CALL);
+#undef CALL
+}

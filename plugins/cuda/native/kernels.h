@@ -1,0 +1,129 @@
+/* kernels.h - what the .cu files offer the plugins: functions that put kernels
+ * into the queue and return a cudaError_t as int.
+ *
+ * Arrays lie in device memory, 64-byte aligned unless it says otherwise. Where a
+ * function takes a dtype, its void arrays are CNN_F32, CNN_F16 or CNN_BF16, and
+ * it computes in float. Arguments: out, inputs, weights, sizes.
+ */
+#ifndef NATIVE_KERNELS_H
+#define NATIVE_KERNELS_H
+
+#include <cnn/plugin.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* --- tensor.cu: what the device does -------------------------------------- */
+
+/* dst += src; CNN_F64 too. */
+int native_accumulate(void *queue, uint32_t dtype, void *dst, const void *src,
+	size_t count);
+/* dst = src in another type (CNN_F64 too) and layout, rounded once; dst's padding
+ * becomes zero. */
+int native_reorder(void *queue, const struct cnn_shape *, size_t samples,
+	struct cnn_format to, void *dst, struct cnn_format from, const void *src);
+int native_gather(void *queue, const struct cnn_state *, const struct cnn_gather *);
+
+/* --- step.cu: what it does at a step's end -------------------------------- */
+
+int native_score_samples(void *queue, struct cnn_score *, const float *logits,
+	size_t classes, const int32_t *labels, const float *losses, uint32_t samples);
+/* state->bad = 1 if one of x is inf or nan. */
+int native_check(void *queue, struct cnn_state *, const float *x, size_t count);
+int native_advance(void *queue, struct cnn_state *, const struct cnn_advance *);
+
+/* --- layers.cu ------------------------------------------------------------ */
+
+int native_relu_forward(void *queue, uint32_t dtype, void *out, const void *in,
+	size_t count);
+int native_relu_backward(void *queue, uint32_t dtype, void *grad_in, const void *out,
+	const void *grad_out, size_t count);
+
+struct native_dropout {
+	float p, scale;                      /* of zero; of what stays, 1 / (1 - p) */
+	uint32_t random_stream, is_nhwc;
+	uint32_t channels, area;             /* of a sample; 1, all where not NHWC */
+};
+
+/* mask: a byte an element, where that element is in memory. */
+int native_dropout_forward(void *queue, uint32_t dtype, void *out, uint8_t *mask,
+	const void *in, const struct cnn_state *, const struct native_dropout *,
+	uint64_t first_sample, uint32_t samples);
+int native_dropout_backward(void *queue, uint32_t dtype, void *grad_in,
+	const uint8_t *mask, const void *grad_out, float scale, size_t count);
+
+/* out = in[0] + in[1] + ... */
+int native_add_inputs(void *queue, uint32_t dtype, void *out, const void *const *in,
+	uint32_t in_count, size_t count);
+
+/* loss (N) of logits (N,K); difference (N,K) = softmax - one of the label, unless
+ * NULL. */
+int native_cross_entropy_forward(void *queue, float *loss, float *difference,
+	const float *logits, const int32_t *labels, uint32_t samples, size_t classes);
+/* grad_in = difference * state->loss_scale / total. */
+int native_cross_entropy_backward(void *queue, float *grad_in,
+	const float *difference, const struct cnn_state *, uint64_t total,
+	size_t count);
+
+/* --- pool.cu -------------------------------------------------------------- */
+
+/* in (N,C,H,W), out (N,C,OH,OW), both NCHW or both NHWC; [0] is H, [1] is W. */
+struct native_pool {
+	uint32_t c, h, w, oh, ow;
+	uint32_t kernel[2], stride[2], padding[2];
+	uint32_t is_nhwc;
+	uint32_t index_size;                 /* of a winner: 1, 2 or 4 bytes */
+};
+
+/* winners: for each output the place of its element in the window, unless NULL. */
+int native_maxpool_forward(void *queue, uint32_t dtype, void *out, void *winners,
+	const void *in, const struct native_pool *, uint32_t samples);
+int native_maxpool_backward(void *queue, uint32_t dtype, void *grad_in,
+	const void *winners, const void *grad_out, const struct native_pool *,
+	uint32_t samples);
+int native_avgpool_forward(void *queue, uint32_t dtype, void *out, const void *in,
+	const struct native_pool *, uint32_t samples);
+int native_avgpool_backward(void *queue, uint32_t dtype, void *grad_in,
+	const void *grad_out, const struct native_pool *, uint32_t samples);
+
+/* --- batchnorm-sums.cu, batchnorm.cu -------------------------------------- */
+
+struct native_norm {
+	uint32_t channels, area, is_nhwc;
+	uint32_t splits;                     /* in how many parts a channel is summed */
+	double eps, momentum;
+};
+
+/* sums (2,C): of in and of in^2 over the samples. scratch (2,C,splits). */
+int native_norm_sums(void *queue, uint32_t dtype, double *sums, const void *in,
+	double *scratch, const struct native_norm *, uint32_t samples);
+/* Training: from sums over n elements of each channel, which also gives saved
+ * (2,C): mean and 1 / sqrt(var + eps). Where sums is NULL, from the running ones. */
+int native_norm_forward(void *queue, uint32_t dtype, void *out, double *saved,
+	const void *in, const double *sums, double n, const float *const params[4],
+	const struct native_norm *, uint32_t samples);
+/* sums (2,C): of grad_out and of grad_out xhat. */
+int native_norm_gradient_sums(void *queue, uint32_t dtype, double *sums,
+	const void *in, const void *grad_out, const double *saved, double *scratch,
+	const struct native_norm *, uint32_t samples);
+/* grad_in, unless NULL, from sums over n elements; grad_weight and grad_bias from
+ * the shard's own. */
+int native_norm_backward(void *queue, uint32_t dtype, void *grad_in,
+	float *grad_weight, float *grad_bias, const void *in, const void *grad_out,
+	const double *saved, const double *sums, double n, const double *own,
+	const float *weight, const struct native_norm *, uint32_t samples);
+int native_norm_update(void *queue, float *running_mean, float *running_var,
+	const double *sums, double n, const struct native_norm *);
+
+/* --- optimizers.cu -------------------------------------------------------- */
+
+/* The arrays of a struct cnn_update are aligned to their elements alone. */
+int native_adam(const struct cnn_update *);
+int native_sgd(const struct cnn_update *);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,88 @@
+/* native.c - what the plugins of cuda/native share on the host. */
+#include "native.h"
+#include <cuda_runtime_api.h>
+#include <string.h>
+
+/* --- errors --------------------------------------------------------------- */
+
+static bool is_captured(cudaStream_t queue)
+{
+	enum cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+
+	return cudaStreamIsCapturing(queue, &status) != cudaSuccess
+		|| status != cudaStreamCaptureStatusNone;
+}
+
+int native_done(const struct cnn_host *host, const char *kernel, int error, void *queue)
+{
+	cudaError_t e = (cudaError_t)error;
+
+	if (e == cudaSuccess && host->policy & CNN_POLICY_CHECK && !is_captured(queue))
+		e = cudaStreamSynchronize(queue);
+	if (e == cudaSuccess)
+		return CNN_OK;
+	cudaGetLastError();                  /* or the next launch would find it */
+	return host->fail(host, e == cudaErrorMemoryAllocation ? CNN_ENOMEM : CNN_EPLUGIN,
+		"cuda: %s: %s", kernel, cudaGetErrorString(e));
+}
+
+/* --- the plan ------------------------------------------------------------- */
+
+int native_score(const struct cnn_run *run, bool half)
+{
+	bool known = run->dtype == CNN_F32 || (half && native_is_half(run->dtype));
+
+	return known ? 20 * (int)run->node_count : 0;
+}
+
+int native_create(const struct cnn_host *host, const struct cnn_run *run,
+	struct cnn_plan *plan, size_t bytes, void **instance)
+{
+	struct native *n = host->alloc(host, bytes);
+
+	*instance = n;
+	if (!n)
+		return CNN_ENOMEM;
+	memset(n, 0, bytes);
+	n->host = host;
+	n->dtype = run->dtype;
+	n->layout = run->inputs[0].format.layout;
+	if (n->layout != CNN_NCHW)
+		n->layout = CNN_NHWC;
+	if (run->inputs[0].shape.rank != 3)
+		n->layout = CNN_NCHW;
+	n->in_count = run->input_count;
+	n->in = cnn_layout_count(&run->inputs[0].shape, CNN_NCHW, 1);
+	n->out = cnn_layout_count(&run->output, CNN_NCHW, 1);
+	for (uint32_t i = 0; i < run->input_count; i++)
+		plan->inputs[i] = (struct cnn_format){ n->dtype, n->layout };
+	plan->output = (struct cnn_format){ n->dtype, n->layout };
+	return CNN_OK;
+}
+
+void native_destroy(void *instance)
+{
+	struct native *n = instance;
+
+	if (n)
+		n->host->free(n->host, n);
+}
+
+int native_bytes(const struct cnn_host *host, size_t a, size_t b, size_t size,
+	size_t *bytes)
+{
+	if (__builtin_mul_overflow(a, b, bytes) || __builtin_mul_overflow(*bytes, size,
+			bytes) || *bytes > SIZE_MAX / 64)
+		return host->fail(host, CNN_ENOMEM, "buffer of %zu x %zu x %zu bytes is "
+			"too large", a, b, size);
+	return CNN_OK;
+}
+
+int native_copy(const struct cnn_host *host, void *dst, const void *src, size_t bytes,
+	void *queue)
+{
+	if (dst == src)
+		return CNN_OK;
+	return native_done(host, "copy", (int)cudaMemcpyAsync(dst, src, bytes,
+		cudaMemcpyDeviceToDevice, queue), queue);
+}

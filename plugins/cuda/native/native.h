@@ -1,0 +1,77 @@
+/* native.h - what the plugins of cuda/native share on the host.
+ *
+ * A plugin is one .c file: the entry, the plan, and for each call the launch of
+ * kernels that kernels.h (conv.h) declares and the .cu files hold. Nothing here
+ * or there reads device memory on the host, allocates or waits during a call, so
+ * that all of it can be captured.
+ */
+#ifndef NATIVE_H
+#define NATIVE_H
+
+#include <cnn/plugin.h>
+#include <stdbool.h>
+
+/* CNN_OK if error, a cudaError_t, is none; else a message that names the kernel.
+ * With CNN_POLICY_CHECK it waits first for what is in the queue, unless that is
+ * being captured. */
+int native_done(const struct cnn_host *, const char *kernel, int error, void *queue);
+
+/* How an instance of most layers begins. */
+struct native {
+	const struct cnn_host *host;
+	uint32_t dtype, layout;              /* of all inputs and the output */
+	uint32_t in_count;
+	size_t in, out;                      /* elements of a sample, in each input
+	                                      * and in the output */
+};
+
+/* 20 a node where the run is in one of the types that kernels are made for:
+ * float, and where `half`, f16 and bf16; else 0. */
+int native_score(const struct cnn_run *, bool half);
+/* *instance = `bytes` zeroed that begin with a struct native; the plan's formats
+ * become the first input's type and layout, NHWC for a blocked one. */
+int native_create(const struct cnn_host *, const struct cnn_run *,
+	struct cnn_plan *, size_t bytes, void **instance);
+void native_destroy(void *instance);
+/* *bytes = a * b * size, or the error "too large". */
+int native_bytes(const struct cnn_host *, size_t a, size_t b, size_t size,
+	size_t *bytes);
+/* dst = src, unless they are one. */
+int native_copy(const struct cnn_host *, void *dst, const void *src, size_t bytes,
+	void *queue);
+
+static inline bool native_is_half(uint32_t dtype)
+{
+	return dtype == CNN_F16 || dtype == CNN_BF16;
+}
+
+static inline size_t native_size(uint32_t dtype)
+{
+	return native_is_half(dtype) ? 2 : 4;
+}
+
+/* A layer's whole entry. Its file has a create(), forward() and backward(); more
+ * members of struct cnn_provider follow. */
+#define NATIVE_PLUGIN(NAME, HALF, ...) \
+static int score(const struct cnn_host *host, const struct cnn_run *run) \
+{ \
+	(void)host; \
+	return native_score(run, (HALF)); \
+} \
+static const struct cnn_provider provider = { \
+	.size = sizeof(provider), .run = NAME, \
+	.score = score, .create = create, .destroy = native_destroy, \
+	.forward = forward, .backward = backward, __VA_ARGS__ \
+}; \
+NATIVE_ENTRY(NAME, CNN_PLUGIN_LAYER, provider)
+
+#define NATIVE_ENTRY(NAME, KIND, FUNCTIONS) \
+CNN_EXPORT const struct cnn_plugin_entry cnn_plugin_entry = { \
+	.magic = CNN_PLUGIN_MAGIC, \
+	.abi_major = CNN_ABI_MAJOR, .abi_minor = CNN_ABI_MINOR, \
+	.size = sizeof(struct cnn_plugin_entry), .kind = (KIND), \
+	.name = (NAME), .version = CNN_VERSION, .device = "cuda", .provider = "native", \
+	.functions = &(FUNCTIONS), \
+}
+
+#endif

@@ -1,0 +1,163 @@
+/* step.cu - the end of a step on the device: what its samples came to, whether
+ * its gradients are numbers, and the state of the next. */
+#include "gpu.h"
+#include "kernels.h"
+
+#define BLOCK 256
+
+/* --- score ---------------------------------------------------------------- */
+
+/* The larger of two logits, of equals the one of the smaller class. */
+struct best { float logit; unsigned class_number; };
+
+static __device__ struct best better(struct best a, struct best b)
+{
+	return b.logit > a.logit || (b.logit == a.logit && b.class_number < a.class_number)
+		? b : a;
+}
+
+/* The class of the largest logit, found by `lanes` threads, a power of two. */
+static __device__ unsigned best_class(const float *logits, unsigned classes,
+	unsigned lanes)
+{
+	struct best best = { -INFINITY, threadIdx.x % lanes };
+
+	for (unsigned k = threadIdx.x % lanes; k < classes; k += lanes) {
+		const struct best next = { logits[k], k };
+
+		best = better(best, next);
+	}
+	for (unsigned lane = lanes / 2; lane > 0; lane /= 2) {
+		const struct best other = {
+			__shfl_xor_sync(ALL_LANES, best.logit, lane),
+			__shfl_xor_sync(ALL_LANES, best.class_number, lane)
+		};
+
+		best = better(best, other);
+	}
+	return best.class_number;
+}
+
+/* A thread's loads are all under way at once, and one block is all there is. */
+#define CLASSES_A_LANE 16
+
+/* *score = { sum of losses, number of samples whose best class is the label's }:
+ * one block, `lanes` threads a sample. */
+static __global__ void score_samples(struct cnn_score *score, const float *logits,
+	unsigned classes, const int32_t *labels, const float *losses, unsigned samples,
+	unsigned lanes)
+{
+	extern __shared__ __align__(16) unsigned char shared[];
+	const unsigned at_once = blockDim.x / lanes;
+	double loss = 0, correct = 0;
+
+	for (unsigned n = threadIdx.x; n < samples; n += blockDim.x)
+		loss += (double)losses[n];
+	for (unsigned first = 0; first < samples; first += at_once) {
+		const unsigned n = first + threadIdx.x / lanes;
+		const unsigned at = n < samples ? n : samples - 1;
+		const unsigned best = best_class(logits + (size_t)at * classes, classes,
+			lanes);
+
+		if (n < samples && threadIdx.x % lanes == 0)
+			correct += best == (unsigned)labels[n];
+	}
+	loss = block_sum(loss, (double *)shared);
+	correct = block_sum(correct, (double *)shared);
+	if (threadIdx.x == 0) {
+		score->loss = loss;
+		score->correct = (uint32_t)correct;
+		score->unused = 0;
+	}
+}
+
+extern "C" int native_score_samples(void *queue, struct cnn_score *score,
+	const float *logits, size_t classes, const int32_t *labels, const float *losses,
+	uint32_t samples)
+{
+	const unsigned block = 1024;
+	unsigned lanes = 1;
+
+	while (lanes < WARP && lanes * CLASSES_A_LANE < classes)
+		lanes *= 2;
+	return LAUNCH(score_samples, 1, block, block / WARP * sizeof(double), queue, score,
+		logits, (unsigned)classes, labels, losses, samples, lanes);
+}
+
+/* --- check ---------------------------------------------------------------- */
+
+static __device__ bool is_odd(float x)
+{
+	return (__float_as_uint(x) & 0x7f800000u) == 0x7f800000u;
+}
+
+static __global__ void check(struct cnn_state *state, const float *x, size_t count,
+	size_t packs)
+{
+	bool odd = false;
+
+	for (size_t i = first_item(); i < packs; i += item_step()) {
+		const pack<float, 4> p = ((const pack<float, 4> *)x)[i];
+
+		for (int k = 0; k < 4; k++)
+			odd |= is_odd(p.x[k]);
+	}
+	for (size_t i = packs * 4 + first_item(); i < count; i += item_step())
+		odd |= is_odd(x[i]);
+	if (odd)
+		atomicOr(&state->bad, 1u);
+}
+
+extern "C" int native_check(void *queue, struct cnn_state *state, const float *x,
+	size_t count)
+{
+	const size_t packs = is_aligned(x) ? count / 4 : 0;
+
+	if (count == 0)
+		return cudaSuccess;
+	return LAUNCH(check, blocks_of(packs ? packs : count, BLOCK), BLOCK, 0, queue,
+		state, x, count, packs);
+}
+
+/* --- advance -------------------------------------------------------------- */
+
+/* PyTorch's GradScaler: double after so many good steps, halve after a bad one. */
+#define GROWTH_STEPS 2000
+
+static __device__ void move_scale(struct cnn_state *s)
+{
+	if (s->bad) {
+		s->loss_scale *= 0.5f;
+		s->good_steps = 0;
+	} else if (++s->good_steps == GROWTH_STEPS) {
+		s->loss_scale *= 2;
+		s->good_steps = 0;
+	}
+}
+
+/* One thread. */
+static __global__ void advance(struct cnn_state *state, struct cnn_advance a)
+{
+	struct cnn_state s = *state;
+	struct cnn_step_record r = { 0, 0, s.bad, s.step, s.loss_scale };
+
+	for (uint32_t i = 0; i < a.shards; i++) {
+		r.loss += a.scores[i].loss;
+		r.correct += a.scores[i].correct;
+	}
+	a.records[s.step % a.record_count] = r;
+	s.updates += !s.bad;
+	if (a.scaling)
+		move_scale(&s);
+	s.bad = 0;
+	s.step++;
+	s.cursor += a.samples;
+	s.lr = a.rates[++s.rate];
+	*state = s;
+}
+
+extern "C" int native_advance(void *queue, struct cnn_state *state,
+	const struct cnn_advance *a)
+{
+	return LAUNCH(advance, 1, 1, 0, queue, state, *a);
+}

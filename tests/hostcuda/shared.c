@@ -1,0 +1,92 @@
+/* shared.c - the array `shared`, of which a launch may use the first bytes.
+ *
+ * What follows is poison to the end of its page, and pages without access after
+ * that; a page without access comes before. */
+#include "private.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* The largest page size of the systems this may run on, so that the array and
+ * its guards are whole pages. */
+#define PAGE 65536
+#define ARRAY (4 * PAGE) /* 227 KiB and up to the next page */
+
+__asm__(
+	".section .bss.hostcuda_shared, \"aw\", @nobits\n"
+	".balign 65536\n"
+	".local hc_shared_guard\n"
+	"hc_shared_guard:\n"
+	"	.zero 65536\n"
+	".globl shared\n"
+	".type shared, @object\n"
+	".size shared, 262144\n"
+	"shared:\n"
+	"	.zero 262144\n"
+	"	.zero 65536\n"
+	".previous\n");
+
+extern unsigned char shared[ARRAY] __attribute__((visibility("default")));
+extern unsigned char hc_shared_guard[] __attribute__((visibility("hidden")));
+
+#if HC_ASAN
+/* The search for leaks reads all of a library's data. */
+static void open_all(void)
+{
+	mprotect(hc_shared_guard, PAGE + ARRAY + PAGE, PROT_READ | PROT_WRITE);
+}
+#endif
+
+static size_t usable, readable; /* bytes; what the pages of them hold */
+static bool closed;
+
+void hc_shared_size(size_t bytes)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t pages = (bytes + page - 1) / page * page;
+
+	if (!closed) {
+		mprotect(hc_shared_guard, PAGE + ARRAY + PAGE, PROT_NONE);
+		closed = true;
+#if HC_ASAN
+		atexit(open_all);
+#endif
+	}
+	if (pages > readable)
+		mprotect(shared + readable, pages - readable, PROT_READ | PROT_WRITE);
+	if (pages < readable)
+		mprotect(shared + pages, readable - pages, PROT_NONE);
+	readable = pages;
+	usable = bytes;
+	ASAN_UNPOISON_MEMORY_REGION(shared, readable);
+	VALGRIND_MAKE_MEM_UNDEFINED(shared, readable);
+	memset(shared + usable, HC_POISON, readable - usable);
+	ASAN_POISON_MEMORY_REGION(shared + usable, readable - usable);
+	VALGRIND_MAKE_MEM_NOACCESS(shared + usable, readable - usable);
+}
+
+void hc_shared_poison(void)
+{
+	memset(shared, HC_POISON, usable);
+	VALGRIND_MAKE_MEM_UNDEFINED(shared, usable);
+}
+
+long hc_shared_broken(void)
+{
+	if (HC_ASAN || RUNNING_ON_VALGRIND)
+		return -1; /* which see it themselves, and would see this too */
+	for (size_t i = usable; i < readable; i++)
+		if (shared[i] != HC_POISON)
+			return (long)i;
+	return -1;
+}
+
+bool hc_shared_offset(const void *address, long *offset)
+{
+	const unsigned char *p = address;
+
+	*offset = p - shared;
+	return *offset >= -PAGE && *offset < ARRAY + PAGE;
+}
