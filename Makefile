@@ -161,7 +161,7 @@ host_cuda = $(BUILD)/hostcuda/plugins
 traced_cuda = $(BUILD)/hostcuda/traced
 $(BUILD)/hostcuda/obj/plugins/cuda/native/%.o: plugins/cuda/native/%.cu
 	@mkdir -p $(@D)
-	$(CXX) $(hostcuda_cxxflags) $(hostcuda_plain) -Ilibcore/include -O2 -g -MMD -MP -c -o $@ $<
+	$(CXX) $(hostcuda_cxxflags) $(hostcuda_plain) $(hostcuda_asan) -Ilibcore/include -O2 -g -MMD -MP -c -o $@ $<
 $(BUILD)/hostcuda/obj-traced/plugins/cuda/native/%.o: plugins/cuda/native/%.cu
 	@mkdir -p $(@D)
 	$(CXX) $(hostcuda_cxxflags) $(hostcuda_trace) -Ilibcore/include -O1 -g -MMD -MP -c -o $@ $<

@@ -7,6 +7,7 @@
 #include "trainer-private.h"
 
 #include <cnn/random.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -285,8 +286,7 @@ static int run_ahead(struct cnn_trainer *t, struct cnn_error *e)
 	       (count = batch_at(t, t->cursor + t->ahead_samples)) > 0 &&
 	       (t->ahead == 0 || !every || (t->step + t->ahead) % every)) {
 		if ((r = cnn_executor_train(t->ex, (uint32_t)count, e)) < 0) {
-			cnn_error_prefix(e, "step %llu",
-				(unsigned long long)(t->step + t->ahead));
+			cnn_error_prefix(e, "step %" PRIu64, t->step + t->ahead);
 			return r;
 		}
 		t->ahead++;
