@@ -29,17 +29,7 @@ static size_t label_limit(const struct cnn_stat *s)
  * the quotes. */
 static void print_text(FILE *out, const char *text)
 {
-	char *quoted = NULL;
-	size_t size = 0;
-	FILE *f = open_memstream(&quoted, &size);
-
-	if (f) {
-		cnn_print_json_string(f, text, strlen(text));
-		fclose(f);
-	}
-	if (size > 2)
-		fwrite(quoted + 1, 1, size - 2, out);
-	free(quoted);
+	cnn_print_json_text(out, text, strlen(text));
 }
 
 static const char *kind_name(const struct cnn_header *h)

@@ -27,11 +27,10 @@ static size_t utf8(const unsigned char *s, size_t size, uint32_t *code)
 	return n;
 }
 
-void cnn_print_json_string(FILE *f, const char *text, size_t size)
+void cnn_print_json_text(FILE *f, const char *text, size_t size)
 {
 	const unsigned char *s = (const unsigned char *)text;
 
-	putc('"', f);
 	while (size > 0) {
 		uint32_t c = 0;
 		size_t n = utf8(s, size, &c);
@@ -53,6 +52,12 @@ void cnn_print_json_string(FILE *f, const char *text, size_t size)
 		s += n;
 		size -= n;
 	}
+}
+
+void cnn_print_json_string(FILE *f, const char *text, size_t size)
+{
+	putc('"', f);
+	cnn_print_json_text(f, text, size);
 	putc('"', f);
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -216,6 +217,8 @@ int cnn_options_parse(const struct cnn_program *program, int argc, char **argv)
 	struct parser p;
 	int c, operands;
 
+	/* Beyond ulimit -f a write then fails, and that can be told. */
+	signal(SIGXFSZ, SIG_IGN);
 	parser_init(&p, program, argc);
 	optind = 0;    /* in glibc: begin anew */
 	opterr = 0;

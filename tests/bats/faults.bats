@@ -25,6 +25,17 @@ setup_file() {
 setup() {
 	load models
 	use_files
+	mkdir work                       # for what is left behind to be seen
+	mv ./*.{net,tns,cnn,idx} work
+	cd work
+	before=$(ls -A)
+}
+
+# try COMMAND: sets status and stderr, which is a pipe. (bats's run has its own
+# thoughts on 127, and would keep its files where ours are counted.)
+try() {
+	status=0
+	stderr=$(bash -c "$1" 2>&1 < /dev/null > ../printed) || status=$?
 }
 
 # is_sanitized: then there's no word on memory, and no shim before the sanitizer
@@ -32,7 +43,7 @@ is_sanitized() {
 	ldd "$BIN/tensor-cat" | grep -q libasan
 }
 
-# fails TOOL: what `run --separate-stderr` got is exit 1 and a message of the tool's.
+# fails TOOL: what was tried gave exit 1 and a message of the tool's.
 fails() {
 	[ "$status" = 1 ] && [[ $stderr == "$1: "* ]] || { echo "$1: $status: $stderr"; return 1; }
 }
@@ -55,10 +66,10 @@ readers=("tensor-cat" "tensor-cat --batch 7" "tensor-shuf" "tensor-stat --json" 
 
 @test "a producer that is killed, at any place" {
 	local size=$(stat -Lc %s data.tns)
-	before=$(ls -A)
+
 	for tool in "${readers[@]}"; do
-		for n in 0 1 100 $((size / 2)) $((size - 1)); do
-			run --separate-stderr bash -c "{ head -c $n data.tns; kill -9 \$BASHPID; } | exec $tool"
+		for n in 0 100 $((size / 2)) $((size - 1)); do
+			try "{ head -c $n data.tns; kill -9 \$BASHPID; } | exec $tool"
 			fails "${tool%% *}"
 			[[ $stderr == *"the producer died"* ]] || { echo "$tool, $n: $stderr"; false; }
 			alone
@@ -89,24 +100,23 @@ slowly() {
 }
 
 @test "a file that may grow no further is a failed write" {
-	before=$(ls -A)
 	for tool in "${writers[@]}"; do
-		run --separate-stderr bash -c "ulimit -f 100; exec $tool -o out"
+		try "ulimit -f 100; exec $tool -o out"
 		fails "${tool%% *}"
 		[[ $stderr == *"File too large"* ]]
 		alone
-		run --separate-stderr bash -c "ulimit -f 100; exec $tool > out"
+		try "ulimit -f 100; exec $tool > out"
 		fails "${tool%% *}"
 		rm out
 	done
-	run --separate-stderr bash -c \
+	try \
 		"ulimit -f 0; exec cnn-step -q --threads 1 --metrics m -o out init.cnn data.tns"
 	fails cnn-step
 	rm -f m
 	alone
 	for tool in "tensor-stat big.tns" "tensor-view -n 100 big.tns" "cnn-info" \
 		"cnn-eval --threads 1 model.cnn data.tns"; do
-		run --separate-stderr bash -c "ulimit -f 0; exec $tool > out"
+		try "ulimit -f 0; exec $tool > out"
 		fails "${tool%% *}"
 	done
 }
@@ -116,40 +126,42 @@ slowly() {
 	mkdir disk
 	for tool in "${writers[@]}"; do
 		# What is there is kept, and nothing is left beside it.
-		run --separate-stderr unshare -m bash -c "mount -t tmpfs -o size=128k none disk &&
-			echo precious > disk/out && { $tool -o disk/out; code=\$?; ls -A disk >&3;
-			cat disk/out >&3; exit \$code; } 3> seen"
+		try "exec unshare -m bash -c 'mount -t tmpfs -o size=128k none disk &&
+			echo precious > disk/out && { $tool -o disk/out; code=\$?;
+			ls -A disk; cat disk/out; exit \$code; }'"
 		fails "${tool%% *}"
 		[[ $stderr == *"disk/out: "*"No space left on device"* ]]
-		[ "$(cat seen)" = $'out\nprecious' ] || { echo "$tool left $(cat seen)"; false; }
+		[ "$(cat ../printed)" = $'out\nprecious' ] || { echo "$tool: $(cat ../printed)"; false; }
 	done
 }
 
 # The shared libraries alone take some memory, so the first limits are too low to
-# start at all: what the dynamic linker says then is not the tools' to choose.
+# start at all: what the dynamic linker says then is not the tools' to choose. And
+# by ref: oneDNN 2 does not look whether it got the memory for code it makes.
 @test "memory that runs out at any point is told of" {
 	! is_sanitized || skip "a sanitizer needs terabytes of it"
-	before=$(ls -A)
+	local ref="--device cpu --provider conv2d=ref --provider linear=ref --provider relu=ref
+		--provider maxpool2d=ref"
+	ref=${ref//$'\n'/ }
 	for tool in "tensor-cat --batch 300 -o out big.tns" "tensor-shuf -o out big.tns" \
 		"tensor-stat big.tns" "tensor-view --png out big.tns" "cnn-init -o out wide.net" \
-		"cnn-step -q --threads 2 -o out wide.cnn data.tns" \
-		"cnn-eval --threads 2 model.cnn data.tns" \
-		"cnn-predict --threads 2 -o out wide.cnn data.tns" "cnn-info model.cnn" \
+		"cnn-step -q --threads 2 $ref -o out wide.cnn data.tns" \
+		"cnn-eval --threads 2 $ref model.cnn data.tns" \
+		"cnn-predict --threads 2 $ref -o out wide.cnn data.tns" \
+		"cnn-info $ref model.cnn" \
 		"mnist-fetch -q -d strokes -n 400 -o out train"; do
 		started=0
-		for ((limit = 4000; limit < 400000; limit += limit / 16)); do
-			run --separate-stderr bash -c "ulimit -v $limit && exec $tool"
-			if [ "$status" = 0 ]; then
-				break
-			elif [[ $stderr == *"error while loading shared libraries"* ||
-				$stderr != "${tool%% *}: "* ]]; then
-				# Once it has started, it always does.
-				[ $started = 0 ] && [ "$status" -ge 126 ] || { echo "$tool: $limit: $status: $stderr"; false; }
-			else
+		for ((limit = 4000; limit < 400000; limit += limit / 32)); do
+			try "ulimit -v $limit && exec $tool"
+			[ "$status" != 0 ] || break
+			if [[ $stderr == "${tool%% *}: "* &&
+				$stderr != *"error while loading shared libraries"* ]]; then
 				started=1
-				[ "$status" = 1 ] || [ "$status" = 3 ] || { echo "$tool: $limit: $status: $stderr"; false; }
-				alone
-			fi
+				[ "$status" = 1 ] || [ "$status" = 3 ]
+			else                     # once it has started, it always does
+				[ $started = 0 ]
+			fi || { echo "$tool: $limit: $status: $stderr"; false; }
+			alone
 		done
 		[ "$status" = 0 ]
 		rm -f out

@@ -81,5 +81,7 @@ void cnn_value_print_json(FILE *, const struct cnn_value *);
 /* A JSON string literal with its quotes, bytes outside UTF-8 as \ufffd, and all
  * control characters escaped, so that a terminal can be shown it. */
 void cnn_print_json_string(FILE *, const char *, size_t);
+/* The same without its quotes. */
+void cnn_print_json_text(FILE *, const char *, size_t);
 
 #endif

@@ -1,0 +1,463 @@
+/* shim.c - makes a program's system calls and allocations fail, one at a time.
+ *
+ *     LD_PRELOAD=shim.so FAULT=write FAULT_N=3 FAULT_AS=ENOSPC FAULT_FD=9 TOOL ...
+ *
+ * FAULT_N 0 only counts. FAULT_AS is an errno's name; with a '+' behind it each
+ * call from that number on fails, as on a disk that is full and stays so. Or it is
+ * "short": then each of the calls moves a byte at most. FAULT_FD is open on a file
+ * of a struct report, see shim.h, which holds at every moment what has happened so
+ * far.
+ *
+ * System calls are caught by the kernel where they are made (seccomp), so that
+ * those of stdio and of the dynamic linker fail too, which no symbol of ours
+ * could come before. (A new thread would die of that where it sets itself up with
+ * all signals blocked: "mmap" is for jobs of one thread.) Writes to standard error
+ * never fail: that is where the tools must say what happened.
+ *
+ * "malloc" stands for all that allocates, called by the program itself or by an
+ * object in whose path one of FAULT_OBJECTS' parts stands (colons between them):
+ * the plugins, and libraries that pass the failure on.
+ *
+ * FAULT_TICK=MICROSECONDS is another matter: a timer whose signals interrupt
+ * whatever waits, with nothing restarted.
+ */
+#include "shim.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <link.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#ifndef __x86_64__
+/* cppcheck-suppress preprocessorErrorDirective */
+#error "registers are named as on x86-64 only"
+#endif
+
+/* Which system calls a fault is about. */
+static const struct fault { const char *name; int calls[5]; } faults[] = {
+	{ "read", { SYS_read, SYS_pread64, SYS_readv, -1 } },
+	{ "write", { SYS_write, SYS_pwrite64, SYS_writev, -1 } },
+	{ "open", { SYS_openat, SYS_open, -1 } },
+	{ "close", { SYS_close, -1 } },
+	{ "rename", { SYS_rename, SYS_renameat, SYS_renameat2, -1 } },
+	{ "fsync", { SYS_fsync, SYS_fdatasync, -1 } },
+	{ "mmap", { SYS_mmap, -1 } },
+	{ "stat", { SYS_newfstatat, SYS_stat, SYS_fstat, SYS_statx, -1 } },
+	{ "seek", { SYS_lseek, SYS_ftruncate, SYS_fchmod, -1 } },
+	{ "list", { SYS_getdents64, -1 } },
+};
+
+static const struct { const char *name; int number; } errors[] = {
+	{ "EIO", EIO }, { "ENOSPC", ENOSPC }, { "EINTR", EINTR }, { "EACCES", EACCES },
+	{ "EMFILE", EMFILE }, { "ENOMEM", ENOMEM }, { "EAGAIN", EAGAIN },
+};
+
+static struct report none, *report = &none;
+static unsigned long wanted;         /* the number of the call that fails */
+static int error;                    /* as which; 0: short */
+static bool ever_after;
+static bool allocations, threads;
+static uintptr_t main_lo, main_hi, linker_lo, linker_hi;
+static char objects[4096];           /* what the paths of others have in them */
+
+/* Is this call the one? */
+static bool due(void)
+{
+	unsigned long n = atomic_fetch_add(&report->seen, 1) + 1;
+
+	if (wanted && (n == wanted || !error || (ever_after && n > wanted))) {
+		atomic_fetch_add(&report->failed, 1);
+		return true;
+	}
+	return false;
+}
+
+/* --- system calls ------------------------------------------------------------------ */
+
+/* The one place from which the kernel lets these calls through: its end is what
+ * the filter knows. Arguments: number, then six. */
+long fault_call(long number, long a, long b, long c, long d, long e, long f)
+	__attribute__((visibility("hidden")));
+extern const char fault_call_end[] __attribute__((visibility("hidden")));
+__asm__(
+	".text\n"
+	".hidden fault_call\n.globl fault_call\n.type fault_call,@function\n"
+	"fault_call:\n"
+	"	mov %rdi, %rax\n	mov %rsi, %rdi\n	mov %rdx, %rsi\n"
+	"	mov %rcx, %rdx\n	mov %r8, %r10\n	mov %r9, %r8\n"
+	"	mov 8(%rsp), %r9\n	syscall\n"
+	".hidden fault_call_end\n.globl fault_call_end\n"
+	"fault_call_end:\n"
+	"	ret\n"
+	".size fault_call, . - fault_call\n");
+
+static bool writes(int number)
+{
+	return number == SYS_write || number == SYS_writev || number == SYS_pwrite64;
+}
+
+/* What is not to fail: messages; and the dynamic linker reads plain files, which
+ * give neither short reads nor EINTR. */
+static bool is_spared(int number, const greg_t *r, const siginfo_t *info)
+{
+	uintptr_t from = (uintptr_t)info->si_call_addr;
+
+	return (writes(number) && r[REG_RDI] == STDERR_FILENO) ||
+		((!error || error == EINTR) && from >= linker_lo && from < linker_hi);
+}
+
+/* Async-signal-safe all through. */
+static void on_call(int signal_number, siginfo_t *info, void *context)
+{
+	greg_t *r = ((ucontext_t *)context)->uc_mcontext.gregs;
+	int number = info->si_syscall, saved = errno;
+	long length = r[REG_RDX];
+
+	(void)signal_number;
+	if (!is_spared(number, r, info) && due()) {
+		if (error && number == SYS_close)    /* it is closed all the same */
+			fault_call(number, r[REG_RDI], 0, 0, 0, 0, 0);
+		if (error) {
+			r[REG_RAX] = -error;
+			errno = saved;
+			return;
+		}
+		if (length > 1 && number != SYS_readv && number != SYS_writev)
+			length = 1;
+	}
+	r[REG_RAX] = fault_call(number, r[REG_RDI], r[REG_RSI], length, r[REG_R10],
+		r[REG_R8], r[REG_R9]);
+	errno = saved;
+}
+
+static bool catch_calls(const int *calls)
+{
+	const struct sigaction a = { .sa_sigaction = on_call,
+		.sa_flags = SA_SIGINFO | SA_NODEFER | SA_RESTART };
+	uintptr_t end = (uintptr_t)fault_call_end;
+	struct sock_filter code[16];
+	struct sock_fprog program = { 0, code };
+	unsigned short n = 0, count = 0;
+
+	while (calls[count] >= 0)
+		count++;
+	/* From the one place: allowed. */
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+		offsetof(struct seccomp_data, instruction_pointer));
+	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+		(uint32_t)end, 0, 3);
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+		offsetof(struct seccomp_data, instruction_pointer) + 4);
+	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+		(uint32_t)((uint64_t)end >> 32), 0, 1);
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+		offsetof(struct seccomp_data, nr));
+	for (unsigned short i = 0; i < count; i++)
+		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+			(uint32_t)calls[i], (unsigned char)(count - i), 0);
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP);
+	program.len = n;
+	return sigaction(SIGSYS, &a, NULL) == 0 &&
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/* --- allocations --------------------------------------------------------------------- */
+
+void *__libc_malloc(size_t);
+void *__libc_calloc(size_t, size_t);
+void *__libc_realloc(void *, size_t);
+void *__libc_memalign(size_t, size_t);
+
+/* The loaded objects that were asked after; what is loaded once stays. */
+static struct range { uintptr_t lo, hi; bool ours; } ranges[64];
+static atomic_int range_count;
+static pthread_mutex_t range_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static bool is_listed(const char *path)
+{
+	char part[sizeof objects];
+
+	for (const char *s = objects; *s; s += strcspn(s, ":"), s += *s == ':') {
+		snprintf(part, sizeof part, "%.*s", (int)strcspn(s, ":"), s);
+		if (*part && strstr(path, part))
+			return true;
+	}
+	return false;
+}
+
+static int find_range(struct dl_phdr_info *info, size_t size, void *context)
+{
+	struct range *r = context;
+
+	(void)size;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+		uintptr_t lo = info->dlpi_addr + p->p_vaddr;
+
+		if (p->p_type == PT_LOAD && r->lo >= lo && r->lo < lo + p->p_memsz) {
+			*r = (struct range){ lo, lo + p->p_memsz,
+				is_listed(info->dlpi_name) };
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* Not under the lock while the dynamic linker's own may be waited for. */
+static bool is_ours(uintptr_t caller)
+{
+	struct range r = { caller, caller, false };
+	int count = atomic_load(&range_count);
+
+	if (caller >= main_lo && caller < main_hi)
+		return true;
+	for (int i = 0; i < count; i++)
+		if (caller >= ranges[i].lo && caller < ranges[i].hi)
+			return ranges[i].ours;
+	if (dl_iterate_phdr(find_range, &r) == 0)
+		return false;
+	pthread_mutex_lock(&range_lock);
+	count = atomic_load(&range_count);
+	if (count < (int)(sizeof ranges / sizeof *ranges)) {
+		ranges[count] = r;
+		atomic_store(&range_count, count + 1);
+	}
+	pthread_mutex_unlock(&range_lock);
+	return r.ours;
+}
+
+#define FAILS() (allocations && is_ours((uintptr_t)__builtin_return_address(0)) && \
+	due() && (errno = ENOMEM))
+
+void *malloc(size_t n)
+{
+	return FAILS() ? NULL : __libc_malloc(n);
+}
+
+void *calloc(size_t n, size_t size)
+{
+	return FAILS() ? NULL : __libc_calloc(n, size);
+}
+
+void *realloc(void *p, size_t n)
+{
+	return FAILS() ? NULL : __libc_realloc(p, n);
+}
+
+void *reallocarray(void *p, size_t n, size_t size)
+{
+	size_t bytes;
+
+	if (FAILS() || __builtin_mul_overflow(n, size, &bytes)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return __libc_realloc(p, bytes);
+}
+
+void *aligned_alloc(size_t alignment, size_t n)
+{
+	return FAILS() ? NULL : __libc_memalign(alignment, n);
+}
+
+static char *copy(const char *s, size_t n)
+{
+	char *c = __libc_malloc(n + 1);
+
+	if (c) {
+		memcpy(c, s, n);
+		c[n] = '\0';
+	}
+	return c;
+}
+
+char *strdup(const char *s)
+{
+	return FAILS() ? NULL : copy(s, strlen(s));
+}
+
+char *strndup(const char *s, size_t n)
+{
+	return FAILS() ? NULL : copy(s, strnlen(s, n));
+}
+
+static int format(char **text, const char *fmt, va_list ap)
+{
+	va_list again;
+	int n;
+
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, again);
+	va_end(again);
+	if (n < 0 || !(*text = __libc_malloc((size_t)n + 1)))
+		return -1;
+	return vsnprintf(*text, (size_t)n + 1, fmt, ap);
+}
+
+int vasprintf(char **text, const char *fmt, va_list ap)
+{
+	return FAILS() ? -1 : format(text, fmt, ap);
+}
+
+int asprintf(char **text, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	if (FAILS())
+		return -1;
+	va_start(ap, fmt);
+	n = format(text, fmt, ap);
+	va_end(ap);
+	return n;
+}
+
+/* These allocate inside. */
+
+FILE *open_memstream(char **text, size_t *size)
+{
+	FILE *(*next)(char **, size_t *) = dlsym(RTLD_NEXT, "open_memstream");
+
+	return FAILS() ? NULL : next(text, size);
+}
+
+FILE *fopen(const char *path, const char *mode)
+{
+	FILE *(*next)(const char *, const char *) = dlsym(RTLD_NEXT, "fopen");
+
+	return FAILS() ? NULL : next(path, mode);
+}
+
+DIR *opendir(const char *path)
+{
+	DIR *(*next)(const char *) = dlsym(RTLD_NEXT, "opendir");
+
+	return FAILS() ? NULL : next(path);
+}
+
+/* A thread can't be begun inside a signal's handler, so this is no system call. */
+int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*run)(void *), void *arg)
+{
+	int (*next)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) =
+		dlsym(RTLD_NEXT, "pthread_create");
+
+	return threads && due() ? error : next(t, a, run, arg);
+}
+
+/* --- beginning ---------------------------------------------------------------------------- */
+
+static int find_objects(struct dl_phdr_info *info, size_t size, void *context)
+{
+	bool *first = context, linker = strstr(info->dlpi_name, "/ld-linux") != NULL;
+	uintptr_t *lo = *first ? &main_lo : &linker_lo, *hi = *first ? &main_hi : &linker_hi;
+
+	(void)size;
+	if (!*first && !linker)
+		return 0;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+		uintptr_t at = info->dlpi_addr + p->p_vaddr;
+
+		if (p->p_type != PT_LOAD)
+			continue;
+		if (!*lo || at < *lo)
+			*lo = at;
+		if (at + p->p_memsz > *hi)
+			*hi = at + p->p_memsz;
+	}
+	*first = false;                  /* the first object is the program */
+	return 0;
+}
+
+static _Noreturn void die(const char *what)
+{
+	dprintf(STDERR_FILENO, "shim: %s: %s\n", what, strerror(errno));
+	_exit(SHIM_BROKEN);
+}
+
+static void on_tick(int number)
+{
+	(void)number;
+}
+
+static void start_ticking(const char *microseconds)
+{
+	const struct sigaction a = { .sa_handler = on_tick };    /* and no SA_RESTART */
+	struct itimerval t = { .it_interval.tv_usec = atoi(microseconds) };
+
+	t.it_value = t.it_interval;
+	if (sigaction(SIGALRM, &a, NULL) < 0 || setitimer(ITIMER_REAL, &t, NULL) < 0)
+		die("FAULT_TICK");
+}
+
+static void read_environment(const char *name)
+{
+	const char *as = getenv("FAULT_AS"), *fd = getenv("FAULT_FD"), *n = getenv("FAULT_N");
+	const char *list = getenv("FAULT_OBJECTS");
+	bool first = true;
+	void *page;
+
+	snprintf(objects, sizeof objects, "%s", list ? list : "");
+	wanted = n ? strtoul(n, NULL, 10) : 0;
+	for (size_t i = 0; as && i < sizeof errors / sizeof *errors; i++) {
+		size_t length = strlen(errors[i].name);
+
+		if (strncmp(errors[i].name, as, length) != 0)
+			continue;
+		error = errors[i].number;
+		ever_after = as[length] == '+';
+	}
+	if (!error && (!as || strcmp(as, "short") != 0))
+		die("FAULT_AS");
+	if (fd) {
+		page = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE, MAP_SHARED,
+			atoi(fd), 0);
+		if (page == MAP_FAILED)
+			die("FAULT_FD");
+		report = page;
+		close(atoi(fd));
+	}
+	dl_iterate_phdr(find_objects, &first);
+	threads = strcmp(name, "thread") == 0;
+	allocations = strcmp(name, "malloc") == 0;
+	if (threads || allocations)
+		return;
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+		if (strcmp(faults[i].name, name) == 0) {
+			if (!catch_calls(faults[i].calls))
+				die("seccomp");
+			return;
+		}
+	errno = EINVAL;
+	die(name);
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+	const char *name = getenv("FAULT"), *tick = getenv("FAULT_TICK");
+
+	if (tick)
+		start_ticking(tick);
+	if (name)
+		read_environment(name);
+}
