@@ -19,7 +19,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 # Tools that stand here find no plugins but those they are given.
-mkdir bin && cp "$BIN"/cnn-* bin
+mkdir bin && cp "$BIN"/* bin
 PATH=$work/bin:$PATH
 
 count=0
