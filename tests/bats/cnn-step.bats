@@ -326,7 +326,8 @@ fc1.bias.dtype	float32" ]
 
 @test "--max-memory refuses what takes more" {
 	run -1 --separate-stderr cnn-step --max-memory 1 --batch 4096 --shard-size 4096 \
-		init.cnn data.tns data.tns data.tns -o out
+		init.cnn data.tns data.tns data.tns data.tns data.tns data.tns data.tns \
+		data.tns -o out
 	says "cnn-step: *--max-memory*"
 	printf 'input 1x8x8\nflatten\nlinear out=10000\nlinear out=10\ncross_entropy\n' | cnn-init > big.cnn
 	run -1 --separate-stderr cnn-step --max-memory 2 big.cnn data.tns -o out

@@ -93,8 +93,8 @@ slowly() {
 		slowly < data.tns | $tool 2> said | slowly > got
 		cmp want got || { echo "$tool"; false; }
 		! is_sanitized && [ -e "$shim" ] || continue
-		# An alarm each half millisecond, and no call that is taken up again.
-		slowly < data.tns | FAULT_TICK=500 LD_PRELOAD=$shim $tool 2> said | slowly > got
+		# An alarm each second millisecond, and no call that is taken up again.
+		slowly < data.tns | FAULT_TICK=2000 LD_PRELOAD=$shim $tool 2> said | slowly > got
 		cmp want got || { echo "$tool with alarms: $(cat said)"; false; }
 	done
 }

@@ -1,0 +1,125 @@
+/* conv-image.h - a sample on its way in, and a window's four sums on their way
+ * out; included by conv-level.h. */
+
+/* The sample in floats, with zeros around it, which are in `room` already. */
+KERNEL static const float *NAME(image)(const struct conv *v, const void *in,
+	size_t n, float *room)
+{
+	const size_t unit = v->narrow ? 1 : LANES;
+	const size_t width = v->w * unit, planes = v->narrow ? v->c : v->in_blocks;
+	const size_t first = n * planes * v->h * width;
+
+	if (conv_takes_as_is(v))
+		return (const float *)in + first;
+	for (size_t r = 0; r < planes * v->h; r++) {
+		size_t y = r / v->h * v->rows + r % v->h + v->pad, x = 0;
+		float *to = room + (y * v->row + v->pad) * unit;
+		const float *from = (const float *)in + first + r * width;
+		const uint16_t *half = (const uint16_t *)in + first + r * width;
+
+		for (; x + LANES <= width; x += LANES)
+			*(vec_u *)(to + x) = v->half ? NAME(load_half)(half + x)
+				: (vec)*(const vec_u *)(from + x);
+		for (; x < width; x++)
+			to[x] = v->half ? NAME(from_half)(half[x]) : from[x];
+	}
+	return room;
+}
+
+/* Whether the 4 x 4 that begins at four rows' column x is zeros, as much of a
+ * picture is on an even ground: then the bias is all there is. */
+KERNEL INLINE bool NAME(is_empty)(const float *const *rows, size_t x)
+{
+	native_bits any = { 0 };
+
+	UNROLL
+	for (size_t r = 0; r < 4; r++) {
+		native_bits bits;
+
+		memcpy(&bits, rows[r] + x, sizeof bits);
+		any |= bits;
+	}
+	return (any[0] | any[1]) == 0;
+}
+
+#if DOT
+static size_t NAME(half_scratch)(const struct conv *v)
+{
+	return v->pad ? native_align(v->image * sizeof(uint16_t)) : 0;
+}
+
+/* The same in bfloat16. */
+static const uint16_t *NAME(half_image)(const struct conv *v, const uint16_t *in,
+	size_t n, uint16_t *room)
+{
+	const size_t unit = v->narrow ? 1 : LANES, width = v->w * unit;
+	const size_t planes = v->narrow ? v->c : v->in_blocks;
+	const uint16_t *from = in + n * planes * v->h * width;
+
+	if (!v->pad)
+		return from;
+	for (size_t r = 0; r < planes * v->h; r++)
+		memcpy(room + ((r / v->h * v->rows + r % v->h + v->pad) * v->row
+			+ v->pad) * unit, from + r * width, width * sizeof *room);
+	return room;
+}
+
+/* Two vectors, rounded, in pairs. */
+KERNEL INLINE __m512i NAME(pairs)(vec first, vec second)
+{
+	__m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)first));
+	__m512i high = _mm512_cvtepu16_epi32((__m256i)
+		_mm512_cvtneps_pbh((__m512)second));
+
+	return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+}
+
+/* sum + both products of a pair. */
+KERNEL INLINE vec NAME(dot)(vec sum, int32_t two, __m512i weights)
+{
+	return (vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32(two),
+		(__m512bh)weights);
+}
+#endif
+
+/* max(0, the largest of four), and (where wanted) which it was. Where all four are
+ * no numbers the result is none; where some are they may get lost. */
+KERNEL INLINE vec NAME(pool)(const vec *s, int8_t *codes)
+{
+	static const int8_t places[] = CODES;
+#if AVX512
+	const __m512 zero = _mm512_setzero_ps();
+	__m512 a = (__m512)s[0], b = (__m512)s[1], c = (__m512)s[2], d = (__m512)s[3];
+	__m512 ab = _mm512_max_ps(a, b), cd = _mm512_max_ps(c, d);
+	__m512 best = _mm512_max_ps(ab, cd);
+	__mmask16 lives = _mm512_cmp_ps_mask(best, zero, _CMP_NLE_UQ);
+
+	if (codes) {
+		__m512i above = _mm512_maskz_set1_epi32(_mm512_cmp_ps_mask(b, a,
+			_CMP_GT_OQ), places[1]);
+		__m512i below = _mm512_mask_set1_epi32(_mm512_set1_epi32(places[2]),
+			_mm512_cmp_ps_mask(d, c, _CMP_GT_OQ), places[3]);
+		__m512i code = _mm512_mask_mov_epi32(above,
+			_mm512_cmp_ps_mask(cd, ab, _CMP_GT_OQ), below);
+
+		code = _mm512_mask_mov_epi32(_mm512_set1_epi32(CODE_NONE), lives, code);
+		NAME(store_codes)(codes, (ivec)code);
+	}
+	return (vec)_mm512_maskz_mov_ps(lives, best);
+#else
+	ivec b_wins = s[1] > s[0], d_wins = s[3] > s[2];
+	vec above = NAME(choose)(b_wins, s[1], s[0]);
+	vec below = NAME(choose)(d_wins, s[3], s[2]);
+	ivec below_wins = below > above;
+	vec best = NAME(choose)(below_wins, below, above);
+	ivec dead = best <= (vec){ 0 };
+
+	if (codes) {
+		ivec code = (~below_wins & b_wins & places[1])
+			| (below_wins & ((d_wins & places[3]) | (~d_wins & places[2])));
+
+		NAME(store_codes)(codes, code | dead);
+	}
+	return (vec)((ivec)best & ~dead);
+#endif
+}

@@ -1,0 +1,256 @@
+/* linear-level.h - the kernels of linear.h for one level: TEMPLATE of levels.h. */
+
+/* Inputs that grad_weight and grad_in make at a time: the vectors of sums, that
+ * registers hold. */
+#if AVX512
+#define WEIGHT_INPUTS 8
+#define IN_INPUTS 16
+#else
+#define WEIGHT_INPUTS 4
+#define IN_INPUTS 8
+#endif
+
+/* LANES samples, turned; i and o count whole vectors. */
+struct NAME(linear_room) {
+	float *in;                       /* [i][n] */
+	float *grad, *turned;            /* g, [n][o] and [o][n] */
+};
+
+static void NAME(linear_take)(struct NAME(linear_room) *r, const struct linear *v,
+	struct native_room *room)
+{
+	const size_t outs = v->blocks * LANES;
+
+	r->in = native_take(room, (v->i + LANES) * LANES * sizeof(float));
+	r->grad = native_take(room, v->training * LANES * outs * sizeof(float));
+	r->turned = native_take(room, v->training * LANES * outs * sizeof(float));
+}
+
+static size_t NAME(linear_scratch)(const struct linear *v)
+{
+	struct native_room room = { NULL, 0 };
+	struct NAME(linear_room) r;
+
+	NAME(linear_take)(&r, v, &room);
+	return room.used;
+}
+
+/* r->in = `count` samples from number n on, turned; zeros for the others. */
+KERNEL NOINLINE void NAME(linear_turn)(const struct NAME(linear_room) *r,
+	const struct linear *v, const struct cnn_call *c, size_t n, size_t count)
+{
+	for (size_t i = 0; i < v->i; i += LANES) {
+		vec square[LANES];
+
+		for (size_t k = 0; k < LANES; k++)
+			square[k] = k < count ? NAME(load_some)(c->in[0],
+				(n + k) * v->i + i, v->i - i, v->half) : (vec){ 0 };
+		NAME(transpose)(square);
+		for (size_t k = 0; k < LANES; k++)
+			((vec *)r->in)[i + k] = square[k];
+	}
+}
+
+/* --- forward ------------------------------------------------------------------- */
+
+/* s of one block of outputs and all LANES samples. */
+KERNEL NOINLINE void NAME(linear_sums)(const float *in, const float *weight,
+	size_t inputs, vec bias, vec *out)
+{
+	vec sums[LANES];
+
+	UNROLL
+	for (size_t n = 0; n < LANES; n++)
+		sums[n] = bias;
+	for (size_t i = 0; i < inputs; i++) {
+		vec w = ((const vec *)weight)[i];
+
+		UNROLL
+		for (size_t n = 0; n < LANES; n++)
+			sums[n] += w * NAME(splat)(in[i * LANES + n]);
+	}
+	UNROLL
+	for (size_t n = 0; n < LANES; n++)
+		out[n] = sums[n];
+}
+
+/* out of samples n .. n + count - 1 and block b. */
+KERNEL static void NAME(linear_put)(const struct linear *v, const struct cnn_call *c,
+	size_t n, size_t count, size_t b, const vec *sums)
+{
+	for (size_t k = 0; k < count; k++) {
+		vec y = (vec)((ivec)sums[k] & ~(sums[k] <= (vec){ 0 }));
+
+		NAME(store_some)(c->out, (n + k) * v->o + b * LANES, v->o - b * LANES,
+			v->half, y);
+	}
+}
+
+KERNEL static void NAME(linear_forward)(const struct linear *v,
+	const struct cnn_call *c)
+{
+	struct native_room room = { c->scratch, 0 };
+	struct NAME(linear_room) r;
+
+	NAME(linear_take)(&r, v, &room);
+	for (size_t n = 0; n < c->samples; n += LANES) {
+		size_t count = c->samples - n < LANES ? c->samples - n : LANES;
+
+		NAME(linear_turn)(&r, v, c, n, count);
+		for (size_t b = 0; b < v->blocks; b++) {
+			vec sums[LANES];
+
+			NAME(linear_sums)(r.in, (const float *)c->params[0]
+				+ b * v->i * LANES, v->i, v->has_bias
+				? ((const vec *)c->params[1])[b] : (vec){ 0 }, sums);
+			NAME(linear_put)(v, c, n, count, b, sums);
+		}
+	}
+}
+
+/* --- backward ------------------------------------------------------------------ */
+
+/* r->grad = g of samples n .. n + count - 1, zeros for the others; bias += its
+ * sums. */
+KERNEL static void NAME(linear_mask)(const struct NAME(linear_room) *r,
+	const struct linear *v, const struct cnn_call *c, size_t n, size_t count,
+	float *bias)
+{
+	for (size_t b = 0; b < v->blocks; b++) {
+		vec sum = { 0 };
+
+		for (size_t k = 0; k < LANES; k++) {
+			size_t at = (n + k) * v->o + b * LANES, left = v->o - b * LANES;
+			vec g = { 0 };
+
+			if (k < count) {
+				vec y = NAME(load_some)(c->out, at, left, v->half);
+
+				g = NAME(load_some)(c->grad_out, at, left, v->half);
+				g = (vec)((ivec)g & ~(y <= (vec){ 0 }));
+			}
+			((vec *)r->grad)[k * v->blocks + b] = g;
+			sum += g;
+		}
+		if (bias)
+			((vec *)bias)[b] += sum;
+	}
+}
+
+/* weight[count vectors] (+)= those inputs times all samples' g in one block. */
+KERNEL INLINE void NAME(linear_grad_weight)(vec *weight, const float *in,
+	const vec *grad, size_t count, bool add)
+{
+	vec sums[WEIGHT_INPUTS];
+
+	UNROLL
+	for (size_t i = 0; i < count; i++)
+		sums[i] = add ? weight[i] : (vec){ 0 };
+	UNROLL
+	for (size_t n = 0; n < LANES; n++)
+		UNROLL
+		for (size_t i = 0; i < count; i++)
+			sums[i] += grad[n] * NAME(splat)(in[i * LANES + n]);
+	UNROLL
+	for (size_t i = 0; i < count; i++)
+		weight[i] = sums[i];
+}
+
+KERNEL NOINLINE void NAME(linear_block_grad_weight)(const struct NAME(linear_room) *r,
+	const struct linear *v, float *weight, size_t block, bool add)
+{
+	vec grad[LANES];
+	size_t i = 0;
+
+	UNROLL
+	for (size_t n = 0; n < LANES; n++)
+		grad[n] = ((const vec *)r->grad)[n * v->blocks + block];
+	for (; i + WEIGHT_INPUTS <= v->i; i += WEIGHT_INPUTS)
+		NAME(linear_grad_weight)((vec *)weight + i, r->in + i * LANES, grad,
+			WEIGHT_INPUTS, add);
+	for (; i < v->i; i++)
+		NAME(linear_grad_weight)((vec *)weight + i, r->in + i * LANES, grad, 1,
+			add);
+}
+
+/* grad_in of `count` inputs from number i on, lanes being samples. */
+KERNEL INLINE void NAME(linear_grad_in)(const struct NAME(linear_room) *r,
+	const struct linear *v, const float *weight, size_t i, size_t count, vec *sums)
+{
+	UNROLL
+	for (size_t k = 0; k < count; k++)
+		sums[k] = (vec){ 0 };
+	for (size_t b = 0; b < v->blocks; b++) {
+		const float *w = weight + (b * v->i + i) * LANES;
+		const vec *grad = (const vec *)r->turned + b * LANES;
+
+		for (size_t o = 0; o < LANES; o++)
+			UNROLL
+			for (size_t k = 0; k < count; k++)
+				sums[k] += grad[o] * NAME(splat)(w[k * LANES + o]);
+	}
+}
+
+KERNEL NOINLINE void NAME(linear_all_grad_in)(const struct NAME(linear_room) *r,
+	const struct linear *v, const struct cnn_call *c, size_t n, size_t count)
+{
+	for (size_t b = 0; b < v->blocks; b++) {
+		vec square[LANES];
+
+		for (size_t k = 0; k < LANES; k++)
+			square[k] = ((const vec *)r->grad)[k * v->blocks + b];
+		NAME(transpose)(square);
+		for (size_t o = 0; o < LANES; o++)
+			((vec *)r->turned)[b * LANES + o] = square[o];
+	}
+	for (size_t i = 0; i < v->i; i += LANES) {
+		vec square[LANES];
+
+		if (v->i - i >= LANES) {
+			UNROLL
+			for (size_t k = 0; k < LANES; k += IN_INPUTS)
+				NAME(linear_grad_in)(r, v, c->params[0], i + k,
+					IN_INPUTS, square + k);
+		} else {
+			for (size_t k = 0; k < LANES; k++)
+				square[k] = (vec){ 0 };
+			for (size_t k = 0; k < v->i - i; k++)
+				NAME(linear_grad_in)(r, v, c->params[0], i + k, 1,
+					square + k);
+		}
+		NAME(transpose)(square);
+		for (size_t k = 0; k < count; k++)
+			NAME(store_some)(c->grad_in[0], (n + k) * v->i + i, v->i - i,
+				v->half, square[k]);
+	}
+}
+
+KERNEL static void NAME(linear_backward)(const struct linear *v,
+	const struct cnn_call *c)
+{
+	struct native_room room = { c->scratch, 0 };
+	float *bias = v->has_bias ? c->grad_params[1] : NULL;
+	struct NAME(linear_room) r;
+
+	NAME(linear_take)(&r, v, &room);
+	if (bias)
+		native_clear(bias, v->blocks * LANES * sizeof *bias);
+	for (size_t n = 0; n < c->samples; n += LANES) {
+		size_t count = c->samples - n < LANES ? c->samples - n : LANES;
+
+		NAME(linear_turn)(&r, v, c, n, count);
+		NAME(linear_mask)(&r, v, c, n, count, bias);
+		for (size_t b = 0; b < v->blocks; b++)
+			NAME(linear_block_grad_weight)(&r, v, (float *)c->grad_params[0]
+				+ b * v->i * LANES, b, n > 0);
+		if (c->grad_in[0])
+			NAME(linear_all_grad_in)(&r, v, c, n, count);
+	}
+}
+
+static const struct linear_kernels NAME(linear_kernels) = {
+	LANES, NAME(linear_scratch), NAME(linear_forward), NAME(linear_backward),
+};
+
+#undef WEIGHT_INPUTS
+#undef IN_INPUTS

@@ -1,0 +1,62 @@
+/* linear.h - linear and relu as one, of vectors or (flatten) of images.
+ *
+ *   s[n][o] = bias[o] + sum over i of weight[o][i] in[n][i]
+ *   out[n][o] = max(0, s[n][o])
+ *   g[n][o] = grad_out[n][o] where out[n][o] is above 0, else 0
+ *   grad_in[n][i] = sum over o of g[n][o] weight[o][i]
+ *   grad_weight[o][i] = sum over n of g[n][o] in[n][i]
+ *   grad_bias[o] = sum over n of g[n][o]
+ *
+ * in (N,I), out (N,O), weight (O,I), bias (O). I counts what is stored: an image
+ * lies as it comes, in blocks of channels, and the weights lie in its order.
+ *
+ * A shard has few samples, and the weights far exceed the caches near the core, so
+ * each pass goes through them once, from the first to the last, and nothing of them
+ * is turned or copied: all three passes take them in one layout,
+ *   weight  [o / lanes][i][o % lanes], bias [o], with zeros where there is no output
+ * `lanes` samples at a time, which need turning: in as [i][n], g as [n][o] and
+ * [o][n], in scratch memory.
+ */
+#ifndef NATIVE_LINEAR_H
+#define NATIVE_LINEAR_H
+
+#include "native.h"
+
+struct linear_kernels;
+
+struct linear {
+	const struct cnn_host *host;
+	const struct linear_kernels *kernels;
+	bool half;                       /* in, out and gradients are bfloat16 */
+	bool has_bias, training;
+	size_t i, o, blocks;             /* of lanes outputs */
+	struct cnn_shape in;
+	uint32_t layout;                 /* of an image */
+};
+
+/* What a level does. */
+struct linear_kernels {
+	size_t lanes;
+	size_t (*scratch)(const struct linear *);
+	void (*forward)(const struct linear *, const struct cnn_call *);
+	void (*backward)(const struct linear *, const struct cnn_call *);
+};
+
+/* What both plugins have. */
+bool linear_supports(const struct cnn_run *);
+int linear_create(const struct cnn_host *, const struct cnn_run *, struct cnn_plan *,
+	void **instance);
+void linear_destroy(void *instance);
+int linear_param_import(void *instance, void *queue, uint32_t index,
+	const float *plain, float *native);
+int linear_param_export(void *instance, void *queue, uint32_t index,
+	const float *native, float *plain);
+int linear_forward(void *instance, const struct cnn_call *);
+int linear_backward(void *instance, const struct cnn_call *);
+
+#define LINEAR_FUNCTIONS \
+	.create = linear_create, .destroy = linear_destroy, \
+	.param_import = linear_param_import, .param_export = linear_param_export, \
+	.forward = linear_forward, .backward = linear_backward
+
+#endif

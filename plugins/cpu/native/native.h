@@ -1,0 +1,102 @@
+/* native.h - what our own CPU kernels share.
+ *
+ * Levels. A kernel is written once, as a template in a header, on vectors of
+ * LANES floats that gcc and clang offer on any machine; levels.h includes it
+ * once for each instruction set, and create() picks one by what the CPU has and
+ * host->isa allows. Where an instruction has no name in C (compress, permute,
+ * products of bfloat16) the template has an #if.
+ *
+ * Blocks. Images of more than a few channels lie in blocks of LANES channels
+ * (CNN_NCHW16C, CNN_NCHW8C), a pixel's block one vector.
+ */
+#ifndef NATIVE_H
+#define NATIVE_H
+
+#include <cnn/plugin.h>
+#include <stdbool.h>
+#include <string.h>
+
+enum native_level {
+	NATIVE_PLAIN,        /* what every compiler's default target has */
+	NATIVE_AVX2,         /* AVX2 and FMA */
+	NATIVE_AVX512,       /* F, BW, DQ, VL */
+	NATIVE_BF16,         /* and BF16 */
+	NATIVE_LEVELS
+};
+
+/* The most that the CPU has and the host allows. */
+enum native_level native_level(const struct cnn_host *);
+
+/* Vectors, of any alignment of their elements where the name ends in _u. */
+typedef float floats8 __attribute__((vector_size(32), may_alias));
+typedef float floats16 __attribute__((vector_size(64), may_alias));
+typedef float floats8_u __attribute__((vector_size(32), aligned(4), may_alias));
+typedef float floats16_u __attribute__((vector_size(64), aligned(4), may_alias));
+typedef int32_t ints8 __attribute__((vector_size(32), may_alias));
+typedef int32_t ints16 __attribute__((vector_size(64), may_alias));
+typedef uint16_t halves8 __attribute__((vector_size(16), aligned(2), may_alias));
+typedef uint16_t halves16 __attribute__((vector_size(32), aligned(2), may_alias));
+typedef int8_t bytes8 __attribute__((vector_size(8), aligned(1), may_alias));
+typedef int8_t bytes16 __attribute__((vector_size(16), aligned(1), may_alias));
+
+/* Four floats' bits. */
+typedef uint64_t native_bits __attribute__((vector_size(16)));
+
+/* Two bfloat16 side by side, and four. */
+typedef int32_t native_pair __attribute__((aligned(2), may_alias));
+typedef uint64_t native_four __attribute__((aligned(2), may_alias));
+
+/* For functions that take what is known to the compiler, such as counts, and for
+ * those that vectors are handed to. */
+#define INLINE static inline __attribute__((always_inline))
+
+/* For loops that need all registers. */
+#define NOINLINE static __attribute__((noinline))
+
+/* Before a loop of few turns that must go, so that arrays become registers. */
+#if defined __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 64")
+#endif
+
+static inline size_t native_align(size_t bytes)
+{
+	return (bytes + 63) / 64 * 64;
+}
+
+/* A call's scratch memory; NULL where it is only counted. */
+struct native_room {
+	char *memory;
+	size_t used;
+};
+
+/* The next `bytes` of it. */
+static inline void *native_take(struct native_room *room, size_t bytes)
+{
+	void *p = room->memory ? room->memory + room->used : NULL;
+
+	room->used += native_align(bytes);
+	return p;
+}
+
+/* Zeros; p may be NULL where there are no bytes. */
+static inline void native_clear(void *p, size_t bytes)
+{
+	if (bytes > 0)
+		memset(p, 0, bytes);
+}
+
+/* The only entry that a plugin of this provider exports. */
+#define NATIVE_PLUGIN(file_name, provider_functions) \
+	CNN_EXPORT const struct cnn_plugin_entry cnn_plugin_entry = { \
+		.magic = CNN_PLUGIN_MAGIC, \
+		.abi_major = CNN_ABI_MAJOR, .abi_minor = CNN_ABI_MINOR, \
+		.size = sizeof(struct cnn_plugin_entry), \
+		.kind = CNN_PLUGIN_LAYER, \
+		.name = (file_name), .version = CNN_VERSION, \
+		.device = "cpu", .provider = "native", \
+		.functions = &(provider_functions), \
+	}
+
+#endif
