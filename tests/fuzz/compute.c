@@ -1,0 +1,140 @@
+/* compute.c - a hostile net, once it was let in: written, printed, run, trained. */
+#include "fuzz.h"
+
+#include <cnn/trainer.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_FLOPS 3e5               /* of a sample; beyond it is only prepared */
+#define SAMPLES 3
+
+struct cnn_plugins *fuzz_plugins(void)
+{
+	static struct cnn_plugins *plugins;
+	struct cnn_error e = { 0 };
+
+	if (!plugins)
+		fuzz_check(cnn_plugins_open(&plugins, NULL, 0, &e) == CNN_OK, "%s", e.text);
+	return plugins;
+}
+
+static bool is_small(const struct cnn_graph *g)
+{
+	double flops = 0;
+
+	for (size_t i = 0; i < g->node_count; i++)
+		flops += cnn_graph_flops(g, i) +
+			(double)cnn_graph_shape_count(&g->nodes[i].node.output);
+	return flops <= MOST_FLOPS;
+}
+
+/* Samples that fit the net's input. */
+static struct cnn_dataset *make_data(const struct cnn_graph *g)
+{
+	const struct cnn_shape *s = &g->nodes[0].node.output;
+	size_t bytes = cnn_graph_shape_count(s) * SAMPLES;
+	struct cnn_dataset *d = calloc(1, sizeof *d);
+
+	fuzz_check(d, "no memory");
+	d->image = "image";
+	d->label = "label";
+	d->dtype = CNN_U8;
+	d->rank = (int)s->rank;
+	memcpy(d->shape, s->dims, s->rank * sizeof *s->dims);
+	d->sample_bytes = bytes / SAMPLES;
+	d->samples = d->room = SAMPLES;
+	d->data = malloc(bytes);
+	d->labels = calloc(SAMPLES, sizeof *d->labels);
+	d->has_labels = true;
+	d->scale = 1.0 / 255;
+	fuzz_check(d->data && d->labels, "no memory");
+	for (size_t i = 0; i < bytes; i++)
+		d->data[i] = (unsigned char)(i * 37);
+	return d;
+}
+
+/* For what need not work, but must not harm. */
+static struct cnn_error *any(struct cnn_error *e)
+{
+	*e = (struct cnn_error){ 0 };
+	return e;
+}
+
+static void infer(const struct cnn_model *m, const struct cnn_dataset *d)
+{
+	const struct cnn_infer_options o = { .amp = "off", .batch = 2,
+		.on = { .device = "cpu", .threads = 1, .max_memory = FUZZ_ARENAS } };
+	struct cnn_evaluation v = { 0 };
+	struct cnn_executor *ex = NULL;
+	struct cnn_output *out = fuzz_output();
+	struct cnn_error e;
+
+	if (cnn_infer_open(&ex, m, &o, any(&e)) == CNN_OK) {
+		fuzz_check(cnn_executor_memory(ex) <= FUZZ_ARENAS, "%zu bytes of arenas",
+			cnn_executor_memory(ex));
+		if (d && cnn_class_count(m->graph) <= 64)
+			cnn_evaluate(ex, m, d, o.batch, &v, any(&e));
+	}
+	cnn_executor_close(ex);
+	cnn_evaluation_free(&v);
+	cnn_print_model(out, m, &o, false, any(&e));
+	cnn_print_model(out, m, &o, true, any(&e));
+	cnn_output_abort(out);
+}
+
+/* Whatever the checkpoint says of its data, these are they. */
+static void train(struct cnn_model *m, const struct cnn_dataset *d, bool resume)
+{
+	struct cnn_train_options o = { .epochs = 1, .batch = 2, .shard_size = 1,
+		.lr = 0.1, .optimizer = "sgd", .momentum = 0.5, .schedule = "linear",
+		.amp = "off", .isa = "native", .resume = resume };
+	struct cnn_trainer *t = NULL;
+	struct cnn_train_status s;
+	struct cnn_error e;
+	char digest[17];
+
+	if (resume && d) {
+		cnn_dataset_digest(d, digest);
+		cnn_value_set(m->training, "digest", cnn_value_str(digest));
+		cnn_value_set(m->training, "samples", cnn_value_uint(d->samples));
+	}
+	if (resume && cnn_train_resume(m, &o, NULL, any(&e)) < 0)
+		return;
+	o.on = (struct cnn_compute){ .device = "cpu", .threads = 1,
+		.max_memory = FUZZ_ARENAS };
+	if (o.epochs > 3)
+		o.epochs = 3;
+	if (cnn_trainer_open(&t, m, d, &o, any(&e)) == CNN_OK) {
+		for (int i = 0; i < 3 && d; i++)
+			if (cnn_trainer_step(t, &s, any(&e)) != CNN_OK)
+				break;
+		if (d)
+			cnn_trainer_save(t, any(&e));
+	}
+	cnn_trainer_close(t);
+}
+
+static void write_model(const struct cnn_model *m)
+{
+	struct cnn_output *out = fuzz_output();
+	struct cnn_error e = { 0 };
+
+	if (cnn_model_write(m, out, false, &e) == CNN_OK)
+		cnn_output_commit(out, &e);
+	else
+		cnn_output_abort(out);
+}
+
+void fuzz_model(struct cnn_model *m)
+{
+	struct cnn_dataset *d = is_small(m->graph) ? make_data(m->graph) : NULL;
+
+	write_model(m);
+	infer(m, d);
+	train(m, d, false);
+	if (m->training && m->training->type == CNN_MAP)
+		train(m, d, true);
+	write_model(m);
+	cnn_dataset_free(d);
+}

@@ -1,0 +1,15 @@
+/* fuzz-idx - IDX files. */
+#include "fuzz.h"
+
+#include "../../formats/format.h"
+
+static void read_idx(struct cnn_input *in, struct fuzz_result *r)
+{
+	fuzz_codec(&cnn_codec_idx, in, r);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	fuzz_read(data, size, read_idx);
+	return 0;
+}

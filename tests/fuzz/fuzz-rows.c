@@ -1,0 +1,53 @@
+/* fuzz-rows - rows of plain elements, whatever shape a codec says they have.
+ *
+ * The first bytes are the type, the order, the rank and 8 bytes for each axis,
+ * of which the last one says how many of them count. */
+#include "fuzz.h"
+
+#include "../../formats/rows.h"
+
+#include <string.h>
+
+static struct cnn_codec plain;
+
+static int open_rows(struct cnn_array **array, struct cnn_input *in,
+	struct cnn_error *e)
+{
+	struct cnn_tensor shape = { 0 };
+	unsigned char head[3], axis[8];
+	int r = cnn_input_read(in, head, sizeof head, e);
+
+	if (r == CNN_OK) {
+		shape.dtype = head[0] % (CNN_DTYPE_COUNT - 1) + 1;
+		shape.rank = head[1] % CNN_MAX_RANK + 1;
+	}
+	for (int i = 0; r == CNN_OK && i < shape.rank; i++) {
+		if ((r = cnn_input_read(in, axis, sizeof axis, e)) < 0)
+			break;
+		memcpy(&shape.shape[i], axis, sizeof axis);
+		shape.shape[i] >>= axis[7] % 64;
+	}
+	if (r == CNN_OK)
+		return cnn_rows_open(array, in, &shape, head[2] & 1, e);
+	cnn_input_close(in);
+	return r;
+}
+
+static int write_rows(const struct cnn_tensor *t, struct cnn_output *out,
+	struct cnn_error *e)
+{
+	return cnn_rows_write(t, out, t->rank & 1, e);
+}
+
+static void read_rows(struct cnn_input *in, struct fuzz_result *r)
+{
+	fuzz_codec(&plain, in, r);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	plain.open = open_rows;
+	plain.write = write_rows;
+	fuzz_read(data, size, read_rows);
+	return 0;
+}

@@ -1,0 +1,388 @@
+/* fuzz.c - the count of memory, inputs in pieces, and results to compare. */
+#include "fuzz.h"
+
+#include "../../formats/format.h"
+
+#include <archive.h>
+#include <dlfcn.h>
+#include <execinfo.h>
+#include <fcntl.h>
+#include <sanitizer/allocator_interface.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+#include <xxhash.h>
+#include <zlib.h>
+
+/* --- ends -------------------------------------------------------------------- */
+
+static bool counting;
+
+void fuzz_broken(const char *file, int line, const char *fmt, ...)
+{
+	va_list ap;
+
+	counting = false;
+	fprintf(stderr, "%s:%d: ", file, line);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	putc('\n', stderr);
+	abort();
+}
+
+FILE *fuzz_nowhere(void)
+{
+	static FILE *f;
+
+	if (!f)
+		f = fopen("/dev/null", "we");
+	fuzz_check(f, "/dev/null can't be opened");
+	return f;
+}
+
+struct cnn_output *fuzz_output(void)
+{
+	struct cnn_error e = { 0 };
+	struct cnn_output *out;
+
+	fuzz_check(cnn_output_open(&out, "/dev/null", true, &e) == CNN_OK, "%s", e.text);
+	return out;
+}
+
+/* --- memory ------------------------------------------------------------------- */
+
+#define RESERVED ((size_t)8 << 20)   /* more is asked after */
+#define WRITTEN ((size_t)1 << 20)    /* what is longer is not written again, */
+#define DRAINED ((size_t)8 << 20)    /* nor read to its end */
+#define SECONDS 5                    /* with the sanitizers, which take most of them */
+
+static size_t live, most, input;
+
+/* Is it libarchive that asks, or one of the decoders that it calls? */
+static bool for_libarchive(void)
+{
+	void *frames[32];
+	int count = backtrace(frames, 32);
+	Dl_info where;
+
+	for (int i = 0; i < count; i++)
+		if (dladdr(frames[i], &where) && where.dli_fname &&
+		    strstr(where.dli_fname, "/libarchive.so"))
+			return true;
+	return false;
+}
+
+/* Windows and tables of the length that a header announces are address space,
+ * nothing of which is touched before bytes come; and there is no way to tell
+ * libarchive how much to reserve. */
+static void on_malloc(const volatile void *p, size_t size)
+{
+	if (!counting || !p)
+		return;
+	if (size >= RESERVED) {
+		bool reserves;
+
+		counting = false;
+		reserves = for_libarchive();
+		counting = true;
+		if (reserves)
+			return;
+	}
+	live += size;
+	if (live > most)
+		fuzz_broken(__FILE__, __LINE__, "%zu bytes more make %zu, for an input "
+			"of %zu bytes: at most %zu", size, live, input, most);
+}
+
+static void on_free(const volatile void *p)
+{
+	size_t size;
+
+	if (!counting || !p)
+		return;
+	size = __sanitizer_get_allocated_size(p);
+	live -= size < live ? size : live;
+}
+
+static void come(size_t n)
+{
+	input += n;
+	most += 4 * n;
+}
+
+static void on_time(int number)
+{
+	static const char text[] = "tests/fuzz/fuzz.c: an input that takes more than 5 s\n";
+
+	(void)number;
+	if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
+		_exit(1);
+	abort();
+}
+
+/* Of the processor's time: others may be using it too. */
+static void set_timer(int seconds)
+{
+	const struct itimerval t = { .it_value.tv_sec = seconds };
+
+	setitimer(ITIMER_PROF, &t, NULL);
+}
+
+void fuzz_begin(size_t n, size_t fixed)
+{
+	static bool hooked;
+
+	if (!hooked) {
+		__sanitizer_install_malloc_and_free_hooks(on_malloc, on_free);
+		signal(SIGPROF, on_time);
+	}
+	hooked = true;
+	live = input = 0;
+	most = fixed;
+	come(n);
+	set_timer(SECONDS);
+	counting = true;
+}
+
+void fuzz_end(void)
+{
+	counting = false;
+	set_timer(0);
+}
+
+/* The linker puts these in the place of the libraries' own (--wrap, WRAPPED in the
+ * Makefile): what
+ * was packed is input once it is unpacked. */
+
+la_ssize_t __real_archive_read_data(struct archive *, void *, size_t);
+la_ssize_t __wrap_archive_read_data(struct archive *, void *, size_t);
+int __real_inflate(z_streamp, int);
+int __wrap_inflate(z_streamp, int);
+
+/* And what our own code asks for is looked at before it is had: libarchive may ask
+ * for terabytes by the word of a header, and must be told that there are none, as
+ * it would be by any allocator. */
+
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "allocator_may_return_null=1:max_allocation_size_mb=1024";
+}
+
+#define WANTS(name, parameters, arguments, bytes) \
+	void *__real_##name parameters; \
+	void *__wrap_##name parameters; \
+	void *__wrap_##name parameters \
+	{ \
+		want(bytes); \
+		return __real_##name arguments; \
+	}
+
+static void want(double bytes)
+{
+	if (counting && bytes > (double)most)
+		fuzz_broken(__FILE__, __LINE__, "%.0f bytes are asked for, for an input "
+			"of %zu bytes", bytes, input);
+}
+
+WANTS(malloc, (size_t n), (n), (double)n)
+WANTS(calloc, (size_t n, size_t size), (n, size), (double)n * (double)size)
+WANTS(realloc, (void *p, size_t n), (p, n), (double)n)
+WANTS(reallocarray, (void *p, size_t n, size_t size), (p, n, size), (double)n * (double)size)
+WANTS(aligned_alloc, (size_t alignment, size_t n), (alignment, n), (double)n)
+
+la_ssize_t __wrap_archive_read_data(struct archive *a, void *buf, size_t size)
+{
+	la_ssize_t n = __real_archive_read_data(a, buf, size);
+
+	if (n > 0)
+		come((size_t)n);
+	return n;
+}
+
+int __wrap_inflate(z_streamp z, int how)
+{
+	uInt before = z->avail_out;
+	int code = __real_inflate(z, how);
+
+	come(before - z->avail_out);
+	return code;
+}
+
+/* --- inputs -------------------------------------------------------------------- */
+
+struct pieces {
+	const uint8_t *data;
+	size_t left;
+	unsigned round;              /* 0: whole */
+};
+
+/* 1, 2, 3 .. 11, 1 .. bytes at a time; much more of a long input, which would
+ * take too long so. */
+static ssize_t pieces_read(void *ctx, void *buf, size_t size, struct cnn_error *e)
+{
+	struct pieces *p = ctx;
+	size_t piece = p->left;
+
+	(void)e;
+	if (p->round)
+		piece = p->round++ % 11 + 1 + p->left / 64;
+	if (size > piece)
+		size = piece;
+	if (size > p->left)
+		size = p->left;
+	if (size)
+		memcpy(buf, p->data, size);
+	p->data += size;
+	p->left -= size;
+	return (ssize_t)size;
+}
+
+static void read_once(const uint8_t *data, size_t size, unsigned round,
+	fuzz_reader *reader, struct fuzz_result *r)
+{
+	static const struct cnn_input_ops ops = { pieces_read, free };
+	struct pieces *p = malloc(sizeof *p);
+	struct cnn_input *in;
+
+	fuzz_check(p, "no memory");
+	*p = (struct pieces){ data, size, round };
+	fuzz_check(cnn_input_wrap(&in, "x", &ops, p, &r->e) == CNN_OK, "%s", r->e.text);
+	reader(in, r);
+	fuzz_check((r->code < 0) == (r->e.code != CNN_OK), "code %d, but the message is "
+		"\"%s\"", r->code, r->e.text);
+}
+
+void fuzz_agree(const struct fuzz_result *a, const struct fuzz_result *b,
+	const char *how)
+{
+	fuzz_check(a->code == b->code, "%s: code %d, not %d: %s%s", how, b->code,
+		a->code, a->e.text, b->e.text);
+	fuzz_check(a->loose || strcmp(a->e.text, b->e.text) == 0, "%s: it says \"%s\", not \"%s\"",
+		how, b->e.text, a->e.text);
+	fuzz_check(a->code < 0 || a->digest == b->digest, "%s: other content", how);
+}
+
+void fuzz_read(const uint8_t *data, size_t size, fuzz_reader *reader)
+{
+	struct fuzz_result whole = { 0 }, pieces = { 0 };
+
+	fuzz_begin(size, FUZZ_FIXED);
+	read_once(data, size, 0, reader, &whole);
+	fuzz_begin(size, FUZZ_FIXED);
+	pieces.flavour = 1;
+	read_once(data, size, 1, reader, &pieces);
+	fuzz_end();
+	fuzz_agree(&whole, &pieces, "in pieces");
+}
+
+/* --- digests -------------------------------------------------------------------- */
+
+void fuzz_add(struct fuzz_result *r, const void *data, size_t size)
+{
+	r->digest = XXH3_64bits_withSeed(data, size, r->digest);
+}
+
+void fuzz_add_text(struct fuzz_result *r, const char *text)
+{
+	fuzz_add(r, text, strlen(text) + 1);
+}
+
+void fuzz_add_header(struct fuzz_result *r, const struct cnn_header *h)
+{
+	fuzz_add(r, &h->kind, sizeof h->kind);
+	for (size_t i = 0; i < h->field_count; i++) {
+		const struct cnn_field *f = &h->fields[i];
+
+		fuzz_add_text(r, f->name);
+		fuzz_add(r, &f->dtype, sizeof f->dtype);
+		fuzz_add(r, f->shape, (size_t)f->rank * sizeof *f->shape);
+	}
+}
+
+void fuzz_add_record(struct fuzz_result *r, const struct cnn_record *rec)
+{
+	for (size_t i = 0; i < rec->count; i++) {
+		const struct cnn_tensor *t = &rec->tensors[i];
+		size_t bytes;
+
+		fuzz_check(cnn_tensor_bytes(t, &bytes), "a shape beyond size_t was taken");
+		fuzz_check((uintptr_t)t->data % cnn_dtype_size(t->dtype) == 0 || !bytes,
+			"field %s is not aligned", rec->names[i]);
+		fuzz_add_text(r, rec->names[i]);
+		fuzz_add(r, t->shape, (size_t)t->rank * sizeof *t->shape);
+		if (bytes)
+			fuzz_add(r, t->data, bytes);
+	}
+}
+
+int fuzz_drain(struct cnn_input *in, struct fuzz_result *r)
+{
+	unsigned char buf[997];
+	const unsigned char *p;
+	size_t got, all;
+	int code;
+
+	/* A sparse file may go on for ever; who reads one asks what it unpacked from. */
+	for (all = 0; all < DRAINED; all += got) {
+		/* By turns as codecs do: looking first, and taking what comes. */
+		if ((code = cnn_input_peek(in, sizeof buf, &p, &got, &r->e)) < 0)
+			return code;
+		if (got == 0)
+			return CNN_OK;
+		if (got > sizeof buf)
+			got = sizeof buf;
+		fuzz_add(r, p, got);
+		code = cnn_input_read(in, buf, got, &r->e);
+		fuzz_check(code == CNN_OK, "what was seen is not read: %s", r->e.text);
+	}
+	return CNN_OK;
+}
+
+void fuzz_codec(const struct cnn_codec *codec, struct cnn_input *in,
+	struct fuzz_result *r)
+{
+	struct cnn_array *array;
+	struct cnn_output *out;
+	struct cnn_error own = { 0 };
+	struct cnn_tensor part;
+	size_t bytes, row, left, step;
+	void *buf;
+
+	if ((r->code = codec->open(&array, in, &r->e)) < 0)
+		return;
+	part = array->shape;
+	fuzz_check(part.rank >= 1 && part.rank <= CNN_MAX_RANK && !part.data &&
+		cnn_tensor_bytes(&part, &bytes), "an array of no possible shape");
+	fuzz_add(r, part.shape, (size_t)part.rank * sizeof *part.shape);
+	left = part.shape[0];
+	row = left ? bytes / left : 1;
+	step = 1 + (r->flavour ? 4096 / row : 0);
+	part.data = buf = malloc(step * row);
+	fuzz_check(buf, "no memory for a row");
+	do {
+		size_t n = left < step ? left : step;
+
+		if ((r->code = array->read(array, n, buf, &r->e)) < 0)
+			break;
+		for (size_t i = 0; i < n; i++)
+			fuzz_add(r, (char *)buf + i * row, row);
+		left -= n;
+		part.shape[0] = n;
+		if (n * row > WRITTEN)
+			continue;
+		out = fuzz_output();
+		if (codec->write(&part, out, &own) == CNN_OK)
+			cnn_output_commit(out, &own);
+		else
+			cnn_output_abort(out);
+		fuzz_check(own.code == CNN_OK, "it can't be written again: %s", own.text);
+	} while (left);
+	free(buf);
+	array->close(array);
+}
