@@ -257,7 +257,7 @@ test-programs: hostcuda-tests $(host_cuda_so) $(cudnn_programs) $(cudnn_fake_so)
 
 check:                                      ## builds and runs all tests; installs nothing
 	@build-aux/deps.sh --check run dev
-	@$(again) all test-programs
+	@$(again) all test-programs fuzz-programs
 	@BIN=$(BIN) BUILD=$(BUILD) CC='$(CC)' tests/run
 
 test: deps-dev                              ## deps-dev, then check
@@ -278,6 +278,39 @@ lint:                                       ## warnings of gcc and clang as erro
 	@build-aux/deps.sh --check run lint
 	@build-aux/lint.sh
 
+# --- fuzzing ---------------------------------------------------------------------
+
+# By clang's libFuzzer, in folders of its own; where there is none, tests/fuzz/run
+# says so. The plugins find the sanitizers' functions in the program that opens
+# them. Some calls are counted by tests/fuzz/fuzz.c.
+FUZZ_CC ?= clang
+fuzz_common  := $(addprefix $(BUILD)/obj/tests/fuzz/,fuzz.o mend.o compute.o)
+fuzz_src     := $(wildcard tests/fuzz/fuzz-*.c)
+fuzz_targets := $(fuzz_src:tests/fuzz/%.c=$(BIN)/%)
+fuzz_wraps   := archive_read_data inflate malloc calloc realloc reallocarray aligned_alloc
+$(fuzz_targets): $(BIN)/%: $(BUILD)/obj/tests/fuzz/%.o $(fuzz_common) $(libformats) $(libcore)
+	@mkdir -p $(@D)
+	$(link) -fsanitize=fuzzer -rdynamic $(fuzz_wraps:%=-Wl,--wrap=%) -lm -ldl -pthread
+$(BIN)/pack: $(BUILD)/obj/tests/fuzz/pack.o
+	@mkdir -p $(@D)
+	$(link)
+
+has_fuzzer = echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | \
+	$(FUZZ_CC) -fsanitize=fuzzer -x c -o /dev/null - 2> /dev/null
+
+.PHONY: fuzz fuzz-programs fuzz-targets
+fuzz-targets: $(fuzz_targets) $(BIN)/pack $(filter $(BUILD)/plugins/cpu/ref/%,$(cpu_so))
+fuzz-programs:
+	@! $(has_fuzzer) || $(MAKE) --no-print-directory NVCC= CC=$(FUZZ_CC) \
+		BUILD=$(BUILD)/fuzz/build BIN=$(BUILD)/fuzz/bin \
+		CFLAGS='-O1 -g -fno-omit-frame-pointer' \
+		SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' \
+		plugin_flags='-fPIC -fvisibility=hidden -shared' fuzz-targets
+
+fuzz:                                       ## each fuzz target for SECONDS (60), two at a time
+	@$(again) all fuzz-programs
+	@BIN=$(BIN) BUILD=$(BUILD) SECONDS_EACH=$(or $(SECONDS),60) tests/fuzz/run
+
 # --- the rest ----------------------------------------------------------------------
 
 .PHONY: clean help
@@ -289,5 +322,6 @@ help:                                       ## this list
 
 -include $(core_obj:.o=.d) $(formats_obj:.o=.d) $(tools_src:%.c=$(BUILD)/obj/%.d) \
          $(unit_obj:.o=.d) $(conformance_obj:.o=.d) $(bad_so:.so=.d) \
+         $(fuzz_src:%.c=$(BUILD)/obj/%.d) $(fuzz_common:.o=.d) \
          $(plugins_so:.so=.d) $($(BUILD)/plugins-f64_so:.so=.d) $(host_cuda_so:.so=.d) \
          $(wildcard $(foreach d,obj hostcuda/obj hostcuda/obj-traced,$(BUILD)/$(d)/plugins/cuda/*/*.d))

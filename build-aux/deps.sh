@@ -26,6 +26,8 @@ run  pc:libcurl            libcurl4-openssl-dev
 run  c:dnnl.h              libdnnl-dev
 run  path:/etc/ssl/certs/ca-certificates.crt  ca-certificates
 dev  cmd:bats              bats
+dev  cmd:clang             clang
+dev  fuzzer                libclang-rt-dev
 dev  cmd:g++               g++
 dev  cmd:valgrind          valgrind
 dev  cmd:mandoc            mandoc
@@ -57,6 +59,8 @@ have() {
 	case $1 in
 	cmd:g++) command -v "${CXX:-g++}" > /dev/null ;;
 	cmd:cc) command -v "${CC:-cc}" > /dev/null ;;
+	fuzzer) echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' |
+		clang -fsanitize=fuzzer -x c -o /dev/null - 2> /dev/null ;;
 	cmd:*) command -v "${1#cmd:}" > /dev/null ;;
 	c:*) echo "#include <${1#c:}>" |
 		"${CC:-cc}" ${CPPFLAGS-} -E -x c - > /dev/null 2>&1 ;;

@@ -20,8 +20,9 @@ struct png {
 	struct cnn_input *in;
 	png_structp png;
 	png_infop info;
-	unsigned char *pixels;       /* interleaved, as libpng gives them */
+	unsigned char *line;         /* pixels interleaved, as libpng gives them */
 	size_t channels;             /* with alpha */
+	bool opaque;                 /* every pixel so far */
 	bool done;
 };
 
@@ -98,33 +99,51 @@ static int read_head(struct png *p, struct png_io *io)
 	return CNN_OK;
 }
 
-static int read_pixels(struct png *p, struct png_io *io)
+/* The line as earlier passes left it, opaque: libpng adds the pixels of this one. */
+static void gather(const struct png *p, const unsigned char *planes, size_t y, int pass)
 {
+	const size_t *shape = p->base.shape.shape;
+
+	memset(p->line, 255, shape[3] * p->channels);
+	for (size_t c = 0; pass > 0 && c < shape[1]; c++)
+		for (size_t x = 0; x < shape[3]; x++)
+			p->line[x * p->channels + c] =
+				planes[(c * shape[2] + y) * shape[3] + x];
+}
+
+static void scatter(struct png *p, unsigned char *planes, size_t y)
+{
+	const size_t *shape = p->base.shape.shape;
+
+	for (size_t c = 0; c < shape[1]; c++)
+		for (size_t x = 0; x < shape[3]; x++)
+			planes[(c * shape[2] + y) * shape[3] + x] =
+				p->line[x * p->channels + c];
+	for (size_t x = 0; p->channels > shape[1] && x < shape[3]; x++)
+		p->opaque &= p->line[x * p->channels + shape[1]] == 255;
+}
+
+/* Line by line into C x H x W: a second picture would be a second 64 MiB. */
+static int read_pixels(struct png *p, struct png_io *io, unsigned char *planes)
+{
+	int passes;
+
 	set_io(p, io);
 	if (setjmp(png_jmpbuf(p->png)))
 		return io->e->code;
-	for (int passes = png_set_interlace_handling(p->png); passes > 0; passes--)
-		for (size_t y = 0; y < p->base.shape.shape[2]; y++)
-			png_read_row(p->png, p->pixels +
-				y * p->base.shape.shape[3] * p->channels, NULL);
+	passes = png_set_interlace_handling(p->png);
+	for (int pass = 0; pass < passes; pass++)
+		for (size_t y = 0; y < p->base.shape.shape[2]; y++) {
+			bool has_pixels = passes == 1 || PNG_ROW_IN_INTERLACE_PASS(y, pass);
+
+			if (has_pixels && passes > 1)
+				gather(p, planes, y, pass);
+			png_read_row(p->png, has_pixels ? p->line : NULL, NULL);
+			if (has_pixels)
+				scatter(p, planes, y);
+		}
 	png_read_end(p->png, NULL);
 	return CNN_OK;
-}
-
-/* H x W x channels -> C x H x W; false if a pixel is not opaque. */
-static bool to_planes(const struct png *p, unsigned char *out)
-{
-	const size_t *shape = p->base.shape.shape;
-	size_t pixels = shape[2] * shape[3], colours = shape[1];
-
-	for (size_t c = 0; c < colours; c++)
-		for (size_t i = 0; i < pixels; i++)
-			*out++ = p->pixels[i * p->channels + c];
-	if (p->channels > colours)
-		for (size_t i = 0; i < pixels; i++)
-			if (p->pixels[i * p->channels + colours] != 255)
-				return false;
-	return true;
 }
 
 static int png_array_read(struct cnn_array *array, size_t rows, void *buf,
@@ -142,12 +161,13 @@ static int png_array_read(struct cnn_array *array, size_t rows, void *buf,
 	if (rows > 1 || p->done)
 		return cnn_fail(e, CNN_EUSAGE, "%s: holds one picture", name);
 	p->done = true;
-	p->pixels = calloc(shape[2] * shape[3], p->channels);
-	if (!p->pixels)
+	p->opaque = true;
+	p->line = calloc(shape[3], p->channels);
+	if (!p->line)
 		return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", name);
-	if ((rc = read_pixels(p, &io)) < 0)
+	if ((rc = read_pixels(p, &io, buf)) < 0)
 		return rc;
-	if (!to_planes(p, buf))
+	if (!p->opaque)
 		return cnn_fail(e, CNN_EDATA, "%s: is transparent in places; flatten "
 			"it onto a background first", name);
 	return cnn_rows_at_end(p->in, e);
@@ -159,7 +179,7 @@ static void png_array_close(struct cnn_array *array)
 
 	png_destroy_read_struct(&p->png, &p->info, NULL);
 	cnn_input_close(p->in);
-	free(p->pixels);
+	free(p->line);
 	free(p);
 }
 

@@ -128,6 +128,7 @@ static int next_input(struct cnn_source *s, struct cnn_input **in,
 		rc = cnn_archive_next(s->levels[s->depth - 1].archive, name, in, e);
 		if (rc == CNN_OK && *base_name(*name) == '.') {
 			cnn_input_close(*in);    /* what file managers leave behind */
+			*in = NULL;              /* for what follows may be damaged */
 			continue;
 		}
 		if (rc != CNN_END)

@@ -111,7 +111,7 @@ int cnn_dataset_segment(struct cnn_dataset *d, const struct cnn_header *h,
 
 static int grow(struct cnn_dataset *d, size_t more, struct cnn_error *e)
 {
-	size_t room = d->room ? d->room : 1024, bytes;
+	size_t room = d->room ? d->room : more, bytes;
 	void *p;
 
 	if (more <= d->room - d->samples)

@@ -8,7 +8,10 @@ static float *new_floats(size_t count)
 	return calloc(count ? count : 1, sizeof(float));
 }
 
-static int take_params(struct cnn_model *m, size_t max_bytes, struct cnn_error *e)
+/* Are the parameters, `copies` times, no more than allowed? And can each be
+ * written: a row of it in one tensor? */
+static int check_params(const struct cnn_model *m, size_t copies, size_t max_bytes,
+	struct cnn_error *e)
 {
 	const struct cnn_graph *g = m->graph;
 	size_t floats = 0;
@@ -17,13 +20,30 @@ static int take_params(struct cnn_model *m, size_t max_bytes, struct cnn_error *
 		return cnn_fail(e, CNN_EDATA, "more than %d parameters",
 			CNN_MAX_PARAMETERS);
 	for (size_t i = 0; i < g->param_count; i++) {
+		const struct cnn_shape *s = &g->params[i].def.shape;
+		size_t rows = s->rank > 0 && s->dims[0] ? s->dims[0] : 1;
+
+		if (g->params[i].count / rows > CNN_MAX_TENSOR / sizeof(float))
+			return cnn_fail(e, CNN_EDATA, "%s: one row of it takes more than "
+				"%zu MiB", g->params[i].name, CNN_MAX_TENSOR >> 20);
 		if (g->params[i].count > SIZE_MAX / 64 - floats)
 			return cnn_fail(e, CNN_ENOMEM, "too many parameters");
 		floats += g->params[i].count;
 	}
-	if (max_bytes && floats > max_bytes / sizeof(float))
-		return cnn_fail(e, CNN_ENOMEM, "the net's parameters take %zu MiB: more "
-			"than --max-memory", floats / (1 << 18));
+	if (max_bytes && floats > max_bytes / sizeof(float) / copies)
+		return cnn_fail(e, CNN_ENOMEM, "the net's parameters%s take %zu MiB: more "
+			"than --max-memory", copies > 1 ? " and moments" : "",
+			floats * copies / (1 << 18));
+	return CNN_OK;
+}
+
+static int take_params(struct cnn_model *m, size_t max_bytes, struct cnn_error *e)
+{
+	const struct cnn_graph *g = m->graph;
+	int r = check_params(m, 1, max_bytes, e);
+
+	if (r < 0)
+		return r;
 	m->params = calloc(g->param_count + 1, sizeof *m->params);
 	if (!m->params)
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
@@ -149,10 +169,11 @@ const char *cnn_model_class(const struct cnn_model *m, size_t class, char *buf)
 
 /* The moments' names stand behind '@' in the fields' names. */
 static int find_moments(struct cnn_model *m, const struct cnn_header *h,
-	struct cnn_error *e)
+	size_t max_bytes, struct cnn_error *e)
 {
 	const char *names[CNN_MAX_MOMENTS];
 	uint32_t count = 0, k;
+	int r;
 
 	for (size_t i = 0; i < h->field_count; i++) {
 		const char *at = strchr(h->fields[i].name, '@');
@@ -169,6 +190,8 @@ static int find_moments(struct cnn_model *m, const struct cnn_header *h,
 				h->fields[i].name);
 		names[count++] = at + 1;
 	}
+	if ((r = check_params(m, 1 + count, max_bytes, e)) < 0)
+		return r;
 	return cnn_model_set_moments(m, count, names, e);
 }
 
@@ -199,7 +222,7 @@ int cnn_model_begin(struct cnn_model **model, const char *where,
 	}
 	r = cnn_graph_build(&m->graph, where, net, strlen(net), plugins, e);
 	if (r == CNN_OK && ((r = take_params(m, max_bytes, e)) < 0 ||
-	    (r = find_moments(m, h, e)) < 0))
+	    (r = find_moments(m, h, max_bytes, e)) < 0))
 		cnn_error_prefix(e, "%s", where);
 	if (r == CNN_OK && !(m->arrived = calloc((m->moment_count + 1) *
 		m->graph->param_count + 1, sizeof *m->arrived)))

@@ -2,6 +2,7 @@
 #include "object.h"
 #include "parse.h"
 
+#include <math.h>
 #include <string.h>
 
 static int parse_field(struct cnn_header *h, const msgpack_object_kv *kv,
@@ -44,7 +45,8 @@ static int parse_field(struct cnn_header *h, const msgpack_object_kv *kv,
 		f->has_scale = true;
 		f->scale = 1;
 		if ((cnn_object_get(o, "scale") && !cnn_object_number(cnn_object_get(o, "scale"), &f->scale)) ||
-		    (cnn_object_get(o, "offset") && !cnn_object_number(cnn_object_get(o, "offset"), &f->offset)))
+		    (cnn_object_get(o, "offset") && !cnn_object_number(cnn_object_get(o, "offset"), &f->offset)) ||
+		    !isfinite(f->scale) || !isfinite(f->offset))
 			return cnn_fail(e, CNN_EDATA, "field %s: scale or offset is no number",
 				name);
 	}

@@ -236,20 +236,26 @@ bool cnn_value_set(struct cnn_value *map, const char *key, struct cnn_value *ite
 	return true;
 }
 
+/* In one go: a hostile map may have the key many thousand times. */
 void cnn_value_remove(struct cnn_value *map, const char *key)
 {
-	struct cnn_value **place;
+	struct cnn_value **keys, **values;
+	size_t kept = 0;
 
-	while ((place = find(map, key))) {
-		size_t i = (size_t)(place - map->as.map.values);
-		size_t behind = --map->as.map.count - i;
-
-		cnn_value_free(map->as.map.keys[i]);
-		cnn_value_free(*place);
-		memmove(&map->as.map.keys[i], &map->as.map.keys[i + 1],
-			behind * sizeof *place);
-		memmove(place, place + 1, behind * sizeof *place);
+	if (!map || map->type != CNN_MAP)
+		return;
+	keys = map->as.map.keys;
+	values = map->as.map.values;
+	for (size_t i = 0; i < map->as.map.count; i++) {
+		if (is_text(keys[i], key)) {
+			cnn_value_free(keys[i]);
+			cnn_value_free(values[i]);
+		} else {
+			keys[kept] = keys[i];
+			values[kept++] = values[i];
+		}
 	}
+	map->as.map.count = kept;
 }
 
 const struct cnn_value *cnn_value_get(const struct cnn_value *map, const char *key)

@@ -115,10 +115,9 @@ int main(int argc, char **argv)
 			r = print_plugins(out, plugins, &e);
 	} else {
 		infer.on = compute.on;
+		r = cnn_load_open(&load, (const char *const *)argv + first, 1, plugins, &e);
 		load.max_memory = (size_t)compute.on.max_memory;
-		if ((r = cnn_load_open(&load, (const char *const *)argv + first, 1,
-			plugins, &e)) == CNN_OK &&
-		    (r = read_model(&load, &e)) == CNN_OK)
+		if (r == CNN_OK && (r = read_model(&load, &e)) == CNN_OK)
 			r = net ? cnn_output_write(out, load.model->graph->text,
 				load.model->graph->text_size, &e) :
 				cnn_print_model(out, load.model, &infer, training, &e);
