@@ -48,6 +48,7 @@ static int read_data(struct cnn_load *l, const struct cnn_header *header,
 	struct cnn_record rec;
 	int r = cnn_dataset_segment(data, header, need_labels, e);
 
+	data->expected = cnn_operands_bytes(l->in);
 	if (r == CNN_OK && l->model)
 		r = cnn_check_input(l->model->graph, data, e);
 	if (r < 0)

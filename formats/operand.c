@@ -28,6 +28,7 @@ struct cnn_operands {
 	struct entry *entries;
 	size_t count, at;
 	bool has_stdin;
+	size_t bytes;                /* of the regular ones */
 	struct cnn_reader *reader;   /* of the current segment, or */
 	struct cnn_group *group;     /* what it is made of */
 	char *name;                  /* of the reader's stream */
@@ -88,6 +89,8 @@ static int add_entry(struct cnn_operands *ops, const char *path,
 	if (!entry->path || (field && !entry->field))
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	ops->has_stdin |= standard;
+	if (entry->regular)
+		ops->bytes += (size_t)st.st_size;
 	if ((rc = entry_look(entry, e)) < 0)
 		return rc;
 	if (field && !entry->unit.codec)
@@ -114,6 +117,11 @@ static int add_field(struct cnn_operands *ops, const char *text,
 		return cnn_fail(e, CNN_EUSAGE, "--field: a name of more than %d bytes",
 			CNN_MAX_NAME);
 	return add_entry(ops, equals + 1, text, size, e);
+}
+
+size_t cnn_operands_bytes(const struct cnn_operands *ops)
+{
+	return ops->bytes;
 }
 
 /* --- opening --------------------------------------------------------------- */

@@ -35,6 +35,8 @@ void cnn_operands_close(struct cnn_operands *);
  * in none of them. Not if "-" was among them (CNN_EUSAGE). */
 int cnn_operands_add(struct cnn_operands *, const char *path, struct cnn_error *);
 bool cnn_operands_has_stdin(const struct cnn_operands *);
+/* The bytes of all operands that are regular files, as they lie there. */
+size_t cnn_operands_bytes(const struct cnn_operands *);
 
 /* Puts the operands whose first segment is a model before the others and counts
  * them; to be called before the first segment is asked for. */

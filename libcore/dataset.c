@@ -1,4 +1,6 @@
 /* dataset.c - samples held in memory. */
+#include "memory.h"
+
 #include <cnn/dataset.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,9 +111,20 @@ int cnn_dataset_segment(struct cnn_dataset *d, const struct cnn_header *h,
 	return CNN_OK;
 }
 
+/* Room for the first samples, and for all that are expected, up to 1 GiB of them. */
+static size_t first_room(const struct cnn_dataset *d, size_t more)
+{
+	size_t most = (size_t)1 << 30, expected;
+
+	if (d->sample_bytes == 0)
+		return more;
+	expected = (d->expected < most ? d->expected : most) / d->sample_bytes;
+	return more > expected ? more : expected;
+}
+
 static int grow(struct cnn_dataset *d, size_t more, struct cnn_error *e)
 {
-	size_t room = d->room ? d->room : more, bytes;
+	size_t room = d->room ? d->room : first_room(d, more), bytes;
 	void *p;
 
 	if (more <= d->room - d->samples)
@@ -123,6 +136,8 @@ static int grow(struct cnn_dataset *d, size_t more, struct cnn_error *e)
 		return cnn_fail(e, CNN_ENOMEM, "too many samples");
 	if (!(p = realloc(d->data, bytes)))
 		return cnn_fail(e, CNN_ENOMEM, "out of memory for %zu samples", room);
+	if (!d->data)    /* what moves is better off with small ones */
+		cnn_prefer_huge_pages(p, bytes);
 	d->data = p;
 	if (!(p = realloc(d->labels, room * sizeof *d->labels)))
 		return cnn_fail(e, CNN_ENOMEM, "out of memory for %zu samples", room);

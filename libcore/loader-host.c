@@ -1,5 +1,6 @@
 /* loader-host.c - the table of functions that plugins are called with. */
 #include "loader-private.h"
+#include "memory.h"
 
 #include <cnn/option.h>
 #include <cnn/random.h>
@@ -49,6 +50,8 @@ static void *host_alloc(const struct cnn_host *host, size_t bytes)
 		memory = aligned_alloc(ALIGNMENT, (bytes / ALIGNMENT + 1) * ALIGNMENT);
 	if (!memory)
 		host_fail(host, CNN_ENOMEM, "no memory for %zu bytes", bytes);
+	else
+		cnn_prefer_huge_pages(memory, bytes);
 	return memory;
 }
 

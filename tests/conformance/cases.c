@@ -152,6 +152,26 @@ const struct test_case test_cases[] = {
 	{ "conv2d out=40 kernel=1 | relu | maxpool2d kernel=1 stride=2", "8x9x11",
 		3, 2, DISTINCT },
 	{ "conv2d out=8 kernel=3 | relu | maxpool2d kernel=8", "3x18x19", 3, 2, DISTINCT },
+
+	/* Shapes at which a CPU's kernels change their way, or end within a vector. */
+	{ "conv2d out=8 kernel=3 padding=1 | relu | maxpool2d kernel=2", "2x6x7", 3, 2,
+		TIES },
+	{ "conv2d out=8 kernel=3 padding=4 | relu | maxpool2d kernel=2", "1x5x6", 3, 2,
+		DISTINCT },
+	{ "conv2d out=40 kernel=3 | relu | maxpool2d kernel=2", "1x12x15", 3, 2,
+		NEGATIVE },
+	{ "conv2d out=48 kernel=3 bias=false stride=2 | relu | maxpool2d kernel=2",
+		"20x9x8", 3, 2, DISTINCT },
+	{ "conv2d out=80 kernel=3 padding=1 | relu | maxpool2d kernel=2", "24x6x6", 3, 2,
+		DISTINCT },
+	{ "conv2d out=17 kernel=3 padding=2 | relu | maxpool2d kernel=2", "5x25x23", 3, 2,
+		DISTINCT },
+	{ "conv2d out=16 kernel=3 | relu | maxpool2d kernel=2", "16x6x206", 2, 2,
+		DISTINCT },
+	{ "conv2d out=16 kernel=3 padding=1 | relu | maxpool2d kernel=2", "1x4x210", 2, 2,
+		TIES },
+	{ "linear out=40 | relu", "37", 19, 18, DISTINCT },
+	{ "flatten | linear out=20 | relu", "17x3x2", 5, 4, DISTINCT },
 };
 
 const size_t test_case_count = sizeof(test_cases) / sizeof(test_cases[0]);

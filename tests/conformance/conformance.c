@@ -1,6 +1,6 @@
 /* conformance.c - does a provider's every run compute what the contract says?
  *
- *   conformance [--plugin-dir DIR] [--f64-dir DIR] [--must-fail]
+ *   conformance [--plugin-dir DIR] [--f64-dir DIR] [--isa NAME] [--must-fail]
  *               [DEVICE/PROVIDER]
  *
  * Each run that the provider (cpu/ref if none is named) offers is tried on every
@@ -368,10 +368,12 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "plugin-dir", required_argument, NULL, 'p' },
 		{ "f64-dir", required_argument, NULL, 'd' },
+		{ "isa", required_argument, NULL, 'i' },
 		{ "must-fail", no_argument, NULL, 'f' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *dir = "build/plugins", *f64_dir = "build/plugins-f64";
+	const char *isa = "native";
 	char subject[100] = "cpu/ref", *slash;
 	struct suite s = { 0 };
 	struct cnn_error e = { 0 };
@@ -381,6 +383,7 @@ int main(int argc, char **argv)
 		switch (c) {
 		case 'p': dir = optarg; break;
 		case 'd': f64_dir = optarg; break;
+		case 'i': isa = optarg; break;
 		case 'f': s.must_fail = true; break;
 		default: return 2;
 		}
@@ -394,10 +397,15 @@ int main(int argc, char **argv)
 	s.device = subject;
 	s.provider = slash + 1;
 
+	if (cnn_isa_choose(isa, &isa, &e) != CNN_OK) {
+		printf("1..0 # SKIP %s\n", e.text);
+		return 0;
+	}
 	if (suite_open(&s, dir, f64_dir, &e) != CNN_OK) {
 		printf("Bail out! %s\n", e.text);
 		return 1;
 	}
+	cnn_plugins_set_isa(s.plugins, isa);
 	if (!s.must_fail && is_oracle(&s)) {
 		test_definitions(&s);
 		test_gradients(&s);

@@ -20,6 +20,8 @@ struct cnn_dataset {
 	double scale, offset;            /* value = element * scale + offset */
 	struct cnn_value *classes;       /* array of str, or NULL */
 	size_t room;                     /* samples that data and labels hold */
+	size_t expected;                 /* bytes, about, of images to come: spares growing;
+	                                  * 0 where nobody knows */
 };
 
 /* image and label name the fields (usually so) and must outlive the set. */

