@@ -97,7 +97,7 @@ $(1)_$(2)_src := $$(filter-out $$($(1)_$(2)_common),$$(wildcard plugins/$(1)/$(2
 $(3)_so += $$(if $$(SKIP_$(1)_$(2)),,$$(patsubst plugins/%.c,$(3)/%.so,$$($(1)_$(2)_src)))
 $(3)/$(1)/$(2)/%.so: plugins/$(1)/$(2)/%.c $$($(1)_$(2)_common) $$(wildcard plugins/$(1)/$(2)/*.h)
 	@umask 022; mkdir -p $$(@D)
-	umask 022; $$(compile) $$(plugin_flags) $$(CFLAGS_$(1)_$(2)) $(4) -MF $$(@:.so=.d) -o $$@ $$(filter %.c,$$^) $$(LIBS_$(1)_$(2)) -lm
+	umask 022; $$(compile) $$(plugin_flags) $$(CFLAGS_$(1)_$(2)) $(4) -MF $$(@:.so=.d) -o $$@ $$< $$($(1)_$(2)_common) $$(LIBS_$(1)_$(2)) -lm
 endef
 $(foreach p,$(cpu_providers),$(eval $(call provider_rules,cpu,$(p),$(BUILD)/plugins,)))
 cpu_so := $($(BUILD)/plugins_so)
@@ -210,13 +210,15 @@ uninstall:                                  ## takes away what install brought
 
 # --- what is needed --------------------------------------------------------------
 
-.PHONY: deps deps-dev deps-lint
+.PHONY: deps deps-dev deps-lint deps-bench
 deps:                                       ## installs what building and running need, where it is missing
 	@build-aux/deps.sh run
 deps-dev:                                   ## installs what the tests need besides
 	@build-aux/deps.sh run dev
 deps-lint:                                  ## installs what lint needs besides
 	@build-aux/deps.sh run lint
+deps-bench:                                 ## installs the benchmark's peers
+	@build-aux/deps.sh run bench
 
 # make again: what was just installed is found, and every core used.
 again = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
@@ -229,6 +231,7 @@ demo: deps                                  ## trains the seed network on MNIST 
 	@BIN=$(BIN) BUILD=$(BUILD) examples/demo.sh
 
 bench: all                                  ## an epoch beside PyTorch's (PEERS=no: alone), start-up times
+	@[ "$(PEERS)" = no ] || build-aux/deps.sh --check bench
 	@BIN=$(BIN) BUILD=$(BUILD) PEERS=$(or $(PEERS),yes) tests/bench/run
 
 # --- tests -----------------------------------------------------------------------

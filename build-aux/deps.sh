@@ -1,7 +1,7 @@
 #!/bin/sh
 # deps.sh - what is needed, and how Debian calls it
 #
-#   build-aux/deps.sh [--check] SET...      sets: run dev lint npm
+#   build-aux/deps.sh [--check] SET...      sets: run dev lint bench npm
 #
 # Says what is missing and installs it with apt-get, as root or through sudo;
 # where neither serves, prints the line to type and exits 1. --check only says
@@ -46,6 +46,11 @@ lint cmd:clang             clang
 lint cmd:clang-tidy        clang-tidy
 lint cmd:cppcheck          cppcheck
 lint cmd:mandoc            mandoc
+bench py:torch             python3-torch
+bench path:/usr/lib/*/openblas-pthread/libblas.so.3  libopenblas0-pthread
+bench path:/usr/include/tiny_dnn/tiny_dnn.h  tiny-dnn
+bench cmd:gnuplot          gnuplot-nox|gnuplot
+bench cmd:strace           strace
 npm  cmd:npm               npm
 '
 
@@ -69,7 +74,7 @@ have() {
 	py:*) /usr/bin/python3 -c "import importlib.util as u, sys
 sys.exit(u.find_spec('${1#py:}') is None)" 2> /dev/null ;;
 	perl:*) perl "-M${1#perl:}" -e 1 2> /dev/null ;;
-	path:*) [ -e "${1#path:}" ] ;;
+	path:*) ls ${1#path:} > /dev/null 2>&1 ;;    # a pattern
 	esac
 }
 

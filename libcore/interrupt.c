@@ -1,13 +1,16 @@
-/* interrupt.c - what SIGINT, SIGTERM and SIGHUP leave behind: nothing.
+/* interrupt.c - what SIGINT, SIGTERM and SIGHUP leave behind: nothing. And what a
+ * plugin that crashes says: its name.
  *
  * The one place with state at file scope, since a signal handler has no other.
  * The handler uses what POSIX calls async-signal-safe, and nothing else. */
 #include "interrupt-private.h"
 
 #include <cnn/io.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
 #define MOST_TEMPORARIES 16
@@ -18,18 +21,23 @@ static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 static const char *_Atomic temporaries[MOST_TEMPORARIES];
 static atomic_int catching, caught;
 
-static void on_signal(int number)
+static void unlink_temporaries(void)
 {
-	if (atomic_exchange(&catching, 0)) {
-		atomic_store(&caught, number);
-		return;
-	}
 	for (int i = 0; i < MOST_TEMPORARIES; i++) {
 		const char *path = atomic_load(&temporaries[i]);
 
 		if (path)
 			unlink(path);
 	}
+}
+
+static void on_signal(int number)
+{
+	if (atomic_exchange(&catching, 0)) {
+		atomic_store(&caught, number);
+		return;
+	}
+	unlink_temporaries();
 	/* It comes again when the handler returns, and then ends the program. */
 	signal(number, SIG_DFL);
 	raise(number);
@@ -95,4 +103,43 @@ void cnn_interrupt_exit(void)
 	atomic_store(&catching, 0);
 	if (number)
 		raise(number);
+}
+
+/* --- crashes ------------------------------------------------------------------------ */
+
+static const int crashes[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS };
+#define CRASH_COUNT (sizeof crashes / sizeof *crashes)
+
+static struct sigaction before[CRASH_COUNT];
+static const char *_Atomic loading;
+
+static void say(const char *text)
+{
+	if (write(STDERR_FILENO, text, strlen(text)) < 0)
+		return;    /* nobody is left to be told */
+}
+
+static void on_crash(int number)
+{
+	say(program_invocation_short_name);
+	say(": ");
+	say(atomic_load(&loading));
+	say(": crashed while it was loaded\n");
+	unlink_temporaries();
+	raise(number);    /* SA_RESETHAND: by the default, once this returns */
+}
+
+void cnn_crash_begin(const char *path)
+{
+	const struct sigaction ours = { .sa_handler = on_crash, .sa_flags = SA_RESETHAND };
+
+	atomic_store(&loading, path);
+	for (size_t i = 0; i < CRASH_COUNT; i++)
+		sigaction(crashes[i], &ours, &before[i]);
+}
+
+void cnn_crash_end(void)
+{
+	for (size_t i = 0; i < CRASH_COUNT; i++)
+		sigaction(crashes[i], &before[i], NULL);
 }

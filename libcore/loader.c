@@ -1,4 +1,5 @@
 /* loader.c - plugins that were found: looked up, opened, and asked for layers. */
+#include "interrupt-private.h"
 #include "loader-private.h"
 
 #include <cnn/value.h>
@@ -113,7 +114,9 @@ static int load(struct cnn_plugin *plugin,
 	if (rc != CNN_OK)
 		return rc;
 
+	cnn_crash_begin(plugin->path);
 	handle = dlopen(plugin->path, RTLD_NOW | RTLD_LOCAL);
+	cnn_crash_end();
 	if (!handle) {
 		why = dlerror();
 		/* The message begins with the name of the file that isn't there. */

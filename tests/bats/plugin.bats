@@ -339,6 +339,74 @@ weights() {
 	cnn-init --plugin-dir dir sieve.net > init.cnn
 }
 
+@test "files and folders of somebody else are refused" {
+	[ "$(id -u)" = 0 ] || skip "only root can give files away"
+	plugin dir
+	for what in dir/cpu/bad/sieve.so dir/cpu/bad dir; do
+		chown 12345 $what
+		refused $what "belongs to another user (12345)"
+		chown 0 $what
+	done
+	cnn-init --plugin-dir dir sieve.net > init.cnn
+}
+
+@test "a constructor that crashes: named, and no file is left" {
+	cat > crash.c <<-'END'
+		#include <stdlib.h>
+		__attribute__((constructor)) static void crash(void)
+		{
+			HOW;
+		}
+	END
+	for how in 'abort()' '*(volatile int *)8 = 1' '__builtin_trap()'; do
+		mkdir -p dir/cpu/bad
+		${CC:-cc} -shared -fPIC "-DHOW=$how" -o dir/cpu/bad/sieve.so crash.c
+		run --separate-stderr cnn-init --plugin-dir dir -o out.cnn sieve.net
+		[ "$status" -gt 128 ]
+		[[ $stderr == *"cnn-init: dir/cpu/bad/sieve.so: crashed while it was loaded"* ]]
+		[ "$(echo *.cnn*)" = '*.cnn*' ]
+		# what does not need it goes on
+		cnn-init --plugin-dir dir relu.net > y
+	done
+}
+
+@test "a name with a slash or dots in a net, a model, an option" {
+	plugin dir
+	cp dir/cpu/bad/sieve.so evil.so
+	for name in ../evil ../../evil ./evil "$PWD/evil" evil.so ..; do
+		run --separate-stderr cnn-init --plugin-dir dir <<-END
+			input 4
+			$name
+			cross_entropy
+		END
+		[ "$status" -eq 1 ] || [ "$status" -eq 3 ]
+		[[ $stderr == "cnn-init: "* && $stderr != *crashed* ]]
+		cnn-init relu.net > init.cnn
+		run --separate-stderr cnn-step -q -o y --provider "relu=$name" init.cnn data.tns
+		[ "$status" -eq 2 ] || [ "$status" -eq 3 ]
+		[ ! -e y ]
+	done
+}
+
+@test "in a program that is setuid, the environment has no say" {
+	[ "$(id -u)" = 0 ] || skip "only root can make a program somebody else's"
+	plugin elsewhere
+	cnn-init --plugin-dir elsewhere sieve.net > init.cnn
+	# With folders that the other user can pass, outside of bats' own.
+	far=$(mktemp -d)
+	cp -r "$PREFIX" "$far/usr"
+	cp -r elsewhere init.cnn "$far"
+	chmod -R go+rX "$far"
+	chown 12345 "$far/usr/bin/cnn-info"
+	CNN_PLUGIN_PATH=$far/elsewhere "$far/usr/bin/cnn-info" "$far/init.cnn" > y
+	chmod u+s "$far/usr/bin/cnn-info"
+	run --separate-stderr env CNN_PLUGIN_PATH="$far/elsewhere" \
+		"$far/usr/bin/cnn-info" "$far/init.cnn"
+	rm -r "$far"
+	[ "$status" -eq 3 ]
+	[[ $stderr == *"sieve: no such layer type"* ]]
+}
+
 @test "--plugin-dir and CNN_PLUGIN_PATH: misuse" {
 	run -2 --separate-stderr cnn-init --plugin-dir '' relu.net
 	[[ $stderr == "cnn-init: --plugin-dir: "* ]]

@@ -79,7 +79,7 @@ KERNEL static void NAME(linear_put)(const struct linear *v, const struct cnn_cal
 	size_t n, size_t count, size_t b, const vec *sums)
 {
 	for (size_t k = 0; k < count; k++) {
-		vec y = (vec)((ivec)sums[k] & ~(sums[k] <= (vec){ 0 }));
+		vec y = v->relu ? (vec)((ivec)sums[k] & ~(sums[k] <= (vec){ 0 })) : sums[k];
 
 		NAME(store_some)(c->out, (n + k) * v->o + b * LANES, v->o - b * LANES,
 			v->half, y);
@@ -123,10 +123,11 @@ KERNEL static void NAME(linear_mask)(const struct NAME(linear_room) *r,
 			size_t at = (n + k) * v->o + b * LANES, left = v->o - b * LANES;
 			vec g = { 0 };
 
-			if (k < count) {
+			if (k < count)
+				g = NAME(load_some)(c->grad_out, at, left, v->half);
+			if (k < count && v->relu) {
 				vec y = NAME(load_some)(c->out, at, left, v->half);
 
-				g = NAME(load_some)(c->grad_out, at, left, v->half);
 				g = (vec)((ivec)g & ~(y <= (vec){ 0 }));
 			}
 			((vec *)r->grad)[k * v->blocks + b] = g;

@@ -1,4 +1,4 @@
-/* linear.h - linear and relu as one, of vectors or (flatten) of images.
+/* linear.h - linear, or linear and relu as one, of vectors or (flatten) of images.
  *
  *   s[n][o] = bias[o] + sum over i of weight[o][i] in[n][i]
  *   out[n][o] = max(0, s[n][o])
@@ -6,6 +6,8 @@
  *   grad_in[n][i] = sum over o of g[n][o] weight[o][i]
  *   grad_weight[o][i] = sum over n of g[n][o] in[n][i]
  *   grad_bias[o] = sum over n of g[n][o]
+ *
+ * Without relu out is s, and g grad_out.
  *
  * in (N,I), out (N,O), weight (O,I), bias (O). I counts what is stored: an image
  * lies as it comes, in blocks of channels, and the weights lie in its order.
@@ -28,7 +30,7 @@ struct linear {
 	const struct cnn_host *host;
 	const struct linear_kernels *kernels;
 	bool half;                       /* in, out and gradients are bfloat16 */
-	bool has_bias, training;
+	bool has_bias, relu, training;
 	size_t i, o, blocks;             /* of lanes outputs */
 	struct cnn_shape in;
 	uint32_t layout;                 /* of an image */
@@ -42,7 +44,7 @@ struct linear_kernels {
 	void (*backward)(const struct linear *, const struct cnn_call *);
 };
 
-/* What both plugins have. */
+/* What the plugins have. */
 bool linear_supports(const struct cnn_run *);
 int linear_create(const struct cnn_host *, const struct cnn_run *, struct cnn_plan *,
 	void **instance);

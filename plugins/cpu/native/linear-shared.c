@@ -1,0 +1,138 @@
+/* linear-shared.c - see linear.h: between the host and the kernels. */
+#include "linear.h"
+
+#define TEMPLATE "linear-level.h"
+#include "levels.h"
+
+enum { WEIGHT, BIAS };
+
+static const struct linear_kernels *const levels[NATIVE_LEVELS] = {
+	[NATIVE_PLAIN] = &linear_kernels_plain,
+#if defined __x86_64__
+	[NATIVE_AVX2] = &linear_kernels_avx2,
+	[NATIVE_AVX512] = &linear_kernels_avx512,
+	[NATIVE_BF16] = &linear_kernels_bf16,
+#endif
+};
+
+static void describe(struct linear *v, const struct cnn_host *host,
+	const struct cnn_run *run, uint32_t offered)
+{
+	const struct cnn_shape *in = &run->inputs[0].shape;
+
+	*v = (struct linear){
+		.host = host, .kernels = levels[native_level(host)],
+		.half = run->dtype == CNN_BF16, .has_bias = run->param_count > BIAS,
+		.relu = strcmp(run->nodes[run->node_count - 1].type, "relu") == 0,
+		.training = run->training, .o = run->output.dims[0], .in = *in,
+		.layout = in->rank == 3 ? offered : CNN_NCHW,
+	};
+	v->i = cnn_layout_count(in, v->layout, 1);
+	v->blocks = (v->o + v->kernels->lanes - 1) / v->kernels->lanes;
+}
+
+bool linear_supports(const struct cnn_run *run)
+{
+	return run->dtype == CNN_F32 || run->dtype == CNN_BF16;
+}
+
+int linear_create(const struct cnn_host *host, const struct cnn_run *run,
+	struct cnn_plan *plan, void **instance)
+{
+	struct linear *v = host->alloc(host, sizeof *v);
+
+	if (!v)
+		return CNN_ENOMEM;
+	describe(v, host, run, plan->inputs[0].layout);
+	plan->flags = CNN_KEEP_INPUT | (v->relu ? CNN_KEEP_OUTPUT : 0);
+	plan->inputs[0] = (struct cnn_format){ run->dtype, v->layout };
+	plan->output = (struct cnn_format){ run->dtype, CNN_NCHW };
+	plan->scratch_bytes = v->kernels->scratch(v);
+	plan->param_counts[WEIGHT] = v->blocks * v->i * v->kernels->lanes;
+	if (v->has_bias)
+		plan->param_counts[BIAS] = v->blocks * v->kernels->lanes;
+	*instance = v;
+	return CNN_OK;
+}
+
+void linear_destroy(void *instance)
+{
+	struct linear *v = instance;
+
+	if (v)
+		v->host->free(v->host, v);
+}
+
+/* Where element i of a sample, in C order, lies. */
+static size_t place_of(const struct linear *v, size_t i)
+{
+	const size_t area = v->in.rank == 3 ? v->in.dims[1] * v->in.dims[2] : 1;
+	const size_t c = i / area, p = i % area;
+	const size_t block = v->layout == CNN_NCHW16C ? 16 : 8;
+
+	if (v->in.rank != 3 || v->layout == CNN_NCHW)
+		return i;
+	return v->layout == CNN_NHWC ? p * v->in.dims[0] + c
+		: (c / block * area + p) * block + c % block;
+}
+
+/* Where element i of output o lies. */
+static size_t weight_at(const struct linear *v, size_t o, size_t i)
+{
+	const size_t lanes = v->kernels->lanes;
+
+	return (o / lanes * v->i + place_of(v, i)) * lanes + o % lanes;
+}
+
+int linear_param_import(void *instance, void *queue, uint32_t index,
+	const float *plain, float *native)
+{
+	const struct linear *v = instance;
+	const size_t count = cnn_layout_count(&v->in, CNN_NCHW, 1);
+	const size_t outs = v->blocks * v->kernels->lanes;
+
+	(void)queue;
+	if (index == BIAS) {
+		memset(native, 0, outs * sizeof *native);
+		memcpy(native, plain, v->o * sizeof *native);
+		return CNN_OK;
+	}
+	memset(native, 0, outs * v->i * sizeof *native);
+	for (size_t o = 0; o < v->o; o++)
+		for (size_t i = 0; i < count; i++)
+			native[weight_at(v, o, i)] = *plain++;
+	return CNN_OK;
+}
+
+int linear_param_export(void *instance, void *queue, uint32_t index,
+	const float *native, float *plain)
+{
+	const struct linear *v = instance;
+	const size_t count = cnn_layout_count(&v->in, CNN_NCHW, 1);
+
+	(void)queue;
+	if (index == BIAS) {
+		memcpy(plain, native, v->o * sizeof *native);
+		return CNN_OK;
+	}
+	for (size_t o = 0; o < v->o; o++)
+		for (size_t i = 0; i < count; i++)
+			*plain++ = native[weight_at(v, o, i)];
+	return CNN_OK;
+}
+
+int linear_forward(void *instance, const struct cnn_call *c)
+{
+	const struct linear *v = instance;
+
+	v->kernels->forward(v, c);
+	return CNN_OK;
+}
+
+int linear_backward(void *instance, const struct cnn_call *c)
+{
+	const struct linear *v = instance;
+
+	v->kernels->backward(v, c);
+	return CNN_OK;
+}
