@@ -288,6 +288,29 @@ resumes() {
 # figures, to a ten-thousandth of the weights' range. They change with the
 # initial weights, the shuffle, the dropout and the order of a batch, and then a
 # commit says why.
+# logits MODEL > FILE: what the model says of the data, a number a line
+logits() {
+	cnn-predict -q -p conv2d=ref -p linear=ref -p maxpool2d=ref -p relu=ref -p flatten=ref \
+		--no-fuse "$1" train.tns | tensor-cat -q --fields logits --to npy |
+		perl -e 'local $/; $_ = <STDIN>; print "$_\n" for
+			unpack "f<*", substr $_, 10 + unpack "v", substr $_, 8, 2'
+}
+
+# Training magnifies what was rounded otherwise; a few steps only add it up.
+@test "fused, not fused and by the reference layers: within 1e-5" {
+	step="cnn-step -q --steps 3 --batch 50 --optimizer sgd --lr 0.05 seed.cnn train.tns"
+	all=$(printf -- '--provider %s=ref ' conv2d linear maxpool2d relu flatten)
+	logits <($step --no-fuse $all) > want
+	[ "$(wc -l < want)" -eq 1500 ]
+	logits seed.cnn > before
+	for how in "" --no-fuse "$all" "-p conv2d=onednn -p linear=onednn"; do
+		logits <($step $how) | paste want - before | awk -v how="$how" '
+			{ d = $1 - $2; if (d < 0) d = -d; if (d > worst) worst = d
+			  if ($1 > most) most = $1; if ($1 != $3) moved++ }
+			END { print how ": " worst / most; exit worst > 1e-5 * most || moved < 1400 }'
+	done
+}
+
 @test "a short training by the reference layers comes to the recorded figures" {
 	all=$(printf -- '--provider %s=ref ' conv2d linear maxpool2d avgpool2d relu flatten)
 	cnn-step -q --strip --epochs 2 --batch 40 --optimizer sgd --momentum 0.9 --lr 0.1 \
