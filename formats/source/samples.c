@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Class, series, writer, the class there, where there, code, and two ids. */
+#define QMNIST_COLUMNS 8
+
 struct idx_samples {
 	struct cnn_samples base;
 	struct cnn_array *images, *labels;
@@ -110,6 +113,9 @@ static int check_shapes(struct idx_samples *s, struct cnn_error *e)
 		return cnn_fail(e, CNN_EDATA, "labels: %s %s, not integers of %d axes",
 			cnn_dtype_name(label->dtype),
 			cnn_shape_text(label->rank, label->shape, is, sizeof is), rank);
+	if (rank == 2 && label->shape[1] != QMNIST_COLUMNS)
+		return cnn_fail(e, CNN_EDATA, "labels: rows of %zu, not of %d",
+			label->shape[1], QMNIST_COLUMNS);
 	if (image->shape[0] != label->shape[0])
 		return cnn_fail(e, CNN_EDATA, "%zu images, but %zu labels",
 			image->shape[0], label->shape[0]);

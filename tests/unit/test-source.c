@@ -157,6 +157,11 @@ static void test_qmnist(void)
 		&& !memcmp(labels, "\11\10\7\6", 4), "qmnist: column 0 is the class");
 	make_labels(&two, 4, (unsigned char[4]){ 0 });
 	ok(decode("qmnist", CNN_TEST, &one, &two) == CNN_EDATA, "qmnist: two axes");
+	two.size = 0;
+	put(&two, "\0\0\14\2", 4);
+	put_u32(&two, 4);
+	put_u32(&two, 30000000);
+	ok(decode("qmnist", CNN_TEST, &one, &two) == CNN_EDATA, "qmnist: eight columns");
 }
 
 static void test_emnist(void)
