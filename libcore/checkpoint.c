@@ -55,10 +55,40 @@ static bool is_given(const char *const *given, const char *option)
 	return false;
 }
 
+/* The providers' device, "cpu" of "conv1+relu1=cpu/native", and they themselves. */
+static int resume_device(const struct cnn_model *m, struct cnn_train_options *o,
+	bool given, struct cnn_error *e)
+{
+	static const char *const devices[] = { "cpu", "cuda" };
+	const struct cnn_value *list = cnn_value_get(m->training, "providers");
+	const struct cnn_value *first = list && list->type == CNN_ARRAY &&
+		list->as.array.count > 0 ? list->as.array.items[0] : NULL;
+	const char *at = first && first->type == CNN_STR ? strchr(first->as.str.data, '=') :
+		NULL;
+	const char *device = NULL;
+
+	for (size_t i = 0; at && i < sizeof devices / sizeof *devices; i++)
+		if (strncmp(at + 1, devices[i], strlen(devices[i])) == 0 &&
+		    at[1 + strlen(devices[i])] == '/')
+			device = devices[i];
+	if (!device)
+		return cnn_fail(e, CNN_EDATA, "the checkpoint's providers are missing or "
+			"make no sense");
+	o->on.recorded = list;
+	if (strcmp(device, o->on.device) == 0)
+		return CNN_OK;
+	if (given)
+		return cnn_fail(e, CNN_EUSAGE, "--device: contradicts the checkpoint that is "
+			"resumed");
+	return cnn_device_choose(m->graph->plugins, device, &o->on.device,
+		&o->on.ordinal, e);
+}
+
 int cnn_train_resume(const struct cnn_model *m, struct cnn_train_options *o,
 	const char *const *given, struct cnn_error *e)
 {
 	uint64_t epochs;
+	int r;
 
 	if (!m->training)
 		return cnn_fail(e, CNN_EDATA, "the model has no training state to resume "
@@ -103,6 +133,8 @@ int cnn_train_resume(const struct cnn_model *m, struct cnn_train_options *o,
 		case FLAG: *(bool *)at = v.flag; break;
 		}
 	}
+	if ((r = resume_device(m, o, is_given(given, "device"), e)) < 0)
+		return r;
 	/* May be raised, and is not there if --steps said how far. */
 	if (!is_given(given, "epochs") &&
 	    cnn_value_get_uint(m->training, "epochs", &epochs))
@@ -161,7 +193,7 @@ static struct cnn_value *providers(const struct cnn_trainer *t)
 {
 	struct cnn_value *list = cnn_value_array();
 	struct cnn_executor_run run;
-	char text[400];
+	char text[CNN_MAX_RUN * 101 + 2 * 256];  /* names of nodes have 100 at most */
 
 	for (size_t i = 0; cnn_executor_run_at(t->ex, i, &run); i++) {
 		size_t n = 0;

@@ -2,10 +2,12 @@
  *
  * The net falls into chains: stretches of nodes each of which feeds the next
  * and nothing else. Along a chain the providers' claims are tiled so that the
- * total of the scores is the highest; of equal ones the longer claim wins. */
+ * total of the scores is the highest; of equal ones the longer claim wins. On a
+ * resume the checkpoint says who claims what, and the scores have no say. */
 #include "executor-private.h"
 
 #include <cnn/tensor.h>
+#include <cnn/value.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,6 +81,9 @@ static void describe(const struct cnn_executor *ex, const size_t *nodes,
 
 /* More than all scores of a net together. */
 #define NAMED 1000000
+/* A node's worth of what a checkpoint says: more than its score, and for all nodes
+ * less than a wish. */
+#define RECORDED 900
 
 /* Does --provider TYPE+TYPE=NAME ask for this plugin, a run's? */
 static bool is_named(const struct cnn_executor *ex, const struct cnn_plugin *p)
@@ -177,6 +182,96 @@ static bool allowed(const struct cnn_executor *ex, const struct cnn_plugin *p,
 	return true;
 }
 
+/* --- what a checkpoint says -------------------------------------------------------- */
+
+static const struct cnn_value *record_of(const struct cnn_executor *ex)
+{
+	return ex->options.training ? ex->options.on.recorded : NULL;
+}
+
+/* Line i of the record, "conv1+relu1=cpu/native". It is as foreign as any stream. */
+static const char *record_line(const struct cnn_value *record, size_t i)
+{
+	const struct cnn_value *line = record->as.array.items[i];
+
+	return line->type == CNN_STR ? line->as.str.data : "";
+}
+
+/* Does the line say that these nodes were computed by this plugin? */
+static bool says(const struct cnn_executor *ex, const char *line, const size_t *nodes,
+	uint32_t count, const char *device, const char *provider)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		const char *name = ex->graph->nodes[nodes[i]].node.name;
+		size_t n = strlen(name);
+
+		if (strncmp(line, name, n) != 0 || line[n] != (i + 1 < count ? '+' : '='))
+			return false;
+		line += n + 1;
+	}
+	return strncmp(line, device, strlen(device)) == 0 &&
+		line[strlen(device)] == '/' &&
+		strcmp(line + strlen(device) + 1, provider) == 0;
+}
+
+static bool is_recorded(const struct cnn_executor *ex, const size_t *nodes,
+	uint32_t count, const struct cnn_plugin *p)
+{
+	const struct cnn_value *record = record_of(ex);
+
+	for (size_t i = 0; i < record->as.array.count; i++)
+		if (says(ex, record_line(record, i), nodes, count, p->device, p->provider))
+			return true;
+	return false;
+}
+
+/* "cpu/native", by which the checkpoint's node was computed, or NULL. */
+static const char *recorded_provider(const struct cnn_executor *ex, const char *name)
+{
+	const struct cnn_value *record = record_of(ex);
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i < record->as.array.count; i++) {
+		const char *line = record_line(record, i), *end = strchr(line, '=');
+
+		for (; end && line < end; line += strcspn(line, "+=") + 1)
+			if (strcspn(line, "+=") == n && strncmp(line, name, n) == 0)
+				return end + 1;
+	}
+	return NULL;
+}
+
+static int contradicts(const char *option, struct cnn_error *e)
+{
+	return cnn_fail(e, CNN_EUSAGE, "%s: contradicts the checkpoint that is resumed; "
+		"without it the checkpoint's providers are taken", option);
+}
+
+/* May this plugin claim these nodes? CNN_END: no. */
+static int may_claim(const struct cnn_executor *ex, const struct cnn_plugin *p,
+	const struct chain *c, size_t at, uint32_t count, struct cnn_error *e)
+{
+	bool wanted = allowed(ex, p, c, at, count);
+
+	if (!record_of(ex) || !is_recorded(ex, &c->nodes[at], count, p))
+		return wanted && (!record_of(ex) || ex->options.on.provider_count > 0) ?
+			CNN_OK : CNN_END;
+	return wanted ? CNN_OK : contradicts(count > 1 && ex->options.on.no_fuse ?
+		"--no-fuse" : "--provider", e);
+}
+
+/* With --provider others were let in beside the record, to see who wins. */
+static int check_record(const struct cnn_executor *ex, struct cnn_error *e)
+{
+	for (size_t i = 0; record_of(ex) && i < ex->unit_count; i++)
+		if (!is_recorded(ex, ex->units[i].node_index, ex->units[i].node_count,
+		    ex->units[i].plugin))
+			return contradicts("--provider", e);
+	return CNN_OK;
+}
+
+/* --- claims ------------------------------------------------------------------------ */
+
 /* A plugin whose libraries are not there, cuDNN's where there is no cuDNN, is
  * passed over; whatever else is wrong with one is told. */
 static int open_plugin(struct cnn_executor *ex, struct cnn_plugin *p,
@@ -210,8 +305,11 @@ static int best_claim(struct cnn_executor *ex, const struct chain *c, size_t at,
 		if (strcmp(p->device, ex->options.on.device) != 0)
 			continue;
 		new.count = matches(ex, p->name, c, at, dtypes);
-		if (new.count == 0 || !allowed(ex, p, c, at, new.count) ||
-		    best[at + new.count].total < 0)
+		if (new.count == 0 || best[at + new.count].total < 0)
+			continue;
+		if ((r = may_claim(ex, p, c, at, new.count, e)) < 0)
+			return r;
+		if (r == CNN_END)
 			continue;
 		if ((r = open_plugin(ex, p, e)) < 0)
 			return r;
@@ -223,7 +321,9 @@ static int best_claim(struct cnn_executor *ex, const struct chain *c, size_t at,
 		if (new.score <= 0 || (ex->options.training && !provider->backward))
 			continue;
 		new.total = new.score + best[at + new.count].total +
-			(is_named(ex, p) ? NAMED : 0);
+			(is_named(ex, p) ? NAMED : 0) + (record_of(ex) &&
+			is_recorded(ex, &c->nodes[at], new.count, p) ?
+			RECORDED * (int)new.count : 0);
 		if (new.total > best[at].total ||
 		    (new.total == best[at].total && new.count > best[at].count))
 			best[at] = new;
@@ -239,6 +339,14 @@ static int no_provider(const struct cnn_executor *ex, size_t node, uint32_t dtyp
 	const struct cnn_node *n = &ex->graph->nodes[node].node;
 	const char *want = wanted_provider(ex, n->type);
 
+	if (record_of(ex)) {
+		want = recorded_provider(ex, n->name);
+		return want ? cnn_fail(e, CNN_EPLUGIN, "%s: the checkpoint that is resumed "
+			"had it computed by %.64s, which is not here, and by others the "
+			"bytes would differ; without --resume its weights alone are taken",
+			n->name, want) : cnn_fail(e, CNN_EDATA, "the checkpoint's providers "
+			"make no sense: none computed %s", n->name);
+	}
 	if (want)
 		return cnn_fail(e, CNN_EPLUGIN, "%s: no provider %s of %s on %s in %s that "
 			"takes its arguments", n->name, want, n->type, ex->options.on.device,
@@ -374,6 +482,8 @@ int cnn_claim(struct cnn_executor *ex, struct cnn_error *e)
 	}
 	if (r == CNN_OK)
 		settle_units(ex);
+	if (r == CNN_OK)
+		r = check_record(ex, e);
 out:
 	free(consumers);
 	free(consumer);

@@ -271,7 +271,7 @@ static int interrupted(struct run *run, struct cnn_error *e)
 /* The data are held in memory and known to be whole before the first step. */
 static int train_held(struct run *run, struct cnn_error *e)
 {
-	const char *names[GIVEN + 1];
+	const char *names[GIVEN + 2];
 	struct cnn_train_status s;
 	struct cnn_model *m;
 	size_t count = 0;
@@ -283,6 +283,8 @@ static int train_held(struct run *run, struct cnn_error *e)
 	for (size_t i = 0; i < GIVEN; i++)
 		if (given[i])
 			names[count++] = given_names[i];
+	if (strcmp(compute.device, "auto") != 0)
+		names[count++] = "device";
 	names[count] = NULL;
 	/* A checkpoint pins the instruction set, which this CPU must have. */
 	if ((train.resume && ((r = cnn_train_resume(m, &train, names, e)) < 0 ||

@@ -181,6 +181,20 @@ near() {
 	done
 }
 
+@test "a resume stays on the device of the checkpoint" {
+	gpu cnn-step -q -e 3 -b 24 tiny.cnn data.tns > whole
+	gpu cnn-step -q -e 3 -b 24 --steps 4 tiny.cnn data.tns > four.cnn
+	cnn-step -q --plugin-dir "$plugins" --resume four.cnn data.tns | cmp - whole
+	run -2 --separate-stderr cnn-step --plugin-dir "$plugins" --device cpu --resume \
+		four.cnn data.tns -o out
+	says "cnn-step: --device: contradicts the checkpoint that is resumed"
+	cnn-step -q --device cpu -e 3 -b 24 tiny.cnn data.tns > whole
+	cnn-step -q --device cpu -e 3 -b 24 --steps 4 tiny.cnn data.tns > four.cnn
+	cnn-step -q --plugin-dir "$plugins" --resume four.cnn data.tns | cmp - whole
+	run -2 --separate-stderr gpu cnn-step --resume four.cnn data.tns -o out
+	says "cnn-step: --device: contradicts the checkpoint that is resumed"
+}
+
 @test "cnn-predict gives the CPU's logits" {
 	gpu cnn-predict --tsv tiny.cnn data.tns | cut -f 1,2 > gpu
 	cnn-predict --tsv tiny.cnn data.tns | cut -f 1,2 | cmp - gpu

@@ -248,6 +248,72 @@ resumes() {
 	cnn-step -q --resume --epochs 2 part data.tns | cmp - a
 }
 
+# providers_of CHECKPOINT: who computed it, a run a line.
+providers_of() {
+	LC_ALL=C grep -aoE '[a-z0-9+_]+=cpu/[a-z]+' "$1"
+}
+
+@test "resume: the checkpoint's providers go on, whatever would be chosen now" {
+	local ref="-p conv2d=ref -p relu=ref"
+	cnn-step -q --steps 1 tiny.cnn data.tns | providers_of - > best
+	for how in "$ref" --no-fuse "$ref -p linear=ref -p flatten=ref" ""; do
+		cnn-step -q --epochs 3 $how tiny.cnn data.tns > want
+		cnn-step -q --epochs 3 --steps 3 $how tiny.cnn data.tns > part
+		cnn-step -q --resume part data.tns | cmp - want
+		cnn-step -q --resume --device auto part data.tns | cmp - want
+		cnn-step -q --resume $how part data.tns | cmp - want
+		[ -z "$how" ] || ! cmp -s <(providers_of part) best
+	done
+}
+
+@test "resume: other providers than the checkpoint's are a usage error" {
+	cnn-step -q --steps 1 tiny.cnn data.tns > part
+	providers_of part | grep '+.*=cpu/'      # there is a run that --no-fuse would cut
+	for o in "-p relu=ref" "-p conv2d=ref -p linear=ref" "-p conv2d+relu=onednn" --no-fuse \
+		"--no-fuse -p linear=ref"; do
+		run -2 --separate-stderr cnn-step --resume $o part data.tns -o out
+		says "cnn-step: --[np]*: contradicts the checkpoint that is resumed; *"
+	done
+	run -3 --separate-stderr cnn-step --resume -p relu=magic part data.tns -o out
+	says "cnn-step: --provider: relu=magic: no plugin *"
+	cnn-step -q --steps 1 --no-fuse -p relu=ref tiny.cnn data.tns > part
+	run -2 --separate-stderr cnn-step --resume -p conv2d+relu=onednn part data.tns -o out
+	says "cnn-step: --provider: contradicts *"
+}
+
+# forge FROM TO: a checkpoint whose text is another, and its end without a digest
+forge() {
+	perl -0777 -pe 'BEGIN { ($a, $b) = splice @ARGV, 0, 2 } s/\Q$a/$b/;
+		s/(\xa3end)\x83(.*)\xa4xxh3\xb0.{16}$/$1\x82$2/s' "$@"
+}
+
+@test "resume: a checkpoint whose provider is not here, or makes no sense" {
+	cnn-step -q --steps 1 -p relu=ref tiny.cnn data.tns > part
+	forge relu1=cpu/ref relu1=cpu/ref part > got
+	cnn-step -q --resume got data.tns > /dev/null
+	forge relu1=cpu/ref relu1=cpu/xyz part > forged
+	run -3 --separate-stderr cnn-step --resume forged data.tns -o out
+	says "cnn-step: relu1: the checkpoint that is resumed had it computed by cpu/xyz, which is not here*"
+	# weights are free of it
+	cnn-step -q forged data.tns > /dev/null
+	# A name is compared, and becomes no path.
+	forge relu1=cpu/ref relu1=cpu/../ part > forged
+	run -3 --separate-stderr cnn-step --resume forged data.tns -o out
+	says "cnn-step: relu1: *"
+	forge relu1=cpu/ref relux=cpu/ref part > forged
+	run -1 --separate-stderr cnn-step --resume forged data.tns -o out
+	says "cnn-step: *providers make no sense: none computed relu1"
+	first=$(providers_of part | head -n 1)
+	for device in tpu cpx; do
+		forge "$first" "${first/=cpu/=$device}" part > forged
+		run -1 --separate-stderr cnn-step --resume forged data.tns -o out
+		says "cnn-step: *providers are missing or make no sense"
+	done
+	forge providers provider_ part > forged
+	run -1 --separate-stderr cnn-step --resume forged data.tns -o out
+	says "cnn-step: *providers are missing or make no sense"
+}
+
 @test "resume: from what is no checkpoint" {
 	cnn-step -q --strip mixed.cnn data.tns > stripped
 	for m in stripped mixed.cnn; do

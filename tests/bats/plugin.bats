@@ -420,6 +420,30 @@ weights() {
 	CNN_PLUGIN_PATH=/nowhere cnn-init relu.net > y
 }
 
+@test "a resume keeps to its plugins: a better one changes nothing, a missing one is exit 3" {
+	# leaky_relu by a provider that says it is better, and rounds otherwise.
+	mkdir -p new/cpu/better
+	sed 's/"example"/"better"/; s/run->dtype == CNN_F32/100 * (&)/
+		s/l->slope \* from/1.01f * &/' "$BATS_FILE_TMPDIR/example/leaky_relu.c" > better.c
+	${CC:-cc} -I"$PREFIX/include" -fPIC -shared -fvisibility=hidden \
+		-o new/cpu/better/leaky_relu.so better.c
+	export CNN_PLUGIN_PATH=$mine
+	cnn-init leaky.net > init.cnn
+	cnn-step -q -e 3 -b 10 init.cnn data.tns > whole
+	cnn-step -q -e 3 -b 10 --steps 2 init.cnn data.tns > part
+	cnn-step -q -e 3 -b 10 --plugin-dir new init.cnn data.tns > other
+	run -1 cmp -s whole other           # it would have been taken
+	cnn-step -q --resume --plugin-dir new part data.tns | cmp - whole
+	run -2 --separate-stderr cnn-step -q --resume --plugin-dir new -p leaky_relu=better \
+		part data.tns -o y
+	[[ $stderr == "cnn-step: --provider: contradicts the checkpoint"* ]]
+	# Now only the better one is there, which is another.
+	run -3 --separate-stderr env -u CNN_PLUGIN_PATH "$PREFIX/bin/cnn-step" -q --resume \
+		--plugin-dir new part data.tns -o y
+	[[ $stderr == "cnn-step: leaky_relu"[12]": the checkpoint that is resumed had it computed by cpu/example, which is not here"* ]] || { echo "$stderr"; false; }
+	[ ! -e y ]
+}
+
 @test "a plugin whose library is not there is passed over; one that is broken is not" {
 	cnn-init "$BATS_FILE_TMPDIR/relu.net" > init.cnn
 	ln -sf "$BATS_FILE_TMPDIR/data.tns" .

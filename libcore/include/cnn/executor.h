@@ -27,6 +27,7 @@
 #define CNN_SHARD_SIZE 16            /* samples, by default */
 
 struct cnn_executor;
+struct cnn_value;
 
 /* Where, and by whom: what changes no result but through the providers' own
  * rounding. */
@@ -37,6 +38,10 @@ struct cnn_compute {
 	const char *const *providers;    /* "conv2d=ref": --provider */
 	size_t provider_count;
 	bool no_fuse;
+	/* Training only: the runs of a checkpoint, "conv1+relu1=cpu/native" each. They
+	 * and no others are taken, so that the bytes stay what they were; NULL: the
+	 * best. */
+	const struct cnn_value *recorded;
 	bool no_graph;                   /* never replay a step that was recorded */
 	bool profile;                    /* take the time of each operation */
 	uint64_t max_memory;             /* bytes; 0: no limit of its own */

@@ -9,7 +9,8 @@
  *   epoch     whole epochs so far;  cursor  samples of the one under way
  *   loss_scale, good_steps          (fp16)
  *   samples, digest                 of the data
- *   providers                       which plugins computed it, a run each
+ *   providers                       which plugins computed it, a run each: on a
+ *                                   resume these and no others do
  *   choices                         what they chose by timing (--tune)
  */
 #ifndef CNN_TRAINER_H
@@ -52,8 +53,9 @@ struct cnn_trainer;
 
 /* On a resume, takes options that were not given from the model's state into
  * *options; given[] names those that were, NULL at its end. A contradiction is
- * CNN_EUSAGE. To be called before the dataset is needed. Texts in *options then
- * live until the trainer opened with them is closed. */
+ * CNN_EUSAGE, and if the device that it was trained on is not there CNN_EPLUGIN. To
+ * be called before the dataset is needed. Texts in *options then live until the
+ * trainer opened with them is closed. */
 int cnn_train_resume(const struct cnn_model *, struct cnn_train_options *,
 	const char *const *given, struct cnn_error *);
 
