@@ -132,7 +132,7 @@ static int try_download(struct fetch *f, struct cnn_source *s, size_t want,
 	struct cnn_input *in;
 	int r;
 
-	for (;;) {
+	for (bool again = false; ; again = true) {
 		r = cnn_download(d, &s->why);
 		s->given_up = d->unreachable;
 		if (r < 0)
@@ -141,8 +141,9 @@ static int try_download(struct fetch *f, struct cnn_source *s, size_t want,
 		if (r == CNN_OK)
 			r = offer(f, want, true, in, &s->why);
 		unlink(d->path);
-		/* The beginning may have been another server's, or another day's. */
-		if (r == CNN_OK || !d->resumed)
+		/* The beginning may have been another server's, or another day's; not
+		 * when that was begun here. */
+		if (r == CNN_OK || !d->resumed || again)
 			return r;
 		say(f, 2, "%s: %s; once more, from the start", s->where, s->why.text);
 		s->why = (struct cnn_error){ 0 };

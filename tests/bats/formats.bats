@@ -412,6 +412,29 @@ two() {
 	tensor-cat x | cmp - want
 }
 
+@test "devices, FIFOs and links with another's contents are passed over" {
+	two
+	tar cf good -C in a.idx
+	# The same member, with its bytes, as each kind of thing but a file.
+	for type in 1 2 3 4 5 6; do
+		perl -0777 -pe 'BEGIN { $t = shift }
+			substr($_, 156, 1) = $t;
+			substr($_, 157, 11) = "/etc/passwd" if $t =~ /[12]/;
+			substr($_, 329, 16) = "0000001\0000005\0" if $t =~ /[34]/;
+			substr($_, 124, 12) = "00000000000\0";
+			substr($_, 148, 8) = " " x 8;
+			substr($_, 148, 8) = sprintf "%06o\0 ", unpack "%32C*", substr $_, 0, 512;
+			$_ = substr $_, 0, 512' $type good > bad
+		cat bad good > x
+		tar tvf x > listed 2> said      # tar takes it for one
+		[ "$(cut -c1 listed | head -n 1)" = "$(printf %s hlcbdp | cut -c $type)" ]
+		tensor-cat x | tensor-cat --to idx | cmp - in/a.idx
+		{ cat bad; head -c 1024 /dev/zero; } > x
+		run -1 --separate-stderr tensor-cat x
+		[[ $stderr == "tensor-cat: x: an archive that holds no file" ]]
+	done
+}
+
 @test "what else an archive may hold is an error, not silence" {
 	two
 	echo hello > in/README

@@ -360,6 +360,15 @@ requests() {
 	[[ $stderr == *"/wrong: "* ]]
 }
 
+@test "wrong contents that never come in one piece: begun anew once, not for ever" {
+	serve
+	CNN_MIRRORS="$url/crooked $url/good" run --separate-stderr timeout 60 mnist-fetch \
+		-d fashion-mnist -v -o "$out" test
+	fetched
+	[[ $stderr == *"/crooked: "*"once more, from the start"* ]]
+	[ "$(grep -c "^crooked $images.gz -$" "$state/log")" -eq 2 ]
+}
+
 @test "wrong contents everywhere" {
 	need_fashion
 	mkdir "$BATS_TEST_TMPDIR/swapped"

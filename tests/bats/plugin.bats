@@ -33,6 +33,10 @@ setup() {
 	ln -s "$BATS_FILE_TMPDIR"/*.{net,tns} .
 }
 
+teardown() {
+	[ -z "${far-}" ] || rm -rf "$far"
+}
+
 # net LAYER: a net with that layer in its middle.
 net() {
 	cat <<-END
@@ -288,6 +292,15 @@ weights() {
 		#include <cnn/plugin.h>
 		int cnn_forward_from_the_host(void *, const struct cnn_call *);')
 	refused dir/cpu/bad/sieve.so "undefined symbol: cnn_forward_from_the_host"
+	# one that is missed only where it is called: at once, not in the first step
+	plugin dir -Wl,-z,undefs -Wl,-z,lazy '-DFORWARD=hollow' -include <(echo '
+		#include <cnn/plugin.h>
+		int cnn_called_later(void);
+		static int hollow(void *p, const struct cnn_call *c)
+		{
+			return (void)p, (void)c, cnn_called_later();
+		}')
+	refused dir/cpu/bad/sieve.so "undefined symbol: cnn_called_later"
 	echo "no plugin" > dir/cpu/bad/sieve.so
 	refused dir/cpu/bad/sieve.so "not loaded"
 	: > dir/cpu/bad/sieve.so
@@ -388,7 +401,12 @@ weights() {
 	done
 }
 
-@test "in a program that is setuid, the environment has no say" {
+# as USER COMMAND ...: as that user, by number.
+as() {
+	perl -e '$) = $( = $ARGV[0]; $< = $> = shift; $> == $< or die; exec @ARGV or die' "$@"
+}
+
+@test "in a program that is setuid, neither the environment nor its caller's folders" {
 	[ "$(id -u)" = 0 ] || skip "only root can make a program somebody else's"
 	plugin elsewhere
 	cnn-init --plugin-dir elsewhere sieve.net > init.cnn
@@ -396,15 +414,21 @@ weights() {
 	far=$(mktemp -d)
 	cp -r "$PREFIX" "$far/usr"
 	cp -r elsewhere init.cnn "$far"
+	cp -r elsewhere "$far/theirs"
+	cp "$(command -v id)" "$far"
 	chmod -R go+rX "$far"
-	chown 12345 "$far/usr/bin/cnn-info"
-	CNN_PLUGIN_PATH=$far/elsewhere "$far/usr/bin/cnn-info" "$far/init.cnn" > y
-	chmod u+s "$far/usr/bin/cnn-info"
-	run --separate-stderr env CNN_PLUGIN_PATH="$far/elsewhere" \
-		"$far/usr/bin/cnn-info" "$far/init.cnn"
-	rm -r "$far"
-	[ "$status" -eq 3 ]
+	chown -R 54321 "$far/theirs"
+	chown 12345 "$far/usr/bin/cnn-info" "$far/id"
+	info=$far/usr/bin/cnn-info
+	# As long as it is nobody's but the caller's, both may say where.
+	CNN_PLUGIN_PATH=$far/elsewhere as 54321 "$info" "$far/init.cnn" > y
+	as 54321 "$info" --plugin-dir "$far/theirs" "$far/init.cnn" > y
+	chmod u+s "$info" "$far/id"
+	[ "$(as 54321 "$far/id" -u)" = 12345 ] || skip "setuid has no effect here (nosuid?)"
+	CNN_PLUGIN_PATH=$far/elsewhere run -3 --separate-stderr as 54321 "$info" "$far/init.cnn"
 	[[ $stderr == *"sieve: no such layer type"* ]]
+	run -3 --separate-stderr as 54321 "$info" --plugin-dir "$far/theirs" "$far/init.cnn"
+	[[ $stderr == *"belongs to another user (54321)"* ]]
 }
 
 @test "--plugin-dir and CNN_PLUGIN_PATH: misuse" {

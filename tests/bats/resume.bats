@@ -126,6 +126,26 @@ step_of() {
 	done
 }
 
+# traced TOOL ...: what was synced and renamed, in order
+traced() {
+	strace -f -y -qq -o trace -e trace=fsync,fdatasync,rename,renameat,renameat2 "$@"
+	sed -nE 's/^[0-9]+ +//; s/^f(data)?sync\([0-9]+<([^>]*)>.*= 0$/sync \2/p;
+		s/^rename[^"]*"([^"]*)"[^"]*"([^"]*)".*= 0$/rename \1 \2/p' trace |
+		sed -E 's/\.[A-Za-z0-9]{6}\b/.temporary/g; s,'"$PWD"'/,,g'
+}
+
+@test "what is written is on the disk before it has the name, and then the name is" {
+	mkdir to
+	for tool in "tensor-cat -o to/x data.tns" "cnn-init -o to/x mixed.net" \
+		"cnn-step -q --checkpoint to/x --epochs 1 -o /dev/null init.cnn data.tns" \
+		"cnn-step -q --steps 1 -o to/x init.cnn data.tns" \
+		"cnn-predict -o to/x init.cnn data.tns" "tensor-shuf -o to/x data.tns"; do
+		traced $tool > got
+		printf '%s\n' "sync to/x.temporary" "rename to/x.temporary to/x" "sync to" |
+			diff - got || { echo "$tool"; false; }
+	done
+}
+
 @test "killed by SIGTERM while it reads: no file is left" {
 	mkfifo pipe
 	env --default-signal=TERM tensor-cat -o out.tns data.tns pipe 3>&- & pid=$!

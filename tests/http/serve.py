@@ -15,6 +15,7 @@ serves the files of FOLDER, by https if it gets a certificate with its key; the 
     missing  404
     busy     503
     wrong    the last byte is another one
+    crooked  like wrong, and a whole file always breaks off half-way
     changed  like dieonce, then another file of the same name
     other    redirects to good
     plain    redirects to http, whatever it came by
@@ -84,7 +85,7 @@ class Mirror(http.server.BaseHTTPRequestHandler):
         with open(path, "rb") as f:
             data = f.read()
         tag = '"%s-%d"' % (mood, len(data))
-        if mood == "wrong" or (mood == "changed" and first):
+        if mood in ("wrong", "crooked") or (mood == "changed" and first):
             data = data[:-1] + bytes([data[-1] ^ 1])
             tag = '"another"'
         if mood == "long":
@@ -104,7 +105,8 @@ class Mirror(http.server.BaseHTTPRequestHandler):
         size = len(data)
         if mood == "die":
             data = data[:size // 3]
-        elif mood in ("dieonce", "norange", "changed") and first:
+        elif (mood in ("dieonce", "norange", "changed") and first
+              or mood == "crooked" and start == 0):
             data = data[:size // 2]
         elif mood == "stall":
             data = data[:1000]
