@@ -1,4 +1,4 @@
-/* interrupt.c - what SIGINT, SIGTERM and SIGHUP leave behind: nothing. And what a
+/* interrupt.c - what a signal that ends a program leaves behind: nothing. And what a
  * plugin that crashes says: its name.
  *
  * The one place with state at file scope, since a signal handler has no other.
@@ -15,7 +15,9 @@
 
 #define MOST_TEMPORARIES 16
 
-static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+/* The first ones may wait for a step to be finished. */
+static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGXCPU };
+#define PATIENT_COUNT 3
 #define SIGNAL_COUNT (sizeof signals / sizeof *signals)
 
 static const char *_Atomic temporaries[MOST_TEMPORARIES];
@@ -33,10 +35,11 @@ static void unlink_temporaries(void)
 
 static void on_signal(int number)
 {
-	if (atomic_exchange(&catching, 0)) {
-		atomic_store(&caught, number);
-		return;
-	}
+	for (size_t i = 0; i < PATIENT_COUNT; i++)
+		if (number == signals[i] && atomic_exchange(&catching, 0)) {
+			atomic_store(&caught, number);
+			return;
+		}
 	unlink_temporaries();
 	/* It comes again when the handler returns, and then ends the program. */
 	signal(number, SIG_DFL);

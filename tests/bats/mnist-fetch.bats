@@ -348,6 +348,7 @@ requests() {
 
 @test "an answer without end" {
 	serve
+	ulimit -f 60000                  # should nobody notice
 	CNN_MIRRORS=$url/long fetch
 	[ "$status" -eq 1 ]
 	[[ $stderr == *"longer than the file"* ]]

@@ -383,6 +383,19 @@ weights() {
 	done
 }
 
+@test "files and folders of other names than plugins' are passed over" {
+	plugin dir
+	for name in Sieve 'si eve' $'si\e[31meve' .sieve sieve.so sieve.2 'sieve=ref' ''; do
+		cp dir/cpu/bad/sieve.so "dir/cpu/bad/$name.so"
+	done
+	cp -r dir/cpu/bad dir/cpu/Bad
+	cp -r dir/cpu/bad dir/cpu/.bad
+	cp -r dir/cpu "dir/c-u"
+	run -0 cnn-info --plugin-dir dir
+	[ "$(grep -F "in dir" <<< "$output" | grep ^plugins)" = "plugins cpu/bad in dir/cpu/bad: sieve" ]
+	[[ $output != *$'\e'* && $output != *Sieve* && $output != *[Bb]ad\ in*.bad* ]]
+}
+
 @test "a name with a slash or dots in a net, a model, an option" {
 	plugin dir
 	cp dir/cpu/bad/sieve.so evil.so

@@ -146,18 +146,40 @@ traced() {
 	done
 }
 
-@test "killed by SIGTERM while it reads: no file is left" {
-	mkfifo pipe
-	env --default-signal=TERM tensor-cat -o out.tns data.tns pipe 3>&- & pid=$!
-	exec 7> pipe
-	head -c 4000 data.tns >&7
-	until [ "$(ls | grep -c '^out.tns')" = 1 ]; do sleep 0.01; done
+@test "a second signal ends it at once" {
+	local pid status=0
+	env --default-signal=INT cnn-step --threads 2 --epochs 4000 --batch 16 \
+		--metrics m.tsv --checkpoint c.cnn --checkpoint-every 99999 \
+		-o out.cnn init.cnn data.tns 2> said 3>&- &
+	pid=$!
+	until [ -s m.tsv ] && [ "$(wc -l < m.tsv)" -gt 3 ]; do sleep 0.01; done
+	# Both are there when it goes on.
+	kill -STOP $pid
+	kill -INT $pid
 	kill -TERM $pid
-	status=0
+	kill -CONT $pid
 	wait $pid || status=$?
-	exec 7>&-
-	[ $status = 143 ]
-	[ "$(ls | grep -c '^out.tns')" = 0 ]
+	[ $status = 130 ] || [ $status = 143 ]
+	[ ! -e c.cnn ]
+	! grep stopped said
+	[ "$(ls | grep -c '\.cnn\.')" = 0 ]
+}
+
+@test "ended by a signal while it reads: no file is left" {
+	mkfifo pipe
+	ulimit -c 0                      # SIGQUIT would leave a core
+	for signal in INT TERM HUP QUIT PIPE XCPU; do
+		env --default-signal=$signal tensor-cat -o out.tns data.tns pipe 3>&- & pid=$!
+		exec 7> pipe
+		head -c 4000 data.tns >&7
+		until [ "$(ls | grep -c '^out.tns')" = 1 ]; do sleep 0.01; done
+		kill -$signal $pid
+		status=0
+		wait $pid || status=$?
+		exec 7>&-
+		[ $status = $((128 + $(kill -l $signal))) ]
+		[ "$(ls | grep -c '^out.tns')" = 0 ] || { echo "$signal"; false; }
+	done
 }
 
 @test "--epochs may be raised on a resume" {
