@@ -121,6 +121,26 @@ slowly() {
 	done
 }
 
+# That is where a network's file system says that there was no room.
+@test "a close that fails is a failed write" {
+	local shim=$BATS_FILE_TMPDIR/shim.so n told=0
+	[ -e "$shim" ] || skip "the shim is for Linux on x86-64"
+	! is_sanitized || skip "a sanitizer wants to be loaded first"
+	for ((n = 1; n < 200; n++)); do
+		try "FAULT=close FAULT_AS=EIO FAULT_N=$n LD_PRELOAD=$shim exec tensor-cat -o out data.tns"
+		if [ "$status" = 0 ]; then
+			cmp out data.tns
+			rm out
+			[ $told = 0 ] || break
+			continue
+		fi
+		fails tensor-cat
+		[[ $stderr != *"out: can't write: Input/output error"* ]] || told=1
+		alone
+	done
+	[ $told = 1 ]
+}
+
 @test "a disk that fills up" {
 	unshare -m true 2> /dev/null || skip "no right to mount"
 	mkdir disk

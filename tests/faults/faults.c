@@ -18,7 +18,8 @@
  * as it is; then with call 1 of a kind failing, call 2, and so on to the last.
  * Whatever fails, the tool must end by itself: with exit 0 and the result of the
  * first run, or with exit 1 (3 where a plugin could not be had) and a message that
- * begins with its name; never by a signal, never after more than some seconds; it
+ * begins with its name (always that, if what it wrote could not be flushed to the
+ * disk); never by a signal, never after more than some seconds; it
  * leaves no file behind but what it is to write, and that whole. An interrupted
  * read or write and short ones are no failures: exit 0 is wanted.
  *
@@ -279,6 +280,8 @@ static const char *judge(const struct fault *f, int status, const char *tool,
 	if (status != 0 && ((f->works && !(tells_interrupts && strcmp(f->as, "EINTR") == 0 &&
 	    strcmp(f->call, "write") == 0)) || atomic_load(&report->failed) == 0))
 		return "it fails, and need not";
+	if (status == 0 && strcmp(f->call, "fsync") == 0 && atomic_load(&report->failed) > 0)
+		return "it says nothing";
 	if (status == 2 || status > 3)
 		return "neither exit 0 nor 1";
 	if (status != 0 && !starts(&said, tool))
