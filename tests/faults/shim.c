@@ -152,7 +152,7 @@ static bool catch_calls(const int *calls)
 	const struct sigaction a = { .sa_sigaction = on_call,
 		.sa_flags = SA_SIGINFO | SA_NODEFER | SA_RESTART };
 	uintptr_t end = (uintptr_t)fault_call_end;
-	struct sock_filter code[16];
+	struct sock_filter code[24];
 	struct sock_fprog program = { 0, code };
 	unsigned short n = 0, count = 0;
 
@@ -167,6 +167,16 @@ static bool catch_calls(const int *calls)
 		offsetof(struct seccomp_data, instruction_pointer) + 4);
 	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
 		(uint32_t)((uint64_t)end >> 32), 0, 1);
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	/* As is getrandom()'s memory, from glibc 2.41 on, which it maps with all signals
+	 * blocked: the only one of type 8, MAP_DROPPABLE. */
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+		offsetof(struct seccomp_data, nr));
+	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 4);
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+		offsetof(struct seccomp_data, args[3]));
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 15);
+	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 8, 0, 1);
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 		offsetof(struct seccomp_data, nr));
