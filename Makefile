@@ -255,7 +255,7 @@ $(BUILD)/tests/conformance/conformance: $(conformance_obj) $(libcore)
 gpu-bundle: all $(BUILD)/tests/conformance/conformance $($(BUILD)/plugins-f64_so) ## a folder for a machine with a GPU, and gpu-check.sh in it
 	@BIN=$(BIN) BUILD=$(BUILD) CUDA=$(CUDA) CC='$(CC)' tests/gpu/bundle.sh
 
-.PHONY: test-programs check check-built test check-asan lint
+.PHONY: test-programs check check-built test check-asan coverage lint
 test-programs: hostcuda-tests $(host_cuda_so) $(cudnn_programs) $(cudnn_fake_so) $(unit_tests) $(BUILD)/tests/conformance/conformance $(bad_so) $($(BUILD)/plugins-f64_so)
 
 check:                                      ## builds and runs all tests; installs nothing
@@ -276,6 +276,18 @@ check-asan:                                 ## unit tests, conformance and tools
 		ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=1:intercept_tls_get_addr=0 \
 		LSAN_OPTIONS=suppressions=$(CURDIR)/build-aux/lsan.supp:print_suppressions=0 \
 		UBSAN_OPTIONS=print_stacktrace=1 tests/run unit conformance bats
+
+# Folders of its own as well. The plugins are not counted, and those for CUDA not
+# built. A program that is killed leaves no counts.
+coverage:                                   ## what of libcore and formats the tests reach (SUITES="unit bats": those)
+	@$(again) BUILD=build/coverage/build BIN=build/coverage/bin NVCC= CFLAGS='-O1 -g' \
+		SANITIZE='--coverage -fprofile-update=atomic' \
+		plugin_flags='$(plugin_flags) -fno-profile-arcs -fno-test-coverage' \
+		all test-programs
+	@find build/coverage -name '*.gcda' -delete
+	@status=0; export BUILD=build/coverage/build BIN=build/coverage/bin NVCC= CC='$(CC)'; \
+		tests/run $(or $(SUITES),unit conformance bats faults) || status=1; \
+		build-aux/coverage.sh || status=1; exit $$status
 
 lint:                                       ## warnings of gcc and clang as errors, clang-tidy, cppcheck, mandoc
 	@build-aux/deps.sh --check run lint

@@ -18,6 +18,9 @@
  * object in whose path one of FAULT_OBJECTS' parts stands (colons between them):
  * the plugins, and libraries that pass the failure on.
  *
+ * With SHIM_MAIN nothing fails any more once main has returned or exit is called:
+ * what a program built for gcov does then is to write what it has counted.
+ *
  * FAULT_TICK=MICROSECONDS is another matter: a timer whose signals interrupt
  * whatever waits, with nothing restarted.
  */
@@ -74,14 +77,19 @@ static unsigned long wanted;         /* the number of the call that fails */
 static int error;                    /* as which; 0: short */
 static bool ever_after;
 static bool allocations, threads;
+static bool main_only;
+static atomic_bool over;
 static uintptr_t main_lo, main_hi, linker_lo, linker_hi;
 static char objects[4096];           /* what the paths of others have in them */
 
 /* Is this call the one? */
 static bool due(void)
 {
-	unsigned long n = atomic_fetch_add(&report->seen, 1) + 1;
+	unsigned long n;
 
+	if (atomic_load(&over))
+		return false;
+	n = atomic_fetch_add(&report->seen, 1) + 1;
 	if (wanted && (n == wanted || !error || (ever_after && n > wanted))) {
 		atomic_fetch_add(&report->failed, 1);
 		return true;
@@ -374,6 +382,40 @@ int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*run)(void *), 
 	return threads && due() ? error : next(t, a, run, arg);
 }
 
+/* --- main, and its end ---------------------------------------------------------------------- */
+
+typedef int main_function(int, char **, char **);
+static main_function *program;
+
+int __libc_start_main(main_function *, int, char **, void (*)(void), void (*)(void),
+	void (*)(void), void *);
+
+static int run_program(int argc, char **argv, char **env)
+{
+	int status = program(argc, argv, env);
+
+	atomic_store(&over, main_only);
+	return status;
+}
+
+int __libc_start_main(main_function *run, int argc, char **argv, void (*init)(void),
+	void (*fini)(void), void (*rtld_fini)(void), void *stack_end)
+{
+	__typeof__(&__libc_start_main) next = dlsym(RTLD_NEXT, "__libc_start_main");
+
+	program = run;
+	return next(run_program, argc, argv, init, fini, rtld_fini, stack_end);
+}
+
+void exit(int status)
+{
+	__typeof__(&exit) next = dlsym(RTLD_NEXT, "exit");
+
+	atomic_store(&over, main_only);
+	next(status);
+	_exit(status);
+}
+
 /* --- beginning ---------------------------------------------------------------------------- */
 
 static int find_objects(struct dl_phdr_info *info, size_t size, void *context)
@@ -427,6 +469,7 @@ static void read_environment(const char *name)
 	bool first = true;
 	void *page;
 
+	main_only = getenv("SHIM_MAIN") != NULL;
 	snprintf(objects, sizeof objects, "%s", list ? list : "");
 	wanted = n ? strtoul(n, NULL, 10) : 0;
 	for (size_t i = 0; as && i < sizeof errors / sizeof *errors; i++) {
