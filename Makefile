@@ -65,7 +65,8 @@ $(BUILD)/obj/%.o: %.c
 # Asked for once, and only where something is built.
 pkg_cflags = $(eval pkg_cflags := $$(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null))$(pkg_cflags)
 pkg_libs   = $(eval pkg_libs := $$(shell $(PKG_CONFIG) --libs $(PKGS)))$(pkg_libs)
-link       = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(pkg_libs)
+link       = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -Wl,--as-needed -o $@ \
+             $(filter %.o,$^) $(filter %.a,$^) $(pkg_libs)
 
 $(libcore): $(core_obj)
 $(libformats): $(formats_obj)
@@ -76,6 +77,9 @@ $(libcore) $(libformats):
 $(BIN)/%: $(BUILD)/obj/tools/%.o $(libformats) $(libcore)
 	@mkdir -p $(@D)
 	$(link) $(LIBS_$*) -lm -ldl -pthread
+# What a tool is made of besides its own file is in a folder of its name.
+parts = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/$(1)/*.c))
+$(foreach t,$(tools),$(eval $(t): $(call parts,$(notdir $(t)))))
 LIBS_mnist-fetch = $(shell $(PKG_CONFIG) --libs libcurl)
 
 # --- plugins: plugins/DEVICE/PROVIDER/NAME.c -> build/plugins/…/NAME.so -------
@@ -336,6 +340,7 @@ help:                                       ## this list
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 -include $(core_obj:.o=.d) $(formats_obj:.o=.d) $(tools_src:%.c=$(BUILD)/obj/%.d) \
+         $(patsubst %.c,$(BUILD)/obj/%.d,$(wildcard tools/*/*.c)) \
          $(unit_obj:.o=.d) $(conformance_obj:.o=.d) $(bad_so:.so=.d) \
          $(fuzz_src:%.c=$(BUILD)/obj/%.d) $(fuzz_common:.o=.d) \
          $(plugins_so:.so=.d) $($(BUILD)/plugins-f64_so:.so=.d) $(host_cuda_so:.so=.d) \

@@ -1,0 +1,208 @@
+/* run.c - see run.h. */
+#include "run.h"
+
+#include <math.h>
+#include <string.h>
+
+static int validate(struct run *run, struct cnn_evaluation *v, struct cnn_error *e)
+{
+	struct cnn_infer_options o = { run->job->train->on, run->job->train->amp, 256 };
+	struct cnn_executor *ex = NULL;
+	int r = cnn_trainer_save(run->trainer, e);
+
+	if (r == CNN_OK && (r = cnn_infer_open(&ex, run->load.model, &o, e)) == CNN_OK)
+		r = cnn_evaluate(ex, run->load.model, run->val, o.batch, v, e);
+	cnn_executor_close(ex);
+	return r;
+}
+
+/* After each step: what the user sees and what is written besides the model. */
+static int report(struct run *run, const struct cnn_train_status *s,
+	struct cnn_error *e)
+{
+	struct cnn_evaluation v = { 0 };
+	double weight = run->done ? 0.02 : 1;
+	char note[120];
+	int r = CNN_OK;
+
+	run->done += s->samples;
+	run->loss += weight * (s->loss - run->loss);
+	run->accuracy += weight * (s->accuracy - run->accuracy);
+	snprintf(note, sizeof note, "epoch %llu  loss %.4f  acc %.2f%%",
+		(unsigned long long)s->epoch + !s->epoch_ends, run->loss,
+		100 * run->accuracy);
+	cnn_progress_update(&run->progress, run->done, "images", note);
+	if (!isfinite(s->loss) && !s->skipped && !run->warned) {
+		cnn_message(run->job->program, 1, "step %llu: the loss is not a finite number: "
+			"is --lr too high?", (unsigned long long)s->step);
+		run->warned = true;
+	}
+	if (s->epoch_ends && run->val && (r = validate(run, &v, e)) == CNN_OK)
+		cnn_message(run->job->program, 1, "epoch %llu: validation loss %.4f, accuracy "
+			"%.2f %%", (unsigned long long)s->epoch,
+			cnn_evaluation_loss(&v), 100 * cnn_evaluation_accuracy(&v));
+	if (r == CNN_OK && run->metrics)
+		r = cnn_metrics_add(run->metrics, s, v.samples ? &v : NULL, e);
+	cnn_evaluation_free(&v);
+	if (r == CNN_OK && run->job->checkpoint_path && (run->job->checkpoint_every ?
+	    s->step % run->job->checkpoint_every == 0 : s->epoch_ends) &&
+	    (r = cnn_trainer_save(run->trainer, e)) == CNN_OK)
+		r = cnn_model_save(run->load.model, run->job->checkpoint_path, false, e);
+	return r;
+}
+
+/* Tells the plugins what they may do. */
+static void hold_plugins(struct run *run)
+{
+	const struct cnn_train_options *o = run->job->train;
+
+	cnn_plugins_set_isa(run->plugins, o->isa);
+	cnn_plugins_add_policy(run->plugins, (o->fast ? CNN_POLICY_FAST : 0) |
+		(o->tf32 ? CNN_POLICY_TF32 : 0) | (o->tune ? CNN_POLICY_TUNE : 0));
+}
+
+/* One step on samples that have come. */
+static int feed(struct run *run, size_t first, size_t count, struct cnn_error *e)
+{
+	struct cnn_train_status s;
+	int r = cnn_trainer_feed(run->trainer, run->data, first, count, &s, e);
+
+	if (r < 0)
+		cnn_error_prefix(e, "%s", cnn_operands_name(run->load.in));
+	return r == CNN_OK ? report(run, &s, e) : r;
+}
+
+/* Steps on the whole batches of a segment; the rest waits for what follows. */
+static int stream_segment(struct run *run, const struct cnn_header *header,
+	struct cnn_error *e)
+{
+	struct cnn_record rec;
+	size_t at;
+	int r, rc;
+
+	if ((r = cnn_dataset_segment(run->data, header, true, e)) < 0)
+		cnn_error_prefix(e, "%s", cnn_operands_name(run->load.in));
+	while (r == CNN_OK && (r = cnn_operands_record(run->load.in, &rec, e)) == CNN_OK) {
+		if ((r = cnn_dataset_append(run->data, &rec, e)) < 0)
+			cnn_error_prefix(e, "%s", cnn_operands_name(run->load.in));
+		for (at = 0, rc = r; rc == CNN_OK && run->data->samples - at >= run->job->train->batch;
+		     at += run->job->train->batch)
+			rc = feed(run, at, run->job->train->batch, e);
+		if (rc < 0)
+			return rc;
+		cnn_dataset_drop(run->data, at);
+	}
+	return r;
+}
+
+/* Trains as the records come. Beyond --steps they are only checked. */
+int run_stream(struct run *run, struct cnn_error *e)
+{
+	const struct job *job = run->job;
+	const struct cnn_header *header;
+	int r = cnn_load_model(&run->load, &header, e);
+
+	hold_plugins(run);
+	if (r == CNN_OK && (r = cnn_trainer_open(&run->trainer, run->load.model, NULL,
+		job->train, e)) == CNN_OK &&
+	    !cnn_history_add(run->load.model->history, job->program))
+		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
+	while (r == CNN_OK && (r = stream_segment(run, header, e)) == CNN_END)
+		r = cnn_load_next(&run->load, &header, e);
+	if (r == CNN_END && run->data->dropped + run->data->samples == 0)
+		r = cnn_fail(e, CNN_EDATA, "the data hold no sample");
+	if (r == CNN_END && run->data->samples > 0)
+		r = feed(run, 0, run->data->samples, e);
+	return r == CNN_END ? CNN_OK : r;
+}
+
+/* A resume takes the place of the run it goes on with in the history, so that
+ * it ends with the bytes of a run that never stopped. */
+static int add_history(const struct run *run, struct cnn_error *e)
+{
+	struct cnn_model *m = run->load.model;
+	struct cnn_value *last;
+	const char *tool;
+	size_t *count = &m->history->as.array.count;
+
+	last = *count ? m->history->as.array.items[*count - 1] : NULL;
+	if (run->job->train->resume && cnn_value_get_str(last, "tool", &tool) &&
+	    strcmp(tool, run->job->program->name) == 0) {
+		cnn_value_free(last);
+		--*count;
+	}
+	return cnn_history_add(m->history, run->job->program) ? CNN_OK :
+		cnn_fail(e, CNN_ENOMEM, "out of memory");
+}
+
+/* Before the first epoch, not after it. */
+static int check_validation(struct run *run, struct cnn_error *e)
+{
+	const struct cnn_graph *g = run->load.model->graph;
+	int r;
+
+	if (!run->val)
+		return CNN_OK;
+	if ((r = cnn_check_input(g, run->val, e)) < 0 ||
+	    (r = cnn_dataset_check_labels(run->val, cnn_class_count(g), e)) < 0)
+		cnn_error_prefix(e, "%s", run->job->val_path);
+	return r;
+}
+
+/* What was done is kept where it can be gone on from; there is no result. */
+static int interrupted(struct run *run, struct cnn_error *e)
+{
+	int r = CNN_OK;
+
+	cnn_progress_end(&run->progress);
+	if (run->job->checkpoint_path && (r = cnn_trainer_save(run->trainer, e)) == CNN_OK)
+		r = cnn_model_save(run->load.model, run->job->checkpoint_path, false, e);
+	if (r < 0 || cnn_metrics_close(run->metrics, e) < 0)
+		return e->code;
+	cnn_message(run->job->program, 1, "stopped by a signal after step %llu%s%s",
+		(unsigned long long)cnn_trainer_step_number(run->trainer),
+		run->job->checkpoint_path ? "; --resume goes on from " : "",
+		run->job->checkpoint_path ? run->job->checkpoint_path : "");
+	cnn_interrupt_exit();
+	return CNN_OK;
+}
+
+/* The data are held in memory and known to be whole before the first step. */
+int run_held(struct run *run, struct cnn_error *e)
+{
+	const struct job *job = run->job;
+	struct cnn_train_status s;
+	struct cnn_model *m;
+	int r = cnn_load_all(&run->load, run->data, true, e);
+
+	if (r < 0)
+		return r;
+	m = run->load.model;
+	/* A checkpoint pins the instruction set, which this CPU must have. */
+	if (job->train->resume &&
+	    ((r = cnn_train_resume(m, job->train, job->given, e)) < 0 ||
+	     (r = cnn_isa_choose(job->train->isa, &job->train->isa, e)) < 0))
+		return r;
+	hold_plugins(run);
+	if ((r = check_validation(run, e)) < 0 ||
+	    (r = cnn_trainer_open(&run->trainer, m, run->data, job->train, e)) < 0 ||
+	    (r = add_history(run, e)) < 0)
+		return r;
+	if (job->metrics_path && (r = cnn_metrics_open(&run->metrics, job->metrics_path,
+		cnn_trainer_step_number(run->trainer), e)) < 0)
+		return r;
+	cnn_progress_start(&run->progress, "train",
+		cnn_trainer_samples(run->trainer));
+	cnn_interrupt_catch();
+	while ((r = cnn_trainer_step(run->trainer, &s, e)) == CNN_OK) {
+		if ((r = report(run, &s, e)) < 0)
+			break;
+		if (cnn_interrupted())
+			cnn_trainer_stop(run->trainer);
+	}
+	if (r == CNN_END && cnn_interrupted())
+		return interrupted(run, e);
+	if (r == CNN_END && run->done == 0)
+		cnn_message(job->program, 1, "no step is left to do; --epochs says how far");
+	return r == CNN_END ? CNN_OK : r;
+}
