@@ -424,7 +424,7 @@ as() {
 	plugin elsewhere
 	cnn-init --plugin-dir elsewhere sieve.net > init.cnn
 	# With folders that the other user can pass, outside of bats' own.
-	far=$(mktemp -d)
+	far=$(TMPDIR=/tmp mktemp -d)
 	cp -r "$PREFIX" "$far/usr"
 	cp -r elsewhere init.cnn "$far"
 	cp -r elsewhere "$far/theirs"
