@@ -382,6 +382,28 @@ fc1.bias.dtype	float32" ]
 	[[ $output == "cnn-step (cnntools) "* && -z $stderr ]]
 }
 
+@test "a terminal is shown how far it is, on one line that goes away" {
+	command -v script > /dev/null || skip "no script(1)"
+	step="cnn-step --threads 1 --batch 1 -e 600 -o out init.cnn data.tns"
+	for columns in 60 130; do
+		run env -u NO_COLOR TERM=xterm script -qec \
+			"stty cols $columns; $step" /dev/null
+		[[ $output == *$'\r'"train "*"%  epoch "*"loss "* ]]
+		# It never wraps.
+		longest=$(tr '\r' '\n' <<< "$output" | grep -a '^train' |
+			awk '{ n = length > n ? length : n } END { print n }')
+		[ "$longest" -lt $columns ]
+	done
+	[[ $output == *$'\r'"train ["[#-]*"]"*" left"* ]]    # where there is room
+	grep -aqE $'\r +\r' <<< "$output"
+	for off in TERM=dumb NO_COLOR=1; do
+		run env -u NO_COLOR TERM=xterm $off script -qec "$step" /dev/null
+		[[ $output != *"train "* ]]
+	done
+	run env -u NO_COLOR TERM=xterm script -qec "$step -q" /dev/null
+	[[ $output != *"train "* ]]
+}
+
 @test "a full disk, a terminal, a reader that goes away" {
 	run -1 --separate-stderr bash -c "cnn-step -q init.cnn data.tns > /dev/full"
 	[[ $stderr == "cnn-step: standard output: "*"No space left"* ]]
