@@ -43,6 +43,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <ucontext.h>
@@ -160,9 +161,10 @@ static bool catch_calls(const int *calls)
 	const struct sigaction a = { .sa_sigaction = on_call,
 		.sa_flags = SA_SIGINFO | SA_NODEFER | SA_RESTART };
 	uintptr_t end = (uintptr_t)fault_call_end;
-	struct sock_filter code[24];
+	struct sock_filter code[16];
 	struct sock_fprog program = { 0, code };
 	unsigned short n = 0, count = 0;
+	unsigned number;
 
 	while (calls[count] >= 0)
 		count++;
@@ -176,16 +178,6 @@ static bool catch_calls(const int *calls)
 	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
 		(uint32_t)((uint64_t)end >> 32), 0, 1);
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	/* As is getrandom()'s memory, from glibc 2.41 on, which it maps with all signals
-	 * blocked: the only one of type 8, MAP_DROPPABLE. */
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-		offsetof(struct seccomp_data, nr));
-	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 4);
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-		offsetof(struct seccomp_data, args[3]));
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 15);
-	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 8, 0, 1);
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 		offsetof(struct seccomp_data, nr));
 	for (unsigned short i = 0; i < count; i++)
@@ -194,6 +186,10 @@ static bool catch_calls(const int *calls)
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP);
 	program.len = n;
+	/* What glibc 2.41 and later maps at a first getrandom(), with all signals
+	 * blocked: mkstemp() would die of it. */
+	if (getrandom(&number, sizeof number, 0) < 0)
+		return false;
 	return sigaction(SIGSYS, &a, NULL) == 0 &&
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
 		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
