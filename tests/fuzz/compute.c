@@ -88,7 +88,8 @@ static void train(struct cnn_model *m, const struct cnn_dataset *d, bool resume)
 {
 	struct cnn_train_options o = { .epochs = 1, .batch = 2, .shard_size = 1,
 		.lr = 0.1, .optimizer = "sgd", .momentum = 0.5, .schedule = "linear",
-		.amp = "off", .isa = "native", .resume = resume };
+		.amp = "off", .isa = "native", .resume = resume,
+		.on = { .device = "cpu", .threads = 1, .max_memory = FUZZ_ARENAS } };
 	struct cnn_trainer *t = NULL;
 	struct cnn_train_status s;
 	struct cnn_error e;
@@ -101,8 +102,6 @@ static void train(struct cnn_model *m, const struct cnn_dataset *d, bool resume)
 	}
 	if (resume && cnn_train_resume(m, &o, NULL, any(&e)) < 0)
 		return;
-	o.on = (struct cnn_compute){ .device = "cpu", .threads = 1,
-		.max_memory = FUZZ_ARENAS };
 	if (o.epochs > 3)
 		o.epochs = 3;
 	if (cnn_trainer_open(&t, m, d, &o, any(&e)) == CNN_OK) {
