@@ -470,6 +470,34 @@ static void test_advance(struct suite *s)
 	d->device->free(d->device_handle, drecords);
 }
 
+/* The loss scale after one good step more. */
+static float scale_after(struct suite *s, float scale)
+{
+	const struct subject *d = &s->subject;
+	const struct cnn_score score = { 1, 1, 0 };
+	const double rates[] = { 1, 1 };
+	struct cnn_state state = { .loss_scale = scale, .good_steps = 1999 };
+	struct cnn_step_record record = { 0 };
+	void *dstate = give(d, &state, sizeof(state)), *dscore = give(d, &score, sizeof(score));
+	void *drates = give(d, rates, sizeof(rates)), *drecord = give(d, &record, sizeof(record));
+	const struct cnn_advance a = { .size = sizeof(a), .samples = 1, .shards = 1,
+		.scaling = 1, .scores = dscore, .rates = drates, .records = drecord,
+		.record_count = 1 };
+	int code = d->device->advance(d->device_handle, d->queue, dstate, &a);
+
+	take(d, &state, dstate, sizeof(state));
+	d->device->free(d->device_handle, dscore);
+	d->device->free(d->device_handle, drates);
+	d->device->free(d->device_handle, drecord);
+	return code == CNN_OK && state.good_steps == 0 ? state.loss_scale : -1;
+}
+
+static void test_largest_scale(struct suite *s)
+{
+	claim(s, scale_after(s, 0x1p126f) == 0x1p127f && scale_after(s, 0x1p127f) == 0x1p127f,
+		"advance: the loss scale grows to 2^127, and not to infinity");
+}
+
 /* --- recording ------------------------------------------------------------------------------- */
 
 static void test_capture(struct suite *s)
@@ -538,6 +566,7 @@ void test_device(struct suite *s)
 	test_score(s);
 	test_check(s);
 	test_advance(s);
+	test_largest_scale(s);
 	test_capture(s);
 	test_marks(s);
 }

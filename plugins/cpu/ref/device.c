@@ -1,6 +1,7 @@
 /* device.c - the CPU as a device: memory, conversions, gathering. */
 #include "ref.h"
 #include "half.h"
+#include <float.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -362,7 +363,8 @@ static int check(void *device, void *queue, size_t count, const float *x,
 	return CNN_OK;
 }
 
-/* PyTorch's GradScaler: double after so many good steps, halve after a bad one. */
+/* PyTorch's GradScaler: double after so many good steps, but never to infinity, from
+ * which nothing comes back; halve after a bad one. */
 #define GROWTH_STEPS 2000
 
 static void move_scale(struct cnn_state *s)
@@ -371,7 +373,7 @@ static void move_scale(struct cnn_state *s)
 		s->loss_scale *= 0.5f;
 		s->good_steps = 0;
 	} else if (++s->good_steps == GROWTH_STEPS) {
-		s->loss_scale *= 2;
+		s->loss_scale *= s->loss_scale > FLT_MAX / 2 ? 1 : 2;
 		s->good_steps = 0;
 	}
 }

@@ -2,6 +2,7 @@
  * its gradients are numbers, and the state of the next. */
 #include "gpu.h"
 #include "kernels.h"
+#include <float.h>
 
 #define BLOCK 256
 
@@ -121,7 +122,8 @@ extern "C" int native_check(void *queue, struct cnn_state *state, const float *x
 
 /* --- advance -------------------------------------------------------------- */
 
-/* PyTorch's GradScaler: double after so many good steps, halve after a bad one. */
+/* PyTorch's GradScaler: double after so many good steps, but never to infinity, from
+ * which nothing comes back; halve after a bad one. */
 #define GROWTH_STEPS 2000
 
 static __device__ void move_scale(struct cnn_state *s)
@@ -130,7 +132,7 @@ static __device__ void move_scale(struct cnn_state *s)
 		s->loss_scale *= 0.5f;
 		s->good_steps = 0;
 	} else if (++s->good_steps == GROWTH_STEPS) {
-		s->loss_scale *= 2;
+		s->loss_scale *= s->loss_scale > FLT_MAX / 2 ? 1 : 2;
 		s->good_steps = 0;
 	}
 }
