@@ -45,7 +45,7 @@ template <typename T, int W, int I> static __global__ void __launch_bounds__(CON
 		weight_tile<T, W>(s, weight, b, blockIdx.x);
 	else if constexpr (I != RESIDENT)
 		input_tile<T, I>(s, input, b, blockIdx.x - weight.blocks);
-	else if constexpr (CONV_TENSOR(T))
+	else if constexpr (HAS_TENSOR_CORES(T))
 		resident_tile<T>(s, input, b, blockIdx.x - weight.blocks);
 }
 

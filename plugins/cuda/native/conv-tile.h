@@ -12,7 +12,6 @@
 #include "conv.h"
 #include "gpu.h"
 #include <string.h>
-#include <type_traits>
 
 /* Blocks of a multiprocessor, by their registers. */
 #define CONV_PER_SM(T, N) (sizeof(T) == 4 && (N) == 64 ? 3 : 4)
@@ -241,15 +240,8 @@ template <typename T, int N, class A, class B> struct thread_sums {
 	}
 };
 
-/* float has no tensor cores of its own precision, and bfloat16 none before
- * compute capability 8.0. */
-#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
-#define CONV_TENSOR(T) (sizeof(T) == 2)
-#else
-#define CONV_TENSOR(T) (std::is_same<T, __half>::value)
-#endif
 template <typename T, int N, class A, class B> using tile_sums =
-	typename std::conditional<CONV_TENSOR(T), tensor_sums<T, N, A, B>,
+	typename std::conditional<HAS_TENSOR_CORES(T), tensor_sums<T, N, A, B>,
 		thread_sums<T, N, A, B>>::type;
 
 /* --- the tile ------------------------------------------------------------------------ */

@@ -14,6 +14,7 @@
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
 #include <mma.h>
+#include <type_traits>
 
 /* Puts a kernel into the queue; the result is CUDA's error as an int. A kernel
  * with a comma in its name goes into parentheses. */
@@ -31,6 +32,14 @@
 #define BY_DTYPE(dtype, CALL) \
 	((dtype) == CNN_F16 ? CALL(__half) : \
 	(dtype) == CNN_BF16 ? CALL(__nv_bfloat16) : CALL(float))
+
+/* Are there tensor cores for products of T? float has none of its own precision,
+ * and bfloat16 none before compute capability 8.0. */
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
+#define HAS_TENSOR_CORES(T) (sizeof(T) == 2)
+#else
+#define HAS_TENSOR_CORES(T) (std::is_same<T, __half>::value)
+#endif
 
 /* --- how many ------------------------------------------------------------- */
 
