@@ -13,7 +13,7 @@ if [ ! -e "$set_dir/cuda/cudnn/conv2d.so" ]; then
 	printf 'ok 1 - the choice of engines # SKIP no cuDNN\n1..1\n'
 	exit 0
 fi
-unset CNN_PLUGIN_PATH CNN_CUDA_CHECK FAKE_CUDNN_LESS FAKE_CUDNN_SLOW
+unset CNN_PLUGIN_PATH CNN_CUDA_CHECK FAKE_CUDNN_LESS FAKE_CUDNN_SLOW FAKE_CUDNN_BIG
 export NO_COLOR=1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -120,6 +120,25 @@ tuned() {
 	[ "$(grep -c '^1 ' chosen)" -gt "$(grep -vc '^1 ' chosen)" ]
 }
 ok "--tune takes the fastest" tuned
+
+crowded() {
+	export HOSTCUDA_MEMORY=$((256 << 20)) FAKE_CUDNN_BIG=1
+	FAKE_CUDNN_SLOW=1 train --tune net.cnn data.tns -vv -o r.cnn 2> r.err || return
+	engines r.err | grep ' 4$' | tee chosen.few
+	grep -q '^2 ' chosen.few && ! grep '^1 ' chosen.few
+}
+ok "an engine that finds no room is passed over, and nothing is left of it" crowded
+unset HOSTCUDA_MEMORY FAKE_CUDNN_BIG
+
+ok "no room for the engine that there is: exit 3" fails 3 "workspace of 5.*out of memory" \
+	env HOSTCUDA_MEMORY=$((256 << 20)) FAKE_CUDNN_BIG=2 cnn-step --plugin-dir "$set_dir" \
+	--device cuda --batch 16 net.cnn data.tns -o w.cnn
+
+val() {
+	train net.cnn data.tns --epochs 2 --val data.tns -o x.cnn &&
+		train net.cnn data.tns --epochs 2 -o y.cnn && cmp x.cnn y.cnn
+}
+ok "another executor beside: the handle has no stream that is no more" val
 
 resumed() {
 	cnn-step --plugin-dir "$set_dir" --device cuda --resume t.cnn data.tns --epochs 2 -vv \

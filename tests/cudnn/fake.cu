@@ -1,6 +1,7 @@
 /* fake.cu - see fake.h: descriptors, heuristics, plans and handles. */
 #include "fake.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -233,6 +234,7 @@ int64_t fake_workspace(const struct fake *plan)
 {
 	const struct fake *op = fake_op(plan->graph, 0);
 	const struct fake *t = NULL;
+	const char *big = getenv("FAKE_CUDNN_BIG");
 	int64_t n;
 
 	for (int k = 0; k < op->count && !t; k++)
@@ -240,7 +242,8 @@ int64_t fake_workspace(const struct fake *plan)
 				op->attributes[k].name)->type == CUDNN_BACKEND_TENSOR_DESCRIPTOR)
 			t = fake_link(op, op->attributes[k].name);
 	memcpy(&n, fake_get(t, CUDNN_ATTR_TENSOR_DIMENSIONS), sizeof n);
-	return 1000 + 4000 / n + 16 * plan->engine;
+	return 1000 + 4000 / n + 16 * plan->engine + (n < 8 && big
+		&& atoi(big) == plan->engine ? INT64_C(512) << 20 : 0);
 }
 
 static cudnnStatus_t get_results(const struct fake *f, int64_t wanted, int64_t *count,
@@ -301,14 +304,28 @@ EXPORT cudnnStatus_t cudnnCreate(cudnnHandle_t *handle)
 	return *handle ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_NOT_INITIALIZED;
 }
 
+/* A handle's stream must live as long as it is the handle's. */
+static void look_at_stream(cudnnHandle_t handle)
+{
+	enum cudaStreamCaptureStatus status;
+
+	if (!handle->stream
+			|| cudaStreamIsCapturing(handle->stream, &status) == cudaSuccess)
+		return;
+	fprintf(stderr, "the fake cuDNN: the handle's stream is no more\n");
+	abort();
+}
+
 EXPORT cudnnStatus_t cudnnDestroy(cudnnHandle_t handle)
 {
+	look_at_stream(handle);
 	free(handle);
 	return CUDNN_STATUS_SUCCESS;
 }
 
 EXPORT cudnnStatus_t cudnnSetStream(cudnnHandle_t handle, cudaStream_t stream)
 {
+	look_at_stream(handle);
 	handle->stream = stream;
 	return CUDNN_STATUS_SUCCESS;
 }

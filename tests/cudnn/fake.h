@@ -14,7 +14,8 @@
  *   2  mode A's fourth, the only one for f32; takes 5 ms with $FAKE_CUDNN_SLOW
  *   1  of the fallback mode
  *   0  takes no graph
- * and none has the number in $FAKE_CUDNN_LESS. DGRAD with RELU_BACKWARD behind it is
+ * and none has the number in $FAKE_CUDNN_LESS; that in $FAKE_CUDNN_BIG wants 512 MiB
+ * for fewer than 8 samples. DGRAD with RELU_BACKWARD behind it is
  * taken in half alone.
  */
 #ifndef FAKE_H

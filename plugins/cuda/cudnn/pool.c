@@ -154,6 +154,7 @@ void pool_destroy(void *instance)
 		p->sizes = s->next;
 		size_close(p, s);
 	}
+	provider_close(&p->p);
 	p->p.host->free(p->p.host, p);
 }
 

@@ -31,6 +31,9 @@ bool provider_supports(const struct cnn_run *run, const struct cnn_node *node)
 
 int provider_fail(const struct provider *p, int code, const char *what, const char *why)
 {
+	/* A GPU without room is a GPU that will not do. */
+	if (code == CNN_ENOMEM)
+		code = CNN_EPLUGIN;
 	return p->host->fail(p->host, code, "cuda/cudnn: %s: %s: %s", p->name, what, why);
 }
 
@@ -45,8 +48,8 @@ int provider_done(const struct provider *p, const char *what, int error, void *q
 		e = cudaStreamSynchronize(queue);
 	if (e == cudaSuccess)
 		return CNN_OK;
-	return provider_fail(p, e == cudaErrorMemoryAllocation ? CNN_ENOMEM : CNN_EPLUGIN,
-		what, cudaGetErrorString(e));
+	cudaGetLastError();                  /* or the next launch would find it */
+	return provider_fail(p, CNN_EPLUGIN, what, cudaGetErrorString(e));
 }
 
 /* --- the instance ---------------------------------------------------------------- */
@@ -93,6 +96,13 @@ int provider_open(struct provider *p, const struct cnn_host *host, const char *n
 	return code;
 }
 
+void provider_close(const struct provider *p)
+{
+	/* The device's stream ends before the handle. */
+	if (p->handle)
+		cudnnSetStream(p->handle, NULL);
+}
+
 /* --- ops -------------------------------------------------------------------------- */
 
 /* What an engine's number is remembered by: it holds for this graph alone. */
@@ -136,6 +146,7 @@ static int own_workspace(struct provider_op *op, struct graph_error *e)
 	if (error == cudaSuccess)
 		return CNN_OK;
 	op->workspace = NULL;
+	cudaGetLastError();
 	return graph_fail(e, error == cudaErrorMemoryAllocation ? CNN_ENOMEM : CNN_EPLUGIN,
 		"workspace of %lld bytes: %s", (long long)op->plan.workspace,
 		cudaGetErrorString(error));

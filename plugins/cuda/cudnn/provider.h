@@ -39,7 +39,8 @@ bool provider_supports(const struct cnn_run *, const struct cnn_node *);
 
 int provider_open(struct provider *, const struct cnn_host *, const char *name,
 	const char *type);
-/* "cuda/cudnn: NAME: what: why"; returns code. */
+void provider_close(const struct provider *);
+/* "cuda/cudnn: NAME: what: why"; returns code, but CNN_EPLUGIN where memory is short. */
 int provider_fail(const struct provider *, int code, const char *what,
 	const char *why);
 /* The same of an error of CUDA's; CNN_OK if there is none. With CNN_POLICY_CHECK it

@@ -170,9 +170,9 @@ int provider_tune(const struct provider *p, const struct graph *g, struct engine
 		cudnnSetStream(p->handle, NULL);
 	}
 	bench_close(&b);
+	cudaGetLastError();                  /* of an engine that found no room, say */
 	if (plan->desc)
 		return CNN_OK;
-	cudaGetLastError();
 	return graph_fail(e, error == cudaErrorMemoryAllocation ? CNN_ENOMEM : CNN_EPLUGIN,
 		"%s: none of cuDNN's %u engines could be timed%s%s",
 		graph_kind_names[g->spec.kind], (unsigned)all->count,
