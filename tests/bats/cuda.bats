@@ -201,10 +201,17 @@ near() {
 }
 
 @test "the loss scale falls at an overflow, and the step is skipped" {
-	gpu cnn-step -q --amp fp16 --steps 3 -b 24 --lr 1e5 tiny.cnn data.tns > out.cnn
-	tensor-stat --json out.cnn > /dev/null || true
-	cnn-step -q --device cpu --amp fp16 --steps 3 -b 24 --lr 1e5 tiny.cnn data.tns > cpu.cnn
-	[ "$(strings out.cnn | grep -c loss_scale)" = 1 ]
+	# One step that is good, and too long; behind it nothing is a number.
+	for d in cpu cuda; do
+		for n in 1 2 4; do
+			cnn-step -q --plugin-dir "$plugins" --device $d --amp fp16 -b 24 -e 3 \
+				--lr 1e5 --steps $n tiny.cnn data.tns -o $d.cnn
+			perl -0777 -ne '/loss_scale\xcb(.{8})/s and print unpack("d>", $1), " "' $d.cnn
+			perl -0777 -ne '/updates([\0-\x7f])/ and print ord $1, "\n"' $d.cnn
+		done > $d.scales
+		cat $d.scales
+		[ "$(tr '\n' , < $d.scales)" = "65536 1,32768 1,8192 1," ]
+	done
 }
 
 @test "--profile tells of each operation" {
@@ -223,9 +230,23 @@ near() {
 	HOSTCUDA_SM=75 gpu cnn-step -q --amp fp16 --steps 2 tiny.cnn data.tns > /dev/null
 }
 
+@test "conformance asks nothing of a card in bf16 that can't" {
+	HOSTCUDA_SM=75 "$BUILD/tests/conformance/conformance" --plugin-dir "$plugins" \
+		--f64-dir "$BUILD/plugins-f64" cuda/native > said
+	grep -q '^ok .*native f16' said
+	! grep 'native bf16' said
+}
+
 @test "out of memory on the device: exit 3" {
 	HOSTCUDA_MEMORY=20000 run -3 --separate-stderr gpu cnn-step -o out tiny.cnn data.tns
 	says "cnn-step: *memory*"
+	# Where the second graph is made, in the midst of it.
+	HOSTCUDA_GRAPHS=1 run -3 --separate-stderr gpu cnn-step -q -e 3 -b 24 -c part.cnn \
+		--checkpoint-every 3 -o out tiny.cnn data.tns
+	[[ $stderr == "cnn-step: "*"out of memory"* ]]
+	[ ! -e out ]
+	gpu cnn-step -q --resume part.cnn data.tns |
+		cmp - <(gpu cnn-step -q -e 3 -b 24 tiny.cnn data.tns)
 }
 
 @test "a device that is lost: exit 3, the last checkpoint intact" {
@@ -258,6 +279,12 @@ near() {
 	says "cnn-step: *"
 	[ ${#stderr_lines[@]} = 1 ]
 	cnn-step -q --steps 1 tiny.cnn data.tns > /dev/null
+}
+
+@test "the kernels ask in one header where they run, and PTX stands there alone" {
+	cd "$BATS_TEST_DIRNAME/../../plugins/cuda/native"
+	! grep -nE '^[[:space:]]*#[[:space:]]*(if|elif)|CNN_HOSTCUDA|__CUDA_ARCH__|\<asm\>' \
+		*.c *.cu *.h | grep -vE '^gpu\.h:|#ifndef [A-Z_]+_H$|#ifdef __cplusplus$'
 }
 
 @test "the tools link nothing of CUDA" {

@@ -8,6 +8,7 @@
  *	HOSTCUDA_ADDRESSES=256 GiB	addresses of all, freed ones are used last
  *	HOSTCUDA_DRIVER=13000	older than 13.0: cudaErrorInsufficientDriver
  *	HOSTCUDA_LOST=n		the device is lost at the n-th launch or replay
+ *	HOSTCUDA_GRAPHS=n	room for so many recorded graphs, then cudaErrorMemoryAllocation
  *	HOSTCUDA_LATE=1		work on a stream is done no sooner than it must be
  *	HOSTCUDA_UNINITIALISED=ignore	traced code may read what was never written
  *	HOSTCUDA_STATS=1	a line of counts on stderr at exit */
@@ -41,6 +42,7 @@ static void read_environment(void)
 	config.memory = number("HOSTCUDA_MEMORY", (uint64_t)8 << 30);
 	config.addresses = number("HOSTCUDA_ADDRESSES", (uint64_t)256 << 30);
 	config.lost = number("HOSTCUDA_LOST", 0);
+	config.graphs = number("HOSTCUDA_GRAPHS", UINT64_MAX);
 	config.late = number("HOSTCUDA_LATE", 0);
 	config.stats = number("HOSTCUDA_STATS", 0);
 	config.error_mode = says("HOSTCUDA_ON_ERROR", "error");

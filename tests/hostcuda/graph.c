@@ -224,8 +224,12 @@ cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t *nodes, size_t 
 
 static cudaError_t instantiate(cudaGraphExec_t *exec, cudaGraph_t g)
 {
-	cudaGraphExec_t e = calloc(1, sizeof *e);
+	cudaGraphExec_t e;
+	uint64_t there = 0;
 
+	for (const struct hc_handle *h = execs; h; h = h->next)
+		there++;
+	e = there < hc_config()->graphs ? calloc(1, sizeof *e) : NULL;
 	if (e)
 		e->node = calloc(g->count + 1, sizeof *e->node);
 	if (!e || !e->node) {

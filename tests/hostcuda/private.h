@@ -45,6 +45,7 @@ struct hc_config {
 	int sm, devices, driver;
 	size_t memory, addresses;
 	uint64_t lost; /* 0: never */
+	uint64_t graphs; /* at once */
 	bool error_mode, stats, late, ignore_uninitialised;
 };
 const struct hc_config *hc_config(void);

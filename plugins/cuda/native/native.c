@@ -22,8 +22,8 @@ int native_done(const struct cnn_host *host, const char *kernel, int error, void
 	if (e == cudaSuccess)
 		return CNN_OK;
 	cudaGetLastError();                  /* or the next launch would find it */
-	return host->fail(host, e == cudaErrorMemoryAllocation ? CNN_ENOMEM : CNN_EPLUGIN,
-		"cuda: %s: %s", kernel, cudaGetErrorString(e));
+	/* A GPU without room for it is a GPU that will not do. */
+	return host->fail(host, CNN_EPLUGIN, "cuda: %s: %s", kernel, cudaGetErrorString(e));
 }
 
 /* --- the plan ------------------------------------------------------------- */
