@@ -193,6 +193,15 @@ static int check_evaluation(struct suite *s, const struct subject *subject,
 	return code;
 }
 
+/* What a device can't compute in, no provider is held to. */
+static bool can_compute(const struct subject *subject, uint32_t dtype)
+{
+	struct cnn_error e = { 0 };
+
+	return !subject->device->supports || cnn_plugins_error(subject->plugins,
+		subject->device->supports(subject->device_handle, dtype), &e) == CNN_OK;
+}
+
 /* Returns whether the provider offers this at all. */
 static bool check_case(struct suite *s, const struct subject *subject,
 	const struct chain *c, const struct test_case *t, int type, uint32_t layout)
@@ -209,7 +218,8 @@ static bool check_case(struct suite *s, const struct subject *subject,
 	bool near = false;
 	int code;
 
-	if (runner_score(subject, c, &settings) <= 0)
+	if (!can_compute(subject, settings.dtype)
+			|| runner_score(subject, c, &settings) <= 0)
 		return false;
 	snprintf(what, sizeof(what), "%s/%s %s%s: %s of %s", s->device, s->provider,
 		types[type].name, layout == CNN_NHWC ? " nhwc" : "", t->net, t->inputs);

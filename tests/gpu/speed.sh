@@ -28,6 +28,7 @@ epochs() {
 	# Clocks rise under load.
 	step all --epochs 3 --amp fp16 "$work/1.cnn" "$work/train.tns" -o "$work/out.cnn" >> "$log"
 	for amp in fp16 off bf16; do
+		can $amp || continue
 		for batch in "${batches[@]}"; do
 			name=b$batch.${amp/off/f32}
 			epoch "time.epoch.$name" all "$batch" "$amp" || continue
