@@ -124,6 +124,7 @@ int conv_create(const struct cnn_host *host, const struct cnn_run *run,
 	int code;
 
 	*instance = NULL;
+	native_check_launches(host);
 	if (!v)
 		return CNN_ENOMEM;
 	memset(v, 0, sizeof(*v));

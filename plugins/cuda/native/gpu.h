@@ -16,16 +16,21 @@
 #include <mma.h>
 #include <type_traits>
 
-/* Puts a kernel into the queue; the result is CUDA's error as an int. A kernel
- * with a comma in its name goes into parentheses. */
+/* What became of the kernel that was just put into the queue: CUDA's error as an
+ * int. Under CNN_POLICY_CHECK it has run by then; the name of one that failed is
+ * native_done()'s to tell. In native.c. */
+extern "C" int native_launched(const char *kernel, void *queue);
+
+/* Puts a kernel into the queue; the result is native_launched()'s. A kernel with a
+ * comma in its name goes into parentheses. */
 #ifdef CNN_HOSTCUDA
 #define LAUNCH(kernel, grid, block, shared_bytes, queue, ...) \
 	(HOSTCUDA_LAUNCH(kernel, grid, block, shared_bytes, queue, __VA_ARGS__), \
-		(int)cudaGetLastError())
+		native_launched(#kernel, queue))
 #else
 #define LAUNCH(kernel, grid, block, shared_bytes, queue, ...) \
 	((kernel)<<<(grid), (block), (shared_bytes), (cudaStream_t)(queue)>>>( \
-		__VA_ARGS__), (int)cudaGetLastError())
+		__VA_ARGS__), native_launched(#kernel, queue))
 #endif
 
 /* CALL(T) with the C type of a dtype: float where it is no half. */

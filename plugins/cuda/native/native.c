@@ -13,17 +13,45 @@ static bool is_captured(cudaStream_t queue)
 		|| status != cudaStreamCaptureStatusNone;
 }
 
-int native_done(const struct cnn_host *host, const char *kernel, int error, void *queue)
+/* One thread puts kernels into the queue. */
+static struct {
+	bool checking;
+	const char *failed;                  /* kernel, or NULL */
+} launches;
+
+int native_launched(const char *kernel, void *queue);
+
+int native_launched(const char *kernel, void *queue)
+{
+	cudaError_t e = cudaGetLastError();
+
+	if (e == cudaSuccess && launches.checking && !is_captured(queue))
+		e = cudaStreamSynchronize(queue);
+	if (e != cudaSuccess)
+		launches.failed = kernel;
+	return (int)e;
+}
+
+void native_check_launches(const struct cnn_host *host)
+{
+	launches.checking = (host->policy & CNN_POLICY_CHECK) != 0;
+}
+
+int native_done(const struct cnn_host *host, const char *what, int error, void *queue)
 {
 	cudaError_t e = (cudaError_t)error;
+	const char *kernel = launches.failed;
 
-	if (e == cudaSuccess && host->policy & CNN_POLICY_CHECK && !is_captured(queue))
+	native_check_launches(host);
+	launches.failed = NULL;
+	if (e == cudaSuccess && launches.checking && !is_captured(queue))
 		e = cudaStreamSynchronize(queue);
 	if (e == cudaSuccess)
 		return CNN_OK;
 	cudaGetLastError();                  /* or the next launch would find it */
 	/* A GPU without room for it is a GPU that will not do. */
-	return host->fail(host, CNN_EPLUGIN, "cuda: %s: %s", kernel, cudaGetErrorString(e));
+	return host->fail(host, CNN_EPLUGIN, "cuda: %s%s%s: %s", what, kernel ? ": " : "",
+		kernel ? kernel : "", cudaGetErrorString(e));
 }
 
 /* --- the plan ------------------------------------------------------------- */
@@ -40,6 +68,7 @@ int native_create(const struct cnn_host *host, const struct cnn_run *run,
 {
 	struct native *n = host->alloc(host, bytes);
 
+	native_check_launches(host);
 	*instance = n;
 	if (!n)
 		return CNN_ENOMEM;

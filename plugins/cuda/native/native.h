@@ -11,10 +11,13 @@
 #include <cnn/plugin.h>
 #include <stdbool.h>
 
-/* CNN_OK if error, a cudaError_t, is none; else a message that names the kernel.
- * With CNN_POLICY_CHECK it waits first for what is in the queue, unless that is
- * being captured. */
-int native_done(const struct cnn_host *, const char *kernel, int error, void *queue);
+/* CNN_OK if error, a cudaError_t, is none; else a message that names what was done,
+ * and the kernel of it that failed. With CNN_POLICY_CHECK it waits first for what is
+ * in the queue, unless that is being captured. */
+int native_done(const struct cnn_host *, const char *what, int error, void *queue);
+/* From here on each launch waits for its kernel, if the policy says so: as an
+ * instance is made. */
+void native_check_launches(const struct cnn_host *);
 
 /* How an instance of most layers begins. */
 struct native {
