@@ -324,6 +324,15 @@ fc1.bias.dtype	float32" ]
 	says "cnn-step: *cuda*"
 }
 
+@test "--profile tells of each operation, and changes no byte" {
+	run -0 --separate-stderr cnn-step --profile --no-fuse --steps 2 -q -o out init.cnn data.tns
+	for line in 'conv1 +forward ' 'conv1 +backward ' 'fc1 +forward ' '- +gather ' \
+		'- +update ' 'all .*\(mean of 1 steps?\)'; do
+		grep -qE "^$line" <<< "$stderr" || { echo "no $line in $stderr"; false; }
+	done
+	cnn-step -q --no-fuse --steps 2 init.cnn data.tns | cmp - out
+}
+
 @test "--max-memory refuses what takes more" {
 	run -1 --separate-stderr cnn-step --max-memory 1 --batch 4096 --shard-size 4096 \
 		init.cnn data.tns data.tns data.tns data.tns data.tns data.tns data.tns \
