@@ -47,7 +47,7 @@ static uint32_t notes_of(cudnnBackendDescriptor_t engine,
 
 	if (cudnnBackendGetAttribute(engine, name, type, MAX_NOTES, &count, notes)
 			!= CUDNN_STATUS_SUCCESS)
-		return 0;
+		return UINT32_MAX;               /* what says nothing is not trusted */
 	for (int64_t i = 0; i < count && i < MAX_NOTES; i++)
 		if (notes[i] >= 0 && notes[i] < 32)
 			bits |= UINT32_C(1) << notes[i];
