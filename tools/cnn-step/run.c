@@ -16,6 +16,13 @@ static int validate(struct run *run, struct cnn_evaluation *v, struct cnn_error 
 	return r;
 }
 
+static int save_checkpoint(struct run *run, struct cnn_error *e)
+{
+	int r = cnn_trainer_save(run->trainer, e);
+
+	return r < 0 ? r : cnn_model_save(run->load.model, run->job->checkpoint_path, false, e);
+}
+
 /* After each step: what the user sees and what is written besides the model. */
 static int report(struct run *run, const struct cnn_train_status *s,
 	struct cnn_error *e)
@@ -45,9 +52,8 @@ static int report(struct run *run, const struct cnn_train_status *s,
 		r = cnn_metrics_add(run->metrics, s, v.samples ? &v : NULL, e);
 	cnn_evaluation_free(&v);
 	if (r == CNN_OK && run->job->checkpoint_path && (run->job->checkpoint_every ?
-	    s->step % run->job->checkpoint_every == 0 : s->epoch_ends) &&
-	    (r = cnn_trainer_save(run->trainer, e)) == CNN_OK)
-		r = cnn_model_save(run->load.model, run->job->checkpoint_path, false, e);
+	    s->step % run->job->checkpoint_every == 0 : s->epoch_ends))
+		r = save_checkpoint(run, e);
 	return r;
 }
 
@@ -155,8 +161,8 @@ static int interrupted(struct run *run, struct cnn_error *e)
 	int r = CNN_OK;
 
 	cnn_progress_end(&run->progress);
-	if (run->job->checkpoint_path && (r = cnn_trainer_save(run->trainer, e)) == CNN_OK)
-		r = cnn_model_save(run->load.model, run->job->checkpoint_path, false, e);
+	if (run->job->checkpoint_path)
+		r = save_checkpoint(run, e);
 	if (r < 0 || cnn_metrics_close(run->metrics, e) < 0)
 		return e->code;
 	cnn_message(run->job->program, 1, "stopped by a signal after step %llu%s%s",

@@ -7,10 +7,7 @@
  * Else this stands in where oneDNN is missing, or has no bfloat16. */
 static int score(const struct cnn_host *host, const struct cnn_run *run)
 {
-	if (!linear_supports(run))
-		return 0;
-	return run->training && run->dtype == CNN_F32
-		&& native_level(host) >= NATIVE_AVX512 ? 35 : 18;
+	return linear_score(host, run, 35, 18);
 }
 
 static const struct cnn_provider provider = {

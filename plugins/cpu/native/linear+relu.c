@@ -6,10 +6,7 @@
  * oneDNN is missing, or has no bfloat16. */
 static int score(const struct cnn_host *host, const struct cnn_run *run)
 {
-	if (!linear_supports(run))
-		return 0;
-	return run->training && run->dtype == CNN_F32
-		&& native_level(host) >= NATIVE_AVX512 ? 25 : 15;
+	return linear_score(host, run, 25, 15);
 }
 
 static const struct cnn_provider provider = {

@@ -31,9 +31,13 @@ static void describe(struct linear *v, const struct cnn_host *host,
 	v->blocks = (v->o + v->kernels->lanes - 1) / v->kernels->lanes;
 }
 
-bool linear_supports(const struct cnn_run *run)
+int linear_score(const struct cnn_host *host, const struct cnn_run *run, int trains,
+	int otherwise)
 {
-	return run->dtype == CNN_F32 || run->dtype == CNN_BF16;
+	if (run->dtype != CNN_F32 && run->dtype != CNN_BF16)
+		return 0;
+	return run->training && run->dtype == CNN_F32
+		&& native_level(host) >= NATIVE_AVX512 ? trains : otherwise;
 }
 
 int linear_create(const struct cnn_host *host, const struct cnn_run *run,

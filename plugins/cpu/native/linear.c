@@ -3,10 +3,7 @@
 
 static int score(const struct cnn_host *host, const struct cnn_run *run)
 {
-	if (!linear_supports(run))
-		return 0;
-	return run->training && run->dtype == CNN_F32
-		&& native_level(host) >= NATIVE_AVX512 ? 12 : 8;
+	return linear_score(host, run, 12, 8);
 }
 
 static const struct cnn_provider provider = {

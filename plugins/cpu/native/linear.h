@@ -45,7 +45,9 @@ struct linear_kernels {
 };
 
 /* What the plugins have. */
-bool linear_supports(const struct cnn_run *);
+/* `trains` where AVX-512 trains in f32, for which these kernels were made. */
+int linear_score(const struct cnn_host *, const struct cnn_run *, int trains,
+	int otherwise);
 int linear_create(const struct cnn_host *, const struct cnn_run *, struct cnn_plan *,
 	void **instance);
 void linear_destroy(void *instance);
