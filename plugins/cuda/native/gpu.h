@@ -137,47 +137,4 @@ static __device__ inline double rounded_mul_add(double x, double y, double z)
 	return __dadd_rn(__dmul_rn(x, y), z);
 }
 
-/* --- what needs PTX ------------------------------------------------------- */
-
-/* Shared memory = 16 bytes (8, 4) of global memory, or zeros where there is
- * nothing to read (then src is not looked at); both aligned to that. It is
- * there once copies_wait() has returned and the block has met. Cards before 8.0
- * and the host copy at once. */
-#if defined(CNN_HOSTCUDA) || !defined(__CUDA_ARCH__) || __CUDA_ARCH__ < 800
-#define COPY_ASYNC(BYTES, TYPE) \
-static __device__ inline void copy_async##BYTES(void *shared, const void *src, bool there) \
-{ \
-	*(TYPE *)shared = there ? *(const TYPE *)src : TYPE(); \
-}
-#else
-#define COPY_ASYNC(BYTES, TYPE) \
-static __device__ inline void copy_async##BYTES(void *shared, const void *src, bool there) \
-{ \
-	unsigned to = (unsigned)__cvta_generic_to_shared(shared), bytes = there ? BYTES : 0; \
-	\
-	asm volatile("cp.async.ca.shared.global [%0], [%1], " #BYTES ", %2;\n" \
-		:: "r"(to), "l"(src), "r"(bytes) : "memory"); \
-}
-#endif
-COPY_ASYNC(16, uint4)
-COPY_ASYNC(8, uint2)
-COPY_ASYNC(4, unsigned)
-#undef COPY_ASYNC
-
-/* Ends a group of copies. */
-static __device__ inline void copies_commit(void)
-{
-#if !defined(CNN_HOSTCUDA) && defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
-	asm volatile("cp.async.commit_group;\n" ::: "memory");
-#endif
-}
-
-/* Waits until at most N of this thread's last groups are under way. */
-template <int N> static __device__ inline void copies_wait(void)
-{
-#if !defined(CNN_HOSTCUDA) && defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
-	asm volatile("cp.async.wait_group %0;\n" :: "n"(N) : "memory");
-#endif
-}
-
 #endif
