@@ -71,7 +71,9 @@ the_same() {
 @test "any number of threads: smaller instruction sets" {
 	[ "$(uname -m)" = x86_64 ] || return 0
 	for isa in sse41 avx2; do
-		cnn-step -q --isa $isa --steps 1 seed.cnn train.tns > /dev/null || break
+		status=0
+		cnn-step -q --isa $isa --steps 1 seed.cnn train.tns > y || status=$?
+		[ $status != 3 ] || break    # a CPU without it
 		the_same train.tns seed.cnn --isa $isa
 	done
 }
