@@ -44,18 +44,22 @@ size_t cnn_header_limit(enum cnn_kind kind)
 struct cnn_field *cnn_header_add(struct cnn_header *h, const char *name,
 	enum cnn_dtype dtype, int rank, const size_t *shape)
 {
-	struct cnn_field *fields, *f;
+	const size_t count = h->field_count;
+	struct cnn_field *f;
 	char *copy;
 
-	if (h->field_count == cnn_header_limit(h->kind))
+	if (count == cnn_header_limit(h->kind))
 		return NULL;
-	fields = realloc(h->fields, (h->field_count + 1) * sizeof *fields);
-	if (!fields)
-		return NULL;
-	h->fields = fields;
+	/* Room is doubled whenever the count is a power of two. */
+	if ((count & (count - 1)) == 0) {
+		f = realloc(h->fields, (count ? 2 * count : 1) * sizeof *f);
+		if (!f)
+			return NULL;
+		h->fields = f;
+	}
 	if (!(copy = strdup(name)))
 		return NULL;
-	f = &fields[h->field_count++];
+	f = &h->fields[h->field_count++];
 	*f = (struct cnn_field){ .name = copy, .dtype = dtype, .rank = rank };
 	for (int i = 0; i < rank; i++)
 		f->shape[i] = shape[i];
