@@ -69,9 +69,6 @@ static const struct cnn_provider provider = {
 	.destroy = free, .forward = forward, .backward = backward,
 };
 
-CNN_EXPORT const struct cnn_plugin_entry cnn_plugin_entry = {
-	.magic = CNN_PLUGIN_MAGIC, .abi_major = CNN_ABI_MAJOR, .abi_minor = CNN_ABI_MINOR,
-	.size = sizeof(cnn_plugin_entry), .kind = CNN_PLUGIN_LAYER, .name = "leaky_relu",
-	.version = "1.0", .device = "cpu", .provider = "example",
-	.functions = &provider, .definition = &definition,
-};
+CNN_PLUGIN_ENTRY(.kind = CNN_PLUGIN_LAYER, .name = "leaky_relu", .version = "1.0",
+	.device = "cpu", .provider = "example", .functions = &provider,
+	.definition = &definition);

@@ -471,6 +471,14 @@ struct cnn_plugin_entry {
 #define CNN_EXPORT __attribute__((visibility("default")))
 extern const struct cnn_plugin_entry cnn_plugin_entry;
 
+/* A plugin's export, given the members from `kind` on. */
+#define CNN_PLUGIN_ENTRY(...) \
+	CNN_EXPORT const struct cnn_plugin_entry cnn_plugin_entry = { \
+		.magic = CNN_PLUGIN_MAGIC, \
+		.abi_major = CNN_ABI_MAJOR, .abi_minor = CNN_ABI_MINOR, \
+		.size = sizeof(struct cnn_plugin_entry), __VA_ARGS__ \
+	}
+
 /* Elements of `samples` samples in a layout, padding included. */
 static inline size_t cnn_layout_count(const struct cnn_shape *s, uint32_t layout,
 	size_t samples)

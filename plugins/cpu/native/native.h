@@ -89,14 +89,8 @@ static inline void native_clear(void *p, size_t bytes)
 
 /* The only entry that a plugin of this provider exports. */
 #define NATIVE_PLUGIN(file_name, provider_functions) \
-	CNN_EXPORT const struct cnn_plugin_entry cnn_plugin_entry = { \
-		.magic = CNN_PLUGIN_MAGIC, \
-		.abi_major = CNN_ABI_MAJOR, .abi_minor = CNN_ABI_MINOR, \
-		.size = sizeof(struct cnn_plugin_entry), \
-		.kind = CNN_PLUGIN_LAYER, \
-		.name = (file_name), .version = CNN_VERSION, \
-		.device = "cpu", .provider = "native", \
-		.functions = &(provider_functions), \
-	}
+	CNN_PLUGIN_ENTRY(.kind = CNN_PLUGIN_LAYER, .name = (file_name), \
+		.version = CNN_VERSION, .device = "cpu", .provider = "native", \
+		.functions = &(provider_functions))
 
 #endif

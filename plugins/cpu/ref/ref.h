@@ -94,12 +94,7 @@ static const struct cnn_provider provider = { \
 REF_ENTRY(NAME, CNN_PLUGIN_LAYER, provider)
 
 #define REF_ENTRY(NAME, KIND, FUNCTIONS) \
-CNN_EXPORT const struct cnn_plugin_entry cnn_plugin_entry = { \
-	.magic = CNN_PLUGIN_MAGIC, \
-	.abi_major = CNN_ABI_MAJOR, .abi_minor = CNN_ABI_MINOR, \
-	.size = sizeof(struct cnn_plugin_entry), .kind = (KIND), \
-	.name = (NAME), .version = CNN_VERSION, .device = "cpu", .provider = "ref", \
-	.functions = &(FUNCTIONS), \
-}
+CNN_PLUGIN_ENTRY(.kind = (KIND), .name = (NAME), .version = CNN_VERSION, \
+	.device = "cpu", .provider = "ref", .functions = &(FUNCTIONS))
 
 #endif

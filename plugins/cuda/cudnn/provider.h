@@ -99,14 +99,8 @@ static inline size_t provider_round(size_t bytes)
 
 /* The only entry that a plugin of this provider exports. */
 #define PROVIDER_PLUGIN(file_name, provider_functions) \
-	CNN_EXPORT const struct cnn_plugin_entry cnn_plugin_entry = { \
-		.magic = CNN_PLUGIN_MAGIC, \
-		.abi_major = CNN_ABI_MAJOR, .abi_minor = CNN_ABI_MINOR, \
-		.size = sizeof(struct cnn_plugin_entry), \
-		.kind = CNN_PLUGIN_LAYER, \
-		.name = (file_name), .version = CNN_VERSION, \
-		.device = "cuda", .provider = "cudnn", \
-		.functions = &(provider_functions), \
-	}
+	CNN_PLUGIN_ENTRY(.kind = CNN_PLUGIN_LAYER, .name = (file_name), \
+		.version = CNN_VERSION, .device = "cuda", .provider = "cudnn", \
+		.functions = &(provider_functions))
 
 #endif

@@ -53,12 +53,7 @@ static const struct cnn_provider provider = { \
 	.score = bad_score, .create = bad_create, .destroy = bad_destroy, \
 	.forward = forward, .backward = backward, \
 }; \
-CNN_EXPORT const struct cnn_plugin_entry cnn_plugin_entry = { \
-	.magic = CNN_PLUGIN_MAGIC, \
-	.abi_major = CNN_ABI_MAJOR, .abi_minor = CNN_ABI_MINOR, \
-	.size = sizeof(struct cnn_plugin_entry), .kind = CNN_PLUGIN_LAYER, \
-	.name = NAME, .version = "0", .device = "cpu", .provider = "bad", \
-	.functions = &provider, \
-}
+CNN_PLUGIN_ENTRY(.kind = CNN_PLUGIN_LAYER, .name = NAME, .version = "0", \
+	.device = "cpu", .provider = "bad", .functions = &provider)
 
 #endif
