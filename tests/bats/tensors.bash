@@ -38,3 +38,11 @@ stat_of() {
 need_python() {
 	"$PYTHON" -c "import $1" 2> /dev/null || skip "no $PYTHON with $1"
 }
+
+# refused TEXT: what tensor-cat says of the file `x`, read as field f; nothing
+# may come out.
+refused() {
+	run -1 --separate-stderr tensor-cat --field f=x -o out
+	[[ $stderr == "tensor-cat: x"*"$1"* ]] || { echo "$stderr"; false; }
+	[ ! -e out ]
+}

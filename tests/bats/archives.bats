@@ -1,0 +1,171 @@
+#!/usr/bin/env bats
+# Operands that are compressed, or archives of others.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	load tensors
+	cd "$BATS_TEST_TMPDIR"
+}
+
+two() {
+	mkdir -p in/sub
+	images in/a.idx 30 4 5
+	labels in/sub/b.idx 30
+	tensor-cat in/a.idx in/sub/b.idx -o want
+}
+
+@test "compressed files are read as what they hold" {
+	two
+	for tool in gzip xz zstd bzip2 lz4; do
+		command -v $tool > /dev/null || continue
+		$tool -c < in/a.idx > a
+		$tool -c < in/sub/b.idx > b
+		$tool -c < want > stream
+		tensor-cat a b | cmp - want
+		tensor-cat stream | cmp - want
+		cat a | tensor-cat - b | cmp - want
+	done
+}
+
+@test "members of an archive are operands" {
+	two
+	tar cf x.tar -C in a.idx sub/b.idx
+	tensor-cat x.tar | cmp - want
+	gzip -c x.tar | tensor-cat | cmp - want
+	gzip in/sub/b.idx
+	tar czf x.tgz -C in a.idx sub/b.idx.gz
+	tensor-cat x.tgz | cmp - want
+	if command -v zip > /dev/null; then
+		(cd in && zip -qr ../x.zip a.idx sub/b.idx.gz)
+		tensor-cat x.zip | cmp - want
+		cat x.zip | tensor-cat | cmp - want
+	fi
+}
+
+@test "an archive may hold streams, and stand beside other operands" {
+	two
+	data other 7
+	tar cf x.tar want other
+	cat want other want > all
+	tensor-cat x.tar want | cmp - all
+}
+
+@test "npz: members are fields of their name" {
+	need_python numpy
+	"$PYTHON" - <<-'END'
+		import numpy as np
+		a = np.arange(2*3*4, dtype="u1").reshape(2, 3, 4)
+		np.savez("x.npz", image=a, label=np.arange(2), score=a.reshape(2, 12) / 2)
+		np.savez_compressed("y.npz", image=a, label=np.arange(2), score=a.reshape(2, 12) / 2)
+	END
+	tensor-cat x.npz -o x
+	tensor-cat y.npz | cmp - x
+	[ "$(stat_of image.shape x)" = 1x3x4 ]
+	[ "$(stat_of label.dtype x)" = int64 ]
+	[ "$(stat_of score.shape x)" = 12 ]
+	[ "$(stat_of score.max x)" = 11.5 ]
+}
+
+@test "gzip: a wrong checksum, a cut and bytes behind are refused" {
+	labels l 1000
+	gzip -nc l > good
+	perl -pe 'BEGIN { $/ = undef } substr($_, -7, 1) ^= "\1"' good > x
+	refused "incorrect data check"
+	head -c -3 good > x
+	refused "end early"
+	{ cat good; echo garbage; } > x
+	refused "bytes follow the gzip data"
+	head -c 500 l | gzip -nc > x
+	tail -c +501 l | gzip -nc >> x           # two members make one file
+	tensor-cat x | tensor-cat --to idx | cmp - l
+}
+
+@test "a cut archive is refused, and names the archive" {
+	two
+	head -c 100000 /dev/urandom > in/z
+	tar cJf x -C in a.idx sub/b.idx z
+	truncate -s -100 x
+	run -1 --separate-stderr tensor-cat x -o out
+	[[ $stderr == "tensor-cat: x"* ]]
+	[ ! -e out ]
+	tar cf x -C in a.idx
+	truncate -s 600 x
+	run -1 --separate-stderr tensor-cat x -o out
+	[[ $stderr == "tensor-cat: x"* ]]
+}
+
+@test "names that lead out of the archive are refused" {
+	two
+	tar cf x --transform 's,^,../,' -P -C in a.idx
+	run -1 --separate-stderr tensor-cat x
+	[[ $stderr == *"x:../a.idx: the member's name leads out"* ]]
+	tar cPf x "$PWD/in/a.idx"
+	run -1 --separate-stderr tensor-cat x
+	[[ $stderr == *"leads out"* ]]
+	tar cf x --transform 's,^,a/../,' -P -C in a.idx
+	run -1 --separate-stderr tensor-cat x
+	[[ $stderr == *"leads out"* ]]
+	tar cf x --transform 's,^,a..b/..c/,' -P -C in a.idx    # this one does not
+	tensor-cat x | tensor-cat --to idx | cmp - in/a.idx
+}
+
+@test "links, folders and hidden files in an archive are passed over" {
+	two
+	ln -s /etc/passwd in/link
+	ln in/a.idx in/zlink
+	echo junk > in/.DS_Store
+	tar cf x -C in .DS_Store a.idx link sub zlink
+	tensor-cat x | cmp - want
+}
+
+@test "devices, FIFOs and links with another's contents are passed over" {
+	two
+	tar cf good -C in a.idx
+	# The same member, with its bytes, as each kind of thing but a file.
+	for type in 1 2 3 4 5 6; do
+		perl -0777 -pe 'BEGIN { $t = shift }
+			substr($_, 156, 1) = $t;
+			substr($_, 157, 11) = "/etc/passwd" if $t =~ /[12]/;
+			substr($_, 329, 16) = "0000001\0000005\0" if $t =~ /[34]/;
+			substr($_, 124, 12) = "00000000000\0";
+			substr($_, 148, 8) = " " x 8;
+			substr($_, 148, 8) = sprintf "%06o\0 ", unpack "%32C*", substr $_, 0, 512;
+			$_ = substr $_, 0, 512' $type good > bad
+		cat bad good > x
+		tar tvf x > listed 2> said      # tar takes it for one
+		[ "$(cut -c1 listed | head -n 1)" = "$(printf %s hlcbdp | cut -c $type)" ]
+		tensor-cat x | tensor-cat --to idx | cmp - in/a.idx
+		{ cat bad; head -c 1024 /dev/zero; } > x
+		run -1 --separate-stderr tensor-cat x
+		[[ $stderr == "tensor-cat: x: an archive that holds no file" ]]
+	done
+}
+
+@test "what else an archive may hold is an error, not silence" {
+	two
+	echo hello > in/README
+	tar cf x -C in a.idx README
+	run -1 --separate-stderr tensor-cat x
+	[[ $stderr == "tensor-cat: x:README: in no known format"* ]]
+	mkdir empty
+	tar cf x empty
+	run -1 --separate-stderr tensor-cat x
+	[[ $stderr == "tensor-cat: x: an archive that holds no file" ]]
+	tar cf inner -C in a.idx
+	tar cf middle inner
+	tensor-cat middle | tensor-cat --to idx | cmp - in/a.idx
+	tar cf x middle
+	run -1 --separate-stderr tensor-cat x
+	[[ $stderr == *"an archive in an archive in an archive"* ]]
+}
+
+@test "a bomb in an archive is refused while it unpacks" {
+	perl -e 'print pack("N4", 0x803, 400000, 28, 28)' > head
+	{ cat head; head -c $((400000 * 784)) /dev/zero; } > bomb
+	echo > other
+	tar cf - bomb other | gzip -1 > x
+	rm bomb
+	run -1 --separate-stderr tensor-cat x
+	[[ $stderr == *"unpacks to more than 100 times its size"* ]]
+}
