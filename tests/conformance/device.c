@@ -1,5 +1,6 @@
-/* device.c - a device's memory, conversions, layouts and gathering. */
-#include "conformance.h"
+/* device.c - a device's memory, conversions, layouts and gathering; the rest is
+ * in device-step.c. */
+#include "device.h"
 #include <cnn/tensor.h>
 #include <math.h>
 #include <stdlib.h>
@@ -8,9 +9,7 @@
 static const uint32_t float_types[] = { CNN_F32, CNN_F64, CNN_BF16, CNN_F16 };
 #define FLOAT_TYPES 4
 
-/* --- the device's functions on memory of ours ------------------------------------- */
-
-static void *give(const struct subject *s, const void *x, size_t bytes)
+void *give(const struct subject *s, const void *x, size_t bytes)
 {
 	void *d = s->device->alloc(s->device_handle, bytes + 1);
 
@@ -19,7 +18,7 @@ static void *give(const struct subject *s, const void *x, size_t bytes)
 	return d;
 }
 
-static void take(const struct subject *s, void *x, void *d, size_t bytes)
+void take(const struct subject *s, void *x, void *d, size_t bytes)
 {
 	s->device->download(s->device_handle, s->queue, x, d, bytes);
 	s->device->free(s->device_handle, d);
@@ -351,203 +350,6 @@ static void test_pixels(struct suite *s)
 		}
 }
 
-/* --- the end of a step ---------------------------------------------------------------------- */
-
-static void test_score(struct suite *s)
-{
-	enum { SAMPLES = 300, CLASSES = 7 };
-	const struct subject *d = &s->subject;
-	static float logits[SAMPLES * CLASSES], losses[SAMPLES];
-	static int32_t labels[SAMPLES];
-	struct cnn_score score, *out = give(d, NULL, sizeof(*out));
-	uint32_t correct = 0;
-	double loss = 0;
-	void *dlogits, *dlosses, *dlabels;
-	int code;
-
-	for (int i = 0; i < SAMPLES; i++) {
-		int best = i * 5 % CLASSES;
-
-		/* Ties go to the first: the last class ties with the best. */
-		for (int c = 0; c < CLASSES; c++)
-			logits[i * CLASSES + c] = (float)((c * 3 + i) % 4) - 9;
-		logits[i * CLASSES + best] = logits[i * CLASSES + CLASSES - 1] = 2;
-		labels[i] = i % 3 ? best : (best + 1) % CLASSES;
-		correct += labels[i] == best;
-		losses[i] = (float)(i * 7 % 64) / 64;
-		loss += losses[i];
-	}
-	dlogits = give(d, logits, sizeof(logits));
-	dlosses = give(d, losses, sizeof(losses));
-	dlabels = give(d, labels, sizeof(labels));
-	code = d->device->score(d->device_handle, d->queue, dlogits, CLASSES, dlabels,
-		dlosses, SAMPLES, out);
-	take(d, &score, out, sizeof(score));
-	claim(s, code == CNN_OK && score.correct == correct && score.loss == loss,
-		"score: %u of %u right, loss %g of %g", score.correct, correct, score.loss,
-		loss);
-	d->device->free(d->device_handle, dlogits);
-	d->device->free(d->device_handle, dlosses);
-	d->device->free(d->device_handle, dlabels);
-}
-
-static void test_check(struct suite *s)
-{
-	enum { COUNT = 5003 };
-	static const float odd[] = { INFINITY, -INFINITY, NAN, 3e38f, 1e-42f };
-	static const size_t places[] = { 0, 1, COUNT / 2, COUNT - 1 };
-	const struct subject *d = &s->subject;
-	struct cnn_state before = { .seed = 3, .step = 9, .loss_scale = 2 }, after;
-	static float x[COUNT];
-	bool right = true;
-
-	for (size_t k = 0; k < 5; k++)
-		for (size_t p = 0; p < 4; p++) {
-			struct cnn_state *state = give(d, &before, sizeof(before));
-			struct cnn_state want = before;
-			void *dx;
-
-			memset(x, 0, sizeof(x));
-			x[places[p]] = odd[k];
-			dx = give(d, x, sizeof(x));
-			right = right && d->device->check(d->device_handle, d->queue, COUNT,
-				dx, state) == CNN_OK;
-			want.bad = k < 3;
-			/* It is not taken back by a later slice that is good. */
-			right = right && d->device->check(d->device_handle, d->queue, 0, dx,
-				state) == CNN_OK;
-			take(d, &after, state, sizeof(after));
-			right = right && memcmp(&after, &want, sizeof(want)) == 0;
-			d->device->free(d->device_handle, dx);
-		}
-	claim(s, right, "check: inf and nan wherever they stand, and nothing else");
-}
-
-/* Five steps, the third of them bad, with the loss scale one good step short of
- * doubling at first. */
-static void test_advance(struct suite *s)
-{
-	const struct subject *d = &s->subject;
-	const struct cnn_score scores[] = { { 1.5, 3, 0 }, { 0.25, 2, 0 } };
-	const double rates[] = { 5, 4, 3, 2, 1, 0.5, 0.25 };
-	struct cnn_state state = { .seed = 77, .updates = 10, .loss_scale = 1024,
-		.good_steps = 1999, .step = 12, .lr = 4, .rate = 1, .cursor = 40 };
-	struct cnn_step_record records[4];
-	void *dstate = give(d, &state, sizeof(state)), *drecords;
-	void *dscores = give(d, scores, sizeof(scores));
-	void *drates = give(d, rates, sizeof(rates));
-	bool right = true;
-
-	memset(records, 0xee, sizeof(records));
-	drecords = give(d, records, sizeof(records));
-	for (uint32_t i = 0; i < 5; i++) {
-		struct cnn_advance a = { .size = sizeof(a), .samples = 8, .shards = 2,
-			.scaling = 1, .scores = dscores, .rates = drates,
-			.records = drecords, .record_count = 4 };
-		const float used = i == 0 ? 1024 : i < 3 ? 2048 : 1024;
-		const struct cnn_step_record *r = &records[(12 + i) % 4];
-
-		d->device->download(d->device_handle, d->queue, &state, dstate,
-			sizeof(state));
-		right = right && state.lr == rates[1 + i] && state.loss_scale == used;
-		state.bad = i == 2;
-		d->device->upload(d->device_handle, d->queue, dstate, &state,
-			sizeof(state));
-		right = right && d->device->advance(d->device_handle, d->queue, dstate,
-			&a) == CNN_OK;
-		d->device->download(d->device_handle, d->queue, records, drecords,
-			sizeof(records));
-		right = right && r->loss == 1.75 && r->correct == 5 && r->step == 12 + i
-			&& r->skipped == (i == 2) && r->loss_scale == used;
-	}
-	take(d, &state, dstate, sizeof(state));
-	right = right && state.seed == 77 && state.updates == 14 && state.step == 17
-		&& state.cursor == 80 && state.rate == 6 && state.lr == 0.25
-		&& state.good_steps == 2 && state.bad == 0 && state.loss_scale == 1024;
-	claim(s, right, "advance: records, loss scale, step, rate and cursor");
-	d->device->free(d->device_handle, dscores);
-	d->device->free(d->device_handle, drates);
-	d->device->free(d->device_handle, drecords);
-}
-
-/* The loss scale after one good step more. */
-static float scale_after(struct suite *s, float scale)
-{
-	const struct subject *d = &s->subject;
-	const struct cnn_score score = { 1, 1, 0 };
-	const double rates[] = { 1, 1 };
-	struct cnn_state state = { .loss_scale = scale, .good_steps = 1999 };
-	struct cnn_step_record record = { 0 };
-	void *dstate = give(d, &state, sizeof(state)), *dscore = give(d, &score, sizeof(score));
-	void *drates = give(d, rates, sizeof(rates)), *drecord = give(d, &record, sizeof(record));
-	const struct cnn_advance a = { .size = sizeof(a), .samples = 1, .shards = 1,
-		.scaling = 1, .scores = dscore, .rates = drates, .records = drecord,
-		.record_count = 1 };
-	int code = d->device->advance(d->device_handle, d->queue, dstate, &a);
-
-	take(d, &state, dstate, sizeof(state));
-	d->device->free(d->device_handle, dscore);
-	d->device->free(d->device_handle, drates);
-	d->device->free(d->device_handle, drecord);
-	return code == CNN_OK && state.good_steps == 0 ? state.loss_scale : -1;
-}
-
-static void test_largest_scale(struct suite *s)
-{
-	claim(s, scale_after(s, 0x1p126f) == 0x1p127f && scale_after(s, 0x1p127f) == 0x1p127f,
-		"advance: the loss scale grows to 2^127, and not to infinity");
-}
-
-/* --- recording ------------------------------------------------------------------------------- */
-
-static void test_capture(struct suite *s)
-{
-	const struct subject *d = &s->subject;
-	const float one[3] = { 1, 2, 3 };
-	float sum[3], before[3];
-	void *graph = NULL, *a = give(d, one, sizeof(one)), *b = give(d, one, sizeof(one));
-	int code;
-
-	if (!d->device->capture)
-		return;
-	code = d->device->capture(d->device_handle, d->queue);
-	for (int i = 0; code == CNN_OK && i < 2; i++)
-		code = d->device->add(d->device_handle, d->queue, CNN_F32, 3, a, b);
-	if (code == CNN_OK)
-		code = d->device->captured(d->device_handle, d->queue, &graph);
-	d->device->download(d->device_handle, d->queue, before, a, sizeof(before));
-	for (int i = 0; code == CNN_OK && i < 3; i++)
-		code = d->device->replay(d->device_handle, d->queue, graph);
-	take(d, sum, a, sizeof(sum));
-	claim(s, code == CNN_OK && before[2] == 3 && sum[0] == 7 && sum[2] == 21,
-		"what is captured is not done, what is replayed is");
-	d->device->release(d->device_handle, graph);
-	d->device->release(d->device_handle, NULL);
-	d->device->free(d->device_handle, b);
-}
-
-static void test_marks(struct suite *s)
-{
-	const struct subject *d = &s->subject;
-	const float one[3] = { 0 };
-	void *a, *b;
-	double seconds = -1;
-	int code;
-
-	if (!d->device->mark)
-		return;
-	a = give(d, one, sizeof(one)), b = give(d, one, sizeof(one));
-	code = d->device->mark(d->device_handle, d->queue, 0);
-	d->device->add(d->device_handle, d->queue, CNN_F32, 3, a, b);
-	if (code == CNN_OK)
-		code = d->device->mark(d->device_handle, d->queue, 65535);
-	if (code == CNN_OK)
-		code = d->device->elapsed(d->device_handle, 0, 65535, &seconds);
-	claim(s, code == CNN_OK && seconds >= 0 && seconds < 10, "marks: %g s", seconds);
-	d->device->free(d->device_handle, a);
-	d->device->free(d->device_handle, b);
-}
-
 /* A provider's folder may hold the device's plugin; then it is tested. */
 void test_device(struct suite *s)
 {
@@ -563,10 +365,5 @@ void test_device(struct suite *s)
 	test_add(s);
 	test_gather(s);
 	test_pixels(s);
-	test_score(s);
-	test_check(s);
-	test_advance(s);
-	test_largest_scale(s);
-	test_capture(s);
-	test_marks(s);
+	test_steps(s);
 }
