@@ -16,7 +16,8 @@ includedir ?= $(prefix)/include
 mandir  ?= $(prefix)/share/man
 datadir ?= $(prefix)/share/cnntools
 docdir  ?= $(prefix)/share/doc/cnntools
-plugindir := $(libdir)/cnntools/plugins
+# Where the tools look: beside the folder that they are in.
+plugindir := $(abspath $(bindir)/..)/lib/cnntools/plugins
 PKG_CONFIG ?= pkg-config
 comma := ,
 INSTALL ?= install
@@ -202,14 +203,15 @@ install: all                                ## to prefix (/usr/local) below DEST
 		-e 's|@plugindir@|$(plugindir:$(prefix)/%=$${prefix}/%)|; s|@version@|$(VERSION)|' \
 		build-aux/cnntools.pc.in > $(DESTDIR)$(libdir)/pkgconfig/cnntools.pc
 
+# Plugins that another machine's compiler or libraries would have given, too.
 uninstall:                                  ## takes away what install brought
 	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(notdir $(tools))) \
 		$(addprefix $(DESTDIR),$(installed_man)) $(examples:%=$(DESTDIR)$(datadir)/%) \
 		$(headers:%=$(DESTDIR)$(includedir)/cnn/%.h) \
-		$(plugins_so:$(BUILD)/plugins/%=$(DESTDIR)$(plugindir)/%) \
+		$(patsubst plugins/%.c,$(DESTDIR)$(plugindir)/%.so,$(wildcard plugins/*/*/*.c)) \
 		$(DESTDIR)$(docdir)/README.md $(DESTDIR)$(docdir)/LICENSE \
 		$(DESTDIR)$(libdir)/pkgconfig/cnntools.pc
-	@for d in $(addprefix $(DESTDIR),$(datadir) $(libdir)/cnntools $(includedir)/cnn $(docdir)); do \
+	@for d in $(addprefix $(DESTDIR),$(datadir) $(plugindir:/plugins=) $(includedir)/cnn $(docdir)); do \
 		[ ! -d $$d ] || find $$d -depth -type d -empty -delete; done
 
 # --- what is needed --------------------------------------------------------------

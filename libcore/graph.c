@@ -377,12 +377,3 @@ void cnn_graph_init_param(const struct cnn_graph *g, size_t index, uint64_t seed
 	for (size_t i = 0; i < p->count; i++)
 		values[i] = (2 * values[i] - 1) * bound;
 }
-
-const struct cnn_graph_param *cnn_graph_find_param(const struct cnn_graph *g,
-	const char *name)
-{
-	for (size_t i = 0; i < g->param_count; i++)
-		if (strcmp(g->params[i].name, name) == 0)
-			return &g->params[i];
-	return NULL;
-}

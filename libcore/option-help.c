@@ -108,6 +108,14 @@ static int left_width(const struct cnn_option *table, int width)
 	return width;
 }
 
+static bool has_option(const struct cnn_program *program, const char *name)
+{
+	for (const struct cnn_option *o = program->options; o && o->name; o++)
+		if (strcmp(o->name, name) == 0)
+			return true;
+	return false;
+}
+
 /* Ends the program; what went to standard output must have arrived. */
 _Noreturn static void leave(const struct cnn_program *program)
 {
@@ -126,8 +134,10 @@ void cnn_print_help(const struct cnn_program *program)
 		*program->operands ? " " : "", program->operands, program->summary);
 	print_options(program->options, width);
 	print_options(cnn_common_options, width);
-	printf("\nExit status: 0 done, 1 bad data or failed I/O, 2 bad usage,\n"
-		"3 no such plugin or device. See %s(1).\n", program->name);
+	/* Only who looks for plugins can miss one. */
+	printf("\nExit status: 0 done, 1 bad data or failed I/O, 2 bad usage%s. See %s(1).\n",
+		has_option(program, "plugin-dir") ? ",\n3 no such plugin or device" : "",
+		program->name);
 	leave(program);
 }
 

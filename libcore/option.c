@@ -302,7 +302,7 @@ static bool record(struct cnn_value *map, const struct cnn_option *o)
 	return false;
 }
 
-struct cnn_value *cnn_history_entry(const struct cnn_program *program)
+static struct cnn_value *history_entry(const struct cnn_program *program)
 {
 	struct cnn_value *entry = cnn_value_map(), *options = cnn_value_map();
 	bool good = options != NULL;
@@ -322,5 +322,5 @@ struct cnn_value *cnn_history_entry(const struct cnn_program *program)
 
 bool cnn_history_add(struct cnn_value *history, const struct cnn_program *program)
 {
-	return cnn_value_append(history, cnn_history_entry(program));
+	return cnn_value_append(history, history_entry(program));
 }

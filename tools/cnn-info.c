@@ -106,10 +106,14 @@ int main(int argc, char **argv)
 	struct cnn_output *out = NULL;
 	int first = cnn_options_parse(&program, argc, argv), r;
 
+	if (devices && first < argc) {
+		r = cnn_fail(&e, CNN_EUSAGE, "--devices: takes no operand");
+		goto out;
+	}
 	if ((r = compute_open(&compute, &plugins, &e)) < 0 ||
 	    (r = cnn_output_open(&out, NULL, false, &e)) < 0)
 		goto out;
-	if (first == argc || devices) {
+	if (first == argc) {
 		r = print_devices(out, plugins, &e);
 		if (r == CNN_OK && !devices)
 			r = print_plugins(out, plugins, &e);

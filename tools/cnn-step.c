@@ -105,6 +105,10 @@ static int check_options(struct cnn_error *e)
 		return cnn_fail(e, CNN_EUSAGE, "--checkpoint-every: without --checkpoint");
 	if (job.checkpoint_path && strcmp(job.checkpoint_path, "-") == 0)
 		return cnn_fail(e, CNN_EUSAGE, "--checkpoint: -: a file is wanted");
+	/* On a resume the optimizer may be the checkpoint's. */
+	if (train.momentum > 0 && !train.resume && strcmp(train.optimizer, "sgd") != 0)
+		return cnn_fail(e, CNN_EUSAGE, "--momentum: %s has none: it is sgd's",
+			train.optimizer);
 	if (steps_given && !given[EPOCHS])
 		train.epochs = UINT64_MAX;
 	/* Where --epochs says how long the run is, a rate that ends at zero is

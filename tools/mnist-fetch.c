@@ -27,7 +27,7 @@ static const struct cnn_option options[] = {
 };
 
 static const struct cnn_program program = {
-	"mnist-fetch", "train|test", "write a data set, fetching it where needed",
+	"mnist-fetch", "train|test", "Writes a data set, fetching it where needed",
 	options, 1, 1
 };
 

@@ -78,7 +78,7 @@ value() {
 	cnn-eval --tsv data.tns < model.cnn | cmp - want
 	cnn-eval --tsv model.cnn < data.tns | cmp - want
 	cat model.cnn data.tns | cnn-eval --tsv | cmp - want
-	cnn-eval --tsv i.idx model.cnn l.idx -o got || :
+	cnn-eval --tsv i.idx model.cnn l.idx | cmp - want
 	cnn-eval --tsv model.cnn i.idx l.idx -o got
 	cmp got want
 	tensor-cat --range :30 data.tns -o p.tns

@@ -354,7 +354,7 @@ fc1.bias.dtype	float32" ]
 	tensor-cat --field image=flat.idx --field label=flat-labels.idx -o flat.tns
 	run -1 --separate-stderr cnn-step deep.cnn flat.tns -o out
 	says "cnn-step: 4200 parameters and moments of adam: *at most 4096"
-	! [ -e out ]
+	[ ! -e out ]
 	# sgd has one moment, not two
 	cnn-step -q --optimizer sgd deep.cnn flat.tns | tensor-cat > /dev/null
 }
@@ -372,6 +372,9 @@ fc1.bias.dtype	float32" ]
 	says "cnn-step: *--strips*"
 	run -2 --separate-stderr cnn-step --lr
 	[[ $stderr == "cnn-step: "* ]]
+	run -2 --separate-stderr cnn-step --momentum 0.9 init.cnn data.tns -o out
+	says "cnn-step: --momentum: adam has none*"
+	[ ! -e out ]
 }
 
 # --- manners ------------------------------------------------------------------------

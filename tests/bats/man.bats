@@ -16,6 +16,10 @@ setup_file() {
 	mnist-fetch -q -d strokes -n 100 test > test.tns
 	cnn-init -q seed.net > init.cnn
 	cnn-step -q --epochs 2 init.cnn train.tns > trained.cnn
+	cp "$MAN/../examples/plugin/leaky"* .
+	printf '%s\n' 'Name: cnntools' 'Description: -' 'Version: 0' \
+		"Cflags: -I$MAN/../libcore/include" > cnntools.pc
+	export PKG_CONFIG_PATH=$PWD
 	# MNIST is not at hand, nor are 60,000 samples wanted.
 	mkdir bin
 	cat > bin/mnist-fetch <<-END
@@ -166,11 +170,10 @@ script() {
 
 @test "defaults in a page are those of --help" {
 	for tool in $(tools); do
-		# --name N ... [7] in the help: the same number in the page's item
+		# --name N ... [7] in the help: the same in the page's item
 		$tool --help | tr '\n' ' ' | sed -E 's/  +(-., )?--/\n--/g' |
-			sed -nE 's/^--([a-z-]+) .*\[([0-9.]+)\].*/\1 \2/p' > defaults
+			sed -nE 's/^--([a-z-]+) .*\[([a-z0-9.]+)\].*/\1 \2/p' > defaults
 		while read -r name value; do
-			[ "$value" != 0 ] || continue
 			awk -v want="Fl -$name" '/^\.It/ { inside = index($0 " ", want " ") } inside' \
 				"$MAN/$tool.1" | grep -qw -e "$value" ||
 				{ echo "$tool --$name: $value"; false; }
@@ -239,15 +242,16 @@ script() {
 	need_mandoc
 	for path in "$MAN"/*.[157]; do
 		name=${path##*/}
+		run -1 grep -nE '^ +\$[^ ]' <(section "$name" EXAMPLES 200)
 		mkdir "$name"
-		cp "$BATS_FILE_TMPDIR"/*.{net,tns,cnn} "$name"
+		cp "$BATS_FILE_TMPDIR"/*.{net,tns,cnn,c} "$name"
 		script "$name" > "$name.sh"
 		grep -q '^check ' "$name.sh" || { echo "$name: no example"; false; }
 		(cd "$name" && PATH=$BATS_FILE_TMPDIR/bin:$PATH bash ../"$name.sh") > "$name.log" 2>&1 ||
 			{ echo "$name:"; tail -n 8 "$name.log"; false; }
 		# nothing went wrong on the way that a pipe has hidden
 		! grep -E '^(cnn|tensor|mnist)-[a-z]+: .*(error|refused|No such|died)' "$name.log" |
-			grep -v 'broken.tns' || { echo "$name:"; cat "$name.log"; false; }
+			grep -v -e broken.tns -e 'at byte 9000' || { echo "$name:"; cat "$name.log"; false; }
 	done
 	# and they do what they are shown for
 	[ "$(tensor-stat -t tensor-cat.1/saved.tns | awk '$1 == "samples" { print $2 }')" = 120 ]
@@ -402,5 +406,5 @@ programs() {
 	[ "$(stat_of image.shape c.tns)" = 1x4x4 ]
 	[ "$(stat_of label.count.1 c.tns)" = 5 ]
 	tensor-cat c.tns | cmp - c.tns
-	! ./writer > /dev/full
+	run -1 bash -c "./writer > /dev/full"
 }

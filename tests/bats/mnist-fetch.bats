@@ -142,7 +142,7 @@ load fetch
 @test "no home, no cache: still the same bytes" {
 	need_fashion
 	unset XDG_CACHE_HOME
-	HOME=/nonexistent CNN_DATASETS=${fashion%/*} fetch
+	HOME=/dev/null/home CNN_DATASETS=${fashion%/*} fetch
 	export XDG_CACHE_HOME=$TMPDIR
 	fetched
 	touch "$BATS_TEST_TMPDIR/file"

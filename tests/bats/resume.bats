@@ -161,7 +161,7 @@ traced() {
 	wait $pid || status=$?
 	[ $status = 130 ] || [ $status = 143 ]
 	[ ! -e c.cnn ]
-	! grep stopped said
+	run -1 grep stopped said
 	[ "$(ls | grep -c '\.cnn\.')" = 0 ]
 }
 

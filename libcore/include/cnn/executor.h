@@ -7,7 +7,7 @@
  * one binary tree over their numbers, so the result does not depend on how
  * many threads there are. A GPU takes its whole batch at once, works behind the
  * caller's back, and after two steps of a size replays what it did in them.
- * For what a step is made of there is
+ * For what a step is made of there is, with cnn_executor_ before it,
  *
  *   set_rows      the data set, once
  *   set_state     where training stands: step, seed, loss scale

@@ -61,8 +61,4 @@ double cnn_graph_flops(const struct cnn_graph *, size_t node);
 void cnn_graph_init_param(const struct cnn_graph *, size_t param, uint64_t seed,
 	float *values);
 
-/* The parameter of that name, or NULL. */
-const struct cnn_graph_param *cnn_graph_find_param(const struct cnn_graph *,
-	const char *name);
-
 #endif

@@ -63,11 +63,9 @@ int cnn_options_parse(const struct cnn_program *, int argc, char **argv);
 _Noreturn void cnn_usage(const struct cnn_program *, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* {"tool", "version", "options": {…}}: the effective values of the options
- * marked CNN_OPT_RESULT, in the table's order. NULL: out of memory. */
-struct cnn_value *cnn_history_entry(const struct cnn_program *);
-
-/* Appends the tool's history entry to array; false when memory is out. */
+/* Appends the tool's entry to the array: {"tool", "version", "options": {…}}, with
+ * the effective values of the options marked CNN_OPT_RESULT, in the table's order.
+ * False when memory is out. */
 bool cnn_history_add(struct cnn_value *history, const struct cnn_program *);
 
 /* Prints "tool: text" unless *e is CNN_OK, and returns the exit status. */

@@ -18,8 +18,6 @@
 #include <cnn/plugin.h>
 #include <stdbool.h>
 
-#define OD_MAX_ARGS 6
-
 /* What belongs to one instance: its streams, and how messages call it. */
 struct od {
 	const struct cnn_host *host;
