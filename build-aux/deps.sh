@@ -34,6 +34,7 @@ dev  cmd:mandoc            mandoc
 dev  cmd:openssl           openssl
 dev  cmd:strace            strace
 dev  cmd:xz                xz-utils
+dev  cmd:zip               zip
 dev  perl:JSON::PP         perl
 dev  cmd:python3           python3
 dev  py:numpy              python3-numpy

@@ -10,6 +10,9 @@
 #include <string.h>
 
 #define TAR_MAGIC_AT 257
+#define TAR_BLOCK 512
+#define ZIP_END 18                 /* bytes behind the mark of the last record, without
+                                    * a comment */
 #define MAX_7Z ((size_t)1 << 30)   /* a 7z archive must be sought: held whole */
 
 struct cnn_archive {
@@ -17,6 +20,12 @@ struct cnn_archive {
 	struct cnn_input *in;
 	struct cnn_error error;      /* of in, while libarchive is in between */
 	char *name;                  /* the last member's */
+	int64_t header_at;           /* bytes read, unpacked, before the last header */
+	bool in_member;
+	bool is_zip;
+	unsigned char tail[3];       /* of a zip: what was read last, for a mark that */
+	size_t tail_size;            /* two pieces share */
+	uint64_t size, end_at;       /* read so far; behind the last end mark, 0: none */
 	unsigned char buf[64 << 10];
 };
 
@@ -67,6 +76,35 @@ static int archive_failed(struct cnn_archive *a, struct cnn_error *e)
 		why ? why : "it can't be read");
 }
 
+/* Notes where the record that ends a zip may begin. */
+static void watch_end(struct cnn_archive *a, const unsigned char *p, size_t n)
+{
+	unsigned char seam[6];
+	const unsigned char *at;
+	size_t more = n < 3 ? n : 3;
+
+	if (!a->is_zip || n == 0)
+		return;
+	memcpy(seam, a->tail, a->tail_size);
+	memcpy(seam + a->tail_size, p, more);
+	if ((at = memmem(seam, a->tail_size + more, "PK\5\6", 4)))
+		a->end_at = a->size - a->tail_size + (size_t)(at - seam) + 4;
+	for (size_t i = 0; (at = memmem(p + i, n - i, "PK\5\6", 4)); i = (size_t)(at - p) + 4)
+		a->end_at = a->size + (size_t)(at - p) + 4;
+	a->size += n;
+	/* The last three bytes of what has come. */
+	if (n >= 3) {
+		memcpy(a->tail, p + n - 3, 3);
+		a->tail_size = 3;
+	} else {
+		size_t keep = a->tail_size + n > 3 ? 3 - n : a->tail_size;
+
+		memmove(a->tail, a->tail + a->tail_size - keep, keep);
+		memcpy(a->tail + keep, p, n);
+		a->tail_size = keep + n;
+	}
+}
+
 static la_ssize_t feed(struct archive *ar, void *ctx, const void **buf)
 {
 	struct cnn_archive *a = ctx;
@@ -77,6 +115,7 @@ static la_ssize_t feed(struct archive *ar, void *ctx, const void **buf)
 		archive_set_error(ar, EIO, "the input can't be read");
 		return -1;
 	}
+	watch_end(a, a->buf, got);
 	return (la_ssize_t)got;
 }
 
@@ -133,6 +172,7 @@ int cnn_archive_open(struct cnn_archive **archive, struct cnn_input *in,
 	if (cnn_gzip_probe(p, have) && ((rc = cnn_gzip_wrap(&a->in, e)) < 0 ||
 	    (rc = cnn_input_peek(a->in, 6, &p, &have, e)) < 0))
 		goto fail;
+	a->is_zip = have >= 2 && memcmp(p, "PK", 2) == 0;
 	a->a = archive_read_new();
 	if (!a->a || set_formats(a->a) != ARCHIVE_OK) {
 		rc = cnn_fail(e, CNN_ENOMEM, "%s: libarchive can't be set up",
@@ -194,6 +234,22 @@ static void member_close(void *ctx)
 	(void)ctx;                       /* the next header skips what is left */
 }
 
+/* Is it at its end without what says so, the zeros of a tar or the last record of a
+ * zip? libarchive takes that for one; to us it is a writer that died between two
+ * members. */
+static bool is_cut(struct cnn_archive *a)
+{
+	switch (archive_format(a->a) & ARCHIVE_FORMAT_BASE_MASK) {
+	case ARCHIVE_FORMAT_TAR:
+		return archive_filter_bytes(a->a, 0) < a->header_at + TAR_BLOCK;
+	case ARCHIVE_FORMAT_ZIP:
+		return a->is_zip && (a->end_at == 0 || a->size - a->end_at < ZIP_END ||
+			a->size - a->end_at > ZIP_END + UINT16_MAX);
+	default:
+		return false;
+	}
+}
+
 /* What stands behind the last member is read too, for the sake of gzip's
  * checksum. */
 static int drain(struct cnn_archive *a, struct cnn_error *e)
@@ -201,9 +257,14 @@ static int drain(struct cnn_archive *a, struct cnn_error *e)
 	size_t got;
 	int rc;
 
-	do
+	do {
 		rc = cnn_input_some(a->in, a->buf, sizeof a->buf, &got, e);
-	while (rc == CNN_OK && got);
+		if (rc == CNN_OK)
+			watch_end(a, a->buf, got);
+	} while (rc == CNN_OK && got);
+	if (rc == CNN_OK && is_cut(a))
+		return cnn_fail(e, CNN_EDATA, "%s: an archive without its end: the producer "
+			"died", cnn_input_name(a->in));
 	return rc < 0 ? rc : CNN_END;
 }
 
@@ -257,6 +318,23 @@ static int open_member(struct cnn_archive *a, struct archive_entry *entry,
 	return rc;
 }
 
+/* Its sample would be missing, and nobody told. */
+static int refuse_link(struct cnn_archive *a, struct archive_entry *entry,
+	struct cnn_error *e)
+{
+	const char *name = entry_name(a, entry);
+	char *text;
+
+	free(a->name);
+	a->name = strdup(name ? name : "");
+	if (!a->name || !(text = message_name(a)))
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	cnn_fail(e, CNN_EDATA, "%s: a link, which is not followed (tar --dereference "
+		"--hard-dereference packs files instead)", text);
+	free(text);
+	return CNN_EDATA;
+}
+
 int cnn_archive_next(struct cnn_archive *a, const char **name,
 	struct cnn_input **member, struct cnn_error *e)
 {
@@ -264,9 +342,14 @@ int cnn_archive_next(struct cnn_archive *a, const char **name,
 	int rc;
 
 	for (;;) {
+		if (a->in_member)    /* what is left of it; damage shows below */
+			archive_read_data_skip(a->a);
+		a->in_member = false;
+		a->header_at = archive_filter_bytes(a->a, 0);
 		switch (archive_read_next_header(a->a, &entry)) {
 		case ARCHIVE_OK:
 		case ARCHIVE_WARN:
+			a->in_member = true;
 			break;
 		case ARCHIVE_EOF:
 			return drain(a, e);
@@ -275,8 +358,10 @@ int cnn_archive_next(struct cnn_archive *a, const char **name,
 			cnn_error_prefix(e, "%s", cnn_input_name(a->in));
 			return rc;
 		}
-		if (archive_entry_filetype(entry) == AE_IFREG &&
-		    !archive_entry_hardlink(entry))
+		if (archive_entry_hardlink(entry) ||
+		    archive_entry_filetype(entry) == AE_IFLNK)
+			return refuse_link(a, entry, e);
+		if (archive_entry_filetype(entry) == AE_IFREG)
 			break;
 	}
 	rc = open_member(a, entry, member, e);

@@ -63,6 +63,9 @@ static int read_data(struct cnn_load *l, const struct cnn_header *header,
 static int ask_standard_input(struct cnn_load *l, const char *what,
 	struct cnn_error *e)
 {
+	if (l->stdin_is)
+		return cnn_fail(e, CNN_EUSAGE, "no %s in any operand, and standard input is "
+			"that of %s", what, l->stdin_is);
 	if (cnn_operands_has_stdin(l->in))
 		return cnn_fail(e, CNN_EDATA, "no %s in any operand, nor in standard "
 			"input", what);
@@ -129,7 +132,7 @@ int cnn_load_model(struct cnn_load *l, const struct cnn_header **data,
 
 	if ((r = cnn_operands_models_first(l->in, &models, e)) < 0)
 		return r;
-	if (models == 0 && !cnn_operands_has_stdin(l->in) &&
+	if (models == 0 && !l->stdin_is && !cnn_operands_has_stdin(l->in) &&
 	    ((r = cnn_operands_add(l->in, "-", e)) < 0 ||
 	     (r = cnn_operands_models_first(l->in, &models, e)) < 0))
 		return r;

@@ -17,6 +17,7 @@ struct cnn_load {
 	struct cnn_plugins *plugins;
 	size_t max_memory;               /* for the model's parameters; 0: any */
 	struct cnn_model *model;         /* once it was read; taken by the caller */
+	const char *stdin_is;            /* who else reads standard input: "--val" */
 };
 
 /* Opens the operands; none at all means standard input. */

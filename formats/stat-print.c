@@ -2,6 +2,7 @@
 #include "stat-private.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,6 +137,12 @@ void cnn_stat_print(const struct cnn_stat *s, FILE *out, size_t segment)
 	fprintf(out, "  digest  %s\n", digest);
 }
 
+/* Digits that tell one value of the type from the next. */
+static int digits(enum cnn_dtype dtype)
+{
+	return dtype == CNN_F64 || cnn_dtype_is_integer(dtype) ? 17 : 9;
+}
+
 /* --- key<TAB>value ---------------------------------------------------------------- */
 
 static void tsv_key(FILE *out, const char *field, const char *key)
@@ -144,10 +151,14 @@ static void tsv_key(FILE *out, const char *field, const char *key)
 	fprintf(out, ".%s\t", key);
 }
 
-static void tsv_number(FILE *out, const char *field, const char *key, double n)
+static void tsv_number(FILE *out, const char *field, const char *key, double n,
+	int precision)
 {
 	tsv_key(out, field, key);
-	fprintf(out, "%.9g\n", n);
+	if (isnan(n))                    /* whose sign means nothing */
+		fputs("nan\n", out);
+	else
+		fprintf(out, "%.*g\n", precision, n);
 }
 
 static void tsv_field(const struct cnn_stat *s, size_t i, FILE *out)
@@ -161,14 +172,14 @@ static void tsv_field(const struct cnn_stat *s, size_t i, FILE *out)
 	tsv_key(out, f->name, "shape");
 	fprintf(out, "%s\n", cnn_shape_text(f->rank, f->shape, shape, sizeof shape));
 	if (f->has_scale) {
-		tsv_number(out, f->name, "scale", f->scale);
-		tsv_number(out, f->name, "offset", f->offset);
+		tsv_number(out, f->name, "scale", f->scale, 9);
+		tsv_number(out, f->name, "offset", f->offset, 9);
 	}
 	if (n->count) {
-		tsv_number(out, f->name, "min", n->min);
-		tsv_number(out, f->name, "max", n->max);
-		tsv_number(out, f->name, "mean", stat_mean(n));
-		tsv_number(out, f->name, "std", stat_deviation(n));
+		tsv_number(out, f->name, "min", n->min, digits(f->dtype));
+		tsv_number(out, f->name, "max", n->max, digits(f->dtype));
+		tsv_number(out, f->name, "mean", stat_mean(n), 9);
+		tsv_number(out, f->name, "std", stat_deviation(n), 9);
 	}
 	tsv_key(out, f->name, "notfinite");
 	fprintf(out, "%" PRIu64 "\n", n->others);
@@ -207,6 +218,16 @@ void cnn_stat_print_tsv(const struct cnn_stat *s, FILE *out, size_t segment)
 
 /* --- JSON ------------------------------------------------------------------------- */
 
+/* JSON has no number for what is none. */
+static void json_number(FILE *out, const char *key, double n, int precision)
+{
+	fprintf(out, ",\"%s\":", key);
+	if (isfinite(n))
+		fprintf(out, "%.*g", precision, n);
+	else
+		fputs("null", out);
+}
+
 static void json_field(const struct cnn_stat *s, size_t i, FILE *out)
 {
 	const struct cnn_field *f = &s->header->fields[i];
@@ -223,9 +244,12 @@ static void json_field(const struct cnn_stat *s, size_t i, FILE *out)
 		fputs(",\"classes\":", out);
 		cnn_value_print_json(out, f->classes);
 	}
-	if (n->count)
-		fprintf(out, ",\"min\":%.9g,\"max\":%.9g,\"mean\":%.9g,\"std\":%.9g",
-			n->min, n->max, stat_mean(n), stat_deviation(n));
+	if (n->count) {
+		json_number(out, "min", n->min, digits(f->dtype));
+		json_number(out, "max", n->max, digits(f->dtype));
+		json_number(out, "mean", stat_mean(n), 9);
+		json_number(out, "std", stat_deviation(n), 9);
+	}
 	fprintf(out, ",\"notfinite\":%" PRIu64 "}", n->others);
 }
 

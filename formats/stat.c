@@ -54,7 +54,8 @@ double stat_deviation(const struct stat_field *f)
 	double mean = f->sum / (double)f->count;
 	double variance = f->squares / (double)f->count - mean * mean;
 
-	return variance > 0 ? sqrt(variance) : 0;
+	/* Rounding may bring it below zero; squares that are too large make it no number. */
+	return variance < 0 ? 0 : sqrt(variance);
 }
 
 static void count_values(struct stat_field *f, const double *x, size_t n)

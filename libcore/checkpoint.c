@@ -15,22 +15,22 @@ struct saved {
 	const char *name, *option;
 	enum kind kind;
 	size_t offset;
-	uint64_t min, max;               /* UINT */
+	double min, max;                 /* UINT, FLOAT */
 	const char *choices[3];          /* TEXT; none: checked where it is used */
 };
 #define AT(member) offsetof(struct cnn_train_options, member)
 
 static const struct saved saved[] = {
 	{ "optimizer", "optimizer", TEXT, AT(optimizer) },
-	{ "lr", "lr", FLOAT, AT(lr) },
-	{ "momentum", "momentum", FLOAT, AT(momentum) },
-	{ "weight_decay", "weight-decay", FLOAT, AT(weight_decay) },
+	{ "lr", "lr", FLOAT, AT(lr), 0, 1e6 },
+	{ "momentum", "momentum", FLOAT, AT(momentum), 0, 1 },
+	{ "weight_decay", "weight-decay", FLOAT, AT(weight_decay), 0, 1e6 },
 	{ "schedule", "schedule", TEXT, AT(schedule),
 		.choices = { "constant", "linear", "cosine" } },
 	{ "amp", "amp", TEXT, AT(amp), .choices = { "off", "bf16", "fp16" } },
 	{ "batch", "batch", UINT, AT(batch), 1, 65536 },
 	{ "shard_size", "shard-size", UINT, AT(shard_size), 1, 65536 },
-	{ "seed", "seed", UINT, AT(seed), 0, UINT64_MAX },
+	{ "seed", "seed", UINT, AT(seed), 0, 0x1p64 },
 	{ "no_shuffle", "no-shuffle", FLAG, AT(no_shuffle) },
 	{ "isa", "isa", TEXT, AT(isa) },
 	{ "fast", "fast", FLAG, AT(fast) },
@@ -102,12 +102,12 @@ int cnn_train_resume(const struct cnn_model *m, struct cnn_train_options *o,
 		switch (s->kind) {
 		case UINT:
 			found = cnn_value_get_uint(m->training, s->name, &v.u) &&
-				v.u >= s->min && v.u <= s->max;
+				(double)v.u >= s->min && (double)v.u <= s->max;
 			same = found && v.u == *(uint64_t *)at;
 			break;
 		case FLOAT:
 			found = cnn_value_get_float(m->training, s->name, &v.f) &&
-				isfinite(v.f);
+				v.f >= s->min && v.f <= s->max;
 			same = found && v.f == *(double *)at;
 			break;
 		case TEXT:
@@ -136,9 +136,12 @@ int cnn_train_resume(const struct cnn_model *m, struct cnn_train_options *o,
 	if ((r = resume_device(m, o, is_given(given, "device"), e)) < 0)
 		return r;
 	/* May be raised, and is not there if --steps said how far. */
-	if (!is_given(given, "epochs") &&
-	    cnn_value_get_uint(m->training, "epochs", &epochs))
-		o->epochs = epochs;
+	if (is_given(given, "epochs") ||
+	    !cnn_value_get_uint(m->training, "epochs", &epochs))
+		return CNN_OK;
+	if (epochs < 1 || epochs > CNN_MAX_EPOCHS)
+		return cnn_fail(e, CNN_EDATA, "the checkpoint's epochs make no sense");
+	o->epochs = epochs;
 	return CNN_OK;
 }
 
@@ -158,6 +161,9 @@ int cnn_trainer_restore(struct cnn_trainer *t, struct cnn_error *e)
 	    !cnn_value_get_str(v, "digest", &digest))
 		return cnn_fail(e, CNN_EDATA, "the checkpoint's training state is not "
 			"complete");
+	if (samples == 0)
+		return cnn_fail(e, CNN_EDATA, "it was trained by --stream, which keeps no "
+			"place in the data to go on from");
 	if (!t->data || samples != t->data->samples || strcmp(digest, t->digest) != 0)
 		return cnn_fail(e, CNN_EDATA, "these are not the data that the checkpoint "
 			"was trained on (%llu samples, digest %s)",
@@ -239,11 +245,15 @@ static bool save_header(const struct cnn_trainer *t)
 {
 	struct cnn_model *m = t->model;
 	size_t entries = m->history->as.array.count;
+	struct cnn_value *last = entries > 0 ? m->history->as.array.items[entries - 1] : NULL;
 	struct cnn_value *data;
 
-	if (entries > 0 && m->history->as.array.items[entries - 1]->type == CNN_MAP &&
-	    !cnn_value_set(m->history->as.array.items[entries - 1], "steps",
-		cnn_value_uint(t->step)))
+	if (last && last->type == CNN_MAP &&
+	    (!cnn_value_set(last, "steps", cnn_value_uint(t->step)) ||
+	    /* What a rate that falls has been aimed at. */
+	     (strcmp(t->options.schedule, "constant") != 0 &&
+	      !cnn_value_set(last, "planned_steps",
+		cnn_value_uint(cnn_trainer_planned_steps(t))))))
 		return false;
 	if (!t->data)
 		return true;

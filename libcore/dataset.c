@@ -74,6 +74,36 @@ static int begin(struct cnn_dataset *d, const struct cnn_field *image,
 	return CNN_OK;
 }
 
+/* A class's name as a message has it. */
+static const char *class_name(const struct cnn_value *classes, size_t i)
+{
+	const struct cnn_value *v = i < classes->as.array.count ?
+		classes->as.array.items[i] : NULL;
+
+	return v && v->type == CNN_STR ? v->as.str.data : "none";
+}
+
+static int check_classes(const struct cnn_dataset *d, const struct cnn_value *is,
+	const struct cnn_value *was, const char *where, struct cnn_error *e)
+{
+	size_t i = 0;
+
+	if (!is || !was || is->type != CNN_ARRAY || was->type != CNN_ARRAY ||
+	    cnn_value_equal(is, was))
+		return CNN_OK;
+	while (i < is->as.array.count && i < was->as.array.count &&
+	       cnn_value_equal(is->as.array.items[i], was->as.array.items[i]))
+		i++;
+	return cnn_fail(e, CNN_EDATA, "field %s: class %zu is %s, %s it is %s", d->label, i,
+		class_name(is, i), where, class_name(was, i));
+}
+
+int cnn_dataset_check_classes(const struct cnn_dataset *d, const struct cnn_value *was,
+	const char *where, struct cnn_error *e)
+{
+	return check_classes(d, d->has_labels ? d->classes : NULL, was, where, e);
+}
+
 int cnn_dataset_segment(struct cnn_dataset *d, const struct cnn_header *h,
 	bool need_labels, struct cnn_error *e)
 {
@@ -108,7 +138,8 @@ int cnn_dataset_segment(struct cnn_dataset *d, const struct cnn_header *h,
 	if ((label != NULL) != d->has_labels)
 		return cnn_fail(e, CNN_EDATA, "field %s: in some data and not in others",
 			d->label);
-	return CNN_OK;
+	return !label ? CNN_OK : check_classes(d, label->classes, d->classes,
+		"in the data before it", e);
 }
 
 /* Room for the first samples, and for all that are expected, up to 1 GiB of them. */

@@ -43,7 +43,7 @@ void cnn_evaluation_free(struct cnn_evaluation *v)
 	v->confusion = NULL;
 }
 
-static void count(struct cnn_evaluation *v, const float *logits, int32_t label)
+static void count_one(struct cnn_evaluation *v, const float *logits, int32_t label)
 {
 	double probability;
 	size_t best = cnn_best_class(logits, v->classes, &probability);
@@ -68,31 +68,31 @@ size_t cnn_class_count(const struct cnn_graph *g)
 	return cnn_graph_shape_count(&g->nodes[g->output].node.output);
 }
 
-static int set_rows(struct cnn_executor *ex, const struct cnn_dataset *d, bool labels,
-	struct cnn_error *e)
+static int set_rows(struct cnn_executor *ex, const struct cnn_dataset *d, size_t count,
+	bool labels, struct cnn_error *e)
 {
 	const struct cnn_rows rows = { d->dtype, d->data,
-		labels && d->has_labels ? d->labels : NULL, d->samples, d->scale,
-		d->offset };
+		labels && d->has_labels ? d->labels : NULL, count, d->scale, d->offset };
 
 	return cnn_executor_set_rows(ex, &rows, e);
 }
 
-static uint32_t batch_at(const struct cnn_dataset *d, size_t at, uint64_t most)
+static uint32_t batch_at(size_t count, size_t at, uint64_t most)
 {
-	return (uint32_t)(d->samples - at < most ? d->samples - at : most);
+	return (uint32_t)(count - at < most ? count - at : most);
 }
 
 int cnn_predict(struct cnn_executor *ex, const struct cnn_model *m,
-	const struct cnn_dataset *d, uint64_t batch, float *logits, struct cnn_error *e)
+	const struct cnn_dataset *d, size_t count, uint64_t batch, float *logits,
+	struct cnn_error *e)
 {
 	size_t classes = cnn_class_count(m->graph);
 	int r = cnn_check_input(m->graph, d, e);
 
 	if (r == CNN_OK)
-		r = set_rows(ex, d, false, e);
-	for (size_t at = 0; r == CNN_OK && at < d->samples; at += batch)
-		r = cnn_executor_infer(ex, at, batch_at(d, at, batch),
+		r = set_rows(ex, d, count, false, e);
+	for (size_t at = 0; r == CNN_OK && at < count; at += batch)
+		r = cnn_executor_infer(ex, at, batch_at(count, at, batch),
 			logits + at * classes, NULL, e);
 	return r;
 }
@@ -113,8 +113,8 @@ static int make_confusion(struct cnn_evaluation *v, const struct cnn_model *m,
 }
 
 int cnn_evaluate(struct cnn_executor *ex, const struct cnn_model *m,
-	const struct cnn_dataset *d, uint64_t batch, struct cnn_evaluation *v,
-	struct cnn_error *e)
+	const struct cnn_dataset *d, size_t count, uint64_t batch,
+	struct cnn_evaluation *v, struct cnn_error *e)
 {
 	size_t classes = cnn_class_count(m->graph);
 	float *logits, *losses;
@@ -122,18 +122,20 @@ int cnn_evaluate(struct cnn_executor *ex, const struct cnn_model *m,
 
 	if ((r = cnn_check_input(m->graph, d, e)) < 0 ||
 	    (r = cnn_dataset_check_labels(d, classes, e)) < 0 ||
-	    (r = make_confusion(v, m, e)) < 0 || (r = set_rows(ex, d, true, e)) < 0)
+	    (r = cnn_dataset_check_classes(d, m->classes, "to the model", e)) < 0 ||
+	    (r = make_confusion(v, m, e)) < 0 ||
+	    (r = set_rows(ex, d, count, true, e)) < 0)
 		return r;
 	logits = malloc(batch * classes * sizeof *logits);
 	losses = malloc(batch * sizeof *losses);
 	if (!logits || !losses)
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
-	for (size_t at = 0; r == CNN_OK && at < d->samples; at += batch) {
-		uint32_t n = batch_at(d, at, batch);
+	for (size_t at = 0; r == CNN_OK && at < count; at += batch) {
+		uint32_t n = batch_at(count, at, batch);
 
 		r = cnn_executor_infer(ex, at, n, logits, v->has_loss ? losses : NULL, e);
 		for (uint32_t i = 0; r == CNN_OK && i < n; i++) {
-			count(v, logits + i * classes, d->labels[at + i]);
+			count_one(v, logits + i * classes, d->labels[at + i]);
 			v->loss_sum += v->has_loss ? losses[i] : 0;
 		}
 	}

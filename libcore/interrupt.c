@@ -94,6 +94,11 @@ void cnn_interrupt_catch(void)
 	atomic_store(&catching, 1);
 }
 
+void cnn_interrupt_release(void)
+{
+	atomic_store(&catching, 0);
+}
+
 int cnn_interrupted(void)
 {
 	return atomic_load(&caught);
@@ -103,7 +108,7 @@ void cnn_interrupt_exit(void)
 {
 	int number = atomic_load(&caught);
 
-	atomic_store(&catching, 0);
+	cnn_interrupt_release();
 	if (number)
 		raise(number);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct cnn_metrics { FILE *f; char *path; };
@@ -28,6 +29,7 @@ int cnn_metrics_open(struct cnn_metrics **metrics, const char *path, uint64_t af
 	struct cnn_error *e)
 {
 	struct cnn_metrics *m = calloc(1, sizeof *m);
+	struct stat st;
 	off_t end = 0;
 
 	*metrics = NULL;
@@ -35,7 +37,9 @@ int cnn_metrics_open(struct cnn_metrics **metrics, const char *path, uint64_t af
 		free(m);
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	}
-	if (after > 0 && (m->f = fopen(path, "r+e"))) {
+	/* Only a file can be cut; to a pipe goes what comes now. */
+	if (after > 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+	    (m->f = fopen(path, "r+e"))) {
 		end = kept(m->f, after);
 		if (ftruncate(fileno(m->f), end) < 0 || fseeko(m->f, end, SEEK_SET) < 0) {
 			fclose(m->f);

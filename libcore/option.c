@@ -2,6 +2,7 @@
 #include "option-private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <math.h>
 #include <signal.h>
@@ -212,11 +213,24 @@ _Noreturn static void refuse(const struct parser *p, int c, char **argv)
 	cnn_usage(p->program, "%.*s: unknown option", (int)strcspn(text, "="), text);
 }
 
+/* A file that is opened while one of the three is closed would get its number, and
+ * what is said on it. Who reads or writes there is to fail as before. */
+static void hold_standard_streams(void)
+{
+	static const int modes[] = { O_WRONLY, O_RDONLY, O_RDWR };
+
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+		    open("/dev/null", modes[fd]) < 0)
+			exit(cnn_exit_status(CNN_EIO));    /* and nobody to tell */
+}
+
 int cnn_options_parse(const struct cnn_program *program, int argc, char **argv)
 {
 	struct parser p;
 	int c, operands;
 
+	hold_standard_streams();
 	/* Beyond ulimit -f a write then fails, and that can be told. */
 	signal(SIGXFSZ, SIG_IGN);
 	parser_init(&p, program, argc);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,9 +14,11 @@
 #include <unistd.h>
 
 #define BUFFER ((size_t)64 << 10)    /* what a pipe takes best at a time */
+#define MOST_LINKS 40
 
 struct cnn_output {
-	char *name;          /* "standard output", or the final path */
+	char *name;          /* "standard output", or the path as it was given */
+	char *path;          /* the file that it leads to, links followed */
 	char *temporary;     /* the path written to; NULL: written in place */
 	int fd;
 	size_t used;
@@ -32,9 +35,9 @@ static int open_temporary(struct cnn_output *out, struct cnn_error *e)
 
 	umask(mask);
 	mode = 0666 & ~mask;
-	if (stat(out->name, &st) == 0)
+	if (stat(out->path, &st) == 0)
 		mode = st.st_mode & 0777;
-	if (asprintf(&out->temporary, "%s.XXXXXX", out->name) < 0) {
+	if (asprintf(&out->temporary, "%s.XXXXXX", out->path) < 0) {
 		out->temporary = NULL;
 		return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", out->name);
 	}
@@ -54,33 +57,90 @@ static int open_temporary(struct cnn_output *out, struct cnn_error *e)
 	return CNN_OK;
 }
 
+/* The descriptor that a path like /dev/fd/3 means; -1: it is another path. */
+static int descriptor(const char *path)
+{
+	static const char *const folders[] = { "/dev/fd/", "/proc/self/fd/" };
+
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+		size_t n = strlen(folders[i]);
+		unsigned long fd;
+		char *end;
+
+		if (strncmp(path, folders[i], n) != 0 || path[n] < '0' || path[n] > '9')
+			continue;
+		fd = strtoul(path + n, &end, 10);
+		if (*end == '\0' && fd <= INT_MAX)
+			return (int)fd;
+	}
+	return -1;
+}
+
+/* Follows links to the file, there or not, that is to be made or replaced: as with
+ * a shell's >, a link stays one. It may end at one of our descriptors, as
+ * /dev/stdout does. NULL: errno says why. */
+static char *follow(const char *path, int *fd)
+{
+	char *at = strdup(path), target[PATH_MAX];
+
+	for (int i = 0; at && (*fd = descriptor(at)) < 0; i++) {
+		ssize_t n = readlink(at, target, sizeof target - 1);
+		const char *slash = strrchr(at, '/');
+		char *next;
+
+		if (n < 0)
+			break;
+		target[n] = '\0';
+		if (i == MOST_LINKS) {
+			errno = ELOOP;
+			next = NULL;
+		} else if (asprintf(&next, "%.*s%s", *target == '/' || !slash ? 0 :
+			(int)(slash + 1 - at), at, target) < 0) {
+			next = NULL;
+		}
+		free(at);
+		at = next;
+	}
+	return at;
+}
+
 int cnn_output_open(struct cnn_output **output, const char *path, bool binary,
 	struct cnn_error *e)
 {
-	bool standard = !path || strcmp(path, "-") == 0;
-	struct cnn_output *out = malloc(sizeof *out);
+	struct cnn_output *out = calloc(1, sizeof *out);
+	int r = CNN_OK, fd = -1;
 	struct stat st;
-	int r = CNN_OK;
 
 	*output = NULL;
 	if (!out)
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	out->fd = -1;
-	out->used = 0;
-	out->temporary = NULL;
-	out->name = strdup(standard ? "standard output" : path);
-	if (!out->name) {
+	if (!path || strcmp(path, "-") == 0)
+		fd = STDOUT_FILENO;
+	else if (*path == '\0')
+		r = cnn_fail(e, CNN_EUSAGE, "the name of the output is empty");
+	else if (!(out->path = follow(path, &fd)))
+		r = cnn_fail_errno(e, errno, "%s: can't open", path);
+	if (r == CNN_OK && !(out->name = strdup(fd == STDOUT_FILENO ? "standard output" :
+	    path)))
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
-	} else if (standard) {
+	if (r < 0) {
+		cnn_output_abort(out);
+		return r;
+	}
+	if (fd == STDOUT_FILENO) {
 		out->fd = STDOUT_FILENO;
 		if (binary && isatty(out->fd))
 			r = cnn_fail(e, CNN_EUSAGE, "standard output: is a terminal: "
 				"binary goes to a file or a pipe (or -o FILE)");
-	} else if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+	} else if (fd >= 0) {
+		if ((out->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3)) < 0)
+			r = cnn_fail_errno(e, errno, "%s: can't open", path);
+	} else if (stat(out->path, &st) == 0 && !S_ISREG(st.st_mode)) {
 		/* /dev/full, a FIFO: there is nothing to rename over. */
 		if (S_ISDIR(st.st_mode))
 			r = cnn_fail(e, CNN_EIO, "%s: is a folder", path);
-		else if ((out->fd = open(path, O_WRONLY | O_CLOEXEC)) < 0)
+		else if ((out->fd = open(out->path, O_WRONLY | O_CLOEXEC)) < 0)
 			r = cnn_fail_errno(e, errno, "%s: can't open", path);
 	} else {
 		r = open_temporary(out, e);
@@ -194,7 +254,7 @@ int cnn_output_commit(struct cnn_output *out, struct cnn_error *e)
 			r = cnn_fail_errno(e, errno, "%s: can't write", out->name);
 	}
 	if (r == CNN_OK && out->temporary) {
-		if (rename(out->temporary, out->name) < 0) {
+		if (rename(out->temporary, out->path) < 0) {
 			r = cnn_fail_errno(e, errno, "%s: can't rename to it", out->name);
 		} else {
 			cnn_temporary_remove(out->temporary);
@@ -219,6 +279,7 @@ void cnn_output_abort(struct cnn_output *out)
 		cnn_temporary_remove(out->temporary);
 	}
 	free(out->temporary);
+	free(out->path);
 	free(out->name);
 	free(out);
 }

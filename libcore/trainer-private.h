@@ -31,5 +31,8 @@ struct cnn_trainer {
 /* Takes step, epoch, cursor and scaler from the model's training state, whose
  * data must be these. */
 int cnn_trainer_restore(struct cnn_trainer *, struct cnn_error *);
+/* Steps from the first one to the last of the whole plan, which a falling learning rate
+ * is aimed at; 0: not known. */
+uint64_t cnn_trainer_planned_steps(const struct cnn_trainer *);
 
 #endif

@@ -98,12 +98,12 @@ static int check_fields(const struct cnn_trainer *t, struct cnn_error *e)
 		t->options.optimizer, CNN_MAX_PARAMETERS);
 }
 
-/* The names of the classes go from the data into the model. */
+/* The names of the classes go from the data into the model: it may have learnt to
+ * tell others apart before. */
 static int take_classes(struct cnn_trainer *t, const struct cnn_dataset *d,
 	struct cnn_error *e)
 {
-	return d->classes && !t->model->classes ?
-		cnn_model_set_classes(t->model, d->classes, e) : CNN_OK;
+	return d->classes ? cnn_model_set_classes(t->model, d->classes, e) : CNN_OK;
 }
 
 static int open_executor(struct cnn_trainer *t, struct cnn_error *e)
@@ -187,8 +187,7 @@ static uint64_t epoch_steps(const struct cnn_trainer *t)
 	return t->data ? (t->data->samples + t->options.batch - 1) / t->options.batch : 0;
 }
 
-/* Steps from the first one to the last of the whole plan; 0: not known. */
-static uint64_t planned_steps(const struct cnn_trainer *t)
+uint64_t cnn_trainer_planned_steps(const struct cnn_trainer *t)
 {
 	if (t->options.epochs == UINT64_MAX)
 		return t->step - t->taken + t->options.steps;
@@ -214,7 +213,7 @@ uint64_t cnn_trainer_samples(const struct cnn_trainer *t)
 
 static double learning_rate(const struct cnn_trainer *t, uint64_t step)
 {
-	uint64_t planned = planned_steps(t);
+	uint64_t planned = cnn_trainer_planned_steps(t);
 	double at = planned ? (double)step / (double)planned : 0;
 
 	if (strcmp(t->options.schedule, "linear") == 0)

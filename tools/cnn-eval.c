@@ -4,7 +4,7 @@
 
 #include <cnn/trainer.h>
 
-#define CHUNK 1024    /* samples held at a time */
+#define CHUNK 1024    /* samples held at a time, about */
 
 static const char *image = "image", *label = "label", *output;
 static struct cnn_infer_options infer = { .amp = "off", .batch = 256 };
@@ -32,34 +32,46 @@ static const struct cnn_program program = {
 	options, 0, -1
 };
 
+/* In whole batches, wherever the records end: no digit tells of those. */
+static int evaluate_segment(struct cnn_load *load, struct cnn_executor *ex,
+	struct cnn_dataset *data, struct cnn_evaluation *v, struct cnn_error *e)
+{
+	struct cnn_record rec;
+	int r, end = CNN_OK;
+
+	while (end == CNN_OK) {
+		size_t count;
+
+		if ((end = cnn_operands_record(load->in, &rec, e)) < 0)
+			return end;
+		r = end == CNN_OK ? cnn_dataset_append(data, &rec, e) : CNN_OK;
+		count = end == CNN_END ? data->samples :
+			data->samples - data->samples % infer.batch;
+		if (r == CNN_OK && (end == CNN_END || count >= CHUNK) &&
+		    (r = cnn_evaluate(ex, load->model, data, count, infer.batch, v, e)) ==
+		    CNN_OK)
+			cnn_dataset_drop(data, count);
+		if (r < 0) {
+			cnn_error_prefix(e, "%s", cnn_operands_name(load->in));
+			return r;
+		}
+	}
+	return CNN_OK;
+}
+
 static int evaluate(struct cnn_load *load, struct cnn_dataset *data,
 	struct cnn_evaluation *v, struct cnn_error *e)
 {
 	const struct cnn_header *header;
 	struct cnn_executor *ex = NULL;
-	struct cnn_record rec;
-	int r = cnn_load_model(load, &header, e), end;
+	int r = cnn_load_model(load, &header, e);
 
 	if (r == CNN_OK)
 		r = cnn_infer_open(&ex, load->model, &infer, e);
 	while (r == CNN_OK) {
 		if ((r = cnn_dataset_segment(data, header, true, e)) < 0)
 			cnn_error_prefix(e, "%s", cnn_operands_name(load->in));
-		for (end = CNN_OK; r == CNN_OK && end == CNN_OK; ) {
-			end = cnn_operands_record(load->in, &rec, e);
-			if (end == CNN_OK)
-				r = cnn_dataset_append(data, &rec, e);
-			else if (end < 0)
-				r = end;
-			if (r == CNN_OK && (end == CNN_END || data->samples >= CHUNK))
-				r = cnn_evaluate(ex, load->model, data, infer.batch, v, e);
-			else if (r == CNN_OK)
-				continue;
-			if (r < 0)
-				cnn_error_prefix(e, "%s", cnn_operands_name(load->in));
-			cnn_dataset_drop(data, data->samples);
-		}
-		if (r == CNN_OK)
+		else if ((r = evaluate_segment(load, ex, data, v, e)) == CNN_OK)
 			r = cnn_load_next(load, &header, e);
 	}
 	if (r == CNN_END && v->samples == 0)

@@ -106,10 +106,11 @@ int main(int argc, char **argv)
 	struct cnn_output *out = NULL;
 	int first = cnn_options_parse(&program, argc, argv), r;
 
-	if (devices && first < argc) {
-		r = cnn_fail(&e, CNN_EUSAGE, "--devices: takes no operand");
-		goto out;
-	}
+	if (devices && first < argc)
+		cnn_usage(&program, "--devices: takes no operand");
+	if ((net || training) && first == argc)
+		cnn_usage(&program, "--%s: a model is wanted (- is standard input)",
+			net ? "net" : "training");
 	if ((r = compute_open(&compute, &plugins, &e)) < 0 ||
 	    (r = cnn_output_open(&out, NULL, false, &e)) < 0)
 		goto out;

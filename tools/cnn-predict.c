@@ -1,10 +1,9 @@
 /* cnn-predict - adds what a model says to the data. */
 #include "../formats/load.h"
+#include "cnn-predict/queue.h"
 #include "compute.h"
 
 #include <cnn/trainer.h>
-
-#include <stdlib.h>
 
 static const char *image = "image", *label = "label", *output;
 static struct cnn_infer_options infer = { .amp = "off", .batch = 256 };
@@ -20,7 +19,7 @@ static const struct cnn_option options[] = {
 	{ "amp", 0, CNN_OPT_CHOICE, &infer.amp, "TYPE", "mixed precision",
 		CNN_OPT_RESULT, .choices = "off|bf16|fp16" },
 	{ "batch", 'b', CNN_OPT_UINT, &infer.batch, "N", "samples computed at a time",
-		0, 1, 65536 },
+		CNN_OPT_RESULT, 1, 65536 },
 	COMPUTE_OPTIONS(compute),
 	COMPUTE_THREADS(compute),
 	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
@@ -35,13 +34,12 @@ static const struct cnn_program program = {
 
 struct run {
 	struct cnn_load load;
-	struct cnn_dataset *data;
+	struct cnn_dataset *data;            /* what is not predicted yet */
 	struct cnn_executor *ex;
 	struct cnn_output *out;
 	struct cnn_writer *writer;
-	size_t classes, index, room;
-	float *logits;
-	int32_t *class;
+	struct queue queue;
+	size_t index;                        /* of the first sample of data */
 };
 
 /* The data's header with the two fields more, and this run in its history. */
@@ -57,7 +55,7 @@ static int write_header(struct run *run, const struct cnn_header *data,
 		return cnn_fail(e, CNN_EDATA, "%s: has predictions already; tensor-cat "
 			"--fields leaves them out", cnn_operands_name(run->load.in));
 	}
-	if (h && cnn_header_add(h, "logits", CNN_F32, 1, &run->classes))
+	if (h && cnn_header_add(h, "logits", CNN_F32, 1, &run->queue.classes))
 		class = cnn_header_add(h, "class", CNN_I32, 0, NULL);
 	if (class && run->load.model->classes)
 		class->classes = cnn_value_copy(run->load.model->classes);
@@ -70,16 +68,18 @@ static int write_header(struct run *run, const struct cnn_header *data,
 	return r;
 }
 
-static int print_rows(struct run *run, struct cnn_error *e)
+static int print_rows(struct run *run, const float *logits, size_t count,
+	struct cnn_error *e)
 {
 	const struct cnn_dataset *d = run->data;
 	const struct cnn_model *m = run->load.model;
+	size_t classes = run->queue.classes;
 	char a[32], b[32];
 	double p;
 	int r = CNN_OK;
 
-	for (size_t i = 0; r == CNN_OK && i < d->samples; i++) {
-		size_t c = cnn_best_class(run->logits + i * run->classes, run->classes, &p);
+	for (size_t i = 0; r == CNN_OK && i < count; i++) {
+		size_t c = cnn_best_class(logits + i * classes, classes, &p);
 
 		r = cnn_output_printf(run->out, e, "%zu\t%s\t%.6f\t%s\n", run->index + i,
 			cnn_model_class(m, c, a), p, d->has_labels && d->labels[i] >= 0 ?
@@ -88,66 +88,65 @@ static int print_rows(struct run *run, struct cnn_error *e)
 	return r;
 }
 
-static int predict_record(struct run *run, struct cnn_record *rec,
-	struct cnn_error *e)
+/* Predicts the first `count` samples. */
+static int predict_some(struct run *run, size_t count, struct cnn_error *e)
 {
-	size_t n = rec->samples;
-	double p;
-	int r = cnn_dataset_append(run->data, rec, e);
+	float *logits = queue_room(&run->queue, count, e);
+	int r = e->code;
 
-	if (r == CNN_OK && n > run->room) {
-		free(run->logits);
-		free(run->class);
-		run->room = n;
-		run->logits = malloc(n * run->classes * sizeof *run->logits);
-		run->class = malloc(n * sizeof *run->class);
-		if (!run->logits || !run->class)
-			r = cnn_fail(e, CNN_ENOMEM, "out of memory");
-	}
-	if (r == CNN_OK)
-		r = cnn_predict(run->ex, run->load.model, run->data, infer.batch,
-			run->logits, e);
-	if (r < 0)
+	if (logits && (r = cnn_predict(run->ex, run->load.model, run->data, count,
+	    infer.batch, logits, e)) < 0)
 		cnn_error_prefix(e, "%s", cnn_operands_name(run->load.in));
-	if (r == CNN_OK && tsv) {
-		r = print_rows(run, e);
-	} else if (r == CNN_OK) {
-		for (size_t i = 0; i < n; i++)
-			run->class[i] = (int32_t)cnn_best_class(run->logits +
-				i * run->classes, run->classes, &p);
-		rec->names[rec->count] = "logits";
-		rec->tensors[rec->count++] = (struct cnn_tensor){ CNN_F32, 2,
-			{ n, run->classes }, run->logits };
-		rec->names[rec->count] = "class";
-		rec->tensors[rec->count++] = (struct cnn_tensor){ CNN_I32, 1, { n },
-			run->class };
-		r = cnn_writer_record(run->writer, rec, e);
-	}
-	run->index += n;
-	cnn_dataset_drop(run->data, run->data->samples);
+	if (r == CNN_OK)
+		r = tsv ? print_rows(run, logits, count, e) :
+			queue_known(&run->queue, count, run->writer, e);
+	run->index += count;
+	cnn_dataset_drop(run->data, count);
 	return r;
+}
+
+/* In whole batches, wherever the records end: no bit tells of those. */
+static int predict_segment(struct run *run, struct cnn_error *e)
+{
+	struct cnn_record rec;
+	int r, end = CNN_OK;
+
+	while (end == CNN_OK) {
+		size_t count;
+
+		if ((end = cnn_operands_record(run->load.in, &rec, e)) < 0)
+			return end;
+		r = end == CNN_OK ? cnn_dataset_append(run->data, &rec, e) : CNN_OK;
+		if (r < 0)
+			cnn_error_prefix(e, "%s", cnn_operands_name(run->load.in));
+		else if (end == CNN_OK && !tsv)
+			r = queue_put(&run->queue, &rec, e);
+		count = end == CNN_END ? run->data->samples :
+			run->data->samples - run->data->samples % infer.batch;
+		if (r == CNN_OK && (count > 0 || end == CNN_END))
+			r = predict_some(run, count, e);
+		if (r < 0)
+			return r;
+	}
+	return CNN_OK;
 }
 
 static int predict(struct run *run, struct cnn_error *e)
 {
 	const struct cnn_header *header;
-	struct cnn_record rec;
 	int r = cnn_load_model(&run->load, &header, e);
 
 	if (r == CNN_OK && (r = cnn_infer_open(&run->ex, run->load.model, &infer, e)) ==
 	    CNN_OK && tsv)
 		r = cnn_output_printf(run->out, e, "index\tclass\tprobability\tlabel\n");
-	run->classes = r == CNN_OK ? cnn_class_count(run->load.model->graph) : 0;
+	run->queue.classes = r == CNN_OK ? cnn_class_count(run->load.model->graph) : 0;
 	while (r == CNN_OK) {
 		if ((r = cnn_dataset_segment(run->data, header, false, e)) < 0)
 			cnn_error_prefix(e, "%s", cnn_operands_name(run->load.in));
 		if (r == CNN_OK && !tsv)
 			r = write_header(run, header, e);
-		while (r == CNN_OK && (r = cnn_operands_record(run->load.in, &rec, e)) ==
-		       CNN_OK)
-			r = predict_record(run, &rec, e);
-		if (r == CNN_END && (tsv || (r = cnn_writer_end(run->writer, NULL, e)) ==
-		    CNN_OK))
+		if (r == CNN_OK && (r = predict_segment(run, e)) == CNN_OK &&
+		    (tsv || (r = cnn_writer_end(run->writer, NULL, e)) == CNN_OK))
 			r = cnn_load_next(&run->load, &header, e);
 	}
 	return r == CNN_END ? CNN_OK : r;
@@ -179,8 +178,7 @@ out:
 	cnn_executor_close(run.ex);
 	cnn_dataset_free(run.data);
 	cnn_load_close(&run.load);
-	free(run.logits);
-	free(run.class);
+	queue_free(&run.queue);
 	cnn_plugins_close(plugins);
 	return cnn_finish(&program, &e);
 }

@@ -25,7 +25,7 @@ static const char *const given_names[GIVEN] = { "lr", "optimizer", "momentum",
 /* How far a run went is not in the options but in the model: step and epoch. */
 static const struct cnn_option options[] = {
 	{ "epochs", 'e', CNN_OPT_UINT, &train.epochs, "N",
-		"go N times through the data, in all", 0, 1, 1000000, .given = &given[EPOCHS] },
+		"go N times through the data, in all", 0, 1, CNN_MAX_EPOCHS, .given = &given[EPOCHS] },
 	{ "steps", 'n', CNN_OPT_UINT, &train.steps, "N",
 		"stop after N batches of this run", 0, 1, UINT32_MAX, .given = &steps_given },
 	{ "batch", 'b', CNN_OPT_UINT, &train.batch, "N", "samples in a batch",
@@ -92,8 +92,14 @@ static const struct cnn_program program = {
 	"cnn-step", "[MODEL] [DATA ...]", "Trains a model on data", options, 0, -1
 };
 
-static int check_options(struct cnn_error *e)
+static int check_options(char *const *operands, struct cnn_error *e)
 {
+	bool standard = !*operands;
+
+	for (; *operands; operands++)
+		standard = standard || strcmp(*operands, "-") == 0;
+	if (standard && job.val_path && strcmp(job.val_path, "-") == 0)
+		return cnn_fail(e, CNN_EUSAGE, "--val: -: standard input is an operand's");
 	if (stream && (train.resume || job.val_path || given[EPOCHS] || job.metrics_path))
 		return cnn_fail(e, CNN_EUSAGE, "--stream goes once through data that are "
 			"not kept: without --epochs, --resume, --val and --metrics");
@@ -105,6 +111,8 @@ static int check_options(struct cnn_error *e)
 		return cnn_fail(e, CNN_EUSAGE, "--checkpoint-every: without --checkpoint");
 	if (job.checkpoint_path && strcmp(job.checkpoint_path, "-") == 0)
 		return cnn_fail(e, CNN_EUSAGE, "--checkpoint: -: a file is wanted");
+	if (job.metrics_path && strcmp(job.metrics_path, "-") == 0)
+		return cnn_fail(e, CNN_EUSAGE, "--metrics: -: a file is wanted");
 	/* On a resume the optimizer may be the checkpoint's. */
 	if (train.momentum > 0 && !train.resume && strcmp(train.optimizer, "sgd") != 0)
 		return cnn_fail(e, CNN_EUSAGE, "--momentum: %s has none: it is sgd's",
@@ -141,7 +149,7 @@ int main(int argc, char **argv)
 	int r;
 
 	/* An output that can't be written is told of before hours of work. */
-	if ((r = check_options(&e)) < 0 || (r = cnn_output_check(output, true, &e)) < 0 ||
+	if ((r = check_options(argv + first, &e)) < 0 || (r = cnn_output_check(output, true, &e)) < 0 ||
 	    (job.checkpoint_path &&
 	     (r = cnn_output_check(job.checkpoint_path, true, &e)) < 0) ||
 	    (r = compute_open(&compute, &run.plugins, &e)) < 0 ||
@@ -152,6 +160,8 @@ int main(int argc, char **argv)
 	    (r = cnn_load_open(&run.load, (const char *const *)argv + first,
 		(size_t)(argc - first), run.plugins, &e)) < 0)
 		goto out;
+	if (job.val_path && strcmp(job.val_path, "-") == 0)
+		run.load.stdin_is = "--val";
 	job.program = &program;
 	job.train = &train;
 	job.given = names_given();
@@ -163,8 +173,10 @@ int main(int argc, char **argv)
 	if (r >= 0 && compute.on.profile)
 		cnn_print_profile(stderr, run.trainer);
 	if (cnn_metrics_close(run.metrics, &e) == CNN_OK && r == CNN_OK &&
-	    cnn_trainer_save(run.trainer, &e) == CNN_OK)
+	    cnn_trainer_save(run.trainer, &e) == CNN_OK) {
+		run_check_weights(&run);
 		cnn_model_save(run.load.model, output, strip, &e);
+	}
 out:
 	cnn_trainer_close(run.trainer);
 	cnn_dataset_free(run.data);

@@ -104,6 +104,15 @@ value() {
 	[ "$(value accuracy)" = "$(awk '$1 == "accuracy" { print $2 }' want)" ]
 }
 
+@test "no digit tells where records end" {
+	mnist-fetch -q -d strokes -n 600 train > strokes.tns
+	cnn-init "$BATS_TEST_DIRNAME/../../examples/seed.net" > seed.cnn
+	tensor-cat -b 600 strokes.tns | cnn-eval --tsv seed.cnn > want
+	for b in 1 7 17 257 599; do
+		tensor-cat -b $b strokes.tns | cnn-eval --tsv seed.cnn | cmp - want
+	done
+}
+
 @test "a net without a loss is evaluated without" {
 	grep -v cross tiny.net | cnn-init > no.cnn
 	cnn-eval --tsv no.cnn data.tns > t
@@ -132,6 +141,30 @@ value() {
 		[ "$(value samples/9)" = 10 ]            # the list was too short for it
 		cnn-predict --tsv named.cnn pets | cut -f4 | sed -n 5p | grep -qx c3
 	done
+}
+
+@test "classes that are called otherwise are not taken for the model's" {
+	need_python msgpack_numpy
+	classes pets cat dog eel
+	classes others dog cat eel
+	cnn-step -q init.cnn pets > pets.cnn
+	cnn-eval --tsv pets.cnn pets > t
+	[ "$(value samples/cat)" = 7 ]
+	run -1 --separate-stderr cnn-eval pets.cnn others -o out
+	says "cnn-eval: others: field label: class 0 is dog, to the model it is cat"
+	run -1 --separate-stderr cnn-eval pets.cnn pets others -o out
+	says "cnn-eval: others: field label: class 0 is dog, in the data before it it is cat"
+	classes more cat dog eel fox
+	run -1 --separate-stderr cnn-eval pets.cnn more -o out
+	says "cnn-eval: more: field label: class 3 is fox, to the model it is none"
+	# what is learnt anew is called anew
+	cnn-step -q pets.cnn others > others.cnn
+	cnn-eval others.cnn others > out
+	rm out
+	run -1 --separate-stderr cnn-step -q init.cnn pets others -o out
+	says "cnn-step: others: field label: class 0 is dog, in the data before it it is cat"
+	run -1 --separate-stderr cnn-step -q --val others init.cnn pets -o out
+	says "cnn-step: others: field label: class 0 is dog, in the data to learn from it is cat"
 }
 
 @test "--image and --label name the fields" {

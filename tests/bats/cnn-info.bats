@@ -117,7 +117,11 @@ cross_entropy' > m
 	run -2 --separate-stderr cnn-info --device tpu init.cnn
 	says "cnn-info: *tpu*"
 	run -2 --separate-stderr cnn-info --devices init.cnn
-	says "cnn-info: --devices: takes no operand*"
+	[[ $stderr == "cnn-info: --devices: takes no operand"* ]]
+	for o in net training; do
+		run -2 --separate-stderr cnn-info --$o < init.cnn
+		[[ $stderr == "cnn-info: --$o: a model is wanted"* ]]
+	done
 	printf 'input 1000\nlinear out=1000\n' | cnn-init > big
 	run -1 --separate-stderr cnn-info --max-memory 3 big
 	says "cnn-info: *--max-memory*"

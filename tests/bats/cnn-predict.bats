@@ -80,6 +80,18 @@ setup() {
 	[ "$(stat_of samples got)" = 100 ]
 }
 
+@test "no bit tells where records end, and they end where they did" {
+	mnist-fetch -q -d strokes -n 600 train > strokes.tns
+	cnn-init "$BATS_TEST_DIRNAME/../../examples/seed.net" > seed.cnn
+	tensor-cat -b 600 strokes.tns | cnn-predict seed.cnn > want
+	for b in 1 7 17 257 599; do
+		tensor-cat -b $b strokes.tns > cut
+		cnn-predict seed.cnn cut > got
+		[ "$(stat_of records got)" = "$(stat_of records cut)" ]
+		tensor-cat -b 600 got | cmp - <(tensor-cat -b 600 want)
+	done
+}
+
 @test "it answers as the data come" {
 	mkfifo d
 	tensor-cat --batch 10 data.tns > ten

@@ -268,6 +268,49 @@ fc1.bias.dtype	float32" ]
 	run -1 grep -aE "$PWD|$(hostname)|/tmp" want
 }
 
+@test "how far a rate falls is in the history" {
+	cnn-step -q -e 1 --strip init.cnn data.tns > one
+	cnn-step -q -e 50 -n 2 -b 50 --strip init.cnn data.tns > other
+	cnn-step -q -n 2 -b 50 --strip init.cnn data.tns > constant
+	[[ $(tensor-stat --tsv one | grep ^history) == *'"steps": 2, "planned_steps": 2}'* ]]
+	[[ $(tensor-stat --tsv other | grep ^history) == *'"steps": 2, "planned_steps": 100}'* ]]
+	[[ $(tensor-stat --tsv constant | grep ^history) == *'"steps": 2}'* ]]
+}
+
+@test "--metrics goes to a pipe or a device as it goes to a file, on a resume too" {
+	cnn-step -q -e 1 -b 50 init.cnn data.tns > one.cnn
+	cnn-step -q -e 2 --resume -m m one.cnn data.tns > want
+	mkfifo f
+	cat f > piped &
+	cnn-step -q -e 2 --resume -m f one.cnn data.tns | cmp - want
+	wait
+	cmp piped m
+	cnn-step -q -e 2 --resume -m /dev/null one.cnn data.tns | cmp - want
+	run -2 --separate-stderr cnn-step -m - init.cnn data.tns -o out
+	says "cnn-step: --metrics: -: a file is wanted"
+}
+
+@test "weights that are no numbers are told of, whatever the loss says" {
+	perl -e 'print pack("N4", 0xd03, 3, 8, 8), "\x7f\xc0\0\0" x (3 * 64)' > nan.idx
+	perl -e 'print pack("NN", 0x801, 3), "\0\1\2"' > three.idx
+	run -0 --separate-stderr cnn-step -n 2 -o got init.cnn nan.idx three.idx
+	[[ $stderr == *"not a finite number"* || $stderr == *"values are no finite numbers"* ]]
+	run -0 --separate-stderr cnn-step -n 2 -o got init.cnn data.tns
+	[ -z "$stderr" ]
+}
+
+@test "--val takes standard input, if nobody else does" {
+	cnn-step -q -e 1 --val data.tns -m want init.cnn data.tns > end.cnn
+	cnn-step -q -e 1 --val - -m m init.cnn data.tns < data.tns | cmp - end.cnn
+	cmp m want
+	run -2 --separate-stderr cnn-step --val - init.cnn - -o out < data.tns
+	says "cnn-step: --val: -: standard input is an operand's"
+	run -2 --separate-stderr cnn-step --val - -o out < data.tns
+	says "cnn-step: --val: -: standard input is an operand's"
+	run -2 --separate-stderr cnn-step --val - init.cnn -o out < data.tns
+	says "cnn-step: no data in any operand, and standard input is that of --val"
+}
+
 @test "--checkpoint and --checkpoint-every" {
 	cnn-step -q --batch 25 --epochs 2 --checkpoint c --checkpoint-every 3 init.cnn data.tns > /dev/null
 	[ "$(steps_of c)" = "6 1" ]
@@ -284,6 +327,10 @@ fc1.bias.dtype	float32" ]
 		run -2 --separate-stderr cnn-step --stream $o init.cnn data.tns -o out
 		says "cnn-step: --stream *"
 	done
+	cnn-step -q --stream -c c init.cnn data.tns > end.cnn
+	cmp c end.cnn
+	run -1 --separate-stderr cnn-step --resume end.cnn data.tns -o out
+	says "cnn-step: it was trained by --stream, which keeps no place in the data to go on from"
 	run -1 --separate-stderr bash -c "cat data.tns init.cnn | cnn-step --stream -o out"
 	says "cnn-step: *data, but *begins with a model"
 }

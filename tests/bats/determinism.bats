@@ -316,6 +316,18 @@ forge() {
 	says "cnn-step: *providers are missing or make no sense"
 }
 
+@test "resume: numbers that the command line would not have taken" {
+	cnn-step -q -e 2 --steps 1 --optimizer sgd --momentum 0.5 --lr 0.125 tiny.cnn data.tns > part
+	for change in '\xa2lr\xcb\x3f:\xa2lr\xcb\xbf:lr' '\xa2lr\xcb\x3f:\xa2lr\xcb\x7f:lr' \
+		'\xa8momentum\xcb\x3f:\xa8momentum\xcb\x4f:momentum' \
+		'\xa6epochs\x02:\xa6epochs\x00:epochs'; do
+		IFS=: read -r from to name <<< "$change"
+		perl -0777 -pe "s/(training.*?)$from/\$1$to/s or die; s/(\xa3end)\x83(.*)\xa4xxh3\xb0.{16}\$/\$1\x82\$2/s" part > forged
+		run -1 --separate-stderr cnn-step --resume forged data.tns -o out
+		[[ $stderr == "cnn-step: "*"checkpoint's $name "*"make"*"no sense" ]] || { echo "$stderr"; false; }
+	done
+}
+
 @test "resume: from what is no checkpoint" {
 	cnn-step -q --strip mixed.cnn data.tns > stripped
 	for m in stripped mixed.cnn; do

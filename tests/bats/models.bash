@@ -54,6 +54,22 @@ says() {
 	[ "$(ls -A | grep -c '^\.')" = 0 ] || { echo "left a temporary file"; return 1; }
 }
 
+# classes FILE NAME ...: 20 samples that fit tiny.net, labels in turn, with those names.
+classes() {
+	"$PYTHON" - "$@" <<-'END'
+		import msgpack, msgpack_numpy, sys, numpy as np
+		names = sys.argv[2:]
+		f = open(sys.argv[1], "wb")
+		def put(item): f.write(msgpack.packb(item, default=msgpack_numpy.encode))
+		put({"tensor-stream": 1, "kind": "data", "fields": {
+		    "image": {"dtype": "uint8", "shape": [1, 8, 8]},
+		    "label": {"dtype": "uint8", "shape": [], "classes": names}}})
+		put({"image": np.arange(20 * 64, dtype="u1").reshape(20, 1, 8, 8),
+		    "label": np.arange(20, dtype="u1") % min(10, len(names))})
+		put({"end": {}})
+	END
+}
+
 # make_files: what the tests of a file share, in the present folder: a model, data
 # that fit it, data that do not, data of no sample.
 make_files() {

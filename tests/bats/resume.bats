@@ -165,6 +165,22 @@ traced() {
 	[ "$(ls | grep -c '\.cnn\.')" = 0 ]
 }
 
+@test "a signal that comes when the last step is done ends it at once" {
+	mkfifo pipe
+	sleep 30 < pipe & holder=$!
+	cnn-init -q "$BATS_TEST_DIRNAME/../../examples/seed.net" > seed.cnn
+	mnist-fetch -q -d strokes -n 10 train > ten.tns
+	env --default-signal=TERM cnn-step -q -n 1 -m m.tsv seed.cnn ten.tns > pipe 3>&- & pid=$!
+	# It is at work on the model, of which a pipe takes the beginning.
+	until [ -s m.tsv ] && [ "$(wc -l < m.tsv)" = 2 ]; do sleep 0.01; done
+	sleep 0.3
+	kill -TERM $pid
+	status=0
+	wait $pid || status=$?
+	kill $holder
+	[ $status = 143 ]
+}
+
 @test "ended by a signal while it reads: no file is left" {
 	mkfifo pipe
 	ulimit -c 0                      # SIGQUIT would leave a core

@@ -137,6 +137,33 @@ assert f["fields"]["f"]["notfinite"] == 1 and f["fields"]["f"]["mean"] == 1
 assert a["labels"] == [1, 1, 1, 1, 1] and a["history"][0]["tool"] == "tensor-cat"'
 }
 
+@test "large numbers: whole where they are, null where they are none" {
+	need_python numpy
+	"$PYTHON" - <<-'END'
+		import numpy as np
+		np.save("i.npy", np.array([1234567890123, -9007199254740992]))
+		np.save("f.npy", np.array([-1.7e308, 1.7e308]))
+		np.save("s.npy", np.array([0, 1e200, 2e200]))
+		np.save("e.npy", np.array([0.1, 0.1], "f8"))
+	END
+	tensor-cat --field i=i.npy > i
+	[ "$(stat_of i.max i) $(stat_of i.min i)" = "1234567890123 -9007199254740992" ]
+	tensor-cat --field f=f.npy > f
+	[ "$(stat_of f.mean f)" = inf ]
+	[ "$(stat_of f.std f)" = nan ]
+	[ "$(stat_of f.max f)" = 1.7e+308 ] || [ "$(stat_of f.max f)" = 1.6999999999999999e+308 ]
+	tensor-cat --field s=s.npy > s
+	[ "$(stat_of s.mean s)" = 1e+200 ]
+	[ "$(stat_of s.std s)" = inf ] || [ "$(stat_of s.std s)" = nan ]
+	tensor-cat --field e=e.npy > e
+	[ "$(stat_of e.max e)" = 0.10000000000000001 ]
+	tensor-stat --json i f s | "$PYTHON" -c '
+import json, sys
+i, f, s = [json.loads(line, parse_constant=lambda c: 1/0)["fields"] for line in sys.stdin]
+assert i["i"]["max"] == 1234567890123
+assert f["f"]["mean"] is None and f["f"]["std"] is None and s["s"]["std"] is None'
+}
+
 @test "a damaged stream is refused" {
 	data a 5
 	head -c -3 a > bad

@@ -74,7 +74,7 @@ static void infer(const struct cnn_model *m, const struct cnn_dataset *d)
 		fuzz_check(cnn_executor_memory(ex) <= FUZZ_ARENAS, "%zu bytes of arenas",
 			cnn_executor_memory(ex));
 		if (d && cnn_class_count(m->graph) <= 64)
-			cnn_evaluate(ex, m, d, o.batch, &v, any(&e));
+			cnn_evaluate(ex, m, d, d->samples, o.batch, &v, any(&e));
 	}
 	cnn_executor_close(ex);
 	cnn_evaluation_free(&v);

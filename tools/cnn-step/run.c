@@ -11,7 +11,8 @@ static int validate(struct run *run, struct cnn_evaluation *v, struct cnn_error 
 	int r = cnn_trainer_save(run->trainer, e);
 
 	if (r == CNN_OK && (r = cnn_infer_open(&ex, run->load.model, &o, e)) == CNN_OK)
-		r = cnn_evaluate(ex, run->load.model, run->val, o.batch, v, e);
+		r = cnn_evaluate(ex, run->load.model, run->val, run->val->samples, o.batch,
+			v, e);
 	cnn_executor_close(ex);
 	return r;
 }
@@ -117,8 +118,12 @@ int run_stream(struct run *run, struct cnn_error *e)
 		r = cnn_load_next(&run->load, &header, e);
 	if (r == CNN_END && run->data->dropped + run->data->samples == 0)
 		r = cnn_fail(e, CNN_EDATA, "the data hold no sample");
-	if (r == CNN_END && run->data->samples > 0)
-		r = feed(run, 0, run->data->samples, e);
+	if (r == CNN_END && run->data->samples > 0 &&
+	    (r = feed(run, 0, run->data->samples, e)) == CNN_OK)
+		r = CNN_END;
+	/* There is one epoch, and this is its end. */
+	if (r == CNN_END && job->checkpoint_path && !job->checkpoint_every)
+		return save_checkpoint(run, e);
 	return r == CNN_END ? CNN_OK : r;
 }
 
@@ -150,7 +155,9 @@ static int check_validation(struct run *run, struct cnn_error *e)
 	if (!run->val)
 		return CNN_OK;
 	if ((r = cnn_check_input(g, run->val, e)) < 0 ||
-	    (r = cnn_dataset_check_labels(run->val, cnn_class_count(g), e)) < 0)
+	    (r = cnn_dataset_check_labels(run->val, cnn_class_count(g), e)) < 0 ||
+	    (r = cnn_dataset_check_classes(run->val, run->data->classes,
+		"in the data to learn from", e)) < 0)
 		cnn_error_prefix(e, "%s", run->job->val_path);
 	return r;
 }
@@ -206,9 +213,28 @@ int run_held(struct run *run, struct cnn_error *e)
 		if (cnn_interrupted())
 			cnn_trainer_stop(run->trainer);
 	}
+	cnn_interrupt_release();
 	if (r == CNN_END && cnn_interrupted())
 		return interrupted(run, e);
 	if (r == CNN_END && run->done == 0)
 		cnn_message(job->program, 1, "no step is left to do; --epochs says how far");
 	return r == CNN_END ? CNN_OK : r;
+}
+
+void run_check_weights(const struct run *run)
+{
+	const struct cnn_model *m = run->load.model;
+
+	for (size_t i = 0; i < m->graph->param_count && !run->warned; i++) {
+		const struct cnn_graph_param *p = &m->graph->params[i];
+		size_t bad = 0;
+
+		for (size_t k = 0; k < p->count; k++)
+			bad += !isfinite(m->params[i][k]);
+		if (bad == 0)
+			continue;
+		cnn_message(run->job->program, 1, "%s: %zu of %zu values are no finite "
+			"numbers: are those of the data?", p->name, bad, p->count);
+		break;
+	}
 }

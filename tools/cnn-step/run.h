@@ -37,5 +37,8 @@ struct run {
 int run_held(struct run *, struct cnn_error *);
 /* Trains as the records come. Beyond --steps they are only checked. */
 int run_stream(struct run *, struct cnn_error *);
+/* Says so if a weight of the saved model is no finite number, and nothing was said of
+ * the loss: a library's relu may lose a NaN on its way there. */
+void run_check_weights(const struct run *);
 
 #endif

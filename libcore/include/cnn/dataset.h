@@ -41,6 +41,10 @@ void cnn_dataset_drop(struct cnn_dataset *, size_t n);
  * the same however the samples were cut into records. */
 void cnn_dataset_digest(const struct cnn_dataset *, char digest[17]);
 
+/* Must the classes be called so? An error names the first that is not; whose names
+ * those are is said by `where`, as "in the model". Either may be NULL. */
+int cnn_dataset_check_classes(const struct cnn_dataset *, const struct cnn_value *,
+	const char *where, struct cnn_error *);
 /* Every label must be below `classes`; names the first that is not. */
 int cnn_dataset_check_labels(const struct cnn_dataset *, size_t classes,
 	struct cnn_error *);

@@ -53,7 +53,9 @@ unsigned long long cnn_input_offset(const struct cnn_input *);
 struct cnn_output;
 
 /* path NULL or "-" is standard output, which must be no terminal (CNN_EUSAGE)
- * if `binary`. A file is written beside itself under a temporary name. */
+ * if `binary`. A file is written beside itself under a temporary name; a link is
+ * followed to its file; what names a descriptor, as /dev/stdout and /dev/fd/3 do, a
+ * FIFO and a device are written to as they are. */
 int cnn_output_open(struct cnn_output **, const char *path, bool binary,
 	struct cnn_error *);
 /* Could it be opened? For a tool that works long before it has something to
@@ -74,6 +76,8 @@ const char *cnn_output_name(const struct cnn_output *);
  * them, looks whether it came (its number, or 0), and ends by it when it is done;
  * the second one ends it at once. A signal that was ignored stays so. */
 void cnn_interrupt_catch(void);
+/* No more work to finish: from now on the next signal ends the program. */
+void cnn_interrupt_release(void);
 int cnn_interrupted(void);
 /* Ends the program by the signal that was caught; returns if there was none. */
 void cnn_interrupt_exit(void);

@@ -20,6 +20,8 @@
 #include <cnn/executor.h>
 #include <cnn/model.h>
 
+#define CNN_MAX_EPOCHS 1000000
+
 struct cnn_train_options {
 	/* Change the result. */
 	uint64_t epochs;                 /* in all; UINT64_MAX: --steps decides */
@@ -113,19 +115,22 @@ struct cnn_infer_options {
 /* An executor for inference with the model's weights. */
 int cnn_infer_open(struct cnn_executor **, const struct cnn_model *,
 	const struct cnn_infer_options *, struct cnn_error *);
-/* Adds the samples to the evaluation; classes and confusion are made when the
- * first come. `batch` is the executor's. */
+/* Adds the first `count` samples to the evaluation; classes and confusion are made
+ * when the first come. `batch` is the executor's. How samples fall into batches can
+ * show in a result's last digits: count is a multiple of it but at the end. The
+ * classes must be called as in the model. */
 int cnn_evaluate(struct cnn_executor *, const struct cnn_model *,
-	const struct cnn_dataset *, uint64_t batch, struct cnn_evaluation *,
+	const struct cnn_dataset *, size_t count, uint64_t batch, struct cnn_evaluation *,
 	struct cnn_error *);
 /* The model's layers, their shapes, parameters, work and providers, for people.
  * training: what would train it, in place of what would evaluate it. */
 int cnn_print_model(struct cnn_output *, const struct cnn_model *,
 	const struct cnn_infer_options *, bool training, struct cnn_error *);
-/* The logits of every sample: [samples][elements of the graph's output]. Labels
- * are not needed. */
+/* The logits of the first `count` samples: [count][elements of the graph's output].
+ * Labels are not needed. */
 int cnn_predict(struct cnn_executor *, const struct cnn_model *,
-	const struct cnn_dataset *, uint64_t batch, float *logits, struct cnn_error *);
+	const struct cnn_dataset *, size_t count, uint64_t batch, float *logits,
+	struct cnn_error *);
 /* Elements of the graph's output: classes. */
 size_t cnn_class_count(const struct cnn_graph *);
 /* Softmax: the probability of the largest logit, and which it is. */
