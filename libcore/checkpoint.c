@@ -169,7 +169,8 @@ int cnn_trainer_restore(struct cnn_trainer *t, struct cnn_error *e)
 			"was trained on (%llu samples, digest %s)",
 			(unsigned long long)samples, digest);
 	if (t->cursor >= samples || t->updates > t->step || t->step >= UINT32_MAX ||
-	    t->epoch >= UINT32_MAX || t->good_steps >= UINT32_MAX || !isfinite(t->loss_scale) || t->loss_scale <= 0)
+	    t->epoch >= UINT32_MAX || t->good_steps >= UINT32_MAX ||
+	    !isfinite(t->loss_scale) || t->loss_scale <= 0)
 		return cnn_fail(e, CNN_EDATA, "the checkpoint's training state makes no "
 			"sense");
 	return cnn_plugins_set_choices(t->model->graph->plugins,

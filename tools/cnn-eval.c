@@ -92,7 +92,8 @@ int main(int argc, char **argv)
 
 	if (tsv && json)
 		cnn_usage(&program, "--tsv and --json exclude each other");
-	if ((r = compute_open(&compute, &plugins, &e)) < 0 ||
+	if ((r = cnn_output_check(output, false, &e)) < 0 ||
+	    (r = compute_open(&compute, &plugins, &e)) < 0 ||
 	    (r = cnn_dataset_new(&data, image, label, &e)) < 0 ||
 	    (r = cnn_load_open(&load, (const char *const *)argv + first,
 		(size_t)(argc - first), plugins, &e)) < 0)
