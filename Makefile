@@ -7,8 +7,9 @@ VERSION := 0.1.0
 
 CC      ?= cc
 CFLAGS  ?= -O2 -g
-BUILD   ?= build
-BIN     ?= bin
+# Not from the environment: BIN may mean another folder there, and clean empties both.
+BUILD   := build
+BIN     := bin
 prefix  ?= /usr/local
 bindir  ?= $(prefix)/bin
 libdir  ?= $(prefix)/lib
@@ -21,6 +22,14 @@ plugindir := $(abspath $(bindir)/..)/lib/cnntools/plugins
 PKG_CONFIG ?= pkg-config
 comma := ,
 INSTALL ?= install
+
+ifneq ($(words x$(BUILD)x x$(BIN)x x$(DESTDIR)x x$(prefix)x),4)
+$(error BUILD, BIN, DESTDIR and prefix can hold no blank)
+endif
+# Who wants a clean tree and something in it wants them in this order.
+ifneq ($(filter clean,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
 
 # --- flags -------------------------------------------------------------------
 
@@ -59,7 +68,15 @@ all: tools plugins                          ## the tools and the plugins (what p
 tools: $(tools)
 .SECONDARY:
 
-$(BUILD)/obj/%.o: %.c
+# Changes when the compiler, its flags or the list of sources do: what is made of them
+# is then made anew.
+stamp := $(BUILD)/flags
+.PHONY: always
+$(stamp): always
+	@$(shell mkdir -p $(@D))$(file >$@.new,$(filter-out -Werror,$(compile)) $(LDFLAGS) \
+		$(core_src) $(formats_src))cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$(BUILD)/obj/%.o: %.c $(stamp)
 	@mkdir -p $(@D)
 	$(compile) $(pkg_cflags) -c -o $@ $<
 
@@ -71,9 +88,9 @@ link       = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -Wl,--as-needed -o $@ \
 
 $(libcore): $(core_obj)
 $(libformats): $(formats_obj)
-$(libcore) $(libformats):
+$(libcore) $(libformats): $(stamp)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(AR) rcs $@ $(filter %.o,$^)
 
 $(BIN)/%: $(BUILD)/obj/tools/%.o $(libformats) $(libcore)
 	@mkdir -p $(@D)
@@ -100,13 +117,16 @@ define provider_rules
 $(1)_$(2)_common := $$(addprefix plugins/$(1)/$(2)/,$$(COMMON_$(1)_$(2)))
 $(1)_$(2)_src := $$(filter-out $$($(1)_$(2)_common),$$(wildcard plugins/$(1)/$(2)/*.c))
 $(3)_so += $$(if $$(SKIP_$(1)_$(2)),,$$(patsubst plugins/%.c,$(3)/%.so,$$($(1)_$(2)_src)))
-$(3)/$(1)/$(2)/%.so: plugins/$(1)/$(2)/%.c $$($(1)_$(2)_common) $$(wildcard plugins/$(1)/$(2)/*.h)
+$(3)/$(1)/$(2)/%.so: plugins/$(1)/$(2)/%.c $$($(1)_$(2)_common) $$(wildcard plugins/$(1)/$(2)/*.h) $(stamp)
 	@umask 022; mkdir -p $$(@D)
-	umask 022; $$(compile) $$(plugin_flags) $$(CFLAGS_$(1)_$(2)) $(4) -MF $$(@:.so=.d) -o $$@ $$< $$($(1)_$(2)_common) $$(LIBS_$(1)_$(2)) -lm
+	umask 022; $$(compile) $$(plugin_flags) $$(LDFLAGS) $$(CFLAGS_$(1)_$(2)) $(4) -MF $$(@:.so=.d) -o $$@ $$< $$($(1)_$(2)_common) $$(LIBS_$(1)_$(2)) -lm
 endef
 $(foreach p,$(cpu_providers),$(eval $(call provider_rules,cpu,$(p),$(BUILD)/plugins,)))
 cpu_so := $($(BUILD)/plugins_so)
+# One whose source is gone would still be found.
+stale_so := $(filter-out $(patsubst plugins/%.c,$(BUILD)/plugins/%.so,$(wildcard plugins/*/*/*.c)),$(wildcard $(BUILD)/plugins/*/*/*.so))
 plugins: $(cpu_so)
+	$(if $(stale_so),rm -f $(stale_so))
 	$(foreach p,$(cpu_providers),$(if $(SKIP_cpu_$(p)),@echo "cpu/$(p) is not built: $(SKIP_cpu_$(p))"))
 
 # --- plugins for CUDA: kernels in .cu, the rest in C ----------------------------
@@ -143,9 +163,9 @@ define cuda_rules
 $(2)_cuda_so += $$(if $$(SKIP_cuda_$(1)),,$(patsubst %.c,$(2)/cuda/$(1)/%.so,$(cuda_plugins)))
 $(foreach k,$(cuda_plugins:.c=),
 $(2)/cuda/$(1)/$(k).so: $(call cuda_folder,$(1),$(COMMON_cuda_$(1)) $(PARTS_cuda_$(1)_$(k))) $(patsubst %,$(3)/plugins/cuda/$(1)/%.o,$(KERNELS_cuda_$(1)) $(KERNELS_cuda_$(1)_$(k))))
-$(2)/cuda/$(1)/%.so: plugins/cuda/$(1)/%.c $(wildcard plugins/cuda/$(1)/*.h)
+$(2)/cuda/$(1)/%.so: plugins/cuda/$(1)/%.c $(wildcard plugins/cuda/$(1)/*.h) $(stamp)
 	@umask 022; mkdir -p $$(@D)
-	umask 022; $$(compile) $$(plugin_flags) $$(CFLAGS_cuda_$(1)) $(4) -MF $$(@:.so=.d) -o $$@ $$(filter %.c %.o,$$^) $$(LIBS_cuda_$(1)) $(5) -lstdc++ -lm
+	umask 022; $$(compile) $$(plugin_flags) $$(LDFLAGS) $$(CFLAGS_cuda_$(1)) $(4) -MF $$(@:.so=.d) -o $$@ $$(filter %.c %.o,$$^) $$(LIBS_cuda_$(1)) $(5) -lstdc++ -lm
 endef
 cuda_libs = -L$(CUDA)/lib64 -Wl,-rpath,$(CUDA)/lib64
 $(foreach p,$(cuda_providers),$(eval $(call cuda_rules,$(p),$(BUILD)/plugins,$(BUILD)/obj,-I$(CUDA)/include,$(cuda_libs) -lcudart)))

@@ -10,7 +10,7 @@ set -eu
 
 cd "$(dirname "$0")/.."
 BUILD=${BUILD:-build/coverage/build}
-case $("${CC:-cc}" --version) in
+case $(${CC:-cc} --version) in
 *clang*) gcov='llvm-cov gcov' ;;
 *) gcov=gcov ;;
 esac

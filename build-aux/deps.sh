@@ -64,12 +64,12 @@ pkgconf() {
 have() {
 	case $1 in
 	cmd:g++) command -v "${CXX:-g++}" > /dev/null ;;
-	cmd:cc) command -v "${CC:-cc}" > /dev/null ;;
+	cmd:cc) set -- ${CC:-cc}; command -v "$1" > /dev/null ;;    # "ccache gcc"
 	fuzzer) echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' |
 		clang -fsanitize=fuzzer -x c -o /dev/null - 2> /dev/null ;;
 	cmd:*) command -v "${1#cmd:}" > /dev/null ;;
 	c:*) echo "#include <${1#c:}>" |
-		"${CC:-cc}" ${CPPFLAGS-} -E -x c - > /dev/null 2>&1 ;;
+		${CC:-cc} ${CPPFLAGS-} -E -x c - > /dev/null 2>&1 ;;
 	pc:*'|'*) name=${1#pc:}; pkgconf "${name%|*}" || pkgconf "${name#*|}" ;;
 	pc:*) pkgconf "${1#pc:}" ;;
 	py:*) /usr/bin/python3 -c "import importlib.util as u, sys

@@ -21,11 +21,13 @@ struct cnn_archive {
 	struct cnn_error error;      /* of in, while libarchive is in between */
 	char *name;                  /* the last member's */
 	int64_t header_at;           /* bytes read, unpacked, before the last header */
-	bool in_member;
+	bool in_member, passes_over;
 	bool is_zip;
 	unsigned char tail[3];       /* of a zip: what was read last, for a mark that */
 	size_t tail_size;            /* two pieces share */
-	uint64_t size, end_at;       /* read so far; behind the last end mark, 0: none */
+	uint64_t size;               /* of it, read so far */
+	uint64_t end_at;             /* behind its end's mark, 0: none; the first of those
+	                              * that the end may begin with */
 	unsigned char buf[64 << 10];
 };
 
@@ -76,6 +78,13 @@ static int archive_failed(struct cnn_archive *a, struct cnn_error *e)
 		why ? why : "it can't be read");
 }
 
+/* A mark in a comment is none, one too far before it neither. */
+static void note_end(struct cnn_archive *a, uint64_t at)
+{
+	if (a->end_at == 0 || at - a->end_at > ZIP_END + UINT16_MAX)
+		a->end_at = at;
+}
+
 /* Notes where the record that ends a zip may begin. */
 static void watch_end(struct cnn_archive *a, const unsigned char *p, size_t n)
 {
@@ -88,9 +97,9 @@ static void watch_end(struct cnn_archive *a, const unsigned char *p, size_t n)
 	memcpy(seam, a->tail, a->tail_size);
 	memcpy(seam + a->tail_size, p, more);
 	if ((at = memmem(seam, a->tail_size + more, "PK\5\6", 4)))
-		a->end_at = a->size - a->tail_size + (size_t)(at - seam) + 4;
+		note_end(a, a->size - a->tail_size + (size_t)(at - seam) + 4);
 	for (size_t i = 0; (at = memmem(p + i, n - i, "PK\5\6", 4)); i = (size_t)(at - p) + 4)
-		a->end_at = a->size + (size_t)(at - p) + 4;
+		note_end(a, a->size + (size_t)(at - p) + 4);
 	a->size += n;
 	/* The last three bytes of what has come. */
 	if (n >= 3) {
@@ -192,6 +201,11 @@ int cnn_archive_open(struct cnn_archive **archive, struct cnn_input *in,
 fail:
 	cnn_archive_close(a);
 	return rc;
+}
+
+void cnn_archive_pass_over(struct cnn_archive *a)
+{
+	a->passes_over = true;
 }
 
 void cnn_archive_close(struct cnn_archive *a)
@@ -339,6 +353,7 @@ int cnn_archive_next(struct cnn_archive *a, const char **name,
 	struct cnn_input **member, struct cnn_error *e)
 {
 	struct archive_entry *entry;
+	const char *member_name;
 	int rc;
 
 	for (;;) {
@@ -359,9 +374,15 @@ int cnn_archive_next(struct cnn_archive *a, const char **name,
 			return rc;
 		}
 		if (archive_entry_hardlink(entry) ||
-		    archive_entry_filetype(entry) == AE_IFLNK)
+		    archive_entry_filetype(entry) == AE_IFLNK) {
+			if (a->passes_over)
+				continue;
 			return refuse_link(a, entry, e);
-		if (archive_entry_filetype(entry) == AE_IFREG)
+		}
+		if (archive_entry_filetype(entry) != AE_IFREG)
+			continue;
+		member_name = entry_name(a, entry);
+		if (!a->passes_over || (member_name && name_is_fair(member_name)))
 			break;
 	}
 	rc = open_member(a, entry, member, e);

@@ -56,6 +56,8 @@ int cnn_archive_open(struct cnn_archive **, struct cnn_input *, struct cnn_error
  * after the last. */
 int cnn_archive_next(struct cnn_archive *, const char **name,
 	struct cnn_input **member, struct cnn_error *);
+/* From now on links, and members whose name leads out, are passed over, not refused. */
+void cnn_archive_pass_over(struct cnn_archive *);
 void cnn_archive_close(struct cnn_archive *);
 
 #endif

@@ -18,6 +18,23 @@ bool cnn_gzip_probe(const unsigned char *p, size_t have)
 	return have >= 3 && p[0] == 0x1f && p[1] == 0x8b && p[2] == 8;
 }
 
+/* Zeros up to the end, as tapes and block devices have them, are no data. */
+static int skip_padding(struct gzip *g, struct cnn_error *e)
+{
+	const unsigned char *p;
+	size_t have, n;
+	int rc;
+
+	while ((rc = cnn_input_peek(g->in, 1, &p, &have, e)) == CNN_OK && have) {
+		for (n = 0; n < have && p[n] == 0; n++)
+			;
+		cnn_input_skip(g->in, n);
+		if (n < have)
+			return cnn_fail(e, CNN_EDATA, "bytes follow the gzip data");
+	}
+	return rc < 0 ? rc : CNN_END;
+}
+
 /* Is there another member? gzip files may be put one behind the other. */
 static int next_member(struct gzip *g, struct cnn_error *e)
 {
@@ -29,6 +46,8 @@ static int next_member(struct gzip *g, struct cnn_error *e)
 		return rc;
 	if (!have)
 		return CNN_END;
+	if (*p == 0)
+		return skip_padding(g, e);
 	if (!cnn_gzip_probe(p, have))
 		return cnn_fail(e, CNN_EDATA, "bytes follow the gzip data");
 	inflateReset(&g->z);

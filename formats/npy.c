@@ -21,7 +21,7 @@
 struct npy {
 	struct cnn_tensor shape;
 	bool swap;
-	bool has_descr, has_order, has_shape;
+	bool has_descr, has_order, has_shape, fortran;
 };
 
 struct text {                /* what is left of the header */
@@ -163,16 +163,15 @@ static int parse_value(struct text *t, const char *key, struct npy *npy)
 		return parse_shape(t, npy);
 	if (accept_word(t, "False"))
 		return CNN_OK;
-	if (accept_word(t, "True"))
-		return bad(t, "the array is in Fortran order; save "
-			"numpy.ascontiguousarray() of it");
+	if ((npy->fortran = accept_word(t, "True")))
+		return CNN_OK;
 	return bad(t, "fortran_order is neither True nor False");
 }
 
 static int parse_header(struct text *t, struct npy *npy)
 {
 	char key[32];
-	int rc;
+	int rc, long_axes = 0;
 
 	if (!accept(t, '{'))
 		return bad(t, "no dictionary");
@@ -189,10 +188,18 @@ static int parse_header(struct text *t, struct npy *npy)
 			return bad(t, "no comma after a value");
 		break;
 	}
-	if (!accept(t, '\n') || t->p != t->end)
+	while (t->p < t->end && strchr(" \t\r\n", *t->p) && *t->p)
+		t->p++;
+	if (t->p != t->end)
 		return bad(t, "something follows the dictionary");
 	if (!npy->has_descr || !npy->has_order || !npy->has_shape)
 		return bad(t, "descr, fortran_order or shape is missing");
+	for (int i = 0; i < npy->shape.rank; i++)
+		long_axes += npy->shape.shape[i] != 1;
+	/* Along one axis there is one order. */
+	if (npy->fortran && long_axes > 1)
+		return bad(t, "the array is in Fortran order; save "
+			"numpy.ascontiguousarray() of it");
 	return CNN_OK;
 }
 

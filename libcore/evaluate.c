@@ -60,7 +60,9 @@ double cnn_evaluation_accuracy(const struct cnn_evaluation *v)
 
 double cnn_evaluation_loss(const struct cnn_evaluation *v)
 {
-	return v->has_loss && v->samples ? v->loss_sum / (double)v->samples : NAN;
+	double loss = v->has_loss && v->samples ? v->loss_sum / (double)v->samples : NAN;
+
+	return isnan(loss) ? (double)NAN : loss;    /* whose sign means nothing */
 }
 
 size_t cnn_class_count(const struct cnn_graph *g)

@@ -40,11 +40,14 @@ static int load_params(struct cnn_trainer *t, struct cnn_error *e)
 {
 	struct cnn_model *m = t->model;
 	uint32_t moments = cnn_executor_moment_count(t->ex);
+	bool has_moments = false;
 	int r = CNN_OK;
 
-	for (size_t i = 0; r == CNN_OK && i < m->graph->param_count; i++)
+	for (size_t i = 0; r == CNN_OK && i < m->graph->param_count; i++) {
 		r = cnn_executor_set_param(t->ex, i, m->params[i], e);
-	if (!t->options.resume || r < 0)
+		has_moments |= m->graph->params[i].def.kind == CNN_PARAM_TRAINABLE;
+	}
+	if (!t->options.resume || !has_moments || r < 0)
 		return r;
 	for (uint32_t k = 0; k < moments; k++) {
 		char name[64];

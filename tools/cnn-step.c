@@ -174,7 +174,7 @@ int main(int argc, char **argv)
 		cnn_print_profile(stderr, run.trainer);
 	if (cnn_metrics_close(run.metrics, &e) == CNN_OK && r == CNN_OK &&
 	    cnn_trainer_save(run.trainer, &e) == CNN_OK) {
-		run_check_weights(&run);
+		run_check_result(&run);
 		cnn_model_save(run.load.model, output, strip, &e);
 	}
 out:

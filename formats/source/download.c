@@ -105,6 +105,8 @@ static int begin_body(struct transfer *t, const char *data, size_t size)
 	if (status == 206)
 		return cnn_fail(t->error, CNN_EDATA,
 			"the answer is another part of the file than was asked for");
+	if (status != 200)
+		return cnn_fail(t->error, CNN_EIO, "the server answered %ld", status);
 	if (is_web_page(data, size))
 		return cnn_fail(t->error, CNN_EDATA,
 			"the answer is a web page, not the file");
@@ -134,6 +136,7 @@ static size_t on_body(char *data, size_t one, size_t size, void *ctx)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
+			t->download->full = true;
 			cnn_fail_errno(t->error, errno, "%s", t->download->path);
 			return 0;
 		}
@@ -229,12 +232,24 @@ static enum verdict judge(struct transfer *t, CURLcode code, const char *message
 {
 	const char *text = *message ? message : curl_easy_strerror(code);
 	struct cnn_error *e = t->error;
-	long status = 0;
+	long status = 0, proxy = 0;
 
 	curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(t->curl, CURLINFO_HTTP_CONNECTCODE, &proxy);
+	if (code != CURLE_OK && status == 0 && proxy >= 400) {
+		t->download->unreachable = true;
+		cnn_fail(e, CNN_EIO, "the proxy answered %ld", proxy);
+		return HOPELESS;
+	}
 	switch (code) {
 	case CURLE_OK:
-		return DONE;
+		if (t->begun)
+			return DONE;
+		if (status == 200 || status == 206)
+			cnn_fail(e, CNN_EIO, "the answer is empty");
+		else
+			cnn_fail(e, CNN_EIO, "the server answered %ld", status);
+		return HOPELESS;
 	case CURLE_COULDNT_RESOLVE_HOST:
 	case CURLE_COULDNT_RESOLVE_PROXY:
 		t->download->unreachable = true;
@@ -339,10 +354,12 @@ int cnn_download(struct cnn_download *d, struct cnn_error *e)
 	struct stat st;
 	int r;
 
-	d->resumed = d->unreachable = false;
+	d->resumed = d->unreachable = d->full = false;
 	t.fd = open(d->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-	if (t.fd < 0)
+	if (t.fd < 0) {
+		d->full = true;
 		return cnn_fail_errno(e, errno, "%s", d->path);
+	}
 	if (fstat(t.fd, &st) == 0 && (uint64_t)st.st_size <= d->limit)
 		t.size = (uint64_t)st.st_size;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) || !(t.curl = curl_easy_init())) {

@@ -15,6 +15,7 @@ struct cnn_download {
 
 	bool resumed;            /* out: some bytes are of an earlier attempt */
 	bool unreachable;        /* out: don't ask this server again */
+	bool full;               /* out: the file could not be written */
 };
 
 /* On failure what came stays, to go on from, unless it was of no use. */

@@ -89,6 +89,7 @@ static int try_folder(struct fetch *f, const char *where, size_t want,
 {
 	DIR *dir = opendir(where);
 	const struct dirent *entry;
+	struct cnn_error why = { 0 };
 	struct cnn_input *in;
 	int r = CNN_END;
 	char *path;
@@ -102,14 +103,19 @@ static int try_folder(struct fetch *f, const char *where, size_t want,
 			r = cnn_fail(e, CNN_ENOMEM, "out of memory");
 			break;
 		}
-		if ((r = cnn_input_open(&in, path, e)) == CNN_OK)
-			r = offer(f, want, true, in, e);
+		/* What has the name may be a folder, or half of it: another may be right. */
+		why = (struct cnn_error){ 0 };
+		if ((r = cnn_input_open(&in, path, &why)) == CNN_OK)
+			r = offer(f, want, true, in, &why);
 		free(path);
+		if (r < 0 && r != CNN_ENOMEM && !f->store.full)
+			r = CNN_END;
 	}
 	closedir(dir);
-	if (r == CNN_END)
-		r = cnn_fail(e, CNN_EDATA, "there is no %s in it", f->parts[want]->file);
-	return r;
+	if (r == CNN_OK)
+		return r;
+	return why.code ? cnn_fail(e, why.code, "%s", why.text) : e->code ? e->code :
+		cnn_fail(e, CNN_EDATA, "there is no %s in it", f->parts[want]->file);
 }
 
 static int try_path(struct fetch *f, struct cnn_source *s, size_t want)
@@ -135,17 +141,20 @@ static int try_download(struct fetch *f, struct cnn_source *s, size_t want,
 	for (bool again = false; ; again = true) {
 		r = cnn_download(d, &s->why);
 		s->given_up = d->unreachable;
+		f->store.full = d->full;
 		if (r < 0)
 			return r;
 		r = cnn_input_open(&in, d->path, &s->why);
 		if (r == CNN_OK)
 			r = offer(f, want, true, in, &s->why);
+		if (f->store.full)    /* when there is room, it need not come again */
+			return r;
 		unlink(d->path);
 		/* The beginning may have been another server's, or another day's; not
 		 * when that was begun here. */
 		if (r == CNN_OK || !d->resumed || again)
 			return r;
-		say(f, 2, "%s: %s; once more, from the start", s->where, s->why.text);
+		say(f, 2, "%s: %s; once more, from the start", s->name, s->why.text);
 		s->why = (struct cnn_error){ 0 };
 	}
 }
@@ -237,10 +246,13 @@ static int fetch_part(struct fetch *f, size_t want, struct cnn_error *e)
 		if (s->given_up)
 			continue;
 		if (try_source(f, s, want) != CNN_OK) {
-			say(f, 2, "%s: %s", s->where, s->why.text);
+			if (f->store.full)
+				return cnn_fail(e, CNN_EIO, "%s: %s", f->dataset->name,
+					s->why.text);
+			say(f, 2, "%s: %s", s->name, s->why.text);
 			continue;
 		}
-		say(f, 2, "%s: from %s", f->parts[want]->file, s->where);
+		say(f, 2, "%s: from %s", f->parts[want]->file, s->name);
 		/* What another mirror began is of no more use. */
 		if ((partial = cnn_store_partial(&f->store, f->parts[want])))
 			unlink(partial);
@@ -248,7 +260,7 @@ static int fetch_part(struct fetch *f, size_t want, struct cnn_error *e)
 		return CNN_OK;
 	}
 	for (size_t i = 0; i < f->sources.count; i++)
-		say(f, 0, "%s: %s", f->sources.items[i].where, f->sources.items[i].why.text);
+		say(f, 0, "%s: %s", f->sources.items[i].name, f->sources.items[i].why.text);
 	return cnn_fail(e, CNN_EIO, "%s: %s: %s%s", f->dataset->name,
 		f->parts[want]->file,
 		f->sources.count ? "no source has it" : "it is not in the cache",

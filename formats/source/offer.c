@@ -67,6 +67,7 @@ static int copy(const struct offer *o, struct cnn_input *in, FILE *f,
 		if ((r = cnn_sha256_add(d, buf, got, e)) < 0)
 			goto out;
 		if (fwrite(buf, 1, got, f) != got) {
+			o->store->full = true;
 			r = cnn_fail_errno(e, errno, "%s: can't write", o->store->folder);
 			goto out;
 		}
@@ -92,10 +93,12 @@ static int keep(struct offer *o, const char *temporary, const char *name,
 		cnn_part_name(o->parts[i], part_name, sizeof part_name);
 		if (!(path = cnn_store_path(o->store, part_name)))
 			return cnn_fail(e, CNN_ENOMEM, "out of memory");
-		if (rename(temporary, path) < 0)
+		if (rename(temporary, path) < 0) {
+			o->store->full = true;
 			r = cnn_fail_errno(e, errno, "%s", path);
-		else
+		} else {
 			o->taken |= 1u << i;
+		}
 		free(path);
 		return r;
 	}
@@ -125,12 +128,15 @@ static int take_file(struct offer *o, struct cnn_input *in, const char *name,
 		f = fopen(temporary, "wxe");
 	}
 	if (!f) {
+		o->store->full = true;
 		r = cnn_fail_errno(e, errno, "%s", temporary);
 		goto out;
 	}
 	r = copy(o, in, f, digest, e);
-	if (fclose(f) && r == CNN_OK)
+	if (fclose(f) && r == CNN_OK) {
+		o->store->full = true;
 		r = cnn_fail_errno(e, errno, "%s: can't write", temporary);
+	}
 	if (r == CNN_OK)
 		r = keep(o, temporary, name, digest, e);
 	unlink(temporary);    /* it is gone if it was kept */
@@ -146,6 +152,7 @@ static int take(struct offer *o, struct cnn_input *in, const char *name, int dep
 	struct cnn_archive *archive;
 	struct cnn_input *member;
 	const char *member_name;
+	struct cnn_error bad = { 0 };
 	bool is_archive = false;
 	int r = CNN_OK;
 
@@ -160,17 +167,30 @@ static int take(struct offer *o, struct cnn_input *in, const char *name, int dep
 	}
 	if ((r = cnn_archive_open(&archive, in, e)) < 0)
 		return r;
+	/* A name is not what decides here, and never a path. */
+	cnn_archive_pass_over(archive);
 	while (o->taken != (1u << o->count) - 1
 	       && (r = cnn_archive_next(archive, &member_name, &member, e)) == CNN_OK) {
 		bool unknown = !o->miss->code;
 
 		r = take(o, member, *member_name ? member_name : name, depth + 1, e);
+		/* A damaged member may be any file. If it is the archive that is, it has
+		 * no next one. */
+		if (r == CNN_EDATA && *member_name) {
+			bad = bad.code ? bad : *e;
+			*e = (struct cnn_error){ 0 };
+			continue;
+		}
 		if (r < 0)
 			break;
 		if (unknown && *member_name)
 			cnn_error_prefix(o->miss, "%s", member_name);
 	}
 	cnn_archive_close(archive);
+	if (r < 0 && bad.code)
+		*e = bad;
+	else if (r == CNN_END && bad.code && !o->miss->code)
+		*o->miss = bad;
 	return r == CNN_END ? CNN_OK : r;
 }
 

@@ -16,19 +16,33 @@ bool cnn_is_url(const char *text)
 		|| strncasecmp(text, "https://", 8) == 0;
 }
 
+/* A URL without what stands before the @ of its host; anything else as it is. */
+static char *public_name(const char *where)
+{
+	const char *host = cnn_is_url(where) ? strchr(where, ':') + 3 : where, *at;
+	size_t n = strcspn(host, "/?#");
+	char *name;
+
+	if (host == where || !(at = memrchr(host, '@', n)))
+		return strdup(where);
+	return asprintf(&name, "%.*s%s", (int)(host - where), where, at + 1) < 0 ? NULL : name;
+}
+
 /* Takes `where` over. */
 static int add_source(struct cnn_sources *l, enum cnn_source_kind kind, char *where,
 	struct cnn_error *e)
 {
-	struct cnn_source *s = where ? reallocarray(l->items, l->count + 1,
-		sizeof *s) : NULL;
+	char *name = where ? public_name(where) : NULL;
+	struct cnn_source *s = name ? reallocarray(l->items, l->count + 1, sizeof *s) : NULL;
 
 	if (!s) {
 		free(where);
+		free(name);
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	}
 	l->items = s;
-	l->items[l->count++] = (struct cnn_source){ .kind = kind, .where = where };
+	l->items[l->count++] = (struct cnn_source){ .kind = kind, .where = where,
+		.name = name };
 	return CNN_OK;
 }
 
@@ -50,7 +64,7 @@ static int add_mirrors(struct cnn_sources *l, const struct cnn_dataset *d,
 		list += n;
 		if (r == CNN_OK && !cnn_is_url(l->items[l->count - 1].where))
 			r = cnn_fail(e, CNN_EUSAGE, "CNN_MIRRORS: %s: not an http or https URL",
-				l->items[l->count - 1].where);
+				l->items[l->count - 1].name);
 	}
 	return r;
 }
@@ -115,8 +129,10 @@ int cnn_sources_list(struct cnn_sources *l, const struct cnn_request *request,
 
 void cnn_sources_free(struct cnn_sources *l)
 {
-	for (size_t i = 0; i < l->count; i++)
+	for (size_t i = 0; i < l->count; i++) {
 		free(l->items[i].where);
+		free(l->items[i].name);
+	}
 	free(l->items);
 	*l = (struct cnn_sources){ 0 };
 }

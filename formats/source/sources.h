@@ -19,6 +19,7 @@ enum cnn_source_kind { CNN_SOURCE_PATH, CNN_SOURCE_MIRROR, CNN_SOURCE_NPM };
 struct cnn_source {
 	enum cnn_source_kind kind;
 	char *where;             /* a path, a base URL, or words for people */
+	char *name;              /* the same for messages: no password in it */
 	bool given_up;           /* don't ask again in this run */
 	struct cnn_error why;    /* what went wrong last */
 };

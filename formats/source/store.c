@@ -7,9 +7,9 @@
 #include "store.h"
 #include "sha256.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,16 +62,18 @@ void cnn_store_close(struct cnn_store *s)
 	*s = (struct cnn_store){ .lock = -1 };
 }
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	remove(path);
+	return 0;
+}
+
 void cnn_remove_folder(const char *path)
 {
-	DIR *dir = opendir(path);
-	const struct dirent *entry;
-
-	while (dir && (entry = readdir(dir)))
-		unlinkat(dirfd(dir), entry->d_name, 0);    /* "." and ".." fail */
-	if (dir)
-		closedir(dir);
-	rmdir(path);
+	nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 static int make_folders(const char *path, struct cnn_error *e)
@@ -112,6 +114,8 @@ int cnn_store_lock(struct cnn_store *s, bool wait, struct cnn_error *e)
 		free(path);
 		if (r < 0)
 			return r;
+		if (access(s->folder, W_OK | X_OK) < 0)
+			return cnn_fail_errno(e, errno, "%s", s->folder);
 	}
 	do
 		r = flock(s->lock, LOCK_EX | (wait ? 0 : LOCK_NB));
@@ -222,7 +226,7 @@ int cnn_store_find(struct cnn_store *s, const struct cnn_part *part,
 	cnn_part_name(part, name, sizeof name);
 	if (!(path = cnn_store_path(s, name)))
 		return cnn_fail(e, CNN_ENOMEM, "cache: out of memory");
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);    /* no FIFO is waited for */
 	if (fd < 0) {
 		/* Whatever the reason, what can't be opened must be fetched. */
 		free(path);

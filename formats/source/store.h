@@ -17,6 +17,7 @@ struct cnn_store {
 	char *folder;        /* NULL: there is none yet */
 	bool temporary;      /* goes when the store is closed */
 	int lock;            /* descriptor of the lock file, -1 */
+	bool full;           /* it could not be written: no source is to blame */
 };
 
 /* The place of a data set's files: $XDG_CACHE_HOME/cnntools/FOLDER, else
@@ -52,8 +53,8 @@ char *cnn_store_partial(const struct cnn_store *, const struct cnn_part *);
 /* A file's path in the store's folder; free() it. NULL: out of memory. */
 char *cnn_store_path(const struct cnn_store *, const char *name);
 
-/* Removes a folder and the plain files in it; silent about failure, as it is
- * for what is temporary. */
+/* Removes a folder with all that is in it, following no link; silent about failure,
+ * as it is for what is temporary. */
 void cnn_remove_folder(const char *path);
 
 #endif

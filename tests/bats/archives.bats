@@ -76,6 +76,10 @@ two() {
 	refused "end early"
 	{ cat good; echo garbage; } > x
 	refused "bytes follow the gzip data"
+	{ cat good; head -c 100000 /dev/zero; } > x      # a tape's, or a device's
+	tensor-cat x | tensor-cat --to idx | cmp - l
+	{ cat good; head -c 100 /dev/zero; echo garbage; } > x
+	refused "bytes follow the gzip data"
 	head -c 500 l | gzip -nc > x
 	tail -c +501 l | gzip -nc >> x           # two members make one file
 	tensor-cat x | tensor-cat --to idx | cmp - l
@@ -122,7 +126,7 @@ two() {
 		[[ $stderr == "tensor-cat: x: "* ]]
 		[ ! -e out ]
 	done
-	echo "a comment" | zip -qz whole.zip
+	printf 'a comment with PK\5\6 in it' | zip -qz whole.zip
 	tensor-cat whole.zip | cmp - want
 	# however it comes in pieces
 	perl -e '$| = 1; syswrite STDOUT, $_ while sysread STDIN, $_, 1' < whole.zip | tensor-cat | cmp - want

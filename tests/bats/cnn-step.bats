@@ -297,6 +297,29 @@ fc1.bias.dtype	float32" ]
 	[[ $stderr == *"not a finite number"* || $stderr == *"values are no finite numbers"* ]]
 	run -0 --separate-stderr cnn-step -n 2 -o got init.cnn data.tns
 	[ -z "$stderr" ]
+	# no pooling makes a number of windows that have none
+	printf '%s\n' 'input 1x8x8' 'maxpool2d kernel=3' relu 'maxpool2d kernel=2' flatten \
+		'linear out=10' cross_entropy | cnn-init > pools.cnn
+	for o in "" "--no-fuse" "-p maxpool2d=ref"; do
+		run -0 --separate-stderr cnn-step -n 1 -m m $o -o got pools.cnn nan.idx three.idx
+		[[ $stderr == *"step 1: the loss is not a finite number"* ]]
+		[ "$(tail -n 1 m | cut -f4)" = nan ]
+	done
+}
+
+@test "steps that were all skipped are told of, and can be gone on from" {
+	perl -e 'print pack("N4", 0xd03, 3, 8, 8), "\x7f\x80\0\0" x (3 * 64)' > inf.idx
+	perl -e 'print pack("NN", 0x801, 3), "\0\1\2"' > three.idx
+	run -0 --separate-stderr cnn-step --amp fp16 -n 160 -b 3 -o got init.cnn inf.idx three.idx
+	[[ $stderr == "cnn-step: all 160 steps were skipped: "* ]]
+	cnn-step -q --resume -n 2 got inf.idx three.idx > more
+	[ "$(weights more)" = "$(weights init.cnn)" ]
+}
+
+@test "a net without parameters is trained, and its training taken up" {
+	printf 'input 1x8x8\nflatten\ncross_entropy\n' | cnn-init > none.cnn
+	cnn-step -q -e 1 none.cnn data.tns > one
+	cnn-step -q -e 2 --resume one data.tns | cmp - <(cnn-step -q -e 2 none.cnn data.tns)
 }
 
 @test "--val takes standard input, if nobody else does" {

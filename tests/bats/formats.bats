@@ -115,8 +115,8 @@ npy() {
 }
 
 @test "npy: Fortran order and other types are refused by name" {
-	npy "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 1), }
-" 12345678
+	npy "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 1, 2), }
+" 1234567812345678
 	refused "Fortran"
 	for type in '<u2' '<u4' '<c8' '<V2' '<M8[s]' '|S3' '<f16' 'f4' '|f4' '' '~f4'; do
 		npy "{'descr': '$type', 'fortran_order': False, 'shape': (2,), }
@@ -129,6 +129,23 @@ npy() {
 	npy "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }
 " 12345678
 	refused "fields are not taken"
+}
+
+@test "npy: Fortran order along one axis is C order; blanks may end a header" {
+	npy "{'descr': '|u1', 'fortran_order': True, 'shape': (3,), }" "$(printf '\1\2\3')"
+	tensor-cat --field f=x > got
+	[ "$(stat_of f.shape got) $(stat_of f.max got)" = "scalar 3" ]
+	npy "{'descr': '|u1', 'fortran_order': True, 'shape': (1, 3, 1), }" "$(printf '\1\2\3')"
+	tensor-cat --field f=x > got
+	[ "$(stat_of f.shape got) $(stat_of f.max got)" = "3x1 3" ]
+	npy "{'descr': '|u1', 'fortran_order': True, 'shape': (2, 2), }" "$(printf '\1\2\3\4')"
+	refused "Fortran order"
+	for end in '' $'\n' $'\t\n' $'\n\n'; do
+		npy "{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }$end" "$(printf '\1\2\3')"
+		tensor-cat --field f=x > got
+	done
+	npy "{'descr': '|u1', 'fortran_order': False, 'shape': (3,), } x" "$(printf '\1\2\3')"
+	refused "something follows the dictionary"
 }
 
 @test "npy: a header is parsed, not evaluated" {
@@ -153,8 +170,6 @@ npy() {
 " 12
 		refused "npy header: "
 	done
-	npy "$head (2,), }" 12           # no newline
-	refused "npy header: "
 }
 
 @test "npy: other versions, and headers longer than the file, are refused" {

@@ -10,8 +10,10 @@ plugins_setup_file() {
 	export PREFIX=$BATS_FILE_TMPDIR/usr
 	umask 022
 	# What is being tested is installed, whatever has changed since.
-	make -s -C "$ROOT" -o all install prefix="$PREFIX" BIN="$BIN" \
-		BUILD="${BUILD:-$(dirname "$BIN")/build}" > install.log 2>&1 ||
+	make -s -C "$ROOT" -o all install prefix="$PREFIX" \
+		BIN="$(realpath --relative-to "$ROOT" "$BIN")" \
+		BUILD="$(realpath --relative-to "$ROOT" "${BUILD:-$(dirname "$BIN")/build}")" \
+		> install.log 2>&1 ||
 		{ tail install.log >&2; return 1; }
 	cp -r "$PREFIX/share/cnntools/examples/plugin" example
 	PKG_CONFIG_PATH=$PREFIX/lib/pkgconfig make -s -C example plugins="$PWD/mine"

@@ -35,6 +35,9 @@ const struct test_case test_cases[] = {
 	{ "maxpool2d kernel=3 stride=2 padding=1", "17x7x8", 2, 2, NEGATIVE },
 	{ "maxpool2d kernel=3 stride=2 padding=1", "16x8x7", 2, 2, TIES },
 	{ "maxpool2d kernel=2x3", "1x2x3", 1, 1, DISTINCT },
+	{ "maxpool2d kernel=15x17", "16x15x18", 2, 2, DISTINCT },
+	{ "maxpool2d kernel=16", "5x17x33", 2, 2, DISTINCT },
+	{ "maxpool2d kernel=1x256", "17x2x257", 2, 2, TIES },
 
 	{ "avgpool2d kernel=2", "3x6x6", 3, 2, DISTINCT },
 	{ "avgpool2d kernel=3x2 stride=1x2 padding=1", "4x5x7", 2, 2, DISTINCT },
@@ -68,6 +71,7 @@ const struct test_case test_cases[] = {
 	{ "relu | maxpool2d kernel=2", "16x7x5", 2, 2, TIES },
 	{ "relu | maxpool2d kernel=3 stride=2 padding=1", "5x7x7", 3, 2, TIES },
 	{ "relu | maxpool2d kernel=2", "4x6x6", 2, 2, NEGATIVE },
+	{ "relu | maxpool2d kernel=17", "16x18x17", 2, 2, DISTINCT },
 	{ "maxpool2d kernel=2 | relu", "16x7x5", 2, 2, TIES },
 	{ "maxpool2d kernel=3 stride=2 padding=1 | relu", "3x7x7", 2, 2, DISTINCT },
 	{ "conv2d out=8 kernel=3 | relu", "3x6x6", 3, 2, DISTINCT },

@@ -120,13 +120,13 @@ static void test_advance(struct suite *s)
 	d->device->free(d->device_handle, drecords);
 }
 
-/* The loss scale after one good step more. */
-static float scale_after(struct suite *s, float scale)
+/* The loss scale after one good step more, or a bad one. */
+static float scale_after(struct suite *s, float scale, bool bad)
 {
 	const struct subject *d = &s->subject;
 	const struct cnn_score score = { 1, 1, 0 };
 	const double rates[] = { 1, 1 };
-	struct cnn_state state = { .loss_scale = scale, .good_steps = 1999 };
+	struct cnn_state state = { .loss_scale = scale, .good_steps = 1999, .bad = bad };
 	struct cnn_step_record record = { 0 };
 	void *dstate = give(d, &state, sizeof(state)), *dscore = give(d, &score, sizeof(score));
 	void *drates = give(d, rates, sizeof(rates)), *drecord = give(d, &record, sizeof(record));
@@ -142,10 +142,14 @@ static float scale_after(struct suite *s, float scale)
 	return code == CNN_OK && state.good_steps == 0 ? state.loss_scale : -1;
 }
 
-static void test_largest_scale(struct suite *s)
+static void test_extreme_scales(struct suite *s)
 {
-	claim(s, scale_after(s, 0x1p126f) == 0x1p127f && scale_after(s, 0x1p127f) == 0x1p127f,
+	claim(s, scale_after(s, 0x1p126f, false) == 0x1p127f &&
+		scale_after(s, 0x1p127f, false) == 0x1p127f,
 		"advance: the loss scale grows to 2^127, and not to infinity");
+	claim(s, scale_after(s, 0x1p-125f, true) == 0x1p-126f &&
+		scale_after(s, 0x1p-126f, true) == 0x1p-126f,
+		"advance: the loss scale falls to 2^-126, and not to zero");
 }
 
 /* --- recording ------------------------------------------------------------------------------- */
@@ -203,7 +207,7 @@ void test_steps(struct suite *s)
 	test_score(s);
 	test_check(s);
 	test_advance(s);
-	test_largest_scale(s);
+	test_extreme_scales(s);
 	test_capture(s);
 	test_marks(s);
 }

@@ -39,7 +39,7 @@ $(cudnn_fake)/cuda/cudnn/%.so: $(cudnn_src)/%.c $(addprefix $(cudnn_src)/,$(COMM
 	@umask 022; mkdir -p $(@D)
 	umask 022; $(compile) $(plugin_flags) $(hostcuda_cflags) $(cudnn_include) -MF $(@:.so=.d) -o $@ \
 		$(filter %.c,$^) $(BUILD)/tests/cudnn/kernels.o -L$(BUILD)/tests/cudnn -lfakecudnn \
-		-Wl,-rpath,$(abspath $(BUILD)/tests/cudnn) $(hostcuda_libs) -lstdc++ -lm
+		-Wl,-rpath,'$(abspath $(BUILD)/tests/cudnn)' $(hostcuda_libs) -lstdc++ -lm
 $(cudnn_fake)/cuda/native/%.so: $(host_cuda)/cuda/native/%.so
 	@umask 022; mkdir -p $(@D)
 	umask 022; cp $< $@

@@ -21,7 +21,7 @@ hostcuda_cxxflags = -std=gnu++17 -x c++ $(hostcuda_cflags) -fPIC -fvisibility=hi
 hostcuda_asan := $(if $(findstring address,$(SANITIZE)),-fsanitize=address)
 hostcuda_plain := -fsanitize=alignment -fno-sanitize-recover=alignment
 hostcuda_trace := -fsanitize=thread,alignment -fno-sanitize-recover=alignment
-hostcuda_libs := -L$(BUILD)/hostcuda -lhostcuda -Wl,-rpath,$(abspath $(BUILD)/hostcuda)
+hostcuda_libs := -L$(BUILD)/hostcuda -lhostcuda -Wl,-rpath,'$(abspath $(BUILD)/hostcuda)'
 
 # --- the library ---------------------------------------------------------------------
 

@@ -17,6 +17,8 @@ serves the files of FOLDER, by https if it gets a certificate with its key; the 
     wrong    the last byte is another one
     crooked  like wrong, and a whole file always breaks off half-way
     changed  like dieonce, then another file of the same name
+    oddNNN   answers NNN with a word
+    emptyNNN answers NNN with nothing
     other    redirects to good
     plain    redirects to http, whatever it came by
     local    redirects to a file of the machine that asks
@@ -71,6 +73,10 @@ class Mirror(http.server.BaseHTTPRequestHandler):
             return self.answer(200, PAGE, Content_Type="text/html")
         if mood == "silent":
             return time.sleep(60)
+        if mood.startswith("odd"):
+            return self.answer(int(mood[3:]), b"abc")
+        if mood.startswith("empty"):
+            return self.answer(int(mood[5:]), b"")
         if mood == "busy":
             return self.answer(503, b"")
         if mood == "missing" or not os.path.isfile(path):

@@ -16,7 +16,7 @@
 #define HEADERS "libcore/include"
 #define SOURCE "tests/unit/loader/plugin.c"
 
-static char root[] = "/tmp/cnn-loader-XXXXXX";
+static char root[256];
 
 /* Where, with what, and the reason given if it is refused. */
 static const struct { const char *path, *flags, *why; } plugins[] = {
@@ -72,6 +72,8 @@ static bool build(void)
 	FILE *sh;
 
 	umask(022);
+	snprintf(root, sizeof root, "%s/cnn-loader-XXXXXX",
+		getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
 	if (!mkdtemp(root))
 		return false;
 	sh = popen("sh -e", "w");

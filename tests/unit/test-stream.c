@@ -13,7 +13,7 @@ static const enum cnn_dtype all_types[] = { CNN_U8, CNN_I8, CNN_I16, CNN_I32, CN
 enum { TYPES = sizeof all_types / sizeof *all_types };
 
 /* Writes to a file that is read back into buf. */
-static char path[] = "/tmp/cnn-stream-XXXXXX";
+static char path[4096];
 
 static void slurp(void)
 {
@@ -315,9 +315,11 @@ static void test_damage(void)
 
 int main(void)
 {
-	int fd = mkstemp(path);
+	const char *folder = getenv("TMPDIR");
+	int fd;
 
-	if (fd < 0) {
+	snprintf(path, sizeof path, "%s/cnn-stream-XXXXXX", folder ? folder : "/tmp");
+	if ((fd = mkstemp(path)) < 0) {
 		perror(path);
 		return 1;
 	}

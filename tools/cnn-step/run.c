@@ -34,6 +34,8 @@ static int report(struct run *run, const struct cnn_train_status *s,
 	int r = CNN_OK;
 
 	run->done += s->samples;
+	run->steps++;
+	run->skipped += s->skipped;
 	run->loss += weight * (s->loss - run->loss);
 	run->accuracy += weight * (s->accuracy - run->accuracy);
 	snprintf(note, sizeof note, "epoch %llu  loss %.4f  acc %.2f%%",
@@ -221,10 +223,14 @@ int run_held(struct run *run, struct cnn_error *e)
 	return r == CNN_END ? CNN_OK : r;
 }
 
-void run_check_weights(const struct run *run)
+void run_check_result(const struct run *run)
 {
 	const struct cnn_model *m = run->load.model;
 
+	if (run->steps > 0 && run->skipped == run->steps)
+		cnn_message(run->job->program, 1, "all %llu steps were skipped: the gradients "
+			"overflow in fp16, however they are scaled",
+			(unsigned long long)run->steps);
 	for (size_t i = 0; i < m->graph->param_count && !run->warned; i++) {
 		const struct cnn_graph_param *p = &m->graph->params[i];
 		size_t bad = 0;

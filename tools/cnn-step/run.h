@@ -29,6 +29,7 @@ struct run {
 	struct cnn_progress progress;
 	uint64_t done;                   /* samples of this run */
 	double loss, accuracy;           /* running means, for people */
+	uint64_t steps, skipped;         /* of this run */
 	bool warned;                     /* that the loss is no number any more */
 };
 
@@ -37,8 +38,9 @@ struct run {
 int run_held(struct run *, struct cnn_error *);
 /* Trains as the records come. Beyond --steps they are only checked. */
 int run_stream(struct run *, struct cnn_error *);
-/* Says so if a weight of the saved model is no finite number, and nothing was said of
- * the loss: a library's relu may lose a NaN on its way there. */
-void run_check_weights(const struct run *);
+/* What is to be said of a model before it is written: a weight that is no finite number
+ * where nothing was said of the loss (a library's relu may lose a NaN on its way there),
+ * or that every step was skipped. */
+void run_check_result(const struct run *);
 
 #endif

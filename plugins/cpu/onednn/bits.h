@@ -61,4 +61,24 @@ static inline void od_relu(uint32_t dtype, size_t count, const void *in, void *o
 	od_relu_mask(dtype, count, in, in, out);
 }
 
+/* oneDNN's maximum passes over what is no number, and of nothing else it makes the
+ * lowest number of the type: that becomes no number again. count elements. */
+static inline void od_lowest_to_nan(uint32_t dtype, size_t count, void *x)
+{
+	size_t bytes = count * od_dtype_size(dtype), rest = bytes % 16;
+	od_bits32 *whole = x, last = { 0 };
+
+	for (size_t i = 0; i <= bytes / 16; i++) {
+		od_bits32 *v = i < bytes / 16 ? &whole[i] : &last;
+
+		if (v == &last)
+			memcpy(&last, (char *)x + bytes - rest, rest);
+		if (dtype == CNN_BF16)
+			*v |= (od_bits32)((od_bits16)*v == (int16_t)0xff7f);
+		else
+			*v |= *v == (int32_t)0xff7fffff;
+	}
+	memcpy((char *)x + bytes - rest, &last, rest);
+}
+
 #endif

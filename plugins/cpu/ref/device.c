@@ -370,7 +370,7 @@ static int check(void *device, void *queue, size_t count, const float *x,
 static void move_scale(struct cnn_state *s)
 {
 	if (s->bad) {
-		s->loss_scale *= 0.5f;
+		s->loss_scale *= s->loss_scale > FLT_MIN ? 0.5f : 1;
 		s->good_steps = 0;
 	} else if (++s->good_steps == GROWTH_STEPS) {
 		s->loss_scale *= s->loss_scale > FLT_MAX / 2 ? 1 : 2;

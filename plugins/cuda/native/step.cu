@@ -129,7 +129,7 @@ extern "C" int native_check(void *queue, struct cnn_state *state, const float *x
 static __device__ void move_scale(struct cnn_state *s)
 {
 	if (s->bad) {
-		s->loss_scale *= 0.5f;
+		s->loss_scale *= s->loss_scale > FLT_MIN ? 0.5f : 1;
 		s->good_steps = 0;
 	} else if (++s->good_steps == GROWTH_STEPS) {
 		s->loss_scale *= s->loss_scale > FLT_MAX / 2 ? 1 : 2;
