@@ -83,17 +83,33 @@ static const char *class_name(const struct cnn_value *classes, size_t i)
 	return v && v->type == CNN_STR ? v->as.str.data : "none";
 }
 
+/* A model has its names without what would drive a terminal (cnn_model_set_classes). */
+static bool same_name(const struct cnn_value *a, const struct cnn_value *b)
+{
+	if (a->type != CNN_STR || b->type != CNN_STR || a->as.str.size != b->as.str.size)
+		return cnn_value_equal(a, b);
+	for (size_t i = 0; i < a->as.str.size; i++) {
+		unsigned char c = (unsigned char)a->as.str.data[i];
+		unsigned char d = (unsigned char)b->as.str.data[i];
+
+		if ((c < 0x20 || c == 0x7f ? '?' : c) != (d < 0x20 || d == 0x7f ? '?' : d))
+			return false;
+	}
+	return true;
+}
+
 static int check_classes(const struct cnn_dataset *d, const struct cnn_value *is,
 	const struct cnn_value *was, const char *where, struct cnn_error *e)
 {
 	size_t i = 0;
 
-	if (!is || !was || is->type != CNN_ARRAY || was->type != CNN_ARRAY ||
-	    cnn_value_equal(is, was))
+	if (!is || !was || is->type != CNN_ARRAY || was->type != CNN_ARRAY)
 		return CNN_OK;
 	while (i < is->as.array.count && i < was->as.array.count &&
-	       cnn_value_equal(is->as.array.items[i], was->as.array.items[i]))
+	       same_name(is->as.array.items[i], was->as.array.items[i]))
 		i++;
+	if (i == is->as.array.count && i == was->as.array.count)
+		return CNN_OK;
 	return cnn_fail(e, CNN_EDATA, "field %s: class %zu is %s, %s it is %s", d->label, i,
 		class_name(is, i), where, class_name(was, i));
 }
