@@ -25,7 +25,8 @@ static const char *const given_names[GIVEN] = { "lr", "optimizer", "momentum",
 /* How far a run went is not in the options but in the model: step and epoch. */
 static const struct cnn_option options[] = {
 	{ "epochs", 'e', CNN_OPT_UINT, &train.epochs, "N",
-		"go N times through the data, in all", 0, 1, CNN_MAX_EPOCHS, .given = &given[EPOCHS] },
+		"go N times through the data, in all", 0, 1, CNN_MAX_EPOCHS,
+		.given = &given[EPOCHS] },
 	{ "steps", 'n', CNN_OPT_UINT, &train.steps, "N",
 		"stop after N batches of this run", 0, 1, UINT32_MAX, .given = &steps_given },
 	{ "batch", 'b', CNN_OPT_UINT, &train.batch, "N", "samples in a batch",
@@ -149,7 +150,8 @@ int main(int argc, char **argv)
 	int r;
 
 	/* An output that can't be written is told of before hours of work. */
-	if ((r = check_options(argv + first, &e)) < 0 || (r = cnn_output_check(output, true, &e)) < 0 ||
+	if ((r = check_options(argv + first, &e)) < 0 ||
+	    (r = cnn_output_check(output, true, &e)) < 0 ||
 	    (job.checkpoint_path &&
 	     (r = cnn_output_check(job.checkpoint_path, true, &e)) < 0) ||
 	    (r = compute_open(&compute, &run.plugins, &e)) < 0 ||

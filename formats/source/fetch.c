@@ -100,7 +100,7 @@ static int try_folder(struct fetch *f, const char *where, size_t want,
 		if (!cnn_part_is_named(f->parts[want], entry->d_name))
 			continue;
 		if (asprintf(&path, "%s/%s", where, entry->d_name) < 0) {
-			r = cnn_fail(e, CNN_ENOMEM, "out of memory");
+			r = cnn_fail(&why, CNN_ENOMEM, "out of memory");
 			break;
 		}
 		/* What has the name may be a folder, or half of it: another may be right. */
@@ -114,7 +114,7 @@ static int try_folder(struct fetch *f, const char *where, size_t want,
 	closedir(dir);
 	if (r == CNN_OK)
 		return r;
-	return why.code ? cnn_fail(e, why.code, "%s", why.text) : e->code ? e->code :
+	return why.code ? cnn_fail(e, why.code, "%s", why.text) :
 		cnn_fail(e, CNN_EDATA, "there is no %s in it", f->parts[want]->file);
 }
 

@@ -1,0 +1,172 @@
+#!/usr/bin/env bats
+# cnn-step: where model and data come from, and those that do not fit.
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+	load models
+	cd "$BATS_FILE_TMPDIR"
+	make_files
+}
+
+setup() {
+	load models
+	use_files
+}
+
+# --- operands -------------------------------------------------------------------
+
+@test "it learns" {
+	mnist-fetch -q -d strokes -n 400 train > train.tns
+	cnn-init "$BATS_TEST_DIRNAME/../../examples/seed.net" |
+		cnn-step -q --epochs 4 --lr 0.002 train.tns > trained.cnn
+	accuracy=$(cnn-eval --tsv trained.cnn train.tns | awk '$1 == "accuracy" { print $2 }')
+	awk "BEGIN { exit !($accuracy > 0.8) }" || { echo "$accuracy"; false; }
+}
+
+@test "operands in any order, from files, pipes and FIFOs" {
+	cnn-step -q init.cnn data.tns > want
+	cnn-step -q data.tns init.cnn | cmp - want
+	cnn-step -q data.tns < init.cnn | cmp - want
+	cnn-step -q init.cnn < data.tns | cmp - want
+	cnn-step -q - data.tns < init.cnn | cmp - want
+	cnn-step -q init.cnn - < data.tns | cmp - want
+	cat init.cnn data.tns | cnn-step -q | cmp - want
+	cat data.tns init.cnn | cnn-step -q | cmp - want
+	cat init.cnn data.tns > both
+	cnn-step -q both | cmp - want
+	cnn-init tiny.net | cnn-step -q data.tns | cmp - want
+	mkfifo m d
+	cat init.cnn > m & cat data.tns > d &
+	cnn-step -q d m | cmp - want
+	cat data.tns > d &
+	cnn-step -q -o got init.cnn d
+	cmp got want
+}
+
+@test "two IDX files are a data set; several data operands are one" {
+	cnn-step -q init.cnn data.tns > want
+	cnn-step -q init.cnn i.idx l.idx | cmp - want
+	cnn-step -q l.idx i.idx init.cnn | cmp - want
+	cnn-step -q i.idx l.idx < init.cnn | cmp - want
+	tensor-cat --range :30 data.tns -o p.tns
+	tensor-cat --range 30: data.tns -o q.tns
+	cnn-step -q p.tns init.cnn q.tns | cmp - want
+	cat p.tns q.tns | cnn-step -q init.cnn | cmp - want
+	gzip -c i.idx > i.gz
+	cnn-step -q init.cnn i.gz l.idx | cmp - want
+}
+
+@test "--image and --label name the fields" {
+	cnn-step -q init.cnn data.tns > want
+	{ printf '\0\0\10\4\0\0\0\144\0\0\0\1\0\0\0\10\0\0\0\10'; tail -c +17 i.idx; } > i4.idx
+	tensor-cat --field picture=i4.idx --field truth=l.idx -o named.tns
+	cnn-step -q --image picture --label truth init.cnn named.tns > got
+	[ "$(stat_of digest got)" = "$(stat_of digest want)" ]
+	run -1 --separate-stderr cnn-step -q init.cnn named.tns -o out
+	says "cnn-step: named.tns: no field image among picture, truth; --image names another"
+	run -1 --separate-stderr cnn-step -q --image picture init.cnn named.tns -o out
+	says "cnn-step: named.tns: no field label among picture, truth; --label names another"
+}
+
+@test "two models are a usage error" {
+	for line in "cnn-step init.cnn init.cnn data.tns" "cnn-step init.cnn data.tns init.cnn" \
+		"cat init.cnn | cnn-step init.cnn - data.tns" \
+		"cat init.cnn init.cnn data.tns | cnn-step" \
+		"cnn-step --stream init.cnn init.cnn data.tns"; do
+		run -2 --separate-stderr bash -c "$line -o out"
+		says "cnn-step: *: a second model"
+	done
+	run -2 --separate-stderr cnn-step - - -o out < init.cnn
+	says "cnn-step: standard input can be read only once"
+}
+
+@test "what is missing is asked of standard input, and named" {
+	run -1 --separate-stderr cnn-step init.cnn -o out < /dev/null
+	says "cnn-step: standard input: is empty: *"
+	run -1 --separate-stderr cnn-step data.tns -o out < /dev/null
+	says "cnn-step: standard input: is empty: *"
+	run -1 --separate-stderr cnn-step -o out < /dev/null
+	says "cnn-step: standard input: is empty: *"
+	run -1 --separate-stderr cnn-step -o out < init.cnn
+	says "cnn-step: no data in any operand, nor in standard input"
+	run -1 --separate-stderr cnn-step -o out < data.tns
+	says "cnn-step: no model in any operand, nor in standard input"
+	run -1 --separate-stderr cnn-step data.tns -o out < data.tns
+	says "cnn-step: no model in any operand, nor in standard input"
+	run -1 --separate-stderr cnn-step --stream -o out < data.tns
+	says "cnn-step: *begins with a model"
+	run -1 --separate-stderr cnn-step nowhere data.tns -o out
+	says "cnn-step: nowhere: *No such file*"
+	run -1 --separate-stderr cnn-step tiny.net data.tns -o out
+	says "cnn-step: tiny.net: in no known format*"
+}
+
+# --- data that do not fit ---------------------------------------------------------
+
+@test "another shape is refused with both named" {
+	run -1 --separate-stderr cnn-step init.cnn wide.tns -o out
+	says "cnn-step: *1x4x5*1x8x8"
+	run -1 --separate-stderr cnn-step --stream init.cnn wide.tns -o out
+	says "cnn-step: *1x4x5*1x8x8"
+	run -1 --separate-stderr cnn-step init.cnn data.tns wide.tns -o out
+	says "cnn-step: wide.tns: *1x4x5*1x8x8"
+	run -1 --separate-stderr cnn-step --stream init.cnn data.tns wide.tns -o out
+	says "cnn-step: wide.tns: *1x4x5*1x8x8"
+	run -1 --separate-stderr cnn-step --val wide.tns init.cnn data.tns -o out
+	says "cnn-step: wide.tns: *1x4x5*1x8x8"
+}
+
+@test "labels that are missing or no class" {
+	run -1 --separate-stderr cnn-step init.cnn i.idx -o out
+	says "cnn-step: i.idx: no field label among image; --label names another"
+	with_label 77 10 l.idx > bad.idx
+	tensor-cat i.idx bad.idx -o bad.tns
+	run -1 --separate-stderr cnn-step init.cnn bad.tns -o out
+	says "cnn-step: *sample 77: label 10, but the net tells 10 classes apart"
+	run -1 --separate-stderr cnn-step --batch 30 --stream init.cnn bad.tns -o out
+	says "cnn-step: *sample 77: label 10, but the net tells 10 classes apart"
+	cat data.tns bad.tns > more.tns
+	run -1 --separate-stderr cnn-step --stream init.cnn more.tns -o out
+	says "cnn-step: more.tns: sample 177: label 10, *"
+	run -1 --separate-stderr cnn-step --epochs 3 --metrics m --val bad.tns init.cnn data.tns -o out
+	says "cnn-step: bad.tns: sample 77: label 10, *"
+	[ ! -e m ]                               # nothing was trained for nothing
+}
+
+@test "data without a sample" {
+	run -1 --separate-stderr cnn-step init.cnn none.tns -o out
+	says "cnn-step: *no sample"
+	run -1 --separate-stderr cnn-step --stream init.cnn none.tns -o out
+	says "cnn-step: *no sample"
+	run -1 --separate-stderr cnn-step --val none.tns init.cnn data.tns -o out
+	says "cnn-step: none.tns: *no sample"
+	cnn-step -q init.cnn none.tns data.tns none.tns > got
+	cnn-step -q init.cnn data.tns | cmp - got
+}
+
+@test "a damaged end trains nothing, with --stream writes nothing" {
+	head -c -3 data.tns > cut
+	run -1 --separate-stderr cnn-step --metrics m init.cnn cut -o out
+	says "cnn-step: cut: *the producer died"
+	[ ! -e m ]
+	run -1 --separate-stderr cnn-step --stream --batch 10 init.cnn cut -o out
+	says "cnn-step: cut: *the producer died"
+	run -1 --separate-stderr bash -c "cnn-step --stream --batch 10 init.cnn cut > piped"
+	[ ! -s piped ]
+	run -1 --separate-stderr bash -c "head -c 3000 data.tns | cnn-step init.cnn -o out"
+	says "cnn-step: standard input: *the producer died"
+	head -c -3 init.cnn > cut
+	run -1 --separate-stderr cnn-step cut data.tns -o out
+	says "cnn-step: cut: *the producer died"
+}
+
+@test "a net without a loss can't be trained, one without parameters can" {
+	grep -v cross tiny.net | cnn-init > no.cnn
+	run -1 --separate-stderr cnn-step no.cnn data.tns -o out
+	says "cnn-step: *no loss to train by*"
+	printf 'input 1x8x8\nflatten\ncross_entropy\n' | cnn-init > none.cnn
+	labels l64 100
+	cnn-step -q none.cnn i.idx l64 > got
+	[ "$(stat_of records got)" = 0 ]
+}
