@@ -9,7 +9,7 @@
  *   shard.c     one shard through the operations
  *   step.c      workers, phases, the update; recording and replaying a step
  *   reduce.c    the tree that sums shards
- *   profile.c   where a step's time goes
+ *   profile.c   where a step's time goes, and the time between two marks
  *   barrier.c   where workers meet
  */
 #ifndef EXECUTOR_PRIVATE_H
@@ -182,6 +182,7 @@ struct cnn_executor {
 	struct cnn_recording recordings[CNN_RECORDINGS];
 
 	struct cnn_profile *profile;     /* or NULL */
+	double marked[2];                /* cnn_executor_mark by the clock */
 
 	/* The step that the workers are at. */
 	struct cnn_barrier barrier;

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #define MOST_SLOTS 32767                     /* two marks each */
+#define CALLER_MARK (2 * MOST_SLOTS)         /* the next two: the caller's */
 
 struct cnn_profile {
 	size_t slots;
@@ -124,6 +125,31 @@ int cnn_profile_step(struct cnn_executor *ex)
 	else
 		p->samples += ex->samples;
 	return r;
+}
+
+/* --- between two marks ------------------------------------------------------------- */
+
+int cnn_executor_mark(struct cnn_executor *ex, uint32_t end, struct cnn_error *e)
+{
+	int r = CNN_OK;
+
+	if (ex->device_functions->mark)
+		r = ex->device_functions->mark(ex->device, ex->queue, CALLER_MARK + !!end);
+	else
+		ex->marked[!!end] = now();
+	return r < 0 ? cnn_plugins_error(ex->plugins, r, e) : CNN_OK;
+}
+
+int cnn_executor_marked(struct cnn_executor *ex, double *seconds, struct cnn_error *e)
+{
+	int r = CNN_OK;
+
+	if (ex->device_functions->mark)
+		r = ex->device_functions->elapsed(ex->device, CALLER_MARK, CALLER_MARK + 1,
+			seconds);
+	else
+		*seconds = ex->marked[1] - ex->marked[0];
+	return r < 0 ? cnn_plugins_error(ex->plugins, r, e) : CNN_OK;
 }
 
 /* --- what it comes to ----------------------------------------------------------------- */

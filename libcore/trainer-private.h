@@ -14,6 +14,7 @@ struct cnn_trainer {
 	double *rates;                   /* its steps' learning rates, from the step
 	                                  * number first_rate on */
 	uint64_t first_rate;
+	uint64_t first_cursor;           /* where this run began the epoch under way */
 	uint64_t begun_epoch;            /* that the executor knows of; UINT64_MAX:
 	                                  * none */
 	/* Steps whose results came in; those under way are `ahead` of them. */

@@ -293,6 +293,10 @@ static int run_ahead(struct cnn_trainer *t, struct cnn_error *e)
 		}
 		t->ahead++;
 		t->ahead_samples += count;
+		if (t->options.time_epochs &&
+		    t->cursor + t->ahead_samples == t->data->samples &&
+		    (r = cnn_executor_mark(t->ex, 1, e)) < 0)
+			return r;
 	}
 	return CNN_OK;
 }
@@ -300,9 +304,13 @@ static int run_ahead(struct cnn_trainer *t, struct cnn_error *e)
 static int shuffle(struct cnn_trainer *t, struct cnn_error *e)
 {
 	size_t left = t->data->samples - t->cursor;
+	int r;
 
 	if (t->begun_epoch == t->epoch)
 		return CNN_OK;
+	t->first_cursor = t->cursor;
+	if (t->options.time_epochs && (r = cnn_executor_mark(t->ex, 0, e)) < 0)
+		return r;
 	if (!t->options.no_shuffle)
 		cnn_random_permutation(t->options.seed, (uint32_t)t->epoch, t->order,
 			t->data->samples);
@@ -333,6 +341,10 @@ int cnn_trainer_step(struct cnn_trainer *t, struct cnn_train_status *status,
 	t->ahead--;
 	t->ahead_samples -= count;
 	if (t->cursor == t->data->samples) {
+		if (t->options.time_epochs &&
+		    (r = cnn_executor_marked(t->ex, &status->seconds, e)) < 0)
+			return r;
+		status->epoch_samples = t->cursor - t->first_cursor;
 		t->cursor = 0;
 		t->epoch++;
 		status->epoch_ends = true;

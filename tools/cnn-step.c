@@ -80,6 +80,8 @@ static const struct cnn_option options[] = {
 		CNN_OPT_RESULT, .given = &given[TF32] },
 	{ "no-graph", 0, CNN_OPT_FLAG, &compute.on.no_graph, NULL,
 		"launch a GPU's work piece by piece each step" },
+	{ "time-epochs", 0, CNN_OPT_FLAG, &train.time_epochs, NULL,
+		"print the time that each epoch takes" },
 	{ "profile", 0, CNN_OPT_FLAG, &compute.on.profile, NULL,
 		"tell at the end where the time of a step went" },
 	COMPUTE_OPTIONS(compute),
@@ -101,9 +103,11 @@ static int check_options(char *const *operands, struct cnn_error *e)
 		standard = standard || strcmp(*operands, "-") == 0;
 	if (standard && job.val_path && strcmp(job.val_path, "-") == 0)
 		return cnn_fail(e, CNN_EUSAGE, "--val: -: standard input is an operand's");
-	if (stream && (train.resume || job.val_path || given[EPOCHS] || job.metrics_path))
+	if (stream && (train.resume || job.val_path || given[EPOCHS] || job.metrics_path ||
+	    train.time_epochs))
 		return cnn_fail(e, CNN_EUSAGE, "--stream goes once through data that are "
-			"not kept: without --epochs, --resume, --val and --metrics");
+			"not kept: without --epochs, --resume, --val, --metrics and "
+			"--time-epochs");
 	if (stream && (strcmp(train.schedule, "linear") == 0 ||
 	    strcmp(train.schedule, "cosine") == 0))
 		return cnn_fail(e, CNN_EUSAGE, "--schedule: %s: --stream does not know how "

@@ -246,6 +246,33 @@ fc1.bias.dtype	float32" ]
 	cnn-step -q --no-fuse --steps 2 init.cnn data.tns | cmp - out
 }
 
+# epochs FILE: the epochs that --time-epochs printed, as "number samples"
+epochs() {
+	sed -nE 's/^cnn-step: epoch ([0-9]+): [0-9]+\.[0-9]{3} ms, ([0-9]+) samples$/\1 \2/p' "$1"
+}
+
+@test "--time-epochs prints the time of each epoch, and changes no byte" {
+	cnn-step -q -e 3 init.cnn data.tns > want
+	cnn-step -q -e 3 --time-epochs init.cnn data.tns 2> said | cmp - want
+	n=$(cnn-eval --tsv init.cnn data.tns | awk '$1 == "samples" { print $2 }')
+	[ "$(wc -l < said)" = 3 ]
+	[ "$(epochs said)" = "$(printf '%s\n' "1 $n" "2 $n" "3 $n")" ]
+	# Times are positive, and those of three epochs no longer than the run.
+	begin=${EPOCHREALTIME//./}
+	cnn-step -q -e 3 --time-epochs --val data.tns init.cnn data.tns -o out 2> said
+	took=$((${EPOCHREALTIME//./} - begin))
+	sed 's/.*: \(.*\) ms.*/\1/' said | awk -v most="$took" '
+		{ bad += $1 <= 0; sum += 1000 * $1 } END { exit !(NR == 3 && !bad && sum < most) }'
+	# A part of an epoch counts when its end is reached.
+	cnn-step -q -b 16 -e 2 -n 3 --time-epochs init.cnn data.tns -o half.cnn 2> said
+	[ ! -s said ]
+	cnn-step -q --time-epochs --resume half.cnn data.tns -o out 2> said
+	[ "$(epochs said)" = "$(printf '%s\n' "1 $((n - 48))" "2 $n")" ]
+	rm out
+	run -2 --separate-stderr cnn-step --stream --time-epochs init.cnn data.tns -o out
+	says "cnn-step: --stream *--time-epochs"
+}
+
 @test "--max-memory refuses what takes more" {
 	run -1 --separate-stderr cnn-step --max-memory 1 --batch 4096 --shard-size 4096 \
 		init.cnn data.tns data.tns data.tns data.tns data.tns data.tns data.tns \

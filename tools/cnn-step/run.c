@@ -47,6 +47,10 @@ static int report(struct run *run, const struct cnn_train_status *s,
 			"is --lr too high?", (unsigned long long)s->step);
 		run->warned = true;
 	}
+	if (s->epoch_ends && run->job->train->time_epochs)
+		cnn_message(run->job->program, 0, "epoch %llu: %.3f ms, %llu samples",
+			(unsigned long long)s->epoch, 1e3 * s->seconds,
+			(unsigned long long)s->epoch_samples);
 	if (s->epoch_ends && run->val && (r = validate(run, &v, e)) == CNN_OK)
 		cnn_message(run->job->program, 1, "epoch %llu: validation loss %.4f, accuracy "
 			"%.2f %%", (unsigned long long)s->epoch,

@@ -116,6 +116,12 @@ uint32_t cnn_executor_depth(const struct cnn_executor *);
 int cnn_executor_result(struct cnn_executor *, struct cnn_step_record *,
 	struct cnn_error *);
 
+/* Puts a mark on the device's queue at the begin (0) or the end (1) of what is to be
+ * timed, and on a device without a queue reads the clock. */
+int cnn_executor_mark(struct cnn_executor *, uint32_t end, struct cnn_error *);
+/* The time between the two marks; waits until the device has reached the second. */
+int cnn_executor_marked(struct cnn_executor *, double *seconds, struct cnn_error *);
+
 /* --- inference ------------------------------------------------------------------ */
 
 /* Forward only, of rows first .. first + samples - 1. logits: [samples][elements

@@ -39,6 +39,7 @@ struct cnn_train_options {
 	                                  * steps, and after each epoch; 0: after
 	                                  * epochs alone */
 	bool resume;                     /* go on from the model's state */
+	bool time_epochs;                /* fill in status.seconds */
 	struct cnn_compute on;
 };
 
@@ -49,6 +50,11 @@ struct cnn_train_status {
 	double accuracy;                 /* share of them classified rightly */
 	double lr, loss_scale;
 	bool epoch_ends, skipped;
+	/* Where the epoch ends and time_epochs is set: the time of the epoch, or of the
+	 * part of it that this run has trained, by the device's clock, and the samples
+	 * trained in that time. What the caller does between two epochs is not in it. */
+	double seconds;
+	uint64_t epoch_samples;
 };
 
 struct cnn_trainer;
