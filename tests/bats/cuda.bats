@@ -214,6 +214,14 @@ near() {
 	done
 }
 
+@test "--time-epochs times recorded steps by the device's clock" {
+	gpu cnn-step -q -e 3 -b 24 tiny.cnn data.tns > want
+	HOSTCUDA_STATS=1 gpu cnn-step -q -e 3 -b 24 --time-epochs -o out tiny.cnn data.tns 2> said
+	cmp out want
+	grep -q ' replays=7 ' said
+	[ "$(grep -cE '^cnn-step: epoch [123]: [0-9]+\.[0-9]{3} ms, 70 samples$' said)" = 3 ]
+}
+
 @test "--profile tells of each operation" {
 	run -0 --separate-stderr gpu cnn-step --profile --steps 4 -b 24 -q -o out tiny.cnn data.tns
 	[[ $stderr == *"conv2d"*"forward"* || $stderr == *"conv1"*"forward"* ]]
@@ -235,6 +243,17 @@ near() {
 		--f64-dir "$BUILD/plugins-f64" cuda/native > said
 	grep -q '^ok .*native f16' said
 	run -1 grep 'native bf16' said
+}
+
+@test "conformance of plugins by name covers those, and misses none quietly" {
+	conformance=("$BUILD/tests/conformance/conformance" --plugin-dir "$plugins"
+		--f64-dir "$BUILD/plugins-f64" cuda/native)
+	"${conformance[@]}" relu optimizer-adam > said
+	grep -q '^ok .*cuda/native f32: relu of' said
+	grep -q '^ok .*native adam' said
+	run -1 grep -E 'conv2d|maxpool2d|sgd|gather|advance' said
+	run -1 "${conformance[@]}" relu softmax
+	[[ $output == *"not ok "*" cuda/native/softmax is there: "* ]]
 }
 
 @test "out of memory on the device: exit 3" {

@@ -1,14 +1,15 @@
 /* conformance.c - does a provider's every run compute what the contract says?
  *
  *   conformance [--plugin-dir DIR] [--f64-dir DIR] [--isa NAME] [--must-fail]
- *               [DEVICE/PROVIDER]
+ *               [DEVICE/PROVIDER [PLUGIN ...]]
  *
  * Each run that the provider (cpu/ref if none is named) offers is tried on every
  * case of cases.c that it fits, in float, bfloat16 and half as far as it takes
  * them, against cpu/ref in double, layer by layer. The oracle itself is held
  * against finite differences and PyTorch's recorded numbers. With --must-fail
  * each of the provider's runs is known to be broken, and the test is that this
- * one notices.
+ * one notices. With PLUGIN names (conv2d+relu, optimizer-adam, device), the test
+ * covers those plugins alone.
  */
 #include "conformance.h"
 #include "gradients.h"
@@ -59,9 +60,20 @@ int suite_reference(void *context, const char *type, struct subject *subject,
 	return code;
 }
 
+bool suite_tests(const struct suite *s, const char *name)
+{
+	if (!s->names[0])
+		return true;
+	for (char *const *n = s->names; *n; n++)
+		if (strcmp(*n, name) == 0)
+			return true;
+	return false;
+}
+
 static bool is_layer(const struct suite *s, const struct cnn_plugin *p)
 {
-	return strcmp(p->device, s->device) == 0
+	return suite_tests(s, p->name)
+		&& strcmp(p->device, s->device) == 0
 		&& strcmp(p->provider, s->provider) == 0
 		&& strcmp(p->name, "device") != 0
 		&& strncmp(p->name, "optimizer-", 10) != 0;
@@ -288,6 +300,19 @@ static void test_run(struct suite *s, struct cnn_plugin *p)
 			cases);
 }
 
+/* A name that no plugin has would leave nothing to test. */
+static void test_names(struct suite *s)
+{
+	for (char *const *n = s->names; *n; n++) {
+		struct cnn_error e = { 0 };
+		struct cnn_plugin *p;
+		int code = cnn_plugins_find(s->plugins, s->device, s->provider, *n, &p, &e);
+
+		ok(code == CNN_OK, "%s/%s/%s is there%s%s", s->device, s->provider, *n,
+			e.text[0] ? ": " : "", e.text);
+	}
+}
+
 void test_runs(struct suite *s)
 {
 	unsigned runs = 0;
@@ -300,7 +325,8 @@ void test_runs(struct suite *s)
 			runs++;
 		}
 	}
-	ok(runs > 0, "%s/%s has layers: %u", s->device, s->provider, runs);
+	if (!s->names[0])
+		ok(runs > 0, "%s/%s has layers: %u", s->device, s->provider, runs);
 }
 
 /* --- the oracle -------------------------------------------------------------------- */
@@ -398,7 +424,8 @@ int main(int argc, char **argv)
 		default: return 2;
 		}
 	if (optind < argc)
-		snprintf(subject, sizeof(subject), "%s", argv[optind]);
+		snprintf(subject, sizeof(subject), "%s", argv[optind++]);
+	s.names = argv + optind;
 	if (!(slash = strchr(subject, '/'))) {
 		fprintf(stderr, "conformance: %s: not DEVICE/PROVIDER\n", subject);
 		return 2;
@@ -420,10 +447,12 @@ int main(int argc, char **argv)
 		test_definitions(&s);
 		test_gradients(&s);
 	}
+	test_names(&s);
 	test_runs(&s);
 	if (!s.must_fail) {
 		test_recorded(&s);
-		test_device(&s);
+		if (suite_tests(&s, "device"))
+			test_device(&s);
 		test_optimizers(&s);
 	}
 	suite_close(&s);

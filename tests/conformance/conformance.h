@@ -8,6 +8,7 @@ struct suite {
 	struct cnn_plugins *plugins;         /* of what is tested */
 	struct cnn_plugins *oracle;          /* cpu/ref in double */
 	const char *device, *provider;
+	char *const *names;                  /* plugins to test, then NULL; none: all */
 	struct subject subject, reference;   /* but for the provider's functions */
 	bool must_fail;                      /* the provider is broken: count */
 	unsigned failures;                   /* counted while must_fail */
@@ -21,6 +22,8 @@ bool claim(struct suite *, bool good, const char *fmt, ...);
 /* A find_layer (check.h) of cpu/ref in double; the context is the suite. */
 int suite_reference(void *suite, const char *type, struct subject *,
 	struct cnn_error *);
+/* Is the provider's plugin of this name to be tested? */
+bool suite_tests(const struct suite *, const char *name);
 /* The provider DEVICE/PROVIDER/name, opened. */
 int suite_provider(struct suite *, struct cnn_plugin *, struct subject *,
 	struct cnn_error *);

@@ -88,7 +88,8 @@ void test_optimizers(struct suite *s)
 
 		if (strcmp(p->device, s->device) != 0
 				|| strcmp(p->provider, s->provider) != 0
-				|| strncmp(p->name, "optimizer-", 10) != 0)
+				|| strncmp(p->name, "optimizer-", 10) != 0
+				|| !suite_tests(s, p->name))
 			continue;
 		if (cnn_plugin_open(s->plugins, p, &e) != CNN_OK) {
 			claim(s, false, "%s opens: %s", p->path, e.text);

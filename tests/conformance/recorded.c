@@ -23,7 +23,8 @@ static int find_run(struct suite *s, const char *type, struct subject *subject)
 	for (size_t i = 0; i < cnn_plugins_count(s->plugins); i++) {
 		struct cnn_plugin *p = cnn_plugins_at(s->plugins, i);
 
-		if (strcmp(p->device, s->device) == 0
+		if (suite_tests(s, type)
+				&& strcmp(p->device, s->device) == 0
 				&& strcmp(p->provider, s->provider) == 0
 				&& strcmp(p->name, type) == 0)
 			return suite_provider(s, p, subject, &e);
