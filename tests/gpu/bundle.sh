@@ -1,13 +1,16 @@
 #!/bin/bash
 # bundle.sh - one folder to take to a machine with a GPU, and gpu-check.sh in it
 #
-#   make gpu-bundle          (BIN, BUILD and CUDA come from the Makefile)
+#   make gpu-bundle                    (BIN, BUILD and CUDA come from the Makefile)
+#   tests/gpu/bundle.sh [FOLDER [DATA]]
 #
-# Makes $BUILD/gpu-bundle: the tools, the plugins for the CPU (ref alone) and for
-# CUDA, the conformance test with its oracle, MNIST compressed, and the shared
-# libraries that a bare Ubuntu 24.04 with CUDA 13 lacks. Fails where that comes to
-# more than 60 MiB. What the GPU's machine has stays away: glibc, libstdc++, CUDA,
-# cuDNN; and so does mnist-fetch, which would bring libcurl and 30 libraries more.
+# Makes FOLDER ($BUILD/gpu-bundle) of the tools, the plugins for the CPU (ref alone)
+# and for CUDA, the conformance test with its oracle, MNIST compressed, and the shared
+# libraries that a bare Ubuntu 24.04 with CUDA 13 lacks. DATA ($BUILD/gpu-data) keeps
+# train.tns.xz and test.tns.xz, which are made if they are missing. Fails if the bundle
+# is larger than 60 MiB. Libraries that the machine with the GPU has are left out: glibc,
+# libstdc++, CUDA, cuDNN. mnist-fetch is left out, because it would bring libcurl and 30
+# libraries more.
 set -euo pipefail
 export LC_ALL=C
 umask 022
@@ -17,8 +20,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
 BUILD=${BUILD:-build} BIN=${BIN:-bin} CUDA=${CUDA:-/usr/local/cuda}
 most=$((60 << 20))
-out=$BUILD/gpu-bundle
-data=$BUILD/gpu-data
+out=${1:-$BUILD/gpu-bundle}
+data=${2:-$BUILD/gpu-data}
 
 die() {
 	echo "bundle.sh: $*" >&2
@@ -97,8 +100,8 @@ for part in train test; do
 done
 cp "$data"/{train,test}.tns.xz "$out/data/"
 
-cp "$here"/{gpu-check.sh,report.sh,correct.sh,speed.sh,env.sh,with,torch_mnist.py} \
-	examples/seed.net "$out/"
+cp "$here"/{gpu-check,report,facts,correct,speed,peers,env}.sh \
+	"$here"/{with,torch_mnist.py,README.md} examples/seed.net "$out/"
 { git describe --always --dirty 2> /dev/null || echo unknown; } > "$out/commit"
 
 # --- its size ----------------------------------------------------------------------

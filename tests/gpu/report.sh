@@ -1,8 +1,9 @@
-# report.sh - sourced by gpu-check.sh: the report, the log, the clock, the budget
+# report.sh - sourced by gpu-check.sh: the report, the log, time limits, figures
 # shellcheck shell=bash
-# shellcheck disable=SC2034,SC2154  # report, log, work, budget: gpu-check.sh's
+# shellcheck disable=SC2034,SC2154  # report, log, work, deadline, part: gpu-check.sh's
 
-failed=0 passed=0 unreached=0
+# Each line is written when it is known, by whichever process knows it, so that what
+# ends the script early takes nothing back.
 
 log() {
 	printf '%s\n' "$*" >> "$log"
@@ -14,49 +15,58 @@ say() {
 	log "= $1 $2 ${3-} ${4-}"
 }
 
-# unreached KEY REASON: a check that there was no time for
-unreached() {
-	unreached=$((unreached + 1))
-	omit "$1" "$2"
+# show LINE: for the person who watches
+show() {
+	printf '%4d s  %s\n' "$SECONDS" "$*"
 }
 
-# check KEY STATUS DETAIL: STATUS 0 is a pass; what the exit status hangs on. When
-# time has run out, a failure says nothing of what was checked.
-check() {
-	if [ "$2" = 0 ]; then
-		passed=$((passed + 1))
-		say "check.$1" pass - "$3"
-	elif [ "$(left)" -lt 1 ]; then
-		unreached "check.$1" "time ran out; $3"
-		return
-	else
-		failed=$((failed + 1))
-		say "check.$1" fail - "$3"
-	fi
-	show "$(tail -n 1 "$report" | awk -F '\t' '{ printf "%-8s %-34s %s", $2, $1, $4 }')"
-}
-
-# omit KEY REASON: nothing is silently left out
+# omit KEY REASON: what was not done is in the report too
 omit() {
 	say "$1" left-out - "$2"
 	show "left out: $1: $2"
 }
 
-# show LINE: for who watches
-show() {
-	printf '%4d s  %s\n' "$SECONDS" "$*"
+# unreached KEY REASON: a check that did not come to a result
+unreached() {
+	say "$1" unreached - "$2"
+	show "unreached: $1: $2"
 }
 
-# --- the budget ------------------------------------------------------------------
+# check KEY STATUS DETAIL: STATUS 0 is a pass. The exit status depends on checks
+# alone. A failure that a time limit caused says nothing about what was checked.
+check() {
+	if [ "$2" = 0 ]; then
+		say "check.$1" pass - "$3"
+	elif is_dropped; then
+		unreached "check.$1" "the part was dropped; $3"
+		return
+	elif [ "$(left)" -lt 1 ]; then
+		unreached "check.$1" "out of time; $3"
+		return
+	else
+		say "check.$1" fail - "$3"
+	fi
+	show "$(printf '%-9s %-32s %s' "$([ "$2" = 0 ] && echo pass || echo FAIL)" "$1" "$3")"
+}
 
+# count VALUE [PREFIX]: the lines of the report with this value, and keys that begin so
+count() {
+	awk -F '\t' -v value="$1" -v prefix="${2-}" '
+		$2 == value && index($1, prefix) == 1 { n++ }
+		END { print n + 0 }' "$report"
+}
+
+# --- time limits -------------------------------------------------------------------
+
+# left: the seconds that the profile has left
 left() {
-	echo $((budget - SECONDS))
+	echo $((deadline - SECONDS))
 }
 
-# room KEY SECONDS: is so much time left? If not, KEY is left out.
+# room KEY SECONDS: is that much time left? If not, KEY is left out.
 room() {
 	[ "$(left)" -lt "$2" ] || return 0
-	set -- "$1" "$(left) s are left, and it may take $2"
+	set -- "$1" "$(left) s are left, and it may take $2 s"
 	case $1 in
 	check.*) unreached "$@" ;;
 	*) omit "$@" ;;
@@ -64,31 +74,70 @@ room() {
 	return 1
 }
 
-# run SECONDS COMMAND...: ends it after so long or with the budget; what it says on
-# standard error goes to the log
+# A part is dropped at its first time-out: what hangs once hangs again.
+drop() {
+	: > "$work/dropped.$part"
+}
+
+is_dropped() {
+	[ -e "$work/dropped.$part" ]
+}
+
+# run SECONDS COMMAND...: ends the command after that many seconds, or at the
+# deadline. Its standard error goes to the log, or with `errors=FILE run` to FILE. Exit
+# status 124: it was ended, or it
+# was not begun because the part was dropped or no time was left.
 run() {
 	local limit=$1 status=0 most
 	shift
 	most=$(left)
-	[ "$limit" -le "$most" ] || limit=$most
 	log "\$ ${*//"$work/"/}"
-	[ "$most" -ge 1 ] || { log "! no time" && return 124; }
-	timeout --kill-after=5 "$limit" "$@" 2>> "$log" || status=$?
-	[ "$status" = 0 ] || log "! exit status $status"
+	if is_dropped || [ "$most" -lt 1 ]; then
+		log "! not begun"
+		return 124
+	fi
+	[ "$limit" -le "${GPU_CHECK_LIMIT:-$limit}" ] || limit=$GPU_CHECK_LIMIT
+	[ "$limit" -le "$most" ] || limit=$most
+	timeout --kill-after=5 "$limit" "$@" 2>> "${errors:-$log}" || status=$?
+	case $status in
+	0) return 0 ;;
+	124 | 137)
+		log "! ended after $limit s"
+		say "timeout.$part" "$limit" s "${*//"$work/"/}"
+		drop
+		return 124 ;;
+	esac
+	log "! exit status $status"
 	return "$status"
 }
 
-# --- figures ---------------------------------------------------------------------
+# begin COMMAND...: runs it beside what follows; finish: waits for all that were begun
+begun=()
+begin() {
+	"$@" &
+	begun+=($!)
+}
+finish() {
+	[ ${#begun[@]} = 0 ] || wait "${begun[@]}"
+	begun=()
+}
+
+# --- figures -----------------------------------------------------------------------
 
 # clock COMMAND...: its wall clock in ms, in $took
 clock() {
 	local begin=$EPOCHREALTIME status=0
 	"$@" || status=$?
-	took=$(awk -v a="$begin" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.3f", 1000 * (b - a) }')
+	took=$(since "$begin")
 	return $status
 }
 
-# figures FILE: median, least, most and count of a file's numbers
+# since TIME [TIME]: the ms from a time in seconds since 1970 to another, or to now
+since() {
+	awk -v a="$1" -v b="${2:-$EPOCHREALTIME}" 'BEGIN { printf "%.3f\n", 1000 * (b - a) }'
+}
+
+# figures FILE: median, least, most and count of the numbers in a file
 figures() {
 	sort -g "$1" | awk '
 		{ v[NR] = $1 }
@@ -103,23 +152,25 @@ figures() {
 timing() {
 	local median least most count
 	if ! read -r median least most count < <(figures "$2"); then
-		say "$1" fail ms "${3:+$3; }no run ended well: see the log"
-		show "$1: no run ended well: see the log"
+		omit "$1" "no run ended well; the log says why"
 		return 1
 	fi
 	say "$1" "$median" ms "$least to $most, n $count${3:+; $3}"
 	show "$(printf '%-34s %9s ms  (%s to %s)' "$1" "$median" "$least" "$most")"
 }
 
-# value KEY: of a line of the report, if it is a number
+# value KEY: the last number that the report has for it
 value() {
-	awk -F '\t' -v key="$1" '$1 == key && $2 ~ /^[0-9.e+-]+$/ { v = $2 } END { if (v == "") exit 1; print v }' "$report"
+	awk -F '\t' -v key="$1" '
+		$1 == key && $2 ~ /^[0-9.e+-]+$/ { v = $2 }
+		END { if (v == "") exit 1; print v }' "$report"
 }
 
-# target KEY VALUE most|least GOAL UNIT: what was aimed at, beside what it is
+# target KEY VALUE most|least GOAL UNIT: the aim, beside what was measured
 target() {
 	local word=not-judged
-	[ "$quick" ] || word=$(awk -v v="$2" -v g="$4" -v how="$3" 'BEGIN { print (how == "most" ? v <= g : v >= g) ? "met" : "missed" }')
-	say "target.$1" "$word" - "$2 $5, to be at $3 $4"
-	show "$(printf '%-34s %9s %s, to be at %s %s: %s' "target.$1" "$2" "$5" "$3" "$4" "$word")"
+	[ "$quick" ] || word=$(awk -v v="$2" -v g="$4" -v how="$3" '
+		BEGIN { print (how == "most" ? v <= g : v >= g) ? "met" : "missed" }')
+	say "target.$1" "$word" - "$2 $5; aim: at $3 $4"
+	show "$(printf '%-34s %9s %s; aim: at %s %s: %s' "target.$1" "$2" "$5" "$3" "$4" "$word")"
 }

@@ -4,7 +4,7 @@
     torch_mnist.py --data DIR [--mode eager,graph] [--batch 128,512]
                    [--precision f32,fp16] [--epochs 5] [--device cuda]
     torch_mnist.py --data DIR --save FILE ...    train from the start, and save
-    torch_mnist.py --versions
+    torch_mnist.py --wait FILE --import-limit 150 --limit 45 ...
 
 DIR holds {train,test}-{images,labels}.idx. All data are on the device, as floats,
 before any clock starts. Each combination is tuned as far as PyTorch goes without
@@ -18,20 +18,48 @@ it to be faster. The modes:
     graph    the whole step in a CUDA graph, the gather of shuffled samples and
              the optimiser included: one launch a step
 
-The precisions: f32 without TF32, tf32, fp16, bf16. Lines of key, value, unit and
+The precisions: f32 without TF32, tf32, fp16, bf16. With --wait, torch is imported at
+once, and all else waits until FILE is there; --import-limit bounds the former and
+--limit the latter, both in seconds. Lines of key, value, unit and
 detail go to standard output; a combination that fails says why in its line.
 """
 import argparse
 import functools
 import os
+import signal
 import statistics
 import sys
 import time
 import warnings
 
-import torch
-from torch import nn
 
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", default=".")
+    parser.add_argument("--mode", default="eager")
+    parser.add_argument("--batch", default="128")
+    parser.add_argument("--precision", default="f32")
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--save")
+    parser.add_argument("--wait")
+    parser.add_argument("--import-limit", type=int, default=0)
+    parser.add_argument("--limit", type=int, default=0)
+    return parser.parse_args()
+
+
+# The first import may take minutes. An alarm ends the process, whatever it is at.
+ARGS = arguments()
+PARENT = os.getppid()
+BEGUN = time.time()
+signal.alarm(ARGS.import_limit)
+
+import torch                                    # noqa: E402
+from torch import nn                            # noqa: E402
+
+IMPORTED = time.time() - BEGUN
 HALF = {"fp16": torch.float16, "bf16": torch.bfloat16}
 FUSED = ("fused", "compile", "graph")
 
@@ -290,25 +318,19 @@ def train_and_save(args, train, mode, batch, precision):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", default=".")
-    parser.add_argument("--mode", default="eager")
-    parser.add_argument("--batch", default="128")
-    parser.add_argument("--precision", default="f32")
-    parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--device", default="cuda")
-    parser.add_argument("--save")
-    parser.add_argument("--versions", action="store_true")
-    args = parser.parse_args()
+    args = ARGS
+    signal.alarm(0)
+    while args.wait and not os.path.exists(args.wait):
+        if os.getppid() != PARENT or time.time() - BEGUN > 600:
+            sys.exit(1)
+        time.sleep(0.02)
+    signal.alarm(args.limit)
     # Of Adam that it may be captured, of a rate that a warm-up step reads.
     warnings.filterwarnings("ignore", category=UserWarning)
-    if args.versions:
-        say("version.torch", torch.__version__)
-        say("version.torch-cuda", torch.version.cuda)
-        say("version.torch-cudnn", torch.backends.cudnn.version())
-        sys.exit(0 if args.device == "cpu" or torch.cuda.is_available() else 1)
+    if args.wait:
+        say("version.torch", torch.__version__, "-",
+            "CUDA %s, cuDNN %s" % (torch.version.cuda, torch.backends.cudnn.version()))
+        say("time.torch.import", "%.4g" % IMPORTED, "s")
     train = read_set(args.data, "train", args.device)
     failed = False
     for batch in map(int, args.batch.split(",")):
