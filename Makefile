@@ -44,11 +44,13 @@ warn    += -Werror
 endif
 std     := -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
 cppflags := -Ilibcore/include -DCNN_VERSION='"$(VERSION)"' $(CPPFLAGS)
+# A header of the project is named by its place, "base/error.h"; plugins see cnn/ alone.
+rooms    := -iquote libcore -iquote .
 compile  = $(CC) $(std) $(cppflags) $(warn) $(CFLAGS) $(SANITIZE) -MMD -MP
 
 # --- sources -----------------------------------------------------------------
 
-core_src    := $(wildcard libcore/*.c libcore/layers/*.c)
+core_src    := $(wildcard libcore/*/*.c)
 formats_src := $(wildcard formats/*.c formats/source/*.c)
 tools_src   := $(wildcard tools/*.c)
 tools       := $(patsubst tools/%.c,$(BIN)/%,$(tools_src))
@@ -78,7 +80,7 @@ $(stamp): always
 
 $(BUILD)/obj/%.o: %.c $(stamp)
 	@mkdir -p $(@D)
-	$(compile) $(pkg_cflags) -c -o $@ $<
+	$(compile) $(rooms) $(pkg_cflags) -c -o $@ $<
 
 # Asked for once, and only where something is built.
 pkg_cflags = $(eval pkg_cflags := $$(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null))$(pkg_cflags)

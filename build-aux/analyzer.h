@@ -4,7 +4,7 @@
 #ifndef CNN_ANALYZER_H
 #define CNN_ANALYZER_H
 
-#include <cnn/error.h>
+#include "base/error.h"
 
 #define cnn_fail(e, code, ...) \
 	((void)cnn_fail((e), (code), __VA_ARGS__), (code))

@@ -43,7 +43,7 @@ compiler() {
 tidy() {
 	command -v clang-tidy > /dev/null || { echo "skip lint tidy: not installed"; return; }
 	status=0
-	flags='-std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DCNN_VERSION="0" -Ilibcore/include'
+	flags='-std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DCNN_VERSION="0" -Ilibcore/include -iquote libcore -iquote .'
 	without='^$'
 	[ -e /usr/include/dnnl.h ] || without="$without|onednn"
 	cuda=${CUDA:-/usr/local/cuda}/include
@@ -71,7 +71,7 @@ check_cpp() {
 	status=0
 	cppcheck -q -j "$jobs" --std=c11 --enable=warning,performance,portability \
 		--inline-suppr --suppressions-list=build-aux/cppcheck.supp --error-exitcode=1 \
-		-Ilibcore/include -D_GNU_SOURCE -D__linux__ '-DCNN_VERSION="0"' \
+		-Ilibcore/include -Ilibcore -I. -D_GNU_SOURCE -D__linux__ '-DCNN_VERSION="0"' \
 		libcore formats tools plugins tests examples > "$out/cppcheck.log" 2>&1 || status=1
 	report cppcheck $status
 }

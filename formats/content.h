@@ -4,7 +4,7 @@
 #ifndef FORMATS_CONTENT_H
 #define FORMATS_CONTENT_H
 
-#include <cnn/stream.h>
+#include "stream/stream.h"
 
 struct cnn_content;
 

@@ -7,7 +7,7 @@
 #include "format.h"
 #include "operand.h"
 
-#include <cnn/option.h>
+#include "cli/option.h"
 
 struct cnn_convert_options {
 	uint64_t first, last;        /* samples first .. last - 1 of all data;

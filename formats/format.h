@@ -7,9 +7,9 @@
 #ifndef FORMATS_FORMAT_H
 #define FORMATS_FORMAT_H
 
-#include <cnn/error.h>
-#include <cnn/io.h>
-#include <cnn/tensor.h>
+#include "base/error.h"
+#include "stream/io.h"
+#include "base/tensor.h"
 
 /* An array being read. Owns the input it was opened with. */
 struct cnn_array {

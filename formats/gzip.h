@@ -4,7 +4,7 @@
 #ifndef FORMATS_GZIP_H
 #define FORMATS_GZIP_H
 
-#include <cnn/io.h>
+#include "stream/io.h"
 
 bool cnn_gzip_probe(const unsigned char *, size_t have);
 

@@ -8,7 +8,7 @@
 
 #include "piece.h"
 
-#include <cnn/stream.h>
+#include "stream/stream.h"
 
 struct cnn_group;
 

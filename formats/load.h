@@ -9,8 +9,8 @@
 
 #include "operand.h"
 
-#include <cnn/dataset.h>
-#include <cnn/model.h>
+#include "train/dataset.h"
+#include "net/model.h"
 
 struct cnn_load {
 	struct cnn_operands *in;

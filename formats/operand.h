@@ -14,8 +14,8 @@
 #ifndef FORMATS_OPERAND_H
 #define FORMATS_OPERAND_H
 
-#include <cnn/error.h>
-#include <cnn/stream.h>
+#include "base/error.h"
+#include "stream/stream.h"
 
 struct cnn_operands;
 

@@ -7,7 +7,7 @@
  */
 #include "rows.h"
 
-#include <cnn/stream.h>
+#include "stream/stream.h"
 #include <png.h>
 #include <stdlib.h>
 #include <string.h>

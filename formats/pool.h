@@ -2,7 +2,7 @@
 #ifndef FORMATS_POOL_H
 #define FORMATS_POOL_H
 
-#include <cnn/stream.h>
+#include "stream/stream.h"
 
 struct cnn_pool {
 	const struct cnn_header *header;         /* the caller's; outlives the pool */

@@ -1,7 +1,7 @@
 /* rows.c - plain elements, one after another. */
 #include "rows.h"
 
-#include <cnn/stream.h>
+#include "stream/stream.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -2,7 +2,7 @@
 #include "shuffle.h"
 #include "pool.h"
 
-#include <cnn/random.h>
+#include "base/random.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -2,7 +2,7 @@
 #ifndef FORMATS_SHUFFLE_H
 #define FORMATS_SHUFFLE_H
 
-#include <cnn/stream.h>
+#include "stream/stream.h"
 
 struct cnn_shuffle;
 

@@ -2,7 +2,7 @@
 #ifndef FORMATS_STAT_H
 #define FORMATS_STAT_H
 
-#include <cnn/stream.h>
+#include "stream/stream.h"
 #include <stdio.h>
 
 struct cnn_stat;

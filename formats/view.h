@@ -4,7 +4,7 @@
 
 #include "pool.h"
 
-#include <cnn/io.h>
+#include "stream/io.h"
 #include <stdio.h>
 
 struct cnn_view {

@@ -2,7 +2,7 @@
 #include "../formats/load.h"
 #include "compute.h"
 
-#include <cnn/trainer.h>
+#include "train/trainer.h"
 
 #define CHUNK 1024    /* samples held at a time, about */
 

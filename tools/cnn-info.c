@@ -2,7 +2,7 @@
 #include "../formats/load.h"
 #include "compute.h"
 
-#include <cnn/trainer.h>
+#include "train/trainer.h"
 
 #include <string.h>
 

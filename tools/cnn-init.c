@@ -1,7 +1,7 @@
 /* cnn-init - a net's text to a model with initial weights. */
-#include <cnn/loader.h>
-#include <cnn/model.h>
-#include <cnn/option.h>
+#include "plugin/loader.h"
+#include "net/model.h"
+#include "cli/option.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #include "cnn-predict/queue.h"
 #include "compute.h"
 
-#include <cnn/trainer.h>
+#include "train/trainer.h"
 
 static const char *image = "image", *label = "label", *output;
 static struct cnn_infer_options infer = { .amp = "off", .batch = 256 };

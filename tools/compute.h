@@ -2,8 +2,8 @@
 #ifndef TOOLS_COMPUTE_H
 #define TOOLS_COMPUTE_H
 
-#include <cnn/executor.h>
-#include <cnn/option.h>
+#include "executor/executor.h"
+#include "cli/option.h"
 
 struct compute {
 	const char *device;              /* as --device says it */

@@ -1,7 +1,7 @@
 /* mnist-fetch - a data set by name -> a data segment. */
 #include "../formats/source/source.h"
 
-#include <cnn/option.h>
+#include "cli/option.h"
 
 static const char *dataset = "mnist", *output;
 static struct cnn_list from;

@@ -2,7 +2,7 @@
 #include "../formats/operand.h"
 #include "../formats/shuffle.h"
 
-#include <cnn/option.h>
+#include "cli/option.h"
 
 static const char *output;
 static uint64_t seed, buffer;

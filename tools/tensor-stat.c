@@ -2,7 +2,7 @@
 #include "../formats/operand.h"
 #include "../formats/stat.h"
 
-#include <cnn/option.h>
+#include "cli/option.h"
 #include <errno.h>
 
 static bool tsv, json;

@@ -2,8 +2,8 @@
 #include "../formats/operand.h"
 #include "../formats/view.h"
 
-#include <cnn/option.h>
-#include <cnn/progress.h>
+#include "cli/option.h"
+#include "cli/progress.h"
 #include <errno.h>
 #include <sys/ioctl.h>
 #include <unistd.h>

@@ -7,7 +7,7 @@
  */
 #include "download.h"
 
-#include <cnn/progress.h>
+#include "cli/progress.h"
 
 #include <curl/curl.h>
 #include <errno.h>

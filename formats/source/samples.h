@@ -4,8 +4,8 @@
 
 #include "catalogue.h"
 
-#include <cnn/error.h>
-#include <cnn/io.h>
+#include "base/error.h"
+#include "stream/io.h"
 #include <stddef.h>
 #include <stdint.h>
 

@@ -3,7 +3,7 @@
 #ifndef FORMATS_SOURCE_SHA256_H
 #define FORMATS_SOURCE_SHA256_H
 
-#include <cnn/error.h>
+#include "base/error.h"
 #include <stddef.h>
 
 #define CNN_SHA256_TEXT 65   /* 64 digits and NUL */

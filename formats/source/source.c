@@ -4,7 +4,7 @@
 #include "samples.h"
 #include "sources.h"
 
-#include <cnn/stream.h>
+#include "stream/stream.h"
 
 #include <stdlib.h>
 #include <string.h>

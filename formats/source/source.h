@@ -9,9 +9,9 @@
 #ifndef FORMATS_SOURCE_H
 #define FORMATS_SOURCE_H
 
-#include <cnn/error.h>
-#include <cnn/io.h>
-#include <cnn/value.h>
+#include "base/error.h"
+#include "stream/io.h"
+#include "base/value.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

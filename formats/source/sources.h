@@ -12,7 +12,7 @@
 #include "catalogue.h"
 #include "source.h"
 
-#include <cnn/error.h>
+#include "base/error.h"
 
 enum cnn_source_kind { CNN_SOURCE_PATH, CNN_SOURCE_MIRROR, CNN_SOURCE_NPM };
 

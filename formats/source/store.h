@@ -9,8 +9,8 @@
 
 #include "catalogue.h"
 
-#include <cnn/error.h>
-#include <cnn/io.h>
+#include "base/error.h"
+#include "stream/io.h"
 #include <stdbool.h>
 
 struct cnn_store {

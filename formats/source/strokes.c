@@ -15,7 +15,7 @@
 #include "glyphs.h"
 #include "samples.h"
 
-#include <cnn/random.h>
+#include "base/random.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 #define LAYER_H
 
 #include <cnn/plugin.h>
-#include <cnn/tensor.h>
+#include "base/tensor.h"
 
 #define LAYER_MAX_ELEMENTS ((size_t)INT32_MAX)  /* of one sample or parameter */
 #define LAYER_MAX_CHANNELS 16777216             /* 2^24 */

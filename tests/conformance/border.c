@@ -1,6 +1,6 @@
 /* border.c - a runner's buffers, and numbers on their way in and out of them. */
 #include "border.h"
-#include <cnn/tensor.h>
+#include "base/tensor.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* check.c - one case of one provider against the chain of reference layers. */
 #include "check.h"
-#include <cnn/random.h>
+#include "base/random.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* definitions.c - the house's layer types: shapes, parameters, refusals. */
 #include "conformance.h"
-#include <cnn/tensor.h>
+#include "base/tensor.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* device.c - a device's memory, conversions, layouts and gathering; the rest is
  * in device-step.c. */
 #include "device.h"
-#include <cnn/tensor.h>
+#include "base/tensor.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

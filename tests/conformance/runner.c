@@ -1,6 +1,6 @@
 /* runner.c - drives one provider's instance of a run as the executor would. */
 #include "border.h"
-#include <cnn/tensor.h>
+#include "base/tensor.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>

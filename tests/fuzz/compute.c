@@ -1,7 +1,7 @@
 /* compute.c - a hostile net, once it was let in: written, printed, run, trained. */
 #include "fuzz.h"
 
-#include <cnn/trainer.h>
+#include "train/trainer.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  * and their training taken up. */
 #include "fuzz.h"
 
-#include <cnn/model.h>
+#include "net/model.h"
 
 /* What was let in, with all that is kept beside the parameters. */
 static size_t model_bytes(const struct cnn_model *m)

@@ -3,7 +3,7 @@
  * What would take more than is allowed is refused before it is allocated. */
 #include "fuzz.h"
 
-#include <cnn/model.h>
+#include "net/model.h"
 
 #include <string.h>
 

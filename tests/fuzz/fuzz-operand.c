@@ -9,8 +9,8 @@
 #include "../../formats/stat.h"
 #include "../../formats/view.h"
 
-#include <cnn/dataset.h>
-#include <cnn/option.h>
+#include "train/dataset.h"
+#include "cli/option.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * What was read can be written, and then reads the same. */
 #include "fuzz.h"
 
-#include <cnn/value.h>
+#include "base/value.h"
 
 #include <fcntl.h>
 #include <string.h>

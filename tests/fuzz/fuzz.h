@@ -17,9 +17,9 @@
 #ifndef FUZZ_H
 #define FUZZ_H
 
-#include <cnn/error.h>
-#include <cnn/io.h>
-#include <cnn/stream.h>
+#include "base/error.h"
+#include "stream/io.h"
+#include "stream/stream.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>

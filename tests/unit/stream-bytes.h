@@ -2,7 +2,7 @@
 #ifndef STREAM_BYTES_H
 #define STREAM_BYTES_H
 
-#include <cnn/stream.h>
+#include "stream/stream.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* Graphs: shapes, parameters, edges, and what is refused with its line. */
 #include "tap.h"
 
-#include <cnn/graph.h>
-#include <cnn/tensor.h>
+#include "net/graph.h"
+#include "base/tensor.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
  * good ones, and one for each thing a plugin may get wrong. */
 #include "tap.h"
 
-#include <cnn/loader.h>
-#include <cnn/option.h>
+#include "plugin/loader.h"
+#include "cli/option.h"
 
 #include <errno.h>
 #include <ftw.h>

@@ -1,7 +1,7 @@
 /* The net language as text: what its lines mean, and every error with its line. */
 #include "tap.h"
 
-#include <cnn/net.h>
+#include "net/net.h"
 
 #include <stdlib.h>
 #include <string.h>

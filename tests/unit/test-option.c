@@ -2,7 +2,7 @@
  * child, whose output and exit status are looked at. */
 #include "tap.h"
 
-#include <cnn/option.h>
+#include "cli/option.h"
 
 #include <fcntl.h>
 #include <math.h>

@@ -2,7 +2,7 @@
  * (kat_vectors, "philox4x32 10"), and what is drawn from it. */
 #include "tap.h"
 
-#include <cnn/random.h>
+#include "base/random.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * that, so a sanitizer sees what goes beyond). */
 #include "tap.h"
 
-#include "../../libcore/executor-private.h"
+#include "executor/executor-private.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* Element types, shapes, and conversion between types. */
 #include "tap.h"
 
-#include <cnn/tensor.h>
+#include "base/tensor.h"
 
 #include <math.h>
 #include <string.h>

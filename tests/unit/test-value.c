@@ -1,7 +1,7 @@
 /* The trees that headers are made of. */
 #include "tap.h"
 
-#include <cnn/value.h>
+#include "base/value.h"
 
 #include <math.h>
 #include <stdlib.h>

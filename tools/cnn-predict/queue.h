@@ -6,7 +6,7 @@
 #ifndef CNN_PREDICT_QUEUE_H
 #define CNN_PREDICT_QUEUE_H
 
-#include <cnn/stream.h>
+#include "stream/stream.h"
 
 struct waiting;
 

@@ -4,10 +4,10 @@
 
 #include "../../formats/load.h"
 
-#include <cnn/metrics.h>
-#include <cnn/option.h>
-#include <cnn/progress.h>
-#include <cnn/trainer.h>
+#include "train/metrics.h"
+#include "cli/option.h"
+#include "cli/progress.h"
+#include "train/trainer.h"
 
 /* What the command line asks for. */
 struct job {

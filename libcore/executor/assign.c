@@ -1,0 +1,494 @@
+/* assign.c - who computes what.
+ *
+ * The net falls into chains: stretches of nodes each of which feeds the next
+ * and nothing else. Along a chain the providers' claims are tiled so that the
+ * total of the scores is the highest; of equal ones the longer claim wins. On a
+ * resume the checkpoint says who claims what, and the scores have no say. */
+#include "executor-private.h"
+
+#include "base/tensor.h"
+#include "base/value.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct claim {
+	struct cnn_plugin *plugin;
+	uint32_t count;              /* nodes it covers; 0: none found */
+	int score, total;            /* its own, and with the best that follows */
+};
+
+struct chain { size_t nodes[CNN_MAX_NODES]; size_t count; };
+
+/* A node's element type under autocast: half for those that gain by it, float
+ * for those that need it, else whatever comes. */
+static uint32_t node_dtype(const struct cnn_executor *ex, const uint32_t *dtypes,
+	size_t n)
+{
+	const struct cnn_graph_node *node = &ex->graph->nodes[n];
+	uint32_t dtype;
+
+	if (node->def->flags & CNN_LAYER_HALF)
+		return ex->options.amp;
+	if (node->def->flags & CNN_LAYER_FLOAT)
+		return CNN_F32;
+	dtype = dtypes[ex->alias[node->inputs[0]]];
+	for (uint32_t i = 1; i < node->node.input_count; i++)
+		if (dtypes[ex->alias[node->inputs[i]]] != dtype)
+			return CNN_F32;
+	return dtype;
+}
+
+/* Describes a run to its provider. The edges' layouts are not known yet. */
+static void describe(const struct cnn_executor *ex, const size_t *nodes,
+	uint32_t count, uint32_t dtype, struct cnn_unit *u)
+{
+	const struct cnn_graph *g = ex->graph;
+	const struct cnn_graph_node *first = &g->nodes[nodes[0]];
+
+	memset(u, 0, sizeof *u);
+	u->node_count = count;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct cnn_graph_node *n = &g->nodes[nodes[i]];
+
+		u->node_index[i] = nodes[i];
+		u->nodes[i] = n->node;
+		u->across |= ex->options.training &&
+			n->def->flags & CNN_LAYER_ACROSS_SAMPLES;
+		for (uint32_t p = 0; p < n->param_count; p++) {
+			u->param_index[u->run.param_count] = n->first_param + p;
+			u->params[u->run.param_count++] =
+				g->params[n->first_param + p].def;
+		}
+	}
+	for (uint32_t i = 0; i < first->node.input_count; i++) {
+		u->inputs[i] = ex->alias[first->inputs[i]];
+		u->edges[i].shape = first->node.inputs[i];
+		u->edges[i].format = (struct cnn_format){ dtype, CNN_NCHW };
+		u->edges[i].wants_gradient = ex->wants_gradient[u->inputs[i]];
+	}
+	u->run.size = sizeof u->run;
+	u->run.node_count = count;
+	u->run.nodes = u->nodes;
+	u->run.input_count = first->node.input_count;
+	u->run.inputs = u->edges;
+	u->run.output = g->nodes[nodes[count - 1]].node.output;
+	u->run.params = u->params;
+	u->run.dtype = dtype;
+	u->run.batch = ex->shard_size;
+	u->run.workers = ex->worker_count;
+	u->run.training = ex->options.training;
+}
+
+/* More than all scores of a net together. */
+#define NAMED 1000000
+/* A node's worth of what a checkpoint says: more than its score, and for all nodes
+ * less than a wish. */
+#define RECORDED 900
+
+/* Does --provider TYPE+TYPE=NAME ask for this plugin, a run's? */
+static bool is_named(const struct cnn_executor *ex, const struct cnn_plugin *p)
+{
+	size_t n = strlen(p->name);
+
+	for (size_t i = 0; strchr(p->name, '+') && i < ex->options.on.provider_count; i++) {
+		const char *s = ex->options.on.providers[i];
+
+		if (strncmp(s, p->name, n) == 0 && s[n] == '=' &&
+		    strcmp(s + n + 1, p->provider) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Each --provider must name a plugin of the device that was found. */
+static int check_wishes(const struct cnn_executor *ex, struct cnn_error *e)
+{
+	for (size_t i = 0; i < ex->options.on.provider_count; i++) {
+		const char *s = ex->options.on.providers[i], *end = strchr(s, '=');
+		bool found = false;
+
+		if (!end)
+			return cnn_fail(e, CNN_EUSAGE, "--provider: %s: TYPE=NAME is wanted", s);
+		for (size_t k = 0; k < cnn_plugins_count(ex->plugins) && !found; k++) {
+			const struct cnn_plugin *p = cnn_plugins_at(ex->plugins, k);
+
+			found = strcmp(p->device, ex->options.on.device) == 0 &&
+				strcmp(p->provider, end + 1) == 0 &&
+				strlen(p->name) == (size_t)(end - s) &&
+				strncmp(p->name, s, (size_t)(end - s)) == 0;
+		}
+		if (!found)
+			return cnn_fail(e, CNN_EPLUGIN, "--provider: %s: no plugin %s/%s/%.*s; "
+				"cnn-info lists the plugins found", s,
+				ex->options.on.device, end + 1, (int)(end - s), s);
+	}
+	return CNN_OK;
+}
+
+/* The provider that --provider TYPE=NAME wants for a type, or NULL. */
+static const char *wanted_provider(const struct cnn_executor *ex, const char *type)
+{
+	size_t n = strlen(type);
+
+	for (size_t i = ex->options.on.provider_count; i-- > 0; ) {
+		const char *s = ex->options.on.providers[i];
+
+		if (strncmp(s, type, n) == 0 && s[n] == '=')
+			return s + n + 1;
+	}
+	return NULL;
+}
+
+/* Do the types in the plugin's name, TYPE[+TYPE ...], stand in the chain from
+ * `at` on? Returns how many there are, 0 if not. */
+static uint32_t matches(const struct cnn_executor *ex, const char *name,
+	const struct chain *c, size_t at, const uint32_t *dtypes)
+{
+	uint32_t count = 0, params = 0;
+
+	for (const char *s = name; *s; count++) {
+		const struct cnn_graph_node *node;
+		size_t n = strcspn(s, "+");
+
+		if (at + count == c->count || count == CNN_MAX_RUN)
+			return 0;
+		node = &ex->graph->nodes[c->nodes[at + count]];
+		params += node->param_count;
+		if (strlen(node->node.type) != n || strncmp(node->node.type, s, n) != 0 ||
+		    dtypes[c->nodes[at + count]] != dtypes[c->nodes[at]] ||
+		    params > CNN_MAX_PARAMS)
+			return 0;
+		s += n + (s[n] == '+');
+	}
+	return count;
+}
+
+/* May this plugin claim these nodes, as far as the user has a say? */
+static bool allowed(const struct cnn_executor *ex, const struct cnn_plugin *p,
+	const struct chain *c, size_t at, uint32_t count)
+{
+	const char *want;
+
+	if (count > 1 && ex->options.on.no_fuse)
+		return false;
+	if (is_named(ex, p))
+		return true;
+	for (uint32_t i = 0; i < count; i++) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.ArraySubscript): matches() stayed in c */
+		want = wanted_provider(ex, ex->graph->nodes[c->nodes[at + i]].node.type);
+		if (want && (count > 1 || strcmp(want, p->provider) != 0))
+			return false;
+	}
+	return true;
+}
+
+/* --- what a checkpoint says -------------------------------------------------------- */
+
+static const struct cnn_value *record_of(const struct cnn_executor *ex)
+{
+	return ex->options.training ? ex->options.on.recorded : NULL;
+}
+
+/* Line i of the record, "conv1+relu1=cpu/native". It is as foreign as any stream. */
+static const char *record_line(const struct cnn_value *record, size_t i)
+{
+	const struct cnn_value *line = record->as.array.items[i];
+
+	return line->type == CNN_STR ? line->as.str.data : "";
+}
+
+/* Does the line say that these nodes were computed by this plugin? */
+static bool says(const struct cnn_executor *ex, const char *line, const size_t *nodes,
+	uint32_t count, const char *device, const char *provider)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		const char *name = ex->graph->nodes[nodes[i]].node.name;
+		size_t n = strlen(name);
+
+		if (strncmp(line, name, n) != 0 || line[n] != (i + 1 < count ? '+' : '='))
+			return false;
+		line += n + 1;
+	}
+	return strncmp(line, device, strlen(device)) == 0 &&
+		line[strlen(device)] == '/' &&
+		strcmp(line + strlen(device) + 1, provider) == 0;
+}
+
+static bool is_recorded(const struct cnn_executor *ex, const size_t *nodes,
+	uint32_t count, const struct cnn_plugin *p)
+{
+	const struct cnn_value *record = record_of(ex);
+
+	for (size_t i = 0; i < record->as.array.count; i++)
+		if (says(ex, record_line(record, i), nodes, count, p->device, p->provider))
+			return true;
+	return false;
+}
+
+/* "cpu/native", by which the checkpoint's node was computed, or NULL. */
+static const char *recorded_provider(const struct cnn_executor *ex, const char *name)
+{
+	const struct cnn_value *record = record_of(ex);
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i < record->as.array.count; i++) {
+		const char *line = record_line(record, i), *end = strchr(line, '=');
+
+		for (; end && line < end; line += strcspn(line, "+=") + 1)
+			if (strcspn(line, "+=") == n && strncmp(line, name, n) == 0)
+				return end + 1;
+	}
+	return NULL;
+}
+
+static int contradicts(const char *option, struct cnn_error *e)
+{
+	return cnn_fail(e, CNN_EUSAGE, "%s: contradicts the checkpoint that is resumed; "
+		"without it the checkpoint's providers are taken", option);
+}
+
+/* May this plugin claim these nodes? CNN_END: no. */
+static int may_claim(const struct cnn_executor *ex, const struct cnn_plugin *p,
+	const struct chain *c, size_t at, uint32_t count, struct cnn_error *e)
+{
+	bool wanted = allowed(ex, p, c, at, count);
+
+	if (!record_of(ex) || !is_recorded(ex, &c->nodes[at], count, p))
+		return wanted && (!record_of(ex) || ex->options.on.provider_count > 0) ?
+			CNN_OK : CNN_END;
+	return wanted ? CNN_OK : contradicts(count > 1 && ex->options.on.no_fuse ?
+		"--no-fuse" : "--provider", e);
+}
+
+/* With --provider others were let in beside the record, to see who wins. */
+static int check_record(const struct cnn_executor *ex, struct cnn_error *e)
+{
+	for (size_t i = 0; record_of(ex) && i < ex->unit_count; i++)
+		if (!is_recorded(ex, ex->units[i].node_index, ex->units[i].node_count,
+		    ex->units[i].plugin))
+			return contradicts("--provider", e);
+	return CNN_OK;
+}
+
+/* --- claims ------------------------------------------------------------------------ */
+
+/* A plugin whose libraries are not there, cuDNN's where there is no cuDNN, is
+ * passed over; whatever else is wrong with one is told. */
+static int open_plugin(struct cnn_executor *ex, struct cnn_plugin *p,
+	struct cnn_error *e)
+{
+	struct cnn_error why = { 0 };
+	int r = CNN_OK;
+
+	if (!p->incomplete)
+		r = cnn_plugin_open(ex->plugins, p, &why);
+	if (r < 0 && p->incomplete) {
+		ex->host->log(ex->host, 2, "%s", why.text);
+		return CNN_OK;
+	}
+	return r < 0 ? cnn_fail(e, why.code, "%s", why.text) : CNN_OK;
+}
+
+/* best[at] = the best claim from node `at` of the chain on. */
+static int best_claim(struct cnn_executor *ex, const struct chain *c, size_t at,
+	const uint32_t *dtypes, struct claim *best, struct cnn_error *e)
+{
+	struct cnn_unit u;
+	const struct cnn_provider *provider;
+	int r;
+
+	best[at] = (struct claim){ 0 };
+	for (size_t i = 0; i < cnn_plugins_count(ex->plugins); i++) {
+		struct cnn_plugin *p = cnn_plugins_at(ex->plugins, i);
+		struct claim new = { p, 0, 0, 0 };
+
+		if (strcmp(p->device, ex->options.on.device) != 0)
+			continue;
+		new.count = matches(ex, p->name, c, at, dtypes);
+		if (new.count == 0 || best[at + new.count].total < 0)
+			continue;
+		if ((r = may_claim(ex, p, c, at, new.count, e)) < 0)
+			return r;
+		if (r == CNN_END)
+			continue;
+		if ((r = open_plugin(ex, p, e)) < 0)
+			return r;
+		if (!p->entry || p->entry->kind != CNN_PLUGIN_LAYER)
+			continue;
+		provider = p->entry->functions;
+		describe(ex, &c->nodes[at], new.count, dtypes[c->nodes[at]], &u);
+		new.score = provider->score(ex->host, &u.run);
+		if (new.score <= 0 || (ex->options.training && !provider->backward))
+			continue;
+		new.total = new.score + best[at + new.count].total +
+			(is_named(ex, p) ? NAMED : 0) + (record_of(ex) &&
+			is_recorded(ex, &c->nodes[at], new.count, p) ?
+			RECORDED * (int)new.count : 0);
+		if (new.total > best[at].total ||
+		    (new.total == best[at].total && new.count > best[at].count))
+			best[at] = new;
+	}
+	if (best[at].count == 0)
+		best[at].total = -1;
+	return CNN_OK;
+}
+
+static int no_provider(const struct cnn_executor *ex, size_t node, uint32_t dtype,
+	struct cnn_error *e)
+{
+	const struct cnn_node *n = &ex->graph->nodes[node].node;
+	const char *want = wanted_provider(ex, n->type);
+
+	if (record_of(ex)) {
+		want = recorded_provider(ex, n->name);
+		return want ? cnn_fail(e, CNN_EPLUGIN, "%s: the checkpoint that is resumed "
+			"had it computed by %.64s, which is not here, and by others the "
+			"bytes would differ; without --resume its weights alone are taken",
+			n->name, want) : cnn_fail(e, CNN_EDATA, "the checkpoint's providers "
+			"make no sense: none computed %s", n->name);
+	}
+	if (want)
+		return cnn_fail(e, CNN_EPLUGIN, "%s: no provider %s of %s on %s in %s that "
+			"takes its arguments", n->name, want, n->type, ex->options.on.device,
+			cnn_dtype_name(dtype));
+	return cnn_fail(e, CNN_EPLUGIN, "%s: no plugin on %s computes %s in %s with "
+		"these arguments; cnn-info lists the plugins found", n->name,
+		ex->options.on.device, n->type, cnn_dtype_name(dtype));
+}
+
+static int claim_chain(struct cnn_executor *ex, const struct chain *c,
+	const uint32_t *dtypes, struct cnn_error *e)
+{
+	struct claim *best = calloc(c->count + 1, sizeof *best);
+	size_t at = c->count;
+	int r = CNN_OK;
+
+	if (!best)
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	while (r == CNN_OK && at-- > 0)
+		r = best_claim(ex, c, at, dtypes, best, e);
+	for (at = 0; r == CNN_OK && at < c->count; at += best[at].count) {
+		struct cnn_unit *u = &ex->units[ex->unit_count];
+
+		if (best[at].count == 0) {
+			/* Name the node that nobody takes, not the chain's first. */
+			while (at + 1 < c->count && best[at + 1].total < 0)
+				at++;
+			r = no_provider(ex, c->nodes[at], dtypes[c->nodes[at]], e);
+			break;
+		}
+		describe(ex, &c->nodes[at], best[at].count, dtypes[c->nodes[at]], u);
+		u->plugin = best[at].plugin;
+		u->provider = best[at].plugin->entry->functions;
+		u->score = best[at].score;
+		ex->unit_count++;
+	}
+	free(best);
+	return r;
+}
+
+static int by_first_node(const void *a, const void *b)
+{
+	const struct cnn_unit *u = a, *v = b;
+
+	return u->node_index[0] < v->node_index[0] ? -1 :
+		u->node_index[0] > v->node_index[0];
+}
+
+/* Units move while they are sorted: let them point at themselves again. */
+static void settle_units(struct cnn_executor *ex)
+{
+	qsort(ex->units, ex->unit_count, sizeof *ex->units, by_first_node);
+	for (size_t i = 0; i < ex->unit_count; i++) {
+		struct cnn_unit *u = &ex->units[i];
+
+		u->run.nodes = u->nodes;
+		u->run.inputs = u->edges;
+		u->run.params = u->params;
+		if (ex->graph->loss && u->node_index[0] == ex->graph->loss)
+			ex->loss = u;
+	}
+}
+
+/* The nodes that each node feeds once the identities are out of the way. */
+static void count_consumers(const struct cnn_executor *ex, size_t *consumers,
+	size_t *consumer)
+{
+	const struct cnn_graph *g = ex->graph;
+
+	for (size_t n = 1; n < g->node_count; n++)
+		for (uint32_t i = 0; ex->alias[n] == n && i < g->nodes[n].node.input_count;
+		     i++) {
+			size_t from = ex->alias[g->nodes[n].inputs[i]];
+
+			consumers[from]++;
+			consumer[from] = n;
+		}
+}
+
+int cnn_claim(struct cnn_executor *ex, struct cnn_error *e)
+{
+	const struct cnn_graph *g = ex->graph;
+	size_t *consumers = calloc(g->node_count, sizeof *consumers);
+	size_t *consumer = calloc(g->node_count, sizeof *consumer);
+	uint32_t *dtypes = calloc(g->node_count, sizeof *dtypes);
+	bool *taken = calloc(g->node_count, sizeof *taken);
+	struct chain *c = malloc(sizeof *c);
+	size_t output;
+	int r = CNN_OK;
+
+	ex->alias = calloc(g->node_count, sizeof *ex->alias);
+	ex->wants_gradient = calloc(g->node_count, sizeof *ex->wants_gradient);
+	ex->units = calloc(g->node_count, sizeof *ex->units);
+	if (!consumers || !consumer || !dtypes || !taken || !c || !ex->alias ||
+	    !ex->wants_gradient || !ex->units) {
+		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
+		goto out;
+	}
+	if ((r = check_wishes(ex, e)) < 0)
+		goto out;
+	dtypes[0] = CNN_F32;
+	for (size_t n = 1; n < g->node_count; n++) {
+		const struct cnn_graph_node *node = &g->nodes[n];
+
+		ex->alias[n] = n;
+		if (!ex->options.training && node->def->flags & CNN_LAYER_TRAINING_ONLY)
+			ex->alias[n] = ex->alias[node->inputs[0]];
+		dtypes[n] = ex->alias[n] == n ? node_dtype(ex, dtypes, n) :
+			dtypes[ex->alias[n]];
+		for (uint32_t i = 0; i < node->param_count; i++)
+			ex->wants_gradient[n] |= g->params[node->first_param + i].def.kind ==
+				CNN_PARAM_TRAINABLE;
+		for (uint32_t i = 0; i < node->node.input_count; i++)
+			ex->wants_gradient[n] |= ex->wants_gradient[node->inputs[i]];
+	}
+	if (!ex->options.training)
+		memset(ex->wants_gradient, 0, g->node_count * sizeof *ex->wants_gradient);
+	count_consumers(ex, consumers, consumer);
+	output = ex->alias[g->output];
+	for (size_t n = 1; r == CNN_OK && n < g->node_count; n++) {
+		size_t m = n;
+
+		if (taken[n] || ex->alias[n] != n)
+			continue;
+		for (c->count = 0; ; m = consumer[m]) {
+			c->nodes[c->count++] = m;
+			taken[m] = true;
+			if (consumers[m] != 1 || m == output ||
+			    g->nodes[consumer[m]].node.input_count != 1)
+				break;
+		}
+		r = claim_chain(ex, c, dtypes, e);
+	}
+	if (r == CNN_OK)
+		settle_units(ex);
+	if (r == CNN_OK)
+		r = check_record(ex, e);
+out:
+	free(consumers);
+	free(consumer);
+	free(dtypes);
+	free(taken);
+	free(c);
+	return r;
+}

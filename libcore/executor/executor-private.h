@@ -1,0 +1,256 @@
+/* executor-private.h - the rooms behind executor/executor.h.
+ *
+ *   assign.c    which provider computes which run of layers
+ *   plan.c      formats, buffers, the list of operations
+ *   arena.c     where each buffer lies
+ *   executor.c  opening, closing
+ *   params.c    parameters and moments, in and out
+ *   feed.c      what steps read and leave: rows, order, state, records
+ *   shard.c     one shard through the operations
+ *   step.c      workers, phases, the update; recording and replaying a step
+ *   reduce.c    the tree that sums shards
+ *   profile.c   where a step's time goes, and the time between two marks
+ *   barrier.c   where workers meet
+ */
+#ifndef EXECUTOR_PRIVATE_H
+#define EXECUTOR_PRIVATE_H
+
+#include "executor.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define CNN_ALIGN ((size_t)64)
+#define CNN_NONE SIZE_MAX
+
+/* A run of layers that one provider computes. */
+struct cnn_unit {
+	const struct cnn_plugin *plugin;
+	const struct cnn_provider *provider;
+	int score;
+	uint32_t node_count;
+	size_t node_index[CNN_MAX_RUN];
+	struct cnn_node nodes[CNN_MAX_RUN];      /* copies, side by side */
+	size_t inputs[CNN_MAX_INPUTS];           /* nodes, identities resolved */
+	struct cnn_edge edges[CNN_MAX_INPUTS];
+	struct cnn_param params[CNN_MAX_PARAMS];
+	size_t param_index[CNN_MAX_PARAMS];      /* in the graph */
+	struct cnn_run run;
+	struct cnn_plan plan;
+	void *instance;
+	bool across;                             /* and training */
+	size_t packed;                           /* offset in the packed arena */
+	size_t partial;                          /* first double of its sums */
+	/* Buffers, by number. */
+	size_t in[CNN_MAX_INPUTS], out, saved;
+	size_t grad_in[CNN_MAX_INPUTS], grad_out;
+};
+
+/* One buffer of a context's arena, alive from operation `first` to `last`. */
+struct cnn_buffer {
+	size_t bytes, offset;
+	size_t first, last;                      /* CNN_NONE: never used */
+};
+
+enum cnn_op_kind {
+	CNN_OP_FORWARD, CNN_OP_BACKWARD, CNN_OP_REORDER, CNN_OP_ADD,
+	CNN_OP_REDUCE_FORWARD, CNN_OP_REDUCE_BACKWARD,
+};
+
+struct cnn_op {
+	enum cnn_op_kind kind;
+	uint32_t phase;
+	struct cnn_unit *unit;                   /* REORDER, ADD: NULL */
+	size_t src, dst;                         /* buffers */
+	struct cnn_shape shape;
+	struct cnn_format from, to;
+};
+
+/* A parameter's place in its arena: trainable ones and buffers apart. */
+struct cnn_slot {
+	struct cnn_unit *unit;
+	uint32_t index;                          /* in the unit */
+	bool trainable;
+	size_t offset, count;                    /* floats */
+};
+
+/* A gradient on its way up the tree: node `index` of level `level` covers
+ * shards index << level up to the next. */
+struct cnn_partial {
+	uint32_t level, index;
+	float *sum;
+};
+
+/* Where a shard lives while it goes through the graph. */
+struct cnn_context {
+	unsigned char *arena;
+	int32_t *labels;                         /* of the shard */
+	float *grads;                            /* while a shard is in it */
+};
+
+struct cnn_worker {
+	struct cnn_executor *ex;
+	uint32_t number;
+	pthread_t thread;
+	unsigned char *scratch;
+	float **spare;                           /* gradient arenas not in use */
+	size_t spare_count;
+	struct cnn_partial *stack;               /* sums of finished subtrees */
+	size_t stack_count;
+	int code;                                /* of the phase, CNN_OK or < 0 */
+};
+
+struct cnn_barrier {
+	atomic_uint arrived, round, count;
+};
+
+struct cnn_merge { float *into; const float *from; };
+
+/* The data set, where the device reads it. */
+struct cnn_resident {
+	struct cnn_gather gather;                /* but for what a shard says */
+	size_t count;                            /* rows */
+	void *data, *labels;                     /* own memory's copies */
+	size_t data_room, labels_room;           /* bytes */
+	uint32_t *order;
+	size_t order_room;
+	double *rates;
+	size_t rates_room;
+	size_t epoch, ahead;                     /* rows of the epoch; those whose
+	                                          * steps have begun */
+};
+
+/* A step of so many samples, recorded. */
+struct cnn_recording { uint32_t samples; bool warm; void *graph; };
+
+#define CNN_RECORDS 64                       /* most steps under way */
+#define CNN_RECORDINGS 4
+
+struct cnn_executor {
+	const struct cnn_graph *graph;
+	struct cnn_plugins *plugins;
+	const struct cnn_host *host;
+	struct cnn_executor_options options;
+	const struct cnn_device *device_functions;
+	void *device, *queue;
+	bool whole_batch, own_memory;            /* the device's flags */
+	const struct cnn_optimizer *optimizer;
+
+	size_t *alias;                   /* node -> the node whose values it has */
+	struct cnn_format *formats;      /* of each node's value */
+	size_t *values, *grads;          /* node -> buffer */
+	bool *wants_gradient;            /* node -> is there a parameter above it */
+	struct cnn_unit *units;
+	size_t unit_count;
+	struct cnn_unit *loss;           /* or NULL */
+	struct cnn_buffer *buffers;
+	size_t buffer_count;
+	struct cnn_op *ops;
+	size_t op_count;
+	uint32_t phases;                 /* cuts at across_samples + 1 */
+	size_t arena_bytes, scratch_bytes, packed_bytes;
+	size_t partial_count;            /* doubles a shard */
+	size_t logits;                   /* the buffer of the plain logits */
+	size_t output_values;            /* elements of one sample in it */
+
+	struct cnn_slot *slots;          /* one a graph parameter */
+	size_t param_floats, buffer_floats;
+	float *params, *param_buffers, *moments[4];
+	unsigned char *packed;
+	float *grad;                     /* of the last step, once it is summed */
+	bool params_changed;             /* pack before the next step */
+	size_t memory;                   /* bytes of all arenas */
+
+	uint32_t shard_size, shards_max;
+	bool *prepared;                  /* [samples]: the providers know of it */
+	struct cnn_context *contexts;    /* one a worker; with across_samples
+	                                  * layers one a shard */
+	size_t context_count;
+	struct cnn_worker *workers;
+	uint32_t worker_count, threads_started;
+	double *partials, *reduced;      /* [shards_max][partial_count], [count];
+	                                  * one where a shard is all */
+	struct cnn_score *scores;        /* a shard */
+	struct cnn_merge *merges;
+	size_t merge_count;
+
+	struct cnn_resident rows;
+	struct cnn_state *state;
+	struct cnn_step_record *records; /* [CNN_RECORDS], on the device */
+	struct cnn_step_record fetched_records[CNN_RECORDS];
+	uint64_t begun, fetched, collected;      /* steps */
+	uint32_t first_record;           /* place of step number `fetched` */
+	struct cnn_recording recordings[CNN_RECORDINGS];
+
+	struct cnn_profile *profile;     /* or NULL */
+	double marked[2];                /* cnn_executor_mark by the clock */
+
+	/* The step that the workers are at. */
+	struct cnn_barrier barrier;
+	uint32_t first, samples;         /* of the batch, behind the cursor */
+	double momentum, weight_decay;
+	float *out_logits, *out_losses;
+	uint32_t shards;
+	bool stop, failed;
+};
+
+/* assign.c: fills in units, alias and their runs; opens the plugins. */
+int cnn_claim(struct cnn_executor *, struct cnn_error *);
+/* plan.c: creates the instances and everything up to the memory plan. */
+int cnn_plan_make(struct cnn_executor *, struct cnn_error *);
+/* arena.c: gives each buffer its offset; *bytes = the arena's size. */
+int cnn_arena_place(struct cnn_buffer *, size_t count, size_t *bytes,
+	struct cnn_error *);
+
+/* executor.c: zeroed memory of the device, counted and bounded. */
+int cnn_executor_take(struct cnn_executor *, void **, size_t bytes,
+	struct cnn_error *);
+void cnn_executor_give_back(struct cnn_executor *, void *, size_t bytes);
+
+/* feed.c: memory that every step uses; and what went with it. */
+int cnn_feed_open(struct cnn_executor *, struct cnn_error *);
+void cnn_feed_close(struct cnn_executor *);
+/* Recorded steps hold addresses that are no more. */
+void cnn_forget_recordings(struct cnn_executor *);
+
+/* shard.c: shard `number` through the operations of a phase. */
+int cnn_shard_run(struct cnn_worker *, uint32_t number, uint32_t phase);
+/* Where a unit's parameters lie. */
+void cnn_unit_params(const struct cnn_executor *, const struct cnn_unit *,
+	void *params[CNN_MAX_PARAMS]);
+
+/* profile.c: what happens between begin and end goes to the slot, which is an
+ * operation's number or that of a part of a step. Nothing without --profile. */
+enum cnn_part { CNN_PART_GATHER, CNN_PART_PACK, CNN_PART_SCORE, CNN_PART_REDUCE,
+	CNN_PART_UPDATE, CNN_PART_ADVANCE, CNN_PART_COUNT };
+int cnn_profile_open(struct cnn_executor *, struct cnn_error *);
+void cnn_profile_close(struct cnn_executor *);
+size_t cnn_profile_part(const struct cnn_executor *, enum cnn_part);
+int cnn_profile_begin(struct cnn_worker *, size_t slot);
+int cnn_profile_end(struct cnn_worker *, size_t slot);
+/* A step is done: its marks are read. */
+int cnn_profile_step(struct cnn_executor *);
+
+/* step.c: the life of a worker; joins at the barrier until ex->stop. */
+void *cnn_worker_main(void *worker);
+
+/* reduce.c: takes a finished shard's sum over and folds what can be folded. */
+int cnn_reduce_push(struct cnn_worker *, uint32_t shard, float *sum);
+/* The additions that are left once all workers are done, in order; returns the
+ * buffer that then holds the whole sum. */
+float *cnn_reduce_plan(struct cnn_executor *);
+/* reduced = the tree sum of count doubles from `at` on of each shard. */
+void cnn_reduce_partials(struct cnn_executor *, size_t at, size_t count);
+/* The most sums that a worker of `shards` shards ever holds at once. */
+size_t cnn_reduce_depth(uint32_t shards);
+
+void cnn_barrier_init(struct cnn_barrier *, unsigned count);
+void cnn_barrier_wait(struct cnn_barrier *);
+/* From now on `count` are enough; by one of them, before it waits. */
+void cnn_barrier_shrink(struct cnn_barrier *, unsigned count);
+
+static inline size_t cnn_align(size_t n)
+{
+	return (n + CNN_ALIGN - 1) / CNN_ALIGN * CNN_ALIGN;
+}
+
+#endif

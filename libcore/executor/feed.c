@@ -1,0 +1,199 @@
+/* feed.c - what steps read, and what they leave behind: the rows of the data set,
+ * their order, the learning rates, the state, the records. All of it lies where
+ * the device reads it, so that a step needs nothing from the host. */
+#include "executor-private.h"
+
+#include "base/tensor.h"
+#include <stddef.h>
+#include <string.h>
+
+static int failed(struct cnn_executor *ex, int r, struct cnn_error *e)
+{
+	return r < 0 ? cnn_plugins_error(ex->plugins, r, e) : CNN_OK;
+}
+
+static int upload(struct cnn_executor *ex, void *dst, const void *src, size_t bytes,
+	struct cnn_error *e)
+{
+	return failed(ex, bytes ? ex->device_functions->upload(ex->device, ex->queue,
+		dst, src, bytes) : CNN_OK, e);
+}
+
+void cnn_forget_recordings(struct cnn_executor *ex)
+{
+	for (int i = 0; i < CNN_RECORDINGS; i++) {
+		if (ex->recordings[i].graph)
+			ex->device_functions->release(ex->device,
+				ex->recordings[i].graph);
+		ex->recordings[i] = (struct cnn_recording){ 0 };
+	}
+}
+
+/* Room for `bytes`. What grows moves, so nothing may be under way on it. */
+static int reserve(struct cnn_executor *ex, void **p, size_t *room, size_t bytes,
+	struct cnn_error *e)
+{
+	int r;
+
+	if (bytes <= *room)
+		return CNN_OK;
+	cnn_forget_recordings(ex);
+	cnn_executor_give_back(ex, *p, *room);
+	*room = 0;
+	if ((r = cnn_executor_take(ex, p, bytes, e)) == CNN_OK)
+		*room = bytes;
+	return r;
+}
+
+/* --- opening, closing ------------------------------------------------------------- */
+
+int cnn_feed_open(struct cnn_executor *ex, struct cnn_error *e)
+{
+	const struct cnn_state first = { .loss_scale = 1 };
+	void *block;
+	int r;
+
+	if ((r = cnn_executor_take(ex, &block, sizeof *ex->state, e)) < 0)
+		return r;
+	ex->state = block;
+	if ((r = cnn_executor_take(ex, &block, CNN_RECORDS * sizeof *ex->records,
+		e)) < 0)
+		return r;
+	ex->records = block;
+	return cnn_executor_set_state(ex, &first, e);
+}
+
+void cnn_feed_close(struct cnn_executor *ex)
+{
+	const struct cnn_device *d = ex->device_functions;
+
+	cnn_forget_recordings(ex);
+	d->free(ex->device, ex->state);
+	d->free(ex->device, ex->records);
+	d->free(ex->device, ex->rows.data);
+	d->free(ex->device, ex->rows.labels);
+	d->free(ex->device, ex->rows.order);
+	d->free(ex->device, ex->rows.rates);
+}
+
+/* --- the data set --------------------------------------------------------------------- */
+
+int cnn_executor_set_rows(struct cnn_executor *ex, const struct cnn_rows *rows,
+	struct cnn_error *e)
+{
+	struct cnn_resident *r = &ex->rows;
+	size_t elements = cnn_graph_shape_count(&ex->graph->nodes[0].node.output);
+	size_t bytes, labels = rows->labels ? rows->count * sizeof *rows->labels : 0;
+	struct cnn_gather old = r->gather;
+	int code = CNN_OK;
+
+	/* The CPU's rows lie where they are; no step is under way on either. */
+	r->gather = (struct cnn_gather){ .size = sizeof r->gather,
+		.dtype = rows->dtype, .data = rows->data, .labels = rows->labels,
+		.elements = elements, .scale = rows->scale, .offset = rows->offset,
+		.out_dtype = ex->formats[0].dtype };
+	r->count = rows->count;
+	r->epoch = r->ahead = 0;
+	if (!ex->own_memory)
+		return CNN_OK;
+	if (!cnn_mul(rows->count, elements, &bytes) ||
+	    !cnn_mul(bytes, cnn_dtype_size(rows->dtype), &bytes))
+		return cnn_fail(e, CNN_ENOMEM, "the data set is too large");
+	if (old.dtype != r->gather.dtype || old.scale != rows->scale ||
+	    old.offset != rows->offset || !old.labels != !rows->labels)
+		cnn_forget_recordings(ex);
+	if ((code = reserve(ex, &r->data, &r->data_room, bytes, e)) < 0 ||
+	    (code = reserve(ex, &r->labels, &r->labels_room, labels, e)) < 0 ||
+	    (code = upload(ex, r->data, rows->data, bytes, e)) < 0 ||
+	    (code = upload(ex, r->labels, rows->labels, labels, e)) < 0)
+		return code;
+	r->gather.data = r->data;
+	r->gather.labels = rows->labels ? r->labels : NULL;
+	return CNN_OK;
+}
+
+/* --- the epoch --------------------------------------------------------------------------- */
+
+int cnn_executor_set_epoch(struct cnn_executor *ex, const struct cnn_epoch *epoch,
+	struct cnn_error *e)
+{
+	struct cnn_resident *r = &ex->rows;
+	const size_t from = offsetof(struct cnn_state, lr);
+	struct cnn_state start = { .lr = epoch->rates[0],
+		.cursor = (uint32_t)epoch->cursor };
+	size_t order = epoch->order ? epoch->count * sizeof *r->order : 0;
+	size_t rates = epoch->steps * sizeof *r->rates;
+	void *block = r->order;
+	int code;
+
+	if (epoch->count > r->count || r->count > UINT32_MAX ||
+	    epoch->cursor > epoch->count || epoch->steps == 0)
+		return cnn_fail(e, CNN_EUSAGE, "an epoch of %zu rows, from %zu on, where "
+			"there are %zu", epoch->count, epoch->cursor, r->count);
+	code = reserve(ex, &block, &r->order_room, order, e);
+	r->order = block;
+	if (code < 0)
+		return code;
+	/* One more, which the end of the last step reads and nothing uses. */
+	block = r->rates;
+	code = reserve(ex, &block, &r->rates_room, rates + sizeof *r->rates, e);
+	r->rates = block;
+	if (code < 0 || (code = upload(ex, r->order, epoch->order, order, e)) < 0 ||
+	    (code = upload(ex, r->rates, epoch->rates, rates, e)) < 0)
+		return code;
+	if (!r->gather.order != !epoch->order)
+		cnn_forget_recordings(ex);
+	r->gather.order = epoch->order ? r->order : NULL;
+	r->epoch = epoch->count;
+	r->ahead = epoch->cursor;
+	return upload(ex, (char *)ex->state + from, (const char *)&start + from,
+		sizeof start - from, e);
+}
+
+/* --- state and records -------------------------------------------------------------------- */
+
+int cnn_executor_set_state(struct cnn_executor *ex, const struct cnn_state *state,
+	struct cnn_error *e)
+{
+	struct cnn_state s = *state;
+
+	if (ex->begun != ex->collected)
+		return cnn_fail(e, CNN_EUSAGE, "steps are under way");
+	s.bad = s.rate = s.cursor = 0;
+	s.lr = 0;
+	ex->first_record = s.step % CNN_RECORDS;
+	return upload(ex, ex->state, &s, sizeof s, e);
+}
+
+int cnn_executor_get_state(struct cnn_executor *ex, struct cnn_state *state,
+	struct cnn_error *e)
+{
+	return failed(ex, ex->device_functions->download(ex->device, ex->queue, state,
+		ex->state, sizeof *state), e);
+}
+
+uint32_t cnn_executor_depth(const struct cnn_executor *ex)
+{
+	return ex->device_functions->capture ? CNN_RECORDS : 1;
+}
+
+int cnn_executor_result(struct cnn_executor *ex, struct cnn_step_record *record,
+	struct cnn_error *e)
+{
+	int r;
+
+	if (ex->collected == ex->begun)
+		return cnn_fail(e, CNN_EUSAGE, "no step is under way");
+	/* All that are under way in one go: the wait is for the last of them. */
+	if (ex->collected == ex->fetched) {
+		r = ex->device_functions->download(ex->device, ex->queue,
+			ex->fetched_records, ex->records, sizeof ex->fetched_records);
+		if (r < 0)
+			return failed(ex, r, e);
+		ex->fetched = ex->begun;
+	}
+	*record = ex->fetched_records[ex->first_record];
+	ex->first_record = (ex->first_record + 1) % CNN_RECORDS;
+	ex->collected++;
+	return CNN_OK;
+}

@@ -1,0 +1,427 @@
+/* plan.c - what happens in which order, and which buffer each step of it needs.
+ *
+ * Providers are created front to back, each told the format its input comes in
+ * and answering with the format it wants and the one it gives; a reorder stands
+ * where these differ. Then the forward and backward operations are listed, and
+ * each buffer's life is from the first to the last operation that touches it. */
+#include "executor-private.h"
+
+#include "base/tensor.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct planner {
+	struct cnn_executor *ex;
+	struct cnn_error *e;
+	size_t buffer_room, op_room;
+	bool *kept;                      /* buffer -> backward reads it */
+	size_t *uses;                    /* node -> units that it feeds */
+	uint32_t phase;
+	int code;                        /* the first failure; later steps idle */
+	struct cnn_op nowhere;           /* what they fill in then */
+};
+
+/* --- buffers and operations ----------------------------------------------------- */
+
+static void out_of_memory(struct planner *p)
+{
+	if (p->code == CNN_OK)
+		p->code = cnn_fail(p->e, CNN_ENOMEM, "out of memory");
+}
+
+static size_t new_buffer(struct planner *p, size_t bytes)
+{
+	struct cnn_executor *ex = p->ex;
+
+	if (p->code < 0)
+		return 0;
+	if (ex->buffer_count == p->buffer_room) {
+		size_t room = p->buffer_room * 2 + 64;
+		struct cnn_buffer *b = realloc(ex->buffers, room * sizeof *b);
+		bool *k;
+
+		if (b)
+			ex->buffers = b;
+		if (!(k = realloc(p->kept, room * sizeof *k)) || !b) {
+			if (k)
+				p->kept = k;
+			out_of_memory(p);
+			return 0;
+		}
+		p->kept = k;
+		p->buffer_room = room;
+	}
+	ex->buffers[ex->buffer_count] =
+		(struct cnn_buffer){ cnn_align(bytes), 0, CNN_NONE, 0 };
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): room is made above */
+	p->kept[ex->buffer_count] = false;
+	return ex->buffer_count++;
+}
+
+static size_t tensor_bytes(const struct planner *p, const struct cnn_shape *s,
+	struct cnn_format f)
+{
+	return cnn_layout_count(s, f.layout, p->ex->shard_size) *
+		cnn_dtype_size((enum cnn_dtype)f.dtype);
+}
+
+static size_t new_tensor(struct planner *p, const struct cnn_shape *s,
+	struct cnn_format f)
+{
+	return new_buffer(p, tensor_bytes(p, s, f));
+}
+
+/* The buffer is alive at the operation listed last. */
+static void touch(struct planner *p, size_t buffer)
+{
+	struct cnn_buffer *b;
+
+	if (buffer == CNN_NONE || p->code < 0)
+		return;
+	b = &p->ex->buffers[buffer];
+	b->last = p->ex->op_count - 1;
+	if (b->first == CNN_NONE)
+		b->first = b->last;
+}
+
+static struct cnn_op *new_op(struct planner *p, enum cnn_op_kind kind,
+	struct cnn_unit *u)
+{
+	struct cnn_executor *ex = p->ex;
+
+	if (p->code < 0)
+		return &p->nowhere;
+	if (ex->op_count == p->op_room) {
+		size_t room = p->op_room * 2 + 64;
+		struct cnn_op *ops = realloc(ex->ops, room * sizeof *ops);
+
+		if (!ops) {
+			out_of_memory(p);
+			return &p->nowhere;
+		}
+		ex->ops = ops;
+		p->op_room = room;
+	}
+	ex->ops[ex->op_count] = (struct cnn_op){ .kind = kind, .phase = p->phase,
+		.unit = u, .src = CNN_NONE, .dst = CNN_NONE };
+	return &ex->ops[ex->op_count++];
+}
+
+static void reorder(struct planner *p, const struct cnn_shape *s, size_t src,
+	struct cnn_format from, size_t dst, struct cnn_format to)
+{
+	struct cnn_op *op = new_op(p, CNN_OP_REORDER, NULL);
+
+	op->src = src;
+	op->dst = dst;
+	op->shape = *s;
+	op->from = from;
+	op->to = to;
+	touch(p, src);
+	touch(p, dst);
+}
+
+static bool same_format(struct cnn_format a, struct cnn_format b)
+{
+	return a.dtype == b.dtype && a.layout == b.layout;
+}
+
+/* --- creating the instances -------------------------------------------------------- */
+
+static bool right_format(const struct cnn_shape *s, struct cnn_format f,
+	uint32_t dtype)
+{
+	return f.dtype == dtype && f.layout <= CNN_NCHW16C &&
+		(f.layout == CNN_NCHW || s->rank == 3);
+}
+
+static int create(struct planner *p, struct cnn_unit *u)
+{
+	struct cnn_executor *ex = p->ex;
+	struct cnn_plan *plan = &u->plan;
+	const struct cnn_shape *out = &u->run.output;
+	uint32_t out_dtype = u == ex->loss ? CNN_F32 : u->run.dtype;
+	bool good;
+	int r;
+
+	plan->size = sizeof *plan;
+	for (uint32_t i = 0; i < u->run.input_count; i++) {
+		u->edges[i].format = ex->formats[u->inputs[i]];
+		plan->inputs[i].layout = u->edges[i].format.layout;
+		plan->inputs[i].dtype = u->run.dtype;
+	}
+	plan->output.dtype = out_dtype;
+	plan->output.layout = out->rank == 3 ? plan->inputs[0].layout : CNN_NCHW;
+	for (uint32_t i = 0; i < u->run.param_count; i++)
+		plan->param_counts[i] = ex->graph->params[u->param_index[i]].count;
+	r = u->provider->create(ex->host, &u->run, plan, &u->instance);
+	if (r < 0) {
+		r = cnn_plugins_error(ex->plugins, r, p->e);
+		cnn_error_prefix(p->e, "%s: %s/%s/%s", u->nodes[0].name,
+			u->plugin->device, u->plugin->provider, u->plugin->name);
+		return r;
+	}
+	good = right_format(out, plan->output, out_dtype);
+	for (uint32_t i = 0; i < u->run.input_count; i++)
+		good = good && right_format(&u->edges[i].shape, plan->inputs[i],
+			u->run.dtype);
+	for (uint32_t i = 0; i < u->run.param_count; i++)
+		good = good && plan->param_counts[i] >=
+			ex->graph->params[u->param_index[i]].count;
+	if (u->across)
+		good = good && u->provider->reduce_forward && u->provider->reduce_backward;
+	if (!good)
+		return cnn_fail(p->e, CNN_EPLUGIN, "%s: %s: answers with a plan that "
+			"breaks the contract of cnn/plugin.h", u->nodes[0].name,
+			u->plugin->path);
+	ex->formats[u->node_index[u->node_count - 1]] = plan->output;
+	u->packed = ex->packed_bytes;
+	ex->packed_bytes += cnn_align(plan->packed_bytes);
+	if (plan->scratch_bytes > ex->scratch_bytes)
+		ex->scratch_bytes = plan->scratch_bytes;
+	u->partial = ex->partial_count;
+	if (u->across)
+		ex->partial_count += plan->reduce_forward + plan->reduce_backward;
+	return CNN_OK;
+}
+
+/* --- forward ------------------------------------------------------------------------ */
+
+/* May the unit write its output over its first input? */
+static bool in_place(const struct planner *p, const struct cnn_unit *u)
+{
+	const struct cnn_executor *ex = p->ex;
+	size_t src = u->inputs[0];
+	bool own = u->in[0] != ex->values[src];      /* a reorder's result */
+
+	return u->plan.flags & CNN_INPLACE_FORWARD && p->code == CNN_OK &&
+		(own || (p->uses[src] == 1 && src != ex->alias[ex->graph->output])) &&
+		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Branch): it is set */
+		!p->kept[u->in[0]] &&
+		!(ex->options.training && u->plan.flags & CNN_KEEP_INPUT) &&
+		ex->buffers[u->in[0]].bytes ==
+			cnn_align(tensor_bytes(p, &u->run.output, u->plan.output));
+}
+
+static void plan_forward(struct planner *p, struct cnn_unit *u)
+{
+	struct cnn_executor *ex = p->ex;
+	bool training = ex->options.training;
+	size_t node = u->node_index[u->node_count - 1];
+
+	for (uint32_t i = 0; i < u->run.input_count; i++) {
+		size_t src = u->inputs[i];
+
+		u->in[i] = ex->values[src];
+		if (!same_format(ex->formats[src], u->plan.inputs[i])) {
+			u->in[i] = new_tensor(p, &u->edges[i].shape, u->plan.inputs[i]);
+			reorder(p, &u->edges[i].shape, ex->values[src], ex->formats[src],
+				u->in[i], u->plan.inputs[i]);
+		}
+	}
+	if (u->across) {
+		new_op(p, CNN_OP_REDUCE_FORWARD, u);
+		touch(p, u->in[0]);
+		p->phase++;
+	}
+	u->out = in_place(p, u) ? u->in[0] :
+		new_tensor(p, &u->run.output, u->plan.output);
+	u->saved = training && u->plan.saved_bytes ?
+		new_buffer(p, u->plan.saved_bytes) : CNN_NONE;
+	new_op(p, CNN_OP_FORWARD, u);
+	for (uint32_t i = 0; i < u->run.input_count; i++)
+		touch(p, u->in[i]);
+	touch(p, u->out);
+	touch(p, u->saved);
+	if (p->code < 0)
+		return;
+	if (training && u->plan.flags & CNN_KEEP_OUTPUT)
+		p->kept[u->out] = true;
+	for (uint32_t i = 0; training && i < u->run.input_count; i++)
+		if (u->plan.flags & CNN_KEEP_INPUT)
+			p->kept[u->in[i]] = true;
+	ex->values[node] = u->out;
+}
+
+/* --- backward ------------------------------------------------------------------------- */
+
+static bool has_trainable(const struct cnn_unit *u)
+{
+	for (uint32_t i = 0; i < u->run.param_count; i++)
+		if (u->params[i].kind == CNN_PARAM_TRAINABLE)
+			return true;
+	return false;
+}
+
+/* Chooses where the unit's backward writes the gradient of input i: straight to
+ * the node's gradient if it is the first and of the right format. */
+static size_t gradient_target(struct planner *p, struct cnn_unit *u, uint32_t i)
+{
+	struct cnn_executor *ex = p->ex;
+	size_t src = u->inputs[i], target;
+
+	if (!same_format(ex->formats[src], u->plan.inputs[i]) ||
+	    ex->grads[src] != CNN_NONE)
+		return new_tensor(p, &u->edges[i].shape, u->plan.inputs[i]);
+	if (i == 0 && u->plan.flags & CNN_INPLACE_BACKWARD && p->code == CNN_OK &&
+	    u->grad_out != CNN_NONE && ex->buffers[u->grad_out].bytes ==
+		cnn_align(tensor_bytes(p, &u->edges[i].shape, u->plan.inputs[i])))
+		target = u->grad_out;
+	else
+		target = new_tensor(p, &u->edges[i].shape, u->plan.inputs[i]);
+	ex->grads[src] = target;
+	return target;
+}
+
+/* Brings a gradient that could not go straight there to its node: in the order
+ * in which backward meets the consumers, the last first. */
+static void deliver(struct planner *p, struct cnn_unit *u, uint32_t i)
+{
+	struct cnn_executor *ex = p->ex;
+	const struct cnn_shape *s = &u->edges[i].shape;
+	size_t src = u->inputs[i], at = u->grad_in[i];
+	struct cnn_op *op;
+
+	if (at == CNN_NONE || at == ex->grads[src])
+		return;
+	if (!same_format(ex->formats[src], u->plan.inputs[i])) {
+		at = new_tensor(p, s, ex->formats[src]);
+		reorder(p, s, u->grad_in[i], u->plan.inputs[i], at, ex->formats[src]);
+	}
+	if (ex->grads[src] == CNN_NONE) {
+		ex->grads[src] = at;
+		return;
+	}
+	op = new_op(p, CNN_OP_ADD, NULL);
+	op->src = at;
+	op->dst = ex->grads[src];
+	op->shape = *s;
+	op->from = op->to = ex->formats[src];
+	touch(p, op->src);
+	touch(p, op->dst);
+}
+
+static void plan_backward(struct planner *p, struct cnn_unit *u)
+{
+	struct cnn_executor *ex = p->ex;
+	bool wanted = has_trainable(u);
+
+	u->grad_out = ex->grads[u->node_index[u->node_count - 1]];
+	for (uint32_t i = 0; i < u->run.input_count; i++)
+		wanted |= ex->wants_gradient[u->inputs[i]];
+	if (!wanted)
+		return;
+	if (u->across) {
+		new_op(p, CNN_OP_REDUCE_BACKWARD, u);
+		touch(p, u->grad_out);
+		touch(p, u->saved);
+		for (uint32_t i = 0; i < u->run.input_count; i++)
+			if (u->plan.flags & CNN_KEEP_INPUT)
+				touch(p, u->in[i]);
+		p->phase++;
+	}
+	for (uint32_t i = 0; i < u->run.input_count; i++)
+		u->grad_in[i] = ex->wants_gradient[u->inputs[i]] ?
+			gradient_target(p, u, i) : CNN_NONE;
+	new_op(p, CNN_OP_BACKWARD, u);
+	touch(p, u->grad_out);
+	touch(p, u->saved);
+	if (u->plan.flags & CNN_KEEP_OUTPUT)
+		touch(p, u->out);
+	for (uint32_t i = 0; i < u->run.input_count; i++) {
+		if (u->plan.flags & CNN_KEEP_INPUT)
+			touch(p, u->in[i]);
+		touch(p, u->grad_in[i]);
+	}
+	for (uint32_t i = 0; i < u->run.input_count; i++)
+		deliver(p, u, i);
+}
+
+/* --- all of it --------------------------------------------------------------------------- */
+
+/* The logits as plain floats, for people and for cnn-predict. */
+static void plan_output(struct planner *p)
+{
+	struct cnn_executor *ex = p->ex;
+	const struct cnn_format plain = { CNN_F32, CNN_NCHW };
+	size_t n = ex->alias[ex->graph->output];
+	const struct cnn_shape *s = &ex->graph->nodes[n].node.output;
+
+	ex->logits = ex->values[n];
+	ex->output_values = cnn_graph_shape_count(s);
+	if (!same_format(ex->formats[n], plain)) {
+		ex->logits = new_tensor(p, s, plain);
+		reorder(p, s, ex->values[n], ex->formats[n], ex->logits, plain);
+	}
+}
+
+static void list_operations(struct planner *p)
+{
+	struct cnn_executor *ex = p->ex;
+
+	for (size_t i = 0; i < ex->unit_count; i++)
+		if (&ex->units[i] != ex->loss)
+			plan_forward(p, &ex->units[i]);
+	plan_output(p);
+	if (ex->loss)
+		plan_forward(p, ex->loss);
+	for (size_t i = ex->unit_count; ex->options.training && i-- > 0; )
+		plan_backward(p, &ex->units[i]);
+	/* Read when the shard is done. */
+	touch(p, ex->logits);
+	if (ex->loss)
+		touch(p, ex->loss->out);
+	ex->phases = p->phase + 1;
+}
+
+/* The samples are gathered in half where nobody wants them in float. */
+static uint32_t input_dtype(const struct cnn_executor *ex)
+{
+	uint32_t dtype = CNN_DTYPE_NONE;
+
+	for (size_t i = 0; i < ex->unit_count; i++) {
+		const struct cnn_unit *u = &ex->units[i];
+
+		for (uint32_t j = 0; j < u->run.input_count; j++)
+			if (u->inputs[j] == 0)
+				dtype = dtype == CNN_DTYPE_NONE || dtype == u->run.dtype ?
+					u->run.dtype : CNN_F32;
+	}
+	return dtype == CNN_DTYPE_NONE ? CNN_F32 : dtype;
+}
+
+int cnn_plan_make(struct cnn_executor *ex, struct cnn_error *e)
+{
+	const struct cnn_graph *g = ex->graph;
+	struct planner p = { .ex = ex, .e = e };
+	int r = CNN_OK;
+
+	ex->formats = calloc(g->node_count, sizeof *ex->formats);
+	ex->values = calloc(g->node_count, sizeof *ex->values);
+	ex->grads = calloc(g->node_count, sizeof *ex->grads);
+	p.uses = calloc(g->node_count, sizeof *p.uses);
+	if (!ex->formats || !ex->values || !ex->grads || !p.uses) {
+		free(p.uses);
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	}
+	for (size_t i = 0; i < g->node_count; i++)
+		ex->grads[i] = CNN_NONE;
+	ex->formats[0] = (struct cnn_format){ input_dtype(ex), CNN_NCHW };
+	for (size_t i = 0; r == CNN_OK && i < ex->unit_count; i++) {
+		r = create(&p, &ex->units[i]);
+		for (uint32_t j = 0; j < ex->units[i].run.input_count; j++)
+			p.uses[ex->units[i].inputs[j]]++;
+	}
+	if (r == CNN_OK) {
+		ex->values[0] = new_tensor(&p, &g->nodes[0].node.output, ex->formats[0]);
+		if (p.code == CNN_OK)
+			ex->buffers[ex->values[0]].first = 0;
+		list_operations(&p);
+		r = p.code;
+	}
+	if (r == CNN_OK)
+		r = cnn_arena_place(ex->buffers, ex->buffer_count, &ex->arena_bytes, e);
+	free(p.kept);
+	free(p.uses);
+	return r;
+}

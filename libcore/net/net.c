@@ -1,0 +1,241 @@
+/* net.c - the net language, line by line. */
+#include "net.h"
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_PAIRS 32
+#define MAX_FROM 64
+
+struct parser {
+	struct cnn_net *net;
+	const char *where;
+	unsigned number;                 /* of the line being read */
+	struct cnn_error *e;
+};
+
+__attribute__((format(printf, 2, 3)))
+static int bad(struct parser *p, const char *fmt, ...)
+{
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = cnn_vfail(p->e, CNN_EDATA, fmt, ap);
+	va_end(ap);
+	cnn_error_prefix(p->e, "%s:%u", p->where, p->number);
+	return r;
+}
+
+static int out_of_memory(struct parser *p)
+{
+	return cnn_fail(p->e, CNN_ENOMEM, "%s: out of memory", p->where);
+}
+
+/* Names end up in parameters' names, where '@' and ':' mean something. */
+static bool is_name(const char *s)
+{
+	if (!*s || strlen(s) > 100)
+		return false;
+	for (; *s; s++)
+		if (!isalnum((unsigned char)*s) && !strchr("_.-", *s))
+			return false;
+	return true;
+}
+
+static bool is_type(const char *s)
+{
+	if (!islower((unsigned char)*s) || strlen(s) > 60)
+		return false;
+	for (; *s; s++)
+		if (!islower((unsigned char)*s) && !isdigit((unsigned char)*s) && *s != '_')
+			return false;
+	return true;
+}
+
+/* Among the lines above the one being read, which is the last. */
+static bool find_above(const struct cnn_net *net, const char *name, size_t *index)
+{
+	for (size_t i = 0; i + 1 < net->count; i++)
+		if (strcmp(net->lines[i].name, name) == 0) {
+			*index = i;
+			return true;
+		}
+	return false;
+}
+
+/* from=NAME[,NAME]: lines above this one. */
+static int parse_from(struct parser *p, struct cnn_net_line *l, char *list)
+{
+	char *name, *save = NULL;
+	size_t index;
+
+	if (l->from)
+		return bad(p, "from= stands twice");
+	if (!(l->from = calloc(MAX_FROM, sizeof *l->from)))
+		return out_of_memory(p);
+	for (name = strtok_r(list, ",", &save); name; name = strtok_r(NULL, ",", &save)) {
+		if (!find_above(p->net, name, &index))
+			return bad(p, "from=%s: no layer above is called so", name);
+		if (l->from_count == MAX_FROM)
+			return bad(p, "from=: more than %d names", MAX_FROM);
+		l->from[l->from_count++] = index;
+	}
+	return l->from_count ? CNN_OK : bad(p, "from= names no layer");
+}
+
+static int parse_pair(struct parser *p, struct cnn_net_line *l, char *word)
+{
+	char *equals = strchr(word, '=');
+	struct cnn_net_pair *pairs;
+
+	if (equals)
+		*equals = '\0';
+	if (equals && strcmp(word, "from") == 0)
+		return parse_from(p, l, equals + 1);
+	if (equals && (!*word || !equals[1]))
+		return bad(p, "%s=%s: key=value is wanted", word, equals + 1);
+	for (size_t i = 0; equals && i < l->pair_count; i++)
+		if (strcmp(l->pairs[i].key, word) == 0)
+			return bad(p, "%s= stands twice", word);
+	if (l->pair_count == MAX_PAIRS)
+		return bad(p, "more than %d words", MAX_PAIRS);
+	pairs = realloc(l->pairs, (l->pair_count + 1) * sizeof *pairs);
+	if (!pairs)
+		return out_of_memory(p);
+	l->pairs = pairs;
+	pairs += l->pair_count;
+	pairs->key = strdup(equals ? word : "");
+	pairs->value = strdup(equals ? equals + 1 : word);
+	l->pair_count++;
+	return pairs->key && pairs->value ? CNN_OK : out_of_memory(p);
+}
+
+/* A layer without a name is called by its type and its number among those of
+ * its type. */
+static int make_name(struct parser *p, struct cnn_net_line *l)
+{
+	unsigned n = 1;
+
+	for (struct cnn_net_line *o = p->net->lines; o < l; o++)
+		n += strcmp(o->type, l->type) == 0;
+	if (asprintf(&l->name, strcmp(l->type, "input") ? "%s%u" : "%s", l->type, n) < 0) {
+		l->name = NULL;
+		return out_of_memory(p);
+	}
+	return CNN_OK;
+}
+
+static int parse_line(struct parser *p, char *text)
+{
+	struct cnn_net *net = p->net;
+	struct cnn_net_line *l;
+	char *save = NULL, *comment = strchr(text, '#'), *word;
+	size_t n, other;
+	int r;
+
+	if (comment)
+		*comment = '\0';
+	if (!(word = strtok_r(text, " \t\r", &save)))
+		return CNN_OK;
+	if (net->count == CNN_MAX_NODES)
+		return bad(p, "more than %d layers", CNN_MAX_NODES);
+	/* Doubling is left to realloc: nets are short. */
+	l = realloc(net->lines, (net->count + 1) * sizeof *l);
+	if (!l)
+		return out_of_memory(p);
+	net->lines = l;
+	l += net->count;
+	*l = (struct cnn_net_line){ .number = p->number };
+	net->count++;
+
+	n = strlen(word);
+	if (word[n - 1] == ':') {
+		word[n - 1] = '\0';
+		if (!is_name(word))
+			return bad(p, "%s: is no name: letters, digits and _.- are", word);
+		if (!(l->name = strdup(word)))
+			return out_of_memory(p);
+		if (!(word = strtok_r(NULL, " \t\r", &save)))
+			return bad(p, "%s: a type is wanted", l->name);
+	}
+	if (!is_type(word))
+		return bad(p, "%s: is no layer type", word);
+	if (!(l->type = strdup(word)))
+		return out_of_memory(p);
+	if (!l->name && (r = make_name(p, l)) < 0)
+		return r;
+	if (find_above(net, l->name, &other))
+		return bad(p, "%s: line %u is called so already", l->name,
+			net->lines[other].number);
+	while ((word = strtok_r(NULL, " \t\r", &save)))
+		if ((r = parse_pair(p, l, word)) < 0)
+			return r;
+	if ((strcmp(l->type, "input") == 0) != (net->count == 1))
+		return bad(p, net->count == 1 ? "the first layer must be the input: "
+			"input CxHxW" : "the input must be the first layer, and the only one");
+	if (net->count == 1 && l->from)
+		return bad(p, "the input comes from nowhere");
+	if (net->count > 1 && !l->from) {
+		if (!(l->from = malloc(sizeof *l->from)))
+			return out_of_memory(p);
+		l->from[0] = net->count - 2;
+		l->from_count = 1;
+	}
+	return CNN_OK;
+}
+
+int cnn_net_parse(struct cnn_net **net, const char *where, const char *text,
+	size_t size, struct cnn_error *e)
+{
+	struct parser p = { calloc(1, sizeof **net), where, 0, e };
+	char *copy = NULL, *line, *next;
+	int r = CNN_OK;
+
+	*net = p.net;
+	if (!p.net)
+		return out_of_memory(&p);
+	if (size > CNN_MAX_NET)
+		r = cnn_fail(e, CNN_EDATA, "%s: a net of %zu bytes: at most %zu are taken",
+			where, size, CNN_MAX_NET);
+	else if (memchr(text, '\0', size))
+		r = cnn_fail(e, CNN_EDATA, "%s: is no text", where);
+	else if (!(copy = strndup(text, size)))
+		r = out_of_memory(&p);
+	for (line = copy; r == CNN_OK && line; line = next) {
+		if ((next = strchr(line, '\n')))
+			*next++ = '\0';
+		p.number++;
+		r = parse_line(&p, line);
+	}
+	free(copy);
+	if (r == CNN_OK && p.net->count == 0)
+		r = cnn_fail(e, CNN_EDATA, "%s: holds no layer", where);
+	if (r < 0) {
+		cnn_net_free(p.net);
+		*net = NULL;
+	}
+	return r;
+}
+
+void cnn_net_free(struct cnn_net *net)
+{
+	if (!net)
+		return;
+	for (size_t i = 0; i < net->count; i++) {
+		struct cnn_net_line *l = &net->lines[i];
+
+		for (size_t j = 0; j < l->pair_count; j++) {
+			free(l->pairs[j].key);
+			free(l->pairs[j].value);
+		}
+		free(l->pairs);
+		free(l->from);
+		free(l->name);
+		free(l->type);
+	}
+	free(net->lines);
+	free(net);
+}

@@ -1,0 +1,52 @@
+/* choose-device.c - which device a tool is to run on. */
+#include "loader.h"
+#include <stdlib.h>
+#include <string.h>
+
+static int probe(struct cnn_plugins *plugins, const char *device, uint32_t ordinal,
+	struct cnn_error *e)
+{
+	struct cnn_device_info info = { .size = sizeof info };
+	const struct cnn_device *functions;
+	struct cnn_plugin *p;
+	int r = cnn_plugins_find(plugins, device, NULL, "device", &p, e);
+
+	if (r < 0)
+		return r;
+	functions = p->entry->functions;
+	r = functions->probe(cnn_plugins_host(plugins), ordinal, &info);
+	return r < 0 ? cnn_plugins_error(plugins, r, e) : CNN_OK;
+}
+
+int cnn_device_choose(struct cnn_plugins *plugins, const char *spec,
+	const char **device, uint32_t *ordinal, struct cnn_error *e)
+{
+	struct cnn_error quiet = { 0 };
+	unsigned long n;
+	char *end;
+	int r;
+
+	*ordinal = 0;
+	*device = "cpu";
+	if (strcmp(spec, "cpu") == 0)
+		return CNN_OK;
+	if (strcmp(spec, "auto") == 0) {
+		if (probe(plugins, "cuda", 0, &quiet) == CNN_OK)
+			*device = "cuda";
+		return CNN_OK;
+	}
+	*device = "cuda";
+	if (strncmp(spec, "cuda", 4) != 0 || (spec[4] && spec[4] != ':'))
+		return cnn_fail(e, CNN_EUSAGE, "--device: %s: auto, cpu, cuda or cuda:N is "
+			"wanted", spec);
+	if (spec[4]) {
+		n = strtoul(spec + 5, &end, 10);
+		if (!strchr("0123456789", spec[5]) || !spec[5] || *end || n > 1023)
+			return cnn_fail(e, CNN_EUSAGE, "--device: %s: cuda:N is wanted", spec);
+		*ordinal = (uint32_t)n;
+	}
+	r = probe(plugins, "cuda", *ordinal, e);
+	if (r < 0)
+		cnn_error_prefix(e, "--device %s", spec);
+	return r;
+}

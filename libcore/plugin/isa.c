@@ -1,0 +1,43 @@
+/* isa.c - how far the CPU plugins may go in instruction sets.
+ *
+ * Two kernels of one library for two instruction sets add in different orders,
+ * so the set belongs to what makes a result's bits: it is recorded, and --isa
+ * holds a larger machine to what a smaller one has. */
+#include "loader.h"
+#include <string.h>
+
+/* From the least to the most. */
+static const char *const names[] = { "sse41", "avx2", "avx512", "avx512_bf16" };
+#define COUNT (sizeof names / sizeof *names)
+
+/* How many of the names the CPU has; 0 where it is no x86. */
+static size_t native(void)
+{
+#if defined __x86_64__
+	if (!__builtin_cpu_supports("sse4.1"))
+		return 0;
+	if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+		return 1;
+	if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+	    !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512dq"))
+		return 2;
+	return __builtin_cpu_supports("avx512bf16") ? 4 : 3;
+#else
+	return 0;
+#endif
+}
+
+int cnn_isa_choose(const char *want, const char **isa, struct cnn_error *e)
+{
+	size_t most = native();
+
+	*isa = most ? names[most - 1] : "generic";
+	if (strcmp(want, "native") == 0 || strcmp(want, *isa) == 0)
+		return CNN_OK;
+	for (size_t i = 0; i < most; i++)
+		if (strcmp(want, names[i]) == 0) {
+			*isa = names[i];
+			return CNN_OK;
+		}
+	return cnn_fail(e, CNN_EPLUGIN, "--isa: %s: this CPU has %s", want, *isa);
+}

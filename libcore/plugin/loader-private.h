@@ -1,0 +1,47 @@
+/* loader-private.h - what the loader's files share. */
+#ifndef LOADER_PRIVATE_H
+#define LOADER_PRIVATE_H
+
+#include "loader.h"
+
+#include <pthread.h>
+#include <sys/stat.h>
+
+struct cnn_service {
+	struct cnn_service *older;
+	char *key;
+	void *object;
+	void (*destroy)(void *object);
+};
+
+struct cnn_plugins {
+	struct cnn_host host;
+	pthread_mutex_t lock;            /* of error: plugins fail on any thread */
+	struct cnn_error error;          /* what a plugin left */
+	struct cnn_service *services;    /* the newest first */
+	struct cnn_value *choices;       /* that host->remember() was told of */
+	char **folders;                  /* searched, in this order */
+	size_t folder_count;
+	struct cnn_plugin *found;        /* sorted by device, provider, name */
+	size_t found_count;
+};
+
+/* Fills in the table that plugins are called with (loader-host.c). */
+void cnn_host_init(struct cnn_plugins *);
+
+/* Lists the folders: dirs, $CNN_PLUGIN_PATH, the installed one (loader-scan.c). */
+int cnn_scan_all(struct cnn_plugins *, const char *const *dirs, size_t count,
+	struct cnn_error *);
+/* Refuses a file or folder that somebody else could have put code into. */
+int cnn_scan_trust(const char *path, const struct stat *, struct cnn_error *);
+
+/* [a-z][a-z0-9_]* (loader-check.c). */
+bool cnn_is_layer_type(const char *);
+/* Is the entry of this version, complete, and what its path says? Calls
+ * nothing of the plugin. */
+int cnn_check_entry(const struct cnn_plugin *, const struct cnn_plugin_entry *,
+	struct cnn_error *);
+/* Do two definitions of one type agree in all that a net's text can see? */
+bool cnn_same_definition(const struct cnn_layer_def *, const struct cnn_layer_def *);
+
+#endif

@@ -1,0 +1,234 @@
+/* input.c - buffered inputs that can be peeked. */
+#include "io.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BLOCK ((size_t)256 << 10)    /* read at least so much at a time */
+
+struct cnn_input {
+	char *name;
+	struct cnn_input_ops ops;
+	void *ctx;
+	unsigned char *buf;
+	size_t start, end, size;         /* unread bytes are buf[start .. end) */
+	unsigned long long offset;       /* of buf[start] in the input */
+	bool at_end;
+};
+
+/* --- where bytes come from ---------------------------------------------- */
+
+static ssize_t fd_read(void *ctx, void *buf, size_t size, struct cnn_error *e)
+{
+	int fd = (int)(intptr_t)ctx;
+	ssize_t n;
+
+	do
+		n = read(fd, buf, size);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? cnn_fail_errno(e, errno, "can't read") : n;
+}
+
+static void fd_close(void *ctx)
+{
+	int fd = (int)(intptr_t)ctx;
+
+	if (fd != STDIN_FILENO)
+		close(fd);
+}
+
+struct memory { const unsigned char *data; size_t left; };
+
+static ssize_t memory_read(void *ctx, void *buf, size_t size, struct cnn_error *e)
+{
+	struct memory *m = ctx;
+
+	(void)e;
+	if (size > m->left)
+		size = m->left;
+	if (size)
+		memcpy(buf, m->data, size);
+	m->data += size;
+	m->left -= size;
+	return (ssize_t)size;
+}
+
+/* --- opening -------------------------------------------------------------- */
+
+int cnn_input_wrap(struct cnn_input **in, const char *name,
+	const struct cnn_input_ops *ops, void *ctx, struct cnn_error *e)
+{
+	struct cnn_input *new = calloc(1, sizeof *new);
+
+	*in = NULL;
+	if (new)
+		new->name = strdup(name);
+	if (!new || !new->name) {
+		free(new);
+		ops->close(ctx);
+		return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", name);
+	}
+	new->ops = *ops;
+	new->ctx = ctx;
+	*in = new;
+	return CNN_OK;
+}
+
+int cnn_input_open(struct cnn_input **in, const char *path, struct cnn_error *e)
+{
+	static const struct cnn_input_ops ops = { fd_read, fd_close };
+	bool standard = strcmp(path, "-") == 0;
+	const char *name = standard ? "standard input" : path;
+	struct stat st;
+	int fd = STDIN_FILENO;
+
+	*in = NULL;
+	if (!standard && (fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+		return cnn_fail_errno(e, errno, "%s: can't open", path);
+	if (isatty(fd)) {
+		fd_close((void *)(intptr_t)fd);
+		return cnn_fail(e, CNN_EUSAGE, "%s: is a terminal: a file or a pipe is "
+			"wanted", name);
+	}
+	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+		fd_close((void *)(intptr_t)fd);
+		return cnn_fail(e, CNN_EIO, "%s: is a folder", name);
+	}
+	return cnn_input_wrap(in, name, &ops, (void *)(intptr_t)fd, e);
+}
+
+int cnn_input_memory(struct cnn_input **in, const char *name, const void *data,
+	size_t size, struct cnn_error *e)
+{
+	static const struct cnn_input_ops ops = { memory_read, free };
+	struct memory *m = malloc(sizeof *m);
+
+	*in = NULL;
+	if (!m)
+		return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", name);
+	*m = (struct memory){ data, size };
+	return cnn_input_wrap(in, name, &ops, m, e);
+}
+
+void cnn_input_close(struct cnn_input *in)
+{
+	if (!in)
+		return;
+	in->ops.close(in->ctx);
+	free(in->buf);
+	free(in->name);
+	free(in);
+}
+
+const char *cnn_input_name(const struct cnn_input *in)
+{
+	return in->name;
+}
+
+unsigned long long cnn_input_offset(const struct cnn_input *in)
+{
+	return in->offset;
+}
+
+/* --- reading -------------------------------------------------------------- */
+
+/* Makes room for at least one more byte behind `end`. The buffer doubles only
+ * when it is full of bytes that have arrived. */
+static int make_room(struct cnn_input *in, struct cnn_error *e)
+{
+	unsigned char *buf;
+	size_t size;
+
+	if (in->start > 0 && in->start == in->end)
+		in->start = in->end = 0;
+	if (in->end < in->size)
+		return CNN_OK;
+	if (in->start >= in->size / 2 && in->start > 0) {
+		memmove(in->buf, in->buf + in->start, in->end - in->start);
+		in->end -= in->start;
+		in->start = 0;
+		return CNN_OK;
+	}
+	size = in->size ? in->size * 2 : BLOCK;
+	if (size < in->size || !(buf = realloc(in->buf, size)))
+		return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", in->name);
+	in->buf = buf;
+	in->size = size;
+	return CNN_OK;
+}
+
+int cnn_input_peek(struct cnn_input *in, size_t want, const unsigned char **data,
+	size_t *have, struct cnn_error *e)
+{
+	ssize_t n;
+	int r;
+
+	while (in->end - in->start < want && !in->at_end) {
+		if ((r = make_room(in, e)) < 0)
+			return r;
+		n = in->ops.read(in->ctx, in->buf + in->end, in->size - in->end, e);
+		if (n < 0) {
+			cnn_error_prefix(e, "%s", in->name);
+			return (int)n;
+		}
+		in->at_end = n == 0;
+		in->end += (size_t)n;
+	}
+	*data = in->buf ? in->buf + in->start : (const unsigned char *)"";
+	*have = in->end - in->start;
+	return CNN_OK;
+}
+
+void cnn_input_skip(struct cnn_input *in, size_t n)
+{
+	in->start += n;
+	in->offset += n;
+}
+
+int cnn_input_some(struct cnn_input *in, void *buf, size_t size, size_t *got,
+	struct cnn_error *e)
+{
+	size_t have = in->end - in->start;
+	ssize_t n;
+
+	*got = 0;
+	if (have == 0 && !in->at_end && size > 0) {
+		/* Nothing is buffered: read past the buffer. */
+		n = in->ops.read(in->ctx, buf, size, e);
+		if (n < 0) {
+			cnn_error_prefix(e, "%s", in->name);
+			return (int)n;
+		}
+		in->at_end = n == 0;
+		in->offset += (size_t)n;
+		*got = (size_t)n;
+		return CNN_OK;
+	}
+	if (have > size)
+		have = size;
+	if (have)
+		memcpy(buf, in->buf + in->start, have);
+	cnn_input_skip(in, have);
+	*got = have;
+	return CNN_OK;
+}
+
+int cnn_input_read(struct cnn_input *in, void *buf, size_t size, struct cnn_error *e)
+{
+	unsigned char *p = buf;
+	size_t got;
+	int r;
+
+	for (; size > 0; p += got, size -= got) {
+		if ((r = cnn_input_some(in, p, size, &got, e)) < 0)
+			return r;
+		if (got == 0)
+			return cnn_fail(e, CNN_EDATA, "%s: ends early, at byte %llu",
+				in->name, in->offset);
+	}
+	return CNN_OK;
+}

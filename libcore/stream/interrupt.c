@@ -1,0 +1,154 @@
+/* interrupt.c - what a signal that ends a program leaves behind: nothing. And what a
+ * plugin that crashes says: its name.
+ *
+ * The one place with state at file scope, since a signal handler has no other.
+ * The handler uses what POSIX calls async-signal-safe, and nothing else. */
+#include "interrupt-private.h"
+
+#include "io.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MOST_TEMPORARIES 16
+
+/* The first ones may wait for a step to be finished. */
+static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGXCPU };
+#define PATIENT_COUNT 3
+#define SIGNAL_COUNT (sizeof signals / sizeof *signals)
+
+static const char *_Atomic temporaries[MOST_TEMPORARIES];
+static atomic_int catching, caught;
+
+static void unlink_temporaries(void)
+{
+	for (int i = 0; i < MOST_TEMPORARIES; i++) {
+		const char *path = atomic_load(&temporaries[i]);
+
+		if (path)
+			unlink(path);
+	}
+}
+
+static void on_signal(int number)
+{
+	for (size_t i = 0; i < PATIENT_COUNT; i++)
+		if (number == signals[i] && atomic_exchange(&catching, 0)) {
+			atomic_store(&caught, number);
+			return;
+		}
+	unlink_temporaries();
+	/* It comes again when the handler returns, and then ends the program. */
+	signal(number, SIG_DFL);
+	raise(number);
+}
+
+/* A signal that is ignored, as behind nohup, stays so. */
+static void install(void)
+{
+	const struct sigaction ours = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+	struct sigaction old;
+
+	for (size_t i = 0; i < SIGNAL_COUNT; i++)
+		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+			sigaction(signals[i], &ours, NULL);
+}
+
+void cnn_signals_block(sigset_t *old)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < SIGNAL_COUNT; i++)
+		sigaddset(&set, signals[i]);
+	pthread_sigmask(SIG_BLOCK, &set, old);
+}
+
+void cnn_temporary_add(const char *path)
+{
+	install();
+	for (int i = 0; i < MOST_TEMPORARIES; i++) {
+		const char *none = NULL;
+
+		if (atomic_compare_exchange_strong(&temporaries[i], &none, path))
+			return;
+	}
+}
+
+void cnn_temporary_remove(const char *path)
+{
+	for (int i = 0; i < MOST_TEMPORARIES; i++) {
+		const char *is = path;
+
+		if (atomic_compare_exchange_strong(&temporaries[i], &is, NULL))
+			return;
+	}
+}
+
+void cnn_interrupt_catch(void)
+{
+	install();
+	atomic_store(&catching, 1);
+}
+
+void cnn_interrupt_release(void)
+{
+	atomic_store(&catching, 0);
+}
+
+int cnn_interrupted(void)
+{
+	return atomic_load(&caught);
+}
+
+void cnn_interrupt_exit(void)
+{
+	int number = atomic_load(&caught);
+
+	cnn_interrupt_release();
+	if (number)
+		raise(number);
+}
+
+/* --- crashes ------------------------------------------------------------------------ */
+
+/* Not SIGSYS: it is a sandbox's way to do a call by itself. */
+static const int crashes[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP };
+#define CRASH_COUNT (sizeof crashes / sizeof *crashes)
+
+static struct sigaction before[CRASH_COUNT];
+static const char *_Atomic loading;
+
+static void say(const char *text)
+{
+	if (write(STDERR_FILENO, text, strlen(text)) < 0)
+		return;    /* nobody is left to be told */
+}
+
+static void on_crash(int number)
+{
+	say(program_invocation_short_name);
+	say(": ");
+	say(atomic_load(&loading));
+	say(": crashed while it was loaded\n");
+	unlink_temporaries();
+	raise(number);    /* SA_RESETHAND: by the default, once this returns */
+}
+
+void cnn_crash_begin(const char *path)
+{
+	const struct sigaction ours = { .sa_handler = on_crash, .sa_flags = SA_RESETHAND };
+
+	atomic_store(&loading, path);
+	for (size_t i = 0; i < CRASH_COUNT; i++)
+		sigaction(crashes[i], &ours, &before[i]);
+}
+
+void cnn_crash_end(void)
+{
+	for (size_t i = 0; i < CRASH_COUNT; i++)
+		sigaction(crashes[i], &before[i], NULL);
+}

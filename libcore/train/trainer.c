@@ -1,0 +1,382 @@
+/* trainer.c - epochs and steps.
+ *
+ * A device that works behind our back is given steps ahead of the result that is
+ * waited for, as many as it takes, but never beyond the end of an epoch or a step
+ * at which the caller may want to save: the executor's parameters are those of
+ * the last step begun. */
+#include "trainer-private.h"
+
+#include "base/random.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_SCALE 65536.0          /* of PyTorch's GradScaler */
+
+uint32_t cnn_amp_dtype(const char *amp)
+{
+	return strcmp(amp, "bf16") == 0 ? CNN_BF16 : strcmp(amp, "fp16") == 0 ?
+		CNN_F16 : CNN_F32;
+}
+
+int cnn_check_input(const struct cnn_graph *g, const struct cnn_dataset *d,
+	struct cnn_error *e)
+{
+	const struct cnn_shape *want = &g->nodes[0].node.output;
+	char a[CNN_SHAPE_TEXT], b[CNN_SHAPE_TEXT];
+
+	if ((int)want->rank == d->rank &&
+	    memcmp(want->dims, d->shape, want->rank * sizeof *d->shape) == 0)
+		return CNN_OK;
+	return cnn_fail(e, CNN_EDATA, "field %s: samples of shape %s do not fit the "
+		"net's input %s", d->image, cnn_shape_text(d->rank, d->shape, a, sizeof a),
+		cnn_graph_shape_text(want, b, sizeof b));
+}
+
+/* --- opening --------------------------------------------------------------------------- */
+
+static int load_params(struct cnn_trainer *t, struct cnn_error *e)
+{
+	struct cnn_model *m = t->model;
+	uint32_t moments = cnn_executor_moment_count(t->ex);
+	bool has_moments = false;
+	int r = CNN_OK;
+
+	for (size_t i = 0; r == CNN_OK && i < m->graph->param_count; i++) {
+		r = cnn_executor_set_param(t->ex, i, m->params[i], e);
+		has_moments |= m->graph->params[i].def.kind == CNN_PARAM_TRAINABLE;
+	}
+	if (!t->options.resume || !has_moments || r < 0)
+		return r;
+	for (uint32_t k = 0; k < moments; k++) {
+		char name[64];
+
+		snprintf(name, sizeof name, "%s.%s", t->options.optimizer,
+			cnn_executor_moment_name(t->ex, k));
+		if (k >= m->moment_count || strcmp(m->moment_names[k], name) != 0)
+			return cnn_fail(e, CNN_EDATA, "the checkpoint lacks its %s moments",
+				name);
+		for (size_t i = 0; r == CNN_OK && i < m->graph->param_count; i++)
+			if (m->moments[k][i])
+				r = cnn_executor_set_moment(t->ex, i, k, m->moments[k][i], e);
+	}
+	return r;
+}
+
+static int load_state(struct cnn_trainer *t, struct cnn_error *e)
+{
+	const struct cnn_state s = {
+		.seed = t->options.seed,
+		.updates = t->updates,
+		.loss_scale = (float)t->loss_scale,
+		.good_steps = (uint32_t)t->good_steps,
+		.step = (uint32_t)t->step,
+	};
+
+	return cnn_executor_set_state(t->ex, &s, e);
+}
+
+static int set_rows(struct cnn_trainer *t, const struct cnn_dataset *d,
+	struct cnn_error *e)
+{
+	const struct cnn_rows rows = { d->dtype, d->data, d->labels, d->samples,
+		d->scale, d->offset };
+
+	return cnn_executor_set_rows(t->ex, &rows, e);
+}
+
+/* Is there room in a model's header for each parameter with its moments? Better
+ * said now than when there is a trained model to write. */
+static int check_fields(const struct cnn_trainer *t, struct cnn_error *e)
+{
+	const struct cnn_graph *g = t->model->graph;
+	size_t fields = g->param_count;
+
+	for (size_t i = 0; i < g->param_count; i++)
+		if (g->params[i].def.kind == CNN_PARAM_TRAINABLE)
+			fields += cnn_executor_moment_count(t->ex);
+	return fields <= CNN_MAX_PARAMETERS ? CNN_OK : cnn_fail(e, CNN_EDATA,
+		"%zu parameters and moments of %s: a model holds at most %d", fields,
+		t->options.optimizer, CNN_MAX_PARAMETERS);
+}
+
+/* The names of the classes go from the data into the model: it may have learnt to
+ * tell others apart before. */
+static int take_classes(struct cnn_trainer *t, const struct cnn_dataset *d,
+	struct cnn_error *e)
+{
+	return d->classes ? cnn_model_set_classes(t->model, d->classes, e) : CNN_OK;
+}
+
+static int open_executor(struct cnn_trainer *t, struct cnn_error *e)
+{
+	const struct cnn_train_options *o = &t->options;
+	uint64_t batch = o->batch;
+	struct cnn_executor_options eo = {
+		.on = o->on,
+		.shard_size = (uint32_t)o->shard_size,
+		.training = true,
+		.amp = cnn_amp_dtype(o->amp),
+		.optimizer = o->optimizer,
+		.momentum = o->momentum,
+		.weight_decay = o->weight_decay,
+	};
+
+	if (t->data && batch > t->data->samples)
+		batch = t->data->samples;
+	eo.batch = (uint32_t)batch;
+	return cnn_executor_open(&t->ex, t->model->graph, &eo, e);
+}
+
+int cnn_trainer_open(struct cnn_trainer **trainer, struct cnn_model *m,
+	const struct cnn_dataset *data, const struct cnn_train_options *options,
+	struct cnn_error *e)
+{
+	struct cnn_trainer *t = calloc(1, sizeof *t);
+	int r = CNN_OK;
+
+	*trainer = NULL;
+	if (!t)
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	t->model = m;
+	t->data = data;
+	t->options = *options;
+	t->begun_epoch = UINT64_MAX;
+	t->loss_scale = cnn_amp_dtype(options->amp) == CNN_F16 ? FIRST_SCALE : 1;
+	if (data) {
+		if (data->samples == 0)
+			r = cnn_fail(e, CNN_EDATA, "the data hold no sample");
+		cnn_dataset_digest(data, t->digest);
+		if (r == CNN_OK && (r = cnn_check_input(m->graph, data, e)) == CNN_OK)
+			r = cnn_dataset_check_labels(data, cnn_graph_shape_count(
+				&m->graph->nodes[m->graph->output].node.output), e);
+		t->order = malloc(data->samples * sizeof *t->order + 1);
+		t->rates = malloc((data->samples / options->batch + 1) * sizeof *t->rates);
+		if ((!t->order || !t->rates) && r == CNN_OK)
+			r = cnn_fail(e, CNN_ENOMEM, "out of memory");
+	}
+	if (r == CNN_OK && options->resume)
+		r = cnn_trainer_restore(t, e);
+	if (r == CNN_OK && data)
+		r = take_classes(t, data, e);
+	if (r == CNN_OK && (r = open_executor(t, e)) == CNN_OK &&
+	    (r = check_fields(t, e)) == CNN_OK &&
+	    (r = load_params(t, e)) == CNN_OK &&
+	    (r = load_state(t, e)) == CNN_OK && data)
+		r = set_rows(t, data, e);
+	if (r < 0)
+		cnn_trainer_close(t);
+	else
+		*trainer = t;
+	return r;
+}
+
+void cnn_trainer_close(struct cnn_trainer *t)
+{
+	if (!t)
+		return;
+	cnn_executor_close(t->ex);
+	cnn_value_free(t->resumed);
+	free(t->order);
+	free(t->rates);
+	free(t);
+}
+
+/* --- steps --------------------------------------------------------------------------------- */
+
+static uint64_t epoch_steps(const struct cnn_trainer *t)
+{
+	return t->data ? (t->data->samples + t->options.batch - 1) / t->options.batch : 0;
+}
+
+uint64_t cnn_trainer_planned_steps(const struct cnn_trainer *t)
+{
+	if (t->options.epochs == UINT64_MAX)
+		return t->step - t->taken + t->options.steps;
+	return epoch_steps(t) * t->options.epochs;
+}
+
+uint64_t cnn_trainer_step_number(const struct cnn_trainer *t)
+{
+	return t->step;
+}
+
+uint64_t cnn_trainer_samples(const struct cnn_trainer *t)
+{
+	uint64_t n = t->data ? t->data->samples : 0;
+	uint64_t seen = t->epoch * n + t->cursor;
+	uint64_t most = t->options.steps * t->options.batch, left;
+
+	if (t->options.epochs == UINT64_MAX)
+		return most;
+	left = t->options.epochs * n > seen ? t->options.epochs * n - seen : 0;
+	return most && most < left ? most : left;
+}
+
+static double learning_rate(const struct cnn_trainer *t, uint64_t step)
+{
+	uint64_t planned = cnn_trainer_planned_steps(t);
+	double at = planned ? (double)step / (double)planned : 0;
+
+	if (strcmp(t->options.schedule, "linear") == 0)
+		return t->options.lr * (1 - at);
+	if (strcmp(t->options.schedule, "cosine") == 0)
+		return t->options.lr * 0.5 * (1 + cos(3.14159265358979323846 * at));
+	return t->options.lr;
+}
+
+/* Tells the executor what comes next: the rest of the epoch, or of what was fed. */
+static int begin_epoch(struct cnn_trainer *t, size_t count, const uint32_t *order,
+	double *rates, size_t steps, struct cnn_error *e)
+{
+	const struct cnn_epoch epoch = { order, count, t->cursor, rates, steps };
+
+	for (size_t i = 0; i < steps; i++)
+		rates[i] = learning_rate(t, t->step + i);
+	t->first_rate = t->step;
+	return cnn_executor_set_epoch(t->ex, &epoch, e);
+}
+
+/* What came of the oldest step. */
+static int collect(struct cnn_trainer *t, size_t count, const double *rates,
+	struct cnn_train_status *status, struct cnn_error *e)
+{
+	struct cnn_step_record record;
+	int r = cnn_executor_result(t->ex, &record, e);
+
+	if (r < 0) {
+		cnn_error_prefix(e, "step %llu", (unsigned long long)t->step);
+		return r;
+	}
+	*status = (struct cnn_train_status){
+		.step = t->step + 1,
+		.samples = count,
+		.loss = record.loss / (double)count,
+		.accuracy = (double)record.correct / (double)count,
+		.lr = rates[t->step - t->first_rate],
+		.loss_scale = (double)record.loss_scale,
+		.skipped = record.skipped,
+	};
+	t->step++;
+	t->taken++;
+	t->cursor += count;
+	return CNN_OK;
+}
+
+static bool finished(const struct cnn_trainer *t, uint64_t ahead)
+{
+	return t->epoch >= t->options.epochs ||
+		(t->options.steps && t->taken + ahead >= t->options.steps);
+}
+
+static size_t batch_at(const struct cnn_trainer *t, uint64_t cursor)
+{
+	uint64_t left = t->data->samples - cursor;
+
+	return left < t->options.batch ? left : t->options.batch;
+}
+
+/* Steps of this epoch that may begin before the oldest is known of. */
+static int run_ahead(struct cnn_trainer *t, struct cnn_error *e)
+{
+	uint64_t every = t->options.save_every;
+	size_t count;
+	int r;
+
+	while (t->ahead < cnn_executor_depth(t->ex) && !finished(t, t->ahead) &&
+	       (count = batch_at(t, t->cursor + t->ahead_samples)) > 0 &&
+	       (t->ahead == 0 || !every || (t->step + t->ahead) % every)) {
+		if ((r = cnn_executor_train(t->ex, (uint32_t)count, e)) < 0) {
+			cnn_error_prefix(e, "step %" PRIu64, t->step + t->ahead);
+			return r;
+		}
+		t->ahead++;
+		t->ahead_samples += count;
+		if (t->options.time_epochs &&
+		    t->cursor + t->ahead_samples == t->data->samples &&
+		    (r = cnn_executor_mark(t->ex, 1, e)) < 0)
+			return r;
+	}
+	return CNN_OK;
+}
+
+static int shuffle(struct cnn_trainer *t, struct cnn_error *e)
+{
+	size_t left = t->data->samples - t->cursor;
+	int r;
+
+	if (t->begun_epoch == t->epoch)
+		return CNN_OK;
+	t->first_cursor = t->cursor;
+	if (t->options.time_epochs && (r = cnn_executor_mark(t->ex, 0, e)) < 0)
+		return r;
+	if (!t->options.no_shuffle)
+		cnn_random_permutation(t->options.seed, (uint32_t)t->epoch, t->order,
+			t->data->samples);
+	t->begun_epoch = t->epoch;
+	return begin_epoch(t, t->data->samples, t->options.no_shuffle ? NULL : t->order,
+		t->rates, (left + t->options.batch - 1) / t->options.batch, e);
+}
+
+void cnn_trainer_stop(struct cnn_trainer *t)
+{
+	t->stopping = true;
+}
+
+int cnn_trainer_step(struct cnn_trainer *t, struct cnn_train_status *status,
+	struct cnn_error *e)
+{
+	size_t count;
+	int r;
+
+	if (t->ahead == 0 && (t->stopping || finished(t, 0)))
+		return CNN_END;
+	/* Refilled when it is empty: a wait covers as many steps as there may be. */
+	if (t->ahead == 0 && ((r = shuffle(t, e)) < 0 || (r = run_ahead(t, e)) < 0))
+		return r;
+	count = batch_at(t, t->cursor);
+	if ((r = collect(t, count, t->rates, status, e)) < 0)
+		return r;
+	t->ahead--;
+	t->ahead_samples -= count;
+	if (t->cursor == t->data->samples) {
+		if (t->options.time_epochs &&
+		    (r = cnn_executor_marked(t->ex, &status->seconds, e)) < 0)
+			return r;
+		status->epoch_samples = t->cursor - t->first_cursor;
+		t->cursor = 0;
+		t->epoch++;
+		status->epoch_ends = true;
+	}
+	status->epoch = t->epoch;
+	status->cursor = t->cursor;
+	return CNN_OK;
+}
+
+int cnn_trainer_feed(struct cnn_trainer *t, const struct cnn_dataset *d,
+	size_t first, size_t count, struct cnn_train_status *status,
+	struct cnn_error *e)
+{
+	const struct cnn_rows rows = { d->dtype, d->data + first * d->sample_bytes,
+		d->labels + first, count, d->scale, d->offset };
+	const uint64_t cursor = t->cursor;
+	double rate;
+	int r;
+
+	if (finished(t, 0))
+		return CNN_END;
+	if ((r = take_classes(t, d, e)) < 0 ||
+	    (r = cnn_check_input(t->model->graph, d, e)) < 0 ||
+	    (r = cnn_dataset_check_labels(d, cnn_graph_shape_count(&t->model->graph->
+		nodes[t->model->graph->output].node.output), e)) < 0)
+		return r;
+	t->cursor = 0;                   /* of the rows that are fed */
+	if ((r = cnn_executor_set_rows(t->ex, &rows, e)) < 0 ||
+	    (r = begin_epoch(t, count, NULL, &rate, 1, e)) < 0 ||
+	    (r = cnn_executor_train(t->ex, (uint32_t)count, e)) < 0 ||
+	    (r = collect(t, count, &rate, status, e)) < 0)
+		return r;
+	t->cursor += cursor;
+	return CNN_OK;
+}

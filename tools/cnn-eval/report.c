@@ -1,0 +1,139 @@
+/* report.c - an evaluation in words and numbers. */
+#include "train/trainer.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Samples of the class, predictions of it, and those that are both. */
+struct tally { uint64_t truth, predicted, both; };
+
+static struct tally tally_of(const struct cnn_evaluation *v, size_t class)
+{
+	struct tally t = { 0, 0, v->confusion[class * v->classes + class] };
+
+	for (size_t i = 0; i < v->classes; i++) {
+		t.truth += v->confusion[class * v->classes + i];
+		t.predicted += v->confusion[i * v->classes + class];
+	}
+	return t;
+}
+
+static double ratio(uint64_t a, uint64_t b)
+{
+	return b ? (double)a / (double)b : NAN;
+}
+
+/* A number for JSON, which knows no nan. */
+static const char *number(double x, char buf[32])
+{
+	if (isfinite(x))
+		snprintf(buf, 32, "%.9g", x);
+	else
+		strcpy(buf, "null");
+	return buf;
+}
+
+static void print_table(FILE *f, const struct cnn_evaluation *v,
+	const struct cnn_model *m)
+{
+	char buf[32];
+
+	fprintf(f, "accuracy  %.2f %% (%llu of %llu)\n",
+		100 * cnn_evaluation_accuracy(v), (unsigned long long)v->correct,
+		(unsigned long long)v->samples);
+	if (v->has_loss)
+		fprintf(f, "loss      %.5f\n", cnn_evaluation_loss(v));
+	fprintf(f, "\n%-14s %9s %10s %8s\n", "class", "samples", "precision", "recall");
+	for (size_t c = 0; c < v->classes; c++) {
+		struct tally t = tally_of(v, c);
+
+		fprintf(f, "%-14s %9llu %9.2f%% %7.2f%%\n", cnn_model_class(m, c, buf),
+			(unsigned long long)t.truth, 100 * ratio(t.both, t.predicted),
+			100 * ratio(t.both, t.truth));
+	}
+	if (v->classes > 24)
+		return;
+	fprintf(f, "\nconfusion: a row a true class, a column a predicted one\n%-14s", "");
+	for (size_t c = 0; c < v->classes; c++)
+		fprintf(f, " %6.6s", cnn_model_class(m, c, buf));
+	for (size_t t = 0; t < v->classes; t++) {
+		fprintf(f, "\n%-14s", cnn_model_class(m, t, buf));
+		for (size_t c = 0; c < v->classes; c++)
+			fprintf(f, " %6llu",
+				(unsigned long long)v->confusion[t * v->classes + c]);
+	}
+	putc('\n', f);
+}
+
+static void print_tsv(FILE *f, const struct cnn_evaluation *v,
+	const struct cnn_model *m)
+{
+	char a[32], b[32];
+
+	fprintf(f, "accuracy\t%.9g\nloss\t%.9g\nsamples\t%llu\ncorrect\t%llu\n",
+		cnn_evaluation_accuracy(v), cnn_evaluation_loss(v),
+		(unsigned long long)v->samples, (unsigned long long)v->correct);
+	for (size_t c = 0; c < v->classes; c++) {
+		struct tally t = tally_of(v, c);
+		const char *name = cnn_model_class(m, c, a);
+
+		fprintf(f, "samples/%s\t%llu\nprecision/%s\t%.9g\nrecall/%s\t%.9g\n", name,
+			(unsigned long long)t.truth, name, ratio(t.both, t.predicted),
+			name, ratio(t.both, t.truth));
+	}
+	for (size_t t = 0; t < v->classes; t++)
+		for (size_t c = 0; c < v->classes; c++)
+			fprintf(f, "confusion/%s/%s\t%llu\n", cnn_model_class(m, t, a),
+				cnn_model_class(m, c, b),
+				(unsigned long long)v->confusion[t * v->classes + c]);
+}
+
+static void print_json(FILE *f, const struct cnn_evaluation *v,
+	const struct cnn_model *m)
+{
+	char a[32], b[32];
+
+	fprintf(f, "{\"accuracy\": %s, \"loss\": %s, \"samples\": %llu, "
+		"\"correct\": %llu, \"classes\": [",
+		number(cnn_evaluation_accuracy(v), a), number(cnn_evaluation_loss(v), b),
+		(unsigned long long)v->samples, (unsigned long long)v->correct);
+	for (size_t c = 0; c < v->classes; c++) {
+		struct tally t = tally_of(v, c);
+		const char *name = cnn_model_class(m, c, a);
+
+		fprintf(f, "%s{\"name\": ", c ? ", " : "");
+		cnn_print_json_string(f, name, strlen(name));
+		fprintf(f, ", \"samples\": %llu, \"precision\": %s, \"recall\": %s}",
+			(unsigned long long)t.truth, number(ratio(t.both, t.predicted), a),
+			number(ratio(t.both, t.truth), b));
+	}
+	fputs("], \"confusion\": [", f);
+	for (size_t t = 0; t < v->classes; t++)
+		for (size_t c = 0; c < v->classes; c++)
+			fprintf(f, "%s%llu%s", c ? ", " : t ? ", [" : "[",
+				(unsigned long long)v->confusion[t * v->classes + c],
+				c + 1 == v->classes ? "]" : "");
+	fputs("]}\n", f);
+}
+
+int cnn_print_evaluation(struct cnn_output *out, const struct cnn_evaluation *v,
+	const struct cnn_model *m, enum cnn_print how, struct cnn_error *e)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+	int r;
+
+	if (!f)
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	if (how == CNN_PRINT_TSV)
+		print_tsv(f, v, m);
+	else if (how == CNN_PRINT_JSON)
+		print_json(f, v, m);
+	else
+		print_table(f, v, m);
+	r = fclose(f) ? cnn_fail(e, CNN_ENOMEM, "out of memory") :
+		cnn_output_write(out, text, size, e);
+	free(text);
+	return r;
+}
