@@ -51,8 +51,9 @@ compile  = $(CC) $(std) $(cppflags) $(warn) $(CFLAGS) $(SANITIZE) -MMD -MP
 # --- sources -----------------------------------------------------------------
 
 core_src    := $(wildcard libcore/*/*.c)
-formats_src := $(wildcard formats/*.c formats/source/*.c)
+formats_src := $(wildcard formats/*.c formats/*/*.c)
 tools_src   := $(wildcard tools/*.c)
+parts_src   := $(wildcard tools/*/*.c)
 tools       := $(patsubst tools/%.c,$(BIN)/%,$(tools_src))
 unit_src    := $(wildcard tests/unit/*.c)
 unit_tests  := $(patsubst %.c,$(BUILD)/%,$(unit_src))
@@ -60,10 +61,15 @@ conformance_src := $(wildcard tests/conformance/*.c)
 
 core_obj    := $(core_src:%.c=$(BUILD)/obj/%.o)
 formats_obj := $(formats_src:%.c=$(BUILD)/obj/%.o)
+parts_obj   := $(parts_src:%.c=$(BUILD)/obj/%.o)
 unit_obj    := $(unit_src:%.c=$(BUILD)/obj/%.o)
 conformance_obj := $(conformance_src:%.c=$(BUILD)/obj/%.o)
 libcore     := $(BUILD)/libcnn.a
 libformats  := $(BUILD)/libformats.a
+# What tools/NAME.c is made of besides lies in tools/NAME/; in an archive, so that tests
+# can link it too.
+libtools    := $(BUILD)/libtools.a
+archives    := $(libtools) $(libformats) $(libcore)
 
 .PHONY: all tools plugins
 all: tools plugins                          ## the tools and the plugins (what plain `make` does)
@@ -76,7 +82,7 @@ stamp := $(BUILD)/flags
 .PHONY: always
 $(stamp): always
 	@$(shell mkdir -p $(@D))$(file >$@.new,$(filter-out -Werror,$(compile)) $(LDFLAGS) \
-		$(core_src) $(formats_src))cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+		$(core_src) $(formats_src) $(parts_src))cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 $(BUILD)/obj/%.o: %.c $(stamp)
 	@mkdir -p $(@D)
@@ -90,16 +96,14 @@ link       = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -Wl,--as-needed -o $@ \
 
 $(libcore): $(core_obj)
 $(libformats): $(formats_obj)
-$(libcore) $(libformats): $(stamp)
+$(libtools): $(parts_obj)
+$(archives): $(stamp)
 	@rm -f $@
 	$(AR) rcs $@ $(filter %.o,$^)
 
-$(BIN)/%: $(BUILD)/obj/tools/%.o $(libformats) $(libcore)
+$(BIN)/%: $(BUILD)/obj/tools/%.o $(archives)
 	@mkdir -p $(@D)
 	$(link) $(LIBS_$*) -lm -ldl -pthread
-# What a tool is made of besides its own file is in a folder of its name.
-parts = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/$(1)/*.c))
-$(foreach t,$(tools),$(eval $(t): $(call parts,$(notdir $(t)))))
 LIBS_mnist-fetch = $(shell $(PKG_CONFIG) --libs libcurl)
 
 # --- plugins: plugins/DEVICE/PROVIDER/NAME.c -> build/plugins/…/NAME.so -------
@@ -271,7 +275,7 @@ $(BUILD)/plugins-bad/cpu/bad/%.so: tests/conformance/bad/%.c
 	@umask 022; mkdir -p $(@D)
 	umask 022; $(compile) $(plugin_flags) -MF $(@:.so=.d) -o $@ $< -lm
 
-$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(libformats) $(libcore)
+$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(archives)
 	@mkdir -p $(@D)
 	$(link) -lm -ldl -pthread
 
@@ -331,7 +335,7 @@ fuzz_common  := $(addprefix $(BUILD)/obj/tests/fuzz/,fuzz.o mend.o compute.o)
 fuzz_src     := $(wildcard tests/fuzz/fuzz-*.c)
 fuzz_targets := $(fuzz_src:tests/fuzz/%.c=$(BIN)/%)
 fuzz_wraps   := archive_read_data inflate malloc calloc realloc reallocarray aligned_alloc
-$(fuzz_targets): $(BIN)/%: $(BUILD)/obj/tests/fuzz/%.o $(fuzz_common) $(libformats) $(libcore)
+$(fuzz_targets): $(BIN)/%: $(BUILD)/obj/tests/fuzz/%.o $(fuzz_common) $(archives)
 	@mkdir -p $(@D)
 	$(link) -fsanitize=fuzzer -rdynamic $(fuzz_wraps:%=-Wl,--wrap=%) -lm -ldl -pthread
 $(BIN)/pack: $(BUILD)/obj/tests/fuzz/pack.o
@@ -364,7 +368,7 @@ help:                                       ## this list
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 -include $(core_obj:.o=.d) $(formats_obj:.o=.d) $(tools_src:%.c=$(BUILD)/obj/%.d) \
-         $(patsubst %.c,$(BUILD)/obj/%.d,$(wildcard tools/*/*.c)) \
+         $(parts_obj:.o=.d) \
          $(unit_obj:.o=.d) $(conformance_obj:.o=.d) $(bad_so:.so=.d) \
          $(fuzz_src:%.c=$(BUILD)/obj/%.d) $(fuzz_common:.o=.d) \
          $(plugins_so:.so=.d) $($(BUILD)/plugins-f64_so:.so=.d) $(host_cuda_so:.so=.d) \

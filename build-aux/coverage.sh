@@ -1,5 +1,5 @@
 #!/bin/sh
-# coverage.sh - what the tests reached of libcore and formats
+# coverage.sh - what the tests reached of libcore, formats and the parts of tools
 #
 #   build-aux/coverage.sh                   lines and branches of each file, the least first
 #   build-aux/coverage.sh FILE...           the lines of it that were never reached
@@ -39,7 +39,7 @@ if [ $# -gt 0 ]; then
 fi
 
 # shellcheck disable=SC2046
-said $(find libcore formats -name '*.c') | awk -F: -v least="${LEAST:-90}" '
+said $(find libcore formats tools/*/ -name '*.c') | awk -F: -v least="${LEAST:-90}" '
 	function percent(n, of) { return of ? sprintf("%.1f", 100 * n / of) : "-" }
 	function row(name) {
 		return sprintf("%6s %6d %10s %6d  %s", percent(lines[name], all_lines[name]),
@@ -73,6 +73,7 @@ said $(find libcore formats -name '*.c') | awk -F: -v least="${LEAST:-90}" '
 		close("sort -n -k 1,1 -k 5")
 		print row("libcore")
 		print row("formats")
+		print row("tools")
 		for (whole in all_lines)
 			bad += whole !~ /\// && 100 * lines[whole] < least * all_lines[whole]
 		exit !!bad

@@ -1,5 +1,5 @@
 /* cnn-eval - how well a model does on labelled data. */
-#include "../formats/load.h"
+#include "formats/operand/load.h"
 #include "compute.h"
 
 #include "train/trainer.h"

@@ -1,5 +1,5 @@
 /* cnn-info - what is there: devices, plugins, and what a model is made of. */
-#include "../formats/load.h"
+#include "formats/operand/load.h"
 #include "compute.h"
 
 #include "train/trainer.h"

@@ -1,5 +1,5 @@
 /* cnn-predict - adds what a model says to the data. */
-#include "../formats/load.h"
+#include "formats/operand/load.h"
 #include "cnn-predict/queue.h"
 #include "compute.h"
 

@@ -1,5 +1,5 @@
 /* mnist-fetch - a data set by name -> a data segment. */
-#include "../formats/source/source.h"
+#include "tools/mnist-fetch/source.h"
 
 #include "cli/option.h"
 

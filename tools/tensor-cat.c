@@ -1,6 +1,6 @@
 /* tensor-cat - concatenates tensor streams, and converts. */
-#include "../formats/convert.h"
-#include "../formats/repair.h"
+#include "tools/tensor-cat/convert.h"
+#include "tools/tensor-cat/repair.h"
 
 #include <stdio.h>
 #include <stdlib.h>

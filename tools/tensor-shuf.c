@@ -1,6 +1,6 @@
 /* tensor-shuf - the samples of a data set in a random order. */
-#include "../formats/operand.h"
-#include "../formats/shuffle.h"
+#include "formats/operand/operand.h"
+#include "tools/tensor-shuf/shuffle.h"
 
 #include "cli/option.h"
 

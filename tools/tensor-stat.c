@@ -1,6 +1,6 @@
 /* tensor-stat - what a tensor stream holds. */
-#include "../formats/operand.h"
-#include "../formats/stat.h"
+#include "formats/operand/operand.h"
+#include "tools/tensor-stat/stat.h"
 
 #include "cli/option.h"
 #include <errno.h>

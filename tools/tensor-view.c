@@ -1,6 +1,6 @@
 /* tensor-view - looks at the pictures of a data set. */
-#include "../formats/operand.h"
-#include "../formats/view.h"
+#include "formats/operand/operand.h"
+#include "tools/tensor-view/view.h"
 
 #include "cli/option.h"
 #include "cli/progress.h"

@@ -2,12 +2,12 @@
  * content decides. Read as tensor-cat, -shuf, -stat, -view and cnn-step do. */
 #include "fuzz.h"
 
-#include "../../formats/convert.h"
-#include "../../formats/operand.h"
-#include "../../formats/repair.h"
-#include "../../formats/shuffle.h"
-#include "../../formats/stat.h"
-#include "../../formats/view.h"
+#include "tools/tensor-cat/convert.h"
+#include "formats/operand/operand.h"
+#include "tools/tensor-cat/repair.h"
+#include "tools/tensor-shuf/shuffle.h"
+#include "tools/tensor-stat/stat.h"
+#include "tools/tensor-view/view.h"
 
 #include "train/dataset.h"
 #include "cli/option.h"

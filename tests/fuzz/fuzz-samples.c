@@ -5,7 +5,7 @@
  * bytes that follow are the file of the images. The rest is that of the labels. */
 #include "fuzz.h"
 
-#include "../../formats/source/samples.h"
+#include "tools/mnist-fetch/samples.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  * files of the same make. */
 #include "tap.h"
 
-#include "../../formats/source/samples.h"
+#include "tools/mnist-fetch/samples.h"
 
 #include <archive.h>
 #include <archive_entry.h>

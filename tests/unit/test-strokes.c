@@ -1,8 +1,8 @@
 /* The drawn digits: the same bytes everywhere, each sample by itself. */
 #include "tap.h"
 
-#include "../../formats/source/sha256.h"
-#include "../../formats/source/strokes.h"
+#include "tools/mnist-fetch/sha256.h"
+#include "tools/mnist-fetch/strokes.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 #ifndef CNN_STEP_RUN_H
 #define CNN_STEP_RUN_H
 
-#include "../../formats/load.h"
+#include "formats/operand/load.h"
 
 #include "train/metrics.h"
 #include "cli/option.h"

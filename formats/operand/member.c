@@ -1,0 +1,186 @@
+/* member.c - looking into paths and, one level deep, into archives of archives. */
+#include "member.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_DEPTH 2          /* train.tgz holding labels.gz, and no deeper */
+#define SNIFF_STREAM 24      /* a map's head and the first key's */
+
+struct level {
+	struct cnn_archive *archive;
+	bool zip;
+};
+
+struct cnn_source {
+	char *name;
+	struct cnn_input *root;      /* until it has been looked at */
+	const struct cnn_input *bottom;    /* the same; whoever owns it now */
+	struct level levels[MAX_DEPTH];
+	int depth;
+	bool named;                  /* an archive gave names: there may be more */
+	bool over;
+	size_t units;
+};
+
+int cnn_source_open(struct cnn_source **source, const char *path,
+	struct cnn_error *e)
+{
+	struct cnn_source *s = calloc(1, sizeof *s);
+	int rc;
+
+	if (!s)
+		return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", path);
+	rc = cnn_input_open(&s->root, path, e);
+	if (rc == CNN_OK && !(s->name = strdup(cnn_input_name(s->root))))
+		rc = cnn_fail(e, CNN_ENOMEM, "%s: out of memory", path);
+	if (rc < 0) {
+		cnn_source_close(s);
+		return rc;
+	}
+	s->bottom = s->root;
+	*source = s;
+	return CNN_OK;
+}
+
+void cnn_source_close(struct cnn_source *s)
+{
+	if (!s)
+		return;
+	while (s->depth)
+		cnn_archive_close(s->levels[--s->depth].archive);
+	cnn_input_close(s->root);
+	free(s->name);
+	free(s);
+}
+
+unsigned long long cnn_source_consumed(const struct cnn_source *s)
+{
+	return cnn_input_offset(s->bottom);
+}
+
+/* A map whose first key is "tensor-stream", in any of MessagePack's ways to
+ * write it. What is empty passes for a stream, whose reader knows what to say. */
+static bool looks_like_stream(const unsigned char *p, size_t have)
+{
+	if (have > SNIFF_STREAM)
+		have = SNIFF_STREAM;
+	return have == 0 || (((*p & 0xf0) == 0x80 || *p == 0xde || *p == 0xdf) &&
+		memmem(p, have, "tensor-stream", 13));
+}
+
+static const char *base_name(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+
+	return slash ? slash + 1 : name;
+}
+
+/* "image" of "data/image.npy". */
+static void npz_field(struct cnn_unit *unit, const char *member)
+{
+	const char *base = base_name(member);
+	size_t n = strlen(base);
+
+	if (n > 4 && !strcmp(base + n - 4, ".npy") && n - 4 < sizeof unit->field) {
+		memcpy(unit->field, base, n - 4);
+		unit->field[n - 4] = 0;
+	}
+}
+
+/* Takes the input over if it is an archive. */
+static int try_archive(struct cnn_source *s, struct cnn_input **in,
+	bool *is_archive, struct cnn_error *e)
+{
+	struct level *level = &s->levels[s->depth];
+	const unsigned char *p;
+	size_t have;
+	int rc = cnn_archive_sniff(*in, is_archive, e);
+
+	if (rc < 0 || !*is_archive)
+		return rc;
+	if (s->depth == MAX_DEPTH)
+		return cnn_fail(e, CNN_EDATA, "%s: an archive in an archive in an "
+			"archive; unpack it first", cnn_input_name(*in));
+	if ((rc = cnn_input_peek(*in, 2, &p, &have, e)) < 0)
+		return rc;
+	level->zip = p[0] == 'P';
+	rc = cnn_archive_open(&level->archive, *in, e);
+	*in = NULL;
+	s->depth += rc == CNN_OK;
+	return rc;
+}
+
+/* The input behind the last one, and its name in its archive. */
+static int next_input(struct cnn_source *s, struct cnn_input **in,
+	const char **name, struct cnn_error *e)
+{
+	int rc = CNN_END;
+
+	*name = "";
+	if (s->root) {
+		*in = s->root;
+		s->root = NULL;
+		return CNN_OK;
+	}
+	while (s->depth) {
+		rc = cnn_archive_next(s->levels[s->depth - 1].archive, name, in, e);
+		if (rc == CNN_OK && *base_name(*name) == '.') {
+			cnn_input_close(*in);    /* what file managers leave behind */
+			*in = NULL;              /* for what follows may be damaged */
+			continue;
+		}
+		if (rc != CNN_END)
+			break;
+		cnn_archive_close(s->levels[--s->depth].archive);
+	}
+	if (rc == CNN_OK && **name)
+		s->named = true;
+	return rc;
+}
+
+int cnn_source_next(struct cnn_source *s, struct cnn_unit *unit,
+	struct cnn_error *e)
+{
+	const char *name;
+	const unsigned char *p;
+	bool is_archive = true;
+	size_t have;
+	int rc;
+
+	*unit = (struct cnn_unit){ 0 };
+	if (s->over)
+		return CNN_END;
+	while (is_archive) {
+		rc = next_input(s, &unit->in, &name, e);
+		if (rc == CNN_END && s->units == 0)
+			return cnn_fail(e, CNN_EDATA, "%s: an archive that holds no file",
+				s->name);
+		if (rc != CNN_OK)
+			return rc;
+		if ((rc = try_archive(s, &unit->in, &is_archive, e)) < 0)
+			goto fail;
+	}
+	if ((rc = cnn_codec_sniff(unit->in, &unit->codec, e)) < 0)
+		goto fail;
+	if (!unit->codec) {
+		rc = cnn_input_peek(unit->in, SNIFF_STREAM, &p, &have, e);
+		if (rc == CNN_OK && !looks_like_stream(p, have))
+			rc = cnn_fail(e, CNN_EDATA, "%s: in no known format (tensor "
+				"stream, IDX, npy, PNG or an archive of these)",
+				cnn_input_name(unit->in));
+		if (rc < 0)
+			goto fail;
+	} else if (unit->codec == &cnn_codec_npy && s->depth &&
+	    s->levels[s->depth - 1].zip) {
+		npz_field(unit, name);
+	}
+	s->units++;
+	unit->alone = s->over = !s->named;
+	return CNN_OK;
+fail:
+	cnn_input_close(unit->in);
+	unit->in = NULL;
+	return rc;
+}

@@ -1,0 +1,20 @@
+/* sha256.h - SHA-256 as the hexadecimal text that catalogues
+ * give. */
+#ifndef FORMATS_SOURCE_SHA256_H
+#define FORMATS_SOURCE_SHA256_H
+
+#include "base/error.h"
+#include <stddef.h>
+
+#define CNN_SHA256_TEXT 65   /* 64 digits and NUL */
+
+struct cnn_sha256;
+
+int cnn_sha256_new(struct cnn_sha256 **, struct cnn_error *);
+int cnn_sha256_add(struct cnn_sha256 *, const void *, size_t, struct cnn_error *);
+/* The digest of all that was added; nothing can be added behind it. */
+int cnn_sha256_text(struct cnn_sha256 *, char text[CNN_SHA256_TEXT],
+	struct cnn_error *);
+void cnn_sha256_free(struct cnn_sha256 *);
+
+#endif

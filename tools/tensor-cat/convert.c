@@ -1,0 +1,293 @@
+/* convert.c - what tensor-cat does. */
+#include "convert.h"
+#include "formats/operand/columns.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct cnn_convert {
+	const struct cnn_convert_options *o;
+	struct cnn_output *out;
+	struct cnn_writer *writer;
+	struct cnn_header *header;   /* of the segment being written, or NULL */
+	struct cnn_pool pool;        /* of that header: a record being filled, or
+	                              * all of an array */
+	uint64_t seen, kept;
+};
+
+int cnn_convert_open(struct cnn_convert **convert,
+	const struct cnn_convert_options *o, struct cnn_output *out,
+	struct cnn_error *e)
+{
+	struct cnn_convert *c = calloc(1, sizeof *c);
+	int rc;
+
+	if (!c)
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	c->o = o;
+	c->out = out;
+	if ((rc = cnn_writer_open(&c->writer, out, e)) < 0) {
+		free(c);
+		return rc;
+	}
+	*convert = c;
+	return CNN_OK;
+}
+
+void cnn_convert_close(struct cnn_convert *c)
+{
+	if (!c)
+		return;
+	cnn_pool_free(&c->pool);
+	cnn_header_free(c->header);
+	cnn_writer_close(c->writer);
+	free(c);
+}
+
+uint64_t cnn_convert_seen(const struct cnn_convert *c)
+{
+	return c->seen;
+}
+
+uint64_t cnn_convert_kept(const struct cnn_convert *c)
+{
+	return c->kept;
+}
+
+/* Does the content change, so that it belongs into the history? */
+static bool changes(const struct cnn_convert_options *o)
+{
+	return o->first || o->last != UINT64_MAX || o->fields;
+}
+
+static bool converts(const struct cnn_convert_options *o)
+{
+	return changes(o) || o->batch || o->to;
+}
+
+/* --- as they are ------------------------------------------------------------ */
+
+static int copy_item(struct cnn_convert *c, struct cnn_operands *in,
+	struct cnn_error *e)
+{
+	const void *data;
+	size_t size;
+
+	cnn_operands_item(in, &data, &size);
+	return cnn_output_write(c->out, data, size, e);
+}
+
+static int copy_segment(struct cnn_convert *c, struct cnn_operands *in,
+	struct cnn_error *e)
+{
+	struct cnn_record record;
+	int rc = copy_item(c, in, e);
+
+	while (rc == CNN_OK && (rc = cnn_operands_record(in, &record, e)) == CNN_OK)
+		rc = copy_item(c, in, e);
+	return rc == CNN_END ? copy_item(c, in, e) : rc;
+}
+
+/* --- anew -------------------------------------------------------------------- */
+
+static int flush(struct cnn_convert *c, struct cnn_error *e)
+{
+	struct cnn_record record;
+
+	if (!c->pool.samples)
+		return CNN_OK;
+	cnn_pool_view(&c->pool, 0, c->pool.samples, &record);
+	c->pool.samples = 0;
+	return cnn_writer_record(c->writer, &record, e);
+}
+
+/* The whole array. IDX files of grey pictures have no axis of channels, and are
+ * read without one, so they are written so. */
+static int write_array(struct cnn_convert *c, struct cnn_error *e)
+{
+	struct cnn_record record;
+	struct cnn_tensor *t = record.tensors;
+
+	cnn_pool_view(&c->pool, 0, c->pool.samples, &record);
+	if (c->o->to == &cnn_codec_idx && t->rank == 4 && t->shape[1] == 1) {
+		t->rank = 3;
+		t->shape[1] = t->shape[2];
+		t->shape[2] = t->shape[3];
+	}
+	return c->o->to->write(t, c->out, e);
+}
+
+static int end_segment(struct cnn_convert *c, struct cnn_error *e)
+{
+	int rc = CNN_OK;
+
+	if (!c->header)
+		return rc;
+	if (c->o->to)
+		rc = write_array(c, e);
+	else if ((rc = flush(c, e)) == CNN_OK)
+		rc = cnn_writer_end(c->writer, NULL, e);
+	cnn_pool_free(&c->pool);
+	cnn_header_free(c->header);
+	c->header = NULL;
+	return rc;
+}
+
+/* "image, label": what a segment has, for a message. */
+static const char *field_names(const struct cnn_header *h, char *buf, size_t size)
+{
+	size_t n = 0;
+
+	*buf = 0;
+	for (size_t i = 0; i < h->field_count && n < size; i++)
+		n += (size_t)snprintf(buf + n, size - n, "%s%s", i ? ", " : "",
+			h->fields[i].name);
+	return buf;
+}
+
+/* Leaves the fields that are wanted, in the order they were asked for. */
+static int select_fields(const struct cnn_convert_options *o,
+	struct cnn_header *h, const char *where, struct cnn_error *e)
+{
+	char names[256];
+
+	for (size_t i = 0; i < o->field_count; i++) {
+		struct cnn_field *f = cnn_header_find(h, o->fields[i]), wanted;
+
+		if (!f)
+			return cnn_fail(e, CNN_EDATA, "%s: no field %s; there is %s",
+				where, o->fields[i], field_names(h, names, sizeof names));
+		wanted = *f;
+		memmove(h->fields + i + 1, h->fields + i,
+			(size_t)(f - h->fields - i) * sizeof *f);
+		h->fields[i] = wanted;
+	}
+	while (o->fields && h->field_count > o->field_count) {
+		struct cnn_field *f = &h->fields[--h->field_count];
+
+		free(f->name);
+		cnn_value_free(f->classes);
+		cnn_value_free(f->other);
+	}
+	if (o->to && h->field_count != 1)
+		return cnn_fail(e, CNN_EUSAGE, "--to %s takes one field; choose by "
+			"--fields (%s)", o->to->name, field_names(h, names, sizeof names));
+	return CNN_OK;
+}
+
+/* Takes h over and goes on with the segment being written if it can. */
+static int begin_segment(struct cnn_convert *c, struct cnn_header *h,
+	const char *where, struct cnn_error *e)
+{
+	int rc;
+
+	if (c->header && converts(c->o) && cnn_header_compatible(c->header, h)) {
+		cnn_header_free(h);
+		return CNN_OK;
+	}
+	if (c->header && c->o->to) {
+		cnn_header_free(h);
+		return cnn_fail(e, CNN_EDATA, "%s: not of the type and shape before it; "
+			"--to %s writes one array", where, c->o->to->name);
+	}
+	if ((rc = end_segment(c, e)) < 0 || (rc = cnn_pool_init(&c->pool, h, e)) < 0) {
+		cnn_header_free(h);
+		return rc;
+	}
+	c->header = h;
+	return c->o->to ? CNN_OK : cnn_writer_header(c->writer, h, e);
+}
+
+/* The fields of c->header, samples first .. first + n - 1 of *record: no bytes
+ * are moved. */
+static void slice(const struct cnn_convert *c, struct cnn_record *record,
+	size_t first, size_t n, struct cnn_record *part)
+{
+	part->count = c->header->field_count;
+	part->samples = n;
+	for (size_t i = 0; i < part->count; i++) {
+		const char *name = c->header->fields[i].name;
+
+		part->names[i] = name;
+		part->tensors[i] = *cnn_record_find(record, name);
+		part->tensors[i].data = (unsigned char *)part->tensors[i].data +
+			first * c->pool.row[i];
+		part->tensors[i].shape[0] = n;
+	}
+}
+
+static int emit(struct cnn_convert *c, struct cnn_record *record, size_t first,
+	size_t n, struct cnn_error *e)
+{
+	struct cnn_record part;
+	int rc = CNN_OK;
+
+	if (c->o->to)
+		return cnn_pool_append(&c->pool, record, first, n, e);
+	if (!c->o->batch) {
+		slice(c, record, first, n, &part);
+		return cnn_writer_record(c->writer, &part, e);
+	}
+	for (size_t m; rc == CNN_OK && n; first += m, n -= m) {
+		m = c->o->batch - c->pool.samples < n ?
+			(size_t)(c->o->batch - c->pool.samples) : n;
+		rc = cnn_pool_append(&c->pool, record, first, m, e);
+		if (rc == CNN_OK && c->pool.samples == c->o->batch)
+			rc = flush(c, e);
+	}
+	return rc;
+}
+
+/* What the range leaves of a record. */
+static int convert_record(struct cnn_convert *c, struct cnn_record *record,
+	struct cnn_error *e)
+{
+	uint64_t begin = c->seen, end = begin + record->samples;
+	uint64_t first = c->o->first > begin ? c->o->first : begin;
+	uint64_t last = c->o->last < end ? c->o->last : end;
+
+	c->seen = end;
+	if (first >= last)
+		return CNN_OK;
+	c->kept += last - first;
+	return emit(c, record, (size_t)(first - begin), (size_t)(last - first), e);
+}
+
+int cnn_convert_segment(struct cnn_convert *c, struct cnn_operands *in,
+	const struct cnn_header *header, struct cnn_error *e)
+{
+	const char *where = cnn_operands_name(in);
+	bool stream = cnn_operands_item(in, &(const void *){ 0 }, &(size_t){ 0 });
+	struct cnn_record record;
+	struct cnn_header *h;
+	int rc;
+
+	if (header->kind == CNN_MODEL && c->o->to)
+		return cnn_fail(e, CNN_EDATA, "%s: a model can't be written as %s",
+			where, c->o->to->name);
+	if (stream && (header->kind == CNN_MODEL || !converts(c->o))) {
+		rc = end_segment(c, e);
+		return rc < 0 ? rc : copy_segment(c, in, e);
+	}
+	if (!(h = cnn_header_copy(header)))
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	rc = select_fields(c->o, h, where, e);
+	if (rc == CNN_OK && (!stream || changes(c->o)) &&
+	    !cnn_history_add(h->history, c->o->program))
+		rc = cnn_fail(e, CNN_ENOMEM, "out of memory");
+	if (rc < 0) {
+		cnn_header_free(h);
+		return rc;
+	}
+	if ((rc = begin_segment(c, h, where, e)) < 0)
+		return rc;
+	while ((rc = cnn_operands_record(in, &record, e)) == CNN_OK)
+		if ((rc = convert_record(c, &record, e)) < 0)
+			break;
+	return rc == CNN_END ? CNN_OK : rc;
+}
+
+int cnn_convert_end(struct cnn_convert *c, struct cnn_error *e)
+{
+	return end_segment(c, e);
+}

@@ -1,0 +1,123 @@
+/* shuffle.c - all in memory, or through a buffer. */
+#include "shuffle.h"
+#include "formats/operand/columns.h"
+
+#include "base/random.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define WORDS 256
+
+struct cnn_shuffle {
+	struct cnn_pool held;
+	struct cnn_pool ready;       /* the record being filled */
+	size_t step;                 /* samples of a record */
+	struct cnn_writer *writer;
+	uint64_t seed, buffer;
+	uint64_t drawn;              /* samples that drew a place in the buffer */
+	uint32_t words[WORDS];
+};
+
+int cnn_shuffle_open(struct cnn_shuffle **shuffle, const struct cnn_header *header,
+	struct cnn_writer *writer, uint64_t seed, uint64_t buffer,
+	struct cnn_error *e)
+{
+	struct cnn_shuffle *s = calloc(1, sizeof *s);
+	int rc;
+
+	if (!s)
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	s->writer = writer;
+	s->seed = seed;
+	s->buffer = buffer;
+	if ((rc = cnn_pool_init(&s->held, header, e)) < 0 ||
+	    (rc = cnn_pool_init(&s->ready, header, e)) < 0) {
+		cnn_shuffle_close(s);
+		return rc;
+	}
+	s->step = cnn_pool_record_samples(&s->ready);
+	*shuffle = s;
+	return CNN_OK;
+}
+
+void cnn_shuffle_close(struct cnn_shuffle *s)
+{
+	if (!s)
+		return;
+	cnn_pool_free(&s->held);
+	cnn_pool_free(&s->ready);
+	free(s);
+}
+
+static int flush(struct cnn_shuffle *s, struct cnn_error *e)
+{
+	struct cnn_record record;
+
+	cnn_pool_view(&s->ready, 0, s->ready.samples, &record);
+	s->ready.samples = 0;
+	return cnn_writer_record(s->writer, &record, e);
+}
+
+/* A place in the full buffer. Words are made by the block. */
+static uint32_t draw(struct cnn_shuffle *s)
+{
+	if (s->drawn % WORDS == 0)
+		cnn_random_words(s->seed, cnn_random_stream(CNN_RANDOM_SHUFFLE,
+			"buffer"), 0, s->drawn, WORDS, s->words);
+	return (uint32_t)(s->words[s->drawn++ % WORDS] * s->buffer >> 32);
+}
+
+/* Sample `at` of the record takes the place of another, which becomes ready. */
+static int exchange(struct cnn_shuffle *s, const struct cnn_record *record,
+	size_t at, struct cnn_error *e)
+{
+	uint32_t place = draw(s);
+	size_t all = s->held.samples;
+	int rc = cnn_pool_pick(&s->ready, &s->held, &place, 1, e);
+
+	if (rc < 0)
+		return rc;
+	s->held.samples = place;
+	rc = cnn_pool_append(&s->held, record, at, 1, e);
+	s->held.samples = all;
+	return rc == CNN_OK && s->ready.samples == s->step ? flush(s, e) : rc;
+}
+
+int cnn_shuffle_add(struct cnn_shuffle *s, const struct cnn_record *record,
+	struct cnn_error *e)
+{
+	size_t n = record->samples;
+	int rc;
+
+	if (s->buffer && n > s->buffer - s->held.samples)
+		n = s->buffer - s->held.samples;
+	if (n > UINT32_MAX - s->held.samples)
+		return cnn_fail(e, CNN_EDATA, "more than %u samples", UINT32_MAX);
+	rc = cnn_pool_append(&s->held, record, 0, n, e);
+	for (; rc == CNN_OK && n < record->samples; n++)
+		rc = exchange(s, record, n, e);
+	return rc;
+}
+
+int cnn_shuffle_end(struct cnn_shuffle *s, struct cnn_error *e)
+{
+	size_t left = s->held.samples;
+	uint32_t *perm = reallocarray(NULL, left + 1, sizeof *perm);
+	int rc = CNN_OK;
+
+	if (!perm)
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	cnn_random_permutation(s->seed, 0, perm, left);
+	for (size_t at = 0, n; rc == CNN_OK && at < left; at += n) {
+		n = s->step - s->ready.samples;
+		if (n > left - at)
+			n = left - at;
+		rc = cnn_pool_pick(&s->ready, &s->held, perm + at, n, e);
+		if (rc == CNN_OK && s->ready.samples == s->step)
+			rc = flush(s, e);
+	}
+	if (rc == CNN_OK && s->ready.samples)
+		rc = flush(s, e);
+	free(perm);
+	return rc;
+}

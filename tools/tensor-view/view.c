@@ -1,0 +1,139 @@
+/* view.c - samples to bytes that can be shown, and the contact sheet. */
+#include "view-private.h"
+#include "formats/format.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GAP 2                /* pixels between the pictures of a sheet */
+#define GAP_BYTE 64
+
+int cnn_view_check(const struct cnn_header *h, const char *image,
+	const char *where, struct cnn_error *e)
+{
+	const struct cnn_field *f = cnn_header_find(h, image);
+	char text[CNN_SHAPE_TEXT];
+
+	if (!f)
+		return cnn_fail(e, CNN_EDATA, "%s: no field %s (see --image)", where,
+			image);
+	if (f->rank != 2 && f->rank != 3)
+		return cnn_fail(e, CNN_EDATA, "%s: field %s: %s is no picture", where,
+			image, cnn_shape_text(f->rank, f->shape, text, sizeof text));
+	for (int i = 0; i < f->rank; i++)
+		if (f->shape[i] == 0)
+			return cnn_fail(e, CNN_EDATA, "%s: field %s: pictures without "
+				"pixels", where, image);
+	return CNN_OK;
+}
+
+int view_pictures_init(struct view_pictures *p, const struct cnn_view *v,
+	struct cnn_error *e)
+{
+	const struct cnn_field *f = cnn_header_find(v->pool->header, v->image);
+	size_t count;
+
+	*p = (struct view_pictures){
+		.field = f, .index = (size_t)(f - v->pool->header->fields),
+		.planes = f->rank == 3 ? f->shape[0] : 1,
+		.height = f->shape[f->rank - 2], .width = f->shape[f->rank - 1],
+	};
+	p->channels = p->planes == 3 ? 3 : 1;
+	if (!cnn_shape_count(f->rank, f->shape, &count) ||
+	    !(p->values = reallocarray(NULL, count, sizeof *p->values)) ||
+	    !(p->bytes = reallocarray(NULL, count, 1)))
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	return CNN_OK;
+}
+
+void view_pictures_free(struct view_pictures *p)
+{
+	free(p->values);
+	free(p->bytes);
+	p->values = NULL;
+	p->bytes = NULL;
+}
+
+void view_pictures_load(struct view_pictures *p, const struct cnn_pool *pool,
+	size_t i)
+{
+	const struct cnn_field *f = p->field;
+	size_t pixels = p->height * p->width;
+	float scale = f->has_scale ? (float)f->scale :
+		f->dtype == CNN_U8 ? 1.0f / 255 : 1;
+	float offset = f->has_scale ? (float)f->offset : 0;
+	float low = INFINITY, high = -INFINITY;
+
+	cnn_to_f32(f->dtype, pool->data[p->index] + i * pool->row[p->index],
+		p->channels * pixels, p->values);
+	for (size_t k = 0; k < p->channels * pixels; k++) {
+		float *x = &p->values[k];
+
+		*x = *x * scale + offset;
+		if (!isfinite(*x))
+			continue;
+		low = *x < low ? *x : low;
+		high = *x > high ? *x : high;
+	}
+	if (low >= 0 && high <= 1) {
+		low = 0;
+		high = 1;
+	}
+	for (size_t c = 0; c < p->channels; c++)
+		for (size_t k = 0; k < pixels; k++) {
+			float x = (p->values[c * pixels + k] - low) / (high - low);
+
+			p->bytes[k * p->channels + c] = !(x > 0) ? 0 : x >= 1 ? 255 :
+				(unsigned char)(x * 255 + 0.5f);
+		}
+}
+
+/* Copies a picture into its place of the sheet, which is C x H x W. */
+static void place(const struct view_pictures *p, const struct cnn_tensor *sheet,
+	size_t top, size_t left)
+{
+	size_t height = sheet->shape[1], width = sheet->shape[2];
+	unsigned char *to = sheet->data;
+
+	for (size_t c = 0; c < p->channels; c++)
+		for (size_t y = 0; y < p->height; y++)
+			for (size_t x = 0; x < p->width; x++)
+				to[(c * height + top + y) * width + left + x] =
+					p->bytes[(y * p->width + x) * p->channels + c];
+}
+
+int cnn_view_sheet(const struct cnn_view *v, struct cnn_output *out,
+	struct cnn_error *e)
+{
+	size_t n = v->pool->samples, columns = v->columns, rows, bytes;
+	struct view_pictures p;
+	struct cnn_tensor sheet = { .dtype = CNN_U8, .rank = 3 };
+	int rc = view_pictures_init(&p, v, e);
+
+	if (rc < 0)
+		goto out;
+	while (!v->columns && columns * columns < n)
+		columns++;
+	columns = columns > n ? n : columns;
+	/* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): there is a picture */
+	rows = (n + columns - 1) / columns;
+	sheet.shape[0] = p.channels;
+	sheet.shape[1] = rows * (p.height + GAP) - GAP;
+	sheet.shape[2] = columns * (p.width + GAP) - GAP;
+	if (!cnn_tensor_bytes(&sheet, &bytes) || !(sheet.data = malloc(bytes))) {
+		rc = cnn_fail(e, CNN_ENOMEM, "out of memory");
+		goto out;
+	}
+	memset(sheet.data, GAP_BYTE, bytes);
+	for (size_t i = 0; i < n; i++) {
+		view_pictures_load(&p, v->pool, i);
+		place(&p, &sheet, i / columns * (p.height + GAP),
+			i % columns * (p.width + GAP));
+	}
+	rc = cnn_codec_png.write(&sheet, out, e);
+out:
+	free(sheet.data);
+	view_pictures_free(&p);
+	return rc;
+}
