@@ -32,7 +32,7 @@ static const struct cnn_program program = {
 	options, 0, -1
 };
 
-struct run {
+struct prediction {
 	struct cnn_load load;
 	struct cnn_dataset *data;            /* what is not predicted yet */
 	struct cnn_executor *ex;
@@ -43,7 +43,7 @@ struct run {
 };
 
 /* The data's header with the two fields more, and this run in its history. */
-static int write_header(struct run *run, const struct cnn_header *data,
+static int write_header(struct prediction *run, const struct cnn_header *data,
 	struct cnn_error *e)
 {
 	struct cnn_header *h = cnn_header_copy(data);
@@ -68,7 +68,7 @@ static int write_header(struct run *run, const struct cnn_header *data,
 	return r;
 }
 
-static int print_rows(struct run *run, const float *logits, size_t count,
+static int print_rows(struct prediction *run, const float *logits, size_t count,
 	struct cnn_error *e)
 {
 	const struct cnn_dataset *d = run->data;
@@ -89,7 +89,7 @@ static int print_rows(struct run *run, const float *logits, size_t count,
 }
 
 /* Predicts the first `count` samples. */
-static int predict_some(struct run *run, size_t count, struct cnn_error *e)
+static int predict_some(struct prediction *run, size_t count, struct cnn_error *e)
 {
 	float *logits = queue_room(&run->queue, count, e);
 	int r = e->code;
@@ -106,7 +106,7 @@ static int predict_some(struct run *run, size_t count, struct cnn_error *e)
 }
 
 /* In whole batches, wherever the records end: no bit tells of those. */
-static int predict_segment(struct run *run, struct cnn_error *e)
+static int predict_segment(struct prediction *run, struct cnn_error *e)
 {
 	struct cnn_record rec;
 	int r, end = CNN_OK;
@@ -131,7 +131,7 @@ static int predict_segment(struct run *run, struct cnn_error *e)
 	return CNN_OK;
 }
 
-static int predict(struct run *run, struct cnn_error *e)
+static int predict(struct prediction *run, struct cnn_error *e)
 {
 	const struct cnn_header *header;
 	int r = cnn_load_model(&run->load, &header, e);
@@ -156,7 +156,7 @@ int main(int argc, char **argv)
 {
 	struct cnn_error e = { 0 };
 	struct cnn_plugins *plugins = NULL;
-	struct run run = { 0 };
+	struct prediction run = { 0 };
 	int first = cnn_options_parse(&program, argc, argv), r;
 
 	if ((r = compute_open(&compute, &plugins, &e)) < 0 ||

@@ -40,7 +40,7 @@ static int show(struct cnn_view *v, struct cnn_error *e)
 	struct cnn_output *out;
 	int rc;
 
-	if (!v->pool->samples)
+	if (!v->samples->samples)
 		return cnn_fail(e, CNN_EDATA, "no pictures");
 	if (png) {
 		if ((rc = cnn_output_open(&out, png, true, e)) < 0)
@@ -61,7 +61,7 @@ static int show(struct cnn_view *v, struct cnn_error *e)
 
 /* Takes the first pictures out of the operands, and reads on to their end: what
  * is shown is known to be whole. Models are passed over. */
-static int collect(struct cnn_operands *in, struct cnn_pool *pool,
+static int collect(struct cnn_operands *in, struct cnn_columns *samples,
 	struct cnn_header **own, struct cnn_error *e)
 {
 	const struct cnn_header *header;
@@ -78,13 +78,13 @@ static int collect(struct cnn_operands *in, struct cnn_pool *pool,
 			rc = cnn_view_check(header, image, cnn_operands_name(in), e);
 			if (rc == CNN_OK && !(*own = cnn_header_copy(header)))
 				rc = cnn_fail(e, CNN_ENOMEM, "out of memory");
-			if (rc < 0 || (rc = cnn_pool_init(pool, *own, e)) < 0)
+			if (rc < 0 || (rc = cnn_columns_init(samples, *own, e)) < 0)
 				return rc;
 		}
 		while ((rc = cnn_operands_record(in, &record, e)) == CNN_OK) {
-			n = wanted - pool->samples < record.samples ?
-				(size_t)(wanted - pool->samples) : record.samples;
-			if ((rc = cnn_pool_append(pool, &record, 0, n, e)) < 0)
+			n = wanted - samples->samples < record.samples ?
+				(size_t)(wanted - samples->samples) : record.samples;
+			if ((rc = cnn_columns_append(samples, &record, 0, n, e)) < 0)
 				break;
 		}
 		if (rc < 0)
@@ -98,7 +98,7 @@ int main(int argc, char **argv)
 	static const char *const standard[] = { "-" };
 	struct cnn_operands *in = NULL;
 	struct cnn_header *header = NULL;
-	struct cnn_pool pool = { 0 };
+	struct cnn_columns samples = { 0 };
 	struct cnn_error e = { 0 };
 	int first = cnn_options_parse(&program, argc, argv), rc;
 	size_t count = (size_t)(argc - first);
@@ -106,13 +106,13 @@ int main(int argc, char **argv)
 	rc = cnn_operands_open(&in, count ? (const char *const *)argv + first :
 		standard, count ? count : 1, NULL, &e);
 	if (rc == CNN_OK)
-		rc = collect(in, &pool, &header, &e);
+		rc = collect(in, &samples, &header, &e);
 	if (rc == CNN_OK)
 		show(&(struct cnn_view){
-			.pool = &pool, .image = image, .label = label, .columns = columns,
+			.samples = &samples, .image = image, .label = label, .columns = columns,
 			.fancy = cnn_fancy(STDOUT_FILENO), .width = terminal_width(),
 		}, &e);
-	cnn_pool_free(&pool);
+	cnn_columns_free(&samples);
 	cnn_header_free(header);
 	cnn_operands_close(in);
 	return cnn_finish(&program, &e);

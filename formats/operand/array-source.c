@@ -23,13 +23,13 @@ static const char *natural_field(const struct cnn_tensor *shape)
 	return NULL;
 }
 
-static int name_field(struct cnn_piece *p, const struct cnn_unit *unit,
+static int name_field(struct cnn_array_source *p, const struct cnn_member *member,
 	const char *field, struct cnn_error *e)
 {
 	char text[CNN_SHAPE_TEXT];
 
-	if (!field && *unit->field)
-		field = unit->field;
+	if (!field && *member->field)
+		field = member->field;
 	if (!field)
 		field = natural_field(&p->shape);
 	if (!field)
@@ -50,67 +50,67 @@ static void add_channel(struct cnn_tensor *shape)
 	shape->rank = 4;
 }
 
-int cnn_piece_open(struct cnn_piece *p, struct cnn_unit *unit, const char *field,
+int cnn_array_source_open(struct cnn_array_source *p, struct cnn_member *member, const char *field,
 	struct cnn_error *e)
 {
-	struct cnn_input *in = unit->in;
+	struct cnn_input *in = member->in;
 	int rc;
 
-	*p = (struct cnn_piece){ .name = strdup(cnn_input_name(in)) };
-	unit->in = NULL;
+	*p = (struct cnn_array_source){ .name = strdup(cnn_input_name(in)) };
+	member->in = NULL;
 	if (!p->name) {
 		cnn_input_close(in);
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	}
-	if ((rc = unit->codec->open(&p->array, in, e)) < 0)
+	if ((rc = member->codec->open(&p->array, in, e)) < 0)
 		goto fail;
 	p->shape = p->array->shape;
 	if ((rc = cnn_rows_check(&p->shape, p->name, &p->row, e)) < 0 ||
-	    (rc = name_field(p, unit, field, e)) < 0)
+	    (rc = name_field(p, member, field, e)) < 0)
 		goto fail;
 	if (p->shape.rank == 3 && !strcmp(p->field, "image"))
 		add_channel(&p->shape);
 	return CNN_OK;
 fail:
-	cnn_piece_free(p);
+	cnn_array_source_free(p);
 	return rc;
 }
 
-static void close_array(struct cnn_piece *p)
+static void close_array(struct cnn_array_source *p)
 {
 	if (p->array)
 		p->array->close(p->array);
 	p->array = NULL;
-	cnn_source_close(p->source);
-	p->source = NULL;
+	cnn_members_close(p->members);
+	p->members = NULL;
 }
 
-void cnn_piece_free(struct cnn_piece *p)
+void cnn_array_source_free(struct cnn_array_source *p)
 {
 	close_array(p);
 	free(p->name);
 	free(p->field);
 	free(p->path);
 	free(p->held);
-	*p = (struct cnn_piece){ 0 };
+	*p = (struct cnn_array_source){ 0 };
 }
 
-void cnn_piece_park(struct cnn_piece *p, char *path)
+void cnn_array_source_park(struct cnn_array_source *p, char *path)
 {
 	close_array(p);
 	p->path = path;
 }
 
-static int check_ratio(const struct cnn_piece *p, const struct cnn_source *s,
+static int check_ratio(const struct cnn_array_source *p, const struct cnn_members *s,
 	unsigned long long held, struct cnn_error *e)
 {
-	if (held > HELD_FREELY && held / HELD_RATIO > cnn_source_consumed(s))
+	if (held > HELD_FREELY && held / HELD_RATIO > cnn_members_consumed(s))
 		return cnn_fail(e, CNN_EDATA, "%s: unpacks to more than %d times its "
 			"size; unpack it first if that is right", p->name, HELD_RATIO);
 	return CNN_OK;
 }
 
-int cnn_piece_hold(struct cnn_piece *p, const struct cnn_source *s,
+int cnn_array_source_hold(struct cnn_array_source *p, const struct cnn_members *s,
 	unsigned long long *held, struct cnn_error *e)
 {
 	size_t total = p->shape.shape[0], step = HOLD_STEP / p->row, room = 0;
@@ -137,22 +137,22 @@ int cnn_piece_hold(struct cnn_piece *p, const struct cnn_source *s,
 }
 
 /* What was measured, closed and is now due. */
-static int open_again(struct cnn_piece *p, struct cnn_error *e)
+static int open_again(struct cnn_array_source *p, struct cnn_error *e)
 {
-	struct cnn_unit unit;
-	struct cnn_piece again;
+	struct cnn_member member;
+	struct cnn_array_source again;
 	bool same;
-	int rc = cnn_source_open(&p->source, p->path, e);
+	int rc = cnn_members_open(&p->members, p->path, e);
 
 	if (rc == CNN_OK)
-		rc = cnn_source_next(p->source, &unit, e);
+		rc = cnn_members_next(p->members, &member, e);
 	if (rc != CNN_OK)
 		return rc;
-	if (!unit.codec) {
-		cnn_input_close(unit.in);
+	if (!member.codec) {
+		cnn_input_close(member.in);
 		return cnn_fail(e, CNN_EDATA, "%s: changed while it was read", p->name);
 	}
-	if ((rc = cnn_piece_open(&again, &unit, p->field, e)) < 0)
+	if ((rc = cnn_array_source_open(&again, &member, p->field, e)) < 0)
 		return rc;
 	same = again.shape.dtype == p->shape.dtype &&
 		again.shape.rank == p->shape.rank && !memcmp(again.shape.shape,
@@ -161,12 +161,12 @@ static int open_again(struct cnn_piece *p, struct cnn_error *e)
 		p->array = again.array;
 		again.array = NULL;
 	}
-	cnn_piece_free(&again);
+	cnn_array_source_free(&again);
 	return same ? CNN_OK : cnn_fail(e, CNN_EDATA,
 		"%s: changed while it was read", p->name);
 }
 
-int cnn_piece_read(struct cnn_piece *p, size_t n, void *buf, struct cnn_error *e)
+int cnn_array_source_read(struct cnn_array_source *p, size_t n, void *buf, struct cnn_error *e)
 {
 	int rc = CNN_OK;
 

@@ -4,113 +4,113 @@
 #include <stdlib.h>
 #include <string.h>
 
-int cnn_pool_init(struct cnn_pool *pool, const struct cnn_header *header,
+int cnn_columns_init(struct cnn_columns *columns, const struct cnn_header *header,
 	struct cnn_error *e)
 {
-	*pool = (struct cnn_pool){ .header = header };
+	*columns = (struct cnn_columns){ .header = header };
 	for (size_t i = 0; i < header->field_count; i++) {
 		const struct cnn_field *f = &header->fields[i];
 		size_t count;
 
 		if (!cnn_shape_count(f->rank, f->shape, &count) ||
-		    !cnn_mul(count, cnn_dtype_size(f->dtype), &pool->row[i]))
+		    !cnn_mul(count, cnn_dtype_size(f->dtype), &columns->row[i]))
 			return cnn_fail(e, CNN_EDATA, "field %s: too large", f->name);
 	}
 	return CNN_OK;
 }
 
-void cnn_pool_free(struct cnn_pool *pool)
+void cnn_columns_free(struct cnn_columns *columns)
 {
 	for (size_t i = 0; i < CNN_MAX_FIELDS; i++)
-		free(pool->data[i]);
-	*pool = (struct cnn_pool){ 0 };
+		free(columns->data[i]);
+	*columns = (struct cnn_columns){ 0 };
 }
 
-static int make_room(struct cnn_pool *pool, size_t n, struct cnn_error *e)
+static int make_room(struct cnn_columns *columns, size_t n, struct cnn_error *e)
 {
-	size_t room = pool->room, bytes;
+	size_t room = columns->room, bytes;
 	unsigned char *grown;
 
-	if (n <= pool->room - pool->samples)
+	if (n <= columns->room - columns->samples)
 		return CNN_OK;
-	if (__builtin_add_overflow(pool->samples, n, &n) || !cnn_mul(room, 2, &room))
+	if (__builtin_add_overflow(columns->samples, n, &n) || !cnn_mul(room, 2, &room))
 		return cnn_fail(e, CNN_ENOMEM, "too many samples to hold in memory");
 	if (room < n)
 		room = n;
-	for (size_t i = 0; i < pool->header->field_count; i++) {
-		if (!cnn_mul(room, pool->row[i], &bytes) ||
-		    !(grown = realloc(pool->data[i], bytes + !bytes)))
+	for (size_t i = 0; i < columns->header->field_count; i++) {
+		if (!cnn_mul(room, columns->row[i], &bytes) ||
+		    !(grown = realloc(columns->data[i], bytes + !bytes)))
 			return cnn_fail(e, CNN_ENOMEM,
 				"out of memory for %zu samples", room);
-		pool->data[i] = grown;
+		columns->data[i] = grown;
 	}
-	pool->room = room;
+	columns->room = room;
 	return CNN_OK;
 }
 
-int cnn_pool_append(struct cnn_pool *pool, const struct cnn_record *record,
+int cnn_columns_append(struct cnn_columns *columns, const struct cnn_record *record,
 	size_t first, size_t n, struct cnn_error *e)
 {
-	int rc = make_room(pool, n, e);
+	int rc = make_room(columns, n, e);
 
-	for (size_t i = 0; rc == CNN_OK && i < pool->header->field_count; i++) {
-		const struct cnn_field *f = &pool->header->fields[i];
+	for (size_t i = 0; rc == CNN_OK && i < columns->header->field_count; i++) {
+		const struct cnn_field *f = &columns->header->fields[i];
 		const struct cnn_tensor *t =
 			cnn_record_find((struct cnn_record *)record, f->name);
-		size_t row = pool->row[i];
+		size_t row = columns->row[i];
 
 		if (!t)
 			return cnn_fail(e, CNN_EDATA, "a record without field %s", f->name);
 		if (n && row)
-			memcpy(pool->data[i] + pool->samples * row,
+			memcpy(columns->data[i] + columns->samples * row,
 				(const unsigned char *)t->data + first * row, n * row);
 	}
 	if (rc == CNN_OK)
-		pool->samples += n;
+		columns->samples += n;
 	return rc;
 }
 
-int cnn_pool_pick(struct cnn_pool *pool, const struct cnn_pool *from,
+int cnn_columns_pick(struct cnn_columns *columns, const struct cnn_columns *from,
 	const uint32_t *places, size_t n, struct cnn_error *e)
 {
-	int rc = make_room(pool, n, e);
+	int rc = make_room(columns, n, e);
 
-	for (size_t i = 0; rc == CNN_OK && i < pool->header->field_count; i++) {
-		size_t row = pool->row[i];
-		unsigned char *to = pool->data[i] + pool->samples * row;
+	for (size_t i = 0; rc == CNN_OK && i < columns->header->field_count; i++) {
+		size_t row = columns->row[i];
+		unsigned char *to = columns->data[i] + columns->samples * row;
 
 		for (size_t k = 0; k < n; k++)
 			memcpy(to + k * row, from->data[i] + places[k] * row, row);
 	}
 	if (rc == CNN_OK)
-		pool->samples += n;
+		columns->samples += n;
 	return rc;
 }
 
-void cnn_pool_view(const struct cnn_pool *pool, size_t first, size_t n,
+void cnn_columns_view(const struct cnn_columns *columns, size_t first, size_t n,
 	struct cnn_record *record)
 {
-	record->count = pool->header->field_count;
+	record->count = columns->header->field_count;
 	record->samples = n;
 	for (size_t i = 0; i < record->count; i++) {
-		const struct cnn_field *f = &pool->header->fields[i];
+		const struct cnn_field *f = &columns->header->fields[i];
 		struct cnn_tensor *t = &record->tensors[i];
 
 		*t = (struct cnn_tensor){
 			.dtype = f->dtype, .rank = f->rank + 1, .shape = { n },
-			.data = pool->data[i] ? pool->data[i] + first * pool->row[i] : NULL,
+			.data = columns->data[i] ? columns->data[i] + first * columns->row[i] : NULL,
 		};
 		memcpy(t->shape + 1, f->shape, (size_t)f->rank * sizeof *f->shape);
 		record->names[i] = f->name;
 	}
 }
 
-size_t cnn_pool_record_samples(const struct cnn_pool *pool)
+size_t cnn_columns_record_samples(const struct cnn_columns *columns)
 {
 	size_t bytes = 1;
 
-	for (size_t i = 0; i < pool->header->field_count; i++)
-		if (__builtin_add_overflow(bytes, pool->row[i], &bytes))
+	for (size_t i = 0; i < columns->header->field_count; i++)
+		if (__builtin_add_overflow(bytes, columns->row[i], &bytes))
 			return 1;
 	return bytes < CNN_RECORD_BYTES ? CNN_RECORD_BYTES / bytes : 1;
 }

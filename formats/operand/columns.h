@@ -1,32 +1,32 @@
 /* columns.h - samples held in memory, one column a field. */
-#ifndef FORMATS_POOL_H
-#define FORMATS_POOL_H
+#ifndef FORMATS_COLUMNS_H
+#define FORMATS_COLUMNS_H
 
 #include "stream/stream.h"
 
-struct cnn_pool {
-	const struct cnn_header *header;         /* the caller's; outlives the pool */
+struct cnn_columns {
+	const struct cnn_header *header;         /* the caller's; outlives the columns */
 	size_t row[CNN_MAX_FIELDS];              /* bytes of a sample, by field */
 	unsigned char *data[CNN_MAX_FIELDS];
 	size_t samples, room;
 };
 
-int cnn_pool_init(struct cnn_pool *, const struct cnn_header *, struct cnn_error *);
-void cnn_pool_free(struct cnn_pool *);
+int cnn_columns_init(struct cnn_columns *, const struct cnn_header *, struct cnn_error *);
+void cnn_columns_free(struct cnn_columns *);
 
 /* Appends samples first .. first + n - 1 of a record, which must have every
  * field of the header. Room doubles as they come. */
-int cnn_pool_append(struct cnn_pool *, const struct cnn_record *, size_t first,
+int cnn_columns_append(struct cnn_columns *, const struct cnn_record *, size_t first,
 	size_t n, struct cnn_error *);
-/* Appends n samples of another pool of the same header, by their places. */
-int cnn_pool_pick(struct cnn_pool *, const struct cnn_pool *from,
+/* Appends n samples of another columns of the same header, by their places. */
+int cnn_columns_pick(struct cnn_columns *, const struct cnn_columns *from,
 	const uint32_t *places, size_t n, struct cnn_error *);
 /* Samples first .. first + n - 1 as a record, its fields in the header's order;
- * lives until the pool changes. */
-void cnn_pool_view(const struct cnn_pool *, size_t first, size_t n,
+ * lives until the columns changes. */
+void cnn_columns_view(const struct cnn_columns *, size_t first, size_t n,
 	struct cnn_record *);
 
 /* How many samples make a record of about CNN_RECORD_BYTES. */
-size_t cnn_pool_record_samples(const struct cnn_pool *);
+size_t cnn_columns_record_samples(const struct cnn_columns *);
 
 #endif

@@ -5,10 +5,10 @@
 #include <string.h>
 
 struct column {
-	struct cnn_piece *pieces;
+	struct cnn_array_source *sources;
 	size_t count, room;
-	size_t samples;              /* of all pieces */
-	size_t at;                   /* the piece being read */
+	size_t samples;              /* of all sources */
+	size_t at;                   /* the source being read */
 	unsigned char *buf;          /* one record's */
 };
 
@@ -33,8 +33,8 @@ void cnn_group_free(struct cnn_group *g)
 		struct column *c = &g->columns[i];
 
 		for (size_t k = 0; k < c->count; k++)
-			cnn_piece_free(&c->pieces[k]);
-		free(c->pieces);
+			cnn_array_source_free(&c->sources[k]);
+		free(c->sources);
 		free(c->buf);
 	}
 	cnn_header_free(g->header);
@@ -43,7 +43,7 @@ void cnn_group_free(struct cnn_group *g)
 
 const char *cnn_group_name(const struct cnn_group *g)
 {
-	return g->columns[0].pieces[0].name;
+	return g->columns[0].sources[0].name;
 }
 
 static bool same_samples(const struct cnn_tensor *a, const struct cnn_tensor *b)
@@ -52,21 +52,21 @@ static bool same_samples(const struct cnn_tensor *a, const struct cnn_tensor *b)
 		b->shape + 1, (size_t)(a->rank - 1) * sizeof *a->shape);
 }
 
-static int append(struct column *c, const struct cnn_piece *p, struct cnn_error *e)
+static int append(struct column *c, const struct cnn_array_source *p, struct cnn_error *e)
 {
 	size_t room = c->room ? 2 * c->room : 4;
-	struct cnn_piece *grown;
+	struct cnn_array_source *grown;
 
 	if (p->shape.shape[0] > SIZE_MAX - c->samples)
 		return cnn_fail(e, CNN_EDATA, "%s: too many samples", p->name);
 	if (c->count == c->room) {
-		if (!(grown = reallocarray(c->pieces, room, sizeof *grown)))
+		if (!(grown = reallocarray(c->sources, room, sizeof *grown)))
 			return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", p->name);
-		c->pieces = grown;
+		c->sources = grown;
 		c->room = room;
 	}
 	c->samples += p->shape.shape[0];
-	c->pieces[c->count++] = *p;
+	c->sources[c->count++] = *p;
 	return CNN_OK;
 }
 
@@ -81,24 +81,24 @@ static int check_lengths(const struct cnn_group *g, struct cnn_error *e)
 	b = &g->columns[g->count - 1];
 	if (a->samples != b->samples)
 		return cnn_fail(e, CNN_EDATA, "%s: %zu samples of %s, where %s brought "
-			"%zu of %s", b->pieces[0].name, b->samples, b->pieces[0].field,
-			a->pieces[0].name, a->samples, a->pieces[0].field);
+			"%zu of %s", b->sources[0].name, b->samples, b->sources[0].field,
+			a->sources[0].name, a->samples, a->sources[0].field);
 	return CNN_OK;
 }
 
-int cnn_group_add(struct cnn_group *g, struct cnn_piece *p, struct cnn_error *e)
+int cnn_group_add(struct cnn_group *g, struct cnn_array_source *p, struct cnn_error *e)
 {
 	struct column *last = g->count ? &g->columns[g->count - 1] : NULL;
 	int rc;
 
-	if (last && !strcmp(last->pieces[0].field, p->field) &&
-	    same_samples(&last->pieces[0].shape, &p->shape) &&
+	if (last && !strcmp(last->sources[0].field, p->field) &&
+	    same_samples(&last->sources[0].shape, &p->shape) &&
 	    (g->count == 1 || last->samples < g->columns[0].samples))
 		return append(last, p, e);
 	if ((rc = check_lengths(g, e)) < 0)
 		return rc;
 	for (size_t i = 0; i < g->count; i++)
-		if (!strcmp(g->columns[i].pieces[0].field, p->field))
+		if (!strcmp(g->columns[i].sources[0].field, p->field))
 			return CNN_END;
 	if (g->count == CNN_MAX_FIELDS)
 		return CNN_END;
@@ -118,7 +118,7 @@ int cnn_group_header(struct cnn_group *g, const struct cnn_header **header,
 	if (!(g->header = cnn_header_new(CNN_DATA)))
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	for (size_t i = 0; i < g->count; i++) {
-		const struct cnn_piece *p = &g->columns[i].pieces[0];
+		const struct cnn_array_source *p = &g->columns[i].sources[0];
 
 		if (!cnn_header_add(g->header, p->field, p->shape.dtype,
 		    p->shape.rank - 1, p->shape.shape + 1))
@@ -131,21 +131,21 @@ int cnn_group_header(struct cnn_group *g, const struct cnn_header **header,
 	return CNN_OK;
 }
 
-/* The next n samples of a column, from as many pieces as it takes; pieces
+/* The next n samples of a column, from as many sources as it takes; sources
  * without samples are only looked at. */
 static int fill(struct column *c, size_t n, struct cnn_error *e)
 {
-	size_t row = c->pieces[0].row;
+	size_t row = c->sources[0].row;
 	int rc = CNN_OK;
 
 	for (size_t at = 0, m; rc == CNN_OK && c->at < c->count; at += m) {
-		struct cnn_piece *p = &c->pieces[c->at];
+		struct cnn_array_source *p = &c->sources[c->at];
 		size_t left = p->shape.shape[0] - p->done;
 
 		m = left < n - at ? left : n - at;
 		if (left && !m)
 			break;
-		rc = cnn_piece_read(p, m, c->buf + at * row, e);
+		rc = cnn_array_source_read(p, m, c->buf + at * row, e);
 		c->at += m == left;
 	}
 	return rc;
@@ -162,12 +162,12 @@ int cnn_group_record(struct cnn_group *g, struct cnn_record *record,
 		struct column *c = &g->columns[i];
 		int rc;
 
-		if (!c->buf && !(c->buf = malloc((n + !n) * c->pieces[0].row)))
+		if (!c->buf && !(c->buf = malloc((n + !n) * c->sources[0].row)))
 			return cnn_fail(e, CNN_ENOMEM, "out of memory");
 		if ((rc = fill(c, n, e)) < 0)
 			return rc;
-		record->names[i] = c->pieces[0].field;
-		record->tensors[i] = c->pieces[0].shape;
+		record->names[i] = c->sources[0].field;
+		record->tensors[i] = c->sources[0].shape;
 		record->tensors[i].shape[0] = n;
 		record->tensors[i].data = c->buf;
 	}

@@ -14,10 +14,10 @@ struct cnn_group;
 
 struct cnn_group *cnn_group_new(void);    /* NULL: out of memory */
 void cnn_group_free(struct cnn_group *);
-/* Takes the piece over if it belongs to the group (CNN_OK). If it begins
+/* Takes the source over if it belongs to the group (CNN_OK). If it begins
  * another one (CNN_END) or can't be taken, it stays the caller's. */
-int cnn_group_add(struct cnn_group *, struct cnn_piece *, struct cnn_error *);
-/* No piece follows: the segment that the group is. The header is the group's. */
+int cnn_group_add(struct cnn_group *, struct cnn_array_source *, struct cnn_error *);
+/* No source follows: the segment that the group is. The header is the group's. */
 int cnn_group_header(struct cnn_group *, const struct cnn_header **,
 	struct cnn_error *);
 /* Its next record, CNN_END after the last; lives until the next call. */

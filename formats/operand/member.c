@@ -13,7 +13,7 @@ struct level {
 	bool zip;
 };
 
-struct cnn_source {
+struct cnn_members {
 	char *name;
 	struct cnn_input *root;      /* until it has been looked at */
 	const struct cnn_input *bottom;    /* the same; whoever owns it now */
@@ -21,13 +21,13 @@ struct cnn_source {
 	int depth;
 	bool named;                  /* an archive gave names: there may be more */
 	bool over;
-	size_t units;
+	size_t count;
 };
 
-int cnn_source_open(struct cnn_source **source, const char *path,
+int cnn_members_open(struct cnn_members **members, const char *path,
 	struct cnn_error *e)
 {
-	struct cnn_source *s = calloc(1, sizeof *s);
+	struct cnn_members *s = calloc(1, sizeof *s);
 	int rc;
 
 	if (!s)
@@ -36,15 +36,15 @@ int cnn_source_open(struct cnn_source **source, const char *path,
 	if (rc == CNN_OK && !(s->name = strdup(cnn_input_name(s->root))))
 		rc = cnn_fail(e, CNN_ENOMEM, "%s: out of memory", path);
 	if (rc < 0) {
-		cnn_source_close(s);
+		cnn_members_close(s);
 		return rc;
 	}
 	s->bottom = s->root;
-	*source = s;
+	*members = s;
 	return CNN_OK;
 }
 
-void cnn_source_close(struct cnn_source *s)
+void cnn_members_close(struct cnn_members *s)
 {
 	if (!s)
 		return;
@@ -55,7 +55,7 @@ void cnn_source_close(struct cnn_source *s)
 	free(s);
 }
 
-unsigned long long cnn_source_consumed(const struct cnn_source *s)
+unsigned long long cnn_members_consumed(const struct cnn_members *s)
 {
 	return cnn_input_offset(s->bottom);
 }
@@ -78,19 +78,19 @@ static const char *base_name(const char *name)
 }
 
 /* "image" of "data/image.npy". */
-static void npz_field(struct cnn_unit *unit, const char *member)
+static void npz_field(struct cnn_member *member, const char *path)
 {
-	const char *base = base_name(member);
+	const char *base = base_name(path);
 	size_t n = strlen(base);
 
-	if (n > 4 && !strcmp(base + n - 4, ".npy") && n - 4 < sizeof unit->field) {
-		memcpy(unit->field, base, n - 4);
-		unit->field[n - 4] = 0;
+	if (n > 4 && !strcmp(base + n - 4, ".npy") && n - 4 < sizeof member->field) {
+		memcpy(member->field, base, n - 4);
+		member->field[n - 4] = 0;
 	}
 }
 
 /* Takes the input over if it is an archive. */
-static int try_archive(struct cnn_source *s, struct cnn_input **in,
+static int try_archive(struct cnn_members *s, struct cnn_input **in,
 	bool *is_archive, struct cnn_error *e)
 {
 	struct level *level = &s->levels[s->depth];
@@ -113,7 +113,7 @@ static int try_archive(struct cnn_source *s, struct cnn_input **in,
 }
 
 /* The input behind the last one, and its name in its archive. */
-static int next_input(struct cnn_source *s, struct cnn_input **in,
+static int next_input(struct cnn_members *s, struct cnn_input **in,
 	const char **name, struct cnn_error *e)
 {
 	int rc = CNN_END;
@@ -140,7 +140,7 @@ static int next_input(struct cnn_source *s, struct cnn_input **in,
 	return rc;
 }
 
-int cnn_source_next(struct cnn_source *s, struct cnn_unit *unit,
+int cnn_members_next(struct cnn_members *s, struct cnn_member *member,
 	struct cnn_error *e)
 {
 	const char *name;
@@ -149,38 +149,38 @@ int cnn_source_next(struct cnn_source *s, struct cnn_unit *unit,
 	size_t have;
 	int rc;
 
-	*unit = (struct cnn_unit){ 0 };
+	*member = (struct cnn_member){ 0 };
 	if (s->over)
 		return CNN_END;
 	while (is_archive) {
-		rc = next_input(s, &unit->in, &name, e);
-		if (rc == CNN_END && s->units == 0)
+		rc = next_input(s, &member->in, &name, e);
+		if (rc == CNN_END && s->count == 0)
 			return cnn_fail(e, CNN_EDATA, "%s: an archive that holds no file",
 				s->name);
 		if (rc != CNN_OK)
 			return rc;
-		if ((rc = try_archive(s, &unit->in, &is_archive, e)) < 0)
+		if ((rc = try_archive(s, &member->in, &is_archive, e)) < 0)
 			goto fail;
 	}
-	if ((rc = cnn_codec_sniff(unit->in, &unit->codec, e)) < 0)
+	if ((rc = cnn_codec_sniff(member->in, &member->codec, e)) < 0)
 		goto fail;
-	if (!unit->codec) {
-		rc = cnn_input_peek(unit->in, SNIFF_STREAM, &p, &have, e);
+	if (!member->codec) {
+		rc = cnn_input_peek(member->in, SNIFF_STREAM, &p, &have, e);
 		if (rc == CNN_OK && !looks_like_stream(p, have))
 			rc = cnn_fail(e, CNN_EDATA, "%s: in no known format (tensor "
 				"stream, IDX, npy, PNG or an archive of these)",
-				cnn_input_name(unit->in));
+				cnn_input_name(member->in));
 		if (rc < 0)
 			goto fail;
-	} else if (unit->codec == &cnn_codec_npy && s->depth &&
+	} else if (member->codec == &cnn_codec_npy && s->depth &&
 	    s->levels[s->depth - 1].zip) {
-		npz_field(unit, name);
+		npz_field(member, name);
 	}
-	s->units++;
-	unit->alone = s->over = !s->named;
+	s->count++;
+	member->alone = s->over = !s->named;
 	return CNN_OK;
 fail:
-	cnn_input_close(unit->in);
-	unit->in = NULL;
+	cnn_input_close(member->in);
+	member->in = NULL;
 	return rc;
 }

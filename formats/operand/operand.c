@@ -15,12 +15,12 @@ struct entry {
 	char *path;
 	char *field;                 /* what --field says it is, or NULL */
 	bool regular;                /* may be closed and opened again */
-	struct cnn_source *source;   /* NULL: not open */
-	struct cnn_unit unit;        /* looked at, not yet taken (unit.in) */
-	struct cnn_reader *reader;   /* of that unit, if its header was read */
+	struct cnn_members *members;   /* NULL: not open */
+	struct cnn_member member;        /* looked at, not yet taken (member.in) */
+	struct cnn_reader *reader;   /* of that member, if its header was read */
 	const struct cnn_header *header;
 	char *name;                  /* of that stream */
-	unsigned long long held;     /* see cnn_piece_hold() */
+	unsigned long long held;     /* see cnn_array_source_hold() */
 	bool done;
 };
 
@@ -32,7 +32,7 @@ struct cnn_operands {
 	struct cnn_reader *reader;   /* of the current segment, or */
 	struct cnn_group *group;     /* what it is made of */
 	char *name;                  /* of the reader's stream */
-	struct cnn_piece piece;      /* opened, but it begins the next group;
+	struct cnn_array_source source;      /* opened, but it begins the next group;
 	                              * .name is NULL if there is none */
 };
 
@@ -41,29 +41,29 @@ struct cnn_operands {
 static void entry_close(struct entry *entry)
 {
 	cnn_reader_close(entry->reader);
-	cnn_input_close(entry->unit.in);
-	cnn_source_close(entry->source);
+	cnn_input_close(entry->member.in);
+	cnn_members_close(entry->members);
 	free(entry->name);
 	entry->name = NULL;
 	entry->reader = NULL;
 	entry->header = NULL;
-	entry->unit.in = NULL;
-	entry->source = NULL;
+	entry->member.in = NULL;
+	entry->members = NULL;
 }
 
-/* Sees to it that entry->unit is the next one; CNN_END if there is none. */
+/* Sees to it that entry->member is the next one; CNN_END if there is none. */
 static int entry_look(struct entry *entry, struct cnn_error *e)
 {
 	int rc = CNN_OK;
 
-	if (entry->unit.in || entry->reader)
+	if (entry->member.in || entry->reader)
 		return CNN_OK;
 	if (entry->done)
 		return CNN_END;
-	if (!entry->source)
-		rc = cnn_source_open(&entry->source, entry->path, e);
+	if (!entry->members)
+		rc = cnn_members_open(&entry->members, entry->path, e);
 	if (rc == CNN_OK)
-		rc = cnn_source_next(entry->source, &entry->unit, e);
+		rc = cnn_members_next(entry->members, &entry->member, e);
 	entry->done = rc != CNN_OK;
 	return rc;
 }
@@ -93,10 +93,10 @@ static int add_entry(struct cnn_operands *ops, const char *path,
 		ops->bytes += (size_t)st.st_size;
 	if ((rc = entry_look(entry, e)) < 0)
 		return rc;
-	if (field && !entry->unit.codec)
+	if (field && !entry->member.codec)
 		return cnn_fail(e, CNN_EUSAGE, "%s: a tensor stream names its own "
 			"fields; it is no operand of --field", entry->path);
-	if (field && !entry->unit.alone)
+	if (field && !entry->member.alone)
 		return cnn_fail(e, CNN_EUSAGE, "%s: an archive of several files is no "
 			"operand of --field", entry->path);
 	if (entry->regular && ops->count > KEEP_OPEN)
@@ -152,7 +152,7 @@ void cnn_operands_close(struct cnn_operands *ops)
 	/* Readers and arrays first: they may read from an archive of an entry. */
 	cnn_reader_close(ops->reader);
 	cnn_group_free(ops->group);
-	cnn_piece_free(&ops->piece);
+	cnn_array_source_free(&ops->source);
 	for (size_t i = 0; i < ops->count; i++) {
 		entry_close(&ops->entries[i]);
 		free(ops->entries[i].path);
@@ -177,12 +177,12 @@ bool cnn_operands_has_stdin(const struct cnn_operands *ops)
 /* Reads the header of the stream that an entry begins with. */
 static int read_ahead(struct entry *entry, struct cnn_error *e)
 {
-	struct cnn_input *in = entry->unit.in;
+	struct cnn_input *in = entry->member.in;
 	int rc;
 
 	if (!(entry->name = strdup(cnn_input_name(in))))
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
-	entry->unit.in = NULL;
+	entry->member.in = NULL;
 	if ((rc = cnn_reader_open(&entry->reader, in, e)) < 0)
 		return rc;
 	return cnn_reader_header(entry->reader, &entry->header, e);
@@ -199,7 +199,7 @@ int cnn_operands_models_first(struct cnn_operands *ops, size_t *count,
 		bool model;
 		int rc = entry_look(this, e);
 
-		if (rc == CNN_OK && !this->reader && !this->unit.codec)
+		if (rc == CNN_OK && !this->reader && !this->member.codec)
 			rc = read_ahead(this, e);
 		if (rc < 0)
 			return rc;
@@ -219,7 +219,7 @@ int cnn_operands_models_first(struct cnn_operands *ops, size_t *count,
 
 /* --- segments -------------------------------------------------------------- */
 
-/* The entry whose next unit is due, which has been looked at. */
+/* The entry whose next member is due, which has been looked at. */
 static int next_entry(struct cnn_operands *ops, struct entry **entry,
 	struct cnn_error *e)
 {
@@ -249,30 +249,30 @@ static int take_stream(struct cnn_operands *ops, struct entry *entry,
 	return rc;
 }
 
-/* Opens the unit looked at as an array, so that others can be read beside it. */
-static int take_array(struct entry *entry, struct cnn_piece *piece, bool park,
+/* Opens the member looked at as an array, so that others can be read beside it. */
+static int take_array(struct entry *entry, struct cnn_array_source *source, bool park,
 	struct cnn_error *e)
 {
-	bool alone = entry->unit.alone;
-	int rc = cnn_piece_open(piece, &entry->unit, entry->field, e);
+	bool alone = entry->member.alone;
+	int rc = cnn_array_source_open(source, &entry->member, entry->field, e);
 
 	if (rc == CNN_OK && !alone) {
-		rc = cnn_piece_hold(piece, entry->source, &entry->held, e);
+		rc = cnn_array_source_hold(source, entry->members, &entry->held, e);
 	} else if (rc == CNN_OK) {
-		piece->source = entry->source;
-		entry->source = NULL;
+		source->members = entry->members;
+		entry->members = NULL;
 		entry->done = true;
 		if (park) {
-			cnn_piece_park(piece, entry->path);
+			cnn_array_source_park(source, entry->path);
 			entry->path = NULL;
 		}
 	}
 	if (rc < 0)
-		cnn_piece_free(piece);
+		cnn_array_source_free(source);
 	return rc;
 }
 
-/* A group of the pieces that belong together, from ops->piece on. */
+/* A group of the sources that belong together, from ops->source on. */
 static int take_group(struct cnn_operands *ops, const struct cnn_header **header,
 	struct cnn_error *e)
 {
@@ -282,19 +282,19 @@ static int take_group(struct cnn_operands *ops, const struct cnn_header **header
 	if (!(ops->group = cnn_group_new()))
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	for (;;) {
-		if (!ops->piece.name) {
+		if (!ops->source.name) {
 			rc = next_entry(ops, &entry, e);
-			if (rc == CNN_OK && !entry->unit.codec)
+			if (rc == CNN_OK && !entry->member.codec)
 				rc = CNN_END;
 			if (rc == CNN_OK)
-				rc = take_array(entry, &ops->piece, entry->regular &&
+				rc = take_array(entry, &ops->source, entry->regular &&
 					ops->at >= KEEP_OPEN, e);
 			if (rc != CNN_OK)
 				break;
 		}
-		if ((rc = cnn_group_add(ops->group, &ops->piece, e)) != CNN_OK)
+		if ((rc = cnn_group_add(ops->group, &ops->source, e)) != CNN_OK)
 			break;
-		ops->piece = (struct cnn_piece){ 0 };
+		ops->source = (struct cnn_array_source){ 0 };
 	}
 	return rc < 0 ? rc : cnn_group_header(ops->group, header, e);
 }
@@ -320,10 +320,10 @@ int cnn_operands_header(struct cnn_operands *ops,
 		cnn_group_free(ops->group);
 		ops->group = NULL;
 	}
-	if (!ops->piece.name) {
+	if (!ops->source.name) {
 		if ((rc = next_entry(ops, &entry, e)) != CNN_OK)
 			return rc;
-		if (!entry->unit.codec)
+		if (!entry->member.codec)
 			return take_stream(ops, entry, header, e);
 	}
 	return take_group(ops, header, e);

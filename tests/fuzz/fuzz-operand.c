@@ -55,8 +55,8 @@ static struct cnn_operands *open_file(struct fuzz_result *r)
 static void show_picture(const struct cnn_header *h, struct cnn_record *rec)
 {
 	struct cnn_error e = { 0 };
-	struct cnn_pool pool;
-	struct cnn_view v = { &pool, "image", "label", 2, true, 40 };
+	struct cnn_columns columns;
+	struct cnn_view v = { &columns, "image", "label", 2, true, 40 };
 	const struct cnn_field *f = cnn_header_find(h, "image");
 	struct cnn_output *out;
 	size_t n = rec->samples < 3 ? rec->samples : 3;
@@ -64,8 +64,8 @@ static void show_picture(const struct cnn_header *h, struct cnn_record *rec)
 	if (!n || cnn_view_check(h, "image", "x", &e) < 0 ||
 	    f->shape[f->rank - 1] > WIDE || f->shape[f->rank - 2] > WIDE)
 		return;
-	if (cnn_pool_init(&pool, h, &e) == CNN_OK &&
-	    pool.row[f - h->fields] < HELD && cnn_pool_append(&pool, rec, 0, n, &e) ==
+	if (cnn_columns_init(&columns, h, &e) == CNN_OK &&
+	    columns.row[f - h->fields] < HELD && cnn_columns_append(&columns, rec, 0, n, &e) ==
 	    CNN_OK) {
 		v.fancy = rec->samples % 2 != 0;
 		cnn_view_print(&v, fuzz_nowhere(), &e);
@@ -75,7 +75,7 @@ static void show_picture(const struct cnn_header *h, struct cnn_record *rec)
 		else
 			cnn_output_abort(out);
 	}
-	cnn_pool_free(&pool);
+	cnn_columns_free(&columns);
 }
 
 static void read_segment(struct cnn_operands *in, const struct cnn_header *h,

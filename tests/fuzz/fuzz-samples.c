@@ -13,17 +13,17 @@
 #define HEAD 5
 #define AT_ONCE 3
 
-static const struct cnn_dataset *of_number(unsigned n)
+static const struct cnn_dataset_info *of_number(unsigned n)
 {
-	const struct cnn_dataset *d = &cnn_datasets[n % cnn_dataset_count];
+	const struct cnn_dataset_info *d = &cnn_catalogue[n % cnn_catalogue_count];
 
-	return d->coding == CNN_CODING_STROKES ? cnn_datasets : d;
+	return d->coding == CNN_CODING_STROKES ? cnn_catalogue : d;
 }
 
-static void read_samples(const struct cnn_dataset *d, enum cnn_split split,
+static void read_samples(const struct cnn_dataset_info *d, enum cnn_split split,
 	struct cnn_input *parts[CNN_PARTS], struct fuzz_result *r)
 {
-	size_t bytes = cnn_dataset_image_bytes(d), got;
+	size_t bytes = cnn_catalogue_image_bytes(d), got;
 	uint8_t *images = malloc(AT_ONCE * bytes), labels[AT_ONCE];
 	struct cnn_samples *samples;
 
@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_result r = { 0 };
 	struct cnn_input *parts[CNN_PARTS] = { NULL };
-	const struct cnn_dataset *d;
+	const struct cnn_dataset_info *d;
 	enum cnn_split split;
 	uint32_t first;
 

@@ -98,8 +98,8 @@ static struct cnn_error error;
 static int decode(const char *name, enum cnn_split split, const struct bytes *image,
 	const struct bytes *label)
 {
-	const struct cnn_dataset *d = cnn_dataset_find(name);
-	size_t bytes = cnn_dataset_image_bytes(d), got;
+	const struct cnn_dataset_info *d = cnn_catalogue_find(name);
+	size_t bytes = cnn_catalogue_image_bytes(d), got;
 	struct cnn_input *in[CNN_PARTS] = { NULL, NULL };
 	struct cnn_samples *s;
 	int r;
@@ -259,11 +259,11 @@ static void test_catalogue(void)
 	bool digests = true, classes = true, fits = true;
 	char name[CNN_PART_NAME];
 
-	for (size_t i = 0; i < cnn_dataset_count; i++) {
-		const struct cnn_dataset *d = &cnn_datasets[i];
+	for (size_t i = 0; i < cnn_catalogue_count; i++) {
+		const struct cnn_dataset_info *d = &cnn_catalogue[i];
 
 		classes &= d->class_count > 0 && d->class_count <= 256
-			&& cnn_dataset_find(d->name) == d;
+			&& cnn_catalogue_find(d->name) == d;
 		for (size_t k = 0; k < d->class_count; k++)
 			for (size_t m = 0; m < k; m++)
 				classes &= strcmp(d->classes[k], d->classes[m]) != 0;
@@ -280,13 +280,13 @@ static void test_catalogue(void)
 	ok(classes, "class names are distinct");
 	ok(digests, "each file has the digest that decides");
 	ok(fits, "file names fit");
-	ok(cnn_dataset_find("emnist-balanced")->class_count == 47
-		&& cnn_dataset_find("emnist-byclass")->class_count == 62
-		&& cnn_dataset_find("cifar100")->class_count == 100, "numbers of classes");
+	ok(cnn_catalogue_find("emnist-balanced")->class_count == 47
+		&& cnn_catalogue_find("emnist-byclass")->class_count == 62
+		&& cnn_catalogue_find("cifar100")->class_count == 100, "numbers of classes");
 
-	cnn_part_name(&cnn_dataset_find("mnist")->parts[0][0], name, sizeof name);
+	cnn_part_name(&cnn_catalogue_find("mnist")->parts[0][0], name, sizeof name);
 	ok(!strcmp(name, "train-images-idx3-ubyte"), "kept decompressed");
-	cnn_part_name(&cnn_dataset_find("kmnist")->parts[0][0], name, sizeof name);
+	cnn_part_name(&cnn_catalogue_find("kmnist")->parts[0][0], name, sizeof name);
 	ok(!strcmp(name, "train-images-idx3-ubyte.gz"), "kept as published");
 }
 

@@ -113,7 +113,7 @@ static const char *const cifar_mirrors[] = {
 #define CIFAR100 { "cifar-100-binary.tar.gz", 168513733, \
 	"58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec" }
 
-const struct cnn_dataset cnn_datasets[] = {
+const struct cnn_dataset_info cnn_catalogue[] = {
 	{
 		.name = "mnist", .folder = "mnist", .coding = CNN_CODING_IDX,
 		.shape = { 1, 28, 28 }, CLASSES(digits),
@@ -204,13 +204,13 @@ const struct cnn_dataset cnn_datasets[] = {
 		.shape = { 1, 28, 28 }, CLASSES(digits),
 	},
 };
-const size_t cnn_dataset_count = sizeof cnn_datasets / sizeof *cnn_datasets;
+const size_t cnn_catalogue_count = sizeof cnn_catalogue / sizeof *cnn_catalogue;
 
-const struct cnn_dataset *cnn_dataset_find(const char *name)
+const struct cnn_dataset_info *cnn_catalogue_find(const char *name)
 {
-	for (size_t i = 0; i < cnn_dataset_count; i++)
-		if (strcmp(cnn_datasets[i].name, name) == 0)
-			return &cnn_datasets[i];
+	for (size_t i = 0; i < cnn_catalogue_count; i++)
+		if (strcmp(cnn_catalogue[i].name, name) == 0)
+			return &cnn_catalogue[i];
 	return NULL;
 }
 
@@ -243,4 +243,9 @@ bool cnn_part_is_named(const struct cnn_part *part, const char *path)
 const char *cnn_part_digest(const struct cnn_part *part)
 {
 	return part->raw_sha256 ? part->raw_sha256 : part->sha256;
+}
+
+size_t cnn_catalogue_image_bytes(const struct cnn_dataset_info *d)
+{
+	return d->shape[0] * d->shape[1] * d->shape[2];
 }

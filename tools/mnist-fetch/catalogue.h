@@ -1,6 +1,6 @@
 /* catalogue.h - the data sets there are. */
-#ifndef FORMATS_SOURCE_CATALOGUE_H
-#define FORMATS_SOURCE_CATALOGUE_H
+#ifndef MNIST_FETCH_CATALOGUE_H
+#define MNIST_FETCH_CATALOGUE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,7 +28,7 @@ struct cnn_part {
 	const char *raw_sha256;  /* decompressed; NULL: not known */
 };
 
-struct cnn_dataset {
+struct cnn_dataset_info {
 	const char *name;
 	const char *folder;      /* in the cache; data sets may share one */
 	enum cnn_coding coding;
@@ -45,11 +45,14 @@ struct cnn_dataset {
 	struct cnn_part parts[CNN_SPLITS][CNN_PARTS];    /* file NULL: none */
 };
 
-extern const struct cnn_dataset cnn_datasets[];
-extern const size_t cnn_dataset_count;
+extern const struct cnn_dataset_info cnn_catalogue[];
+extern const size_t cnn_catalogue_count;
 
 /* NULL if there is none of that name. */
-const struct cnn_dataset *cnn_dataset_find(const char *name);
+const struct cnn_dataset_info *cnn_catalogue_find(const char *name);
+
+/* The bytes of an image. */
+size_t cnn_catalogue_image_bytes(const struct cnn_dataset_info *);
 
 /* The name a part has in the cache: without ".gz" if it is kept decompressed. */
 void cnn_part_name(const struct cnn_part *, char *buf, size_t size);

@@ -47,7 +47,7 @@ static int next_member(struct cifar_samples *s, struct cnn_error *e)
 static int read_record(struct cifar_samples *s, uint8_t *image, uint8_t *label,
 	struct cnn_error *e)
 {
-	const struct cnn_dataset *d = s->base.dataset;
+	const struct cnn_dataset_info *d = s->base.dataset;
 	uint8_t labels[4];
 	int r;
 
@@ -57,14 +57,14 @@ static int read_record(struct cifar_samples *s, uint8_t *image, uint8_t *label,
 	if (*label >= d->class_count)
 		return cnn_fail(e, CNN_EDATA, "%s: label %u is none of the %zu classes",
 			cnn_input_name(s->member), *label, d->class_count);
-	return cnn_input_read(s->member, image, cnn_dataset_image_bytes(d), e);
+	return cnn_input_read(s->member, image, cnn_catalogue_image_bytes(d), e);
 }
 
 static int cifar_read(struct cnn_samples *base, size_t n, uint8_t *images,
 	uint8_t *labels, size_t *got, struct cnn_error *e)
 {
 	struct cifar_samples *s = (struct cifar_samples *)base;
-	size_t bytes = cnn_dataset_image_bytes(base->dataset), have;
+	size_t bytes = cnn_catalogue_image_bytes(base->dataset), have;
 	const unsigned char *peek;
 	int r;
 
@@ -100,7 +100,7 @@ static void cifar_close(struct cnn_samples *base)
 }
 
 int cnn_cifar_samples_open(struct cnn_samples **samples,
-	const struct cnn_dataset *d, enum cnn_split split,
+	const struct cnn_dataset_info *d, enum cnn_split split,
 	struct cnn_input *in[CNN_PARTS], struct cnn_error *e)
 {
 	struct cifar_samples *s = calloc(1, sizeof *s);

@@ -1,6 +1,6 @@
 /* download.h - one file over HTTP or HTTPS, by libcurl. */
-#ifndef FORMATS_SOURCE_DOWNLOAD_H
-#define FORMATS_SOURCE_DOWNLOAD_H
+#ifndef MNIST_FETCH_DOWNLOAD_H
+#define MNIST_FETCH_DOWNLOAD_H
 
 #include "base/error.h"
 #include <stdbool.h>

@@ -22,7 +22,7 @@
 
 struct fetch {
 	const struct cnn_request *request;
-	const struct cnn_dataset *dataset;
+	const struct cnn_dataset_info *dataset;
 	struct cnn_store store;
 	bool locked;
 	struct cnn_sources sources;
@@ -316,7 +316,7 @@ static void list_parts(struct fetch *f)
 		}
 }
 
-int cnn_fetch(const struct cnn_request *request, const struct cnn_dataset *d,
+int cnn_fetch(const struct cnn_request *request, const struct cnn_dataset_info *d,
 	enum cnn_split split, struct cnn_input *in[CNN_PARTS], struct cnn_error *e)
 {
 	struct fetch f = { .request = request, .dataset = d };

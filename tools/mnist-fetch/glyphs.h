@@ -1,6 +1,6 @@
 /* glyphs.h - how people write the ten digits. */
-#ifndef FORMATS_SOURCE_GLYPHS_H
-#define FORMATS_SOURCE_GLYPHS_H
+#ifndef MNIST_FETCH_GLYPHS_H
+#define MNIST_FETCH_GLYPHS_H
 
 /* The pen is put down at a START, goes smoothly through SMOOTH points and turns
  * sharply at CORNERs. x grows to the right, y downwards, both 0 .. 100. */

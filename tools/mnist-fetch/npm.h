@@ -1,6 +1,6 @@
 /* npm.h - a package of the npm registry, by the npm client. */
-#ifndef FORMATS_SOURCE_NPM_H
-#define FORMATS_SOURCE_NPM_H
+#ifndef MNIST_FETCH_NPM_H
+#define MNIST_FETCH_NPM_H
 
 #include "base/error.h"
 

@@ -16,11 +16,6 @@ struct idx_samples {
 	size_t label_bytes;      /* of a row of the label file */
 };
 
-size_t cnn_dataset_image_bytes(const struct cnn_dataset *d)
-{
-	return d->shape[0] * d->shape[1] * d->shape[2];
-}
-
 /* Image rows and columns change places. */
 static void transpose(uint8_t *image, size_t side)
 {
@@ -37,7 +32,7 @@ static void transpose(uint8_t *image, size_t side)
 static int read_labels(struct idx_samples *s, size_t n, uint8_t *labels,
 	struct cnn_error *e)
 {
-	const struct cnn_dataset *d = s->base.dataset;
+	const struct cnn_dataset_info *d = s->base.dataset;
 	enum cnn_dtype dtype = s->labels->shape.dtype;
 	uint8_t *rows = malloc(n * s->label_bytes);
 	int r;
@@ -64,8 +59,8 @@ static int idx_read(struct cnn_samples *base, size_t n, uint8_t *images,
 	uint8_t *labels, size_t *got, struct cnn_error *e)
 {
 	struct idx_samples *s = (struct idx_samples *)base;
-	const struct cnn_dataset *d = base->dataset;
-	size_t bytes = cnn_dataset_image_bytes(d);
+	const struct cnn_dataset_info *d = base->dataset;
+	size_t bytes = cnn_catalogue_image_bytes(d);
 	int r;
 
 	*got = 0;
@@ -98,7 +93,7 @@ static void idx_close(struct cnn_samples *base)
 
 static int check_shapes(struct idx_samples *s, struct cnn_error *e)
 {
-	const struct cnn_dataset *d = s->base.dataset;
+	const struct cnn_dataset_info *d = s->base.dataset;
 	const struct cnn_tensor *image = &s->images->shape, *label = &s->labels->shape;
 	int rank = d->coding == CNN_CODING_QMNIST ? 2 : 1;
 	char is[CNN_SHAPE_TEXT];
@@ -126,7 +121,7 @@ static int check_shapes(struct idx_samples *s, struct cnn_error *e)
 }
 
 /* Takes `in` over. */
-static int open_array(struct cnn_array **array, const struct cnn_dataset *d,
+static int open_array(struct cnn_array **array, const struct cnn_dataset_info *d,
 	enum cnn_split split, struct cnn_input *in, const char *word,
 	struct cnn_error *e)
 {
@@ -140,7 +135,7 @@ static int open_array(struct cnn_array **array, const struct cnn_dataset *d,
 	return r < 0 ? r : cnn_codec_idx.open(array, raw, e);
 }
 
-int cnn_idx_samples_open(struct cnn_samples **samples, const struct cnn_dataset *d,
+int cnn_idx_samples_open(struct cnn_samples **samples, const struct cnn_dataset_info *d,
 	enum cnn_split split, struct cnn_input *in[CNN_PARTS], struct cnn_error *e)
 {
 	struct idx_samples *s = calloc(1, sizeof *s);
@@ -168,7 +163,7 @@ int cnn_idx_samples_open(struct cnn_samples **samples, const struct cnn_dataset 
 	return CNN_OK;
 }
 
-int cnn_samples_open(struct cnn_samples **samples, const struct cnn_dataset *d,
+int cnn_samples_open(struct cnn_samples **samples, const struct cnn_dataset_info *d,
 	enum cnn_split split, struct cnn_input *in[CNN_PARTS], struct cnn_error *e)
 {
 	if (d->coding == CNN_CODING_CIFAR)

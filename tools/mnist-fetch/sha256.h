@@ -1,7 +1,7 @@
 /* sha256.h - SHA-256 as the hexadecimal text that catalogues
  * give. */
-#ifndef FORMATS_SOURCE_SHA256_H
-#define FORMATS_SOURCE_SHA256_H
+#ifndef MNIST_FETCH_SHA256_H
+#define MNIST_FETCH_SHA256_H
 
 #include "base/error.h"
 #include <stddef.h>

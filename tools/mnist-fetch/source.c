@@ -23,24 +23,24 @@ static int unknown_dataset(const char *name, struct cnn_error *e)
 {
 	char known[MAX_NAMES] = "";
 
-	for (size_t i = 0; i < cnn_dataset_count; i++) {
+	for (size_t i = 0; i < cnn_catalogue_count; i++) {
 		if (i > 0)
 			strncat(known, ", ", sizeof known - strlen(known) - 1);
-		strncat(known, cnn_datasets[i].name, sizeof known - strlen(known) - 1);
+		strncat(known, cnn_catalogue[i].name, sizeof known - strlen(known) - 1);
 	}
 	return cnn_fail(e, CNN_EUSAGE, "%s: no such data set (known: %s)", name, known);
 }
 
 bool cnn_dataset_is_drawn(const char *name)
 {
-	const struct cnn_dataset *d = cnn_dataset_find(name);
+	const struct cnn_dataset_info *d = cnn_catalogue_find(name);
 
 	return d && d->coding == CNN_CODING_STROKES;
 }
 
 int cnn_request_check(const struct cnn_request *r, struct cnn_error *e)
 {
-	const struct cnn_dataset *d = cnn_dataset_find(r->dataset);
+	const struct cnn_dataset_info *d = cnn_catalogue_find(r->dataset);
 	enum cnn_split split;
 
 	if (!d)
@@ -64,7 +64,7 @@ int cnn_request_check(const struct cnn_request *r, struct cnn_error *e)
 
 /* --- the header ------------------------------------------------------------- */
 
-static struct cnn_value *classes_of(const struct cnn_dataset *d)
+static struct cnn_value *classes_of(const struct cnn_dataset_info *d)
 {
 	struct cnn_value *classes = cnn_value_array();
 	bool good = classes != NULL;
@@ -78,7 +78,7 @@ static struct cnn_value *classes_of(const struct cnn_dataset *d)
 }
 
 /* What the files were, whoever they came from: name -> SHA-256. */
-static bool set_digests(struct cnn_value *meta, const struct cnn_dataset *d,
+static bool set_digests(struct cnn_value *meta, const struct cnn_dataset_info *d,
 	enum cnn_split split)
 {
 	struct cnn_value *digests;
@@ -103,7 +103,7 @@ static bool set_digests(struct cnn_value *meta, const struct cnn_dataset *d,
 }
 
 /* Takes `history` over. */
-static struct cnn_header *make_header(const struct cnn_dataset *d,
+static struct cnn_header *make_header(const struct cnn_dataset_info *d,
 	enum cnn_split split, struct cnn_value *history)
 {
 	struct cnn_header *h = cnn_header_new(CNN_DATA);
@@ -138,8 +138,8 @@ static struct cnn_header *make_header(const struct cnn_dataset *d,
 static int write_records(struct cnn_writer *w, struct cnn_samples *s, uint64_t limit,
 	struct cnn_error *e)
 {
-	const struct cnn_dataset *d = s->dataset;
-	size_t bytes = cnn_dataset_image_bytes(d);
+	const struct cnn_dataset_info *d = s->dataset;
+	size_t bytes = cnn_catalogue_image_bytes(d);
 	size_t rows = CNN_RECORD_BYTES / (bytes + 1), got;
 	uint8_t *images = malloc(rows * bytes), *labels = malloc(rows);
 	uint64_t done = 0;
@@ -174,7 +174,7 @@ static int write_records(struct cnn_writer *w, struct cnn_samples *s, uint64_t l
 }
 
 static int open_samples(struct cnn_samples **s, const struct cnn_request *request,
-	const struct cnn_dataset *d, enum cnn_split split, struct cnn_error *e)
+	const struct cnn_dataset_info *d, enum cnn_split split, struct cnn_error *e)
 {
 	struct cnn_input *in[CNN_PARTS];
 	int r;
@@ -192,7 +192,7 @@ static int open_samples(struct cnn_samples **s, const struct cnn_request *reques
 int cnn_request_write(const struct cnn_request *request, struct cnn_value *history,
 	struct cnn_output *out, struct cnn_error *e)
 {
-	const struct cnn_dataset *d = cnn_dataset_find(request->dataset);
+	const struct cnn_dataset_info *d = cnn_catalogue_find(request->dataset);
 	struct cnn_samples *samples = NULL;
 	struct cnn_writer *writer = NULL;
 	struct cnn_header *header = NULL;

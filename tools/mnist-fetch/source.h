@@ -6,8 +6,8 @@
  * samples.c turns them into images and labels, and strokes.c draws digits that
  * need no file at all.
  */
-#ifndef FORMATS_SOURCE_H
-#define FORMATS_SOURCE_H
+#ifndef MNIST_FETCH_SOURCE_H
+#define MNIST_FETCH_SOURCE_H
 
 #include "base/error.h"
 #include "stream/io.h"

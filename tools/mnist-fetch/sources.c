@@ -46,7 +46,7 @@ static int add_source(struct cnn_sources *l, enum cnn_source_kind kind, char *wh
 	return CNN_OK;
 }
 
-static int add_mirrors(struct cnn_sources *l, const struct cnn_dataset *d,
+static int add_mirrors(struct cnn_sources *l, const struct cnn_dataset_info *d,
 	struct cnn_error *e)
 {
 	const char *list = getenv("CNN_MIRRORS");
@@ -69,7 +69,7 @@ static int add_mirrors(struct cnn_sources *l, const struct cnn_dataset *d,
 	return r;
 }
 
-static int add_npm(struct cnn_sources *l, const struct cnn_dataset *d,
+static int add_npm(struct cnn_sources *l, const struct cnn_dataset_info *d,
 	struct cnn_error *e)
 {
 	char *where;
@@ -79,7 +79,7 @@ static int add_npm(struct cnn_sources *l, const struct cnn_dataset *d,
 	return add_source(l, CNN_SOURCE_NPM, where, e);
 }
 
-static int add_usual(struct cnn_sources *l, const struct cnn_dataset *d,
+static int add_usual(struct cnn_sources *l, const struct cnn_dataset_info *d,
 	bool offline, struct cnn_error *e)
 {
 	const char *base = getenv("CNN_DATASETS");
@@ -120,7 +120,7 @@ static int add_given(struct cnn_sources *l, const struct cnn_request *request,
 }
 
 int cnn_sources_list(struct cnn_sources *l, const struct cnn_request *request,
-	const struct cnn_dataset *d, struct cnn_error *e)
+	const struct cnn_dataset_info *d, struct cnn_error *e)
 {
 	*l = (struct cnn_sources){ 0 };
 	return request->from_count ? add_given(l, request, e)

@@ -6,8 +6,8 @@
  *
  * or, with --from, only what it names.
  */
-#ifndef FORMATS_SOURCE_SOURCES_H
-#define FORMATS_SOURCE_SOURCES_H
+#ifndef MNIST_FETCH_SOURCES_H
+#define MNIST_FETCH_SOURCES_H
 
 #include "catalogue.h"
 #include "source.h"
@@ -34,7 +34,7 @@ struct cnn_sources {
 /* Free the list also on failure: CNN_EUSAGE if $CNN_MIRRORS is nonsense, and
  * CNN_EIO if a path of --from does not exist. */
 int cnn_sources_list(struct cnn_sources *, const struct cnn_request *,
-	const struct cnn_dataset *, struct cnn_error *);
+	const struct cnn_dataset_info *, struct cnn_error *);
 void cnn_sources_free(struct cnn_sources *);
 
 /* http:// or https:// */

@@ -4,8 +4,8 @@
  * Nothing comes in but what has the digest that the catalogue gives, and
  * nothing goes out before it was compared once more.
  */
-#ifndef FORMATS_SOURCE_STORE_H
-#define FORMATS_SOURCE_STORE_H
+#ifndef MNIST_FETCH_STORE_H
+#define MNIST_FETCH_STORE_H
 
 #include "catalogue.h"
 

@@ -362,7 +362,7 @@ static void strokes_close(struct cnn_samples *base)
 }
 
 int cnn_strokes_samples_open(struct cnn_samples **samples,
-	const struct cnn_dataset *dataset, enum cnn_split split, uint64_t seed,
+	const struct cnn_dataset_info *dataset, enum cnn_split split, uint64_t seed,
 	struct cnn_error *e)
 {
 	struct strokes_samples *s = calloc(1, sizeof *s);

@@ -4,8 +4,8 @@
  * Everything is computed in integers, so the bytes are the same with every
  * compiler, processor and set of flags.
  */
-#ifndef FORMATS_SOURCE_STROKES_H
-#define FORMATS_SOURCE_STROKES_H
+#ifndef MNIST_FETCH_STROKES_H
+#define MNIST_FETCH_STROKES_H
 
 #include "catalogue.h"
 

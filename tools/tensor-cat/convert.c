@@ -10,7 +10,7 @@ struct cnn_convert {
 	struct cnn_output *out;
 	struct cnn_writer *writer;
 	struct cnn_header *header;   /* of the segment being written, or NULL */
-	struct cnn_pool pool;        /* of that header: a record being filled, or
+	struct cnn_columns columns;        /* of that header: a record being filled, or
 	                              * all of an array */
 	uint64_t seen, kept;
 };
@@ -38,7 +38,7 @@ void cnn_convert_close(struct cnn_convert *c)
 {
 	if (!c)
 		return;
-	cnn_pool_free(&c->pool);
+	cnn_columns_free(&c->columns);
 	cnn_header_free(c->header);
 	cnn_writer_close(c->writer);
 	free(c);
@@ -94,10 +94,10 @@ static int flush(struct cnn_convert *c, struct cnn_error *e)
 {
 	struct cnn_record record;
 
-	if (!c->pool.samples)
+	if (!c->columns.samples)
 		return CNN_OK;
-	cnn_pool_view(&c->pool, 0, c->pool.samples, &record);
-	c->pool.samples = 0;
+	cnn_columns_view(&c->columns, 0, c->columns.samples, &record);
+	c->columns.samples = 0;
 	return cnn_writer_record(c->writer, &record, e);
 }
 
@@ -108,7 +108,7 @@ static int write_array(struct cnn_convert *c, struct cnn_error *e)
 	struct cnn_record record;
 	struct cnn_tensor *t = record.tensors;
 
-	cnn_pool_view(&c->pool, 0, c->pool.samples, &record);
+	cnn_columns_view(&c->columns, 0, c->columns.samples, &record);
 	if (c->o->to == &cnn_codec_idx && t->rank == 4 && t->shape[1] == 1) {
 		t->rank = 3;
 		t->shape[1] = t->shape[2];
@@ -127,7 +127,7 @@ static int end_segment(struct cnn_convert *c, struct cnn_error *e)
 		rc = write_array(c, e);
 	else if ((rc = flush(c, e)) == CNN_OK)
 		rc = cnn_writer_end(c->writer, NULL, e);
-	cnn_pool_free(&c->pool);
+	cnn_columns_free(&c->columns);
 	cnn_header_free(c->header);
 	c->header = NULL;
 	return rc;
@@ -190,7 +190,7 @@ static int begin_segment(struct cnn_convert *c, struct cnn_header *h,
 		return cnn_fail(e, CNN_EDATA, "%s: not of the type and shape before it; "
 			"--to %s writes one array", where, c->o->to->name);
 	}
-	if ((rc = end_segment(c, e)) < 0 || (rc = cnn_pool_init(&c->pool, h, e)) < 0) {
+	if ((rc = end_segment(c, e)) < 0 || (rc = cnn_columns_init(&c->columns, h, e)) < 0) {
 		cnn_header_free(h);
 		return rc;
 	}
@@ -211,7 +211,7 @@ static void slice(const struct cnn_convert *c, struct cnn_record *record,
 		part->names[i] = name;
 		part->tensors[i] = *cnn_record_find(record, name);
 		part->tensors[i].data = (unsigned char *)part->tensors[i].data +
-			first * c->pool.row[i];
+			first * c->columns.row[i];
 		part->tensors[i].shape[0] = n;
 	}
 }
@@ -223,16 +223,16 @@ static int emit(struct cnn_convert *c, struct cnn_record *record, size_t first,
 	int rc = CNN_OK;
 
 	if (c->o->to)
-		return cnn_pool_append(&c->pool, record, first, n, e);
+		return cnn_columns_append(&c->columns, record, first, n, e);
 	if (!c->o->batch) {
 		slice(c, record, first, n, &part);
 		return cnn_writer_record(c->writer, &part, e);
 	}
 	for (size_t m; rc == CNN_OK && n; first += m, n -= m) {
-		m = c->o->batch - c->pool.samples < n ?
-			(size_t)(c->o->batch - c->pool.samples) : n;
-		rc = cnn_pool_append(&c->pool, record, first, m, e);
-		if (rc == CNN_OK && c->pool.samples == c->o->batch)
+		m = c->o->batch - c->columns.samples < n ?
+			(size_t)(c->o->batch - c->columns.samples) : n;
+		rc = cnn_columns_append(&c->columns, record, first, m, e);
+		if (rc == CNN_OK && c->columns.samples == c->o->batch)
 			rc = flush(c, e);
 	}
 	return rc;

@@ -1,8 +1,8 @@
 /* convert.h - segments through tensor-cat: as they are, or selected,
  * joined, cut anew, or as one array of another format.
  */
-#ifndef FORMATS_CONVERT_H
-#define FORMATS_CONVERT_H
+#ifndef TENSOR_CAT_CONVERT_H
+#define TENSOR_CAT_CONVERT_H
 
 #include "formats/format.h"
 #include "formats/operand/operand.h"

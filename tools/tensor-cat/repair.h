@@ -1,6 +1,6 @@
 /* repair.h - the one way to take a stream that stops too soon. */
-#ifndef FORMATS_REPAIR_H
-#define FORMATS_REPAIR_H
+#ifndef TENSOR_CAT_REPAIR_H
+#define TENSOR_CAT_REPAIR_H
 
 #include "formats/operand/operand.h"
 

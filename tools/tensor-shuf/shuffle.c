@@ -9,8 +9,8 @@
 #define WORDS 256
 
 struct cnn_shuffle {
-	struct cnn_pool held;
-	struct cnn_pool ready;       /* the record being filled */
+	struct cnn_columns held;
+	struct cnn_columns ready;       /* the record being filled */
 	size_t step;                 /* samples of a record */
 	struct cnn_writer *writer;
 	uint64_t seed, buffer;
@@ -30,12 +30,12 @@ int cnn_shuffle_open(struct cnn_shuffle **shuffle, const struct cnn_header *head
 	s->writer = writer;
 	s->seed = seed;
 	s->buffer = buffer;
-	if ((rc = cnn_pool_init(&s->held, header, e)) < 0 ||
-	    (rc = cnn_pool_init(&s->ready, header, e)) < 0) {
+	if ((rc = cnn_columns_init(&s->held, header, e)) < 0 ||
+	    (rc = cnn_columns_init(&s->ready, header, e)) < 0) {
 		cnn_shuffle_close(s);
 		return rc;
 	}
-	s->step = cnn_pool_record_samples(&s->ready);
+	s->step = cnn_columns_record_samples(&s->ready);
 	*shuffle = s;
 	return CNN_OK;
 }
@@ -44,8 +44,8 @@ void cnn_shuffle_close(struct cnn_shuffle *s)
 {
 	if (!s)
 		return;
-	cnn_pool_free(&s->held);
-	cnn_pool_free(&s->ready);
+	cnn_columns_free(&s->held);
+	cnn_columns_free(&s->ready);
 	free(s);
 }
 
@@ -53,7 +53,7 @@ static int flush(struct cnn_shuffle *s, struct cnn_error *e)
 {
 	struct cnn_record record;
 
-	cnn_pool_view(&s->ready, 0, s->ready.samples, &record);
+	cnn_columns_view(&s->ready, 0, s->ready.samples, &record);
 	s->ready.samples = 0;
 	return cnn_writer_record(s->writer, &record, e);
 }
@@ -73,12 +73,12 @@ static int exchange(struct cnn_shuffle *s, const struct cnn_record *record,
 {
 	uint32_t place = draw(s);
 	size_t all = s->held.samples;
-	int rc = cnn_pool_pick(&s->ready, &s->held, &place, 1, e);
+	int rc = cnn_columns_pick(&s->ready, &s->held, &place, 1, e);
 
 	if (rc < 0)
 		return rc;
 	s->held.samples = place;
-	rc = cnn_pool_append(&s->held, record, at, 1, e);
+	rc = cnn_columns_append(&s->held, record, at, 1, e);
 	s->held.samples = all;
 	return rc == CNN_OK && s->ready.samples == s->step ? flush(s, e) : rc;
 }
@@ -93,7 +93,7 @@ int cnn_shuffle_add(struct cnn_shuffle *s, const struct cnn_record *record,
 		n = s->buffer - s->held.samples;
 	if (n > UINT32_MAX - s->held.samples)
 		return cnn_fail(e, CNN_EDATA, "more than %u samples", UINT32_MAX);
-	rc = cnn_pool_append(&s->held, record, 0, n, e);
+	rc = cnn_columns_append(&s->held, record, 0, n, e);
 	for (; rc == CNN_OK && n < record->samples; n++)
 		rc = exchange(s, record, n, e);
 	return rc;
@@ -112,7 +112,7 @@ int cnn_shuffle_end(struct cnn_shuffle *s, struct cnn_error *e)
 		n = s->step - s->ready.samples;
 		if (n > left - at)
 			n = left - at;
-		rc = cnn_pool_pick(&s->ready, &s->held, perm + at, n, e);
+		rc = cnn_columns_pick(&s->ready, &s->held, perm + at, n, e);
 		if (rc == CNN_OK && s->ready.samples == s->step)
 			rc = flush(s, e);
 	}

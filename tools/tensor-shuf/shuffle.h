@@ -1,6 +1,6 @@
 /* shuffle.h - samples in a random order that a seed decides. */
-#ifndef FORMATS_SHUFFLE_H
-#define FORMATS_SHUFFLE_H
+#ifndef TENSOR_SHUF_SHUFFLE_H
+#define TENSOR_SHUF_SHUFFLE_H
 
 #include "stream/stream.h"
 

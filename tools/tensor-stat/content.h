@@ -1,8 +1,8 @@
 /* content.h - one number for what a segment holds, however it is cut
  * into records.
  */
-#ifndef FORMATS_CONTENT_H
-#define FORMATS_CONTENT_H
+#ifndef TENSOR_STAT_CONTENT_H
+#define TENSOR_STAT_CONTENT_H
 
 #include "stream/stream.h"
 

@@ -1,6 +1,6 @@
 /* stat-private.h - what stat.c counts and stat-print.c prints. */
-#ifndef FORMATS_STAT_PRIVATE_H
-#define FORMATS_STAT_PRIVATE_H
+#ifndef TENSOR_STAT_STAT_PRIVATE_H
+#define TENSOR_STAT_STAT_PRIVATE_H
 
 #include "content.h"
 #include "stat.h"

@@ -1,6 +1,6 @@
 /* stat.h - what a segment holds, in numbers. */
-#ifndef FORMATS_STAT_H
-#define FORMATS_STAT_H
+#ifndef TENSOR_STAT_STAT_H
+#define TENSOR_STAT_STAT_H
 
 #include "stream/stream.h"
 #include <stdio.h>

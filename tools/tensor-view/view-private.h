@@ -1,6 +1,6 @@
 /* view-private.h - what both ways to show pictures share. */
-#ifndef FORMATS_VIEW_PRIVATE_H
-#define FORMATS_VIEW_PRIVATE_H
+#ifndef TENSOR_VIEW_VIEW_PRIVATE_H
+#define TENSOR_VIEW_VIEW_PRIVATE_H
 
 #include "view.h"
 
@@ -18,6 +18,6 @@ int view_pictures_init(struct view_pictures *, const struct cnn_view *,
 	struct cnn_error *);
 void view_pictures_free(struct view_pictures *);
 /* Puts sample i into ->bytes. */
-void view_pictures_load(struct view_pictures *, const struct cnn_pool *, size_t i);
+void view_pictures_load(struct view_pictures *, const struct cnn_columns *, size_t i);
 
 #endif

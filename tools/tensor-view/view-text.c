@@ -39,17 +39,17 @@ static struct layout lay_out(const struct cnn_view *v,
 /* --- captions ---------------------------------------------------------------- */
 
 /* An integer field's value for sample i, by its class's name if it has one. */
-static bool value_text(const struct cnn_pool *pool, const char *name, size_t i,
+static bool value_text(const struct cnn_columns *columns, const char *name, size_t i,
 	char *text, size_t size, int64_t *value)
 {
-	const struct cnn_field *f = cnn_header_find(pool->header, name);
+	const struct cnn_field *f = cnn_header_find(columns->header, name);
 	const struct cnn_value *classes;
 	size_t index;
 
 	if (!f || f->rank != 0 || !cnn_dtype_is_integer(f->dtype))
 		return false;
-	index = (size_t)(f - pool->header->fields);
-	cnn_to_i64(f->dtype, pool->data[index] + i * pool->row[index], 1, value);
+	index = (size_t)(f - columns->header->fields);
+	cnn_to_i64(f->dtype, columns->data[index] + i * columns->row[index], 1, value);
 	classes = f->classes;
 	if (classes && *value >= 0 && (uint64_t)*value < classes->as.array.count &&
 	    classes->as.array.items[*value]->type == CNN_STR)
@@ -64,8 +64,8 @@ static void caption(const struct cnn_view *v, size_t i, char *text, bool *wrong)
 {
 	char label[64] = "", class[64] = "";
 	int64_t truth = 0, guess = 0;
-	bool has_label = value_text(v->pool, v->label, i, label, sizeof label, &truth);
-	bool has_class = value_text(v->pool, "class", i, class, sizeof class, &guess);
+	bool has_label = value_text(v->samples, v->label, i, label, sizeof label, &truth);
+	bool has_class = value_text(v->samples, "class", i, class, sizeof class, &guess);
 
 	*wrong = has_label && has_class && truth != guess;
 	snprintf(text, MAX_CAPTION, "%zu%s%s%s%s%s", i,
@@ -198,12 +198,12 @@ int cnn_view_print(const struct cnn_view *v, FILE *out, struct cnn_error *e)
 		return rc;
 	}
 	l = lay_out(v, &p);
-	for (size_t i = 0, n; i < v->pool->samples; i += n) {
-		n = v->pool->samples - i < l.columns ? v->pool->samples - i : l.columns;
+	for (size_t i = 0, n; i < v->samples->samples; i += n) {
+		n = v->samples->samples - i < l.columns ? v->samples->samples - i : l.columns;
 		print_captions(v, &l, i, n, out);
 		for (size_t y = 0; y < l.height; y += 2)
 			for (size_t k = 0; k < n; k++) {
-				view_pictures_load(&p, v->pool, i + k);
+				view_pictures_load(&p, v->samples, i + k);
 				(v->fancy ? print_blocks : print_letters)(&p, &l, y, out);
 				fprintf(out, "%*s", k + 1 < n ? BETWEEN : 0, "");
 				if (k + 1 == n)

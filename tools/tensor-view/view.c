@@ -31,11 +31,11 @@ int cnn_view_check(const struct cnn_header *h, const char *image,
 int view_pictures_init(struct view_pictures *p, const struct cnn_view *v,
 	struct cnn_error *e)
 {
-	const struct cnn_field *f = cnn_header_find(v->pool->header, v->image);
+	const struct cnn_field *f = cnn_header_find(v->samples->header, v->image);
 	size_t count;
 
 	*p = (struct view_pictures){
-		.field = f, .index = (size_t)(f - v->pool->header->fields),
+		.field = f, .index = (size_t)(f - v->samples->header->fields),
 		.planes = f->rank == 3 ? f->shape[0] : 1,
 		.height = f->shape[f->rank - 2], .width = f->shape[f->rank - 1],
 	};
@@ -55,7 +55,7 @@ void view_pictures_free(struct view_pictures *p)
 	p->bytes = NULL;
 }
 
-void view_pictures_load(struct view_pictures *p, const struct cnn_pool *pool,
+void view_pictures_load(struct view_pictures *p, const struct cnn_columns *columns,
 	size_t i)
 {
 	const struct cnn_field *f = p->field;
@@ -65,7 +65,7 @@ void view_pictures_load(struct view_pictures *p, const struct cnn_pool *pool,
 	float offset = f->has_scale ? (float)f->offset : 0;
 	float low = INFINITY, high = -INFINITY;
 
-	cnn_to_f32(f->dtype, pool->data[p->index] + i * pool->row[p->index],
+	cnn_to_f32(f->dtype, columns->data[p->index] + i * columns->row[p->index],
 		p->channels * pixels, p->values);
 	for (size_t k = 0; k < p->channels * pixels; k++) {
 		float *x = &p->values[k];
@@ -106,7 +106,7 @@ static void place(const struct view_pictures *p, const struct cnn_tensor *sheet,
 int cnn_view_sheet(const struct cnn_view *v, struct cnn_output *out,
 	struct cnn_error *e)
 {
-	size_t n = v->pool->samples, columns = v->columns, rows, bytes;
+	size_t n = v->samples->samples, columns = v->columns, rows, bytes;
 	struct view_pictures p;
 	struct cnn_tensor sheet = { .dtype = CNN_U8, .rank = 3 };
 	int rc = view_pictures_init(&p, v, e);
@@ -127,7 +127,7 @@ int cnn_view_sheet(const struct cnn_view *v, struct cnn_output *out,
 	}
 	memset(sheet.data, GAP_BYTE, bytes);
 	for (size_t i = 0; i < n; i++) {
-		view_pictures_load(&p, v->pool, i);
+		view_pictures_load(&p, v->samples, i);
 		place(&p, &sheet, i / columns * (p.height + GAP),
 			i % columns * (p.width + GAP));
 	}

@@ -1,6 +1,6 @@
 /* view.h - pictures for people: in a terminal, or as a contact sheet. */
-#ifndef FORMATS_VIEW_H
-#define FORMATS_VIEW_H
+#ifndef TENSOR_VIEW_VIEW_H
+#define TENSOR_VIEW_VIEW_H
 
 #include "formats/operand/columns.h"
 
@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 struct cnn_view {
-	const struct cnn_pool *pool;     /* the samples to show */
+	const struct cnn_columns *samples;     /* to show */
 	const char *image, *label;       /* the fields' names */
 	size_t columns;                  /* pictures side by side; 0: as many as fit */
 	bool fancy;                      /* half blocks in 256 colours, or ASCII */
