@@ -1,10 +1,11 @@
 #!/bin/sh
 # lint.sh - what compilers and checkers have to say; silence is what is wanted
 #
-#   build-aux/lint.sh [gcc|clang|tidy|cppcheck|mandoc]...     (all)
+#   build-aux/lint.sh [gcc|clang|arrows|tidy|cppcheck|mandoc]...     (all)
 #
 # gcc and clang build everything but what nvcc builds, which takes no warnings
-# anyway, with WERROR=1, in folders of their own below build/lint. .clang-tidy says what clang-tidy looks for, and why not more.
+# anyway, with WERROR=1, in folders of their own below build/lint. arrows reads the
+# objects that gcc made. .clang-tidy says what clang-tidy looks for, and why not more.
 set -u
 
 cd "$(dirname "$0")/.." || exit 1
@@ -36,6 +37,12 @@ compiler() {
 		BUILD="$out/$1" BIN="$out/$1/bin" NVCC= all test-programs \
 		> "$out/$1.make" 2> "$out/$1.log" || status=1
 	report "$1" $status
+}
+
+check_arrows() {
+	status=0
+	build-aux/arrows.sh "$out/gcc" > "$out/arrows.log" 2>&1 || status=1
+	report arrows $status
 }
 
 # Flags as the Makefile's. error.c defines what analyzer.h wraps; plugins don't
@@ -83,14 +90,15 @@ check_man() {
 	report mandoc $status
 }
 
-[ $# -gt 0 ] || set -- gcc clang tidy cppcheck mandoc
+[ $# -gt 0 ] || set -- gcc clang arrows tidy cppcheck mandoc
 for what; do
 	case $what in
 	gcc | clang) compiler "$what" ;;
+	arrows) check_arrows ;;
 	tidy) tidy ;;
 	cppcheck) check_cpp ;;
 	mandoc) check_man ;;
-	*) echo "usage: lint.sh [gcc|clang|tidy|cppcheck|mandoc]..." >&2; exit 2 ;;
+	*) echo "usage: lint.sh [gcc|clang|arrows|tidy|cppcheck|mandoc]..." >&2; exit 2 ;;
 	esac
 done
 exit $bad

@@ -19,17 +19,6 @@ _Noreturn static void no_memory(const struct cnn_program *program)
 
 /* --- values --------------------------------------------------------------- */
 
-bool cnn_option_uint_fits(const struct cnn_option *o, uint64_t u)
-{
-	return u >= o->min && (o->max == 0 || u <= o->max);
-}
-
-bool cnn_option_float_fits(const struct cnn_option *o, double f)
-{
-	return isfinite(f)
-		&& ((o->fmin == 0 && o->fmax == 0) || (f >= o->fmin && f <= o->fmax));
-}
-
 static void set_uint(const struct cnn_program *program,
 	const struct cnn_option *o, const char *text)
 {
@@ -124,7 +113,7 @@ static void set_value(const struct cnn_program *program,
 
 /* --- parsing -------------------------------------------------------------- */
 
-struct parser {
+struct command_line {
 	const struct cnn_program *program;
 	const struct cnn_option **options;    /* the tool's, then the common ones */
 	size_t count;
@@ -132,7 +121,7 @@ struct parser {
 	char *letters;
 };
 
-static void parser_init(struct parser *p, const struct cnn_program *program,
+static void command_line_init(struct command_line *p, const struct cnn_program *program,
 	int argc)
 {
 	const struct cnn_option *tables[] = { program->options, cnn_common_options };
@@ -175,14 +164,14 @@ static void parser_init(struct parser *p, const struct cnn_program *program,
 		}
 }
 
-static void parser_free(struct parser *p)
+static void command_line_free(struct command_line *p)
 {
 	free(p->options);
 	free(p->longs);
 	free(p->letters);
 }
 
-static const struct cnn_option *parser_find(const struct parser *p, int c)
+static const struct cnn_option *command_line_find(const struct command_line *p, int c)
 {
 	if (c >= LONG_ONLY)
 		return p->options[c - LONG_ONLY];
@@ -198,9 +187,9 @@ static const char *taken(char **argv)
 	return argv[optarg && optarg == argv[optind - 1] ? optind - 2 : optind - 1];
 }
 
-_Noreturn static void refuse(const struct parser *p, int c, char **argv)
+_Noreturn static void refuse(const struct command_line *p, int c, char **argv)
 {
-	const struct cnn_option *o = parser_find(p, optopt);
+	const struct cnn_option *o = command_line_find(p, optopt);
 	const char *text;
 
 	if (o && c == ':')
@@ -227,13 +216,13 @@ static void hold_standard_streams(void)
 
 int cnn_options_parse(const struct cnn_program *program, int argc, char **argv)
 {
-	struct parser p;
+	struct command_line p;
 	int c, operands;
 
 	hold_standard_streams();
 	/* Beyond ulimit -f a write then fails, and that can be told. */
 	signal(SIGXFSZ, SIG_IGN);
-	parser_init(&p, program, argc);
+	command_line_init(&p, program, argc);
 	optind = 0;    /* in glibc: begin anew */
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, p.letters, p.longs, NULL)) != -1) {
@@ -241,7 +230,7 @@ int cnn_options_parse(const struct cnn_program *program, int argc, char **argv)
 
 		if (c == '?' || c == ':')
 			refuse(&p, c, argv);
-		o = parser_find(&p, c);
+		o = command_line_find(&p, c);
 		if (c >= LONG_ONLY) {
 			/* getopt_long took a beginning of the name for the name: a script
 			 * that counts on that breaks with the next option we add. */
@@ -268,7 +257,7 @@ int cnn_options_parse(const struct cnn_program *program, int argc, char **argv)
 				set_value(program, o, optarg);
 		}
 	}
-	parser_free(&p);
+	command_line_free(&p);
 
 	operands = argc - optind;
 	if (operands < program->min_operands)

@@ -3,6 +3,7 @@
  *   assign.c    which provider computes which run of layers
  *   plan.c      formats, buffers, the list of operations
  *   arena.c     where each buffer lies
+ *   device-memory.c  what is taken of the device's memory
  *   executor.c  opening, closing
  *   params.c    parameters and moments, in and out
  *   feed.c      what steps read and leave: rows, order, state, records
@@ -201,7 +202,7 @@ int cnn_plan_make(struct cnn_executor *, struct cnn_error *);
 int cnn_arena_place(struct cnn_buffer *, size_t count, size_t *bytes,
 	struct cnn_error *);
 
-/* executor.c: zeroed memory of the device, counted and bounded. */
+/* device-memory.c: zeroed memory of the device, counted and bounded. */
 int cnn_executor_take(struct cnn_executor *, void **, size_t bytes,
 	struct cnn_error *);
 void cnn_executor_give_back(struct cnn_executor *, void *, size_t bytes);

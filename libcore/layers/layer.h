@@ -1,4 +1,4 @@
-/* layer.h - what the house's layer definitions share.
+/* layer.h - what the built-in layer definitions share.
  *
  * A definition knows names, shapes and sizes, never a device. What its infer()
  * lets through is bounded by LAYER_MAX_ELEMENTS, so a provider that multiplies

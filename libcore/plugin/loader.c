@@ -2,6 +2,8 @@
 #include "stream/interrupt-private.h"
 #include "loader-private.h"
 
+#include "layers/builtin.h"
+
 #include "base/value.h"
 
 #include <dlfcn.h>
@@ -62,23 +64,15 @@ struct cnn_plugin *cnn_plugins_at(struct cnn_plugins *p, size_t index)
 
 /* --- opening --------------------------------------------------------------- */
 
-static const struct cnn_layer_def *house_layer(const char *type)
-{
-	for (size_t i = 0; cnn_house_layers[i]; i++)
-		if (!strcmp(cnn_house_layers[i]->type, type))
-			return cnn_house_layers[i];
-	return NULL;
-}
-
-/* Everybody who defines a type must mean the same by it: a model made with one
- * definition is read with another. */
+/* All definitions of a type must be the same: a model made with one definition is
+ * read with another. */
 static int compare_definitions(struct cnn_plugins *p,
 	const struct cnn_plugin *plugin, const struct cnn_layer_def *d,
 	struct cnn_error *e)
 {
-	const struct cnn_layer_def *house = house_layer(d->type);
+	const struct cnn_layer_def *builtin = cnn_builtin_layer(d->type);
 
-	if (house && !cnn_same_definition(house, d))
+	if (builtin && !cnn_same_definition(builtin, d))
 		return cnn_fail(e, CNN_EPLUGIN, "%s: not loaded: defines the layer type "
 			"%s differently from cnntools itself", plugin->path, d->type);
 	for (size_t i = 0; i < p->found_count; i++) {
@@ -240,12 +234,12 @@ static char *type_list(const struct cnn_plugins *p)
 
 	if (!f)
 		return NULL;
-	for (size_t i = 0; cnn_house_layers[i]; i++)
-		fprintf(f, "%s%s", i ? ", " : "", cnn_house_layers[i]->type);
+	for (size_t i = 0; cnn_builtin_layers[i]; i++)
+		fprintf(f, "%s%s", i ? ", " : "", cnn_builtin_layers[i]->type);
 	for (size_t i = 0; i < p->found_count; i++) {
 		const struct cnn_plugin_entry *entry = p->found[i].entry;
 		const char *name = p->found[i].name;
-		bool listed = !may_define(&p->found[i]) || house_layer(name)
+		bool listed = !may_define(&p->found[i]) || cnn_builtin_layer(name)
 			|| (entry && !entry->definition);
 
 		for (size_t j = 0; !listed && j < i; j++)
@@ -285,7 +279,7 @@ int cnn_layer_find(struct cnn_plugins *p, const char *type,
 	if (!cnn_is_layer_type(type))
 		return cnn_fail(e, CNN_EPLUGIN, "%.64s: no layer type: it must match "
 			"[a-z][a-z0-9_]*", type);
-	def = house_layer(type);
+	def = cnn_builtin_layer(type);
 	if (!def)
 		def = plugin_layer(p, type, true, &first);
 	if (!def)

@@ -46,14 +46,11 @@ int cnn_plugins_find(struct cnn_plugins *, const char *device,
 	const char *provider, const char *name, struct cnn_plugin **,
 	struct cnn_error *);
 
-/* The definition of a layer type: the house's, else one that a plugin named
- * so brings (any/ first, then the devices). Unknown: CNN_EPLUGIN, listing the
+/* The definition of a layer type: the built-in one, else that of a plugin of the
+ * type's name (any/ first, then the devices). Unknown: CNN_EPLUGIN, listing the
  * known ones. */
 int cnn_layer_find(struct cnn_plugins *, const char *type,
 	const struct cnn_layer_def **, struct cnn_error *);
-
-/* The house's definitions; NULL after the last. */
-extern const struct cnn_layer_def *const cnn_house_layers[];
 
 /* What --device says: "cpu", "cuda", "cuda:1", or "auto", which takes the first
  * GPU if a plugin set for it probes well and the CPU otherwise. *device points

@@ -35,5 +35,7 @@ int cnn_trainer_restore(struct cnn_trainer *, struct cnn_error *);
 /* Steps from the first one to the last of the whole plan, which a falling learning rate
  * is aimed at; 0: not known. */
 uint64_t cnn_trainer_planned_steps(const struct cnn_trainer *);
+/* The learning rate of a step, from 0. */
+double cnn_trainer_rate(const struct cnn_trainer *, uint64_t step);
 
 #endif

@@ -8,7 +8,6 @@
 
 #include "base/random.h"
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -185,18 +184,6 @@ void cnn_trainer_close(struct cnn_trainer *t)
 
 /* --- steps --------------------------------------------------------------------------------- */
 
-static uint64_t epoch_steps(const struct cnn_trainer *t)
-{
-	return t->data ? (t->data->samples + t->options.batch - 1) / t->options.batch : 0;
-}
-
-uint64_t cnn_trainer_planned_steps(const struct cnn_trainer *t)
-{
-	if (t->options.epochs == UINT64_MAX)
-		return t->step - t->taken + t->options.steps;
-	return epoch_steps(t) * t->options.epochs;
-}
-
 uint64_t cnn_trainer_step_number(const struct cnn_trainer *t)
 {
 	return t->step;
@@ -214,18 +201,6 @@ uint64_t cnn_trainer_samples(const struct cnn_trainer *t)
 	return most && most < left ? most : left;
 }
 
-static double learning_rate(const struct cnn_trainer *t, uint64_t step)
-{
-	uint64_t planned = cnn_trainer_planned_steps(t);
-	double at = planned ? (double)step / (double)planned : 0;
-
-	if (strcmp(t->options.schedule, "linear") == 0)
-		return t->options.lr * (1 - at);
-	if (strcmp(t->options.schedule, "cosine") == 0)
-		return t->options.lr * 0.5 * (1 + cos(3.14159265358979323846 * at));
-	return t->options.lr;
-}
-
 /* Tells the executor what comes next: the rest of the epoch, or of what was fed. */
 static int begin_epoch(struct cnn_trainer *t, size_t count, const uint32_t *order,
 	double *rates, size_t steps, struct cnn_error *e)
@@ -233,7 +208,7 @@ static int begin_epoch(struct cnn_trainer *t, size_t count, const uint32_t *orde
 	const struct cnn_epoch epoch = { order, count, t->cursor, rates, steps };
 
 	for (size_t i = 0; i < steps; i++)
-		rates[i] = learning_rate(t, t->step + i);
+		rates[i] = cnn_trainer_rate(t, t->step + i);
 	t->first_rate = t->step;
 	return cnn_executor_set_epoch(t->ex, &epoch, e);
 }

@@ -1,0 +1,30 @@
+/* device-memory.c - memory of the device, counted and bounded by --max-memory. */
+#include "executor-private.h"
+
+int cnn_executor_take(struct cnn_executor *ex, void **p, size_t bytes,
+	struct cnn_error *e)
+{
+	size_t limit = ex->options.on.max_memory;
+
+	*p = NULL;
+	bytes = cnn_align(bytes ? bytes : 1);
+	if (bytes > SIZE_MAX / 2 - ex->memory ||
+	    (limit && ex->memory + bytes > limit))
+		return cnn_fail(e, CNN_ENOMEM, "the net takes more than the %zu MiB of "
+			"--max-memory", (limit ? limit : SIZE_MAX / 2) >> 20);
+	*p = ex->device_functions->alloc(ex->device, bytes);
+	if (!*p)
+		/* A GPU without room is a GPU that will not do. */
+		return cnn_plugins_error(ex->plugins, ex->own_memory ? CNN_EPLUGIN :
+			CNN_ENOMEM, e);
+	ex->memory += bytes;
+	return CNN_OK;
+}
+
+void cnn_executor_give_back(struct cnn_executor *ex, void *p, size_t bytes)
+{
+	if (!p)
+		return;
+	ex->device_functions->free(ex->device, p);
+	ex->memory -= cnn_align(bytes ? bytes : 1);
+}

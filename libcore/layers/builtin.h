@@ -1,0 +1,13 @@
+/* builtin.h - the layer types that are built in. */
+#ifndef CNN_BUILTIN_H
+#define CNN_BUILTIN_H
+
+#include <cnn/plugin.h>
+
+/* NULL after the last. */
+extern const struct cnn_layer_def *const cnn_builtin_layers[];
+
+/* The definition of a built-in type, or NULL. */
+const struct cnn_layer_def *cnn_builtin_layer(const char *type);
+
+#endif
