@@ -110,15 +110,17 @@ value() {
 		reported check.conformance.native.$family pass
 	done
 	for key in data devices libraries loss.f32 loss.fp16 loss.fp16.begin loss.bf16 \
-		accuracy.epochs twice.all.f32 no-graph.all.f32 resume.all.f32 checked.all.f32 \
-		loss.all.f32 loss.all.f32.few twice.all.fp16 twice.all.bf16 no-fuse \
+		accuracy.epochs twice.own.f32 no-graph.own.f32 resume.own.f32 checked.own.f32 \
+		loss.own.f32 loss.own.f32.few twice.own.fp16 twice.own.bf16 no-fuse \
 		accuracy.f32 accuracy.fp16 accuracy.bf16 evaluate sanitizer.memcheck.own.fp16 \
 		sanitizer.racecheck.own.fp16 sanitizer.initcheck.own.fp16; do
 		reported check.$key pass
 	done
 	if [ -d "$plugins/cuda/cudnn" ]; then
 		reported check.conformance.cudnn.conv2d pass
+		reported check.conformance.cudnn.conv2d+relu pass
 		reported check.twice.library.f32 pass
+		reported check.sanitizer.memcheck.library.fp16 pass
 		[[ $(value time.epoch.library.b16.fp16) == [0-9]* ]]
 	fi
 	for key in epoch.b16.fp16 epoch.b16.f32 epoch.b16.bf16 start start.held start.cpu \

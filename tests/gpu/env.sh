@@ -36,7 +36,10 @@ folder_of() {
 LD_LIBRARY_PATH=$bundle/lib${machine_libraries:+:$machine_libraries}
 cudart=$(folder_of libcudart.so.13) || cudart=''
 cudnn=$(folder_of libcudnn.so.9) || cudnn=''
-for folder in "$cudart" "$cudnn"; do
+# cuDNN opens these when it needs them.
+blas=$(folder_of libcublasLt.so.13) || blas=''
+nvrtc=$(folder_of libnvrtc.so.13) || nvrtc=''
+for folder in "$cudart" "$cudnn" "$blas" "$nvrtc"; do
 	case :$LD_LIBRARY_PATH: in
 	*:"$folder":*) ;;
 	*) case $folder in ?*/*) LD_LIBRARY_PATH+=:$folder ;; esac ;;

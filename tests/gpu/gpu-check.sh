@@ -21,8 +21,9 @@
 #   -h, --help               print this and exit
 #   PART                     run this part only:
 #                            facts conformance trajectory epochs kernels starts peer
-#                            exact conformance_cudnn training sanitize epochs_all peers
-#                            from_start library profile compiled ratios
+#                            exact training from_start epochs_all peers sanitize
+#                            exact_library conformance_cudnn library profile compiled
+#                            ratios
 #
 # GPU_CHECK_PYTHON names the Python that has torch, or is `none`;
 # GPU_CHECK_TORCH_DEVICE is the device that torch uses (cuda). GPU_CHECK_LIMIT bounds the
@@ -45,8 +46,8 @@ die() {
 }
 
 first_parts=(facts conformance trajectory epochs kernels starts peer)
-full_parts=(exact conformance_cudnn training sanitize epochs_all peers from_start library
-	profile compiled ratios)
+full_parts=(exact training from_start epochs_all peers sanitize exact_library
+	conformance_cudnn library profile compiled ratios)
 first_seconds=170 full_seconds=280
 
 first='' full='' quick='' folder=gpu-report replacement='' source=''
@@ -89,9 +90,9 @@ done
 # shellcheck disable=SC2034
 sizes() {
 	batches=(128 512 1024) rounds=3 start_rounds=5 profile_steps=200
-	epochs_skipped=2 torch_epochs=3 torch_device=${GPU_CHECK_TORCH_DEVICE:-cuda}
+	epochs_skipped=4 torch_epochs=3 torch_device=${GPU_CHECK_TORCH_DEVICE:-cuda}
 	trajectory_steps=20 trajectory_batch=64 exact_steps=100
-	conformance_limit=45 sanitizer_limit=60
+	conformance_limit=45 sanitizer_limit=40
 	seeds=3 epochs=10 train_batch=64 goal=99.0 start_goal=0.99
 	range=: train_count=60000 test_count=10000
 }
@@ -106,7 +107,7 @@ quick_sizes() {
 	range=:24 train_count=24 test_count=24
 }
 
-declare -A epoch_count=([128]=12 [512]=20 [1024]=24) epoch_goal=([128]=35 [512]=13 [1024]=9.5)
+declare -A epoch_count=([128]=16 [512]=40 [1024]=60) epoch_goal=([128]=35 [512]=13 [1024]=9.5)
 sizes
 [ -z "$quick" ] || quick_sizes
 
@@ -154,7 +155,9 @@ tree() {
 
 # find_program NAME: where it is, also where CUDA's programs are but PATH does not say so
 find_program() {
-	PATH=$PATH:${CUDA:-/usr/local/cuda}/bin command -v "$1"
+	local cuda=${CUDA:-/usr/local/cuda} ncu
+	ncu=$(printf '%s\n' /opt/nvidia/nsight-compute/*/ncu | tail -n 1)
+	PATH=$PATH:$cuda/bin:$cuda/compute-sanitizer:${ncu%/ncu} command -v "$1"
 }
 
 # In memory if programs may run there, and if it is large enough: a container's may
@@ -174,12 +177,12 @@ done
 
 # --- is there a GPU? -----------------------------------------------------------------------
 
-there=$("$work/all/bin/cnn-info" --devices 2>&1 |
+there=$(timeout 40 "$work/all/bin/cnn-info" --devices 2>&1 |
 	awk '$2 ~ /^cuda/ { sub(/^device +cuda[^ ]* */, ""); print; exit }')
 case $there in
 none:* | '')
 	there=${there#none: }
-	if ! nvidia-smi -L > /dev/null 2>&1; then
+	if ! timeout 40 nvidia-smi -L > /dev/null 2>&1; then
 		echo "gpu-check.sh: no GPU: ${there//"$work/all/"/}" >&2
 		exit 3
 	fi ;;
@@ -215,7 +218,7 @@ if [ ${#parts[@]} = 0 ]; then
 else
 	deadline=$((first_seconds + full_seconds)) first='' full=''
 fi
-! in_parts peer || begin_peer first 45 eager,graph "${batches[0]}" fp16
+! in_parts peer || begin_peer first 60 eager,graph "${batches[0]}" fp16
 
 # --- plugins -------------------------------------------------------------------------------------
 
@@ -247,8 +250,6 @@ fi
 [ "$has_cudnn" ] || rm -rf "${work:?}/all/$plugins/cuda/cudnn"
 cp -R "$work/all" "$work/own"
 rm -rf "$work/own/$plugins/cuda/cudnn"
-trees=(all)
-[ -z "$has_cudnn" ] || trees=(all own library)
 for i in "${!variants[@]}"; do
 	tree "${variants[i]}" "${variant_folders[i]}"
 	[ "$has_cudnn" ] || rm -rf "${work:?}/${variants[i]}/$plugins/cuda/cudnn"
@@ -289,7 +290,7 @@ can() {
 # --- the parts ---------------------------------------------------------------------------------------
 
 # What a time-out in these leaves open is whether the GPU computes right.
-correctness=' facts conformance trajectory exact conformance_cudnn training '
+correctness=' facts conformance trajectory exact training '
 for part in "${parts[@]}"; do
 	if [ "$full" ] && [ "$part" = "${full_parts[0]}" ]; then
 		[ -z "$first" ] || { say seconds.first "$SECONDS" s "of $first_seconds" && deadline=$((first_seconds + full_seconds)); }

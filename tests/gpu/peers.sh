@@ -14,7 +14,7 @@ keys() {
 
 # begin_peer NAME SECONDS MODES BATCHES PRECISIONS: starts a process that imports torch,
 # which may take minutes the first time, and then waits for its turn. It has SECONDS from
-# then on. Its lines go into the report as they come.
+# then on, or less if the deadline is nearer. Its lines go into the report as they come.
 declare -A peer_pid=() peer_keys=()
 begin_peer() {
 	local name=$1 limit=$2 key value unit detail
@@ -40,15 +40,22 @@ begin_peer() {
 	peer_pid[$name]=$!
 }
 
-# await_peer NAME: its turn, and its end
+# reported KEY: is it in the report?
+reported() {
+	awk -F '\t' -v key="$1" '$1 == key && $2 != "left-out" { found = 1 } END { exit !found }' "$report"
+}
+
+# await_peer NAME: its turn, and its end, but no longer than there is time
 await_peer() {
 	local key
 	[ "$python" ] || return 0
-	: > "$work/turn.$1"
-	wait "${peer_pid[$1]}"
+	echo "$(($(left) - 3))" > "$work/turn.new"
+	mv "$work/turn.new" "$work/turn.$1"
+	while kill -0 "${peer_pid[$1]}" 2> /dev/null && [ "$(left)" -gt 0 ]; do
+		sleep 0.1
+	done
 	for key in ${peer_keys[$1]}; do
-		awk -F '\t' -v key="$key" '$1 == key { found = 1 } END { exit !found }' "$report" ||
-			omit "$key" "it did not come so far; the log may say why"
+		reported "$key" || omit "$key" "it did not come so far; the log may say why"
 	done
 }
 
@@ -58,11 +65,14 @@ peer() {
 		return
 	fi
 	await_peer first
+	ratios
 }
 
 # A process a precision: a capture that fails may spoil what comes after it.
 begin_peers() {
 	local batches_left
+	# The main figures, if the first profile did not have them.
+	reported "torch.graph.b${batches[0]}.fp16" || begin_peer again 60 eager,graph "${batches[0]}" fp16
 	batches_left=$(commas "${batches[@]:1}")
 	begin_peer fp16 40 fused "${batches[0]}" fp16
 	[ -z "$batches_left" ] || begin_peer fp16.large 40 eager,graph "$batches_left" fp16
@@ -73,17 +83,18 @@ begin_peers() {
 
 peers() {
 	local name
-	for name in fp16 fp16.large f32 bf16 tf32; do
+	for name in again fp16 fp16.large f32 bf16 tf32; do
 		[ -n "${peer_pid[$name]-}" ] || continue
 		room "torch.$name" 15 && await_peer $name
 	done
+	ratios
 }
 
 # Compiling takes far longer than what it makes runs: last, as time allows.
 compiled() {
 	[ "$python" ] || return 0
 	room torch.compile 60 || return
-	begin_peer compile 90 compile "${batches[0]}" fp16
+	begin_peer compile 120 compile "${batches[0]}" fp16
 	await_peer compile
 }
 

@@ -32,21 +32,24 @@ unreached() {
 	show "unreached: $1: $2"
 }
 
-# check KEY STATUS DETAIL: STATUS 0 is a pass. The exit status depends on checks
-# alone. A failure that a time limit caused says nothing about what was checked.
+# check KEY STATUS DETAIL: STATUS 0 is a pass, 124 a time-out, which says nothing about
+# what was checked. The exit status of gpu-check.sh depends on checks alone.
 check() {
-	if [ "$2" = 0 ]; then
-		say "check.$1" pass - "$3"
-	elif is_dropped; then
-		unreached "check.$1" "the part was dropped; $3"
-		return
-	elif [ "$(left)" -lt 1 ]; then
-		unreached "check.$1" "out of time; $3"
-		return
-	else
-		say "check.$1" fail - "$3"
-	fi
+	case $2 in
+	0) say "check.$1" pass - "$3" ;;
+	124) unreached "check.$1" "$3" && return ;;
+	*) say "check.$1" fail - "$3" ;;
+	esac
 	show "$(printf '%-9s %-32s %s' "$([ "$2" = 0 ] && echo pass || echo FAIL)" "$1" "$3")"
+}
+
+# judge KEY STATUS DETAIL: a check of what several commands left. If one of them may have
+# been ended or not begun, a failure is a time-out.
+judge() {
+	if [ "$2" != 0 ] && { is_dropped || [ "$(left)" -lt 1 ]; }; then
+		set -- "$1" 124 "a command was ended or not begun; $3"
+	fi
+	check "$@"
 }
 
 # count VALUE [PREFIX]: the lines of the report with this value, and keys that begin so

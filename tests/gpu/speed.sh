@@ -61,7 +61,7 @@ epochs() {
 	epoch_times 1 fp16
 	model=epochs.all.${batches[0]}.fp16.cnn
 	found=$([ ! -e "$work/$model" ] || accuracy cuda "$work/$model")
-	check "accuracy.epochs" "$(awk -v a="${found:-0}" -v g="$goal" 'BEGIN { print 100 * a < g }')" \
+	judge "accuracy.epochs" "$(awk -v a="${found:-0}" -v g="$goal" 'BEGIN { print 100 * a < g }')" \
 		"${found:-no model}: the model of ${epoch_count[${batches[0]}]} epochs at batch ${batches[0]} in fp16; at least $goal %"
 }
 
@@ -90,29 +90,39 @@ library() {
 
 # --- a kernel ------------------------------------------------------------------------
 
-ncu_metrics=(gpu__time_duration.sum launch__registers_per_thread
-	sm__warps_active.avg.pct_of_peak_sustained_active
-	dram__bytes_read.sum dram__bytes_write.sum)
+# Each in a run of its own: counters take several passes of a kernel, which disturbs its
+# time.
+ncu_time=gpu__time_duration.sum,launch__registers_per_thread
+ncu_counters=sm__warps_active.avg.pct_of_peak_sustained_active,dram__bytes_read.sum,dram__bytes_write.sum
 
-# profiled BATCH FILE METRICS: the kernels of three steps under ncu, as its CSV
+# profiled SECONDS BATCH FILE METRICS: the kernels of three steps under ncu, as its CSV
 profiled() {
-	rm -f "$2"
-	run 25 "$ncu" --csv --log-file "$2" --clock-control none --cache-control none \
-		--print-units base --metrics "$3" "$work/own/bin/cnn-step" -q --device cuda \
-		--no-graph --batch "$1" --amp fp16 -n 3 1.cnn train.tns -o out.cnn
+	rm -f "$3"
+	run "$1" "$ncu" --csv --log-file "$3" --clock-control none --cache-control none \
+		--print-units base --metrics "$4" "$work/own/bin/cnn-step" -q --device cuda \
+		--no-graph --batch "$2" --amp fp16 -n 3 1.cnn train.tns -o out.cnn &&
+		grep -q '^"' "$3"
 }
 
-# kernel_table BATCH FILE: the kernels of the last step, a line each: batch, number,
+# kernel_table BATCH FILE [FILE]: the kernels of the last step, a line each: batch, number,
 # name, grid, block, then the metrics in their order. A step ends with `advance`.
 kernel_table() {
-	awk -v batch="$1" -v metrics="${ncu_metrics[*]}" '
-		BEGIN { count = split(metrics, metric, " ") }
+	local batch=$1
+	shift
+	awk -v batch="$batch" -v metrics="$ncu_time,$ncu_counters" '
+		BEGIN { count = split(metrics, metric, ",") }
+		FNR == 1 { has_header = 0 }
 		!/^"/ { next }
 		{
 			sub(/^"/, ""); sub(/"\r?$/, "")
 			n = split($0, field, /","/)
 		}
-		!has_header { for (i = 1; i <= n; i++) at[field[i]] = i; has_header = 1; next }
+		!has_header {
+			split("", at)
+			for (i = 1; i <= n; i++) at[field[i]] = i
+			has_header = 1
+			next
+		}
 		{
 			id = field[at["ID"]]
 			if (!(id in name)) {
@@ -137,40 +147,33 @@ kernel_table() {
 					line = line "\t" ((order[i], metric[m]) in found ? found[order[i], metric[m]] : "-")
 				print line
 			}
-		}' "$2"
+		}' "$@"
 }
 
-# What hardware counters say of one step. Not every machine lets a user read them;
-# that is a result too.
+# What hardware counters say of one step. Not every machine lets a user read them; that
+# is a result too.
 kernels() {
-	local batch done='' said table=$folder/kernels.tsv
+	local batch done='' files table=$folder/kernels.tsv
 	if ! ncu=$(find_program ncu); then
 		omit kernels "no ncu"
 		return
 	fi
 	cd "$work" || return
 	for batch in "${batches[0]}" "${batches[-1]}"; do
-		room "kernels.b$batch" 10 || return
 		[ "$batch" != "$done" ] || break
 		done=$batch
-		if ! profiled "$batch" ncu.csv "$(commas "${ncu_metrics[@]}")"; then
-			tail -n 5 ncu.csv >> "$log" 2>&1
-			said=$(grep -h '^==ERROR==' ncu.csv 2>> "$log" | head -n 1)
-			case $said in
-			*ERR_NVGPUCTRPERM*)
-				omit "kernels.b$batch" "$said" && return ;;
-			esac
-			# A newer ncu may not know one of the counters.
-			if ! profiled "$batch" ncu.csv "${ncu_metrics[0]},${ncu_metrics[1]}"; then
-				omit "kernels.b$batch" "${said:-ncu failed; the log says why}"
-				return
-			fi
-		fi
-		kernel_table "$batch" ncu.csv > step.tsv
-		if [ ! -s step.tsv ]; then
-			omit "kernels.b$batch" "ncu named no kernels"
+		room "kernels.b$batch" 10 || return
+		if ! profiled 45 "$batch" ncu.time.csv "$ncu_time"; then
+			tail -n 20 ncu.time.csv >> "$log" 2>&1
+			omit "kernels.b$batch" "$(grep -h -m 1 -E '^==(ERROR|WARNING)==' ncu.time.csv 2>> "$log" ||
+				echo "ncu failed; the log says why")"
 			return
 		fi
+		files=(ncu.time.csv)
+		if room "counters.b$batch" 10 && profiled 25 "$batch" ncu.counters.csv "$ncu_counters"; then
+			files+=(ncu.counters.csv)
+		fi
+		kernel_table "$batch" "${files[@]}" > step.tsv
 		[ -s "$table" ] ||
 			printf 'batch\tnumber\tkernel\tgrid\tblock\tns\tregisters\tactive warps %%\tbytes read\tbytes written\n' > "$table"
 		cat step.tsv >> "$table"

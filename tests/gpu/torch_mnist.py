@@ -20,7 +20,7 @@ it to be faster. The modes:
 
 The precisions: f32 without TF32, tf32, fp16, bf16. With --wait, torch is imported at
 once, and all else waits until FILE is there; --import-limit bounds the former and
---limit the latter, both in seconds. Lines of key, value, unit and
+--limit, or the number in FILE, the latter, both in seconds. Lines of key, value, unit and
 detail go to standard output; a combination that fails says why in its line.
 """
 import argparse
@@ -324,7 +324,9 @@ def main():
         if os.getppid() != PARENT or time.time() - BEGUN > 600:
             sys.exit(1)
         time.sleep(0.02)
-    signal.alarm(args.limit)
+    # The file says how many seconds there are.
+    left = int(open(args.wait).read()) if args.wait else args.limit
+    signal.alarm(max(1, min(args.limit, left)) if args.limit else 0)
     # Of Adam that it may be captured, of a rate that a warm-up step reads.
     warnings.filterwarnings("ignore", category=UserWarning)
     if args.wait:
