@@ -6,7 +6,7 @@
 VERSION := 0.1.0
 
 CC      ?= cc
-CFLAGS  ?= -O2 -g
+CFLAGS  ?= -O2
 # Not from the environment: BIN may mean another folder there, and clean empties both.
 BUILD   := build
 BIN     := bin
@@ -55,15 +55,7 @@ formats_src := $(wildcard formats/*.c formats/*/*.c)
 tools_src   := $(wildcard tools/*.c)
 parts_src   := $(wildcard tools/*/*.c)
 tools       := $(patsubst tools/%.c,$(BIN)/%,$(tools_src))
-unit_src    := $(wildcard tests/unit/*.c)
-unit_tests  := $(patsubst %.c,$(BUILD)/%,$(unit_src))
-conformance_src := $(wildcard tests/conformance/*.c)
 
-core_obj    := $(core_src:%.c=$(BUILD)/obj/%.o)
-formats_obj := $(formats_src:%.c=$(BUILD)/obj/%.o)
-parts_obj   := $(parts_src:%.c=$(BUILD)/obj/%.o)
-unit_obj    := $(unit_src:%.c=$(BUILD)/obj/%.o)
-conformance_obj := $(conformance_src:%.c=$(BUILD)/obj/%.o)
 libcore     := $(BUILD)/libcnn.a
 libformats  := $(BUILD)/libformats.a
 # What tools/NAME.c is made of besides lies in tools/NAME/; in an archive, so that tests
@@ -84,9 +76,21 @@ $(stamp): always
 	@$(shell mkdir -p $(@D))$(file >$@.new,$(filter-out -Werror,$(compile)) $(LDFLAGS) \
 		$(core_src) $(formats_src) $(parts_src))cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
+# --- objects -------------------------------------------------------------------
+#
+# Each source is compiled once: PLACE/NAME.c to obj/PLACE/NAME.o. A plugin's has flags
+# of its device and of its provider besides, and does not see the host's headers.
+
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+# plugins/cpu/ref/relu -> cpu, cpu_ref
+device_of   = $(word 2,$(subst /, ,$(1)))
+provider_of = $(device_of)_$(word 3,$(subst /, ,$(1)))
+flags_of    = $(if $(filter plugins/%,$(1)),$(plugin_cflags) $(CFLAGS_$(device_of)) \
+              $(CFLAGS_$(provider_of)),$(rooms) $(pkg_cflags))
+
 $(BUILD)/obj/%.o: %.c $(stamp)
 	@mkdir -p $(@D)
-	$(compile) $(rooms) $(pkg_cflags) -c -o $@ $<
+	$(compile) $(call flags_of,$*) -c -o $@ $<
 
 # Asked for once, and only where something is built.
 pkg_cflags = $(eval pkg_cflags := $$(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null))$(pkg_cflags)
@@ -94,9 +98,9 @@ pkg_libs   = $(eval pkg_libs := $$(shell $(PKG_CONFIG) --libs $(PKGS)))$(pkg_lib
 link       = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -Wl,--as-needed -o $@ \
              $(filter %.o,$^) $(filter %.a,$^) $(pkg_libs)
 
-$(libcore): $(core_obj)
-$(libformats): $(formats_obj)
-$(libtools): $(parts_obj)
+$(libcore): $(call objects,$(core_src))
+$(libformats): $(call objects,$(formats_src))
+$(libtools): $(call objects,$(parts_src))
 $(archives): $(stamp)
 	@rm -f $@
 	$(AR) rcs $@ $(filter %.o,$^)
@@ -106,42 +110,10 @@ $(BIN)/%: $(BUILD)/obj/tools/%.o $(archives)
 	$(link) $(LIBS_$*) -lm -ldl -pthread
 LIBS_mnist-fetch = $(shell $(PKG_CONFIG) --libs libcurl)
 
-# --- plugins: plugins/DEVICE/PROVIDER/NAME.c -> build/plugins/…/NAME.so -------
+# --- the CUDA toolkit -----------------------------------------------------------
 #
-# A provider's folder may hold provider.mk, which sets for DEVICE_PROVIDER:
-# COMMON_x (its files that go into each of its plugins), CFLAGS_x, LIBS_x, and
-# SKIP_x (why it can't be built here). The umask matters: the loader refuses
-# what others may write.
-
--include $(wildcard plugins/cpu/*/provider.mk)
-cpu_providers := $(foreach d,$(wildcard plugins/cpu/*/),$(notdir $(patsubst %/,%,$(d))))
-
-plugin_flags := -fPIC -fvisibility=hidden -shared -Wl,-z,defs -Wl,--as-needed
-
-# $(1): device, $(2): provider, $(3): the set's folder, $(4): more flags
-define provider_rules
-$(1)_$(2)_common := $$(addprefix plugins/$(1)/$(2)/,$$(COMMON_$(1)_$(2)))
-$(1)_$(2)_src := $$(filter-out $$($(1)_$(2)_common),$$(wildcard plugins/$(1)/$(2)/*.c))
-$(3)_so += $$(if $$(SKIP_$(1)_$(2)),,$$(patsubst plugins/%.c,$(3)/%.so,$$($(1)_$(2)_src)))
-$(3)/$(1)/$(2)/%.so: plugins/$(1)/$(2)/%.c $$($(1)_$(2)_common) $$(wildcard plugins/$(1)/$(2)/*.h) $(stamp)
-	@umask 022; mkdir -p $$(@D)
-	umask 022; $$(compile) $$(plugin_flags) $$(LDFLAGS) $$(CFLAGS_$(1)_$(2)) $(4) -MF $$(@:.so=.d) -o $$@ $$< $$($(1)_$(2)_common) $$(LIBS_$(1)_$(2)) -lm
-endef
-$(foreach p,$(cpu_providers),$(eval $(call provider_rules,cpu,$(p),$(BUILD)/plugins,)))
-cpu_so := $($(BUILD)/plugins_so)
-# One whose source is gone would still be found.
-stale_so := $(filter-out $(patsubst plugins/%.c,$(BUILD)/plugins/%.so,$(wildcard plugins/*/*/*.c)),$(wildcard $(BUILD)/plugins/*/*/*.so))
-plugins: $(cpu_so)
-	$(if $(stale_so),rm -f $(stale_so))
-	$(foreach p,$(cpu_providers),$(if $(SKIP_cpu_$(p)),@echo "cpu/$(p) is not built: $(SKIP_cpu_$(p))"))
-
-# --- plugins for CUDA: kernels in .cu, the rest in C ----------------------------
-#
-# A provider.mk sets besides, for a plugin of the folder, or for all as
-# DEVICE_PROVIDER: KERNELS_x, the .cu files whose objects it links, and PARTS_x,
-# the .c files that it is made of besides its own. CUDA=/path/to/toolkit and NVCC
-# say where; without nvcc the set is left out. Cards that are not named get their
-# code from the PTX when it is first run.
+# CUDA=/path/to/toolkit and NVCC say where nvcc is; without it the set is left out. Cards
+# that are not named in CUDA_ARCHS get their code from the PTX when it is first run.
 
 CUDA ?= /usr/local/cuda
 NVCC ?= $(firstword $(wildcard $(CUDA)/bin/nvcc) $(shell command -v nvcc 2>/dev/null))
@@ -149,58 +121,87 @@ CUDA_ARCHS ?= 75 80 86 89 90 100 120
 CUDA_PTX ?= $(or $(filter 90,$(CUDA_ARCHS)),$(lastword $(CUDA_ARCHS)))
 cuda_targets := $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
                 $(foreach a,$(CUDA_PTX),-gencode arch=compute_$(a),code=compute_$(a))
-nvcc_compile = $(NVCC) -std=c++17 -O3 $(cuda_targets) --compress-mode=size \
+cuda_compile = $(NVCC) -std=c++17 -O3 $(cuda_targets) --compress-mode=size \
                -Werror all-warnings --threads 2 \
                -Ilibcore/include -Xcompiler=-fPIC,-fvisibility=hidden,-Wall,-Wextra
+CFLAGS_cuda  = -I$(CUDA)/include
+LIBS_cuda    = -L$(CUDA)/lib64 -Wl,-rpath,$(CUDA)/lib64 -lcudart -lstdc++
+SKIP_cuda    = $(if $(NVCC),,no nvcc: set CUDA or NVCC)
+# The tests' own runtime takes its place if HOSTCUDA is set.
+include tests/hostcuda/toolkit.mk
 
--include $(wildcard plugins/cuda/*/provider.mk)
-cuda_providers := $(foreach d,$(wildcard plugins/cuda/*/),$(notdir $(patsubst %/,%,$(d))))
-SKIP_cuda = $(if $(NVCC),,no nvcc: set CUDA or NVCC)
+# --- plugins: plugins/DEVICE/PROVIDER/NAME.c -> build/plugins/…/NAME.so -------
+#
+# A provider's folder may hold provider.mk, which sets for DEVICE_PROVIDER:
+#   COMMON_x      its files that go into each of its plugins
+#   PARTS_x_NAME  its files that go into NAME.so besides NAME.c, and PARTS_x, all of
+#                 those that are parts of some
+#   LEVELED_x     its files that are compiled once for each level of the instruction
+#                 set: LEVELS_x names the levels, LEVEL_CFLAGS_x_LEVEL has the flags.
+#                 They see LEVEL, the level's name
+#   CFLAGS_x, LIBS_x, and SKIP_x (why it can't be built here)
+# Files are .c, or .cu for a device whose kernels are CUDA C++. The umask matters: the
+# loader refuses what others may write.
 
-$(BUILD)/obj/plugins/cuda/%.o: plugins/cuda/%.cu
-	@mkdir -p $(@D)
-	$(nvcc_compile) -MD -MF $(@:.o=.d) -c -o $@ $<
+plugin_cflags  := -fPIC -fvisibility=hidden
+plugin_ldflags := -shared -Wl,-z,defs -Wl,--as-needed
 
-# $(1): provider, $(2): the set's folder, $(3): where the kernels' objects are,
-# $(4): flags for C, $(5): the runtime to link
-cuda_plugins = $(filter-out $(COMMON_cuda_$(1)) $(PARTS_cuda_$(1)),$(notdir $(wildcard plugins/cuda/$(1)/*.c)))
-cuda_folder = $(addprefix plugins/cuda/$(1)/,$(2))
-define cuda_rules
-$(2)_cuda_so += $$(if $$(SKIP_cuda_$(1)),,$(patsubst %.c,$(2)/cuda/$(1)/%.so,$(cuda_plugins)))
-$(foreach k,$(cuda_plugins:.c=),
-$(2)/cuda/$(1)/$(k).so: $(call cuda_folder,$(1),$(COMMON_cuda_$(1)) $(PARTS_cuda_$(1)_$(k))) $(patsubst %,$(3)/plugins/cuda/$(1)/%.o,$(KERNELS_cuda_$(1)) $(KERNELS_cuda_$(1)_$(k))))
-$(2)/cuda/$(1)/%.so: plugins/cuda/$(1)/%.c $(wildcard plugins/cuda/$(1)/*.h) $(stamp)
-	@umask 022; mkdir -p $$(@D)
-	umask 022; $$(compile) $$(plugin_flags) $$(LDFLAGS) $$(CFLAGS_cuda_$(1)) $(4) -MF $$(@:.so=.d) -o $$@ $$(filter %.c %.o,$$^) $$(LIBS_cuda_$(1)) $(5) -lstdc++ -lm
+providers := $(patsubst plugins/%/,%,$(wildcard plugins/*/*/))
+-include $(wildcard plugins/*/*/provider.mk)
+
+# $(1): cpu/ref, $(2): cpu_ref, $(3): files of it: their objects
+part_objects = $(foreach f,$(3),$(if $(filter $(f),$(LEVELED_$(2))), \
+	$(foreach l,$(LEVELS_$(2)),$(BUILD)/obj/plugins/$(1)/$(f:.c=.$(l).o)), \
+	$(BUILD)/obj/plugins/$(1)/$(patsubst %.cu,%.cu.o,$(f:.c=.o))))
+
+# $(1): cpu/ref, $(2): cpu_ref
+define provider_rules
+$(2)_names := $$(filter-out $$(COMMON_$(2):.c=) $$(PARTS_$(2):.c=) $$(LEVELED_$(2):.c=), \
+	$$(patsubst plugins/$(1)/%.c,%,$$(wildcard plugins/$(1)/*.c)))
+$(2)_so := $$(if $$(SKIP_$(2)),,$$($(2)_names:%=$(BUILD)/plugins/$(1)/%.so))
+$$(foreach n,$$($(2)_names),$$(eval $(BUILD)/plugins/$(1)/$$(n).so: \
+	$$(call part_objects,$(1),$(2),$$(n).c $$(COMMON_$(2)) $$(PARTS_$(2)_$$(n)))))
+.PHONY: $(subst /,-,$(1))
+$(subst /,-,$(1)): $$($(2)_so)
+$$(foreach l,$$(LEVELS_$(2)),$$(eval $$(call level_rule,$(1),$(2),$$(l))))
 endef
-cuda_libs = -L$(CUDA)/lib64 -Wl,-rpath,$(CUDA)/lib64
-$(foreach p,$(cuda_providers),$(eval $(call cuda_rules,$(p),$(BUILD)/plugins,$(BUILD)/obj,-I$(CUDA)/include,$(cuda_libs) -lcudart)))
-cuda_so := $(if $(SKIP_cuda),,$($(BUILD)/plugins_cuda_so))
+define level_rule
+$(BUILD)/obj/plugins/$(1)/%.$(3).o: plugins/$(1)/%.c $(stamp)
+	@mkdir -p $$(@D)
+	$$(compile) $$(call flags_of,plugins/$(1)/$$*) $(LEVEL_CFLAGS_$(2)_$(3)) -DLEVEL=$(3) -c -o $$@ $$<
+endef
+$(foreach p,$(providers),$(eval $(call provider_rules,$(p),$(subst /,_,$(p)))))
+
+$(BUILD)/plugins/%.so: $(stamp)
+	@umask 022; mkdir -p $(@D)
+	umask 022; $(CC) $(CFLAGS) $(SANITIZE) $(plugin_ldflags) $(LDFLAGS) -o $@ $(filter %.o,$^) \
+		$(LIBS_$(call provider_of,plugins/$*)) $(LIBS_$(call device_of,plugins/$*)) -lm
+
+# $(1): device: its providers that can be built here, and why the others can't
+so_of     = $(foreach p,$(filter $(1)/%,$(providers)),$($(subst /,_,$(p))_so))
+not_built = $(foreach p,$(filter $(1)/%,$(providers)),$(if $(SKIP_$(subst /,_,$(p))),@echo "$(p) is not built: $(SKIP_$(subst /,_,$(p)))"$(newline)))
+define newline
+
+
+endef
+cpu_so  := $(call so_of,cpu)
+cuda_so := $(if $(SKIP_cuda),,$(call so_of,cuda))
+plugins_so := $(cpu_so) $(cuda_so)
+# One whose source is gone would still be found.
+stale_so := $(filter-out $(patsubst plugins/%.c,$(BUILD)/plugins/%.so,$(wildcard plugins/*/*/*.c)),$(wildcard $(BUILD)/plugins/*/*/*.so))
+plugins: $(cpu_so) cuda
+	$(if $(stale_so),rm -f $(stale_so))
+	$(call not_built,cpu)
+
+# --- plugins for CUDA ------------------------------------------------------------
+
+$(BUILD)/obj/%.cu.o: %.cu
+	@mkdir -p $(@D)
+	$(cuda_compile) -MD -MF $(@:.o=.d) -c -o $@ $<
 
 .PHONY: cuda
 cuda: $(cuda_so)                            ## the plugins for NVIDIA's GPUs alone (part of all where nvcc is found)
-	$(if $(SKIP_cuda),@echo "the cuda plugins are not built: $(SKIP_cuda)")
-	$(foreach p,$(cuda_providers),$(if $(SKIP_cuda_$(p)),@echo "cuda/$(p) is not built: $(SKIP_cuda_$(p))"))
-
-plugins: cuda
-plugins_so := $(cpu_so) $(cuda_so)
-
-# The same .cu and .c files for the tests' own runtime, which runs kernels on the
-# CPU: once for speed, once with every access to memory looked at.
-include tests/hostcuda/hostcuda.mk
-host_cuda = $(BUILD)/hostcuda/plugins
-traced_cuda = $(BUILD)/hostcuda/traced
-$(BUILD)/hostcuda/obj/plugins/cuda/native/%.o: plugins/cuda/native/%.cu
-	@mkdir -p $(@D)
-	$(CXX) $(hostcuda_cxxflags) $(hostcuda_plain) $(hostcuda_asan) -Ilibcore/include -O2 -g -MMD -MP -c -o $@ $<
-$(BUILD)/hostcuda/obj-traced/plugins/cuda/native/%.o: plugins/cuda/native/%.cu
-	@mkdir -p $(@D)
-	$(CXX) $(hostcuda_cxxflags) $(hostcuda_trace) -Ilibcore/include -O1 -g -MMD -MP -c -o $@ $<
-$(eval $(call cuda_rules,native,$(host_cuda),$(BUILD)/hostcuda/obj,$(hostcuda_cflags),$(hostcuda_libs)))
-$(eval $(call cuda_rules,native,$(traced_cuda),$(BUILD)/hostcuda/obj-traced,$(hostcuda_cflags),$(hostcuda_libs)))
-host_cuda_so := $($(host_cuda)_cuda_so) $($(traced_cuda)_cuda_so)
-$(host_cuda_so): $(hostcuda_so)
-include tests/cudnn/cudnn.mk
+	$(if $(SKIP_cuda),@echo "the cuda plugins are not built: $(SKIP_cuda)",$(call not_built,cuda))
 
 # --- install -------------------------------------------------------------------
 
@@ -266,97 +267,7 @@ bench: all                                  ## an epoch beside PyTorch's (PEERS=
 	@[ "$(PEERS)" = no ] || build-aux/deps.sh --check bench
 	@BIN=$(BIN) BUILD=$(BUILD) PEERS=$(or $(PEERS),yes) tests/bench/run
 
-# --- tests -----------------------------------------------------------------------
-
-# The oracle in double, and providers that are wrong.
-$(eval $(call provider_rules,cpu,ref,$(BUILD)/plugins-f64,-DCNN_REF_DOUBLE))
-bad_so := $(patsubst tests/conformance/bad/%.c,$(BUILD)/plugins-bad/cpu/bad/%.so,$(wildcard tests/conformance/bad/*.c))
-$(BUILD)/plugins-bad/cpu/bad/%.so: tests/conformance/bad/%.c
-	@umask 022; mkdir -p $(@D)
-	umask 022; $(compile) $(plugin_flags) -MF $(@:.so=.d) -o $@ $< -lm
-
-$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(archives)
-	@mkdir -p $(@D)
-	$(link) -lm -ldl -pthread
-
-$(BUILD)/tests/conformance/conformance: $(conformance_obj) $(libcore)
-	@mkdir -p $(@D)
-	$(link) -lm -ldl -pthread
-
-.PHONY: gpu-bundle
-gpu-bundle: all $(BUILD)/tests/conformance/conformance $($(BUILD)/plugins-f64_so) ## a folder for a machine with a GPU, and gpu-check.sh in it
-	@BIN=$(BIN) BUILD=$(BUILD) CUDA=$(CUDA) CC='$(CC)' tests/gpu/bundle.sh
-
-.PHONY: test-programs check check-built test check-asan coverage lint
-test-programs: hostcuda-tests $(host_cuda_so) $(cudnn_programs) $(cudnn_fake_so) $(unit_tests) $(BUILD)/tests/conformance/conformance $(bad_so) $($(BUILD)/plugins-f64_so)
-
-check:                                      ## builds and runs all tests; installs nothing
-	@build-aux/deps.sh --check run dev
-	@$(again) all test-programs fuzz-programs
-	@BIN=$(BIN) BUILD=$(BUILD) CC='$(CC)' tests/run
-
-test: deps-dev                              ## deps-dev, then check
-	@$(MAKE) --no-print-directory check
-
-# Folders of its own; the tools in bin find ../build/plugins there too.
-check-asan:                                 ## unit tests, conformance and tools under ASan and UBSan
-	@$(again) BUILD=build/asan/build BIN=build/asan/bin \
-		CFLAGS='-O1 -g -fno-omit-frame-pointer' \
-		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' \
-		all test-programs
-	@BUILD=build/asan/build BIN=build/asan/bin CC='$(CC)' SANITIZED=1 \
-		ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=1:intercept_tls_get_addr=0 \
-		LSAN_OPTIONS=suppressions=$(CURDIR)/build-aux/lsan.supp:print_suppressions=0 \
-		UBSAN_OPTIONS=print_stacktrace=1 tests/run unit conformance bats
-
-# Folders of its own as well. The plugins are not counted, and those for CUDA not
-# built. A program that is killed leaves no counts.
-coverage:                                   ## what of libcore and formats the tests reach (SUITES="unit bats": those)
-	@$(again) BUILD=build/coverage/build BIN=build/coverage/bin NVCC= CFLAGS='-O1 -g' \
-		SANITIZE='--coverage -fprofile-update=atomic' \
-		plugin_flags='$(plugin_flags) -fno-profile-arcs -fno-test-coverage' \
-		all test-programs
-	@find build/coverage -name '*.gcda' -delete
-	@status=0; export BUILD=build/coverage/build BIN=build/coverage/bin NVCC= CC='$(CC)'; \
-		tests/run $(or $(SUITES),unit conformance bats faults) || status=1; \
-		build-aux/coverage.sh || status=1; exit $$status
-
-lint:                                       ## warnings of gcc and clang as errors, clang-tidy, cppcheck, mandoc
-	@build-aux/deps.sh --check run lint
-	@build-aux/lint.sh
-
-# --- fuzzing ---------------------------------------------------------------------
-
-# By clang's libFuzzer, in folders of its own; where there is none, tests/fuzz/run
-# says so. The plugins find the sanitizers' functions in the program that opens
-# them. Some calls are counted by tests/fuzz/fuzz.c.
-FUZZ_CC ?= clang
-fuzz_common  := $(addprefix $(BUILD)/obj/tests/fuzz/,fuzz.o mend.o compute.o)
-fuzz_src     := $(wildcard tests/fuzz/fuzz-*.c)
-fuzz_targets := $(fuzz_src:tests/fuzz/%.c=$(BIN)/%)
-fuzz_wraps   := archive_read_data inflate malloc calloc realloc reallocarray aligned_alloc
-$(fuzz_targets): $(BIN)/%: $(BUILD)/obj/tests/fuzz/%.o $(fuzz_common) $(archives)
-	@mkdir -p $(@D)
-	$(link) -fsanitize=fuzzer -rdynamic $(fuzz_wraps:%=-Wl,--wrap=%) -lm -ldl -pthread
-$(BIN)/pack: $(BUILD)/obj/tests/fuzz/pack.o
-	@mkdir -p $(@D)
-	$(link)
-
-has_fuzzer = echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | \
-	$(FUZZ_CC) -fsanitize=fuzzer -x c -o /dev/null - 2> /dev/null
-
-.PHONY: fuzz fuzz-programs fuzz-targets
-fuzz-targets: $(fuzz_targets) $(BIN)/pack $(filter $(BUILD)/plugins/cpu/ref/%,$(cpu_so))
-fuzz-programs:
-	@! $(has_fuzzer) || $(MAKE) --no-print-directory NVCC= CC=$(FUZZ_CC) \
-		BUILD=$(BUILD)/fuzz/build BIN=$(BUILD)/fuzz/bin \
-		CFLAGS='-O1 -g -fno-omit-frame-pointer' \
-		SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' \
-		plugin_flags='-fPIC -fvisibility=hidden -shared' fuzz-targets
-
-fuzz:                                       ## each fuzz target for SECONDS (60), two at a time
-	@$(again) all fuzz-programs
-	@BIN=$(BIN) BUILD=$(BUILD) SECONDS_EACH=$(or $(SECONDS),60) tests/fuzz/run
+include tests/tests.mk
 
 # --- the rest ----------------------------------------------------------------------
 
@@ -365,11 +276,7 @@ clean:                                      ## takes away what was built
 	rm -rf $(BUILD) $(BIN)
 
 help:                                       ## this list
-	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile tests/tests.mk
 
--include $(core_obj:.o=.d) $(formats_obj:.o=.d) $(tools_src:%.c=$(BUILD)/obj/%.d) \
-         $(parts_obj:.o=.d) \
-         $(unit_obj:.o=.d) $(conformance_obj:.o=.d) $(bad_so:.so=.d) \
-         $(fuzz_src:%.c=$(BUILD)/obj/%.d) $(fuzz_common:.o=.d) \
-         $(plugins_so:.so=.d) $($(BUILD)/plugins-f64_so:.so=.d) $(host_cuda_so:.so=.d) \
-         $(wildcard $(foreach d,obj hostcuda/obj hostcuda/obj-traced,$(BUILD)/$(d)/plugins/cuda/*/*.d))
+# What each object was made of.
+-include $(shell [ ! -d $(BUILD) ] || find $(BUILD)/obj -name '*.d')

@@ -408,7 +408,7 @@ int main(int argc, char **argv)
 		{ "must-fail", no_argument, NULL, 'f' },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char *dir = "build/plugins", *f64_dir = "build/plugins-f64";
+	const char *dir = "build/plugins", *f64_dir = "build/f64/plugins";
 	const char *isa = "native";
 	char subject[100] = "cpu/ref", *slash;
 	struct suite s = { 0 };

@@ -49,7 +49,7 @@ plugins() {
 	cp "$1"/*.so "$2/"
 }
 plugins "$BUILD/plugins/cpu/ref" "$plugins/cpu/ref" || die "no cpu/ref: make"
-plugins "$BUILD/plugins-f64/cpu/ref" "$out/tests/plugins-f64/cpu/ref" ||
+plugins "$BUILD/f64/plugins/cpu/ref" "$out/tests/f64/plugins/cpu/ref" ||
 	die "no oracle in double: make test-programs"
 for provider in native cudnn; do
 	plugins "$BUILD/plugins/cuda/$provider" "$plugins/cuda/$provider" ||

@@ -1,27 +1,6 @@
-# hostcuda.mk - CUDA on the CPU, for the tests: libhostcuda.so takes the place of
-# libcudart.so, include/ that of the toolkit's headers. For the main Makefile,
-# which sets BUILD; CC, CXX, CFLAGS, warn and SANITIZE are used where set.
-#
-# Code under test is compiled with $(hostcuda_cflags) (C) or $(hostcuda_cxxflags)
-# (.cu), and one of
-#	$(hostcuda_plain)	misaligned accesses are reported
-#	$(hostcuda_trace)	every access is: races, uninitialised reads, exact bounds
-# at compile time only, and linked with $(hostcuda_libs) and no -fsanitize. Where
-# SANITIZE has address, the plain build and the library are for AddressSanitizer:
-# then $(hostcuda_asan) is for compiling and linking.
+# hostcuda.mk - the library of toolkit.mk, and its tests. For tests.mk.
 
-hostcuda := tests/hostcuda
 hostcuda_so := $(BUILD)/hostcuda/libhostcuda.so
-
-hostcuda_cflags := -DCNN_HOSTCUDA -I$(hostcuda)/include
-# Kernels read the bytes of `shared` as several types. nvcc lets that pass; g++ at
-# -O2 makes wrong code of it, unless told.
-hostcuda_cxxflags = -std=gnu++17 -x c++ $(hostcuda_cflags) -fPIC -fvisibility=hidden \
-	-fno-strict-aliasing -Wall -Wextra -Wno-unknown-pragmas
-hostcuda_asan := $(if $(findstring address,$(SANITIZE)),-fsanitize=address)
-hostcuda_plain := -fsanitize=alignment -fno-sanitize-recover=alignment
-hostcuda_trace := -fsanitize=thread,alignment -fno-sanitize-recover=alignment
-hostcuda_libs := -L$(BUILD)/hostcuda -lhostcuda -Wl,-rpath,'$(abspath $(BUILD)/hostcuda)'
 
 # --- the library ---------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 /* conv-backward.h - from a call to the strips of conv-sparse.h: groups of samples,
- * and copies in floats where there must be some; included by conv-level.h. */
+ * and copies in floats where there must be some; part of conv-kernels.c. */
 
 /* Of the samples in a group, in or its gradient in floats. */
-static size_t NAME(sparse_room)(const struct conv *v)
+static size_t sparse_room(const struct conv *v)
 {
 	size_t blocks = v->narrow ? 1 : v->in_blocks;
 
@@ -10,18 +10,18 @@ static size_t NAME(sparse_room)(const struct conv *v)
 		* sizeof(float));
 }
 
-static size_t NAME(sparse_scratch)(const struct conv *v)
+static size_t sparse_scratch(const struct conv *v)
 {
 	struct native_room scratch = { NULL, 0 };
-	struct NAME(sparse) s;
+	struct sparse s;
 
-	NAME(sparse_take)(&s, v, &scratch);
+	sparse_take(&s, v, &scratch);
 	return scratch.used + (conv_takes_as_is(v) && !v->narrow ? 0
-		: NAME(sparse_room)(v) * (!v->narrow + v->wants_gradient));
+		: sparse_room(v) * (!v->narrow + v->wants_gradient));
 }
 
 /* A sample's gradient from floats with a border to where it belongs. */
-KERNEL static void NAME(sparse_store)(const struct conv *v, const float *from,
+static void sparse_store(const struct conv *v, const float *from,
 	size_t n, void *out)
 {
 	if (v->narrow) {
@@ -34,7 +34,7 @@ KERNEL static void NAME(sparse_store)(const struct conv *v, const float *from,
 
 					if (v->half)
 						((uint16_t *)out)[to] =
-							NAME(to_half)(value);
+							to_half(value);
 					else
 						((float *)out)[to] = value;
 				}
@@ -45,13 +45,13 @@ KERNEL static void NAME(sparse_store)(const struct conv *v, const float *from,
 			* v->row + v->pad) * LANES;
 
 		for (size_t x = 0; x < v->w; x++)
-			NAME(store)(out, (n * v->in_blocks * v->h + r) * v->w + x,
+			store(out, (n * v->in_blocks * v->h + r) * v->w + x,
 				v->half, *(const vec *)(row + x * LANES));
 	}
 }
 
 /* The group of `count` samples that begins with n, strip by strip. */
-KERNEL static void NAME(sparse_group)(struct NAME(sparse) *s, const struct cnn_call *c,
+static void sparse_group(struct sparse *s, const struct cnn_call *c,
 	size_t n, size_t count, const float *weight, float *grad_weight, float *bias)
 {
 	const struct conv *v = s->v;
@@ -66,17 +66,17 @@ KERNEL static void NAME(sparse_group)(struct NAME(sparse) *s, const struct cnn_c
 			size_t blocks = v->out_blocks - ob < most ? v->out_blocks - ob
 				: most;
 
-			NAME(sparse_strip)(s, c, n, r0, r1, ob, blocks, bias);
+			sparse_strip(s, c, n, r0, r1, ob, blocks, bias);
 			for (size_t b = 0; b < s->blocks; b++) {
 				size_t first = (b * v->out_blocks + ob) * LANES
 					* TAPS * LANES;
 
 				if (s->x)
-					NAME(sparse_gather)(s, s->x + b * plane,
+					sparse_gather(s, s->x + b * plane,
 						grad_weight + first,
 						blocks * LANES);
 				if (s->grad_x)
-					NAME(sparse_spread)(s, s->grad_x + b * plane,
+					sparse_spread(s, s->grad_x + b * plane,
 						weight + first, (r1 - r0) * v->pw);
 			}
 		}
@@ -84,27 +84,27 @@ KERNEL static void NAME(sparse_group)(struct NAME(sparse) *s, const struct cnn_c
 }
 
 /* grad_weight NULL (narrow): only the input's gradient. `bias` += in any case. */
-KERNEL static void NAME(sparse_backward)(const struct conv *v,
+static void sparse_backward(const struct conv *v,
 	const struct cnn_call *c, const float *weight, float *grad_weight, float *bias,
 	struct native_room scratch)
 {
-	struct NAME(sparse) s = { 0 };
+	struct sparse s = { 0 };
 	const size_t sample = (v->narrow ? 1 : v->in_blocks) * v->rows * v->row * LANES;
 	const bool as_is = conv_takes_as_is(v) && !v->narrow;
 	float *room = NULL, *grad_room = NULL;
 
-	NAME(sparse_take)(&s, v, &scratch);
+	sparse_take(&s, v, &scratch);
 	if (!as_is && grad_weight) {
-		room = native_take(&scratch, NAME(sparse_room)(v));
-		native_clear(room, NAME(sparse_room)(v));
+		room = native_take(&scratch, sparse_room(v));
+		native_clear(room, sparse_room(v));
 	}
 	if (!as_is)
-		grad_room = native_take(&scratch, NAME(sparse_room)(v));
+		grad_room = native_take(&scratch, sparse_room(v));
 	for (size_t n = 0; n < c->samples; n += v->group) {
 		size_t count = c->samples - n < v->group ? c->samples - n : v->group;
 
 		for (size_t i = 0; i < count && room; i++)
-			NAME(image)(v, c->in[0], n + i, room + i * sample);
+			padded_image(v, c->in[0], n + i, room + i * sample);
 		if (grad_weight)
 			s.x = room ? room : (float *)c->in[0] + n * sample;
 		if (c->grad_in[0]) {
@@ -112,14 +112,14 @@ KERNEL static void NAME(sparse_backward)(const struct conv *v,
 				: (float *)c->grad_in[0] + n * sample;
 			native_clear(s.grad_x, count * sample * sizeof(float));
 		}
-		NAME(sparse_group)(&s, c, n, count, weight, grad_weight, bias);
+		sparse_group(&s, c, n, count, weight, grad_weight, bias);
 		for (size_t i = 0; i < count && s.grad_x && grad_room; i++)
-			NAME(sparse_store)(v, grad_room + i * sample, n + i,
+			sparse_store(v, grad_room + i * sample, n + i,
 				c->grad_in[0]);
 	}
 }
 
-KERNEL static void NAME(wide_backward)(const struct conv *v, const struct cnn_call *c)
+static void wide_backward(const struct conv *v, const struct cnn_call *c)
 {
 	const size_t channels = v->out_blocks * LANES;
 	struct native_room scratch = { c->scratch, 0 };
@@ -130,11 +130,11 @@ KERNEL static void NAME(wide_backward)(const struct conv *v, const struct cnn_ca
 	native_clear(bias, channels * sizeof(float));
 	native_clear(c->grad_params[0], v->in_blocks * channels * TAPS * LANES
 		* sizeof(float));
-	NAME(sparse_backward)(v, c, c->params[0], c->grad_params[0], bias, scratch);
+	sparse_backward(v, c, c->params[0], c->grad_params[0], bias, scratch);
 }
 
-static size_t NAME(wide_backward_scratch)(const struct conv *v)
+static size_t wide_backward_scratch(const struct conv *v)
 {
 	return native_align(v->out_blocks * LANES * sizeof(float))
-		+ NAME(sparse_scratch)(v);
+		+ sparse_scratch(v);
 }

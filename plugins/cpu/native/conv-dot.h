@@ -1,5 +1,5 @@
 /* conv-dot.h - forward of the wide form in bfloat16, by instructions that add two
- * products at once; included by conv-level.h where there are some.
+ * products at once; part of conv-kernels.c where there are some.
  *
  * The kernel makes DOT_WINDOWS windows side by side in two blocks of output
  * channels: 24 vectors of sums.
@@ -8,26 +8,26 @@
  */
 #define DOT_WINDOWS 3
 
-static size_t NAME(dot_packed)(const struct conv *v)
+static size_t dot_packed(const struct conv *v)
 {
 	return v->in_blocks * v->out_blocks * LANES * TAPS * LANES * sizeof(uint16_t);
 }
 
 /* A block of input and one of output channels of one tap: weight [o][c], its rows
  * TAPS vectors apart; out [c / 2][o of the pair][2]. */
-KERNEL static void NAME(dot_pack_square)(const float *weight, uint16_t *out,
+static void dot_pack_square(const float *weight, uint16_t *out,
 	size_t pair)
 {
 	vec square[LANES];
 
 	for (size_t o = 0; o < LANES; o++)
 		square[o] = *(const vec *)(weight + o * TAPS * LANES);
-	NAME(transpose)(square);
+	transpose(square);
 	for (size_t c = 0; c < LANES; c += 2)
-		_mm512_storeu_si512(out + c * pair, NAME(pairs)(square[c], square[c + 1]));
+		_mm512_storeu_si512(out + c * pair, pairs(square[c], square[c + 1]));
 }
 
-KERNEL static void NAME(dot_pack)(const struct conv *v, const float *weight,
+static void dot_pack(const struct conv *v, const float *weight,
 	void *packed)
 {
 	const size_t channels = v->in_blocks * LANES;
@@ -43,14 +43,14 @@ KERNEL static void NAME(dot_pack)(const struct conv *v, const float *weight,
 				+ ib * LANES * pair + (ob - first) * 2 * LANES;
 
 			for (size_t k = 0; k < TAPS; k++)
-				NAME(dot_pack_square)(from + k * LANES,
+				dot_pack_square(from + k * LANES,
 					to + k * channels * pair, pair);
 		}
 }
 
 /* sums [window][4][blocks] += for `count` windows side by side; x: the first's
  * 4 x 4 in the first block. */
-KERNEL INLINE void NAME(dot_windows)(const struct conv *v, size_t count,
+INLINE void dot_windows(const struct conv *v, size_t count,
 	size_t blocks, const uint16_t *x, const uint16_t *weight, vec *sums)
 {
 	const __m512i *w = (const __m512i *)weight;
@@ -72,13 +72,13 @@ KERNEL INLINE void NAME(dot_windows)(const struct conv *v, size_t count,
 
 					UNROLL
 					for (size_t o = 0; o < blocks; o++)
-						sums[i * blocks + o] = NAME(dot)(
+						sums[i * blocks + o] = dot(
 							sums[i * blocks + o], two, w[o]);
 				}
 		}
 }
 
-KERNEL INLINE void NAME(dot_part)(const struct conv *v, size_t count,
+INLINE void dot_part(const struct conv *v, size_t count,
 	size_t blocks, const uint16_t *x, const uint16_t *weight, const float *bias,
 	uint16_t *out, int8_t *codes)
 {
@@ -90,7 +90,7 @@ KERNEL INLINE void NAME(dot_part)(const struct conv *v, size_t count,
 		for (size_t o = 0; o < blocks; o++)
 			sums[i * blocks + o] = bias ? *(const vec *)(bias + o * LANES)
 				: (vec){ 0 };
-	NAME(dot_windows)(v, count, blocks, x, weight, sums);
+	dot_windows(v, count, blocks, x, weight, sums);
 	UNROLL
 	for (size_t i = 0; i < count; i++)
 		UNROLL
@@ -101,12 +101,12 @@ KERNEL INLINE void NAME(dot_part)(const struct conv *v, size_t count,
 			UNROLL
 			for (size_t k = 0; k < 4; k++)
 				four[k] = sums[(4 * i + k) * blocks + o];
-			NAME(store_half)(NAME(pool)(four, codes ? codes + at * LANES : NULL),
+			store_half(pool(four, codes ? codes + at * LANES : NULL),
 				out + at * LANES);
 		}
 }
 
-KERNEL INLINE void NAME(dot_blocks)(const struct conv *v, size_t blocks,
+INLINE void dot_blocks(const struct conv *v, size_t blocks,
 	const uint16_t *x, const uint16_t *weight, const float *bias, uint16_t *out,
 	int8_t *codes)
 {
@@ -118,25 +118,25 @@ KERNEL INLINE void NAME(dot_blocks)(const struct conv *v, size_t blocks,
 			uint16_t *to = out + p * LANES;
 
 			if (left >= 3)
-				NAME(dot_part)(v, 3, blocks, at, weight, bias, to, code);
+				dot_part(v, 3, blocks, at, weight, bias, to, code);
 			else if (left == 2)
-				NAME(dot_part)(v, 2, blocks, at, weight, bias, to, code);
+				dot_part(v, 2, blocks, at, weight, bias, to, code);
 			else
-				NAME(dot_part)(v, 1, blocks, at, weight, bias, to, code);
+				dot_part(v, 1, blocks, at, weight, bias, to, code);
 			i += left >= 3 ? 3 : left;
 		}
 }
 
-KERNEL static void NAME(dot_forward)(const struct conv *v, const struct cnn_call *c)
+static void dot_forward(const struct conv *v, const struct cnn_call *c)
 {
 	const size_t block = v->windows * LANES;
 	const float *bias = v->has_bias ? c->params[1] : NULL;
 	uint16_t *out = c->out, *room = c->scratch;
 	int8_t *codes = c->training ? c->saved : NULL;
 
-	native_clear(room, NAME(half_scratch)(v));
+	native_clear(room, half_scratch(v));
 	for (size_t n = 0; n < c->samples; n++) {
-		const uint16_t *x = NAME(half_image)(v, c->in[0], n, room);
+		const uint16_t *x = half_image(v, c->in[0], n, room);
 
 		for (size_t ob = 0; ob < v->out_blocks; ob += 2) {
 			const uint16_t *weight = (const uint16_t *)c->packed
@@ -146,11 +146,10 @@ KERNEL static void NAME(dot_forward)(const struct conv *v, const struct cnn_call
 			int8_t *code = codes ? codes + at : NULL;
 
 			if (v->out_blocks - ob > 1)
-				NAME(dot_blocks)(v, 2, x, weight, start, out + at, code);
+				dot_blocks(v, 2, x, weight, start, out + at, code);
 			else
-				NAME(dot_blocks)(v, 1, x, weight, start, out + at, code);
+				dot_blocks(v, 1, x, weight, start, out + at, code);
 		}
 	}
 }
 
-#undef DOT_WINDOWS

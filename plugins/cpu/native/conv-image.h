@@ -1,8 +1,8 @@
 /* conv-image.h - a sample on its way in, and a window's four sums on their way
- * out; included by conv-level.h. */
+ * out; part of conv-kernels.c. */
 
 /* The sample in floats, with zeros around it, which are in `room` already. */
-KERNEL static const float *NAME(image)(const struct conv *v, const void *in,
+static const float *padded_image(const struct conv *v, const void *in,
 	size_t n, float *room)
 {
 	const size_t unit = v->narrow ? 1 : LANES;
@@ -18,17 +18,17 @@ KERNEL static const float *NAME(image)(const struct conv *v, const void *in,
 		const uint16_t *half = (const uint16_t *)in + first + r * width;
 
 		for (; x + LANES <= width; x += LANES)
-			*(vec_u *)(to + x) = v->half ? NAME(load_half)(half + x)
+			*(vec_u *)(to + x) = v->half ? load_half(half + x)
 				: (vec)*(const vec_u *)(from + x);
 		for (; x < width; x++)
-			to[x] = v->half ? NAME(from_half)(half[x]) : from[x];
+			to[x] = v->half ? from_half(half[x]) : from[x];
 	}
 	return room;
 }
 
 /* Whether the 4 x 4 that begins at four rows' column x is zeros, as much of a
  * picture is on an even ground: then the bias is all there is. */
-KERNEL INLINE bool NAME(is_empty)(const float *const *rows, size_t x)
+INLINE bool is_empty(const float *const *rows, size_t x)
 {
 	native_bits any = { 0 };
 
@@ -43,13 +43,13 @@ KERNEL INLINE bool NAME(is_empty)(const float *const *rows, size_t x)
 }
 
 #if DOT
-static size_t NAME(half_scratch)(const struct conv *v)
+static size_t half_scratch(const struct conv *v)
 {
 	return v->pad ? native_align(v->image * sizeof(uint16_t)) : 0;
 }
 
 /* The same in bfloat16. */
-static const uint16_t *NAME(half_image)(const struct conv *v, const uint16_t *in,
+static const uint16_t *half_image(const struct conv *v, const uint16_t *in,
 	size_t n, uint16_t *room)
 {
 	const size_t unit = v->narrow ? 1 : LANES, width = v->w * unit;
@@ -65,7 +65,7 @@ static const uint16_t *NAME(half_image)(const struct conv *v, const uint16_t *in
 }
 
 /* Two vectors, rounded, in pairs. */
-KERNEL INLINE __m512i NAME(pairs)(vec first, vec second)
+INLINE __m512i pairs(vec first, vec second)
 {
 	__m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)first));
 	__m512i high = _mm512_cvtepu16_epi32((__m256i)
@@ -75,7 +75,7 @@ KERNEL INLINE __m512i NAME(pairs)(vec first, vec second)
 }
 
 /* sum + both products of a pair. */
-KERNEL INLINE vec NAME(dot)(vec sum, int32_t two, __m512i weights)
+INLINE vec dot(vec sum, int32_t two, __m512i weights)
 {
 	return (vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32(two),
 		(__m512bh)weights);
@@ -84,7 +84,7 @@ KERNEL INLINE vec NAME(dot)(vec sum, int32_t two, __m512i weights)
 
 /* max(0, the largest of four), and (where wanted) which it was. Where all four are
  * no numbers the result is none; where some are they may get lost. */
-KERNEL INLINE vec NAME(pool)(const vec *s, int8_t *codes)
+INLINE vec pool(const vec *s, int8_t *codes)
 {
 	static const int8_t places[] = CODES;
 #if AVX512
@@ -103,22 +103,22 @@ KERNEL INLINE vec NAME(pool)(const vec *s, int8_t *codes)
 			_mm512_cmp_ps_mask(cd, ab, _CMP_GT_OQ), below);
 
 		code = _mm512_mask_mov_epi32(_mm512_set1_epi32(CODE_NONE), lives, code);
-		NAME(store_codes)(codes, (ivec)code);
+		store_codes(codes, (ivec)code);
 	}
 	return (vec)_mm512_maskz_mov_ps(lives, best);
 #else
 	ivec b_wins = s[1] > s[0], d_wins = s[3] > s[2];
-	vec above = NAME(choose)(b_wins, s[1], s[0]);
-	vec below = NAME(choose)(d_wins, s[3], s[2]);
+	vec above = choose(b_wins, s[1], s[0]);
+	vec below = choose(d_wins, s[3], s[2]);
 	ivec below_wins = below > above;
-	vec best = NAME(choose)(below_wins, below, above);
+	vec best = choose(below_wins, below, above);
 	ivec dead = best <= (vec){ 0 };
 
 	if (codes) {
 		ivec code = (~below_wins & b_wins & places[1])
 			| (below_wins & ((d_wins & places[3]) | (~d_wins & places[2])));
 
-		NAME(store_codes)(codes, code | dead);
+		store_codes(codes, code | dead);
 	}
 	return (vec)((ivec)best & ~dead);
 #endif

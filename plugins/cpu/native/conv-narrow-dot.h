@@ -1,5 +1,5 @@
 /* conv-narrow-dot.h - forward of the narrow form in bfloat16, by instructions that
- * add two products at once; included by conv-level.h where there are some.
+ * add two products at once; part of conv-kernels.c where there are some.
  *
  * Of a row of a window's 4 x 4 the first two numbers are one pair and the others
  * are another; the left kernel has the weights (w0,w1),(w2,0) for them, the right
@@ -10,12 +10,12 @@
 #define ROW_PAIRS 4
 #define DOT_PAIRS (3 * ROW_PAIRS)
 
-static size_t NAME(narrow_dot_packed)(const struct conv *v)
+static size_t narrow_dot_packed(const struct conv *v)
 {
 	return v->out_blocks * v->c * DOT_PAIRS * LANES * 2 * sizeof(uint16_t);
 }
 
-KERNEL static void NAME(narrow_dot_pack)(const struct conv *v, const float *weight,
+static void narrow_dot_pack(const struct conv *v, const float *weight,
 	void *packed)
 {
 	const size_t tap = v->out_blocks * LANES;
@@ -28,10 +28,10 @@ KERNEL static void NAME(narrow_dot_pack)(const struct conv *v, const float *weig
 			vec w1 = *(const vec *)(row + tap);
 			vec w2 = *(const vec *)(row + 2 * tap);
 
-			out[0] = NAME(pairs)(w0, w1);
-			out[1] = NAME(pairs)(w2, zero);
-			out[2] = NAME(pairs)(zero, w0);
-			out[3] = NAME(pairs)(w1, w2);
+			out[0] = pairs(w0, w1);
+			out[1] = pairs(w2, zero);
+			out[2] = pairs(zero, w0);
+			out[3] = pairs(w1, w2);
 		}
 }
 
@@ -39,7 +39,7 @@ KERNEL static void NAME(narrow_dot_pack)(const struct conv *v, const float *weig
  * begins at column x of four rows. There are two times four, of the pairs to the
  * left and to the right, since an instruction that waits for the one before it
  * takes longer than any other. */
-KERNEL INLINE void NAME(narrow_dot_window)(vec *sums, const __m512i *w,
+INLINE void narrow_dot_window(vec *sums, const __m512i *w,
 	const uint16_t *const *rows, size_t x)
 {
 	UNROLL
@@ -51,14 +51,14 @@ KERNEL INLINE void NAME(narrow_dot_window)(vec *sums, const __m512i *w,
 			if (r - dy < 3)
 				UNROLL
 				for (size_t i = 0; i < ROW_PAIRS; i++)
-					sums[i % 2 * 4 + 2 * dy + i / 2] = NAME(dot)(
+					sums[i % 2 * 4 + 2 * dy + i / 2] = dot(
 						sums[i % 2 * 4 + 2 * dy + i / 2],
 						two[i % 2],
 						w[(r - dy) * ROW_PAIRS + i]);
 	}
 }
 
-KERNEL INLINE bool NAME(is_half_empty)(const uint16_t *const *rows, size_t x)
+INLINE bool is_half_empty(const uint16_t *const *rows, size_t x)
 {
 	return (*(const native_four *)(rows[0] + x) | *(const native_four *)(rows[1] + x)
 		| *(const native_four *)(rows[2] + x)
@@ -66,7 +66,7 @@ KERNEL INLINE bool NAME(is_half_empty)(const uint16_t *const *rows, size_t x)
 }
 
 /* The part of the other channels, whose weights are not in registers. */
-KERNEL INLINE void NAME(narrow_dot_others)(const struct conv *v, vec *sums,
+INLINE void narrow_dot_others(const struct conv *v, vec *sums,
 	const __m512i *packed, const uint16_t *const *rows, size_t x)
 {
 	const size_t plane = v->rows * v->row;
@@ -75,18 +75,18 @@ KERNEL INLINE void NAME(narrow_dot_others)(const struct conv *v, vec *sums,
 		const uint16_t *of_c[] = { rows[0] + c * plane, rows[1] + c * plane,
 			rows[2] + c * plane, rows[3] + c * plane };
 
-		NAME(narrow_dot_window)(sums, packed + c * DOT_PAIRS, of_c, x);
+		narrow_dot_window(sums, packed + c * DOT_PAIRS, of_c, x);
 	}
 }
 
 /* One block of output channels of one sample, of one input channel (single) or
  * some. */
-KERNEL INLINE void NAME(narrow_dot_block)(const struct conv *v, bool single,
+INLINE void narrow_dot_block(const struct conv *v, bool single,
 	const uint16_t *x, const __m512i *packed, vec bias, uint16_t *out, int8_t *codes)
 {
 	vec of_empty[4] = { bias, bias, bias, bias };
 	int8_t empty_codes[LANES];
-	vec empty = NAME(pool)(of_empty, empty_codes);
+	vec empty = pool(of_empty, empty_codes);
 	__m512i w[DOT_PAIRS];
 	size_t p = 0;
 
@@ -100,39 +100,39 @@ KERNEL INLINE void NAME(narrow_dot_block)(const struct conv *v, bool single,
 		for (size_t i = 0; i < v->pw; i++, p++) {
 			vec sums[8] = { bias, bias, bias, bias };
 
-			if (single && NAME(is_half_empty)(rows, 2 * i)) {
-				NAME(store_half)(empty, out + p * LANES);
+			if (single && is_half_empty(rows, 2 * i)) {
+				store_half(empty, out + p * LANES);
 				if (codes)
 					memcpy(codes + p * LANES, empty_codes, LANES);
 				continue;
 			}
-			NAME(narrow_dot_window)(sums, w, rows, 2 * i);
+			narrow_dot_window(sums, w, rows, 2 * i);
 			if (!single)
-				NAME(narrow_dot_others)(v, sums, packed, rows, 2 * i);
+				narrow_dot_others(v, sums, packed, rows, 2 * i);
 			UNROLL
 			for (size_t k = 0; k < 4; k++)
 				sums[k] += sums[4 + k];
-			NAME(store_half)(NAME(pool)(sums, codes ? codes + p * LANES : NULL),
+			store_half(pool(sums, codes ? codes + p * LANES : NULL),
 				out + p * LANES);
 		}
 	}
 }
 
-KERNEL NOINLINE void NAME(narrow_dot_one)(const struct conv *v, const uint16_t *x,
+NOINLINE void narrow_dot_one(const struct conv *v, const uint16_t *x,
 	const __m512i *packed, const float *bias, uint16_t *out, int8_t *codes)
 {
-	NAME(narrow_dot_block)(v, true, x, packed, bias ? *(const vec *)bias : (vec){ 0 },
+	narrow_dot_block(v, true, x, packed, bias ? *(const vec *)bias : (vec){ 0 },
 		out, codes);
 }
 
-KERNEL NOINLINE void NAME(narrow_dot_few)(const struct conv *v, const uint16_t *x,
+NOINLINE void narrow_dot_few(const struct conv *v, const uint16_t *x,
 	const __m512i *packed, const float *bias, uint16_t *out, int8_t *codes)
 {
-	NAME(narrow_dot_block)(v, false, x, packed,
+	narrow_dot_block(v, false, x, packed,
 		bias ? *(const vec *)bias : (vec){ 0 }, out, codes);
 }
 
-KERNEL static void NAME(narrow_dot_forward)(const struct conv *v,
+static void narrow_dot_forward(const struct conv *v,
 	const struct cnn_call *c)
 {
 	const size_t block = v->windows * LANES;
@@ -140,12 +140,12 @@ KERNEL static void NAME(narrow_dot_forward)(const struct conv *v,
 	int8_t *codes = c->training ? c->saved : NULL;
 	uint16_t *out = c->out;
 
-	native_clear(c->scratch, NAME(half_scratch)(v));
+	native_clear(c->scratch, half_scratch(v));
 	for (size_t n = 0; n < c->samples; n++) {
-		const uint16_t *x = NAME(half_image)(v, c->in[0], n, c->scratch);
+		const uint16_t *x = half_image(v, c->in[0], n, c->scratch);
 
 		for (size_t b = 0; b < v->out_blocks; b++) {
-			(v->c == 1 ? NAME(narrow_dot_one) : NAME(narrow_dot_few))(v, x,
+			(v->c == 1 ? narrow_dot_one : narrow_dot_few)(v, x,
 				(const __m512i *)c->packed + b * v->c * DOT_PAIRS,
 				bias ? bias + b * LANES : NULL, out, codes);
 			out += block;
@@ -154,5 +154,3 @@ KERNEL static void NAME(narrow_dot_forward)(const struct conv *v,
 	}
 }
 
-#undef ROW_PAIRS
-#undef DOT_PAIRS

@@ -1,25 +1,25 @@
-/* conv-narrow.h - the narrow form; included by conv-level.h. Vectors run over
+/* conv-narrow.h - the narrow form; part of conv-kernels.c. Vectors run over
  * output channels, and the few input channels come as single numbers. */
 
-static size_t NAME(narrow_packed)(const struct conv *v)
+static size_t narrow_packed(const struct conv *v)
 {
 	(void)v;
 	return 0;
 }
 
-static size_t NAME(narrow_forward_scratch)(const struct conv *v)
+static size_t narrow_forward_scratch(const struct conv *v)
 {
 	return conv_takes_as_is(v) ? 0 : native_align(v->image * sizeof(float));
 }
 
-static void NAME(narrow_pack)(const struct conv *v, const float *weight, void *packed)
+static void narrow_pack(const struct conv *v, const float *weight, void *packed)
 {
 	(void)v, (void)weight, (void)packed;
 }
 
 /* sums += a channel's part of the four kernels of a window, of which the 4 x 4
  * begins at column x of four rows. */
-KERNEL INLINE void NAME(narrow_window)(vec *sums, const vec *weight,
+INLINE void narrow_window(vec *sums, const vec *weight,
 	const float *const *rows, size_t x)
 {
 	UNROLL
@@ -27,11 +27,11 @@ KERNEL INLINE void NAME(narrow_window)(vec *sums, const vec *weight,
 		UNROLL
 		for (size_t i = 0; i < 4; i++)
 			sums[i] += weight[k]
-				* NAME(splat)(rows[k / 3 + i / 2][x + k % 3 + i % 2]);
+				* splat(rows[k / 3 + i / 2][x + k % 3 + i % 2]);
 }
 
 /* The part of the other channels, whose weights are no longer in registers. */
-KERNEL INLINE void NAME(narrow_others)(const struct conv *v, vec *sums,
+INLINE void narrow_others(const struct conv *v, vec *sums,
 	const float *weight, size_t tap, const float *const *rows, size_t x)
 {
 	const size_t plane = v->rows * v->row;
@@ -44,19 +44,19 @@ KERNEL INLINE void NAME(narrow_others)(const struct conv *v, vec *sums,
 		UNROLL
 		for (size_t k = 0; k < TAPS; k++)
 			w[k] = *(const vec *)(weight + (c * TAPS + k) * tap);
-		NAME(narrow_window)(sums, w, of_c, x);
+		narrow_window(sums, w, of_c, x);
 	}
 }
 
 /* One block of output channels of one sample, of one input channel (single) or
  * some; weight: the block's, taps `tap` apart. */
-KERNEL INLINE void NAME(narrow_block)(const struct conv *v, bool single,
+INLINE void narrow_block(const struct conv *v, bool single,
 	const float *x, const float *weight, size_t tap, vec bias, void *out,
 	int8_t *codes)
 {
 	vec w[TAPS], of_empty[4] = { bias, bias, bias, bias };
 	int8_t empty_codes[LANES];
-	vec empty = NAME(pool)(of_empty, empty_codes);
+	vec empty = pool(of_empty, empty_codes);
 	size_t p = 0;
 
 	UNROLL
@@ -68,36 +68,36 @@ KERNEL INLINE void NAME(narrow_block)(const struct conv *v, bool single,
 		for (size_t i = 0; i < v->pw; i++, p++) {
 			vec sums[4] = { bias, bias, bias, bias };
 
-			if (single && NAME(is_empty)(rows, 2 * i)) {
-				NAME(store)(out, p, v->half, empty);
+			if (single && is_empty(rows, 2 * i)) {
+				store(out, p, v->half, empty);
 				if (codes)
 					memcpy(codes + p * LANES, empty_codes, LANES);
 				continue;
 			}
-			NAME(narrow_window)(sums, w, rows, 2 * i);
+			narrow_window(sums, w, rows, 2 * i);
 			if (!single)
-				NAME(narrow_others)(v, sums, weight, tap, rows, 2 * i);
-			NAME(store)(out, p, v->half, NAME(pool)(sums,
+				narrow_others(v, sums, weight, tap, rows, 2 * i);
+			store(out, p, v->half, pool(sums,
 				codes ? codes + p * LANES : NULL));
 		}
 	}
 }
 
-KERNEL NOINLINE void NAME(narrow_one)(const struct conv *v, const float *x,
+NOINLINE void narrow_one(const struct conv *v, const float *x,
 	const float *weight, size_t tap, const float *bias, void *out, int8_t *codes)
 {
-	NAME(narrow_block)(v, true, x, weight, tap, bias ? *(const vec *)bias : (vec){ 0 },
+	narrow_block(v, true, x, weight, tap, bias ? *(const vec *)bias : (vec){ 0 },
 		out, codes);
 }
 
-KERNEL NOINLINE void NAME(narrow_few)(const struct conv *v, const float *x,
+NOINLINE void narrow_few(const struct conv *v, const float *x,
 	const float *weight, size_t tap, const float *bias, void *out, int8_t *codes)
 {
-	NAME(narrow_block)(v, false, x, weight, tap,
+	narrow_block(v, false, x, weight, tap,
 		bias ? *(const vec *)bias : (vec){ 0 }, out, codes);
 }
 
-KERNEL static void NAME(narrow_forward)(const struct conv *v, const struct cnn_call *c)
+static void narrow_forward(const struct conv *v, const struct cnn_call *c)
 {
 	const size_t block = v->windows * LANES, element = v->half ? 2 : 4;
 	const float *bias = v->has_bias ? c->params[1] : NULL;
@@ -105,15 +105,15 @@ KERNEL static void NAME(narrow_forward)(const struct conv *v, const struct cnn_c
 	float *room = c->scratch;
 	char *out = c->out;
 
-	native_clear(room, NAME(narrow_forward_scratch)(v));
+	native_clear(room, narrow_forward_scratch(v));
 	for (size_t n = 0; n < c->samples; n++) {
-		const float *x = NAME(image)(v, c->in[0], n, room);
+		const float *x = padded_image(v, c->in[0], n, room);
 
 		for (size_t b = 0; b < v->out_blocks; b++) {
 			const float *weight = (const float *)c->params[0] + b * LANES;
 			const float *start = bias ? bias + b * LANES : NULL;
 
-			(v->c == 1 ? NAME(narrow_one) : NAME(narrow_few))(v, x, weight,
+			(v->c == 1 ? narrow_one : narrow_few)(v, x, weight,
 				v->out_blocks * LANES, start, out, codes);
 			out += block * element;
 			codes = codes ? codes + block : NULL;
@@ -125,7 +125,7 @@ KERNEL static void NAME(narrow_forward)(const struct conv *v, const struct cnn_c
 
 /* sums[k] += grad times the 4 x 4, which begins at column x of four rows, at
  * code + tap k. */
-KERNEL INLINE void NAME(narrow_taps)(vec *sums, const float *const *rows, size_t x,
+INLINE void narrow_taps(vec *sums, const float *const *rows, size_t x,
 	ivec code, vec grad)
 {
 #if AVX512
@@ -149,7 +149,7 @@ KERNEL INLINE void NAME(narrow_taps)(vec *sums, const float *const *rows, size_t
 
 		UNROLL
 		for (size_t k = 0; k < TAPS; k++)
-			sums[k] += part * NAME(splat)(rows[i / 2 + k / 3]
+			sums[k] += part * splat(rows[i / 2 + k / 3]
 				[x + i % 2 + k % 3]);
 	}
 #endif
@@ -157,7 +157,7 @@ KERNEL INLINE void NAME(narrow_taps)(vec *sums, const float *const *rows, size_t
 
 /* weight and bias += one sample's and channel's, for `count` blocks of output
  * channels side by side. weight: taps `tap` apart. */
-KERNEL INLINE void NAME(narrow_gradient)(const struct conv *v, size_t count,
+INLINE void narrow_gradient(const struct conv *v, size_t count,
 	const float *x, const void *grad_out, const int8_t *codes, float *weight,
 	size_t tap, float *bias)
 {
@@ -182,16 +182,16 @@ KERNEL INLINE void NAME(narrow_gradient)(const struct conv *v, size_t count,
 			for (size_t b = 0; b < count; b++) {
 				size_t at = b * v->windows + p;
 
-				code[b] = NAME(load_codes)(codes + at * LANES);
-				grad[b] = (vec)((ivec)NAME(load)(grad_out, at, v->half)
+				code[b] = load_codes(codes + at * LANES);
+				grad[b] = (vec)((ivec)load(grad_out, at, v->half)
 					& (code[b] >= 0));
 				total[b] += grad[b];
 			}
-			if (NAME(is_empty)(rows, 2 * i))
+			if (is_empty(rows, 2 * i))
 				continue;
 			UNROLL
 			for (size_t b = 0; b < count; b++)
-				NAME(narrow_taps)(sums[b], rows, 2 * i, code[b], grad[b]);
+				narrow_taps(sums[b], rows, 2 * i, code[b], grad[b]);
 		}
 	}
 	UNROLL
@@ -203,29 +203,29 @@ KERNEL INLINE void NAME(narrow_gradient)(const struct conv *v, size_t count,
 	}
 }
 
-KERNEL NOINLINE void NAME(narrow_gradient_pair)(const struct conv *v, const float *x,
+NOINLINE void narrow_gradient_pair(const struct conv *v, const float *x,
 	const void *grad_out, const int8_t *codes, float *weight, size_t tap, float *bias)
 {
-	NAME(narrow_gradient)(v, 2, x, grad_out, codes, weight, tap, bias);
+	narrow_gradient(v, 2, x, grad_out, codes, weight, tap, bias);
 }
 
-KERNEL NOINLINE void NAME(narrow_gradient_one)(const struct conv *v, const float *x,
+NOINLINE void narrow_gradient_one(const struct conv *v, const float *x,
 	const void *grad_out, const int8_t *codes, float *weight, size_t tap, float *bias)
 {
-	NAME(narrow_gradient)(v, 1, x, grad_out, codes, weight, tap, bias);
+	narrow_gradient(v, 1, x, grad_out, codes, weight, tap, bias);
 }
 
-static size_t NAME(narrow_backward_scratch)(const struct conv *v)
+static size_t narrow_backward_scratch(const struct conv *v)
 {
-	size_t own = NAME(narrow_forward_scratch)(v);
-	size_t sparse = v->wants_gradient ? NAME(sparse_scratch)(v) : 0;
+	size_t own = narrow_forward_scratch(v);
+	size_t sparse = v->wants_gradient ? sparse_scratch(v) : 0;
 
 	return native_align(v->out_blocks * LANES * sizeof(float))
 		+ (own > sparse ? own : sparse);
 }
 
 /* All channels of one sample; at: its first element of out. */
-KERNEL static void NAME(narrow_sample)(const struct conv *v, const struct cnn_call *c,
+static void narrow_sample(const struct conv *v, const struct cnn_call *c,
 	const float *x, size_t at, float *bias, float *unused)
 {
 	const size_t outs = v->out_blocks * LANES;
@@ -235,7 +235,7 @@ KERNEL static void NAME(narrow_sample)(const struct conv *v, const struct cnn_ca
 			const bool pair = AVX512 && v->out_blocks - b > 1;
 			const size_t from = at + b * v->windows * LANES;
 
-			(pair ? NAME(narrow_gradient_pair) : NAME(narrow_gradient_one))(
+			(pair ? narrow_gradient_pair : narrow_gradient_one)(
 				v, x + i * v->rows * v->row,
 				(const char *)c->grad_out + from * (v->half ? 2 : 4),
 				(const int8_t *)c->saved + from,
@@ -244,24 +244,24 @@ KERNEL static void NAME(narrow_sample)(const struct conv *v, const struct cnn_ca
 		}
 }
 
-KERNEL static void NAME(narrow_backward)(const struct conv *v,
+static void narrow_backward(const struct conv *v,
 	const struct cnn_call *c)
 {
 	const size_t outs = v->out_blocks * LANES;
 	struct native_room scratch = { c->scratch, 0 };
 	float *unused = native_take(&scratch, outs * sizeof(float));
 	struct native_room own = scratch;
-	float *room = native_take(&own, NAME(narrow_forward_scratch)(v));
+	float *room = native_take(&own, narrow_forward_scratch(v));
 	float *bias = v->has_bias ? c->grad_params[1] : unused;
 
-	native_clear(room, NAME(narrow_forward_scratch)(v));
+	native_clear(room, narrow_forward_scratch(v));
 	native_clear(unused, outs * sizeof(float));
 	native_clear(bias, outs * sizeof(float));
 	native_clear(c->grad_params[0], v->c * TAPS * outs * sizeof(float));
 	for (size_t n = 0; n < c->samples; n++)
-		NAME(narrow_sample)(v, c, NAME(image)(v, c->in[0], n, room),
+		narrow_sample(v, c, padded_image(v, c->in[0], n, room),
 			n * v->out_blocks * v->windows * LANES, bias, unused);
 	if (c->grad_in[0])
-		NAME(sparse_backward)(v, c, conv_wide_weights(v, c->packed), NULL,
+		sparse_backward(v, c, conv_wide_weights(v, c->packed), NULL,
 			unused, scratch);
 }

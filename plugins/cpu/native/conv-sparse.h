@@ -1,4 +1,4 @@
-/* conv-sparse.h - backward of the wide form; included by conv-level.h. Of a
+/* conv-sparse.h - backward of the wide form; part of conv-kernels.c. Of a
  * window's four gradients at most the winner's is not 0. They are kept twice, for
  * a strip of windows and a group of output channels (see conv.h):
  *   by window          with the set of channels that each code won, for the
@@ -10,7 +10,7 @@
  */
 
 /* Windows of a strip, and the room for them: whole squares are turned. */
-static size_t NAME(sparse_windows)(const struct conv *v)
+static size_t sparse_windows(const struct conv *v)
 {
 	size_t windows = v->pw > STRIP_WINDOWS ? v->pw : STRIP_WINDOWS;
 
@@ -18,7 +18,7 @@ static size_t NAME(sparse_windows)(const struct conv *v)
 }
 
 /* One strip, or (of sparse_take) room for the largest. */
-struct NAME(sparse) {
+struct sparse {
 	const struct conv *v;
 	size_t windows, list;            /* room, and that of a list */
 	uint32_t *at;                    /* [windows] vectors in grad_out and saved */
@@ -35,11 +35,11 @@ struct NAME(sparse) {
 	float *x, *grad_x;               /* of the group of samples; NULL: unused */
 };
 
-static void NAME(sparse_take)(struct NAME(sparse) *s, const struct conv *v,
+static void sparse_take(struct sparse *s, const struct conv *v,
 	struct native_room *scratch)
 {
 	s->v = v;
-	s->windows = NAME(sparse_windows)(v);
+	s->windows = sparse_windows(v);
 	s->list = s->windows + LANES;
 	s->blocks = v->narrow ? 1 : v->in_blocks;
 	s->at = native_take(scratch, s->windows * sizeof *s->at);
@@ -57,7 +57,7 @@ static void NAME(sparse_take)(struct NAME(sparse) *s, const struct conv *v,
 
 /* Which of a window's channels each code won, of `blocks` blocks of codes
  * `apart` bytes from each other. */
-KERNEL INLINE void NAME(sparse_winners)(const int8_t *codes, size_t apart,
+INLINE void sparse_winners(const int8_t *codes, size_t apart,
 	size_t blocks, uint64_t *winners)
 {
 	static const int8_t places[] = CODES;
@@ -98,7 +98,7 @@ KERNEL INLINE void NAME(sparse_winners)(const int8_t *codes, size_t apart,
 }
 
 /* One window's part of what is kept by window. */
-KERNEL INLINE void NAME(sparse_window)(const struct NAME(sparse) *s, size_t window,
+INLINE void sparse_window(const struct sparse *s, size_t window,
 	size_t blocks, const void *grad_out, const int8_t *codes, float *bias)
 {
 	const size_t at = s->at[window];
@@ -109,13 +109,13 @@ KERNEL INLINE void NAME(sparse_window)(const struct NAME(sparse) *s, size_t wind
 		(int32_t)s->offsets[2], (int32_t)s->offsets[3]));
 #endif
 
-	NAME(sparse_winners)(codes + at * LANES, s->v->windows * LANES, blocks,
+	sparse_winners(codes + at * LANES, s->v->windows * LANES, blocks,
 		s->winners + 4 * window);
 	for (size_t b = 0; b < blocks; b++) {
 		size_t i = window * (GROUP_CHANNELS / LANES) + b;
-		vec grad = NAME(load)(grad_out, at + b * s->v->windows, s->v->half);
+		vec grad = load(grad_out, at + b * s->v->windows, s->v->half);
 		vec *total = (vec *)(bias + b * LANES);
-		ivec code = NAME(load_codes)(codes + (at + b * s->v->windows) * LANES);
+		ivec code = load_codes(codes + (at + b * s->v->windows) * LANES);
 		ivec dead = code < 0;
 
 		((vec *)s->grad)[i] = grad;
@@ -132,7 +132,7 @@ KERNEL INLINE void NAME(sparse_window)(const struct NAME(sparse) *s, size_t wind
 }
 
 /* What is kept by channel, from what is by window. */
-KERNEL NOINLINE void NAME(sparse_turn)(struct NAME(sparse) *s, size_t windows,
+NOINLINE void sparse_turn(struct sparse *s, size_t windows,
 	size_t blocks)
 {
 	native_clear(s->count, sizeof s->count);
@@ -154,8 +154,8 @@ KERNEL NOINLINE void NAME(sparse_turn)(struct NAME(sparse) *s, size_t windows,
 				grads[i] = ((const vec *)s->grad)[at];
 				spots[i] = ((const vec *)s->spot)[at];
 			}
-			NAME(transpose)(grads);
-			NAME(transpose)(spots);
+			transpose(grads);
+			transpose(spots);
 			for (size_t i = 0; i < LANES; i++) {
 				size_t channel = b * LANES + i;
 				size_t to = channel * s->list + s->count[channel];
@@ -188,7 +188,7 @@ KERNEL NOINLINE void NAME(sparse_turn)(struct NAME(sparse) *s, size_t windows,
 
 /* The strip of rows r0 .. r1 - 1 of the group of samples that begins with n, for
  * the output channels from block ob on. */
-KERNEL NOINLINE void NAME(sparse_strip)(struct NAME(sparse) *s, const struct cnn_call *c,
+NOINLINE void sparse_strip(struct sparse *s, const struct cnn_call *c,
 	size_t n, size_t r0, size_t r1, size_t ob, size_t blocks, float *bias)
 {
 	const struct conv *v = s->v;
@@ -206,18 +206,18 @@ KERNEL NOINLINE void NAME(sparse_strip)(struct NAME(sparse) *s, const struct cnn
 		}
 	for (size_t w = 0; w < window; w++)
 		if (blocks == GROUP_CHANNELS / LANES)
-			NAME(sparse_window)(s, w, GROUP_CHANNELS / LANES, c->grad_out,
+			sparse_window(s, w, GROUP_CHANNELS / LANES, c->grad_out,
 				c->saved, bias + ob * LANES);
 		else
-			NAME(sparse_window)(s, w, blocks, c->grad_out, c->saved,
+			sparse_window(s, w, blocks, c->grad_out, c->saved,
 				bias + ob * LANES);
 	if (s->x)
-		NAME(sparse_turn)(s, window, blocks);
+		sparse_turn(s, window, blocks);
 }
 
 /* weight[channel][TAPS] += gradients times x[TAPS] around the places, of one block
  * of input channels; weight: the group's. */
-KERNEL NOINLINE void NAME(sparse_gather)(const struct NAME(sparse) *s, const float *x,
+NOINLINE void sparse_gather(const struct sparse *s, const float *x,
 	float *weight, size_t channels)
 {
 	const size_t row = s->v->row * LANES;
@@ -233,7 +233,7 @@ KERNEL NOINLINE void NAME(sparse_gather)(const struct NAME(sparse) *s, const flo
 		for (size_t i = 0; i < s->count[o]; i++) {
 			const float *top = x + place[i], *rows[] = { top, top + row,
 				top + 2 * row };
-			vec one = NAME(splat)(grad[i]);
+			vec one = splat(grad[i]);
 
 			UNROLL
 			for (size_t k = 0; k < TAPS; k++)
@@ -249,7 +249,7 @@ KERNEL NOINLINE void NAME(sparse_gather)(const struct NAME(sparse) *s, const flo
 /* x around the winners += gradients times weight[channel][TAPS], for each window
  * and code. A window's 4 x 4 is in registers, or as far as they reach the 3 x 3 of
  * one code. */
-KERNEL NOINLINE void NAME(sparse_spread)(const struct NAME(sparse) *s, float *x,
+NOINLINE void sparse_spread(const struct sparse *s, float *x,
 	const float *weight, size_t windows)
 {
 	const size_t row = s->v->row * LANES;
@@ -275,7 +275,7 @@ KERNEL NOINLINE void NAME(sparse_spread)(const struct NAME(sparse) *s, float *x,
 					set &= set - 1) {
 				size_t channel = (size_t)__builtin_ctzll(set);
 				const float *w = weight + channel * (TAPS * LANES);
-				vec one = NAME(splat)(grad[channel]);
+				vec one = splat(grad[channel]);
 
 				UNROLL
 				for (size_t k = 0; k < TAPS; k++)

@@ -1,4 +1,4 @@
-/* conv-winograd.h - forward of the wide form in float; included by conv-level.h.
+/* conv-winograd.h - forward of the wide form in float; part of conv-kernels.c.
  *
  * Winograd's F(2 x 2, 3 x 3) makes the four sums of a window of 16 products a
  * pair of channels instead of 36 (A. Lavin, S. Gray, "Fast Algorithms for
@@ -20,19 +20,19 @@
 #define FEW 2
 #endif
 
-static size_t NAME(winograd_packed)(const struct conv *v)
+static size_t winograd_packed(const struct conv *v)
 {
 	return 16 * v->c * v->out_blocks * LANES * sizeof(float);
 }
 
-static size_t NAME(winograd_scratch)(const struct conv *v)
+static size_t winograd_scratch(const struct conv *v)
 {
 	return (conv_takes_as_is(v) ? 0 : native_align(v->image * sizeof(float)))
 		+ 16 * TILE * (v->in_blocks + 2) * LANES * sizeof(float);
 }
 
 /* out[4 steps] = G applied to in[3 steps] */
-KERNEL INLINE void NAME(winograd_g)(const vec *in, vec *out, size_t step)
+INLINE void winograd_g(const vec *in, vec *out, size_t step)
 {
 	vec outer = 0.5f * (in[0] + in[2 * step]), inner = 0.5f * in[step];
 
@@ -44,7 +44,7 @@ KERNEL INLINE void NAME(winograd_g)(const vec *in, vec *out, size_t step)
 
 /* A block of input channels and one of output channels: weight [o][TAPS][c],
  * u [16][all c][o of the pair]. */
-KERNEL static void NAME(winograd_pack_block)(const float *weight, float *u,
+static void winograd_pack_block(const float *weight, float *u,
 	size_t channels, size_t all, size_t pair)
 {
 	vec squares[16][LANES];
@@ -55,22 +55,22 @@ KERNEL static void NAME(winograd_pack_block)(const float *weight, float *u,
 
 		UNROLL
 		for (size_t j = 0; j < 3; j++)
-			NAME(winograd_g)(g + j, rows + j, 3);
+			winograd_g(g + j, rows + j, 3);
 		UNROLL
 		for (size_t i = 0; i < 4; i++)
-			NAME(winograd_g)(rows + 3 * i, u_o + 4 * i, 1);
+			winograd_g(rows + 3 * i, u_o + 4 * i, 1);
 		UNROLL
 		for (size_t e = 0; e < 16; e++)
 			squares[e][o] = u_o[e];
 	}
 	for (size_t e = 0; e < 16; e++) {
-		NAME(transpose)(squares[e]);
+		transpose(squares[e]);
 		for (size_t c = 0; c < channels; c++)
 			*(vec *)(u + (e * all + c) * pair) = squares[e][c];
 	}
 }
 
-KERNEL static void NAME(winograd_pack)(const struct conv *v, const float *weight,
+static void winograd_pack(const struct conv *v, const float *weight,
 	void *packed)
 {
 	for (size_t ib = 0; ib < v->in_blocks; ib++) {
@@ -82,7 +82,7 @@ KERNEL static void NAME(winograd_pack)(const struct conv *v, const float *weight
 			float *u = (float *)packed + 16 * v->c * first * LANES
 				+ (ob - first) * LANES;
 
-			NAME(winograd_pack_block)(weight
+			winograd_pack_block(weight
 				+ (ib * v->out_blocks + ob) * LANES * TAPS * LANES,
 				u + c * pair, channels, v->c, pair);
 		}
@@ -90,7 +90,7 @@ KERNEL static void NAME(winograd_pack)(const struct conv *v, const float *weight
 }
 
 /* out[4] = B' in[4] */
-KERNEL INLINE void NAME(winograd_b)(const vec *in, vec *out, size_t step)
+INLINE void winograd_b(const vec *in, vec *out, size_t step)
 {
 	out[0] = in[0] - in[2 * step];
 	out[step] = in[step] + in[2 * step];
@@ -99,7 +99,7 @@ KERNEL INLINE void NAME(winograd_b)(const vec *in, vec *out, size_t step)
 }
 
 /* V of one window. x: its 4 x 4 of the first block. */
-KERNEL static void NAME(winograd_input)(const struct conv *v, const float *x,
+static void winograd_input(const struct conv *v, const float *x,
 	float *out)
 {
 	const size_t channels = v->in_blocks * LANES;
@@ -112,10 +112,10 @@ KERNEL static void NAME(winograd_input)(const struct conv *v, const float *x,
 			d[i] = *(const vec *)(x + (i / 4 * v->row + i % 4) * LANES);
 		UNROLL
 		for (size_t j = 0; j < 4; j++)
-			NAME(winograd_b)(d + j, t + j, 4);
+			winograd_b(d + j, t + j, 4);
 		UNROLL
 		for (size_t i = 0; i < 4; i++)
-			NAME(winograd_b)(t + 4 * i, r + 4 * i, 1);
+			winograd_b(t + 4 * i, r + 4 * i, 1);
 		UNROLL
 		for (size_t e = 0; e < 16; e++)
 			*(vec *)(out + e * TILE * channels + b * LANES) = r[e];
@@ -124,7 +124,7 @@ KERNEL static void NAME(winograd_input)(const struct conv *v, const float *x,
 
 /* m [count][blocks] = v [count][channels] u [c][blocks], v's rows being
  * `channels` apart */
-KERNEL INLINE void NAME(winograd_multiply)(size_t count, size_t blocks,
+INLINE void winograd_multiply(size_t count, size_t blocks,
 	const float *x, size_t channels, const float *u, size_t c, float *m)
 {
 	vec sums[24];
@@ -140,7 +140,7 @@ KERNEL INLINE void NAME(winograd_multiply)(size_t count, size_t blocks,
 			w[b] = *(const vec *)(u + (k * blocks + b) * LANES);
 		UNROLL
 		for (size_t t = 0; t < count; t++) {
-			vec one = NAME(splat)(x[t * channels + k]);
+			vec one = splat(x[t * channels + k]);
 
 			UNROLL
 			for (size_t b = 0; b < blocks; b++)
@@ -153,7 +153,7 @@ KERNEL INLINE void NAME(winograd_multiply)(size_t count, size_t blocks,
 }
 
 /* All 16 products for `count` windows. */
-KERNEL INLINE void NAME(winograd_products)(const struct conv *v, size_t blocks,
+INLINE void winograd_products(const struct conv *v, size_t blocks,
 	size_t count, const float *x, const float *u, float *m)
 {
 	const size_t channels = v->in_blocks * LANES;
@@ -161,17 +161,17 @@ KERNEL INLINE void NAME(winograd_products)(const struct conv *v, size_t blocks,
 	for (size_t e = 0; e < 16; e++, x += TILE * channels,
 			u += v->c * blocks * LANES, m += TILE * blocks * LANES) {
 		if (count == TILE) {
-			NAME(winograd_multiply)(TILE, blocks, x, channels, u, v->c, m);
+			winograd_multiply(TILE, blocks, x, channels, u, v->c, m);
 			continue;
 		}
 		for (size_t t = 0; t < count; t += FEW)
-			NAME(winograd_multiply)(FEW, blocks, x + t * channels,
+			winograd_multiply(FEW, blocks, x + t * channels,
 				channels, u, v->c, m + t * blocks * LANES);
 	}
 }
 
 /* out[2] = A' in[4] */
-KERNEL INLINE void NAME(winograd_a)(const vec *in, vec *out, size_t step,
+INLINE void winograd_a(const vec *in, vec *out, size_t step,
 	size_t out_step)
 {
 	out[0] = in[0] + in[step] + in[2 * step];
@@ -180,7 +180,7 @@ KERNEL INLINE void NAME(winograd_a)(const vec *in, vec *out, size_t step,
 
 /* The four sums of a window and block from its products, `apart` floats from
  * each other. */
-KERNEL INLINE void NAME(winograd_output)(const float *m, size_t apart, vec bias,
+INLINE void winograd_output(const float *m, size_t apart, vec bias,
 	vec *sums)
 {
 	vec p[16], t[8];
@@ -190,16 +190,16 @@ KERNEL INLINE void NAME(winograd_output)(const float *m, size_t apart, vec bias,
 		p[e] = *(const vec *)(m + e * apart);
 	UNROLL
 	for (size_t j = 0; j < 4; j++)
-		NAME(winograd_a)(p + j, t + j, 4, 4);
-	NAME(winograd_a)(t, sums, 1, 1);
-	NAME(winograd_a)(t + 4, sums + 2, 1, 1);
+		winograd_a(p + j, t + j, 4, 4);
+	winograd_a(t, sums, 1, 1);
+	winograd_a(t + 4, sums + 2, 1, 1);
 	UNROLL
 	for (size_t i = 0; i < 4; i++)
 		sums[i] += bias;
 }
 
 /* A tile of windows, of which number `first` counts from the call's first. */
-KERNEL static void NAME(winograd_tile)(const struct conv *v, const struct cnn_call *c,
+static void winograd_tile(const struct conv *v, const struct cnn_call *c,
 	size_t first, size_t count, const float *x, float *m)
 {
 	const float *bias = v->has_bias ? c->params[1] : NULL;
@@ -211,9 +211,9 @@ KERNEL static void NAME(winograd_tile)(const struct conv *v, const struct cnn_ca
 		const float *u = (const float *)c->packed + 16 * v->c * ob * LANES;
 
 		if (blocks == 2)
-			NAME(winograd_products)(v, 2, count, x, u, m);
+			winograd_products(v, 2, count, x, u, m);
 		else
-			NAME(winograd_products)(v, 1, count, x, u, m);
+			winograd_products(v, 1, count, x, u, m);
 		for (size_t t = 0; t < count; t++)
 			for (size_t b = 0; b < blocks; b++) {
 				size_t n = (first + t) / v->windows;
@@ -221,16 +221,16 @@ KERNEL static void NAME(winograd_tile)(const struct conv *v, const struct cnn_ca
 				size_t at = (n * v->out_blocks + ob + b) * v->windows + p;
 				vec sums[4];
 
-				NAME(winograd_output)(m + (t * blocks + b) * LANES,
+				winograd_output(m + (t * blocks + b) * LANES,
 					apart, bias ? *(const vec *)(bias
 					+ (ob + b) * LANES) : (vec){ 0 }, sums);
-				NAME(store)(c->out, at, v->half, NAME(pool)(sums,
+				store(c->out, at, v->half, pool(sums,
 					codes ? codes + at * LANES : NULL));
 			}
 	}
 }
 
-KERNEL static void NAME(winograd_forward)(const struct conv *v,
+static void winograd_forward(const struct conv *v,
 	const struct cnn_call *c)
 {
 	const size_t room_bytes = conv_takes_as_is(v) ? 0
@@ -245,21 +245,19 @@ KERNEL static void NAME(winograd_forward)(const struct conv *v,
 
 	native_clear(room, room_bytes);
 	for (size_t n = 0; n < c->samples; n++) {
-		const float *image = NAME(image)(v, c->in[0], n, room);
+		const float *image = padded_image(v, c->in[0], n, room);
 
 		for (size_t p = 0; p < v->windows; p++) {
 			const float *at = image + (p / v->pw * 2 * v->row
 				+ p % v->pw * 2) * LANES;
 
-			NAME(winograd_input)(v, at, x + count * v->in_blocks * LANES);
+			winograd_input(v, at, x + count * v->in_blocks * LANES);
 			if (++count < TILE && first + count < all)
 				continue;
-			NAME(winograd_tile)(v, c, first, count, x, m);
+			winograd_tile(v, c, first, count, x, m);
 			first += count;
 			count = 0;
 		}
 	}
 }
 
-#undef TILE
-#undef FEW

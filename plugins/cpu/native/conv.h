@@ -71,6 +71,13 @@ struct conv_kernels {
 	void (*backward)(const struct conv *, const struct cnn_call *);
 };
 
+/* The kernels that a level has, by [is bfloat16 outside]. */
+struct conv_level {
+	const struct conv_kernels *narrow[2], *wide[2];
+};
+extern const struct conv_level conv_level_plain, conv_level_avx2, conv_level_avx512,
+	conv_level_bf16;
+
 /* The padded image, in floats, of which there may be no need. */
 static inline bool conv_takes_as_is(const struct conv *v)
 {

@@ -1,27 +1,17 @@
 /* conv2d relu maxpool2d: one pass over the input, see conv.h. */
 #include "conv.h"
 
-#define TEMPLATE "conv-level.h"
-#include "levels.h"
-
 enum { WEIGHT, BIAS };
 
 /* The arguments of conv2d. */
 enum { OUT, KERNEL, STRIDE, PADDING, DILATION, GROUPS };
 
-/* The kernels of each level, by [is bfloat16 outside]. */
-static const struct {
-	const struct conv_kernels *narrow[2], *wide[2];
-} levels[NATIVE_LEVELS] = {
-	[NATIVE_PLAIN] = { { &narrow_kernels_plain, &narrow_kernels_plain },
-		{ &wide_kernels_plain, &wide_kernels_plain } },
+static const struct conv_level *const levels[NATIVE_LEVELS] = {
+	[NATIVE_PLAIN] = &conv_level_plain,
 #if defined __x86_64__
-	[NATIVE_AVX2] = { { &narrow_kernels_avx2, &narrow_kernels_avx2 },
-		{ &wide_kernels_avx2, &wide_kernels_avx2 } },
-	[NATIVE_AVX512] = { { &narrow_kernels_avx512, &narrow_kernels_avx512 },
-		{ &wide_kernels_avx512, &wide_kernels_avx512 } },
-	[NATIVE_BF16] = { { &narrow_kernels_bf16, &narrow_dot_kernels_bf16 },
-		{ &wide_kernels_bf16, &dot_kernels_bf16 } },
+	[NATIVE_AVX2] = &conv_level_avx2,
+	[NATIVE_AVX512] = &conv_level_avx512,
+	[NATIVE_BF16] = &conv_level_bf16,
 #endif
 };
 
@@ -64,8 +54,8 @@ static void describe(struct conv *v, const struct cnn_host *host,
 		.o = out[0], .ph = out[1], .pw = out[2],
 		.pad = (size_t)run->nodes[0].args[PADDING].i,
 	};
-	v->kernels = v->narrow ? levels[level].narrow[v->half]
-		: levels[level].wide[v->half];
+	v->kernels = v->narrow ? levels[level]->narrow[v->half]
+		: levels[level]->wide[v->half];
 	v->rows = v->h + 2 * v->pad;
 	v->row = v->w + 2 * v->pad;
 	v->in_blocks = blocks_of(v->c, v->kernels->lanes);

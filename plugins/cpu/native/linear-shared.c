@@ -1,9 +1,6 @@
 /* linear-shared.c - see linear.h: between the host and the kernels. */
 #include "linear.h"
 
-#define TEMPLATE "linear-level.h"
-#include "levels.h"
-
 enum { WEIGHT, BIAS };
 
 static const struct linear_kernels *const levels[NATIVE_LEVELS] = {

@@ -44,6 +44,9 @@ struct linear_kernels {
 	void (*backward)(const struct linear *, const struct cnn_call *);
 };
 
+extern const struct linear_kernels linear_kernels_plain, linear_kernels_avx2,
+	linear_kernels_avx512, linear_kernels_bf16;
+
 /* What the plugins have. */
 /* `trains` where AVX-512 trains in f32, for which these kernels were made. */
 int linear_score(const struct cnn_host *, const struct cnn_run *, int trains,

@@ -1,10 +1,10 @@
 /* native.h - what our own CPU kernels share.
  *
- * Levels. A kernel is written once, as a template in a header, on vectors of
- * LANES floats that gcc and clang offer on any machine; levels.h includes it
- * once for each instruction set, and create() picks one by what the CPU has and
- * host->isa allows. Where an instruction has no name in C (compress, permute,
- * products of bfloat16) the template has an #if.
+ * Levels. A file of kernels is written once, on vectors of LANES floats that gcc and
+ * clang offer on any machine (level.h), and compiled once for each level of the
+ * instruction set. create() picks a level by what the CPU has and host->isa allows.
+ * Where an instruction has no name in C (compress, permute, products of bfloat16) the
+ * file has an #if.
  *
  * Blocks. Images of more than a few channels lie in blocks of LANES channels
  * (CNN_NCHW16C, CNN_NCHW8C), a pixel's block one vector.
@@ -26,18 +26,6 @@ enum native_level {
 
 /* The most that the CPU has and the host allows. */
 enum native_level native_level(const struct cnn_host *);
-
-/* Vectors, of any alignment of their elements where the name ends in _u. */
-typedef float floats8 __attribute__((vector_size(32), may_alias));
-typedef float floats16 __attribute__((vector_size(64), may_alias));
-typedef float floats8_u __attribute__((vector_size(32), aligned(4), may_alias));
-typedef float floats16_u __attribute__((vector_size(64), aligned(4), may_alias));
-typedef int32_t ints8 __attribute__((vector_size(32), may_alias));
-typedef int32_t ints16 __attribute__((vector_size(64), may_alias));
-typedef uint16_t halves8 __attribute__((vector_size(16), aligned(2), may_alias));
-typedef uint16_t halves16 __attribute__((vector_size(32), aligned(2), may_alias));
-typedef int8_t bytes8 __attribute__((vector_size(8), aligned(1), may_alias));
-typedef int8_t bytes16 __attribute__((vector_size(16), aligned(1), may_alias));
 
 /* Four floats' bits. */
 typedef uint64_t native_bits __attribute__((vector_size(16)));

@@ -1,4 +1,18 @@
+COMMON_cpu_native := native.c
+PARTS_cpu_native := linear-shared.c
+LEVELED_cpu_native := conv-kernels.c linear-kernels.c
+PARTS_cpu_native_conv2d+relu+maxpool2d := conv-kernels.c
+$(foreach p,linear linear+relu flatten+linear+relu,\
+	$(eval PARTS_cpu_native_$(p) := linear-shared.c linear-kernels.c))
+
 # The plain level's vectors are wider than its registers, which gcc mentions where
 # they are handed to a function; all of those are inlined.
-COMMON_cpu_native := native.c linear-shared.c
 CFLAGS_cpu_native := -Wno-psabi
+LEVELS_cpu_native := plain
+ifneq ($(filter x86_64%,$(shell $(CC) -dumpmachine)),)
+LEVELS_cpu_native += avx2 avx512 bf16
+endif
+LEVEL_CFLAGS_cpu_native_avx2 := -mavx2 -mfma -mpopcnt
+LEVEL_CFLAGS_cpu_native_avx512 := $(LEVEL_CFLAGS_cpu_native_avx2) -mavx512f -mavx512bw \
+	-mavx512dq -mavx512vl
+LEVEL_CFLAGS_cpu_native_bf16 := $(LEVEL_CFLAGS_cpu_native_avx512) -mavx512bf16

@@ -1,11 +1,15 @@
-/* simd.h - operations on the vectors of one level; included by level.h. */
+/* simd.h - operations on the vectors of one level. */
+#ifndef NATIVE_SIMD_H
+#define NATIVE_SIMD_H
 
-KERNEL INLINE vec NAME(splat)(float x)
+#include "level.h"
+
+INLINE vec splat(float x)
 {
 	return x - (vec){ 0 };
 }
 
-KERNEL INLINE vec NAME(load_half)(const uint16_t *x)
+INLINE vec load_half(const uint16_t *x)
 {
 #if AVX512
 	return (vec)_mm512_slli_epi32(_mm512_cvtepu16_epi32(
@@ -19,7 +23,7 @@ KERNEL INLINE vec NAME(load_half)(const uint16_t *x)
 }
 
 /* Rounded to the nearest, of two the even one. */
-KERNEL INLINE void NAME(store_half)(vec x, uint16_t *out)
+INLINE void store_half(vec x, uint16_t *out)
 {
 #if DOT
 	_mm256_storeu_si256((__m256i *)out,
@@ -41,64 +45,64 @@ KERNEL INLINE void NAME(store_half)(vec x, uint16_t *out)
 #endif
 }
 
-KERNEL INLINE float NAME(from_half)(uint16_t x)
+INLINE float from_half(uint16_t x)
 {
 	union { uint32_t u; float f; } bits = { .u = (uint32_t)x << 16 };
 
 	return bits.f;
 }
 
-KERNEL INLINE uint16_t NAME(to_half)(float x)
+INLINE uint16_t to_half(float x)
 {
 	uint16_t out[LANES];
 
-	NAME(store_half)(NAME(splat)(x), out);
+	store_half(splat(x), out);
 	return out[0];
 }
 
-KERNEL INLINE vec NAME(choose)(ivec which, vec yes, vec no)
+INLINE vec choose(ivec which, vec yes, vec no)
 {
 	return (vec)(((ivec)yes & which) | ((ivec)no & ~which));
 }
 
 /* Vector number i of x, floats or (half) bfloat16. */
-KERNEL INLINE vec NAME(load)(const void *x, size_t i, bool half)
+INLINE vec load(const void *x, size_t i, bool half)
 {
-	return half ? NAME(load_half)((const uint16_t *)x + i * LANES)
+	return half ? load_half((const uint16_t *)x + i * LANES)
 		: *(const vec *)((const float *)x + i * LANES);
 }
 
-KERNEL INLINE void NAME(store)(void *x, size_t i, bool half, vec value)
+INLINE void store(void *x, size_t i, bool half, vec value)
 {
 	if (half)
-		NAME(store_half)(value, (uint16_t *)x + i * LANES);
+		store_half(value, (uint16_t *)x + i * LANES);
 	else
 		*(vec *)((float *)x + i * LANES) = value;
 }
 
 /* The vector whose first element is number `at` of x; of which there are only
  * `left` more, the others being zeros or not stored. */
-KERNEL INLINE vec NAME(load_some)(const void *x, size_t at, size_t left, bool half)
+INLINE vec load_some(const void *x, size_t at, size_t left, bool half)
 {
 	float some[LANES] = { 0 };
 
 	if (left >= LANES)
-		return half ? NAME(load_half)((const uint16_t *)x + at)
+		return half ? load_half((const uint16_t *)x + at)
 			: (vec)*(const vec_u *)((const float *)x + at);
 	for (size_t i = 0; i < left; i++)
-		some[i] = half ? NAME(from_half)(((const uint16_t *)x)[at + i])
+		some[i] = half ? from_half(((const uint16_t *)x)[at + i])
 			: ((const float *)x)[at + i];
 	return *(const vec_u *)some;
 }
 
-KERNEL INLINE void NAME(store_some)(void *x, size_t at, size_t left, bool half,
+INLINE void store_some(void *x, size_t at, size_t left, bool half,
 	vec value)
 {
 	uint16_t some[LANES];
 	size_t bytes = (left < LANES ? left : LANES) * sizeof *some;
 
 	if (half) {
-		NAME(store_half)(value, some);
+		store_half(value, some);
 		memcpy((uint16_t *)x + at, some, bytes);
 	} else {
 		memcpy((float *)x + at, &value, 2 * bytes);
@@ -106,7 +110,7 @@ KERNEL INLINE void NAME(store_some)(void *x, size_t at, size_t left, bool half,
 }
 
 /* Small integers from and to bytes. */
-KERNEL INLINE ivec NAME(load_codes)(const int8_t *codes)
+INLINE ivec load_codes(const int8_t *codes)
 {
 #if AVX512
 	return (ivec)_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)codes));
@@ -117,7 +121,7 @@ KERNEL INLINE ivec NAME(load_codes)(const int8_t *codes)
 #endif
 }
 
-KERNEL INLINE void NAME(store_codes)(int8_t *codes, ivec x)
+INLINE void store_codes(int8_t *codes, ivec x)
 {
 #if AVX512
 	_mm_storeu_si128((__m128i *)codes, _mm512_cvtepi32_epi8((__m512i)x));
@@ -133,7 +137,7 @@ KERNEL INLINE void NAME(store_codes)(int8_t *codes, ivec x)
 
 /* LANES vectors as a square of numbers, turned about its diagonal. Each turn
  * swaps the squares of half the size. */
-#if LANES == 16
+#if AVX512
 #define LANE_LIST(F, a, s) F(a, 0, s), F(a, 1, s), F(a, 2, s), F(a, 3, s), \
 	F(a, 4, s), F(a, 5, s), F(a, 6, s), F(a, 7, s), F(a, 8, s), F(a, 9, s), \
 	F(a, 10, s), F(a, 11, s), F(a, 12, s), F(a, 13, s), F(a, 14, s), F(a, 15, s)
@@ -155,9 +159,9 @@ KERNEL INLINE void NAME(store_codes)(int8_t *codes, ivec x)
 			x[i] = low; \
 		}
 
-KERNEL INLINE void NAME(transpose)(vec *x)
+INLINE void transpose(vec *x)
 {
-#if LANES == 16
+#if AVX512
 	SWAP_SQUARES(8)
 #endif
 	SWAP_SQUARES(4)
@@ -165,6 +169,4 @@ KERNEL INLINE void NAME(transpose)(vec *x)
 	SWAP_SQUARES(1)
 }
 
-#undef LANE_LIST
-#undef SWAP_LANE
-#undef SWAP_SQUARES
+#endif

@@ -1,4 +1,7 @@
-/* linear-level.h - the kernels of linear.h for one level: TEMPLATE of levels.h. */
+/* linear-kernels.c - the kernels of linear.h for one level. */
+#include "linear.h"
+
+#include "simd.h"
 
 /* Inputs that grad_weight and grad_in make at a time: the vectors of sums, that
  * registers hold. */
@@ -11,12 +14,12 @@
 #endif
 
 /* LANES samples, turned; i and o count whole vectors. */
-struct NAME(linear_room) {
+struct linear_room {
 	float *in;                       /* [i][n] */
 	float *grad, *turned;            /* g, [n][o] and [o][n] */
 };
 
-static void NAME(linear_take)(struct NAME(linear_room) *r, const struct linear *v,
+static void linear_take(struct linear_room *r, const struct linear *v,
 	struct native_room *room)
 {
 	const size_t outs = v->blocks * LANES;
@@ -26,26 +29,26 @@ static void NAME(linear_take)(struct NAME(linear_room) *r, const struct linear *
 	r->turned = native_take(room, v->training * LANES * outs * sizeof(float));
 }
 
-static size_t NAME(linear_scratch)(const struct linear *v)
+static size_t linear_scratch(const struct linear *v)
 {
 	struct native_room room = { NULL, 0 };
-	struct NAME(linear_room) r;
+	struct linear_room r;
 
-	NAME(linear_take)(&r, v, &room);
+	linear_take(&r, v, &room);
 	return room.used;
 }
 
 /* r->in = `count` samples from number n on, turned; zeros for the others. */
-KERNEL NOINLINE void NAME(linear_turn)(const struct NAME(linear_room) *r,
+NOINLINE void linear_turn(const struct linear_room *r,
 	const struct linear *v, const struct cnn_call *c, size_t n, size_t count)
 {
 	for (size_t i = 0; i < v->i; i += LANES) {
 		vec square[LANES];
 
 		for (size_t k = 0; k < LANES; k++)
-			square[k] = k < count ? NAME(load_some)(c->in[0],
+			square[k] = k < count ? load_some(c->in[0],
 				(n + k) * v->i + i, v->i - i, v->half) : (vec){ 0 };
-		NAME(transpose)(square);
+		transpose(square);
 		for (size_t k = 0; k < LANES; k++)
 			((vec *)r->in)[i + k] = square[k];
 	}
@@ -54,7 +57,7 @@ KERNEL NOINLINE void NAME(linear_turn)(const struct NAME(linear_room) *r,
 /* --- forward ------------------------------------------------------------------- */
 
 /* s of one block of outputs and all LANES samples. */
-KERNEL NOINLINE void NAME(linear_sums)(const float *in, const float *weight,
+NOINLINE void linear_sums(const float *in, const float *weight,
 	size_t inputs, vec bias, vec *out)
 {
 	vec sums[LANES];
@@ -67,7 +70,7 @@ KERNEL NOINLINE void NAME(linear_sums)(const float *in, const float *weight,
 
 		UNROLL
 		for (size_t n = 0; n < LANES; n++)
-			sums[n] += w * NAME(splat)(in[i * LANES + n]);
+			sums[n] += w * splat(in[i * LANES + n]);
 	}
 	UNROLL
 	for (size_t n = 0; n < LANES; n++)
@@ -75,35 +78,35 @@ KERNEL NOINLINE void NAME(linear_sums)(const float *in, const float *weight,
 }
 
 /* out of samples n .. n + count - 1 and block b. */
-KERNEL static void NAME(linear_put)(const struct linear *v, const struct cnn_call *c,
+static void linear_put(const struct linear *v, const struct cnn_call *c,
 	size_t n, size_t count, size_t b, const vec *sums)
 {
 	for (size_t k = 0; k < count; k++) {
 		vec y = v->relu ? (vec)((ivec)sums[k] & ~(sums[k] <= (vec){ 0 })) : sums[k];
 
-		NAME(store_some)(c->out, (n + k) * v->o + b * LANES, v->o - b * LANES,
+		store_some(c->out, (n + k) * v->o + b * LANES, v->o - b * LANES,
 			v->half, y);
 	}
 }
 
-KERNEL static void NAME(linear_forward)(const struct linear *v,
+static void forward(const struct linear *v,
 	const struct cnn_call *c)
 {
 	struct native_room room = { c->scratch, 0 };
-	struct NAME(linear_room) r;
+	struct linear_room r;
 
-	NAME(linear_take)(&r, v, &room);
+	linear_take(&r, v, &room);
 	for (size_t n = 0; n < c->samples; n += LANES) {
 		size_t count = c->samples - n < LANES ? c->samples - n : LANES;
 
-		NAME(linear_turn)(&r, v, c, n, count);
+		linear_turn(&r, v, c, n, count);
 		for (size_t b = 0; b < v->blocks; b++) {
 			vec sums[LANES];
 
-			NAME(linear_sums)(r.in, (const float *)c->params[0]
+			linear_sums(r.in, (const float *)c->params[0]
 				+ b * v->i * LANES, v->i, v->has_bias
 				? ((const vec *)c->params[1])[b] : (vec){ 0 }, sums);
-			NAME(linear_put)(v, c, n, count, b, sums);
+			linear_put(v, c, n, count, b, sums);
 		}
 	}
 }
@@ -112,7 +115,7 @@ KERNEL static void NAME(linear_forward)(const struct linear *v,
 
 /* r->grad = g of samples n .. n + count - 1, zeros for the others; bias += its
  * sums. */
-KERNEL static void NAME(linear_mask)(const struct NAME(linear_room) *r,
+static void linear_mask(const struct linear_room *r,
 	const struct linear *v, const struct cnn_call *c, size_t n, size_t count,
 	float *bias)
 {
@@ -124,9 +127,9 @@ KERNEL static void NAME(linear_mask)(const struct NAME(linear_room) *r,
 			vec g = { 0 };
 
 			if (k < count)
-				g = NAME(load_some)(c->grad_out, at, left, v->half);
+				g = load_some(c->grad_out, at, left, v->half);
 			if (k < count && v->relu) {
-				vec y = NAME(load_some)(c->out, at, left, v->half);
+				vec y = load_some(c->out, at, left, v->half);
 
 				g = (vec)((ivec)g & ~(y <= (vec){ 0 }));
 			}
@@ -139,7 +142,7 @@ KERNEL static void NAME(linear_mask)(const struct NAME(linear_room) *r,
 }
 
 /* weight[count vectors] (+)= those inputs times all samples' g in one block. */
-KERNEL INLINE void NAME(linear_grad_weight)(vec *weight, const float *in,
+INLINE void linear_grad_weight(vec *weight, const float *in,
 	const vec *grad, size_t count, bool add)
 {
 	vec sums[WEIGHT_INPUTS];
@@ -151,13 +154,13 @@ KERNEL INLINE void NAME(linear_grad_weight)(vec *weight, const float *in,
 	for (size_t n = 0; n < LANES; n++)
 		UNROLL
 		for (size_t i = 0; i < count; i++)
-			sums[i] += grad[n] * NAME(splat)(in[i * LANES + n]);
+			sums[i] += grad[n] * splat(in[i * LANES + n]);
 	UNROLL
 	for (size_t i = 0; i < count; i++)
 		weight[i] = sums[i];
 }
 
-KERNEL NOINLINE void NAME(linear_block_grad_weight)(const struct NAME(linear_room) *r,
+NOINLINE void linear_block_grad_weight(const struct linear_room *r,
 	const struct linear *v, float *weight, size_t block, bool add)
 {
 	vec grad[LANES];
@@ -167,15 +170,15 @@ KERNEL NOINLINE void NAME(linear_block_grad_weight)(const struct NAME(linear_roo
 	for (size_t n = 0; n < LANES; n++)
 		grad[n] = ((const vec *)r->grad)[n * v->blocks + block];
 	for (; i + WEIGHT_INPUTS <= v->i; i += WEIGHT_INPUTS)
-		NAME(linear_grad_weight)((vec *)weight + i, r->in + i * LANES, grad,
+		linear_grad_weight((vec *)weight + i, r->in + i * LANES, grad,
 			WEIGHT_INPUTS, add);
 	for (; i < v->i; i++)
-		NAME(linear_grad_weight)((vec *)weight + i, r->in + i * LANES, grad, 1,
+		linear_grad_weight((vec *)weight + i, r->in + i * LANES, grad, 1,
 			add);
 }
 
 /* grad_in of `count` inputs from number i on, lanes being samples. */
-KERNEL INLINE void NAME(linear_grad_in)(const struct NAME(linear_room) *r,
+INLINE void linear_grad_in(const struct linear_room *r,
 	const struct linear *v, const float *weight, size_t i, size_t count, vec *sums)
 {
 	UNROLL
@@ -188,11 +191,11 @@ KERNEL INLINE void NAME(linear_grad_in)(const struct NAME(linear_room) *r,
 		for (size_t o = 0; o < LANES; o++)
 			UNROLL
 			for (size_t k = 0; k < count; k++)
-				sums[k] += grad[o] * NAME(splat)(w[k * LANES + o]);
+				sums[k] += grad[o] * splat(w[k * LANES + o]);
 	}
 }
 
-KERNEL NOINLINE void NAME(linear_all_grad_in)(const struct NAME(linear_room) *r,
+NOINLINE void linear_all_grad_in(const struct linear_room *r,
 	const struct linear *v, const struct cnn_call *c, size_t n, size_t count)
 {
 	for (size_t b = 0; b < v->blocks; b++) {
@@ -200,7 +203,7 @@ KERNEL NOINLINE void NAME(linear_all_grad_in)(const struct NAME(linear_room) *r,
 
 		for (size_t k = 0; k < LANES; k++)
 			square[k] = ((const vec *)r->grad)[k * v->blocks + b];
-		NAME(transpose)(square);
+		transpose(square);
 		for (size_t o = 0; o < LANES; o++)
 			((vec *)r->turned)[b * LANES + o] = square[o];
 	}
@@ -210,48 +213,45 @@ KERNEL NOINLINE void NAME(linear_all_grad_in)(const struct NAME(linear_room) *r,
 		if (v->i - i >= LANES) {
 			UNROLL
 			for (size_t k = 0; k < LANES; k += IN_INPUTS)
-				NAME(linear_grad_in)(r, v, c->params[0], i + k,
+				linear_grad_in(r, v, c->params[0], i + k,
 					IN_INPUTS, square + k);
 		} else {
 			for (size_t k = 0; k < LANES; k++)
 				square[k] = (vec){ 0 };
 			for (size_t k = 0; k < v->i - i; k++)
-				NAME(linear_grad_in)(r, v, c->params[0], i + k, 1,
+				linear_grad_in(r, v, c->params[0], i + k, 1,
 					square + k);
 		}
-		NAME(transpose)(square);
+		transpose(square);
 		for (size_t k = 0; k < count; k++)
-			NAME(store_some)(c->grad_in[0], (n + k) * v->i + i, v->i - i,
+			store_some(c->grad_in[0], (n + k) * v->i + i, v->i - i,
 				v->half, square[k]);
 	}
 }
 
-KERNEL static void NAME(linear_backward)(const struct linear *v,
+static void backward(const struct linear *v,
 	const struct cnn_call *c)
 {
 	struct native_room room = { c->scratch, 0 };
 	float *bias = v->has_bias ? c->grad_params[1] : NULL;
-	struct NAME(linear_room) r;
+	struct linear_room r;
 
-	NAME(linear_take)(&r, v, &room);
+	linear_take(&r, v, &room);
 	if (bias)
 		native_clear(bias, v->blocks * LANES * sizeof *bias);
 	for (size_t n = 0; n < c->samples; n += LANES) {
 		size_t count = c->samples - n < LANES ? c->samples - n : LANES;
 
-		NAME(linear_turn)(&r, v, c, n, count);
-		NAME(linear_mask)(&r, v, c, n, count, bias);
+		linear_turn(&r, v, c, n, count);
+		linear_mask(&r, v, c, n, count, bias);
 		for (size_t b = 0; b < v->blocks; b++)
-			NAME(linear_block_grad_weight)(&r, v, (float *)c->grad_params[0]
+			linear_block_grad_weight(&r, v, (float *)c->grad_params[0]
 				+ b * v->i * LANES, b, n > 0);
 		if (c->grad_in[0])
-			NAME(linear_all_grad_in)(&r, v, c, n, count);
+			linear_all_grad_in(&r, v, c, n, count);
 	}
 }
 
-static const struct linear_kernels NAME(linear_kernels) = {
-	LANES, NAME(linear_scratch), NAME(linear_forward), NAME(linear_backward),
+const struct linear_kernels LEVEL_NAME(linear_kernels) = {
+	LANES, linear_scratch, forward, backward,
 };
-
-#undef WEIGHT_INPUTS
-#undef IN_INPUTS

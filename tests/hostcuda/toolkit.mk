@@ -1,0 +1,29 @@
+# toolkit.mk - CUDA on the CPU, for the tests: how code is compiled and linked for it.
+#
+# libhostcuda.so takes the place of libcudart.so, include/ that of the toolkit's headers.
+# With HOSTCUDA=plain or trace, make builds the CUDA plugins so: plain reports misaligned
+# accesses; trace looks at every access to memory (races, uninitialised reads, exact
+# bounds). HOSTCUDA_LIB is the folder of libhostcuda.so. Instrumentation is for compiling
+# only: nothing is linked with -fsanitize. If SANITIZE has address, the plain build and
+# the library are for AddressSanitizer, which needs $(hostcuda_asan) at both.
+
+hostcuda := tests/hostcuda
+HOSTCUDA_LIB ?= $(BUILD)/hostcuda
+
+hostcuda_cflags := -DCNN_HOSTCUDA -I$(hostcuda)/include
+# Kernels read the bytes of `shared` as several types. nvcc lets that pass; g++ at -O2
+# makes wrong code of it, unless told.
+hostcuda_cxxflags = -std=gnu++17 -x c++ $(hostcuda_cflags) -fPIC -fvisibility=hidden \
+	-fno-strict-aliasing -Wall -Wextra -Wno-unknown-pragmas
+hostcuda_asan := $(if $(findstring address,$(SANITIZE)),-fsanitize=address)
+hostcuda_plain := -fsanitize=alignment -fno-sanitize-recover=alignment
+hostcuda_trace := -fsanitize=thread,alignment -fno-sanitize-recover=alignment
+hostcuda_libs = -L$(HOSTCUDA_LIB) -lhostcuda -Wl,-rpath,'$(abspath $(HOSTCUDA_LIB))'
+
+ifneq ($(HOSTCUDA),)
+hostcuda_how = $(if $(filter trace,$(HOSTCUDA)),$(hostcuda_trace) -O1,$(hostcuda_plain) $(hostcuda_asan) -O2)
+cuda_compile = $(CXX) $(hostcuda_cxxflags) $(hostcuda_how) -g -Ilibcore/include -MP
+CFLAGS_cuda  = $(hostcuda_cflags)
+LIBS_cuda    = $(hostcuda_libs) -lstdc++
+SKIP_cuda    =
+endif

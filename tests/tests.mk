@@ -1,0 +1,114 @@
+# tests.mk - what only tests need. For the main Makefile.
+#
+# Other builds of the same sources are made by make again, with another BUILD.
+
+unit_src    := $(wildcard tests/unit/*.c)
+unit_tests  := $(patsubst %.c,$(BUILD)/%,$(unit_src))
+conformance := $(BUILD)/tests/conformance/conformance
+
+$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(archives)
+	@mkdir -p $(@D)
+	$(link) -lm -ldl -pthread
+
+$(conformance): $(call objects,$(wildcard tests/conformance/*.c)) $(libcore)
+	@mkdir -p $(@D)
+	$(link) -lm -ldl -pthread
+
+# Providers that are wrong.
+bad_so := $(patsubst tests/conformance/bad/%.c,$(BUILD)/plugins-bad/cpu/bad/%.so,$(wildcard tests/conformance/bad/*.c))
+$(BUILD)/plugins-bad/cpu/bad/%.so: tests/conformance/bad/%.c $(stamp) $(wildcard tests/conformance/bad/*.h plugins/cpu/ref/*.h) libcore/include/cnn/plugin.h
+	@umask 022; mkdir -p $(@D)
+	umask 022; $(compile) $(plugin_cflags) $(plugin_ldflags) -MF $(@:.so=.d) -o $@ $< -lm
+
+# --- other builds --------------------------------------------------------------------
+
+include tests/hostcuda/hostcuda.mk
+include tests/cudnn/cudnn.mk
+
+.PHONY: f64 host-cuda
+# The oracle in double.
+f64:
+	@$(MAKE) --no-print-directory NVCC= BUILD=$(BUILD)/f64 CPPFLAGS='$(CPPFLAGS) -DCNN_REF_DOUBLE' cpu-ref
+
+# The CUDA plugins for the tests' own runtime: once for speed, once traced.
+host-cuda: $(hostcuda_so)
+	@$(MAKE) --no-print-directory HOSTCUDA=plain HOSTCUDA_LIB=$(BUILD)/hostcuda \
+		BUILD=$(BUILD)/hostcuda cuda-native
+	@$(MAKE) --no-print-directory HOSTCUDA=trace HOSTCUDA_LIB=$(BUILD)/hostcuda \
+		BUILD=$(BUILD)/hostcuda/traced cuda-native
+
+# --- what to call ----------------------------------------------------------------------
+
+.PHONY: test-programs check test check-asan coverage gpu-bundle
+test-programs: hostcuda-tests host-cuda cudnn-tests f64 $(unit_tests) $(conformance) $(bad_so)
+
+check:                                      ## builds and runs all tests; installs nothing
+	@build-aux/deps.sh --check run dev
+	@$(again) all test-programs fuzz-programs
+	@BIN=$(BIN) BUILD=$(BUILD) CC='$(CC)' tests/run
+
+test: deps-dev                              ## deps-dev, then check
+	@$(MAKE) --no-print-directory check
+
+# Folders of its own; the tools in bin find ../build/plugins there too.
+check-asan:                                 ## unit tests, conformance and tools under ASan and UBSan
+	@$(again) BUILD=build/asan/build BIN=build/asan/bin \
+		CFLAGS='-O1 -g -fno-omit-frame-pointer' \
+		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' \
+		all test-programs
+	@BUILD=build/asan/build BIN=build/asan/bin CC='$(CC)' SANITIZED=1 \
+		ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=1:intercept_tls_get_addr=0 \
+		LSAN_OPTIONS=suppressions=$(CURDIR)/build-aux/lsan.supp:print_suppressions=0 \
+		UBSAN_OPTIONS=print_stacktrace=1 tests/run unit conformance bats
+
+# Folders of its own as well. The plugins are not counted, and those for CUDA not
+# built. A program that is killed leaves no counts.
+coverage:                                   ## what of libcore, formats and tools the tests reach (SUITES="unit bats": those)
+	@$(again) BUILD=build/coverage/build BIN=build/coverage/bin NVCC= CFLAGS='-O1 -g' \
+		SANITIZE='--coverage -fprofile-update=atomic' \
+		plugin_cflags='$(plugin_cflags) -fno-profile-arcs -fno-test-coverage' \
+		all test-programs
+	@find build/coverage -name '*.gcda' -delete
+	@status=0; export BUILD=build/coverage/build BIN=build/coverage/bin NVCC= CC='$(CC)'; \
+		tests/run $(or $(SUITES),unit conformance bats faults) || status=1; \
+		build-aux/coverage.sh || status=1; exit $$status
+
+gpu-bundle: all f64 $(conformance)          ## a folder for a machine with a GPU, and gpu-check.sh in it
+	@BIN=$(BIN) BUILD=$(BUILD) CUDA=$(CUDA) CC='$(CC)' tests/gpu/bundle.sh
+
+.PHONY: lint
+lint:                                       ## warnings of gcc and clang as errors, clang-tidy, cppcheck, mandoc
+	@build-aux/deps.sh --check run lint
+	@build-aux/lint.sh
+
+# --- fuzzing ---------------------------------------------------------------------
+
+# By clang's libFuzzer, in folders of its own; where there is none, tests/fuzz/run
+# says so. The plugins find the sanitizers' functions in the program that opens
+# them. Some calls are counted by tests/fuzz/fuzz.c.
+FUZZ_CC ?= clang
+fuzz_common  := $(addprefix $(BUILD)/obj/tests/fuzz/,fuzz.o mend.o compute.o)
+fuzz_targets := $(patsubst tests/fuzz/%.c,$(BIN)/%,$(wildcard tests/fuzz/fuzz-*.c))
+fuzz_wraps   := archive_read_data inflate malloc calloc realloc reallocarray aligned_alloc
+$(fuzz_targets): $(BIN)/%: $(BUILD)/obj/tests/fuzz/%.o $(fuzz_common) $(archives)
+	@mkdir -p $(@D)
+	$(link) -fsanitize=fuzzer -rdynamic $(fuzz_wraps:%=-Wl,--wrap=%) -lm -ldl -pthread
+$(BIN)/pack: $(BUILD)/obj/tests/fuzz/pack.o
+	@mkdir -p $(@D)
+	$(link)
+
+has_fuzzer = echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | \
+	$(FUZZ_CC) -fsanitize=fuzzer -x c -o /dev/null - 2> /dev/null
+
+.PHONY: fuzz fuzz-programs fuzz-targets
+fuzz-targets: $(fuzz_targets) $(BIN)/pack cpu-ref
+fuzz-programs:
+	@! $(has_fuzzer) || $(MAKE) --no-print-directory NVCC= CC=$(FUZZ_CC) \
+		BUILD=$(BUILD)/fuzz/build BIN=$(BUILD)/fuzz/bin \
+		CFLAGS='-O1 -g -fno-omit-frame-pointer' \
+		SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' \
+		plugin_ldflags='-shared' fuzz-targets
+
+fuzz:                                       ## each fuzz target for SECONDS (60), two at a time
+	@$(again) all fuzz-programs
+	@BIN=$(BIN) BUILD=$(BUILD) SECONDS_EACH=$(or $(SECONDS),60) tests/fuzz/run
