@@ -39,13 +39,16 @@ host-cuda: $(hostcuda_so)
 
 # --- what to call ----------------------------------------------------------------------
 
-.PHONY: test-programs check test check-asan coverage gpu-bundle
+.PHONY: test-programs check check-full test check-asan coverage gpu-bundle
 test-programs: hostcuda-tests host-cuda cudnn-tests f64 $(unit_tests) $(conformance) $(bad_so)
 
 check:                                      ## builds and runs all tests; installs nothing
 	@build-aux/deps.sh --check run dev
 	@$(again) all test-programs fuzz-programs
-	@BIN=$(BIN) BUILD=$(BUILD) CC='$(CC)' tests/run
+	@BIN=$(BIN) BUILD=$(BUILD) CC='$(CC)' FULL=$(FULL) TEST_TIMEOUT=$(TEST_TIMEOUT) tests/run
+
+check-full:                                 ## check with the whole of the sweeps of which check takes samples
+	@$(MAKE) --no-print-directory check FULL=1 TEST_TIMEOUT=7200
 
 test: deps-dev                              ## deps-dev, then check
 	@$(MAKE) --no-print-directory check

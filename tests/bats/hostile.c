@@ -1,8 +1,9 @@
 /* hostile - one tool against every damaged copy of a stream.
  *
- *     hostile cut|flip STRIDE FILE TOOL [ARG ...]
+ *     hostile cut|flip STRIDE[:FIRST] FILE TOOL [ARG ...]
  *
- * Cuts FILE at every STRIDE-th byte, or flips a bit of it, and runs the tool
+ * Cuts FILE at every STRIDE-th byte, from byte FIRST (0) on, or flips a bit of it, and
+ * runs the tool
  * with the copy for an argument {} and a fresh path for {o}. The tool must exit
  * 1 (3 where a net now has an unknown layer), name the copy and what is wrong
  * with it on standard error, print nothing that could pass for a result and
@@ -106,15 +107,16 @@ static bool names_place(const char *said, const char *tool)
 int main(int argc, char **argv)
 {
 	static struct bytes whole, damaged, right, got, said;
-	size_t end = 0, stride, runs = 0, bad = 0, size;
+	size_t end = 0, stride, first, runs = 0, bad = 0;
 	bool flip, copies;
-	char *tool;
+	char *tool, *colon;
 	int fd;
 
 	if (argc < 5)
 		return 2;
 	flip = strcmp(argv[1], "flip") == 0;
-	stride = strtoul(argv[2], NULL, 10);
+	stride = strtoul(argv[2], &colon, 10);
+	first = *colon ? strtoul(colon + 1, NULL, 10) % stride : 0;
 	tool = argv[4];
 	snprintf(copy, sizeof copy, "hostile.%d", (int)getpid());
 	snprintf(out, sizeof out, "hostile.%d.out", (int)getpid());
@@ -143,8 +145,8 @@ int main(int argc, char **argv)
 	unlink(out);
 	copies = equal(&right, &whole);      /* it must give what it was given */
 
-	size = whole.size / stride * stride;
-	for (size_t i = size == whole.size ? size - stride : size; ; i -= stride) {
+	/* From the end: what is cut off is not written again. */
+	for (size_t i = first + (whole.size - first - 1) / stride * stride; ; i -= stride) {
 		char byte = (char)(whole.data[i] ^ 1 << i % 8);
 		const char *why = NULL;
 		int status;
@@ -176,7 +178,7 @@ int main(int argc, char **argv)
 				whole.size, status, why, said.data);
 		if (flip && pwrite(fd, &whole.data[i], 1, (off_t)i) != 1)
 			die(copy);
-		if (i < stride)
+		if (i == first)
 			break;
 	}
 	unlink(copy);

@@ -1,7 +1,7 @@
 /* conformance.c - does a provider's every run compute what the contract says?
  *
  *   conformance [--plugin-dir DIR] [--f64-dir DIR] [--isa NAME] [--must-fail]
- *               [DEVICE/PROVIDER [PLUGIN ...]]
+ *               [--sample N [--seed SEED]] [DEVICE/PROVIDER [PLUGIN ...]]
  *
  * Each run that the provider (cpu/ref if none is named) offers is tried on every
  * case of cases.c that it fits, in float, bfloat16 and half as far as it takes
@@ -9,11 +9,13 @@
  * against finite differences and PyTorch's recorded numbers. With --must-fail
  * each of the provider's runs is known to be broken, and the test is that this
  * one notices. With PLUGIN names (conv2d+relu, optimizer-adam, device), the test
- * covers those plugins alone.
+ * covers those plugins alone. With --sample about one case in N is tried, and at least
+ * one of each plugin; SEED decides which.
  */
 #include "conformance.h"
 #include "gradients.h"
 #include "../unit/tap.h"
+#include "base/random.h"
 #include <getopt.h>
 #include <math.h>
 #include <stdlib.h>
@@ -263,8 +265,48 @@ static bool check_case(struct suite *s, const struct subject *subject,
 	return true;
 }
 
+/* Is case number i of a plugin in the sample? Of `count`, one always is. */
+static bool is_sampled(const struct suite *s, unsigned i, unsigned count)
+{
+	float x;
+
+	if (s->sample < 2)
+		return true;
+	cnn_random_uniform(s->seed, count, 0, i, 1, &x);
+	return x * (float)s->sample < 1 || i == s->seed % count;
+}
+
+/* The cases whose run is this; of them, those in the sample are tried. */
+static unsigned cases_of(struct suite *s, const char *run, bool *chosen)
+{
+	unsigned count = 0, k = 0;
+
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < test_case_count; i++) {
+			struct cnn_error e = { 0 };
+			struct chain c;
+			char name[200];
+
+			chosen[i] = false;
+			if (chain_parse(&c, s->oracle, test_cases[i].net, test_cases[i].inputs,
+					&e) != CNN_OK) {
+				if (pass == 0)
+					ok(false, "case %s of %s: %s", test_cases[i].net,
+						test_cases[i].inputs, e.text);
+				continue;
+			}
+			chain_run_name(&c, name, sizeof(name));
+			if (strcmp(run, name) == 0 && pass == 0)
+				count++;
+			else if (strcmp(run, name) == 0)
+				chosen[i] = is_sampled(s, k++, count);
+		}
+	return count;
+}
+
 static void test_run(struct suite *s, struct cnn_plugin *p)
 {
+	bool *chosen = calloc(test_case_count, sizeof(*chosen));
 	struct cnn_error e = { 0 };
 	struct subject subject;
 	unsigned cases = 0;
@@ -272,26 +314,22 @@ static void test_run(struct suite *s, struct cnn_plugin *p)
 	s->failures = 0;
 	if (suite_provider(s, p, &subject, &e) != CNN_OK) {
 		ok(false, "%s opens: %s", p->path, e.text);
+		free(chosen);
 		return;
 	}
+	cases_of(s, subject.provider->run, chosen);
 	for (size_t i = 0; i < test_case_count; i++) {
 		const struct test_case *t = &test_cases[i];
 		struct chain c;
-		char run[200];
 
-		if (chain_parse(&c, s->oracle, t->net, t->inputs, &e) != CNN_OK) {
-			ok(false, "case %s of %s: %s", t->net, t->inputs, e.text);
-			e.code = CNN_OK;
-			continue;
-		}
-		chain_run_name(&c, run, sizeof(run));
-		if (strcmp(run, subject.provider->run) != 0)
+		if (!chosen[i] || chain_parse(&c, s->oracle, t->net, t->inputs, &e) != CNN_OK)
 			continue;
 		for (int type = 0; type < 3; type++)
 			cases += check_case(s, &subject, &c, t, type, CNN_NCHW);
 		if (c.inputs[0].rank == 3 && c.inputs[0].dims[0] > 1)
 			check_case(s, &subject, &c, t, 0, CNN_NHWC);
 	}
+	free(chosen);
 	if (s->must_fail)
 		ok(s->failures > 0, "%s/%s/%s is found out", s->device, s->provider,
 			p->name);
@@ -406,6 +444,8 @@ int main(int argc, char **argv)
 		{ "f64-dir", required_argument, NULL, 'd' },
 		{ "isa", required_argument, NULL, 'i' },
 		{ "must-fail", no_argument, NULL, 'f' },
+		{ "sample", required_argument, NULL, 'n' },
+		{ "seed", required_argument, NULL, 's' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *dir = "build/plugins", *f64_dir = "build/f64/plugins";
@@ -421,6 +461,8 @@ int main(int argc, char **argv)
 		case 'd': f64_dir = optarg; break;
 		case 'i': isa = optarg; break;
 		case 'f': s.must_fail = true; break;
+		case 'n': s.sample = (unsigned)strtoul(optarg, NULL, 10); break;
+		case 's': s.seed = (unsigned)strtoul(optarg, NULL, 10); break;
 		default: return 2;
 		}
 	if (optind < argc)

@@ -10,6 +10,7 @@ struct suite {
 	const char *device, *provider;
 	char *const *names;                  /* plugins to test, then NULL; none: all */
 	struct subject subject, reference;   /* but for the provider's functions */
+	unsigned sample, seed;               /* one case in so many, which the seed decides */
 	bool must_fail;                      /* the provider is broken: count */
 	unsigned failures;                   /* counted while must_fail */
 };
