@@ -2,7 +2,8 @@
 #include "formats/operand/load.h"
 #include "compute.h"
 
-#include "train/trainer.h"
+#include "cnn-eval/report.h"
+#include "executor/amp.h"
 
 #define CHUNK 1024    /* samples held at a time, about */
 
@@ -17,7 +18,7 @@ static const struct cnn_option options[] = {
 	{ "image", 0, CNN_OPT_STR, &image, "NAME", "the field to classify" },
 	{ "label", 0, CNN_OPT_STR, &label, "NAME", "the field with the truth" },
 	{ "amp", 0, CNN_OPT_CHOICE, &infer.amp, "TYPE", "mixed precision", 0,
-		.choices = "off|bf16|fp16" },
+		.choices = CNN_AMP_CHOICES },
 	{ "batch", 'b', CNN_OPT_UINT, &infer.batch, "N", "samples computed at a time",
 		0, 1, 65536 },
 	COMPUTE_OPTIONS(compute),

@@ -2,7 +2,8 @@
 #include "formats/operand/load.h"
 #include "compute.h"
 
-#include "train/trainer.h"
+#include "executor/amp.h"
+#include "train/describe.h"
 
 #include <string.h>
 
@@ -16,7 +17,7 @@ static const struct cnn_option options[] = {
 	{ "training", 0, CNN_OPT_FLAG, &training, NULL,
 		"show what would train the model instead of evaluate it" },
 	{ "amp", 0, CNN_OPT_CHOICE, &infer.amp, "TYPE", "mixed precision", 0,
-		.choices = "off|bf16|fp16" },
+		.choices = CNN_AMP_CHOICES },
 	COMPUTE_OPTIONS(compute),
 	{ NULL }
 };

@@ -3,7 +3,8 @@
 #include "cnn-predict/queue.h"
 #include "compute.h"
 
-#include "train/trainer.h"
+#include "executor/amp.h"
+#include "train/evaluate.h"
 
 static const char *image = "image", *label = "label", *output;
 static struct cnn_infer_options infer = { .amp = "off", .batch = 256 };
@@ -17,7 +18,7 @@ static const struct cnn_option options[] = {
 		CNN_OPT_RESULT },
 	{ "label", 0, CNN_OPT_STR, &label, "NAME", "the field with the truth, if any" },
 	{ "amp", 0, CNN_OPT_CHOICE, &infer.amp, "TYPE", "mixed precision",
-		CNN_OPT_RESULT, .choices = "off|bf16|fp16" },
+		CNN_OPT_RESULT, .choices = CNN_AMP_CHOICES },
 	{ "batch", 'b', CNN_OPT_UINT, &infer.batch, "N", "samples computed at a time",
 		CNN_OPT_RESULT, 1, 65536 },
 	COMPUTE_OPTIONS(compute),

@@ -1,7 +1,7 @@
 /* load.c - models and data out of operands, whatever their order. */
 #include "load.h"
 
-#include "train/trainer.h"
+#include "train/evaluate.h"
 
 #include <string.h>
 

@@ -66,18 +66,9 @@ static void set_float(const struct cnn_program *program,
 static void set_choice(const struct cnn_program *program,
 	const struct cnn_option *o, const char *text)
 {
-	size_t size = strlen(text);
-
-	for (const char *c = o->choices; ; c++) {
-		size_t n = strcspn(c, "|");
-
-		if (n == size && !memcmp(c, text, n))
-			break;
-		c += n;
-		if (*c == '\0')
-			cnn_usage(program, "--%s: %s: must be one of %s", o->name, text,
-				o->choices);
-	}
+	if (!cnn_option_is_choice(o->choices, text))
+		cnn_usage(program, "--%s: %s: must be one of %s", o->name, text,
+			o->choices);
 	*(const char **)o->value = text;
 }
 

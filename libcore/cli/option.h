@@ -59,6 +59,9 @@ extern int cnn_verbosity;
  * index of the first operand. */
 int cnn_options_parse(const struct cnn_program *, int argc, char **argv);
 
+/* Is the text one of choices, which | parts? */
+bool cnn_option_is_choice(const char *choices, const char *text);
+
 /* Prints "tool: text" and a pointer to --help to standard error; exits 2. */
 _Noreturn void cnn_usage(const struct cnn_program *, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

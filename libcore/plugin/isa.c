@@ -6,8 +6,8 @@
 #include "loader.h"
 #include <string.h>
 
-/* From the least to the most. */
-static const char *const names[] = { "sse41", "avx2", "avx512", "avx512_bf16" };
+/* The names, from the least to the most: CNN_ISA_CHOICES without "native". */
+static const char *const names[] = { CNN_ISA_NAMES(CNN_ISA_STRING) };
 #define COUNT (sizeof names / sizeof *names)
 
 /* How many of the names the CPU has; 0 where it is no x86. */

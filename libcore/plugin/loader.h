@@ -58,9 +58,14 @@ int cnn_layer_find(struct cnn_plugins *, const char *type,
 int cnn_device_choose(struct cnn_plugins *, const char *spec,
 	const char **device, uint32_t *ordinal, struct cnn_error *);
 
-/* What --isa says, "native" or one of sse41, avx2, avx512, avx512_bf16: *isa is
- * its name, constant text, with "native" resolved ("generic": no x86). More than
- * the CPU has is CNN_EPLUGIN. */
+/* The instruction sets by name, from the least to the most, and as --isa takes them. */
+#define CNN_ISA_NAMES(F) F(sse41) F(avx2) F(avx512) F(avx512_bf16)
+#define CNN_ISA_STRING(name) #name,
+#define CNN_ISA_CHOICE(name) "|" #name
+#define CNN_ISA_CHOICES "native" CNN_ISA_NAMES(CNN_ISA_CHOICE)
+
+/* What --isa says: *isa is its name, constant text, with "native" resolved ("generic":
+ * no x86). More than the CPU has is CNN_EPLUGIN. */
 int cnn_isa_choose(const char *want, const char **isa, struct cnn_error *);
 /* Holds the plugins to it: struct cnn_host's isa. Before any of them runs. */
 void cnn_plugins_set_isa(struct cnn_plugins *, const char *isa);

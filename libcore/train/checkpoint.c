@@ -7,57 +7,9 @@
 
 /* --- resuming ----------------------------------------------------------------------- */
 
-/* The options that a checkpoint holds, one table for writing and reading. It is
- * as foreign as any stream: no value is taken that the command line would not
- * have let through. */
-enum kind { UINT, FLOAT, TEXT, FLAG };
-struct saved {
-	const char *name, *option;
-	enum kind kind;
-	size_t offset;
-	double min, max;                 /* UINT, FLOAT */
-	const char *choices[3];          /* TEXT; none: checked where it is used */
-};
-#define AT(member) offsetof(struct cnn_train_options, member)
-
-static const struct saved saved[] = {
-	{ "optimizer", "optimizer", TEXT, AT(optimizer) },
-	{ "lr", "lr", FLOAT, AT(lr), 0, 1e6 },
-	{ "momentum", "momentum", FLOAT, AT(momentum), 0, 1 },
-	{ "weight_decay", "weight-decay", FLOAT, AT(weight_decay), 0, 1e6 },
-	{ "schedule", "schedule", TEXT, AT(schedule),
-		.choices = { "constant", "linear", "cosine" } },
-	{ "amp", "amp", TEXT, AT(amp), .choices = { "off", "bf16", "fp16" } },
-	{ "batch", "batch", UINT, AT(batch), 1, 65536 },
-	{ "shard_size", "shard-size", UINT, AT(shard_size), 1, 65536 },
-	{ "seed", "seed", UINT, AT(seed), 0, 0x1p64 },
-	{ "no_shuffle", "no-shuffle", FLAG, AT(no_shuffle) },
-	{ "isa", "isa", TEXT, AT(isa) },
-	{ "fast", "fast", FLAG, AT(fast) },
-	{ "tf32", "tf32", FLAG, AT(tf32) },
-	{ "tune", "tune", FLAG, AT(tune) },
-};
-#define SAVED_COUNT (sizeof saved / sizeof *saved)
-
-static bool is_choice(const struct saved *s, const char *text)
-{
-	for (size_t i = 0; i < sizeof s->choices / sizeof *s->choices; i++)
-		if (!s->choices[i] || strcmp(s->choices[i], text) == 0)
-			return true;
-	return false;
-}
-
-static bool is_given(const char *const *given, const char *option)
-{
-	for (; given && *given; given++)
-		if (strcmp(*given, option) == 0)
-			return true;
-	return false;
-}
-
 /* The providers' device, "cpu" of "conv1+relu1=cpu/native", and they themselves. */
 static int resume_device(const struct cnn_model *m, struct cnn_train_options *o,
-	bool given, struct cnn_error *e)
+	struct cnn_error *e)
 {
 	static const char *const devices[] = { "cpu", "cuda" };
 	const struct cnn_value *list = cnn_value_get(m->training, "providers");
@@ -77,7 +29,7 @@ static int resume_device(const struct cnn_model *m, struct cnn_train_options *o,
 	o->on.recorded = list;
 	if (strcmp(device, o->on.device) == 0)
 		return CNN_OK;
-	if (given)
+	if (o->device_given)
 		return cnn_fail(e, CNN_EUSAGE, "--device: contradicts the checkpoint that is "
 			"resumed");
 	return cnn_device_choose(m->graph->plugins, device, &o->on.device,
@@ -85,64 +37,15 @@ static int resume_device(const struct cnn_model *m, struct cnn_train_options *o,
 }
 
 int cnn_train_resume(const struct cnn_model *m, struct cnn_train_options *o,
-	const char *const *given, struct cnn_error *e)
+	struct cnn_error *e)
 {
-	uint64_t epochs;
 	int r;
 
 	if (!m->training)
 		return cnn_fail(e, CNN_EDATA, "the model has no training state to resume "
 			"from: it was never trained, or stripped");
-	for (size_t i = 0; i < SAVED_COUNT; i++) {
-		const struct saved *s = &saved[i];
-		void *at = (char *)o + s->offset;
-		bool found = false, same = true;
-		union { uint64_t u; double f; const char *text; bool flag; } v;
-
-		switch (s->kind) {
-		case UINT:
-			found = cnn_value_get_uint(m->training, s->name, &v.u) &&
-				(double)v.u >= s->min && (double)v.u <= s->max;
-			same = found && v.u == *(uint64_t *)at;
-			break;
-		case FLOAT:
-			found = cnn_value_get_float(m->training, s->name, &v.f) &&
-				v.f >= s->min && v.f <= s->max;
-			same = found && v.f == *(double *)at;
-			break;
-		case TEXT:
-			found = cnn_value_get_str(m->training, s->name, &v.text) &&
-				is_choice(s, v.text);
-			same = found && strcmp(v.text, *(const char **)at) == 0;
-			break;
-		case FLAG:
-			found = cnn_value_get_bool(m->training, s->name, &v.flag);
-			same = found && v.flag == *(bool *)at;
-			break;
-		}
-		if (!found)
-			return cnn_fail(e, CNN_EDATA, "the checkpoint's %s is missing or makes "
-				"no sense", s->name);
-		if (!same && is_given(given, s->option))
-			return cnn_fail(e, CNN_EUSAGE, "--%s: contradicts the checkpoint that "
-				"is resumed", s->option);
-		switch (s->kind) {
-		case UINT: *(uint64_t *)at = v.u; break;
-		case FLOAT: *(double *)at = v.f; break;
-		case TEXT: *(const char **)at = v.text; break;
-		case FLAG: *(bool *)at = v.flag; break;
-		}
-	}
-	if ((r = resume_device(m, o, is_given(given, "device"), e)) < 0)
-		return r;
-	/* May be raised, and is not there if --steps said how far. */
-	if (is_given(given, "epochs") ||
-	    !cnn_value_get_uint(m->training, "epochs", &epochs))
-		return CNN_OK;
-	if (epochs < 1 || epochs > CNN_MAX_EPOCHS)
-		return cnn_fail(e, CNN_EDATA, "the checkpoint's epochs make no sense");
-	o->epochs = epochs;
-	return CNN_OK;
+	r = cnn_train_options_load(o, m->training, e);
+	return r < 0 ? r : resume_device(m, o, e);
 }
 
 int cnn_trainer_restore(struct cnn_trainer *t, struct cnn_error *e)
@@ -179,22 +82,6 @@ int cnn_trainer_restore(struct cnn_trainer *t, struct cnn_error *e)
 
 /* --- saving ----------------------------------------------------------------------------------- */
 
-static struct cnn_value *saved_value(const struct cnn_trainer *t, const struct saved *s)
-{
-	const void *at = (const char *)&t->options + s->offset;
-
-	switch (s->kind) {
-	case UINT:
-		return cnn_value_uint(*(const uint64_t *)at);
-	case FLOAT:
-		return cnn_value_float(*(const double *)at);
-	case TEXT:
-		return cnn_value_str(*(const char *const *)at);
-	default:
-		return cnn_value_bool(*(const bool *)at);
-	}
-}
-
 /* "conv1+relu1=cpu/onednn" for each run: with the build, what the bits hang on. */
 static struct cnn_value *providers(const struct cnn_trainer *t)
 {
@@ -224,11 +111,7 @@ static bool save_state(const struct cnn_trainer *t, struct cnn_value *v)
 	const struct cnn_value *choices =
 		cnn_plugins_choices(t->model->graph->plugins);
 
-	for (size_t i = 0; i < SAVED_COUNT; i++)
-		if (!cnn_value_set(v, saved[i].name, saved_value(t, &saved[i])))
-			return false;
-	return (t->options.epochs == UINT64_MAX ||
-			cnn_value_set(v, "epochs", cnn_value_uint(t->options.epochs))) &&
+	return cnn_train_options_save(&t->options, v) &&
 		cnn_value_set(v, "step", cnn_value_uint(t->step)) &&
 		cnn_value_set(v, "updates", cnn_value_uint(t->updates)) &&
 		cnn_value_set(v, "epoch", cnn_value_uint(t->epoch)) &&

@@ -1,5 +1,8 @@
 /* describe.c - a model, and a profile, as a table of layers. */
+#include "describe.h"
 #include "trainer-private.h"
+
+#include "executor/amp.h"
 
 #include <stdlib.h>
 #include <string.h>

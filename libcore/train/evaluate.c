@@ -1,5 +1,7 @@
 /* evaluate.c - inference over data sets. */
-#include "trainer.h"
+#include "evaluate.h"
+
+#include "executor/amp.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,4 +146,18 @@ int cnn_evaluate(struct cnn_executor *ex, const struct cnn_model *m,
 	free(logits);
 	free(losses);
 	return r;
+}
+
+int cnn_check_input(const struct cnn_graph *g, const struct cnn_dataset *d,
+	struct cnn_error *e)
+{
+	const struct cnn_shape *want = &g->nodes[0].node.output;
+	char a[CNN_SHAPE_TEXT], b[CNN_SHAPE_TEXT];
+
+	if ((int)want->rank == d->rank &&
+	    memcmp(want->dims, d->shape, want->rank * sizeof *d->shape) == 0)
+		return CNN_OK;
+	return cnn_fail(e, CNN_EDATA, "field %s: samples of shape %s do not fit the "
+		"net's input %s", d->image, cnn_shape_text(d->rank, d->shape, a, sizeof a),
+		cnn_graph_shape_text(want, b, sizeof b));
 }

@@ -8,6 +8,7 @@
 #ifndef CNN_METRICS_H
 #define CNN_METRICS_H
 
+#include "evaluate.h"
 #include "trainer.h"
 
 struct cnn_metrics;

@@ -7,31 +7,13 @@
 #include "trainer-private.h"
 
 #include "base/random.h"
+#include "evaluate.h"
+#include "executor/amp.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FIRST_SCALE 65536.0          /* of PyTorch's GradScaler */
-
-uint32_t cnn_amp_dtype(const char *amp)
-{
-	return strcmp(amp, "bf16") == 0 ? CNN_BF16 : strcmp(amp, "fp16") == 0 ?
-		CNN_F16 : CNN_F32;
-}
-
-int cnn_check_input(const struct cnn_graph *g, const struct cnn_dataset *d,
-	struct cnn_error *e)
-{
-	const struct cnn_shape *want = &g->nodes[0].node.output;
-	char a[CNN_SHAPE_TEXT], b[CNN_SHAPE_TEXT];
-
-	if ((int)want->rank == d->rank &&
-	    memcmp(want->dims, d->shape, want->rank * sizeof *d->shape) == 0)
-		return CNN_OK;
-	return cnn_fail(e, CNN_EDATA, "field %s: samples of shape %s do not fit the "
-		"net's input %s", d->image, cnn_shape_text(d->rank, d->shape, a, sizeof a),
-		cnn_graph_shape_text(want, b, sizeof b));
-}
 
 /* --- opening --------------------------------------------------------------------------- */
 

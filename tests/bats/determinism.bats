@@ -324,7 +324,7 @@ forge() {
 		IFS=: read -r from to name <<< "$change"
 		perl -0777 -pe "s/(training.*?)$from/\$1$to/s or die; s/(\xa3end)\x83(.*)\xa4xxh3\xb0.{16}\$/\$1\x82\$2/s" part > forged
 		run -1 --separate-stderr cnn-step --resume forged data.tns -o out
-		[[ $stderr == "cnn-step: "*"checkpoint's $name "*"make"*"no sense" ]] || { echo "$stderr"; false; }
+		[[ $stderr == "cnn-step: "*"checkpoint's $name is missing or not valid" ]] || { echo "$stderr"; false; }
 	done
 }
 

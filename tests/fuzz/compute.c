@@ -1,6 +1,7 @@
 /* compute.c - a hostile net, once it was let in: written, printed, run, trained. */
 #include "fuzz.h"
 
+#include "train/describe.h"
 #include "train/trainer.h"
 
 #include <stdlib.h>
@@ -100,7 +101,7 @@ static void train(struct cnn_model *m, const struct cnn_dataset *d, bool resume)
 		cnn_value_set(m->training, "digest", cnn_value_str(digest));
 		cnn_value_set(m->training, "samples", cnn_value_uint(d->samples));
 	}
-	if (resume && cnn_train_resume(m, &o, NULL, any(&e)) < 0)
+	if (resume && cnn_train_resume(m, &o, any(&e)) < 0)
 		return;
 	if (o.epochs > 3)
 		o.epochs = 3;

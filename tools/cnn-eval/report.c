@@ -1,5 +1,5 @@
 /* report.c - an evaluation in words and numbers. */
-#include "train/trainer.h"
+#include "report.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

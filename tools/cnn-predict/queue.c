@@ -1,7 +1,7 @@
 /* queue.c - see queue.h. */
 #include "queue.h"
 
-#include "train/trainer.h"
+#include "train/evaluate.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -199,7 +199,7 @@ int run_held(struct run *run, struct cnn_error *e)
 	m = run->load.model;
 	/* A checkpoint pins the instruction set, which this CPU must have. */
 	if (job->train->resume &&
-	    ((r = cnn_train_resume(m, job->train, job->given, e)) < 0 ||
+	    ((r = cnn_train_resume(m, job->train, e)) < 0 ||
 	     (r = cnn_isa_choose(job->train->isa, &job->train->isa, e)) < 0))
 		return r;
 	hold_plugins(run);

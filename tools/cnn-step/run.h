@@ -7,13 +7,13 @@
 #include "train/metrics.h"
 #include "cli/option.h"
 #include "cli/progress.h"
+#include "train/describe.h"
 #include "train/trainer.h"
 
 /* What the command line asks for. */
 struct job {
 	const struct cnn_program *program;
 	struct cnn_train_options *train; /* a resume fills in the checkpoint's */
-	const char *const *given;        /* the options of it that were given, then NULL */
 	const char *val_path, *metrics_path, *checkpoint_path;    /* or NULL */
 	uint64_t checkpoint_every;       /* steps; 0: each epoch */
 };

@@ -1,0 +1,13 @@
+/* amp.h - mixed precision by name. */
+#ifndef CNN_AMP_H
+#define CNN_AMP_H
+
+#include <stdint.h>
+
+/* The names, as --amp takes them. */
+#define CNN_AMP_CHOICES "off|bf16|fp16"
+
+/* The type that layers of CNN_LAYER_HALF compute in: CNN_F32, CNN_BF16 or CNN_F16. */
+uint32_t cnn_amp_dtype(const char *amp);
+
+#endif
