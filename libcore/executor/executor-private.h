@@ -158,6 +158,8 @@ struct cnn_executor {
 	float *params, *param_buffers, *moments[4];
 	unsigned char *packed;
 	float *grad;                     /* of the last step, once it is summed */
+	double *norms;                   /* [norm_blocks] of its squares, or NULL */
+	size_t norm_blocks;
 	bool params_changed;             /* pack before the next step */
 	size_t memory;                   /* bytes of all arenas */
 

@@ -161,6 +161,14 @@ static int take_arenas(struct cnn_executor *ex, struct cnn_error *e)
 		e)) < 0)
 		return r;
 	ex->scores = block;
+	if (ex->options.training &&
+	    (ex->options.amp == CNN_F16 || ex->options.grad_clip > 0)) {
+		ex->norm_blocks = (ex->param_floats + CNN_NORM_BLOCK - 1) / CNN_NORM_BLOCK;
+		if ((r = cnn_executor_take(ex, &block, ex->norm_blocks *
+			sizeof *ex->norms, e)) < 0)
+			return r;
+		ex->norms = block;
+	}
 	return take_sums(ex, e);
 }
 
@@ -307,6 +315,7 @@ void cnn_executor_close(struct cnn_executor *ex)
 		ex->device_functions->free(ex->device, ex->param_buffers);
 		ex->device_functions->free(ex->device, ex->packed);
 		ex->device_functions->free(ex->device, ex->scores);
+		ex->device_functions->free(ex->device, ex->norms);
 		if (ex->reduced != ex->partials)
 			ex->device_functions->free(ex->device, ex->reduced);
 		ex->device_functions->free(ex->device, ex->partials);

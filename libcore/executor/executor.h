@@ -55,6 +55,8 @@ struct cnn_executor_options {
 	uint32_t amp;                    /* CNN_F32 (off), CNN_BF16, CNN_F16 */
 	const char *optimizer;           /* "adam"; training only, as these: */
 	double momentum, weight_decay;
+	double grad_clip;                /* the most that the norm of the gradients may
+	                                  * be; 0: no limit */
 };
 
 int cnn_executor_open(struct cnn_executor **, const struct cnn_graph *,

@@ -161,6 +161,7 @@ int cnn_executor_set_state(struct cnn_executor *ex, const struct cnn_state *stat
 		return cnn_fail(e, CNN_EUSAGE, "steps are under way");
 	s.bad = s.rate = s.cursor = 0;
 	s.lr = 0;
+	s.grad_scale = 1 / s.loss_scale;
 	ex->first_record = s.step % CNN_RECORDS;
 	return upload(ex, ex->state, &s, sizeof s, e);
 }

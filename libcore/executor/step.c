@@ -37,16 +37,37 @@ static void between_phases(struct cnn_worker *w, uint32_t phase)
 }
 
 /* Adds up and updates the worker's slice of the parameters. */
+/* The norm of the gradients, of which each worker takes a part. With fp16 one bad number
+ * anywhere stops the update everywhere; with --grad-clip the gradients are scaled. */
+static void take_norm(struct cnn_worker *w, size_t count, const float *grads,
+	double *norms)
+{
+	struct cnn_executor *ex = w->ex;
+	const struct cnn_device *d = ex->device_functions;
+
+	if (w->code >= 0)
+		w->code = d->norm(ex->device, ex->queue, count, grads, norms,
+			ex->options.amp == CNN_F16 ? ex->state : NULL);
+	cnn_barrier_wait(&ex->barrier);
+	if (ex->options.grad_clip <= 0)
+		return;
+	if (w->number == 0 && w->code >= 0)
+		w->code = d->clip(ex->device, ex->queue, ex->norm_blocks, ex->norms,
+			ex->options.grad_clip, ex->state);
+	cnn_barrier_wait(&ex->barrier);
+}
+
 static void update_slice(struct cnn_worker *w)
 {
 	struct cnn_executor *ex = w->ex;
 	const size_t part = cnn_profile_part(ex, CNN_PART_UPDATE);
-	size_t blocks = ex->param_floats / 16;
-	size_t from = blocks * w->number / ex->worker_count * 16;
-	size_t to = blocks * (w->number + 1) / ex->worker_count * 16;
+	/* Slices are whole blocks of the norm, if it is wanted. */
+	const size_t unit = ex->norms ? CNN_NORM_BLOCK : 16;
+	const size_t units = (ex->param_floats + unit - 1) / unit;
+	const size_t from = units * w->number / ex->worker_count * unit;
+	size_t to = units * (w->number + 1) / ex->worker_count * unit;
 	struct cnn_update u = {
 		.size = sizeof u,
-		.count = to - from,
 		.params = ex->params + from,
 		.momentum = ex->options.momentum,
 		.weight_decay = ex->options.weight_decay,
@@ -54,19 +75,17 @@ static void update_slice(struct cnn_worker *w)
 		.queue = ex->queue,
 	};
 
+	if (to > ex->param_floats)
+		to = ex->param_floats;
+	u.count = to - from;
 	w->code = cnn_profile_begin(w, part);
 	for (size_t m = 0; m < ex->merge_count && w->code >= 0; m++)
 		w->code = ex->device_functions->add(ex->device, ex->queue, CNN_F32,
 			u.count,
 			ex->merges[m].into + from, ex->merges[m].from + from);
 	u.grads = ex->grad + from;
-	if (ex->options.amp == CNN_F16) {
-		/* One bad number anywhere stops the update everywhere. */
-		if (w->code >= 0)
-			w->code = ex->device_functions->check(ex->device, ex->queue,
-				u.count, u.grads, ex->state);
-		cnn_barrier_wait(&ex->barrier);
-	}
+	if (ex->norms)
+		take_norm(w, u.count, u.grads, ex->norms + from / CNN_NORM_BLOCK);
 	for (uint32_t m = 0; m < ex->optimizer->moment_count; m++)
 		u.moments[m] = ex->moments[m] + from;
 	if (u.count > 0 && w->code >= 0)

@@ -114,7 +114,7 @@ static int check_device(const struct cnn_plugin *p, const struct cnn_device *f,
 			f->name ? f->name : "");
 	if (!f->probe || !f->open || !f->close || !f->alloc || !f->free || !f->upload
 	    || !f->download || !f->add || !f->reorder || !f->gather || !f->score
-	    || !f->check || !f->advance || !f->capture != !f->captured
+	    || !f->norm || !f->clip || !f->advance || !f->capture != !f->captured
 	    || !f->capture != !f->replay || !f->capture != !f->release
 	    || !f->mark != !f->elapsed)
 		return refuse(p, e, "lacks one of a device's functions");

@@ -11,6 +11,8 @@ enum flags {
 	KEPT = 2,            /* in a checkpoint, and taken from there on a resume */
 	MAY_CHANGE = 4,      /* kept, and a resume may change it; absent if not set */
 	OPEN = 8,            /* a choice that others add to: checked where it is used */
+	LATER = 16,          /* kept, and absent in checkpoints of versions that did not
+	                      * have it: then the default */
 };
 
 struct row {
@@ -44,6 +46,9 @@ static const struct row table[] = {
 		RESULT | KEPT, 0, 1 },
 	{ "weight-decay", 0, CNN_OPT_FLOAT, AT(weight_decay), "X",
 		"L2 penalty, added to the gradient", RESULT | KEPT, 0, 1e6 },
+	{ "grad-clip", 0, CNN_OPT_FLOAT, AT(grad_clip), "X",
+		"scale gradients down to a norm of at most X; 0: do not",
+		RESULT | KEPT | LATER, 0, 1e30 },
 	{ "schedule", 0, CNN_OPT_CHOICE, AT(schedule), "NAME", "learning-rate schedule",
 		RESULT | KEPT, .choices = "auto|constant|linear|cosine",
 		.stand_in = "auto", .text = "auto" },
@@ -105,22 +110,26 @@ static void set(struct cnn_train_options *o, const struct row *r, union value v)
 	}
 }
 
+static union value initial(const struct row *r)
+{
+	union value v = { 0 };
+
+	if (r->type == CNN_OPT_UINT)
+		v.u = (uint64_t)r->number;
+	else if (r->type == CNN_OPT_FLOAT)
+		v.f = r->number;
+	else if (r->type == CNN_OPT_CHOICE)
+		v.text = r->text;
+	return v;
+}
+
 /* --- the command line ------------------------------------------------------------------ */
 
 void cnn_train_options_init(struct cnn_train_options *o)
 {
 	*o = (struct cnn_train_options){ 0 };
-	for (size_t i = 0; i < ROWS; i++) {
-		union value v = { 0 };
-
-		if (table[i].type == CNN_OPT_UINT)
-			v.u = (uint64_t)table[i].number;
-		else if (table[i].type == CNN_OPT_FLOAT)
-			v.f = table[i].number;
-		else if (table[i].type == CNN_OPT_CHOICE)
-			v.text = table[i].text;
-		set(o, &table[i], v);
-	}
+	for (size_t i = 0; i < ROWS; i++)
+		set(o, &table[i], initial(&table[i]));
 }
 
 size_t cnn_train_options_rows(struct cnn_train_options *o, struct cnn_option *rows)
@@ -215,6 +224,9 @@ bool cnn_train_options_save(const struct cnn_train_options *o, struct cnn_value 
 static bool load(const struct row *r, const struct cnn_value *map, const char *key,
 	union value *v)
 {
+	*v = initial(r);
+	if (r->flags & LATER && !cnn_value_get(map, key))
+		return true;
 	switch (r->type) {
 	case CNN_OPT_UINT: return cnn_value_get_uint(map, key, &v->u);
 	case CNN_OPT_FLOAT: return cnn_value_get_float(map, key, &v->f);

@@ -22,6 +22,7 @@ struct cnn_train_options {
 	uint64_t steps;                  /* of this run; 0: --epochs decides */
 	uint64_t batch, shard_size, seed;
 	double lr, momentum, weight_decay;
+	double grad_clip;                /* most that the gradients' norm may be; 0: any */
 	const char *optimizer;           /* "adam", "sgd" */
 	const char *schedule;            /* "constant", "linear", "cosine" */
 	const char *amp;                 /* "off", "bf16", "fp16" */

@@ -102,6 +102,7 @@ static int open_executor(struct cnn_trainer *t, struct cnn_error *e)
 		.optimizer = o->optimizer,
 		.momentum = o->momentum,
 		.weight_decay = o->weight_decay,
+		.grad_clip = o->grad_clip,
 	};
 
 	if (t->data && batch > t->data->samples)

@@ -171,6 +171,21 @@ near() {
 		gpu cnn-eval --tsv data.tns | cmp - a
 }
 
+@test "clipped gradients: as on the CPU, recorded or not, for every order of the threads" {
+	for d in cpu cuda; do
+		cnn-step -q --plugin-dir "$plugins" --device $d --grad-clip 0.25 --optimizer sgd --lr 0.5 \
+			--steps 12 -b 24 -m $d.tsv mixed.cnn data.tns > $d.out
+	done
+	near cpu.tsv cuda.tsv 1e-4
+	cnn-step -q --plugin-dir "$plugins" --device cpu --optimizer sgd --lr 0.5 \
+		--steps 12 -b 24 -m free.tsv mixed.cnn data.tns > /dev/null
+	run -1 near free.tsv cuda.tsv 1e-4
+	HOSTCUDA_SEED=5 gpu cnn-step -q --grad-clip 0.25 --optimizer sgd --lr 0.5 --steps 12 -b 24 \
+		--no-graph mixed.cnn data.tns | cmp - cuda.out
+	gpu cnn-step -q --amp fp16 --grad-clip 0.25 -e 2 -b 24 fused.cnn test.tns > one
+	gpu cnn-step -q --amp fp16 --grad-clip 0.25 -e 2 -b 24 --no-graph fused.cnn test.tns | cmp - one
+}
+
 @test "stopped and resumed, in float and in fp16 with its scale" {
 	for amp in off fp16; do
 		gpu cnn-step -q --amp $amp -e 3 -b 24 tiny.cnn data.tns > whole

@@ -57,6 +57,22 @@ the_same() {
 	the_same data.tns mixed.cnn --batch 51               # a last batch of one sample
 }
 
+@test "any number of threads: clipped gradients" {
+	for amp in off bf16 fp16; do
+		cnn-step -q -t 1 --amp $amp --grad-clip 0.25 -e 2 -b 40 mixed.cnn data.tns > one
+		for t in 2 3 5; do
+			cnn-step -q -t $t --amp $amp --grad-clip 0.25 -e 2 -b 40 mixed.cnn data.tns | cmp - one
+		done
+		run -1 cmp -s one <(cnn-step -q --amp $amp -e 2 -b 40 mixed.cnn data.tns)
+	done
+	# A norm that is never reached changes no weight.
+	cnn-step -q --grad-clip 1e30 -e 2 -b 40 mixed.cnn data.tns > high
+	cnn-step -q -e 2 -b 40 mixed.cnn data.tns > free
+	[ "$(stat_of digest high)" = "$(stat_of digest free)" ]
+	run -2 --separate-stderr cnn-step --grad-clip -1 mixed.cnn data.tns -o out
+	says "cnn-step: --grad-clip: -1: *"
+}
+
 @test "any number of threads: half precision" {
 	the_same train.tns seed.cnn --amp bf16
 	the_same data.tns mixed.cnn --amp fp16 --epochs 2
@@ -166,6 +182,21 @@ resumes() {
 	resumes mixed.cnn --optimizer sgd --momentum 0.9 --lr 0.1 --weight-decay 0.01
 	resumes mixed.cnn --no-shuffle --schedule cosine --seed 7 --shard-size 5 --batch 40
 	resumes tiny.cnn --schedule linear
+}
+
+@test "resume: clipped gradients, and a checkpoint from before there were any" {
+	cnn-step -q -e 3 -b 24 --grad-clip 0.25 tiny.cnn data.tns > whole
+	cnn-step -q -e 3 -b 24 --grad-clip 0.25 -n 4 tiny.cnn data.tns > part
+	cnn-step -q --resume part data.tns | cmp - whole
+	run -2 --separate-stderr cnn-step --resume --grad-clip 0.5 part data.tns -o out
+	says "cnn-step: --grad-clip: contradicts the checkpoint that is resumed"
+	cnn-step -q -e 3 -b 24 tiny.cnn data.tns > whole
+	cnn-step -q -e 3 -b 24 -n 4 tiny.cnn data.tns |
+		perl -0777 -pe 's/(training.*?)\xa9grad_clip\xcb.{8}/$1\xa9grad_cli_\xcb\0\0\0\0\0\0\0\0/s or die;
+			s/(\xa3end)\x83(.*)\xa4xxh3\xb0.{16}$/$1\x82$2/s' > part
+	cnn-step -q --resume part data.tns | tensor-stat --tsv | grep -v digest > got
+	tensor-stat --tsv whole | grep -v digest | cmp - got
+	[ -s got ]
 }
 
 @test "resume: half precision with its loss scale" {

@@ -41,36 +41,94 @@ static void test_score(struct suite *s)
 	d->device->free(d->device_handle, dlabels);
 }
 
-static void test_check(struct suite *s)
+enum { NORM_COUNT = 2 * CNN_NORM_BLOCK + 1003 };
+
+static void test_norm(struct suite *s)
 {
-	enum { COUNT = 5003 };
 	static const float odd[] = { INFINITY, -INFINITY, NAN, 3e38f, 1e-42f };
-	static const size_t places[] = { 0, 1, COUNT / 2, COUNT - 1 };
+	static const size_t places[] = { 0, 1, CNN_NORM_BLOCK, NORM_COUNT - 1 };
 	const struct subject *d = &s->subject;
 	struct cnn_state before = { .seed = 3, .step = 9, .loss_scale = 2 }, after;
-	static float x[COUNT];
+	static float x[NORM_COUNT];
+	double sums[3], again[3], worst = 0;
+	double *dsums = give(d, NULL, sizeof(sums));
 	bool right = true;
+	void *dx;
+
+	for (size_t i = 0; i < NORM_COUNT; i++)
+		x[i] = (float)((i * 2654435761u >> 8) % 1000) / 250 - 2;
+	dx = give(d, x, sizeof(x));
+	d->device->norm(d->device_handle, d->queue, NORM_COUNT, dx, dsums, NULL);
+	d->device->download(d->device_handle, d->queue, sums, dsums, sizeof(sums));
+	for (size_t b = 0; b < 3; b++) {
+		double sum = 0;
+
+		for (size_t i = b * CNN_NORM_BLOCK; i < NORM_COUNT && i < (b + 1) * CNN_NORM_BLOCK; i++)
+			sum += (double)x[i] * (double)x[i];
+		worst = fmax(worst, fabs(sums[b] - sum) / sum);
+	}
+	claim(s, worst <= 1e-12, "norm: sums of squares of blocks (%.2g)", worst);
+	/* A block alone gives what it gives among others. */
+	d->device->norm(d->device_handle, d->queue, CNN_NORM_BLOCK, (float *)dx + CNN_NORM_BLOCK,
+		dsums + 1, NULL);
+	d->device->download(d->device_handle, d->queue, again, dsums, sizeof(again));
+	claim(s, memcmp(sums, again, sizeof(sums)) == 0, "norm: the same bytes by parts");
+	d->device->free(d->device_handle, dx);
 
 	for (size_t k = 0; k < 5; k++)
 		for (size_t p = 0; p < 4; p++) {
 			struct cnn_state *state = give(d, &before, sizeof(before));
 			struct cnn_state want = before;
-			void *dx;
 
 			memset(x, 0, sizeof(x));
 			x[places[p]] = odd[k];
 			dx = give(d, x, sizeof(x));
-			right = right && d->device->check(d->device_handle, d->queue, COUNT,
-				dx, state) == CNN_OK;
+			right = right && d->device->norm(d->device_handle, d->queue, NORM_COUNT,
+				dx, dsums, state) == CNN_OK;
 			want.bad = k < 3;
 			/* It is not taken back by a later slice that is good. */
-			right = right && d->device->check(d->device_handle, d->queue, 0, dx,
-				state) == CNN_OK;
+			right = right && d->device->norm(d->device_handle, d->queue, 0, dx,
+				dsums, state) == CNN_OK;
 			take(d, &after, state, sizeof(after));
 			right = right && memcmp(&after, &want, sizeof(want)) == 0;
 			d->device->free(d->device_handle, dx);
 		}
-	claim(s, right, "check: inf and nan wherever they stand, and nothing else");
+	claim(s, right, "norm: inf and nan wherever they stand, and nothing else");
+	d->device->free(d->device_handle, dsums);
+}
+
+/* Of gradients whose squares come to 4, 4, 4, 4 and 9 a block, the norm is 5. */
+static void test_clip(struct suite *s)
+{
+	static const double sums[5] = { 4, 4, 4, 4, 9 };
+	static const struct { float scale; double most, want; } cases[] = {
+		{ 1, 5.5, 1 }, { 1, 2.5, 2.5 / (5 + 1e-6) }, { 1, 1e-3, 1e-3 / (5 + 1e-6) },
+		{ 0.125f, 1, 0.125 }, { 0.125f, 0.25, 0.125 * 0.25 / (0.625 + 1e-6) },
+	};
+	const struct subject *d = &s->subject;
+	double worst = 0;
+	bool nan_stays = false;
+
+	for (size_t i = 0; i <= sizeof(cases) / sizeof(*cases); i++) {
+		const bool is_nan = i == sizeof(cases) / sizeof(*cases);
+		struct cnn_state state = { .grad_scale = is_nan ? 1 : cases[i].scale }, *ds;
+		double odd[5], *dsums;
+
+		memcpy(odd, sums, sizeof(odd));
+		odd[3] = is_nan ? NAN : odd[3];
+		dsums = give(d, odd, sizeof(odd));
+		ds = give(d, &state, sizeof(state));
+		d->device->clip(d->device_handle, d->queue, 5, dsums,
+			is_nan ? 1 : cases[i].most, ds);
+		take(d, &state, ds, sizeof(state));
+		if (is_nan)
+			nan_stays = isnan(state.grad_scale);
+		else
+			worst = fmax(worst, fabs((double)state.grad_scale / cases[i].want - 1));
+		d->device->free(d->device_handle, dsums);
+	}
+	claim(s, worst <= 1e-7, "clip: the scale is most / norm, and never grows (%.2g)", worst);
+	claim(s, nan_stays, "clip: what is not a number stays that");
 }
 
 /* Five steps, the third of them bad, with the loss scale one good step short of
@@ -205,7 +263,8 @@ static void test_marks(struct suite *s)
 void test_steps(struct suite *s)
 {
 	test_score(s);
-	test_check(s);
+	test_norm(s);
+	test_clip(s);
 	test_advance(s);
 	test_extreme_scales(s);
 	test_capture(s);

@@ -43,7 +43,8 @@ static double run_recorded(struct suite *s, const struct cnn_optimizer *o,
 			grads[i] = recorded_grads[(t - 1) * COUNT + i] * scale;
 		d->device->upload(d->device_handle, d->queue, g, grads, sizeof(grads));
 		d->device->upload(d->device_handle, d->queue, state, &(struct cnn_state){
-			.updates = t - 1, .lr = r->lr, .loss_scale = scale },
+			.updates = t - 1, .lr = r->lr, .loss_scale = scale,
+			.grad_scale = 1 / scale },
 			sizeof(*state));
 		for (size_t first = 0; first < COUNT; first += slice) {
 			struct cnn_update u = {

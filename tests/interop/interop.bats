@@ -11,8 +11,9 @@ setup() {
 
 # steps CASE MODEL DATA: what cnn-step makes of torch-step.py's case.
 steps() {
-	local net optimizer lr batch steps options=
-	IFS=: read -r net optimizer lr batch steps <<< "$1"
+	local net optimizer lr batch steps clip options=
+	IFS=: read -r net optimizer lr batch steps clip <<< "$1"
+	[ -z "$clip" ] || more="${more-} --grad-clip $clip"
 	[ $optimizer != momentum ] || options="--momentum 0.9 --weight-decay 0.01"
 	cnn-step -q --optimizer ${optimizer/momentum/sgd} --lr $lr --batch $batch --no-shuffle \
 		--steps $steps $options ${more-} "$2" "$3"
@@ -50,6 +51,19 @@ like_torch() {
 		mixed:momentum:0.1:50:4
 	more="$(printf -- '--provider %s=ref ' conv2d linear maxpool2d avgpool2d relu)"
 	like_torch mixed.cnn data.tns mixed:sgd:1:50:1
+}
+
+@test "gradients are clipped as clip_grad_norm_ clips them" {
+	need_python msgpack_numpy
+	need_python torch
+	cnn-init "$here/mixed.net" > mixed.cnn
+	"$PYTHON" "$here/torch-step.py" data 7 2x9x10 5 200 data.tns
+	# Always, never, and now and then.
+	like_torch mixed.cnn data.tns mixed:sgd:1:64:3:0.125 mixed:momentum:0.1:50:4:0.25 \
+		mixed:adam:0.01:64:3:0.0625 mixed:sgd:1:64:1:1000 mixed:momentum:0.1:64:3:1
+	# The test would notice.
+	steps mixed:sgd:1:64:3:0.126 mixed.cnn data.tns > after.cnn
+	run -1 "$PYTHON" "$here/torch-step.py" check mixed:sgd:1:64:3:0.125 mixed.cnn data.tns after.cnn
 }
 
 @test "a net that is not the same is found out" {

@@ -85,7 +85,7 @@ def train(case, before, path):
     import torch
     import torch.nn.functional as F
 
-    name, optimizer, lr, batch, steps = case.split(":")
+    name, optimizer, lr, batch, steps, clip = (case + ":").split(":")[:6]
     batch, lr = int(batch), float(lr)
     p = {k: torch.tensor(v) for k, v in before.items()}
     trained = [v.requires_grad_() for k, v in p.items() if "running" not in k]
@@ -100,6 +100,8 @@ def train(case, before, path):
         part = slice(i * batch, (i + 1) * batch)
         opt.zero_grad()
         F.cross_entropy(NETS[name](image[part], p, F), label[part]).backward()
+        if clip:
+            torch.nn.utils.clip_grad_norm_(trained, float(clip))
         opt.step()
     return {k: v.detach().numpy() for k, v in p.items()}
 

@@ -34,7 +34,7 @@
 #include <stdint.h>
 
 #define CNN_PLUGIN_MAGIC 0x314e4e43u     /* "CNN1" */
-#define CNN_ABI_MAJOR 1
+#define CNN_ABI_MAJOR 2
 #define CNN_ABI_MINOR 0
 
 #define CNN_MAX_INPUTS 8                 /* inputs of one node */
@@ -68,6 +68,9 @@ struct cnn_state {
 	                                      * ones counted */
 	uint32_t bad;                        /* a gradient is inf or nan: this step
 	                                      * updates nothing */
+	float grad_scale;                    /* optimizers multiply gradients by it: 1 /
+	                                      * loss_scale, less where they are clipped */
+	uint32_t unused;
 	double lr;                           /* of this step: rates[rate] */
 	uint32_t rate;                       /* place in the epoch's rates */
 	uint32_t cursor;                     /* and in its order, of the first sample */
@@ -334,8 +337,8 @@ struct cnn_update {
 	const float *grads;
 	float *moments[4];                   /* moment_count of them, += */
 	double momentum, weight_decay;
-	/* lr; the update's number, from 1: updates + 1; gradients are loss_scale
-	 * times too large; and where `bad` is set nothing is to be done. */
+	/* lr; the update's number, from 1: updates + 1; gradients are multiplied by
+	 * grad_scale; and where `bad` is set nothing is to be done. */
 	const struct cnn_state *state;
 	void *queue;
 };
@@ -363,6 +366,8 @@ enum cnn_device_flags {
 	CNN_DEVICE_WHOLE_BATCH = 2,  /* a call gets the batch whole, from one thread:
 	                              * it is parallel within */
 };
+
+#define CNN_NORM_BLOCK 4096              /* floats of one sum of norm() */
 
 /* Rows order[state->cursor + first + i] of a data set, i < samples. */
 struct cnn_gather {
@@ -428,9 +433,16 @@ struct cnn_device {
 	int (*score)(void *device, void *queue, const float *logits, size_t classes,
 		const int32_t *labels, const float *losses, uint32_t samples,
 		struct cnn_score *score);
-	/* state->bad = 1 if one of x[count] is inf or nan; else it stays. On any
-	 * thread, at once for several x. */
-	int (*check)(void *device, void *queue, size_t count, const float *x,
+	/* sums[i] = the sum of the squares of x[i * CNN_NORM_BLOCK ...], in double and
+	 * in an order that only `count` decides: one a block, the last of which may be
+	 * shorter. bad, if it is not NULL: ->bad = 1 if one of the sums is inf or nan,
+	 * as it is if one of x is; else it stays. On any thread, at once for several x. */
+	int (*norm)(void *device, void *queue, size_t count, const float *x,
+		double *sums, struct cnn_state *bad);
+	/* state->grad_scale *= most / (n + 1e-6) if that is below 1, where n, the norm of
+	 * the gradients, is sqrt(sum of sums[count]) * grad_scale (PyTorch's
+	 * clip_grad_norm_). Sums are added in pairs, then pairs of pairs; they are used up. */
+	int (*clip)(void *device, void *queue, size_t count, double *sums, double most,
 		struct cnn_state *);
 	int (*advance)(void *device, void *queue, struct cnn_state *,
 		const struct cnn_advance *);

@@ -2,6 +2,7 @@
 #include "ref.h"
 #include "half.h"
 #include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -350,16 +351,55 @@ static int score(void *device, void *queue, const float *logits, size_t classes,
 	return CNN_OK;
 }
 
-static int check(void *device, void *queue, size_t count, const float *x,
-	struct cnn_state *state)
+/* Of so many numbers, by several sums side by side. */
+static double sum_of_squares(size_t count, const float *x)
+{
+	enum { LANES = 8 };
+	double sums[LANES] = { 0 };
+	size_t i = 0;
+
+	for (; i + LANES <= count; i += LANES)
+		for (size_t k = 0; k < LANES; k++)
+			sums[k] += (double)x[i + k] * (double)x[i + k];
+	for (size_t k = 0; i < count; i++, k++)
+		sums[k] += (double)x[i] * (double)x[i];
+	for (size_t step = LANES / 2; step > 0; step /= 2)
+		for (size_t k = 0; k < step; k++)
+			sums[k] += sums[k + step];
+	return sums[0];
+}
+
+static int norm(void *device, void *queue, size_t count, const float *x, double *sums,
+	struct cnn_state *bad)
 {
 	(void)device;
 	(void)queue;
-	for (size_t i = 0; i < count; i++)
-		if ((float_bits(x[i]) & 0x7f800000) == 0x7f800000) {
-			__atomic_store_n(&state->bad, 1, __ATOMIC_RELAXED);
-			break;
-		}
+	for (size_t i = 0; i < count; i += CNN_NORM_BLOCK) {
+		const size_t left = count - i;
+		double sum = sum_of_squares(left < CNN_NORM_BLOCK ? left : CNN_NORM_BLOCK,
+			x + i);
+
+		sums[i / CNN_NORM_BLOCK] = sum;
+		if (bad && !isfinite(sum))
+			__atomic_store_n(&bad->bad, 1, __ATOMIC_RELAXED);
+	}
+	return CNN_OK;
+}
+
+static int clip(void *device, void *queue, size_t count, double *sums, double most,
+	struct cnn_state *s)
+{
+	double scale;
+
+	(void)device;
+	(void)queue;
+	for (size_t step = 1; step < count; step *= 2)
+		for (size_t i = 0; i + step < count; i += 2 * step)
+			sums[i] += sums[i + step];
+	scale = most / (sqrt(count > 0 ? sums[0] : 0) * (double)s->grad_scale + 1e-6);
+	/* Not a number stays one. */
+	if (!(scale >= 1))
+		s->grad_scale = (float)((double)s->grad_scale * scale);
 	return CNN_OK;
 }
 
@@ -394,6 +434,7 @@ static int advance(void *device, void *queue, struct cnn_state *s,
 	s->updates += !s->bad;
 	if (a->scaling)
 		move_scale(s);
+	s->grad_scale = 1 / s->loss_scale;
 	s->bad = 0;
 	s->step++;
 	s->cursor += a->samples;
@@ -407,7 +448,7 @@ static const struct cnn_device functions = {
 	.alloc = alloc, .free = free_memory,
 	.upload = copy, .download = copy,
 	.add = add, .reorder = reorder, .gather = gather,
-	.score = score, .check = check, .advance = advance,
+	.score = score, .norm = norm, .clip = clip, .advance = advance,
 };
 
 REF_ENTRY("device", CNN_PLUGIN_DEVICE, functions);

@@ -1,5 +1,5 @@
 /* adam, elementwise, with t = 1, 2, ... the update's number:
- *   g = grad / loss_scale + weight_decay * param
+ *   g = grad * grad_scale + weight_decay * param
  *   m = beta1 m + (1 - beta1) g
  *   v = beta2 v + (1 - beta2) g^2
  *   param -= lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
@@ -18,7 +18,7 @@ static int update(const struct cnn_host *host, const struct cnn_update *u)
 	const double t = (double)(u->state->updates + 1);
 	const float step = (float)(u->state->lr / (1 - pow(beta1, t)));
 	const float root = (float)sqrt(1 - pow(beta2, t));
-	const float decay = (float)u->weight_decay, scale = 1 / u->state->loss_scale;
+	const float decay = (float)u->weight_decay, scale = u->state->grad_scale;
 	const float small = (float)eps, *restrict grads = u->grads;
 	float *restrict params = u->params;
 	float *restrict m = u->moments[0], *restrict v = u->moments[1];

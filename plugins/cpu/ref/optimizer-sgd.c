@@ -1,5 +1,5 @@
 /* sgd, elementwise:
- *   g = grad / loss_scale + weight_decay * param
+ *   g = grad * grad_scale + weight_decay * param
  *   m = momentum m + g
  *   param -= lr m
  * which without momentum is param -= lr g, and leaves m alone. (No dampening, no
@@ -10,7 +10,7 @@
 static int update(const struct cnn_host *host, const struct cnn_update *u)
 {
 	const float lr = (float)u->state->lr, momentum = (float)u->momentum;
-	const float decay = (float)u->weight_decay, scale = 1 / u->state->loss_scale;
+	const float decay = (float)u->weight_decay, scale = u->state->grad_scale;
 	const float *restrict grads = u->grads;
 	float *restrict params = u->params, *restrict m = u->moments[0];
 

@@ -309,10 +309,16 @@ static int score(void *device, void *queue, const float *logits, size_t classes,
 		labels, losses, samples));
 }
 
-static int check(void *device, void *queue, size_t count, const float *x,
+static int norm(void *device, void *queue, size_t count, const float *x, double *sums,
+	struct cnn_state *bad)
+{
+	return failed(device, "norm", native_norm(queue, sums, x, count, bad));
+}
+
+static int clip(void *device, void *queue, size_t count, double *sums, double most,
 	struct cnn_state *state)
 {
-	return failed(device, "check", native_check(queue, state, x, count));
+	return failed(device, "clip", native_clip(queue, sums, count, most, state));
 }
 
 static int advance(void *device, void *queue, struct cnn_state *state,
@@ -405,7 +411,7 @@ static const struct cnn_device functions = {
 	.alloc = alloc, .free = free_memory,
 	.upload = upload, .download = download,
 	.add = add, .reorder = reorder, .gather = gather,
-	.score = score, .check = check, .advance = advance,
+	.score = score, .norm = norm, .clip = clip, .advance = advance,
 	.capture = capture, .captured = captured, .replay = replay, .release = release,
 	.mark = mark, .elapsed = elapsed,
 };

@@ -29,8 +29,11 @@ int native_gather(void *queue, const struct cnn_state *, const struct cnn_gather
 
 int native_score_samples(void *queue, struct cnn_score *, const float *logits,
 	size_t classes, const int32_t *labels, const float *losses, uint32_t samples);
-/* state->bad = 1 if one of x is inf or nan. */
-int native_check(void *queue, struct cnn_state *, const float *x, size_t count);
+/* cnn_device's norm and clip. */
+int native_norm(void *queue, double *sums, const float *x, size_t count,
+	struct cnn_state *bad);
+int native_clip(void *queue, double *sums, size_t count, double most,
+	struct cnn_state *);
 int native_advance(void *queue, struct cnn_state *, const struct cnn_advance *);
 
 /* --- layers.cu ------------------------------------------------------------ */

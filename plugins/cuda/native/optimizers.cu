@@ -1,5 +1,5 @@
 /* optimizers.cu - adam and sgd, elementwise; with t = 1, 2, ... the update's
- * number and g = grad / loss_scale + weight_decay * param:
+ * number and g = grad * grad_scale + weight_decay * param:
  *   adam: m = beta1 m + (1 - beta1) g
  *         v = beta2 v + (1 - beta2) g^2
  *         param -= lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
@@ -62,7 +62,7 @@ static __device__ struct adam_step adam_begin(const struct cnn_state *state,
 		shared[threadIdx.x] = (float)(threadIdx.x ? sqrt(rest) : state->lr / rest);
 	}
 	__syncthreads();
-	return adam_step{ shared[0], shared[1], 1 / state->loss_scale };
+	return adam_step{ shared[0], shared[1], state->grad_scale };
 }
 
 static __global__ void adam(float *params, float *m, float *v, const float *grads,
@@ -121,7 +121,7 @@ static __device__ void sgd_one(float *param, float *m, float grad, const struct 
 static __global__ void sgd(float *params, float *m, const float *grads,
 	const struct cnn_state *state, struct sgd s, size_t count, size_t packs)
 {
-	const float lr = (float)state->lr, scale = 1 / state->loss_scale;
+	const float lr = (float)state->lr, scale = state->grad_scale;
 
 	if (state->bad)
 		return;

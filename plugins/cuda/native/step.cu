@@ -1,5 +1,5 @@
-/* step.cu - the end of a step on the device: what its samples came to, whether
- * its gradients are numbers, and the state of the next. */
+/* step.cu - the end of a step on the device: loss and hits, the norm of the gradients
+ * and their clipping, and the state of the next step. */
 #include "gpu.h"
 #include "kernels.h"
 #include <float.h>
@@ -85,39 +85,64 @@ extern "C" int native_score_samples(void *queue, struct cnn_score *score,
 		logits, (unsigned)classes, labels, losses, samples, lanes);
 }
 
-/* --- check ---------------------------------------------------------------- */
+/* --- norm ----------------------------------------------------------------- */
 
-static __device__ bool is_odd(float x)
+/* sums[block] = the sum of the squares of its CNN_NORM_BLOCK numbers: in each thread,
+ * then over the block. */
+static __global__ void norm(double *sums, const float *x, size_t count,
+	struct cnn_state *bad)
 {
-	return (__float_as_uint(x) & 0x7f800000u) == 0x7f800000u;
+	extern __shared__ __align__(16) unsigned char shared[];
+	const size_t first = (size_t)blockIdx.x * CNN_NORM_BLOCK;
+	const size_t left = count - first;
+	const size_t end = first + (left < CNN_NORM_BLOCK ? left : CNN_NORM_BLOCK);
+	double sum = 0;
+
+	for (size_t i = first + threadIdx.x; i < end; i += blockDim.x)
+		sum += (double)x[i] * (double)x[i];
+	sum = block_sum(sum, (double *)shared);
+	if (threadIdx.x != 0)
+		return;
+	sums[blockIdx.x] = sum;
+	if (bad && !isfinite(sum))
+		atomicOr(&bad->bad, 1u);
 }
 
-static __global__ void check(struct cnn_state *state, const float *x, size_t count,
-	size_t packs)
+extern "C" int native_norm(void *queue, double *sums, const float *x, size_t count,
+	struct cnn_state *bad)
 {
-	bool odd = false;
-
-	for (size_t i = first_item(); i < packs; i += item_step()) {
-		const pack<float, 4> p = ((const pack<float, 4> *)x)[i];
-
-		for (int k = 0; k < 4; k++)
-			odd |= is_odd(p.x[k]);
-	}
-	for (size_t i = packs * 4 + first_item(); i < count; i += item_step())
-		odd |= is_odd(x[i]);
-	if (odd)
-		atomicOr(&state->bad, 1u);
-}
-
-extern "C" int native_check(void *queue, struct cnn_state *state, const float *x,
-	size_t count)
-{
-	const size_t packs = is_aligned(x) ? count / 4 : 0;
+	const size_t blocks = (count + CNN_NORM_BLOCK - 1) / CNN_NORM_BLOCK;
 
 	if (count == 0)
 		return cudaSuccess;
-	return LAUNCH(check, blocks_of(packs ? packs : count, BLOCK), BLOCK, 0, queue,
-		state, x, count, packs);
+	return LAUNCH(norm, (unsigned)blocks, BLOCK, BLOCK / WARP * sizeof(double), queue,
+		sums, x, count, bad);
+}
+
+/* One block: the sums in pairs, then pairs of pairs. */
+static __global__ void clip(double *sums, size_t count, double most,
+	struct cnn_state *state)
+{
+	double scale;
+
+	for (size_t step = 1; step < count; step *= 2) {
+		for (size_t i = threadIdx.x * 2 * step; i + step < count;
+				i += blockDim.x * 2 * step)
+			sums[i] += sums[i + step];
+		__syncthreads();
+	}
+	if (threadIdx.x != 0)
+		return;
+	scale = most / (sqrt(count > 0 ? sums[0] : 0) * (double)state->grad_scale + 1e-6);
+	/* Not a number stays one. */
+	if (!(scale >= 1))
+		state->grad_scale = (float)((double)state->grad_scale * scale);
+}
+
+extern "C" int native_clip(void *queue, double *sums, size_t count, double most,
+	struct cnn_state *state)
+{
+	return LAUNCH(clip, 1, BLOCK, 0, queue, sums, count, most, state);
 }
 
 /* --- advance -------------------------------------------------------------- */
@@ -151,6 +176,7 @@ static __global__ void advance(struct cnn_state *state, struct cnn_advance a)
 	s.updates += !s.bad;
 	if (a.scaling)
 		move_scale(&s);
+	s.grad_scale = 1 / s.loss_scale;
 	s.bad = 0;
 	s.step++;
 	s.cursor += a.samples;
