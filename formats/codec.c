@@ -1,6 +1,7 @@
-/* codec.c - which formats there are, and which one an input is in. */
+/* codec.c - the formats there are: a new one is a file and a line here. */
 #include "format.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const struct cnn_codec *const cnn_codecs[] = {
@@ -13,6 +14,18 @@ const struct cnn_codec *cnn_codec_find(const char *name)
 		if (!strcmp(cnn_codecs[i]->name, name))
 			return cnn_codecs[i];
 	return NULL;
+}
+
+const char *cnn_codec_choices(const char *first)
+{
+	static char text[256];
+	size_t n = (size_t)snprintf(text, sizeof text, "%s", first);
+
+	for (size_t i = 0; cnn_codecs[i] && n < sizeof text; i++)
+		if (cnn_codecs[i]->write)
+			n += (size_t)snprintf(text + n, sizeof text - n, "|%s",
+				cnn_codecs[i]->name);
+	return text;
 }
 
 int cnn_codec_sniff(struct cnn_input *in, const struct cnn_codec **codec,

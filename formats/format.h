@@ -1,4 +1,4 @@
-/* formats/format.h - codecs: the bytes of a file format to arrays and back.
+/* format.h - codecs: the bytes of a file format to arrays and back.
  *
  * A codec decodes one array from an input, or writes one to an output. It is
  * found by the content, never by the name. Arrays are read in rows along axis
@@ -37,6 +37,8 @@ extern const struct cnn_codec *const cnn_codecs[];    /* NULL ends */
 
 /* The codec of that name; NULL if there is none. */
 const struct cnn_codec *cnn_codec_find(const char *name);
+/* "FIRST|idx|npy|png": first, and the codecs that can write, as choices of an option. */
+const char *cnn_codec_choices(const char *first);
 /* *codec = the one whose probe takes the input's first bytes, or NULL. */
 int cnn_codec_sniff(struct cnn_input *, const struct cnn_codec **, struct cnn_error *);
 

@@ -11,9 +11,8 @@ static struct cnn_list named;
 static uint64_t batch;
 static bool repair;
 
-static const struct cnn_option options[] = {
-	{ "to", 't', CNN_OPT_CHOICE, &to, "FORMAT", "write this format",
-		.choices = "stream|idx|npy|png" },
+static struct cnn_option options[] = {
+	{ "to", 't', CNN_OPT_CHOICE, &to, "FORMAT", "write this format" },
 	{ "range", 'r', CNN_OPT_STR, &range, "A:B",
 		"only samples A to B - 1; either end may be missing", CNN_OPT_RESULT },
 	{ "fields", 'f', CNN_OPT_STR, &fields, "NAME,...",
@@ -104,10 +103,14 @@ int main(int argc, char **argv)
 	struct cnn_operands *in = NULL;
 	struct cnn_output *out = NULL;
 	struct cnn_error e = { 0 };
-	int first = cnn_options_parse(&program, argc, argv), rc;
-	const char *const *paths = (const char *const *)argv + first;
-	size_t count = (size_t)(argc - first);
+	const char *const *paths;
+	size_t count;
+	int first, rc;
 
+	options[0].choices = cnn_codec_choices("stream");
+	first = cnn_options_parse(&program, argc, argv);
+	paths = (const char *const *)argv + first;
+	count = (size_t)(argc - first);
 	if (!count && !named.count) {
 		paths = standard;
 		count = 1;
