@@ -11,32 +11,40 @@
 /* --- all shards, all workers ------------------------------------------------------------- */
 
 /* Between two phases, alone: sums over the batch for the layer that waits. */
-static void between_phases(struct cnn_worker *w, uint32_t phase)
+static void between_phases(struct cnn_executor *ex, uint32_t phase)
 {
-	struct cnn_executor *ex = w->ex;
-
 	for (size_t i = 0; i < ex->op_count; i++) {
 		const struct cnn_op *op = &ex->ops[i];
-		struct cnn_unit *u = op->unit;
-		void *params[CNN_MAX_PARAMS];
+		const struct cnn_unit *u = op->unit;
 
 		if (op->phase != phase)
 			continue;
-		if (op->kind == CNN_OP_REDUCE_BACKWARD)
+		if (op->kind == CNN_OP_REDUCE_FORWARD)
+			cnn_reduce_partials(ex, u->partial, u->plan.reduce_forward);
+		else if (op->kind == CNN_OP_REDUCE_BACKWARD)
 			cnn_reduce_partials(ex, u->partial + u->plan.reduce_forward,
 				u->plan.reduce_backward);
-		if (op->kind != CNN_OP_REDUCE_FORWARD)
-			continue;
-		cnn_reduce_partials(ex, u->partial, u->plan.reduce_forward);
-		if (!u->provider->update_buffers || w->code < 0)
-			continue;
-		cnn_unit_params(ex, u, params);
-		w->code = u->provider->update_buffers(u->instance, ex->queue,
-			ex->reduced + u->partial, ex->samples, params);
 	}
 }
 
-/* Adds up and updates the worker's slice of the parameters. */
+/* At the end of a step, alone: the running statistics, unless the step is skipped. */
+static int update_buffers(struct cnn_executor *ex)
+{
+	int r = CNN_OK;
+
+	for (size_t i = 0; i < ex->unit_count && r >= 0; i++) {
+		const struct cnn_unit *u = &ex->units[i];
+		void *params[CNN_MAX_PARAMS];
+
+		if (!u->across || !u->provider->update_buffers)
+			continue;
+		cnn_unit_params(ex, u, params);
+		r = u->provider->update_buffers(u->instance, ex->queue, ex->state,
+			ex->reduced + u->partial, ex->samples, params);
+	}
+	return r;
+}
+
 /* The norm of the gradients, of which each worker takes a part. With fp16 one bad number
  * anywhere stops the update everywhere; with --grad-clip the gradients are scaled. */
 static void take_norm(struct cnn_worker *w, size_t count, const float *grads,
@@ -57,6 +65,7 @@ static void take_norm(struct cnn_worker *w, size_t count, const float *grads,
 	cnn_barrier_wait(&ex->barrier);
 }
 
+/* Adds up and updates the worker's slice of the parameters. */
 static void update_slice(struct cnn_worker *w)
 {
 	struct cnn_executor *ex = w->ex;
@@ -114,6 +123,7 @@ static void end_step(struct cnn_worker *w)
 		if (ex->workers[i].code < 0)
 			return;
 	if ((w->code = cnn_profile_begin(w, part)) >= 0 &&
+	    (w->code = update_buffers(ex)) >= 0 &&
 	    (w->code = ex->device_functions->advance(ex->device, ex->queue, ex->state,
 		&a)) >= 0)
 		w->code = cnn_profile_end(w, part);
@@ -136,7 +146,7 @@ static void work(struct cnn_worker *w)
 			return;
 		if (w->number == 0) {
 			if (phase + 1 < ex->phases)
-				between_phases(w, phase);
+				between_phases(ex, phase);
 			else
 				ex->grad = cnn_reduce_plan(ex);
 			for (uint32_t i = 0; i < ex->worker_count; i++)

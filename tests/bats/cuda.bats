@@ -229,6 +229,22 @@ near() {
 	done
 }
 
+@test "a skipped step leaves the running statistics as they were" {
+	for d in cpu cuda; do
+		for n in 1 2 3; do
+			cnn-step -q --plugin-dir "$plugins" --device $d --amp fp16 -b 24 -e 3 \
+				--lr 1e6 --optimizer sgd --steps $n mixed.cnn data.tns > out
+			tensor-stat --tsv out | grep 'running_' > $n.stats
+			perl -0777 -ne '/updates([\0-\x7f])/ and print ord $1, "\n"' out
+		done > $d.updates
+		[ -s 1.stats ]
+		# The first step is made, and its weights let the others overflow.
+		[ "$(tr '\n' , < $d.updates)" = 1,1,1, ]
+		cmp 1.stats 2.stats
+		cmp 1.stats 3.stats
+	done
+}
+
 @test "--time-epochs times recorded steps by the device's clock" {
 	gpu cnn-step -q -e 3 -b 24 tiny.cnn data.tns > want
 	HOSTCUDA_STATS=1 gpu cnn-step -q -e 3 -b 24 --time-epochs -o out tiny.cnn data.tns 2> said

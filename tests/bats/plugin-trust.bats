@@ -30,8 +30,8 @@ teardown() {
 @test "wrong magic, another major version, a short struct" {
 	plugin dir -DMAGIC=1
 	plugin_refused dir/cpu/bad/sieve.so "doesn't begin with the magic number"
-	plugin dir -DMAJOR=2
-	plugin_refused dir/cpu/bad/sieve.so "made for plugin interface 2.0, this program has 1.0"
+	plugin dir -DMAJOR=3
+	plugin_refused dir/cpu/bad/sieve.so "made for plugin interface 3.0, this program has 2.0"
 	plugin dir -DMAJOR=0
 	plugin_refused dir/cpu/bad/sieve.so "made for plugin interface 0.0"
 	plugin dir -DENTRY_SIZE=16

@@ -345,7 +345,7 @@ static int forward(struct runner *r, double *const *in, double *out)
 	if (code == CNN_OK && across && p->update_buffers) {
 		for (uint32_t i = 0; i < CNN_MAX_PARAMS; i++)
 			params[i] = r->params[i].data;
-		code = p->update_buffers(r->instance, r->subject->queue,
+		code = p->update_buffers(r->instance, r->subject->queue, r->state.data,
 			r->reduced.data, r->settings.samples, params);
 	}
 	return code;

@@ -34,7 +34,7 @@ static const struct { const char *path, *flags, *why; } plugins[] = {
 	{ "a/cpu/new/relu", "-DTYPE='\"relu\"' -DALPHA=1",
 	  "defines the layer type relu differently from cnntools itself" },
 	{ "a/cpu/bad/magic", "-DMAGIC=1", "doesn't begin with the magic number" },
-	{ "a/cpu/bad/major", "-DMAJOR=2", "made for plugin interface 2.0, this program has" },
+	{ "a/cpu/bad/major", "-DMAJOR=3", "made for plugin interface 3.0, this program has" },
 	{ "a/cpu/bad/size", "-DENTRY_SIZE=24", "struct cnn_plugin_entry of 24 bytes is too small" },
 	{ "a/cpu/bad/fsize", "-DFUNCTIONS_SIZE=8", "struct cnn_provider of 8 bytes is too small" },
 	{ "a/cpu/bad/kind", "-DKIND=77", "is of kind 77" },

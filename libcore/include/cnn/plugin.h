@@ -322,10 +322,10 @@ struct cnn_provider {
 	 * forward, and backward, find in `reduced`. */
 	int (*reduce_forward)(void *instance, const struct cnn_call *);
 	int (*reduce_backward)(void *instance, const struct cnn_call *);
-	/* (across_samples, training) Once a step, after the forward pass: buffers
-	 * in params += from the forward pass's `reduced` over `total` samples. */
-	int (*update_buffers)(void *instance, void *queue, const double *reduced,
-		uint64_t total, void *const *params);
+	/* (across_samples, training) Once a step, at its end: buffers in params += from
+	 * the forward pass's `reduced` over `total` samples; nothing if state->bad. */
+	int (*update_buffers)(void *instance, void *queue, const struct cnn_state *state,
+		const double *reduced, uint64_t total, void *const *params);
 };
 
 /* --- optimisers ----------------------------------------------------------- */

@@ -171,8 +171,8 @@ static int backward(void *instance, const struct cnn_call *call)
 	return CNN_OK;
 }
 
-static int update_buffers(void *instance, void *queue, const double *reduced,
-	uint64_t total, void *const *params)
+static int update_buffers(void *instance, void *queue, const struct cnn_state *state,
+	const double *reduced, uint64_t total, void *const *params)
 {
 	const struct batchnorm2d *b = instance;
 	const double n = (double)total * (double)b->area;
@@ -180,7 +180,7 @@ static int update_buffers(void *instance, void *queue, const double *reduced,
 	int code;
 
 	(void)queue;
-	if ((code = check_total(b, total)) != CNN_OK)
+	if ((code = check_total(b, total)) != CNN_OK || state->bad)
 		return code;
 	for (size_t c = 0; c < b->c; c++) {
 		double mean, var;

@@ -252,8 +252,10 @@ extern "C" int native_norm_backward(void *queue, uint32_t dtype, void *grad_in,
  * running = (1 - momentum) running + momentum new, the new variance unbiased. */
 
 static __global__ void update_running(float *running_mean, float *running_var,
-	const double *sums, double n, struct native_norm s)
+	const struct cnn_state *state, const double *sums, double n, struct native_norm s)
 {
+	if (state->bad)
+		return;
 	for (size_t c = first_item(); c < s.channels; c += item_step()) {
 		double mean, var;
 
@@ -266,8 +268,8 @@ static __global__ void update_running(float *running_mean, float *running_var,
 }
 
 extern "C" int native_norm_update(void *queue, float *running_mean, float *running_var,
-	const double *sums, double n, const struct native_norm *s)
+	const struct cnn_state *state, const double *sums, double n, const struct native_norm *s)
 {
 	return LAUNCH(update_running, blocks_of(s->channels, BLOCK), BLOCK, 0, queue,
-		running_mean, running_var, sums, n, *s);
+		running_mean, running_var, state, sums, n, *s);
 }

@@ -142,8 +142,8 @@ static int backward(void *instance, const struct cnn_call *call)
 		&b->norm, call->samples), call->queue);
 }
 
-static int update_buffers(void *instance, void *queue, const double *reduced,
-	uint64_t total, void *const *params)
+static int update_buffers(void *instance, void *queue, const struct cnn_state *state,
+	const double *reduced, uint64_t total, void *const *params)
 {
 	const struct batchnorm2d *b = instance;
 	int code;
@@ -151,8 +151,8 @@ static int update_buffers(void *instance, void *queue, const double *reduced,
 	if ((code = check_total(b, total)) != CNN_OK)
 		return code;
 	return native_done(b->native.host, "batchnorm2d update", native_norm_update(queue,
-		params[RUNNING_MEAN], params[RUNNING_VAR], reduced, elements(b, total),
-		&b->norm), queue);
+		params[RUNNING_MEAN], params[RUNNING_VAR], state, reduced,
+		elements(b, total), &b->norm), queue);
 }
 
 NATIVE_PLUGIN("batchnorm2d", true,

@@ -117,7 +117,7 @@ int native_norm_backward(void *queue, uint32_t dtype, void *grad_in,
 	const double *saved, const double *sums, double n, const double *own,
 	const float *weight, const struct native_norm *, uint32_t samples);
 int native_norm_update(void *queue, float *running_mean, float *running_var,
-	const double *sums, double n, const struct native_norm *);
+	const struct cnn_state *, const double *sums, double n, const struct native_norm *);
 
 /* --- optimizers.cu -------------------------------------------------------- */
 
