@@ -1,11 +1,11 @@
 #!/bin/sh
-# demo.sh - the article's recipe from the first byte to a picture: fetches MNIST,
-# trains the seed network on it, says what it reaches and shows what it sees.
+# demo.sh - the article's recipe from start to end: fetches MNIST, trains the seed
+# network on it, prints the accuracy and shows some predictions.
 #
 #   examples/demo.sh [FOLDER]       (default: build/demo, or cnntools-demo)
 #
-# `make demo` runs it. Where no source of MNIST can be reached it takes the
-# digits that mnist-fetch draws itself, and says so.
+# `make demo` runs it. If no source of MNIST can be reached, it says so and uses
+# digits that mnist-fetch draws itself.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -17,7 +17,7 @@ mkdir -p "$folder"
 cd "$folder"
 cp "$here/seed.net" .
 
-# show LINE: the line as one would type it, then what it does
+# show LINE: prints the command line, then runs it
 show() {
 	printf '$ %s\n' "$1"
 	eval "$1"
@@ -46,7 +46,7 @@ fi
 
 # --- train, evaluate, look -----------------------------------------------------------
 
-# On a GPU in half precision with a loss scale, as the article does.
+# On a GPU, train in half precision with a loss scale, as in the article.
 amp=
 ! cnn-info --devices | grep '^device  cuda' | grep -qv ' none: ' || amp="--amp fp16 "
 show "cnn-init seed.net --seed 1 | cnn-step ${amp}--epochs 10 train.tns -o trained.cnn"

@@ -1,11 +1,12 @@
-# seed.mk - an experiment that make drives: the seed network at three learning
-# rates, each a chain of models, and a table of what they reach.
+# seed.mk - an experiment driven by make: the seed network at three learning
+# rates, each with a chain of models, and a table of their accuracies.
 #
 #     make -j2 -f examples/seed.mk
 #     make -f examples/seed.mk DATASET=strokes LRS='0.001 0.01' LINKS=3 STEPS=100
 #
-# Each link of a chain goes on where the one before stopped, to the bit. So what
-# is there is never trained again: stop it and go on, raise LINKS, or add a rate.
+# Each link of a chain continues exactly where the one before stopped, bit for bit.
+# No model is trained twice: you may interrupt and restart make, raise LINKS, or add
+# a rate.
 
 LRS     := 0.0003 0.001 0.003
 LINKS   := 3
@@ -17,9 +18,9 @@ OUT     := seed-out
 
 here := $(dir $(lastword $(MAKEFILE_LIST)))
 NET  := $(here)seed.net
-# The tools of the tree this file is in, else those of PATH.
+# Use the tools of this source tree, otherwise those in PATH.
 export PATH := $(abspath $(here)../bin):$(PATH)
-# One thread a chain: make's -j decides how many run. The bytes stay the same.
+# One thread per chain; make's -j sets how many run. The bytes do not depend on it.
 step := cnn-step --threads 1 --steps $(STEPS) -q
 
 links  := $(shell seq $(LINKS))

@@ -1,11 +1,11 @@
-/* cnn-eval - how well a model does on labelled data. */
+/* cnn-eval - evaluates a model on labelled data. */
 #include "formats/operand/load.h"
 #include "compute.h"
 
 #include "cnn-eval/report.h"
 #include "executor/amp.h"
 
-#define CHUNK 1024    /* samples held at a time, about */
+#define CHUNK 1024    /* approximate number of samples held at a time */
 
 static const char *image = "image", *label = "label", *output;
 static struct cnn_infer_options infer = { .amp = "off", .batch = 256 };
@@ -15,11 +15,11 @@ static bool tsv, json;
 static const struct cnn_option options[] = {
 	{ "tsv", 0, CNN_OPT_FLAG, &tsv, NULL, "print key<TAB>value lines" },
 	{ "json", 0, CNN_OPT_FLAG, &json, NULL, "print one JSON object" },
-	{ "image", 0, CNN_OPT_STR, &image, "NAME", "the field to classify" },
-	{ "label", 0, CNN_OPT_STR, &label, "NAME", "the field with the truth" },
+	{ "image", 0, CNN_OPT_STR, &image, "NAME", "input field" },
+	{ "label", 0, CNN_OPT_STR, &label, "NAME", "target field" },
 	{ "amp", 0, CNN_OPT_CHOICE, &infer.amp, "TYPE", "mixed precision", 0,
 		.choices = CNN_AMP_CHOICES },
-	{ "batch", 'b', CNN_OPT_UINT, &infer.batch, "N", "samples computed at a time",
+	{ "batch", 'b', CNN_OPT_UINT, &infer.batch, "N", "samples in a batch",
 		0, 1, 65536 },
 	COMPUTE_OPTIONS(compute),
 	COMPUTE_THREADS(compute),
@@ -33,7 +33,8 @@ static const struct cnn_program program = {
 	options, 0, -1
 };
 
-/* In whole batches, wherever the records end: no digit tells of those. */
+/* Evaluates the segment in whole batches across its records, so that record boundaries
+ * do not affect any digit of the result. */
 static int evaluate_segment(struct cnn_load *load, struct cnn_executor *ex,
 	struct cnn_dataset *data, struct cnn_evaluation *v, struct cnn_error *e)
 {

@@ -1,4 +1,4 @@
-/* cnn-info - what is there: devices, plugins, and what a model is made of. */
+/* cnn-info - shows devices, plugins, and the layers of a model. */
 #include "formats/operand/load.h"
 #include "compute.h"
 
@@ -12,10 +12,10 @@ static struct compute compute = { .device = "auto" };
 static bool devices, net, training;
 
 static const struct cnn_option options[] = {
-	{ "devices", 0, CNN_OPT_FLAG, &devices, NULL, "tell of the devices alone" },
-	{ "net", 0, CNN_OPT_FLAG, &net, NULL, "print the model's net, as cnn-init takes it" },
+	{ "devices", 0, CNN_OPT_FLAG, &devices, NULL, "show only the devices" },
+	{ "net", 0, CNN_OPT_FLAG, &net, NULL, "print the model's net, as cnn-init reads it" },
 	{ "training", 0, CNN_OPT_FLAG, &training, NULL,
-		"show what would train the model instead of evaluate it" },
+		"show the kernels for training rather than inference" },
 	{ "amp", 0, CNN_OPT_CHOICE, &infer.amp, "TYPE", "mixed precision", 0,
 		.choices = CNN_AMP_CHOICES },
 	COMPUTE_OPTIONS(compute),
@@ -23,11 +23,11 @@ static const struct cnn_option options[] = {
 };
 
 static const struct cnn_program program = {
-	"cnn-info", "[MODEL]", "Tells of devices, plugins and models", options, 0, 1
+	"cnn-info", "[MODEL]", "Shows devices, plugins and models", options, 0, 1
 };
 
-/* Device number `ordinal`, or the reason why there is none; CNN_END if that is
- * told of already. */
+/* Prints device number `ordinal`, or the reason why there is no device. CNN_END if that
+ * has been printed already. */
 static int print_device(struct cnn_output *out, struct cnn_plugins *plugins,
 	const char *name, uint32_t ordinal, struct cnn_error *e)
 {
@@ -63,7 +63,7 @@ static int print_devices(struct cnn_output *out, struct cnn_plugins *plugins,
 	return r == CNN_END ? CNN_OK : r;
 }
 
-/* A line a provider: its plugins, and the folder they are in. */
+/* Prints one line per provider: its plugins and their folder. */
 static int print_plugins(struct cnn_output *out, struct cnn_plugins *plugins,
 	struct cnn_error *e)
 {

@@ -1,4 +1,4 @@
-/* cnn-init - a net's text to a model with initial weights. */
+/* cnn-init - makes a model with initial weights from the text of a net. */
 #include "plugin/loader.h"
 #include "net/model.h"
 #include "cli/option.h"
@@ -11,14 +11,14 @@ static uint64_t seed, max_memory;
 static struct cnn_list plugin_dirs;
 
 static const struct cnn_option options[] = {
-	{ "seed", 's', CNN_OPT_UINT, &seed, "N", "which initial weights",
+	{ "seed", 's', CNN_OPT_UINT, &seed, "N", "seed of the initial weights",
 		CNN_OPT_RESULT },
 	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
 		"write to FILE, whole or not at all" },
 	{ "plugin-dir", 0, CNN_OPT_LIST, &plugin_dirs, "DIR",
 		"look for plugins in DIR first" },
 	{ "max-memory", 0, CNN_OPT_UINT, &max_memory, "MIB",
-		"refuse nets whose parameters take more; 0: no limit", 0,
+		"refuse nets with larger parameters; 0: no limit", 0,
 		.max = 1 << 30 },
 	{ NULL }
 };
@@ -28,7 +28,7 @@ static const struct cnn_program program = {
 	options, 0, 1
 };
 
-/* The whole of a text that is never large. */
+/* Reads the whole text, which must not be larger than CNN_MAX_NET. */
 static int read_text(const char *path, char **text, size_t *size,
 	struct cnn_error *e)
 {

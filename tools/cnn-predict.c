@@ -1,4 +1,4 @@
-/* cnn-predict - adds what a model says to the data. */
+/* cnn-predict - adds a model's predictions to the data. */
 #include "formats/operand/load.h"
 #include "cnn-predict/queue.h"
 #include "compute.h"
@@ -13,13 +13,13 @@ static bool tsv;
 
 static const struct cnn_option options[] = {
 	{ "tsv", 0, CNN_OPT_FLAG, &tsv, NULL,
-		"print index, class, probability and label, a line a sample" },
-	{ "image", 0, CNN_OPT_STR, &image, "NAME", "the field to classify",
+		"print index, class, probability and label, one line per sample" },
+	{ "image", 0, CNN_OPT_STR, &image, "NAME", "input field",
 		CNN_OPT_RESULT },
-	{ "label", 0, CNN_OPT_STR, &label, "NAME", "the field with the truth, if any" },
+	{ "label", 0, CNN_OPT_STR, &label, "NAME", "target field, if any" },
 	{ "amp", 0, CNN_OPT_CHOICE, &infer.amp, "TYPE", "mixed precision",
 		CNN_OPT_RESULT, .choices = CNN_AMP_CHOICES },
-	{ "batch", 'b', CNN_OPT_UINT, &infer.batch, "N", "samples computed at a time",
+	{ "batch", 'b', CNN_OPT_UINT, &infer.batch, "N", "samples in a batch",
 		CNN_OPT_RESULT, 1, 65536 },
 	COMPUTE_OPTIONS(compute),
 	COMPUTE_THREADS(compute),
@@ -35,15 +35,16 @@ static const struct cnn_program program = {
 
 struct prediction {
 	struct cnn_load load;
-	struct cnn_dataset *data;            /* what is not predicted yet */
+	struct cnn_dataset *data;            /* samples not yet predicted */
 	struct cnn_executor *ex;
 	struct cnn_output *out;
 	struct cnn_writer *writer;
 	struct queue queue;
-	size_t index;                        /* of the first sample of data */
+	size_t index;                        /* of the first sample in data */
 };
 
-/* The data's header with the two fields more, and this run in its history. */
+/* Writes the data's header with the two new fields, and with this run in its
+ * history. */
 static int write_header(struct prediction *run, const struct cnn_header *data,
 	struct cnn_error *e)
 {
@@ -106,7 +107,8 @@ static int predict_some(struct prediction *run, size_t count, struct cnn_error *
 	return r;
 }
 
-/* In whole batches, wherever the records end: no bit tells of those. */
+/* Predicts the segment in whole batches across its records, so that record boundaries
+ * do not affect any bit of the result. */
 static int predict_segment(struct prediction *run, struct cnn_error *e)
 {
 	struct cnn_record rec;

@@ -11,19 +11,19 @@ static struct compute compute = { .device = "auto" };
 static bool strip;
 static struct cnn_train_options train;
 
-/* The training options come before these (cnn_train_options_rows). How far a run went is
- * not in the options but in the model: step and epoch. */
+/* The training options come before these (cnn_train_options_rows). The length of a run
+ * is recorded in the model (step and epoch), not in the options. */
 static const struct cnn_option own_options[] = {
 	{ "val", 0, CNN_OPT_STR, &job.val_path, "FILE", "evaluate on FILE after each epoch" },
 	{ "metrics", 'm', CNN_OPT_STR, &job.metrics_path, "FILE",
-		"write a line a step to FILE" },
+		"write one line per step to FILE" },
 	{ "checkpoint", 'c', CNN_OPT_STR, &job.checkpoint_path, "FILE",
 		"keep a checkpoint in FILE" },
 	{ "checkpoint-every", 0, CNN_OPT_UINT, &job.checkpoint_every, "STEPS",
-		"write it every STEPS steps; else after each epoch", 0, 1, UINT32_MAX },
-	{ "strip", 0, CNN_OPT_FLAG, &strip, NULL, "write the weights alone" },
-	{ "image", 0, CNN_OPT_STR, &image, "NAME", "the field to learn from" },
-	{ "label", 0, CNN_OPT_STR, &label, "NAME", "the field to learn" },
+		"write it after every STEPS steps, not each epoch", 0, 1, UINT32_MAX },
+	{ "strip", 0, CNN_OPT_FLAG, &strip, NULL, "write only the weights" },
+	{ "image", 0, CNN_OPT_STR, &image, "NAME", "input field" },
+	{ "label", 0, CNN_OPT_STR, &label, "NAME", "target field" },
 	{ "no-graph", 0, CNN_OPT_FLAG, &compute.on.no_graph, NULL,
 		"launch a GPU's kernels one by one, without a CUDA graph" },
 	{ "profile", 0, CNN_OPT_FLAG, &compute.on.profile, NULL,
@@ -69,14 +69,14 @@ static int check_options(char *const *operands, struct cnn_error *e)
 		return cnn_fail(e, CNN_EUSAGE, "--checkpoint: -: a file is wanted");
 	if (job.metrics_path && strcmp(job.metrics_path, "-") == 0)
 		return cnn_fail(e, CNN_EUSAGE, "--metrics: -: a file is wanted");
-	/* On a resume the optimizer may be the checkpoint's. */
+	/* On a resume the checkpoint may set the optimizer. */
 	if (train.momentum > 0 && !train.resume && strcmp(train.optimizer, "sgd") != 0)
 		return cnn_fail(e, CNN_EUSAGE, "--momentum: %s has none: it is sgd's",
 			train.optimizer);
 	if (given("steps") && !given("epochs"))
 		train.epochs = UINT64_MAX;
-	/* Where --epochs says how long the run is, a rate that ends at zero is
-	 * worth two tenths of a per cent; a chain of --steps has no end to aim at. */
+	/* If --epochs fixes the length of the run, decreasing the rate to zero is worth
+	 * two tenths of a per cent; a chain of runs with --steps has no known end. */
 	if (strcmp(train.schedule, "auto") == 0)
 		train.schedule = train.stream || train.epochs == UINT64_MAX ? "constant" :
 			"linear";
@@ -94,7 +94,7 @@ int main(int argc, char **argv)
 		sizeof own_options);
 	first = cnn_options_parse(&program, argc, argv);
 
-	/* An output that can't be written is told of before hours of work. */
+	/* Check the outputs now rather than after hours of work. */
 	if ((r = check_options(argv + first, &e)) < 0 ||
 	    (r = cnn_output_check(output, true, &e)) < 0 ||
 	    (job.checkpoint_path &&

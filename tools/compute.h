@@ -1,4 +1,5 @@
-/* compute.h - the options of every tool that runs a net: where, and by whom. */
+/* compute.h - the options of every tool that runs a net: devices, providers, plugins,
+ * memory and threads. */
 #ifndef TOOLS_COMPUTE_H
 #define TOOLS_COMPUTE_H
 
@@ -6,27 +7,27 @@
 #include "cli/option.h"
 
 struct compute {
-	const char *device;              /* as --device says it */
+	const char *device;              /* as given with --device */
 	uint64_t max_mib;
 	struct cnn_list plugin_dirs, providers;
-	struct cnn_compute on;           /* what it comes to */
+	struct cnn_compute on;           /* the resulting settings */
 };
 
 /* Entries for an option table; C is a struct compute with static storage. */
 #define COMPUTE_OPTIONS(C) \
 	{ "device", 'd', CNN_OPT_STR, &(C).device, "auto|cpu|cuda[:N]", \
-		"where to compute" }, \
+		"device to compute on" }, \
 	{ "provider", 'p', CNN_OPT_LIST, &(C).providers, "TYPE=NAME", \
-		"let NAME compute layers of TYPE" }, \
+		"use provider NAME for layers of TYPE" }, \
 	{ "no-fuse", 0, CNN_OPT_FLAG, &(C).on.no_fuse, NULL, \
-		"let no provider take several layers as one" }, \
+		"do not fuse layers" }, \
 	{ "plugin-dir", 0, CNN_OPT_LIST, &(C).plugin_dirs, "DIR", \
 		"look for plugins in DIR first" }, \
 	{ "max-memory", 0, CNN_OPT_UINT, &(C).max_mib, "MIB", \
-		"refuse nets that take more; 0: no limit", 0, .max = 1 << 30 }
+		"refuse nets that need more memory; 0: no limit", 0, .max = 1 << 30 }
 #define COMPUTE_THREADS(C) \
 	{ "threads", 't', CNN_OPT_UINT, &(C).on.threads, "N", \
-		"CPU threads; 0: one a core", 0, .max = 1024 }
+		"CPU threads; 0: one per core", 0, .max = 1024 }
 
 /* Finds the plugins and the device. */
 static inline int compute_open(struct compute *c, struct cnn_plugins **plugins,

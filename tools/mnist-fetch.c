@@ -1,4 +1,4 @@
-/* mnist-fetch - a data set by name -> a data segment. */
+/* mnist-fetch - writes the data set with a given name as a data segment. */
 #include "tools/mnist-fetch/source.h"
 
 #include "cli/option.h"
@@ -9,25 +9,25 @@ static bool offline;
 static uint64_t timeout = 20, count, seed = UINT64_MAX;
 
 static const struct cnn_option options[] = {
-	{ "dataset", 'd', CNN_OPT_STR, &dataset, "NAME", "the data set",
+	{ "dataset", 'd', CNN_OPT_STR, &dataset, "NAME", "data set",
 	  CNN_OPT_RESULT },
 	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
 	  "write to FILE instead of standard output" },
 	{ "from", 'f', CNN_OPT_LIST, &from, "PATH|URL",
-	  "fetch from a file, a folder, an archive or a mirror, and nowhere else" },
+	  "use only this file, directory, archive or mirror" },
 	{ "offline", 0, CNN_OPT_FLAG, &offline, NULL,
-	  "use the cache and local copies only" },
+	  "use only the cache and installed copies" },
 	{ "timeout", 0, CNN_OPT_UINT, &timeout, "SECONDS",
-	  "give a transfer up when it stands still for so long", 0, 1, 3600 },
-	{ "count", 'n', CNN_OPT_UINT, &count, "N", "take the first N samples only",
+	  "abort a transfer if no data arrive for this long", 0, 1, 3600 },
+	{ "count", 'n', CNN_OPT_UINT, &count, "N", "write only the first N samples",
 	  CNN_OPT_RESULT, 1 },
-	{ "seed", 's', CNN_OPT_UINT, &seed, "N", "which set of strokes to draw [0]",
+	{ "seed", 's', CNN_OPT_UINT, &seed, "N", "seed of strokes [0]",
 	  CNN_OPT_RESULT, 0, UINT64_MAX - 1 },
 	{ 0 }
 };
 
 static const struct cnn_program program = {
-	"mnist-fetch", "train|test", "Writes a data set, fetching it where needed",
+	"mnist-fetch", "train|test", "Writes a data set, downloading it if necessary",
 	options, 1, 1
 };
 

@@ -1,4 +1,4 @@
-/* tensor-cat - concatenates tensor streams, and converts. */
+/* tensor-cat - concatenates and converts tensor streams. */
 #include "tools/tensor-cat/convert.h"
 #include "tools/tensor-cat/repair.h"
 
@@ -14,25 +14,25 @@ static bool repair;
 static struct cnn_option options[] = {
 	{ "to", 't', CNN_OPT_CHOICE, &to, "FORMAT", "write this format" },
 	{ "range", 'r', CNN_OPT_STR, &range, "A:B",
-		"only samples A to B - 1; either end may be missing", CNN_OPT_RESULT },
+		"write only samples A to B - 1; either may be omitted", CNN_OPT_RESULT },
 	{ "fields", 'f', CNN_OPT_STR, &fields, "NAME,...",
-		"only these fields, in this order", CNN_OPT_RESULT },
-	{ "batch", 'b', CNN_OPT_UINT, &batch, "N", "samples of a record", .min = 1 },
+		"write only these fields, in this order", CNN_OPT_RESULT },
+	{ "batch", 'b', CNN_OPT_UINT, &batch, "N", "samples in a record", .min = 1 },
 	{ "field", 'F', CNN_OPT_LIST, &named, "NAME=FILE",
 		"read an array as the field NAME, before the operands; may be repeated" },
 	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
 		"write to FILE, whole or not at all" },
 	{ "repair", 0, CNN_OPT_FLAG, &repair, NULL,
-		"take a stream that stops too soon, and keep its whole records" },
+		"recover the complete records of a damaged stream" },
 	{ NULL }
 };
 
 static const struct cnn_program program = {
-	"tensor-cat", "[FILE ...]", "Concatenates tensor streams, and converts",
+	"tensor-cat", "[FILE ...]", "Concatenates and converts tensor streams",
 	options, 0, -1
 };
 
-/* "5:" and "05:" are the same range, so they make the same history. */
+/* "5:" and "05:" are the same range and must give the same history, so normalize. */
 static int parse_options(struct cnn_convert_options *o, struct cnn_error *e)
 {
 	static char canonical[48];

@@ -1,4 +1,4 @@
-/* tensor-shuf - the samples of a data set in a random order. */
+/* tensor-shuf - writes the samples of a data set in random order. */
 #include "formats/operand/operand.h"
 #include "tools/tensor-shuf/shuffle.h"
 
@@ -8,9 +8,9 @@ static const char *output;
 static uint64_t seed, buffer;
 
 static const struct cnn_option options[] = {
-	{ "seed", 's', CNN_OPT_UINT, &seed, "N", "which order", CNN_OPT_RESULT },
+	{ "seed", 's', CNN_OPT_UINT, &seed, "N", "seed of the random order", CNN_OPT_RESULT },
 	{ "buffer", 'b', CNN_OPT_UINT, &buffer, "N",
-		"hold N samples at a time; 0: all of them, for a uniform shuffle",
+		"hold N samples at a time; 0: all, for a uniform shuffle",
 		CNN_OPT_RESULT, .max = UINT32_MAX },
 	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
 		"write to FILE, whole or not at all" },
@@ -22,7 +22,7 @@ static const struct cnn_program program = {
 	0, -1
 };
 
-/* A copy of the first header, with this run in its history. */
+/* Writes a copy of the first header, with this run in its history. */
 static int begin(struct cnn_header **copy, const struct cnn_header *header,
 	struct cnn_writer *writer, struct cnn_error *e)
 {

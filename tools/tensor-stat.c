@@ -1,4 +1,4 @@
-/* tensor-stat - what a tensor stream holds. */
+/* tensor-stat - describes the contents of a tensor stream. */
 #include "formats/operand/operand.h"
 #include "tools/tensor-stat/stat.h"
 
@@ -8,13 +8,13 @@
 static bool tsv, json;
 
 static const struct cnn_option options[] = {
-	{ "tsv", 't', CNN_OPT_FLAG, &tsv, NULL, "lines of key, tab, value" },
-	{ "json", 'j', CNN_OPT_FLAG, &json, NULL, "a JSON object a segment" },
+	{ "tsv", 't', CNN_OPT_FLAG, &tsv, NULL, "print key<TAB>value lines" },
+	{ "json", 'j', CNN_OPT_FLAG, &json, NULL, "print one JSON object per segment" },
 	{ NULL }
 };
 
 static const struct cnn_program program = {
-	"tensor-stat", "[FILE ...]", "Says what tensor streams hold", options, 0, -1
+	"tensor-stat", "[FILE ...]", "Describes the contents of tensor streams", options, 0, -1
 };
 
 static int stat_segment(struct cnn_operands *in, const struct cnn_header *header,

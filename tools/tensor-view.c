@@ -1,4 +1,4 @@
-/* tensor-view - looks at the pictures of a data set. */
+/* tensor-view - shows the images of a data set. */
 #include "formats/operand/operand.h"
 #include "tools/tensor-view/view.h"
 
@@ -8,17 +8,17 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define DEFAULT_WIDTH 80     /* where there is no terminal to ask */
+#define DEFAULT_WIDTH 80     /* used if there is no terminal */
 
 static const char *image = "image", *label = "label", *png;
 static uint64_t wanted = 12, columns;
 
 static const struct cnn_option options[] = {
-	{ "count", 'n', CNN_OPT_UINT, &wanted, "N", "how many", .min = 1 },
+	{ "count", 'n', CNN_OPT_UINT, &wanted, "N", "number of pictures", .min = 1 },
 	{ "columns", 'c', CNN_OPT_UINT, &columns, "N",
-		"how many side by side; by default what fits", .min = 1, .max = 10000 },
-	{ "image", 'i', CNN_OPT_STR, &image, "NAME", "the field of the pictures" },
-	{ "label", 'l', CNN_OPT_STR, &label, "NAME", "the field of the captions" },
+		"pictures side by side; by default as many as fit", .min = 1, .max = 10000 },
+	{ "image", 'i', CNN_OPT_STR, &image, "NAME", "field of the pictures" },
+	{ "label", 'l', CNN_OPT_STR, &label, "NAME", "field of the labels" },
 	{ "png", 'p', CNN_OPT_STR, &png, "FILE", "write a contact sheet instead" },
 	{ NULL }
 };
@@ -59,8 +59,8 @@ static int show(struct cnn_view *v, struct cnn_error *e)
 	return CNN_OK;
 }
 
-/* Takes the first pictures out of the operands, and reads on to their end: what
- * is shown is known to be whole. Models are passed over. */
+/* Collects the first images, then reads on to the end of the operands, so that what is
+ * shown is known to be undamaged. Skips models. */
 static int collect(struct cnn_operands *in, struct cnn_columns *samples,
 	struct cnn_header **own, struct cnn_error *e)
 {

@@ -1,9 +1,9 @@
-/* leaky_relu: out = in where in > 0, else negative_slope in. So grad_in =
- * grad_out where in > 0, else negative_slope grad_out. Any layout will do. */
+/* leaky_relu: out = in where in > 0, else negative_slope * in. So grad_in =
+ * grad_out where in > 0, else negative_slope * grad_out. It accepts any layout. */
 #include <cnn/plugin.h>
 #include <stdlib.h>
 
-/* What the type is: its arguments, its shape; it has no parameters. */
+/* The definition of the type: its arguments and shape. It has no parameters. */
 static const struct cnn_arg slope = {
 	"negative_slope", CNN_ARG_FLOAT, .initial = 0.01, .min = 0, .max = 1
 };
@@ -22,7 +22,7 @@ static const struct cnn_layer_def definition = {
 	.flags = CNN_LAYER_FLOAT, .infer = infer,
 };
 
-/* How a CPU computes it. */
+/* The provider for the CPU. */
 struct leaky_relu { float slope; size_t count; };    /* elements a sample */
 
 static int score(const struct cnn_host *host, const struct cnn_run *run)
@@ -43,7 +43,7 @@ static int create(const struct cnn_host *host, const struct cnn_run *run,
 	return CNN_OK;
 }
 
-/* to = from where in > 0, else slope from: the function and its gradient. */
+/* to = from where in > 0, else slope * from. Computes the function and its gradient. */
 static void leak(const struct leaky_relu *l, const struct cnn_call *call,
 	const float *from, float *to)
 {

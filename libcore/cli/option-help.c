@@ -1,4 +1,4 @@
-/* option-help.c - --help and --version, made from the option table. */
+/* option-help.c - --help and --version, generated from the option table. */
 #include "option-private.h"
 
 #include <errno.h>
@@ -7,15 +7,16 @@
 #include <string.h>
 
 const struct cnn_option cnn_common_options[] = {
-	{ "quiet", 'q', CNN_OPT_FLAG, .help = "no messages but errors, no progress" },
-	{ "verbose", 'v', CNN_OPT_FLAG, .help = "more messages; again: still more" },
+	{ "quiet", 'q', CNN_OPT_FLAG, .help = "print only errors, and no progress" },
+	{ "verbose", 'v', CNN_OPT_FLAG, .help = "print more messages; twice: even more" },
 	{ "help", 'h', CNN_OPT_FLAG, .help = "print this and exit" },
 	{ "version", 'V', CNN_OPT_FLAG, .help = "print the version and exit" },
 	{ NULL }
 };
 
 #define HELP_WIDTH 79
-#define HELP_LEFT_MAX 30    /* a longer left side has its text on the next line */
+#define HELP_LEFT_MAX 30    /* maximum width before the help text is put on the next
+                             * line */
 
 static const char *arg_name(const struct cnn_option *o)
 {
@@ -56,7 +57,7 @@ static int right_side(const struct cnn_option *o, char *buf, size_t size)
 		o->choices ? ")" : "", *text ? " [" : "", text, *text ? "]" : "");
 }
 
-/* Words of text from column `column` on, broken before the right margin. */
+/* Prints text from column `column` on, with line breaks before the right margin. */
 static void print_words(const char *text, int column)
 {
 	int at = column;
@@ -116,7 +117,7 @@ static bool has_option(const struct cnn_program *program, const char *name)
 	return false;
 }
 
-/* Ends the program; what went to standard output must have arrived. */
+/* Exits; an error if not all of standard output could be written. */
 _Noreturn static void leave(const struct cnn_program *program)
 {
 	if (ferror(stdout) || fclose(stdout) != 0) {
@@ -134,7 +135,7 @@ void cnn_print_help(const struct cnn_program *program)
 		*program->operands ? " " : "", program->operands, program->summary);
 	print_options(program->options, width);
 	print_options(cnn_common_options, width);
-	/* Only who looks for plugins can miss one. */
+	/* Only tools that look for plugins can fail to find one. */
 	printf("\nExit status: 0 done, 1 bad data or failed I/O, 2 bad usage%s. See %s(1).\n",
 		has_option(program, "plugin-dir") ? ",\n3 no such plugin or device" : "",
 		program->name);

@@ -1,4 +1,4 @@
-/* train-options.c - the table, and what is read from it. */
+/* train-options.c - the option table and the functions that use it. */
 #include "train-options.h"
 
 #include "executor/amp.h"
@@ -7,12 +7,12 @@
 #include <string.h>
 
 enum flags {
-	RESULT = 1,          /* changes the result: goes into the history */
-	KEPT = 2,            /* in a checkpoint, and taken from there on a resume */
-	MAY_CHANGE = 4,      /* kept, and a resume may change it; absent if not set */
-	OPEN = 8,            /* a choice that others add to: checked where it is used */
-	LATER = 16,          /* kept, and absent in checkpoints of versions that did not
-	                      * have it: then the default */
+	RESULT = 1,          /* changes the result: recorded in the history */
+	KEPT = 2,            /* saved in a checkpoint, restored on a resume */
+	MAY_CHANGE = 4,      /* kept, but a resume may change it; absent if not set */
+	OPEN = 8,            /* other code adds choices: checked where it is used */
+	LATER = 16,          /* kept, but absent in checkpoints of older versions; they
+	                      * get the default */
 };
 
 struct row {
@@ -23,11 +23,11 @@ struct row {
 	const char *arg, *help;
 	unsigned flags;
 	double min, max;                 /* as in struct cnn_option; UINT, FLOAT */
-	const char *choices;             /* CHOICE */
-	const char *stand_in;            /* the choice that is never kept, because another
-	                                  * one is put in its place */
-	double number;                   /* the default: UINT, FLOAT */
-	const char *text;                /* CHOICE */
+	const char *choices;             /* of a CHOICE */
+	const char *stand_in;            /* a choice that is resolved to another before
+	                                  * use, so it is never kept */
+	double number;                   /* default of UINT, FLOAT */
+	const char *text;                /* default of a CHOICE */
 };
 
 #define AT(member) offsetof(struct cnn_train_options, member)
@@ -47,7 +47,7 @@ static const struct row table[] = {
 	{ "weight-decay", 0, CNN_OPT_FLOAT, AT(weight_decay), "X",
 		"L2 penalty, added to the gradient", RESULT | KEPT, 0, 1e6 },
 	{ "grad-clip", 0, CNN_OPT_FLOAT, AT(grad_clip), "X",
-		"scale gradients down to a norm of at most X; 0: do not",
+		"clip gradients to a norm of at most X; 0: do not clip",
 		RESULT | KEPT | LATER, 0, 1e30 },
 	{ "schedule", 0, CNN_OPT_CHOICE, AT(schedule), "NAME", "learning-rate schedule",
 		RESULT | KEPT, .choices = "auto|constant|linear|cosine",
@@ -60,28 +60,28 @@ static const struct row table[] = {
 	{ "seed", 's', CNN_OPT_UINT, AT(seed), "N", "seed of shuffling and dropout",
 		RESULT | KEPT },
 	{ "no-shuffle", 0, CNN_OPT_FLAG, AT(no_shuffle), NULL,
-		"take the samples in their order", RESULT | KEPT },
+		"use the samples in the order in which they arrive", RESULT | KEPT },
 	{ "stream", 0, CNN_OPT_FLAG, AT(stream), NULL,
 		"train as the data arrive: one epoch, no shuffling", RESULT },
 	{ "isa", 0, CNN_OPT_CHOICE, AT(isa), "NAME", "highest instruction set to use",
 		RESULT | KEPT | OPEN, .choices = CNN_ISA_CHOICES, .stand_in = "native",
 		.text = "native" },
 	{ "tune", 0, CNN_OPT_FLAG, AT(tune), NULL,
-		"time the algorithms of a GPU's library, and use the fastest",
+		"time the algorithms of a GPU library and use the fastest",
 		RESULT | KEPT },
 	{ "fast", 0, CNN_OPT_FLAG, AT(fast), NULL,
 		"allow nondeterministic algorithms on a GPU", RESULT | KEPT },
 	{ "tf32", 0, CNN_OPT_FLAG, AT(tf32), NULL,
-		"let a GPU round the factors of float products to TF32", RESULT | KEPT },
+		"allow a GPU to round the factors of float products to TF32", RESULT | KEPT },
 	{ "resume", 'r', CNN_OPT_FLAG, AT(resume), NULL,
 		"continue the training of the model" },
 	{ "time-epochs", 0, CNN_OPT_FLAG, AT(time_epochs), NULL,
-		"print the time that each epoch takes" },
+		"print the time of each epoch" },
 };
 #define ROWS (sizeof table / sizeof *table)
 _Static_assert(ROWS <= CNN_TRAIN_OPTIONS_MAX, "more rows than CNN_TRAIN_OPTIONS_MAX");
 
-/* An option's value, of the type that its row says. */
+/* An option's value; the type is in its row. */
 union value { uint64_t u; double f; const char *text; bool flag; };
 
 static union value get(const struct cnn_train_options *o, const struct row *r)
@@ -123,7 +123,7 @@ static union value initial(const struct row *r)
 	return v;
 }
 
-/* --- the command line ------------------------------------------------------------------ */
+/* --- the command line ----------------------------------------------------- */
 
 void cnn_train_options_init(struct cnn_train_options *o)
 {
@@ -162,9 +162,9 @@ bool cnn_train_options_given(const struct cnn_train_options *o, const char *name
 	return false;
 }
 
-/* --- checkpoints ------------------------------------------------------------------------- */
+/* --- checkpoints ---------------------------------------------------------- */
 
-/* The option's key: weight_decay. */
+/* The option's key in the map, for example weight_decay. */
 static const char *key_of(const struct row *r, char key[32])
 {
 	size_t n = 0;
@@ -175,7 +175,7 @@ static const char *key_of(const struct row *r, char key[32])
 	return key;
 }
 
-/* Would the command line take the value, and is it one that is kept? */
+/* Whether the command line would accept the value and a checkpoint may hold it. */
 static bool fits(const struct row *r, union value v)
 {
 	switch (r->type) {
