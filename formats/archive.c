@@ -1,4 +1,4 @@
-/* archive.c - archives and compressed files, read in one pass by libarchive. */
+/* archive.c - reads archives and compressed files in one pass with libarchive. */
 #include "format.h"
 #include "gzip.h"
 
@@ -11,23 +11,23 @@
 
 #define TAR_MAGIC_AT 257
 #define TAR_BLOCK 512
-#define ZIP_END 18                 /* bytes behind the mark of the last record, without
-                                    * a comment */
-#define MAX_7Z ((size_t)1 << 30)   /* a 7z archive must be sought: held whole */
+#define ZIP_END 18                 /* of the end record after its mark, if it has no
+                                    * comment */
+#define MAX_7Z ((size_t)1 << 30)   /* 7z needs seeking: held in memory */
 
 struct cnn_archive {
 	struct archive *a;
 	struct cnn_input *in;
-	struct cnn_error error;      /* of in, while libarchive is in between */
-	char *name;                  /* the last member's */
-	int64_t header_at;           /* bytes read, unpacked, before the last header */
+	struct cnn_error error;      /* of in, kept while libarchive unwinds */
+	char *name;                  /* name of the last member */
+	int64_t header_at;           /* unpacked bytes before the last header */
 	bool in_member, passes_over;
 	bool is_zip;
-	unsigned char tail[3];       /* of a zip: what was read last, for a mark that */
-	size_t tail_size;            /* two pieces share */
-	uint64_t size;               /* of it, read so far */
-	uint64_t end_at;             /* behind its end's mark, 0: none; the first of those
-	                              * that the end may begin with */
+	unsigned char tail[3];       /* of a zip: its last bytes read, for a */
+	size_t tail_size;            /* mark that spans two reads */
+	uint64_t size;               /* of a zip: bytes read so far */
+	uint64_t end_at;             /* offset after the mark of its end record, 0:
+	                              * none; if several may be that mark, the first */
 	unsigned char buf[64 << 10];
 };
 
@@ -39,7 +39,7 @@ static const struct { const char *bytes; size_t at, size; } magics[] = {
 	{ "LZIP", 0, 4 },
 	{ "\x1f\x9d", 0, 2 },                        /* compress */
 	{ "PK\3\4", 0, 4 },
-	{ "PK\5\6", 0, 4 },                          /* a zip of nothing */
+	{ "PK\5\6", 0, 4 },                          /* an empty zip */
 	{ "7z\xbc\xaf\x27\x1c", 0, 6 },
 	{ "ustar", TAR_MAGIC_AT, 5 },
 };
@@ -65,7 +65,7 @@ int cnn_archive_sniff(struct cnn_input *in, bool *is_archive, struct cnn_error *
 	return CNN_OK;
 }
 
-/* The error that a->in left, else libarchive's; without the archive's name. */
+/* Returns the error that a->in left, else libarchive's, without the archive's name. */
 static int archive_failed(struct cnn_archive *a, struct cnn_error *e)
 {
 	const char *why = archive_error_string(a->a);
@@ -78,14 +78,15 @@ static int archive_failed(struct cnn_archive *a, struct cnn_error *e)
 		why ? why : "it can't be read");
 }
 
-/* A mark in a comment is none, one too far before it neither. */
+/* A later mark may be inside the end record's comment, so keep the first one, unless it
+ * is too far back to be the end record. */
 static void note_end(struct cnn_archive *a, uint64_t at)
 {
 	if (a->end_at == 0 || at - a->end_at > ZIP_END + UINT16_MAX)
 		a->end_at = at;
 }
 
-/* Notes where the record that ends a zip may begin. */
+/* Notes where the end record of a zip may begin. */
 static void watch_end(struct cnn_archive *a, const unsigned char *p, size_t n)
 {
 	unsigned char seam[6];
@@ -101,7 +102,7 @@ static void watch_end(struct cnn_archive *a, const unsigned char *p, size_t n)
 	for (size_t i = 0; (at = memmem(p + i, n - i, "PK\5\6", 4)); i = (size_t)(at - p) + 4)
 		note_end(a, a->size + (size_t)(at - p) + 4);
 	a->size += n;
-	/* The last three bytes of what has come. */
+	/* Keep the last three bytes read. */
 	if (n >= 3) {
 		memcpy(a->tail, p + n - 3, 3);
 		a->tail_size = 3;
@@ -128,8 +129,8 @@ static la_ssize_t feed(struct archive *ar, void *ctx, const void **buf)
 	return (la_ssize_t)got;
 }
 
-/* Only what data come in: libarchive knows formats (mtree, uuencode, rpm …)
- * that would take text for an archive, and filters that run programs. */
+/* Only formats that people pack data in. Of libarchive's others, some (mtree, uuencode,
+ * rpm …) would mistake text for an archive, and some filters run programs. */
 static int set_formats(struct archive *a)
 {
 	int (*const supports[])(struct archive *) = {
@@ -147,7 +148,7 @@ static int set_formats(struct archive *a)
 	return ARCHIVE_OK;
 }
 
-/* A 7z archive's table of contents stands at its end. */
+/* The table of contents of a 7z archive is at its end. */
 static int open_7z(struct cnn_archive *a, struct cnn_error *e)
 {
 	const unsigned char *p;
@@ -218,8 +219,8 @@ void cnn_archive_close(struct cnn_archive *a)
 	free(a);
 }
 
-/* Names go to messages and field names, never to a file; still, who packs
- * "../x" or "/x" is up to something. */
+/* Names are used in messages and as field names, never as paths of files. Still, "../x"
+ * or "/x" suggests a malicious archive. */
 static bool name_is_fair(const char *name)
 {
 	if (*name == '/')
@@ -245,12 +246,11 @@ static ssize_t member_read(void *ctx, void *buf, size_t size, struct cnn_error *
 
 static void member_close(void *ctx)
 {
-	(void)ctx;                       /* the next header skips what is left */
+	(void)ctx;                       /* the next header skips the rest */
 }
 
-/* Is it at its end without what says so, the zeros of a tar or the last record of a
- * zip? libarchive takes that for one; to us it is a writer that died between two
- * members. */
+/* Whether the archive lacks its end: the zeros of a tar or the end record of a zip.
+ * libarchive accepts that; we treat it as a producer that died between two members. */
 static bool is_cut(struct cnn_archive *a)
 {
 	switch (archive_format(a->a) & ARCHIVE_FORMAT_BASE_MASK) {
@@ -264,8 +264,7 @@ static bool is_cut(struct cnn_archive *a)
 	}
 }
 
-/* What stands behind the last member is read too, for the sake of gzip's
- * checksum. */
+/* Reads what follows the last member too, so that gzip's checksum is verified. */
 static int drain(struct cnn_archive *a, struct cnn_error *e)
 {
 	size_t got;
@@ -292,8 +291,8 @@ static const char *entry_name(struct cnn_archive *a, struct archive_entry *entry
 	return name ? name : archive_entry_pathname_utf8(entry);
 }
 
-/* "train.tgz:digits/a.png", or only the archive's if the member has none;
- * what would move a terminal's cursor becomes '?'. */
+/* "train.tgz:digits/a.png", or only the archive's name if the member has none. Control
+ * characters become '?'. */
 static char *message_name(const struct cnn_archive *a)
 {
 	char *text;
@@ -332,7 +331,7 @@ static int open_member(struct cnn_archive *a, struct archive_entry *entry,
 	return rc;
 }
 
-/* Its sample would be missing, and nobody told. */
+/* Fails: skipping the link would silently lose a sample. */
 static int refuse_link(struct cnn_archive *a, struct archive_entry *entry,
 	struct cnn_error *e)
 {
@@ -357,7 +356,7 @@ int cnn_archive_next(struct cnn_archive *a, const char **name,
 	int rc;
 
 	for (;;) {
-		if (a->in_member)    /* what is left of it; damage shows below */
+		if (a->in_member)    /* skip the rest; damage is reported below */
 			archive_read_data_skip(a->a);
 		a->in_member = false;
 		a->header_at = archive_filter_bytes(a->a, 0);

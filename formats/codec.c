@@ -1,4 +1,4 @@
-/* codec.c - the formats there are: a new one is a file and a line here. */
+/* codec.c - the list of formats. A new one needs a file and a line here. */
 #include "format.h"
 
 #include <stdio.h>

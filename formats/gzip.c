@@ -1,16 +1,16 @@
-/* gzip.c - an input that inflates another, RFC 1952. */
+/* gzip.c - an input that inflates another one, RFC 1952. */
 #include "gzip.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <zlib.h>
 
-#define GZIP_WRAPPER 16      /* added to the window's bits: gzip, not zlib */
+#define GZIP_WRAPPER 16      /* added to the window bits: gzip, not zlib */
 
 struct gzip {
 	struct cnn_input *in;
 	z_stream z;
-	bool whole;                  /* the member is over and its sums are right */
+	bool whole;                  /* the member has ended and its checksums match */
 };
 
 bool cnn_gzip_probe(const unsigned char *p, size_t have)
@@ -18,7 +18,7 @@ bool cnn_gzip_probe(const unsigned char *p, size_t have)
 	return have >= 3 && p[0] == 0x1f && p[1] == 0x8b && p[2] == 8;
 }
 
-/* Zeros up to the end, as tapes and block devices have them, are no data. */
+/* Accepts zeros up to the end, as on tapes and block devices. */
 static int skip_padding(struct gzip *g, struct cnn_error *e)
 {
 	const unsigned char *p;
@@ -35,7 +35,7 @@ static int skip_padding(struct gzip *g, struct cnn_error *e)
 	return rc < 0 ? rc : CNN_END;
 }
 
-/* Is there another member? gzip files may be put one behind the other. */
+/* Starts the next member, if any: gzip files may be concatenated. */
 static int next_member(struct gzip *g, struct cnn_error *e)
 {
 	const unsigned char *p;

@@ -1,12 +1,12 @@
-/* idx.c - IDX, the format that MNIST comes in.
+/* idx.c - IDX, the format of MNIST.
  *
  *     byte 0, 1   zero
  *     byte 2      element type: 08 u8, 09 i8, 0B i16, 0C i32, 0D f32, 0E f64
  *     byte 3      number of axes n
- *     4 x n       the axes' lengths, 32 bits each
+ *     4 x n       lengths of the axes, 32 bits each
  *     rest        the elements in C order
  *
- * Numbers have the most significant byte first.
+ * All numbers are big-endian.
  */
 #include "rows.h"
 

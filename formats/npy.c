@@ -2,11 +2,11 @@
  *
  *     \x93NUMPY  major minor   8 bytes
  *     header's length          2 bytes (version 1) or 4, little-endian
- *     header                   a Python dict that ends in a newline
+ *     header                   a Python dict that ends with a newline
  *     elements
  *
- * The header is not evaluated but parsed: three known keys, each once, with a
- * string, a boolean and a tuple of integers, and nothing else.
+ * The header is parsed, not evaluated: it must consist of three known keys, each once,
+ * with a string, a boolean and a tuple of integers.
  */
 #include "rows.h"
 
@@ -16,7 +16,7 @@
 
 #define MAGIC "\x93NUMPY"
 #define MAGIC_SIZE 6
-#define MAX_HEADER 65535     /* what version 1 can say; numpy's own need 118 */
+#define MAX_HEADER 65535     /* maximum in version 1; numpy's own headers need 118 */
 
 struct npy {
 	struct cnn_tensor shape;
@@ -24,7 +24,7 @@ struct npy {
 	bool has_descr, has_order, has_shape, fortran;
 };
 
-struct text {                /* what is left of the header */
+struct text {                /* the rest of the header */
 	const char *p, *end;
 	const char *name;
 	struct cnn_error *e;
@@ -57,7 +57,7 @@ static bool accept_word(struct text *t, const char *word)
 	return true;
 }
 
-/* A string without escapes, which no key and no type string needs. */
+/* Parses a string without escapes; no key or type string needs any. */
 static int parse_string(struct text *t, char *buf, size_t size)
 {
 	char quote = accept(t, '\'') ? '\'' : accept(t, '"') ? '"' : 0;
@@ -93,8 +93,8 @@ static int parse_descr(struct text *t, struct npy *npy)
 	if (descr[0] && strchr(descr + 1, 'O'))
 		return bad(t, "type 'O' holds pickled objects and is never read");
 
-	/* Ours are the same names, but for the order, which single bytes have
-	 * none of. */
+	/* Our type strings are the same, except for the byte order, which single bytes
+	 * do not have. */
 	order = descr[0];
 	single = order && descr[1] && descr[2] == '1' && !descr[3];
 	if (order && strchr("<>=", order))
@@ -133,7 +133,7 @@ static int parse_shape(struct text *t, struct npy *npy)
 				return bad(t, "an axis that is too long");
 		if (t->p == first)
 			return bad(t, "the shape is no tuple of integers");
-		accept(t, 'L');              /* Python 2 wrote its longs so */
+		accept(t, 'L');              /* Python 2 appended an L to longs */
 		npy->shape.shape[rank++] = n;
 		comma = accept(t, ',');
 	}
@@ -196,7 +196,7 @@ static int parse_header(struct text *t, struct npy *npy)
 		return bad(t, "descr, fortran_order or shape is missing");
 	for (int i = 0; i < npy->shape.rank; i++)
 		long_axes += npy->shape.shape[i] != 1;
-	/* Along one axis there is one order. */
+	/* With only one axis longer than 1, both orders are the same. */
 	if (npy->fortran && long_axes > 1)
 		return bad(t, "the array is in Fortran order; save "
 			"numpy.ascontiguousarray() of it");
@@ -254,8 +254,8 @@ fail:
 	return rc;
 }
 
-/* Version 1, padded with spaces so that the elements start at a multiple of
- * 64 bytes, as numpy does it. */
+/* Writes version 1, padded with spaces so that the elements start at a multiple of 64
+ * bytes, as numpy does. */
 static int npy_write(const struct cnn_tensor *t, struct cnn_output *out,
 	struct cnn_error *e)
 {

@@ -1,9 +1,8 @@
-/* png.c - one picture a file: an array of 1 x C x H x W bytes, C 1 or 3.
+/* png.c - one image per file: an array of 1 x C x H x W bytes, C 1 or 3.
  *
- * Palettes become RGB, fewer than 8 bits are widened, 16 bits are rounded to 8.
- * Alpha is dropped where the picture is opaque; where it is not, what should
- * show through is not ours to say, and the picture is refused. Gamma and
- * colour profiles are passed over.
+ * Palettes become RGB, depths below 8 bits are widened, 16 bits are rounded to 8. Alpha
+ * is dropped if the image is opaque; otherwise the image is refused, because we cannot
+ * know its background. Gamma and colour profiles are ignored.
  */
 #include "rows.h"
 
@@ -20,13 +19,13 @@ struct png {
 	struct cnn_input *in;
 	png_structp png;
 	png_infop info;
-	unsigned char *line;         /* pixels interleaved, as libpng gives them */
-	size_t channels;             /* with alpha */
-	bool opaque;                 /* every pixel so far */
+	unsigned char *line;         /* interleaved pixels, as libpng returns them */
+	size_t channels;             /* including alpha */
+	bool opaque;                 /* true while every pixel so far is */
 	bool done;
 };
 
-/* What libpng calls back with: the first error stays in *e. */
+/* Context of libpng's callbacks; *e keeps the first error. */
 struct png_io { struct cnn_input *in; struct cnn_output *out; struct cnn_error *e; };
 
 static _Noreturn void on_error(png_structp png, png_const_charp message)
@@ -65,14 +64,14 @@ static void flush_nothing(png_structp png)
 	(void)png;
 }
 
-/* libpng must see where this call's errors go. */
+/* Points libpng's callbacks at this call's error. */
 static void set_io(struct png *p, struct png_io *io)
 {
 	png_set_error_fn(p->png, io, on_error, on_warning);
 	png_set_read_fn(p->png, io, read_bytes);
 }
 
-/* An error jumps out of these two, so they keep nothing of their own. */
+/* libpng may longjmp out of read_head() and read_pixels(); keep no live locals. */
 
 static int read_head(struct png *p, struct png_io *io)
 {
@@ -81,8 +80,8 @@ static int read_head(struct png *p, struct png_io *io)
 		return io->e->code;
 	png_set_user_limits(p->png, MAX_SIDE, MAX_SIDE);
 	png_set_benign_errors(p->png, 0);
-	/* Text, profiles and dates are of no use here, so nor is a bug in how
-	 * they are read. */
+	/* Skip text, profiles and dates: they are not needed, and bugs in their parsers
+	 * then do no harm. */
 	png_set_keep_unknown_chunks(p->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
 	png_read_info(p->png, p->info);
 	png_set_expand(p->png);
@@ -99,7 +98,8 @@ static int read_head(struct png *p, struct png_io *io)
 	return CNN_OK;
 }
 
-/* The line as earlier passes left it, opaque: libpng adds the pixels of this one. */
+/* Restores the line as earlier passes left it, opaque: libpng adds this pass's
+ * pixels. */
 static void gather(const struct png *p, const unsigned char *planes, size_t y, int pass)
 {
 	const size_t *shape = p->base.shape.shape;
@@ -123,7 +123,7 @@ static void scatter(struct png *p, unsigned char *planes, size_t y)
 		p->opaque &= p->line[x * p->channels + shape[1]] == 255;
 }
 
-/* Line by line into C x H x W: a second picture would be a second 64 MiB. */
+/* Writes line by line into C x H x W: a second copy would take another 64 MiB. */
 static int read_pixels(struct png *p, struct png_io *io, unsigned char *planes)
 {
 	int passes;
@@ -218,7 +218,7 @@ static int png_open(struct cnn_array **array, struct cnn_input *in,
 	return rc;
 }
 
-/* As read_head(): nothing kept across the jump. `line` is room for one row. */
+/* As in read_head(), no locals live across the jump. `line` has room for one row. */
 static int write_picture(png_structp png, png_infop info, struct png_io *io,
 	const struct cnn_tensor *t, unsigned char *line)
 {
@@ -258,7 +258,7 @@ static int png_write(const struct cnn_tensor *given, struct cnn_output *out,
 	const size_t *chw;
 	int rc = CNN_OK;
 
-	if (t.rank == 2) {                   /* H x W is one grey picture */
+	if (t.rank == 2) {                   /* H x W is one grey image */
 		t.rank = 3;
 		t.shape[2] = t.shape[1];
 		t.shape[1] = t.shape[0];

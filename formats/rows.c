@@ -1,4 +1,4 @@
-/* rows.c - plain elements, one after another. */
+/* rows.c - arrays stored as plain elements, one after another. */
 #include "rows.h"
 
 #include "stream/stream.h"
@@ -8,13 +8,13 @@
 struct rows {
 	struct cnn_array base;
 	struct cnn_input *in;
-	size_t row;                  /* bytes of one */
-	size_t left;                 /* how many have not been read */
+	size_t row;                  /* bytes per row */
+	size_t left;                 /* rows not yet read */
 	bool swap;
 };
 
-/* The same on every machine: tensors are little-endian by definition, so the
- * order is turned whatever the processor's own is. */
+/* Reverses the bytes of each element, on every machine: tensors are little-endian by
+ * definition, whatever the CPU's byte order is. */
 static void turn(unsigned char *p, size_t bytes, size_t size)
 {
 	unsigned char *end = p + bytes;

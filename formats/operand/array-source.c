@@ -1,4 +1,4 @@
-/* array-source.c - opening, naming, holding and reading one array. */
+/* array-source.c - opens, names, holds and reads one array. */
 #include "array-source.h"
 #include "formats/rows.h"
 
@@ -6,14 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A few kilobytes can say "a terabyte of zeros". Up to HELD_FREELY that is
- * nobody's harm; beyond it, images that shrink more than HELD_RATIO times are
- * none. */
+/* A few compressed kilobytes can expand to a terabyte of zeros. Up to HELD_FREELY bytes
+ * are always accepted. Beyond that, the bytes held must be at most HELD_RATIO times the
+ * bytes read. */
 #define HELD_FREELY (256ull << 20)
 #define HELD_RATIO 100
 #define HOLD_STEP ((size_t)1 << 20)
 
-/* What an array is called by its shape, or NULL. */
+/* The field name that the shape implies, or NULL. */
 static const char *natural_field(const struct cnn_tensor *shape)
 {
 	if (shape->rank >= 3)
@@ -42,7 +42,7 @@ static int name_field(struct cnn_array_source *p, const struct cnn_member *membe
 	return CNN_OK;
 }
 
-/* N x H x W pictures have one channel each. */
+/* N x H x W images have one channel each. */
 static void add_channel(struct cnn_tensor *shape)
 {
 	memmove(shape->shape + 2, shape->shape + 1, 2 * sizeof *shape->shape);
@@ -120,7 +120,8 @@ int cnn_array_source_hold(struct cnn_array_source *p, const struct cnn_members *
 	step += step == 0;
 	for (size_t n, at = 0; rc == CNN_OK && at < total; at += n) {
 		n = total - at < step ? total - at : step;
-		/* Room doubles with what has come, whatever the shape says. */
+		/* The capacity doubles with the data received, whatever the shape
+		 * claims. */
 		if (at + n > room) {
 			room = total - at < at + n ? total : 2 * at + n;
 			if (!(grown = realloc(p->held, room * p->row)))
@@ -136,7 +137,7 @@ int cnn_array_source_hold(struct cnn_array_source *p, const struct cnn_members *
 	return rc;
 }
 
-/* What was measured, closed and is now due. */
+/* Opens again an array that was closed after its shape was read. */
 static int open_again(struct cnn_array_source *p, struct cnn_error *e)
 {
 	struct cnn_member member;

@@ -1,4 +1,4 @@
-/* columns.c - columns that grow. */
+/* columns.c - growing columns of samples. */
 #include "columns.h"
 
 #include <stdlib.h>

@@ -1,12 +1,12 @@
-/* columns.h - samples held in memory, one column a field. */
+/* columns.h - samples held in memory, one column per field. */
 #ifndef FORMATS_COLUMNS_H
 #define FORMATS_COLUMNS_H
 
 #include "stream/stream.h"
 
 struct cnn_columns {
-	const struct cnn_header *header;         /* the caller's; outlives the columns */
-	size_t row[CNN_MAX_FIELDS];              /* bytes of a sample, by field */
+	const struct cnn_header *header;         /* not owned; outlives the columns */
+	size_t row[CNN_MAX_FIELDS];              /* bytes per sample, by field */
 	unsigned char *data[CNN_MAX_FIELDS];
 	size_t samples, room;
 };
@@ -14,19 +14,19 @@ struct cnn_columns {
 int cnn_columns_init(struct cnn_columns *, const struct cnn_header *, struct cnn_error *);
 void cnn_columns_free(struct cnn_columns *);
 
-/* Appends samples first .. first + n - 1 of a record, which must have every
- * field of the header. Room doubles as they come. */
+/* Appends samples first .. first + n - 1 of a record, which must have every field of
+ * the header. The capacity doubles as needed. */
 int cnn_columns_append(struct cnn_columns *, const struct cnn_record *, size_t first,
 	size_t n, struct cnn_error *);
-/* Appends n samples of another columns of the same header, by their places. */
+/* Appends n samples of other columns with the same header; places are their indices. */
 int cnn_columns_pick(struct cnn_columns *, const struct cnn_columns *from,
 	const uint32_t *places, size_t n, struct cnn_error *);
-/* Samples first .. first + n - 1 as a record, its fields in the header's order;
- * lives until the columns changes. */
+/* Sets the record to samples first .. first + n - 1, with fields in header order. Valid
+ * until the columns change. */
 void cnn_columns_view(const struct cnn_columns *, size_t first, size_t n,
 	struct cnn_record *);
 
-/* How many samples make a record of about CNN_RECORD_BYTES. */
+/* The number of samples in a record of about CNN_RECORD_BYTES. */
 size_t cnn_columns_record_samples(const struct cnn_columns *);
 
 #endif

@@ -1,4 +1,4 @@
-/* join.c - arrays to segments. */
+/* join.c - joins arrays into segments. */
 #include "join.h"
 
 #include <stdlib.h>
@@ -7,16 +7,16 @@
 struct column {
 	struct cnn_array_source *sources;
 	size_t count, room;
-	size_t samples;              /* of all sources */
-	size_t at;                   /* the source being read */
-	unsigned char *buf;          /* one record's */
+	size_t samples;              /* in all sources */
+	size_t at;                   /* index of the source being read */
+	unsigned char *buf;          /* data of one record */
 };
 
 struct cnn_group {
 	struct column columns[CNN_MAX_FIELDS];
 	size_t count;
 	struct cnn_header *header;
-	size_t step;                 /* samples of a record */
+	size_t step;                 /* samples per record */
 	size_t done;
 };
 
@@ -70,8 +70,8 @@ static int append(struct column *c, const struct cnn_array_source *p, struct cnn
 	return CNN_OK;
 }
 
-/* Columns stand side by side, so they must be equally long. The last one may
- * still grow. */
+/* Columns are joined side by side, so all must have the same length. Compares the last
+ * one with the first; called when the last one is complete. */
 static int check_lengths(const struct cnn_group *g, struct cnn_error *e)
 {
 	const struct column *a = &g->columns[0], *b;
@@ -131,8 +131,8 @@ int cnn_group_header(struct cnn_group *g, const struct cnn_header **header,
 	return CNN_OK;
 }
 
-/* The next n samples of a column, from as many sources as it takes; sources
- * without samples are only looked at. */
+/* Reads the next n samples of a column, from as many sources as needed. Of empty
+ * sources only the end is checked. */
 static int fill(struct column *c, size_t n, struct cnn_error *e)
 {
 	size_t row = c->sources[0].row;

@@ -1,7 +1,8 @@
-/* join.h - arrays side by side and one behind the other: one segment.
+/* join.h - joins arrays into a segment: different fields side by side, arrays of the
+ * same field one after another.
  *
- * A column is a field: arrays of the same name, type and sample shape that
- * follow one another. A group is columns of equal length.
+ * A column is a field: consecutive arrays of the same name, type and sample shape. A
+ * group is a set of columns of equal length.
  */
 #ifndef FORMATS_JOIN_H
 #define FORMATS_JOIN_H
@@ -14,15 +15,16 @@ struct cnn_group;
 
 struct cnn_group *cnn_group_new(void);    /* NULL: out of memory */
 void cnn_group_free(struct cnn_group *);
-/* Takes the source over if it belongs to the group (CNN_OK). If it begins
- * another one (CNN_END) or can't be taken, it stays the caller's. */
+/* Takes ownership of the source if it belongs to the group (CNN_OK). If it starts
+ * another group (CNN_END), or on an error, the caller keeps it. */
 int cnn_group_add(struct cnn_group *, struct cnn_array_source *, struct cnn_error *);
-/* No source follows: the segment that the group is. The header is the group's. */
+/* Completes the group, so no source may follow, and gets the header of its segment. The
+ * group owns the header. */
 int cnn_group_header(struct cnn_group *, const struct cnn_header **,
 	struct cnn_error *);
-/* Its next record, CNN_END after the last; lives until the next call. */
+/* Reads the next record; CNN_END after the last. Valid until the next call. */
 int cnn_group_record(struct cnn_group *, struct cnn_record *, struct cnn_error *);
-/* Where its first array came from. */
+/* The origin of its first array. */
 const char *cnn_group_name(const struct cnn_group *);
 
 #endif

@@ -1,4 +1,4 @@
-/* load.c - models and data out of operands, whatever their order. */
+/* load.c - finds models and data in operands, in any order. */
 #include "load.h"
 
 #include "train/evaluate.h"
@@ -23,7 +23,7 @@ void cnn_load_close(struct cnn_load *l)
 	l->model = NULL;
 }
 
-/* Reads the model segment whose header this is. */
+/* Reads the model segment that has this header. */
 static int read_model(struct cnn_load *l, const struct cnn_header *header,
 	struct cnn_error *e)
 {
@@ -59,7 +59,8 @@ static int read_data(struct cnn_load *l, const struct cnn_header *header,
 	return r == CNN_END ? CNN_OK : r;
 }
 
-/* What was in no operand is in standard input, or nowhere. */
+/* Adds standard input to the operands because they lack `what`. Fails if it is already
+ * one of them or is used otherwise. */
 static int ask_standard_input(struct cnn_load *l, const char *what,
 	struct cnn_error *e)
 {
@@ -151,7 +152,7 @@ int cnn_load_model(struct cnn_load *l, const struct cnn_header **data,
 			cnn_operands_name(l->in));
 	if (!l->model)
 		return cnn_fail(e, CNN_EDATA, "no model in any operand");
-	/* A model and nothing else: the data come from standard input. */
+	/* There is only a model: the data come from standard input. */
 	if ((r = ask_standard_input(l, "data", e)) < 0)
 		return r;
 	return cnn_load_next(l, data, e);

@@ -1,8 +1,8 @@
-/* load.h - the model and the data that a tool's operands hold.
+/* load.h - loads the model and the data from a tool's operands.
  *
- * One rule for every tool: each is taken from the operand that holds it, and
- * what no operand holds comes from standard input; if both are missing there,
- * the model comes first.
+ * All tools use one rule: model and data are taken from the operands, and what is
+ * missing there is read from standard input. If both are missing, the model comes
+ * first.
  */
 #ifndef FORMATS_LOAD_H
 #define FORMATS_LOAD_H
@@ -15,33 +15,33 @@
 struct cnn_load {
 	struct cnn_operands *in;
 	struct cnn_plugins *plugins;
-	size_t max_memory;               /* for the model's parameters; 0: any */
-	struct cnn_model *model;         /* once it was read; taken by the caller */
-	const char *stdin_is;            /* who else reads standard input: "--val" */
+	size_t max_memory;               /* limit for the model's parameters; 0: none */
+	struct cnn_model *model;         /* NULL until read; the caller may take it */
+	const char *stdin_is;            /* the option that also reads standard input:
+	                                  * "--val"; or NULL */
 };
 
-/* Opens the operands; none at all means standard input. */
+/* Opens the operands; without any, opens standard input. */
 int cnn_load_open(struct cnn_load *, const char *const *paths, size_t count,
 	struct cnn_plugins *, struct cnn_error *);
 void cnn_load_close(struct cnn_load *);
 
-/* Reads the model, and everything else into the data set, verified to the end.
- * model or data missing: standard input is read too, and then it is an error. */
+/* Reads the model, and all other segments into the dataset, verified to the end. If the
+ * model or the data are missing, reads standard input too; if still missing, fails. */
 int cnn_load_all(struct cnn_load *, struct cnn_dataset *, bool need_labels,
 	struct cnn_error *);
 
-/* All labelled samples of one file (--val), at least one. The set is the
- * caller's to free, also after an error. */
+/* Reads all labelled samples of one file (--val), which must have at least one. The
+ * caller frees the dataset, also after an error. */
 int cnn_load_file(struct cnn_dataset **, const char *path, const char *image,
 	const char *label, struct cnn_plugins *, struct cnn_error *);
 
-/* Reads up to and with the model, and on to the header of the first data
- * segment behind it, for tools that take the data as they come: CNN_END where
- * there are no data at all. A model that stands behind the data in one stream
- * is an error. */
+/* Reads the model and then the header of the first data segment after it, for tools
+ * that process data as they arrive; CNN_END if there are no data at all. A model after
+ * data in the same stream is an error. */
 int cnn_load_model(struct cnn_load *, const struct cnn_header **data,
 	struct cnn_error *);
-/* The next data segment's header; CNN_END after the last. */
+/* Gets the header of the next data segment; CNN_END after the last. */
 int cnn_load_next(struct cnn_load *, const struct cnn_header **data,
 	struct cnn_error *);
 

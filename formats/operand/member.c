@@ -1,12 +1,13 @@
-/* member.c - looking into paths and, one level deep, into archives of archives. */
+/* member.c - detects formats, and unpacks archives and, one level deep, archives in
+ * archives. */
 #include "member.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_DEPTH 2          /* train.tgz holding labels.gz, and no deeper */
-#define SNIFF_STREAM 24      /* a map's head and the first key's */
+#define MAX_DEPTH 2          /* such as labels.gz in train.tgz */
+#define SNIFF_STREAM 24      /* a map's head and its first key */
 
 struct level {
 	struct cnn_archive *archive;
@@ -15,11 +16,11 @@ struct level {
 
 struct cnn_members {
 	char *name;
-	struct cnn_input *root;      /* until it has been looked at */
-	const struct cnn_input *bottom;    /* the same; whoever owns it now */
+	struct cnn_input *root;      /* the input, until its format is known */
+	const struct cnn_input *bottom;    /* the same input, whoever owns it later */
 	struct level levels[MAX_DEPTH];
 	int depth;
-	bool named;                  /* an archive gave names: there may be more */
+	bool named;                  /* an archive had named members */
 	bool over;
 	size_t count;
 };
@@ -60,8 +61,9 @@ unsigned long long cnn_members_consumed(const struct cnn_members *s)
 	return cnn_input_offset(s->bottom);
 }
 
-/* A map whose first key is "tensor-stream", in any of MessagePack's ways to
- * write it. What is empty passes for a stream, whose reader knows what to say. */
+/* Whether this is a map whose first key is "tensor-stream", in any of its MessagePack
+ * encodings. Empty input counts as a stream too, because the stream reader has the
+ * right message for it. */
 static bool looks_like_stream(const unsigned char *p, size_t have)
 {
 	if (have > SNIFF_STREAM)
@@ -77,7 +79,7 @@ static const char *base_name(const char *name)
 	return slash ? slash + 1 : name;
 }
 
-/* "image" of "data/image.npy". */
+/* Sets the field to "image" for "data/image.npy". */
 static void npz_field(struct cnn_member *member, const char *path)
 {
 	const char *base = base_name(path);
@@ -89,7 +91,7 @@ static void npz_field(struct cnn_member *member, const char *path)
 	}
 }
 
-/* Takes the input over if it is an archive. */
+/* Takes ownership of the input if it is an archive. */
 static int try_archive(struct cnn_members *s, struct cnn_input **in,
 	bool *is_archive, struct cnn_error *e)
 {
@@ -112,7 +114,7 @@ static int try_archive(struct cnn_members *s, struct cnn_input **in,
 	return rc;
 }
 
-/* The input behind the last one, and its name in its archive. */
+/* Gets the next input and its name in its archive. */
 static int next_input(struct cnn_members *s, struct cnn_input **in,
 	const char **name, struct cnn_error *e)
 {
@@ -127,8 +129,8 @@ static int next_input(struct cnn_members *s, struct cnn_input **in,
 	while (s->depth) {
 		rc = cnn_archive_next(s->levels[s->depth - 1].archive, name, in, e);
 		if (rc == CNN_OK && *base_name(*name) == '.') {
-			cnn_input_close(*in);    /* what file managers leave behind */
-			*in = NULL;              /* for what follows may be damaged */
+			cnn_input_close(*in);    /* a file manager's leftovers */
+			*in = NULL;              /* reset: the next call may fail */
 			continue;
 		}
 		if (rc != CNN_END)

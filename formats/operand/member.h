@@ -1,31 +1,31 @@
-/* member.h - what a path holds, one array or stream after another,
- * whatever it is wrapped in.
+/* member.h - the arrays and streams at a path, one after another, however they are
+ * packed.
  */
 #ifndef FORMATS_MEMBER_H
 #define FORMATS_MEMBER_H
 
 #include "formats/format.h"
 
-/* One file, or one member of an archive, that has been looked at. */
+/* One file or archive member whose format has been detected. */
 struct cnn_member {
-	struct cnn_input *in;            /* at its first byte; the taker's */
+	struct cnn_input *in;            /* at its first byte; the caller owns it */
 	const struct cnn_codec *codec;   /* NULL: a tensor stream */
-	char field[256];                 /* the name an npz gives it, or "" */
-	bool alone;                      /* nothing else can follow from its path, so
-	                                  * others may be read beside it; if not, it
-	                                  * must be read before the next is asked for */
+	char field[256];                 /* its name in an npz, or "" */
+	bool alone;                      /* its path has only this member, so others may
+	                                  * be read beside it; if false, read it before
+	                                  * requesting the next */
 };
 
 struct cnn_members;
 
 int cnn_members_open(struct cnn_members **, const char *path, struct cnn_error *);
-/* The inputs of archive members end too: they are read from it. */
+/* Also ends the inputs of archive members, which read from it. */
 void cnn_members_close(struct cnn_members *);
-/* The next member, CNN_END after the last. A path that holds none, or something
- * in no known format, is CNN_EDATA. */
+/* Gets the next member; CNN_END after the last. A path without members, or with an
+ * unknown format, is CNN_EDATA. */
 int cnn_members_next(struct cnn_members *, struct cnn_member *, struct cnn_error *);
-/* Bytes that have been read at the path itself, before they were unpacked.
- * While the last member given is being read. */
+/* Number of bytes read from the path itself, before unpacking. Valid only while the
+ * last member returned is being read. */
 unsigned long long cnn_members_consumed(const struct cnn_members *);
 
 #endif

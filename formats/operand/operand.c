@@ -1,4 +1,4 @@
-/* operand.c - paths to segments, in order. */
+/* operand.c - reads the operands' segments in order. */
 #include "operand.h"
 #include "join.h"
 
@@ -6,18 +6,18 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Beyond so many, regular files are closed after each look at them: a folder of
- * pictures holds more files than a process may have open. */
+/* With more operands than this, regular files are closed after each look at them: a
+ * folder of images can have more files than a process may open. */
 #define KEEP_OPEN 64
 
 /* One path. */
 struct entry {
 	char *path;
-	char *field;                 /* what --field says it is, or NULL */
+	char *field;                 /* name given with --field, or NULL */
 	bool regular;                /* may be closed and opened again */
 	struct cnn_members *members;   /* NULL: not open */
-	struct cnn_member member;        /* looked at, not yet taken (member.in) */
-	struct cnn_reader *reader;   /* of that member, if its header was read */
+	struct cnn_member member;        /* detected but not yet taken (member.in) */
+	struct cnn_reader *reader;   /* of that member, if its header has been read */
 	const struct cnn_header *header;
 	char *name;                  /* of that stream */
 	unsigned long long held;     /* see cnn_array_source_hold() */
@@ -28,12 +28,12 @@ struct cnn_operands {
 	struct entry *entries;
 	size_t count, at;
 	bool has_stdin;
-	size_t bytes;                /* of the regular ones */
+	size_t bytes;                /* total size of the regular files */
 	struct cnn_reader *reader;   /* of the current segment, or */
-	struct cnn_group *group;     /* what it is made of */
+	struct cnn_group *group;     /* the group that it is made from */
 	char *name;                  /* of the reader's stream */
-	struct cnn_array_source source;      /* opened, but it begins the next group;
-	                              * .name is NULL if there is none */
+	struct cnn_array_source source;      /* opened, but starts the next group; .name
+	                                      * is NULL if there is none */
 };
 
 /* --- entries --------------------------------------------------------------- */
@@ -51,7 +51,7 @@ static void entry_close(struct entry *entry)
 	entry->members = NULL;
 }
 
-/* Sees to it that entry->member is the next one; CNN_END if there is none. */
+/* Makes entry->member the next member; CNN_END if there is none. */
 static int entry_look(struct entry *entry, struct cnn_error *e)
 {
 	int rc = CNN_OK;
@@ -104,7 +104,7 @@ static int add_entry(struct cnn_operands *ops, const char *path,
 	return CNN_OK;
 }
 
-/* "NAME=FILE" */
+/* Adds an operand from "NAME=FILE". */
 static int add_field(struct cnn_operands *ops, const char *text,
 	struct cnn_error *e)
 {
@@ -149,7 +149,7 @@ void cnn_operands_close(struct cnn_operands *ops)
 {
 	if (!ops)
 		return;
-	/* Readers and arrays first: they may read from an archive of an entry. */
+	/* Close readers and arrays first: they may read from an entry's archive. */
 	cnn_reader_close(ops->reader);
 	cnn_group_free(ops->group);
 	cnn_array_source_free(&ops->source);
@@ -174,7 +174,7 @@ bool cnn_operands_has_stdin(const struct cnn_operands *ops)
 	return ops->has_stdin;
 }
 
-/* Reads the header of the stream that an entry begins with. */
+/* Reads the header of the stream at the start of an entry. */
 static int read_ahead(struct entry *entry, struct cnn_error *e)
 {
 	struct cnn_input *in = entry->member.in;
@@ -219,7 +219,7 @@ int cnn_operands_models_first(struct cnn_operands *ops, size_t *count,
 
 /* --- segments -------------------------------------------------------------- */
 
-/* The entry whose next member is due, which has been looked at. */
+/* Finds the entry that has the next member, and detects that member's format. */
 static int next_entry(struct cnn_operands *ops, struct entry **entry,
 	struct cnn_error *e)
 {
@@ -249,7 +249,7 @@ static int take_stream(struct cnn_operands *ops, struct entry *entry,
 	return rc;
 }
 
-/* Opens the member looked at as an array, so that others can be read beside it. */
+/* Opens the detected member as an array that can be read beside others. */
 static int take_array(struct entry *entry, struct cnn_array_source *source, bool park,
 	struct cnn_error *e)
 {
@@ -272,7 +272,7 @@ static int take_array(struct entry *entry, struct cnn_array_source *source, bool
 	return rc;
 }
 
-/* A group of the sources that belong together, from ops->source on. */
+/* Builds a group from ops->source and the arrays that follow and belong to it. */
 static int take_group(struct cnn_operands *ops, const struct cnn_header **header,
 	struct cnn_error *e)
 {

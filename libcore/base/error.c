@@ -1,4 +1,4 @@
-/* error.c - messages that keep their first cause. */
+/* error.c - error messages that keep the first cause. */
 #include "error.h"
 #include <errno.h>
 #include <stdio.h>
@@ -56,8 +56,8 @@ void cnn_error_prefix(struct cnn_error *e, const char *fmt, ...)
 	va_end(ap);
 	strcat(prefix, ": ");
 	n = strlen(prefix);
-	if (!strncmp(e->text, prefix, n))    /* an input that unpacks another */
-		return;                      /* bears its name */
+	if (!strncmp(e->text, prefix, n))    /* there already: nested inputs */
+		return;                      /* can have the same name */
 	keep = strlen(e->text);
 	if (keep > sizeof e->text - n - 1)
 		keep = sizeof e->text - n - 1;

@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The length of the UTF-8 sequence at s, with its code point, or 0 if there is
- * none (RFC 3629: no overlong form, no surrogate, nothing beyond 10ffff). */
+/* Returns the length of the UTF-8 sequence at s and stores its code point, or returns 0
+ * if s is not valid UTF-8 (RFC 3629: no overlong form, no surrogate, nothing above
+ * 10ffff). */
 static size_t utf8(const unsigned char *s, size_t size, uint32_t *code)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -61,7 +62,7 @@ void cnn_print_json_string(FILE *f, const char *text, size_t size)
 	putc('"', f);
 }
 
-/* The shortest decimal that reads back as the same double. */
+/* Prints the shortest decimal that reads back as the same double. */
 static void print_float(FILE *f, double x)
 {
 	char text[32];
@@ -76,12 +77,12 @@ static void print_float(FILE *f, double x)
 			break;
 	}
 	fputs(text, f);
-	if (!strpbrk(text, ".e"))    /* so that it stays a float */
+	if (!strpbrk(text, ".e"))    /* keep it a float */
 		fputs(".0", f);
 }
 
-/* JSON's keys are strings: other scalars go between quotes, and an array or a
- * map has no name to give. */
+/* JSON keys are strings: other scalars are printed between quotes, and an array or a
+ * map as "?". */
 static void print_key(FILE *f, const struct cnn_value *key)
 {
 	bool text = key->type == CNN_STR || key->type == CNN_BIN;

@@ -1,13 +1,13 @@
-/* memory.h - large blocks from malloc. */
+/* memory.h - large blocks allocated by malloc. */
 #ifndef CNN_MEMORY_H
 #define CNN_MEMORY_H
 
 #include <stddef.h>
 
-/* Asks the system for huge pages (2 MiB and the like) under a block fresh from malloc
- * or realloc, where it is large enough for some: filling 47 MiB for the first time
- * costs 12,000 faults otherwise, half the time to the first step. A wish: nothing
- * tells whether it was granted. */
+/* Asks the kernel to use huge pages (for example 2 MiB) for a block just returned by
+ * malloc or realloc, if the block is large enough. Without them, filling 47 MiB for the
+ * first time costs 12,000 page faults, half of the time to the first step. This is only
+ * a hint: the caller cannot see whether it was followed. */
 void cnn_prefer_huge_pages(void *block, size_t bytes);
 
 #endif

@@ -1,7 +1,7 @@
-/* random.c - Philox4x32-10 and what is drawn from it.
+/* random.c - Philox4x32-10 and the sequences derived from it.
  *
- * J. K. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011,
- * figure 2 and table 2.
+ * J. K. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011, figure 2
+ * and table 2.
  */
 #include "random.h"
 
@@ -79,8 +79,8 @@ void cnn_random_permutation(uint64_t seed, uint32_t epoch, uint32_t *perm,
 	const uint32_t stream = cnn_random_stream(CNN_RANDOM_SHUFFLE, "");
 	uint32_t word[256];
 
-	/* Inside out: after place i, perm[0 .. i] is a permutation of 0 .. i, and
-	 * the words are used in the order in which they are made. */
+	/* Inside-out: after step i, perm[0 .. i] is a permutation of 0 .. i, and the
+	 * words are used in the order in which they are generated. */
 	for (size_t i = 0; i < n; i++) {
 		size_t w = 2 * i % 256;
 		uint64_t r, j;

@@ -49,7 +49,7 @@ enum cnn_dtype cnn_dtype_parse(const char *name)
 	for (enum cnn_dtype t = CNN_DTYPE_NONE + 1; t < CNN_DTYPE_COUNT; t++)
 		if (!strcmp(name, dtypes[t].typestr) || !strcmp(name, dtypes[t].name))
 			return t;
-	/* What numpy makes of "<V2" once it has read and written it. */
+	/* numpy writes "|V2" for a "<V2" that it has read. */
 	return strcmp(name, "|V2") ? CNN_DTYPE_NONE : CNN_BF16;
 }
 
@@ -81,8 +81,8 @@ bool cnn_shape_count(int rank, const size_t *shape, size_t *count)
 
 	if (rank < 0 || rank > CNN_MAX_RANK)
 		return false;
-	/* An axis of length 0 doesn't excuse the others, so that the product of
-	 * any axes of a shape that passes here is safe too. */
+	/* An axis of length 0 does not exempt the others from the check, so the product
+	 * of any subset of the axes of an accepted shape does not overflow either. */
 	for (int i = 0; i < rank; i++) {
 		empty |= shape[i] == 0;
 		if (shape[i] != 0 && !cnn_mul(n, shape[i], &n))
@@ -145,7 +145,7 @@ uint16_t cnn_f32_to_bf16(float f)
 {
 	uint32_t x = bits_of(f);
 
-	if ((x & 0x7fffffff) > 0x7f800000)   /* rounding could lose a NaN's bits */
+	if ((x & 0x7fffffff) > 0x7f800000)   /* rounding could destroy the NaN */
 		return (uint16_t)(x >> 16 | 0x40);
 	return (uint16_t)((x + 0x7fff + (x >> 16 & 1)) >> 16);
 }
@@ -164,11 +164,11 @@ uint16_t cnn_f32_to_f16(float f)
 	else if (a >= 0x477ff000)            /* 65520 rounds up to infinity */
 		a = 0x7c00;
 	else if (a < 0x38800000)
-		/* Below 2^-14 the half is subnormal, its last bit worth 2^-24. That
-		 * is what the last bit of a float in [0.5, 1) is worth: the sum
-		 * rounds at the right place. */
+		/* Below 2^-14 the half is subnormal and its last bit is worth 2^-24. So
+		 * is the last bit of a float in [0.5, 1): the addition rounds at the
+		 * right place. */
 		a = bits_of(float_of(a) + 0.5f) - bits_of(0.5f);
-	else                                 /* from bias 127 to bias 15 */
+	else                                 /* change bias 127 to bias 15 */
 		a = (a - (112u << 23) + 0xfff + (a >> 13 & 1)) >> 13;
 	return (uint16_t)(sign | a);
 }
@@ -188,7 +188,7 @@ float cnn_f16_to_f32(uint16_t h)
 
 /* --- whole arrays --------------------------------------------------------- */
 
-/* A cast from a float that the integer cannot hold is undefined in C. */
+/* Casting a float that the integer type cannot hold is undefined in C. */
 static int64_t truncated(double x)
 {
 	if (isnan(x))

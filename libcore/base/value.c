@@ -1,4 +1,4 @@
-/* value.c - the trees that headers are made of. */
+/* value.c - the value trees that headers consist of. */
 #include "value.h"
 
 #include <stdlib.h>
@@ -163,8 +163,8 @@ void cnn_value_free(struct cnn_value *v)
 
 /* --- arrays and maps ------------------------------------------------------ */
 
-/* Makes room for item number `count`. The room is always the next power of two,
- * so nothing need remember it. */
+/* Makes room for item number `count`. The capacity is always the next power of two, so
+ * it does not have to be stored. */
 static bool grow(struct cnn_value ***items, size_t count)
 {
 	struct cnn_value **p;
@@ -212,8 +212,8 @@ static bool is_text(const struct cnn_value *v, const char *text)
 		&& !memcmp(v->as.str.data, text, size);
 }
 
-/* The place of a key's value, or NULL. From the end, so that the last of two
- * equal keys counts, as in any reader that fills a dictionary. */
+/* The address of a key's value, or NULL. Searches from the end, so that the last of two
+ * equal keys wins, as in any reader that fills a dictionary. */
 static struct cnn_value **find(const struct cnn_value *map, const char *key)
 {
 	if (map && map->type == CNN_MAP)
@@ -236,7 +236,7 @@ bool cnn_value_set(struct cnn_value *map, const char *key, struct cnn_value *ite
 	return true;
 }
 
-/* In one go: a hostile map may have the key many thousand times. */
+/* One pass over the map: a hostile map may contain the key many thousand times. */
 void cnn_value_remove(struct cnn_value *map, const char *key)
 {
 	struct cnn_value **keys, **values;
@@ -270,7 +270,7 @@ bool cnn_value_get_str(const struct cnn_value *map, const char *key,
 {
 	const struct cnn_value *v = cnn_value_get(map, key);
 
-	/* A NUL inside would make a C string of less than was written. */
+	/* A NUL inside would shorten the C string. */
 	if (!v || (v->type != CNN_STR && v->type != CNN_BIN)
 	    || strlen(v->as.str.data) != v->as.str.size)
 		return false;
@@ -327,7 +327,7 @@ bool cnn_value_equal(const struct cnn_value *a, const struct cnn_value *b)
 		return a->as.i == b->as.i;
 	case CNN_UINT:
 		return a->as.u == b->as.u;
-	case CNN_FLOAT:    /* by its bits: a NaN is equal to itself here */
+	case CNN_FLOAT:    /* compares bits: a NaN equals itself */
 		return !memcmp(&a->as.f, &b->as.f, sizeof a->as.f);
 	case CNN_STR: case CNN_BIN:
 		return a->as.str.size == b->as.str.size

@@ -1,9 +1,9 @@
-/* value.h - the small trees that headers are made of (meta, history, the
- * model's state): nil, bool, integer, float, string, array, map.
+/* value.h - the value trees that headers consist of (meta, history, the model's state):
+ * nil, bool, integer, float, string, array, map.
  *
- * A value owns what hangs below it. Constructors return NULL when memory is
- * out, and every function that takes a value takes NULL and passes the failure
- * on, so a tree is built without a check at each step and checked once.
+ * A value owns its children. Constructors return NULL if memory runs out. Every
+ * function that takes a value accepts NULL and passes the failure on, so a tree can be
+ * built without a check at each step and checked once at the end.
  */
 #ifndef CNN_VALUE_H
 #define CNN_VALUE_H
@@ -27,9 +27,9 @@ struct cnn_value {
 		uint64_t u;             /* CNN_UINT */
 		double f;
 		struct { char *data; size_t size; } str;   /* also NUL-terminated */
-		/* To be read by all, grown by the functions below alone. */
+		/* Any code may read these; only the functions below grow them. */
 		struct { struct cnn_value **items; size_t count; } array;
-		struct {                /* in the order of insertion */
+		struct {                /* in insertion order */
 			struct cnn_value **keys, **values;
 			size_t count;
 		} map;
@@ -49,39 +49,39 @@ struct cnn_value *cnn_value_map(void);
 struct cnn_value *cnn_value_copy(const struct cnn_value *);
 void cnn_value_free(struct cnn_value *);
 
-/* Appends to an array; sets a key of a map (replacing in place). All take
- * `item` over, also when they fail, and return false when they do. */
+/* Appends to an array, or sets a key of a map (an existing value is replaced in place).
+ * Both take ownership of `item`, also on failure, and return false on failure. */
 bool cnn_value_append(struct cnn_value *array, struct cnn_value *item);
 bool cnn_value_set(struct cnn_value *map, const char *key, struct cnn_value *item);
-/* Adds a pair after the others, without a look at the keys that are there: for
- * a parser, whose keys may be of any type. Takes key over as well. */
+/* Appends a pair without looking at existing keys. For parsers, where keys may be of
+ * any type. Takes ownership of key as well. */
 bool cnn_value_put(struct cnn_value *map, struct cnn_value *key,
 	struct cnn_value *item);
 
-/* Takes a key out of a map, if it is there. */
+/* Removes a key from a map if it is present. */
 void cnn_value_remove(struct cnn_value *map, const char *key);
 
-/* The value of a key (str or bin) of a map, the last one if it is there twice;
- * NULL if absent or map is none. */
+/* The value of a key (str or bin) of a map; the last one if the key occurs twice. NULL
+ * if the key is absent or `map` is not a map. */
 const struct cnn_value *cnn_value_get(const struct cnn_value *map, const char *key);
 
-/* Typed look-ups: false if the key is absent or holds something else. */
+/* Typed look-ups: false if the key is absent or its value has another type. */
 bool cnn_value_get_str(const struct cnn_value *map, const char *key, const char **);
 bool cnn_value_get_uint(const struct cnn_value *map, const char *key, uint64_t *);
 bool cnn_value_get_float(const struct cnn_value *map, const char *key, double *);
 bool cnn_value_get_bool(const struct cnn_value *map, const char *key, bool *);
 
-/* Would both be written with the same bytes? (So the order of a map's keys
- * counts, and 1 is not 1.0.) */
+/* Whether both values serialize to the same bytes. (The order of a map's keys matters,
+ * and 1 differs from 1.0.) */
 bool cnn_value_equal(const struct cnn_value *, const struct cnn_value *);
 
-/* As JSON on one line, without its end: bin as a string, floats that JSON does
- * not have as null. */
+/* Prints JSON on one line, without a newline. Binary data is printed as a string;
+ * floats that JSON cannot represent are printed as null. */
 void cnn_value_print_json(FILE *, const struct cnn_value *);
-/* A JSON string literal with its quotes, bytes outside UTF-8 as \ufffd, and all
- * control characters escaped, so that a terminal can be shown it. */
+/* Prints a JSON string literal with its quotes. Bytes that are not UTF-8 become \ufffd,
+ * and all control characters are escaped, so the output is safe on a terminal. */
 void cnn_print_json_string(FILE *, const char *, size_t);
-/* The same without its quotes. */
+/* The same without the quotes. */
 void cnn_print_json_text(FILE *, const char *, size_t);
 
 #endif

@@ -1,4 +1,4 @@
-/* message.c - what a tool says on standard error, and how it ends. */
+/* message.c - messages on standard error, and the exit status. */
 #include "option-private.h"
 
 #include <stdarg.h>
@@ -7,8 +7,9 @@
 
 int cnn_verbosity = 1;
 
-/* One line and one write. Text may quote what came in a stream, and a terminal
- * would obey its control characters: those of ASCII, and U+0080 to U+009F. */
+/* Prints one line with one write. The text may quote data from a stream, so control
+ * characters that a terminal would obey (those of ASCII, and U+0080 to U+009F) become
+ * '?'. */
 static void say(const char *tool, const char *fmt, va_list ap)
 {
 	char text[1200];

@@ -1,22 +1,22 @@
-/* option-private.h - what the option table's files share. */
+/* option-private.h - declarations shared by the files that process the option table. */
 #ifndef OPTION_PRIVATE_H
 #define OPTION_PRIVATE_H
 
 #include "option.h"
 
-/* -q, -v, -h and -V. They alone have no place for a value. */
+/* -q, -v, -h and -V, the only options whose `value` is NULL. */
 extern const struct cnn_option cnn_common_options[];
 
-/* Is a number within its option's limits? One that isn't can only be a default
- * that says "not set". */
+/* Whether a number is within its option's limits. Only a default can be outside; it
+ * means "not set". */
 bool cnn_option_uint_fits(const struct cnn_option *, uint64_t);
 bool cnn_option_float_fits(const struct cnn_option *, double);
 
-/* Print to standard output, see that it arrived, and exit. */
+/* Print to standard output, check that all of it was written, and exit. */
 _Noreturn void cnn_print_help(const struct cnn_program *);
 _Noreturn void cnn_print_version(const struct cnn_program *);
 
-/* "tool: text" on standard error. */
+/* Prints "tool: text" on standard error. */
 void cnn_complain(const struct cnn_program *, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -1,4 +1,4 @@
-/* option-range.c - is a value one that its option takes? */
+/* option-range.c - checks whether a value is valid for its option. */
 #include "option-private.h"
 
 #include <math.h>

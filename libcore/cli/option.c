@@ -1,4 +1,4 @@
-/* option.c - the option table at work: the parser and the history entry. */
+/* option.c - the parser and the history entry, both driven by the option table. */
 #include "option-private.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LONG_ONLY 256    /* what getopt_long returns: this + place in the table */
+#define LONG_ONLY 256    /* getopt_long returns this + the index in the table */
 
 _Noreturn static void no_memory(const struct cnn_program *program)
 {
@@ -25,7 +25,8 @@ static void set_uint(const struct cnn_program *program,
 	unsigned long long u;
 	char *end;
 
-	/* strtoull would take blanks and a sign, and wrap what is negative. */
+	/* Check the digits ourselves: strtoull accepts blanks and a sign, and wraps
+	 * negatives. */
 	errno = 0;
 	u = strtoull(text, &end, 10);
 	if (*text != '\0' && text[strspn(text, "0123456789")] == '\0'
@@ -93,7 +94,7 @@ static void set_value(const struct cnn_program *program,
 	case CNN_OPT_CHOICE:
 		set_choice(program, o, text);
 		break;
-	case CNN_OPT_LIST:    /* room for all there can be was made before */
+	case CNN_OPT_LIST:    /* command_line_init() made room for all items */
 		list = o->value;
 		list->items[list->count++] = text;
 		break;
@@ -116,7 +117,7 @@ static void command_line_init(struct command_line *p, const struct cnn_program *
 	int argc)
 {
 	const struct cnn_option *tables[] = { program->options, cnn_common_options };
-	size_t room = 1;    /* getopt_long's table ends in an empty entry */
+	size_t room = 1;    /* getopt_long's table ends with an empty entry */
 	char *letter;
 
 	for (size_t t = 0; t < 2; t++)
@@ -130,7 +131,7 @@ static void command_line_init(struct command_line *p, const struct cnn_program *
 	if (!p->options || !p->longs || !p->letters)
 		no_memory(program);
 
-	*letter++ = ':';    /* tell a missing argument from an unknown option */
+	*letter++ = ':';    /* tells a missing argument from an unknown option */
 	for (size_t t = 0; t < 2; t++)
 		for (const struct cnn_option *o = tables[t]; o && o->name; o++) {
 			bool takes = o->type != CNN_OPT_FLAG;
@@ -172,7 +173,7 @@ static const struct cnn_option *command_line_find(const struct command_line *p, 
 	return NULL;
 }
 
-/* The element of argv that getopt_long has just taken a long option from. */
+/* The element of argv from which getopt_long has just parsed a long option. */
 static const char *taken(char **argv)
 {
 	return argv[optarg && optarg == argv[optind - 1] ? optind - 2 : optind - 1];
@@ -193,8 +194,9 @@ _Noreturn static void refuse(const struct command_line *p, int c, char **argv)
 	cnn_usage(p->program, "%.*s: unknown option", (int)strcspn(text, "="), text);
 }
 
-/* A file that is opened while one of the three is closed would get its number, and
- * what is said on it. Who reads or writes there is to fail as before. */
+/* Opens /dev/null on each closed standard descriptor. Otherwise a file opened later
+ * would get its number, and with it the messages meant for that stream. Reading the
+ * replaced standard input and writing to the replaced standard output still fail. */
 static void hold_standard_streams(void)
 {
 	static const int modes[] = { O_WRONLY, O_RDONLY, O_RDWR };
@@ -202,7 +204,7 @@ static void hold_standard_streams(void)
 	for (int fd = 0; fd < 3; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
 		    open("/dev/null", modes[fd]) < 0)
-			exit(cnn_exit_status(CNN_EIO));    /* and nobody to tell */
+			exit(cnn_exit_status(CNN_EIO));    /* no stream for a message */
 }
 
 int cnn_options_parse(const struct cnn_program *program, int argc, char **argv)
@@ -211,10 +213,10 @@ int cnn_options_parse(const struct cnn_program *program, int argc, char **argv)
 	int c, operands;
 
 	hold_standard_streams();
-	/* Beyond ulimit -f a write then fails, and that can be told. */
+	/* A write beyond ulimit -f then fails with an error, which can be reported. */
 	signal(SIGXFSZ, SIG_IGN);
 	command_line_init(&p, program, argc);
-	optind = 0;    /* in glibc: begin anew */
+	optind = 0;    /* glibc: start over */
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, p.letters, p.longs, NULL)) != -1) {
 		const struct cnn_option *o;
@@ -223,8 +225,9 @@ int cnn_options_parse(const struct cnn_program *program, int argc, char **argv)
 			refuse(&p, c, argv);
 		o = command_line_find(&p, c);
 		if (c >= LONG_ONLY) {
-			/* getopt_long took a beginning of the name for the name: a script
-			 * that counts on that breaks with the next option we add. */
+			/* getopt_long accepts an abbreviated name. A script that relies
+			 * on one would break when we add an option with the same
+			 * start. */
 			const char *text = taken(argv) + 2;
 			size_t n = strcspn(text, "=");
 
@@ -232,7 +235,8 @@ int cnn_options_parse(const struct cnn_program *program, int argc, char **argv)
 				cnn_usage(program, "--%.*s: unknown option; is --%s meant?",
 					(int)n, text, o->name);
 		}
-		switch (o->value ? 0 : o->letter) {    /* the common ones have no value */
+		switch (o->value ? 0 : o->letter) {    /* common options have no
+		                                        * value */
 		case 'h':
 			cnn_print_help(program);
 		case 'V':
@@ -261,7 +265,7 @@ int cnn_options_parse(const struct cnn_program *program, int argc, char **argv)
 
 /* --- history -------------------------------------------------------------- */
 
-/* Adds an option's value to the map, unless it has none. */
+/* Adds an option's value to the map, unless it is not set. */
 static bool record(struct cnn_value *map, const struct cnn_option *o)
 {
 	const struct cnn_list *list;

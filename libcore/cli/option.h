@@ -1,5 +1,5 @@
-/* option.h - one table a tool makes its parser, its --help and its entry
- * in a stream's history.
+/* option.h - one table from which a tool gets its parser, its --help and its entry in a
+ * stream's history.
  */
 #ifndef CNN_OPTION_H
 #define CNN_OPTION_H
@@ -16,65 +16,65 @@ enum cnn_option_type {
 	CNN_OPT_FLOAT,      /* double *: fmin .. fmax */
 	CNN_OPT_STR,        /* const char ** */
 	CNN_OPT_CHOICE,     /* const char **: one of choices */
-	CNN_OPT_LIST,       /* struct cnn_list *: may be given more than once */
+	CNN_OPT_LIST,       /* struct cnn_list *: may be repeated */
 };
 
 struct cnn_list { const char **items; size_t count; };
 
 enum {
-	CNN_OPT_RESULT = 1,  /* changes the result: goes into the history */
+	CNN_OPT_RESULT = 1,  /* changes the result: recorded in the history */
 };
 
 struct cnn_option {
 	const char *name;            /* long name; NULL ends the table */
 	char letter;                 /* short name or 0 */
 	enum cnn_option_type type;
-	void *value;                 /* holds the default when parsing begins; a
-	                              * number outside its limits says "not set",
-	                              * like NULL: not shown, not recorded */
-	const char *arg;             /* name of the argument in --help; NULL: N, X,
-	                              * TEXT or WORD by the type */
+	void *value;                 /* holds the default before parsing. A number
+	                              * outside its limits, or a NULL string, means "not
+	                              * set": neither shown nor recorded */
+	const char *arg;             /* name of the argument in --help; NULL: N, X, TEXT
+	                              * or WORD, by type */
 	const char *help;            /* one line, no full stop */
 	unsigned flags;
 	uint64_t min, max;           /* CNN_OPT_UINT; max 0: no limit */
 	double fmin, fmax;           /* CNN_OPT_FLOAT; both 0: no limit; fmax may
 	                              * be INFINITY */
 	const char *choices;         /* CNN_OPT_CHOICE: "off|bf16|fp16" */
-	bool *given;                 /* set when the option was given, or NULL */
+	bool *given;                 /* set to true if the option is given, or NULL */
 };
 
 struct cnn_program {
 	const char *name;            /* "tensor-cat" */
 	const char *operands;        /* "[FILE ...]", "" */
 	const char *summary;         /* one line, no full stop */
-	const struct cnn_option *options;    /* NULL: only those every tool has */
+	const struct cnn_option *options;    /* NULL: only the common ones */
 	int min_operands, max_operands;    /* max -1: any number */
 };
 
-/* -q and -v, which every tool has: messages wanted, 0 (-q), 1, 2 (-v), 3 … */
+/* Verbosity from -q and -v, which every tool has: 0 (-q), 1 (default), 2 (-v), 3 … */
 extern int cnn_verbosity;
 
-/* Parses argv. Handles --help and --version (prints, exits 0) and bad usage
- * (prints to standard error, exits 2), as only tools call it. Returns the
- * index of the first operand. */
+/* Parses argv. Handles --help and --version (prints, exits 0) and bad usage (prints to
+ * standard error, exits 2), so only tools may call it. Returns the index of the first
+ * operand. */
 int cnn_options_parse(const struct cnn_program *, int argc, char **argv);
 
-/* Is the text one of choices, which | parts? */
+/* Whether text is one of the choices, which are separated by |. */
 bool cnn_option_is_choice(const char *choices, const char *text);
 
-/* Prints "tool: text" and a pointer to --help to standard error; exits 2. */
+/* Prints "tool: text" and a reference to --help on standard error; exits 2. */
 _Noreturn void cnn_usage(const struct cnn_program *, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Appends the tool's entry to the array: {"tool", "version", "options": {…}}, with
- * the effective values of the options marked CNN_OPT_RESULT, in the table's order.
- * False when memory is out. */
+/* Appends the tool's entry to the array: {"tool", "version", "options": {…}}, with the
+ * effective values of the options marked CNN_OPT_RESULT, in table order. Returns false
+ * if memory runs out. */
 bool cnn_history_add(struct cnn_value *history, const struct cnn_program *);
 
 /* Prints "tool: text" unless *e is CNN_OK, and returns the exit status. */
 int cnn_finish(const struct cnn_program *, const struct cnn_error *e);
 
-/* "tool: text" on standard error if verbosity is at least `level`. */
+/* Prints "tool: text" on standard error if the verbosity is at least `level`. */
 void cnn_message(const struct cnn_program *, int level, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

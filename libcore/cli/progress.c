@@ -1,4 +1,4 @@
-/* progress.c - one line on standard error that says how far we are. */
+/* progress.c - a progress line on standard error. */
 #include "progress.h"
 
 #include "option.h"
@@ -39,7 +39,7 @@ static int columns(void)
 	return 80;
 }
 
-/* 12345 as "12,345". */
+/* Formats 12345 as "12,345". */
 static char *grouped(uint64_t n, char buf[32])
 {
 	char digits[24];
@@ -66,7 +66,7 @@ static void print_time(FILE *f, double seconds)
 		fprintf(f, "%u:%02u", (unsigned)(s / 60), (unsigned)(s % 60));
 }
 
-/* Everything behind the bar. */
+/* Prints the part after the bar. */
 static void compose(FILE *f, const struct cnn_progress *p, uint64_t done,
 	double seconds, const char *unit, const char *note)
 {
@@ -88,7 +88,7 @@ static void compose(FILE *f, const struct cnn_progress *p, uint64_t done,
 	}
 }
 
-/* " [####----]", as wide as the line leaves room for, or nothing. */
+/* Writes " [####----]", as wide as the line has room for, or nothing. */
 static void draw_bar(char *bar, const struct cnn_progress *p, uint64_t done, int room)
 {
 	int width = room - 3 < BAR_WIDTH ? room - 3 : BAR_WIDTH, full;
@@ -111,8 +111,8 @@ void cnn_progress_start(struct cnn_progress *p, const char *label, uint64_t tota
 		.label = label,
 		.total = total,
 	};
-	/* The first line is due after one interval: what is done by then needs
-	 * none. */
+	/* Nothing is drawn before one interval has passed: shorter work needs no
+	 * progress line. */
 	p->start_ns = p->last_ns = p->on ? cnn_clock_ns() : 0;
 }
 
@@ -134,8 +134,8 @@ void cnn_progress_update(struct cnn_progress *p, uint64_t done, const char *unit
 	fclose(f);
 	line[sizeof line - 1] = '\0';
 
-	/* A line that wraps can't be drawn over. Blanks cover what the last one
-	 * had more. */
+	/* Cut the line to the width of the terminal, since a wrapped line cannot be
+	 * overwritten. Pad with blanks to erase the rest of the previous line. */
 	width = columns() - 1;
 	draw_bar(bar, p, done, width - (int)strlen(p->label) - (int)strlen(line));
 	front = (int)(strlen(p->label) + strlen(bar));

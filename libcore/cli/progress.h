@@ -1,7 +1,7 @@
-/* progress.h - one line on standard error that says how far we are.
+/* progress.h - a progress line on standard error.
  *
- * Nothing is drawn where standard error is no terminal, or with -q; the line
- * is redrawn at most ten times a second and wiped at the end.
+ * Nothing is drawn if standard error is not a terminal, or with -q. The line is redrawn
+ * at most ten times a second and erased at the end.
  */
 #ifndef CNN_PROGRESS_H
 #define CNN_PROGRESS_H
@@ -17,15 +17,16 @@ struct cnn_progress {
 };
 
 void cnn_progress_start(struct cnn_progress *, const char *label, uint64_t total);
-/* done of total units; note ("loss 0.0431") may be NULL; unit ("images") names
- * the rate. */
+/* done: units processed so far; unit ("images") names them in the rate; note ("loss
+ * 0.0431") may be NULL. */
 void cnn_progress_update(struct cnn_progress *, uint64_t done, const char *unit,
 	const char *note);
 void cnn_progress_end(struct cnn_progress *);
 
 /* Monotonic nanoseconds. */
 uint64_t cnn_clock_ns(void);
-/* May colours and bars go to standard error? (terminal, no NO_COLOR) */
+/* Whether colours and bars may be written to fd: it is a terminal, TERM is not "dumb",
+ * and NO_COLOR is not set. */
 bool cnn_fancy(int fd);
 
 #endif

@@ -1,8 +1,8 @@
-/* batchnorm2d: out = (in - mean[c]) / sqrt(var[c] + eps) * weight[c] + bias[c];
- * in training mean and (biased) variance are those of channel c over the whole
- * batch, otherwise the running ones. The running ones follow by
- * running = (1 - momentum) running + momentum new, where the new variance is
- * the unbiased one. */
+/* batchnorm2d: out = (in - mean[c]) / sqrt(var[c] + eps) * weight[c] + bias[c]. In
+ * training, mean and (biased) variance are those of channel c over the whole batch; in
+ * inference they are the running ones. Training updates these by
+ *   running = (1 - momentum) running + momentum new,
+ * where the new variance is the unbiased one. */
 #include "layer.h"
 #include <stdio.h>
 

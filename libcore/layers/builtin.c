@@ -1,4 +1,4 @@
-/* builtin.c - see builtin.h. A new type is a file of this folder and a line here. */
+/* builtin.c - see builtin.h. A new type needs a file in this folder and a line here. */
 #include "builtin.h"
 
 #include <string.h>

@@ -1,10 +1,10 @@
-/* builtin.h - the layer types that are built in. */
+/* builtin.h - the built-in layer types. */
 #ifndef CNN_BUILTIN_H
 #define CNN_BUILTIN_H
 
 #include <cnn/plugin.h>
 
-/* NULL after the last. */
+/* Terminated by NULL. */
 extern const struct cnn_layer_def *const cnn_builtin_layers[];
 
 /* The definition of a built-in type, or NULL. */

@@ -1,5 +1,5 @@
-/* conv2d: out[o][y][x] = bias[o] + the sum over the input channels of o's group
- * and the kernel of weight times input (a cross-correlation, as everywhere). */
+/* conv2d: out[o][y][x] = bias[o] + the sum of weight times input over the kernel and
+ * the input channels of o's group (a cross-correlation, as in other frameworks). */
 #include "layer.h"
 
 enum { OUT, KERNEL, STRIDE, PADDING, DILATION, GROUPS, BIAS };

@@ -1,5 +1,5 @@
-/* dropout: in training each element becomes 0 with probability p, and the
- * others in / (1 - p). */
+/* dropout: in training each element becomes 0 with probability p; the others become in
+ * / (1 - p). */
 #include "layer.h"
 
 static const struct cnn_arg args[] = {

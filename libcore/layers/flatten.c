@@ -1,4 +1,4 @@
-/* flatten: the same numbers as one vector, in NCHW order. */
+/* flatten: the same elements as one vector, in NCHW order. */
 #include "layer.h"
 
 static int infer(const struct cnn_host *host, const struct cnn_node *node,

@@ -1,4 +1,4 @@
-/* layer.c - what the house's layer definitions share. */
+/* layer.c - helpers shared by the built-in layer definitions. */
 #include "layer.h"
 #include <math.h>
 #include <stdio.h>
@@ -132,7 +132,7 @@ int cnn_layer_pool_infer(const struct cnn_host *host, const struct cnn_node *nod
 
 	if (code != CNN_OK)
 		return code;
-	/* So no window lies in the padding alone. */
+	/* Otherwise a window could lie entirely in the padding. */
 	if (w.padding[0] > w.kernel[0] / 2 || w.padding[1] > w.kernel[1] / 2)
 		return host->fail(host, CNN_EDATA,
 			"padding %lldx%lld is more than half of kernel %lldx%lld",

@@ -1,4 +1,4 @@
-/* graph.c - from a net's lines to nodes with shapes and parameters. */
+/* graph.c - builds nodes with shapes and parameters from the lines of a net. */
 #include "graph.h"
 #include "base/random.h"
 #include "base/tensor.h"
@@ -14,7 +14,7 @@ struct builder {
 	struct cnn_error *e;
 };
 
-/* "NET:LINE: TYPE: " before the message. */
+/* Prefixes the message with "NET:LINE: TYPE: ". */
 static int at_line(struct builder *b, const struct cnn_net_line *l, int code)
 {
 	cnn_error_prefix(b->e, "%s:%u: %s", b->where, l->number, l->type);
@@ -41,9 +41,10 @@ double cnn_graph_flops(const struct cnn_graph *g, size_t index)
 		(double)cnn_graph_shape_count(&n->node.output);
 }
 
-/* --- the input's shape -------------------------------------------------------- */
+/* --- the shape of the input --------------------------------------------------- */
 
-/* May a sample have this shape? There is an axis 0 besides. */
+/* Whether this is a valid shape for a sample. The batch axis 0 comes on top of its
+ * rank. */
 static bool fits(const struct cnn_shape *s)
 {
 	size_t count;
@@ -52,7 +53,7 @@ static bool fits(const struct cnn_shape *s)
 		count > 0 && count <= INT32_MAX;
 }
 
-/* "1x28x28": the sizes of one sample. */
+/* Parses "1x28x28": the dimensions of one sample. */
 static int parse_input(struct builder *b, const struct cnn_net_line *l,
 	struct cnn_shape *shape)
 {
@@ -97,7 +98,7 @@ static int bad_value(struct builder *b, const struct cnn_arg *a, const char *tex
 		text, what[a->type], a->min, a->max);
 }
 
-/* A whole number at *s within the argument's range; *s moves behind it. */
+/* Parses a whole number at *s within the argument's range, and moves *s past it. */
 static bool whole(const struct cnn_arg *a, const char **s, int64_t *value)
 {
 	char *end;
@@ -269,8 +270,9 @@ static int add_layer(struct builder *b, size_t index, const struct cnn_net_line 
 	return add_params(b, index);
 }
 
-/* One loss at most, one node whose values nobody takes; that is the loss, and
- * what feeds it is the net's output. */
+/* Checks that there is at most one loss, and that only the last node feeds no other.
+ * Sets the loss and the output: the node that feeds the loss or, without a loss, the
+ * last one. */
 static int find_ends(struct builder *b)
 {
 	struct cnn_graph *g = b->g;

@@ -1,4 +1,4 @@
-/* model.c - models as segments. */
+/* model.c - reads and writes models as segments. */
 #include "model.h"
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +8,8 @@ static float *new_floats(size_t count)
 	return calloc(count ? count : 1, sizeof(float));
 }
 
-/* Are the parameters, `copies` times, no more than allowed? And can each be
- * written: a row of it in one tensor? */
+/* Checks that the parameters, `copies` times, take at most max_bytes, and that each can
+ * be written: one row of it must fit in one tensor. */
 static int check_params(const struct cnn_model *m, size_t copies, size_t max_bytes,
 	struct cnn_error *e)
 {
@@ -167,7 +167,7 @@ const char *cnn_model_class(const struct cnn_model *m, size_t class, char *buf)
 
 /* --- reading -------------------------------------------------------------------- */
 
-/* The moments' names stand behind '@' in the fields' names. */
+/* Finds the moments: fields whose names are a parameter's, '@' and the moment's. */
 static int find_moments(struct cnn_model *m, const struct cnn_header *h,
 	size_t max_bytes, struct cnn_error *e)
 {
@@ -234,8 +234,8 @@ int cnn_model_begin(struct cnn_model **model, const char *where,
 	return r;
 }
 
-/* Where a record's tensor goes: a parameter or one of its moments; *done counts
- * its elements that have come. */
+/* Finds the destination of a record's tensor: a parameter or one of its moments. **done
+ * counts the elements received so far. */
 static float *destination(struct cnn_model *m, const char *name,
 	const struct cnn_graph_param **param, size_t **done)
 {

@@ -1,5 +1,5 @@
-/* model.h - a net with its weights, and its training state if it has one:
- * in memory, and as a segment of kind "model".
+/* model.h - a net with its weights and, in a checkpoint, its training state: in memory,
+ * and as a segment of kind "model".
  */
 #ifndef CNN_MODEL_H
 #define CNN_MODEL_H
@@ -12,53 +12,56 @@
 
 struct cnn_model {
 	struct cnn_graph *graph;
-	struct cnn_value *meta, *history;    /* of the header */
+	struct cnn_value *meta, *history;    /* from the header */
 	struct cnn_value *classes;           /* array of str, or NULL */
-	uint64_t seed;                       /* of the initial weights */
-	float **params;                      /* [graph->param_count] plain values */
-	/* A checkpoint has more: the trainer's state (train/trainer.h says what is
-	 * in it), and the moments of each parameter, NULL where there is none. */
+	uint64_t seed;                       /* seed of the initial weights */
+	float **params;                      /* [graph->param_count], in plain layout */
+	/* Only in a checkpoint: the trainer's state (its contents: train/trainer.h) and
+	 * the moments of each parameter, NULL for a parameter without moments. */
 	struct cnn_value *training;          /* map, or NULL */
 	uint32_t moment_count;
 	char moment_names[CNN_MAX_MOMENTS][32];    /* "adam.m" */
 	float **moments[CNN_MAX_MOMENTS];    /* [moment][param] */
-	size_t *arrived;                     /* while it is read: elements so far of
-	                                      * each parameter, then each moment */
+	size_t *arrived;                     /* while reading: number of elements
+	                                      * received so far for each parameter, then
+	                                      * for each moment */
 };
 
-/* A model of the net's text with initial weights. `where` begins messages.
- * max_bytes bounds the parameters (0: no bound). */
+/* Creates a model from the text of a net, with initial weights. Messages start with
+ * `where`. The parameters must not take more than max_bytes (0: no limit). */
 int cnn_model_new(struct cnn_model **, const char *where, const char *text,
 	size_t size, struct cnn_plugins *, uint64_t seed, size_t max_bytes,
 	struct cnn_error *);
 void cnn_model_free(struct cnn_model *);
 
-/* Reading: the header, each record, then a check that nothing is missing. */
+/* Reading: call begin with the header, add with each record, then finish, which checks
+ * that nothing is missing. */
 int cnn_model_begin(struct cnn_model **, const char *where,
 	const struct cnn_header *, struct cnn_plugins *, size_t max_bytes,
 	struct cnn_error *);
 int cnn_model_add(struct cnn_model *, const struct cnn_record *, struct cnn_error *);
 int cnn_model_finish(struct cnn_model *, struct cnn_error *);
 
-/* Writes the model as one segment; with strip only its weights. */
+/* Writes the model as one segment; if strip, only its weights. */
 int cnn_model_write(const struct cnn_model *, struct cnn_output *, bool strip,
 	struct cnn_error *);
 
-/* The same to a path, whole or not at all; NULL is standard output. */
+/* The same to a path, complete or not at all; NULL is standard output. */
 int cnn_model_save(const struct cnn_model *, const char *path, bool strip,
 	struct cnn_error *);
 
-/* Gives the model room for `count` moments of these names, zero. */
+/* Allocates `count` moments with these names, all zero. */
 int cnn_model_set_moments(struct cnn_model *, uint32_t count,
 	const char *const *names, struct cnn_error *);
-/* Forgets the training state and the moments. */
+/* Drops the training state and the moments. */
 void cnn_model_strip(struct cnn_model *);
 
-/* Takes a copy of an array of names for the classes; control characters in them
- * become '?', since names are printed. */
+/* Copies an array of class names into the model. Control characters in them become '?',
+ * because names are printed. */
 int cnn_model_set_classes(struct cnn_model *, const struct cnn_value *,
 	struct cnn_error *);
-/* The class's name, or its number written to buf (32 bytes). */
+/* Returns the name of the class or, if it has none, its number written to buf (32
+ * bytes). */
 const char *cnn_model_class(const struct cnn_model *, size_t class, char *buf);
 
 #endif

@@ -1,4 +1,4 @@
-/* net.c - the net language, line by line. */
+/* net.c - parses the net language line by line. */
 #include "net.h"
 #include <ctype.h>
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 struct parser {
 	struct cnn_net *net;
 	const char *where;
-	unsigned number;                 /* of the line being read */
+	unsigned number;                 /* of the current line */
 	struct cnn_error *e;
 };
 
@@ -34,7 +34,7 @@ static int out_of_memory(struct parser *p)
 	return cnn_fail(p->e, CNN_ENOMEM, "%s: out of memory", p->where);
 }
 
-/* Names end up in parameters' names, where '@' and ':' mean something. */
+/* Names become part of parameter names, where '@' and ':' have a meaning. */
 static bool is_name(const char *s)
 {
 	if (!*s || strlen(s) > 100)
@@ -55,7 +55,7 @@ static bool is_type(const char *s)
 	return true;
 }
 
-/* Among the lines above the one being read, which is the last. */
+/* Searches the lines above the current one, which is the last in the net. */
 static bool find_above(const struct cnn_net *net, const char *name, size_t *index)
 {
 	for (size_t i = 0; i + 1 < net->count; i++)
@@ -66,7 +66,7 @@ static bool find_above(const struct cnn_net *net, const char *name, size_t *inde
 	return false;
 }
 
-/* from=NAME[,NAME]: lines above this one. */
+/* Parses from=NAME[,NAME], which refers to lines above. */
 static int parse_from(struct parser *p, struct cnn_net_line *l, char *list)
 {
 	char *name, *save = NULL;
@@ -113,8 +113,8 @@ static int parse_pair(struct parser *p, struct cnn_net_line *l, char *word)
 	return pairs->key && pairs->value ? CNN_OK : out_of_memory(p);
 }
 
-/* A layer without a name is called by its type and its number among those of
- * its type. */
+/* Names a layer without a name: its type, and its number among the layers of that
+ * type. */
 static int make_name(struct parser *p, struct cnn_net_line *l)
 {
 	unsigned n = 1;
@@ -142,7 +142,7 @@ static int parse_line(struct parser *p, char *text)
 		return CNN_OK;
 	if (net->count == CNN_MAX_NODES)
 		return bad(p, "more than %d layers", CNN_MAX_NODES);
-	/* Doubling is left to realloc: nets are short. */
+	/* Growing by one is fast enough: nets are short. */
 	l = realloc(net->lines, (net->count + 1) * sizeof *l);
 	if (!l)
 		return out_of_memory(p);

@@ -1,8 +1,8 @@
-/* net.h - the net language, cnn-net(5), as text.
+/* net.h - the text form of the net language, cnn-net(5).
  *
  *     [name:] type [key=value ...] [from=NAME[,NAME]]     # comment
  *
- * This header knows lines, not layers: what a type means is net/graph.h's.
+ * This parser knows lines, not layers: net/graph.h gives types their meaning.
  */
 #ifndef CNN_NET_H
 #define CNN_NET_H
@@ -10,18 +10,18 @@
 #include "base/error.h"
 #include <stddef.h>
 
-#define CNN_MAX_NET ((size_t)64 << 10)       /* bytes of a net's text */
+#define CNN_MAX_NET ((size_t)64 << 10)       /* maximum size in bytes */
 #define CNN_MAX_NODES 1024
 
-struct cnn_net_pair { char *key, *value; };  /* key "" : a bare word */
+struct cnn_net_pair { char *key, *value; };  /* key "": a bare word */
 
 struct cnn_net_line {
-	unsigned number;                     /* in the text, from 1 */
-	char *name;                          /* given or made: "conv2d1" */
+	unsigned number;                     /* in the text, starting at 1 */
+	char *name;                          /* given or generated: "conv2d1" */
 	char *type;
 	struct cnn_net_pair *pairs;          /* as written, without from= */
 	size_t pair_count;
-	size_t *from;                        /* lines that feed this one */
+	size_t *from;                        /* indices of its input lines */
 	size_t from_count;                   /* 0: this is the input */
 };
 
@@ -30,8 +30,8 @@ struct cnn_net {
 	size_t count;
 };
 
-/* Parses `size` bytes of text; `where` (a file's name) begins each message,
- * followed by the line's number. */
+/* Parses `size` bytes of text. Each message starts with `where` (a file's name) and the
+ * line number. */
 int cnn_net_parse(struct cnn_net **, const char *where, const char *text,
 	size_t size, struct cnn_error *);
 void cnn_net_free(struct cnn_net *);

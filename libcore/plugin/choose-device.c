@@ -1,4 +1,4 @@
-/* choose-device.c - which device a tool is to run on. */
+/* choose-device.c - selects the device to run on. */
 #include "loader.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,16 +1,16 @@
-/* isa.c - how far the CPU plugins may go in instruction sets.
+/* isa.c - the highest instruction set that CPU plugins may use.
  *
- * Two kernels of one library for two instruction sets add in different orders,
- * so the set belongs to what makes a result's bits: it is recorded, and --isa
- * holds a larger machine to what a smaller one has. */
+ * A library's kernels for different instruction sets add in different orders, so the
+ * set affects the bits of a result. It is therefore recorded, and --isa limits a newer
+ * machine to the set of an older one. */
 #include "loader.h"
 #include <string.h>
 
-/* The names, from the least to the most: CNN_ISA_CHOICES without "native". */
+/* The names from lowest to highest: CNN_ISA_CHOICES without "native". */
 static const char *const names[] = { CNN_ISA_NAMES(CNN_ISA_STRING) };
 #define COUNT (sizeof names / sizeof *names)
 
-/* How many of the names the CPU has; 0 where it is no x86. */
+/* How many of the names the CPU supports; 0 if it is not x86. */
 static size_t native(void)
 {
 #if defined __x86_64__

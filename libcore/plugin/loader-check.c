@@ -1,6 +1,6 @@
-/* loader-check.c - is what a plugin exports what its path and version promise?
+/* loader-check.c - checks that a plugin's entry agrees with its path and its version.
  *
- * All of this happens before anything of the plugin is called.
+ * All of this runs before any function of the plugin is called.
  */
 #include "loader-private.h"
 
@@ -9,8 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Bytes of a struct up to and with a member: what its first published version
- * had if `member` was the last one then. Later versions only append. */
+/* Size of a struct up to and including a member. If `member` was the last one in the
+ * first published version, this is the size of that version. Later versions only
+ * append. */
 #define SIZE_THROUGH(type, member) \
 	(offsetof(struct type, member) + sizeof ((struct type *)NULL)->member)
 
@@ -42,7 +43,7 @@ static int refuse(const struct cnn_plugin *p, struct cnn_error *e,
 	return rc;
 }
 
-/* Is name the types of the run "conv2d relu", joined by '+'? */
+/* Whether name consists of the types of the run "conv2d relu", joined by '+'. */
 static bool names_run(const char *name, const char *run)
 {
 	char type[64];
@@ -174,8 +175,8 @@ int cnn_check_entry(const struct cnn_plugin *p,
 {
 	int rc;
 
-	/* Magic, major and size stand first and in this order: before they are
-	 * found right nothing behind them means anything. */
+	/* Magic, major and size are the first members, in this order. Until they have
+	 * been checked, the rest has no meaning. */
 	if (entry->magic != CNN_PLUGIN_MAGIC)
 		return refuse(p, e, "cnn_plugin_entry doesn't begin with the magic number");
 	if (entry->abi_major != CNN_ABI_MAJOR)
@@ -193,7 +194,7 @@ int cnn_check_entry(const struct cnn_plugin *p,
 			entry->name ? entry->name : "");
 	if (!entry->version)
 		return refuse(p, e, "has no version");
-	/* Who asks for the device takes what bears its name for one. */
+	/* find("device") trusts the name, so check the kind. */
 	if (strcmp(p->name, "device") == 0 && entry->kind != CNN_PLUGIN_DEVICE)
 		return refuse(p, e, "is no device plugin");
 	rc = check_functions(p, entry, e);

@@ -1,4 +1,4 @@
-/* loader-host.c - the table of functions that plugins are called with. */
+/* loader-host.c - the table of functions for plugins. */
 #include "loader-private.h"
 #include "base/memory.h"
 
@@ -33,7 +33,7 @@ static void host_log(const struct cnn_host *host, int level, const char *fmt, ..
 	va_list ap;
 
 	(void)host;
-	/* Without -v no plugin says anything, whatever it thinks of itself. */
+	/* Plugins print nothing without -v, whatever level they ask for. */
 	if (cnn_verbosity < (level < 2 ? 2 : level))
 		return;
 	va_start(ap, fmt);
@@ -46,7 +46,7 @@ static void *host_alloc(const struct cnn_host *host, size_t bytes)
 {
 	void *memory = NULL;
 
-	if (bytes <= SIZE_MAX - ALIGNMENT)    /* never 0 bytes: that may be NULL */
+	if (bytes <= SIZE_MAX - ALIGNMENT)    /* never 0 bytes: might yield NULL */
 		memory = aligned_alloc(ALIGNMENT, (bytes / ALIGNMENT + 1) * ALIGNMENT);
 	if (!memory)
 		host_fail(host, CNN_ENOMEM, "no memory for %zu bytes", bytes);
@@ -85,8 +85,8 @@ static int host_service(const struct cnn_host *host, const char *key,
 		free(s);
 		return rc;
 	}
-	/* Linked in only now: a service that create() asked for is older, and so
-	 * outlives this one. */
+	/* Link the service only now. A service that create() requested is then older,
+	 * and so outlives this one. */
 	s->destroy = destroy;
 	s->older = p->services;
 	p->services = s;
@@ -177,7 +177,7 @@ const struct cnn_host *cnn_plugins_host(const struct cnn_plugins *p)
 
 int cnn_plugins_error(struct cnn_plugins *p, int code, struct cnn_error *e)
 {
-	if (code > 0)    /* some library's own code: no "nothing more" of ours */
+	if (code > 0)    /* a library's own code, not CNN_END */
 		code = CNN_EPLUGIN;
 	pthread_mutex_lock(&p->lock);
 	if (code != CNN_OK)

@@ -1,4 +1,4 @@
-/* loader-private.h - what the loader's files share. */
+/* loader-private.h - declarations shared by the loader's files. */
 #ifndef LOADER_PRIVATE_H
 #define LOADER_PRIVATE_H
 
@@ -17,31 +17,33 @@ struct cnn_service {
 struct cnn_plugins {
 	struct cnn_host host;
 	pthread_mutex_t lock;            /* of error: plugins fail on any thread */
-	struct cnn_error error;          /* what a plugin left */
-	struct cnn_service *services;    /* the newest first */
-	struct cnn_value *choices;       /* that host->remember() was told of */
-	char **folders;                  /* searched, in this order */
+	struct cnn_error error;          /* left by a plugin */
+	struct cnn_service *services;    /* newest first */
+	struct cnn_value *choices;       /* recorded by host->remember() */
+	char **folders;                  /* in search order */
 	size_t folder_count;
 	struct cnn_plugin *found;        /* sorted by device, provider, name */
 	size_t found_count;
 };
 
-/* Fills in the table that plugins are called with (loader-host.c). */
+/* Fills in the table of functions for plugins (loader-host.c). */
 void cnn_host_init(struct cnn_plugins *);
 
-/* Lists the folders: dirs, $CNN_PLUGIN_PATH, the installed one (loader-scan.c). */
+/* Lists the plugins in the folders: dirs, $CNN_PLUGIN_PATH, the installed one
+ * (loader-scan.c). */
 int cnn_scan_all(struct cnn_plugins *, const char *const *dirs, size_t count,
 	struct cnn_error *);
-/* Refuses a file or folder that somebody else could have put code into. */
+/* Refuses a file or folder that another user could have put code into. */
 int cnn_scan_trust(const char *path, const struct stat *, struct cnn_error *);
 
-/* [a-z][a-z0-9_]* (loader-check.c). */
+/* Whether the text matches [a-z][a-z0-9_]* (loader-check.c). */
 bool cnn_is_layer_type(const char *);
-/* Is the entry of this version, complete, and what its path says? Calls
- * nothing of the plugin. */
+/* Checks that the entry has our version, is complete and agrees with its path. Calls no
+ * function of the plugin. */
 int cnn_check_entry(const struct cnn_plugin *, const struct cnn_plugin_entry *,
 	struct cnn_error *);
-/* Do two definitions of one type agree in all that a net's text can see? */
+/* Whether two definitions of one type agree in everything that the text of a net
+ * depends on. */
 bool cnn_same_definition(const struct cnn_layer_def *, const struct cnn_layer_def *);
 
 #endif

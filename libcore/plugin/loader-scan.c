@@ -1,7 +1,7 @@
-/* loader-scan.c - where plugins may lie, and what lies there.
+/* loader-scan.c - lists the plugin folders.
  *
- * The folders are listed, nothing in them is opened: a run on the CPU never
- * touches a CUDA file, and no path is ever built from what a stream says.
+ * Folders are listed, but nothing in them is opened: a run on the CPU never touches a
+ * CUDA file, and no path is ever built from the contents of a stream.
  */
 #include "loader-private.h"
 
@@ -23,7 +23,7 @@ int cnn_scan_trust(const char *path, const struct stat *st, struct cnn_error *e)
 	return CNN_OK;
 }
 
-/* Is it `length` characters out of a-z, 0-9 and those of `more`? */
+/* Whether name consists of `length` characters from a-z, 0-9 and `more`. */
 static bool is_name(const char *name, size_t length, const char *more)
 {
 	size_t i;
@@ -35,7 +35,7 @@ static bool is_name(const char *name, size_t length, const char *more)
 	return length > 0;
 }
 
-/* Remembers DEVICE/PROVIDER/NAME.so, unless an earlier folder had it. */
+/* Records DEVICE/PROVIDER/NAME.so, unless an earlier folder had it. */
 static int add_file(struct cnn_plugins *p, const char *folder, const char *device,
 	const char *provider, const char *file, struct cnn_error *e)
 {
@@ -68,8 +68,8 @@ static int add_file(struct cnn_plugins *p, const char *folder, const char *devic
 	return CNN_OK;
 }
 
-/* Lists a folder of plugins (device and provider NULL), of one device, or of
- * one provider. */
+/* Lists a folder of plugins (device and provider NULL), of one device (provider NULL),
+ * or of one provider. */
 static int scan(struct cnn_plugins *p, const char *folder, const char *device,
 	const char *provider, struct cnn_error *e)
 {
@@ -79,7 +79,7 @@ static int scan(struct cnn_plugins *p, const char *folder, const char *device,
 	int rc = CNN_OK;
 
 	if (!dir && device && (errno == ENOTDIR || errno == ENOENT))
-		return CNN_OK;    /* a stray file, a dangling link */
+		return CNN_OK;    /* a stray file or a dangling link */
 	if (!dir || fstat(dirfd(dir), &st) != 0) {
 		rc = cnn_fail_errno(e, errno, "%s", folder);
 		goto out;
@@ -110,7 +110,7 @@ out:
 	return rc;
 }
 
-/* Lists one folder and notes that it was looked at. */
+/* Lists one folder and adds it to the folders searched. */
 static int scan_folder(struct cnn_plugins *p, const char *folder,
 	struct cnn_error *e)
 {
@@ -124,8 +124,8 @@ static int scan_folder(struct cnn_plugins *p, const char *folder,
 	return scan(p, folder, NULL, NULL, e);
 }
 
-/* $CNN_PLUGIN_PATH. A missing folder is passed over, as in $PATH; one that
- * would depend on where the tool is started is refused. */
+/* Lists the folders of $CNN_PLUGIN_PATH. A missing folder is skipped, as in $PATH; a
+ * relative one, which would depend on the current folder, is refused. */
 static int scan_path(struct cnn_plugins *p, const char *path, struct cnn_error *e)
 {
 	int rc = CNN_OK;
@@ -151,15 +151,16 @@ static int scan_path(struct cnn_plugins *p, const char *path, struct cnn_error *
 	return rc;
 }
 
-/* The folder that belongs to the executable: PREFIX/lib/cnntools/plugins beside
- * PREFIX/bin, else build/plugins beside bin/ in the source tree. */
+/* Lists the folder that belongs to the executable: PREFIX/lib/cnntools/plugins for
+ * PREFIX/bin, or build/plugins beside bin/ in the source tree. */
 static int scan_own(struct cnn_plugins *p, struct cnn_error *e)
 {
 	static const char *const places[] = { "lib/cnntools/plugins", "build/plugins" };
 	char *exe = realpath("/proc/self/exe", NULL), *folder, *slash;
 	int rc = CNN_OK;
 
-	/* realpath fails if the file is gone, and then there is nothing to find. */
+	/* realpath fails if the executable was deleted; then there is nothing to
+	 * find. */
 	if (!exe)
 		return CNN_OK;
 	for (int up = 0; up < 2; up++)
@@ -210,7 +211,7 @@ int cnn_scan_all(struct cnn_plugins *p, const char *const *dirs, size_t count,
 		rc = scan_path(p, path, e);
 	if (rc == CNN_OK)
 		rc = scan_own(p, e);
-	/* What the disk's order of names was must not show in what is chosen. */
+	/* Sort: readdir order must not affect the selection. */
 	if (rc == CNN_OK && p->found_count > 0)
 		qsort(p->found, p->found_count, sizeof *p->found, by_place);
 	return rc;

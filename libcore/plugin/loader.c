@@ -1,4 +1,4 @@
-/* loader.c - plugins that were found: looked up, opened, and asked for layers. */
+/* loader.c - looks up and opens plugins, and finds layer definitions. */
 #include "stream/interrupt-private.h"
 #include "loader-private.h"
 
@@ -64,8 +64,8 @@ struct cnn_plugin *cnn_plugins_at(struct cnn_plugins *p, size_t index)
 
 /* --- opening --------------------------------------------------------------- */
 
-/* All definitions of a type must be the same: a model made with one definition is
- * read with another. */
+/* All definitions of a type must be the same: a model written with one definition can
+ * be read with another. */
 static int compare_definitions(struct cnn_plugins *p,
 	const struct cnn_plugin *plugin, const struct cnn_layer_def *d,
 	struct cnn_error *e)
@@ -87,8 +87,8 @@ static int compare_definitions(struct cnn_plugins *p,
 	return CNN_OK;
 }
 
-/* Opening runs the file's constructors, so whose it is comes first. The folder
- * it lies in was found safe, so that nobody else can swap it in between. */
+/* Opening runs the file's constructors, so check its owner first. Nobody else can
+ * replace it in between, because its folder passed the same check. */
 static int load(struct cnn_plugin *plugin,
 	const struct cnn_plugin_entry **entry, struct cnn_error *e)
 {
@@ -113,15 +113,15 @@ static int load(struct cnn_plugin *plugin,
 	cnn_crash_end();
 	if (!handle) {
 		why = dlerror();
-		/* The message begins with the name of the file that isn't there. */
+		/* A message about a missing library starts with that library's name. */
 		plugin->incomplete = strncmp(why, plugin->path, n) &&
 			strstr(why, "cannot open shared object file");
 		if (!strncmp(why, plugin->path, n) && !strncmp(why + n, ": ", 2))
 			why += n + 2;
 		return cnn_fail(e, CNN_EPLUGIN, "%s: not loaded: %s", plugin->path, why);
 	}
-	/* From here on the handle stays: threads and exit handlers of libraries
-	 * that came with it may point into it. */
+	/* The handle is never closed from here on: threads and exit handlers of
+	 * libraries loaded with it may point into it. */
 	*entry = dlsym(handle, "cnn_plugin_entry");
 	if (!*entry)
 		return cnn_fail(e, CNN_EPLUGIN, "%s: not loaded: no plugin: exports no "
@@ -151,7 +151,7 @@ int cnn_plugin_open(struct cnn_plugins *p, struct cnn_plugin *plugin,
 
 /* --- looking up ------------------------------------------------------------ */
 
-/* "A, B", in memory that the caller frees; empty if memory is out. */
+/* Returns "A, B" in memory that the caller frees; NULL or empty if memory runs out. */
 static char *folder_list(const struct cnn_plugins *p)
 {
 	char *text = NULL;
@@ -167,7 +167,7 @@ static char *folder_list(const struct cnn_plugins *p)
 	return fclose(f) == 0 ? text : (free(text), NULL);
 }
 
-/* The names known for a device and a provider (NULL: any), each once. */
+/* The known names for a device and a provider (NULL: any), each once. */
 static char *name_list(const struct cnn_plugins *p, const char *device,
 	const char *provider)
 {
@@ -220,7 +220,7 @@ int cnn_plugins_find(struct cnn_plugins *p, const char *device,
 	return rc;
 }
 
-/* Is it named like a layer type that some plugin may define? */
+/* Whether the plugin's name is one of a layer type, so that it may define that type. */
 static bool may_define(const struct cnn_plugin *plugin)
 {
 	return cnn_is_layer_type(plugin->name) && strcmp(plugin->name, "device");
@@ -250,8 +250,8 @@ static char *type_list(const struct cnn_plugins *p)
 	return fclose(f) == 0 ? text : (free(text), NULL);
 }
 
-/* Opens the plugins named so, of any/ or of the devices, until one defines the
- * type. *first keeps what was wrong with one that couldn't be opened. */
+/* Opens the plugins with the type's name, of any/ or of the devices, until one defines
+ * the type. *first keeps the error of the first one that could not be opened. */
 static const struct cnn_layer_def *plugin_layer(struct cnn_plugins *p,
 	const char *type, bool any, struct cnn_error *first)
 {
@@ -275,7 +275,7 @@ int cnn_layer_find(struct cnn_plugins *p, const char *type,
 	char *types;
 	int rc;
 
-	/* The type comes from a net's text or a stream. */
+	/* The type comes from the text of a net or from a stream. */
 	if (!cnn_is_layer_type(type))
 		return cnn_fail(e, CNN_EPLUGIN, "%.64s: no layer type: it must match "
 			"[a-z][a-z0-9_]*", type);

@@ -50,7 +50,7 @@ struct cnn_field *cnn_header_add(struct cnn_header *h, const char *name,
 
 	if (count == cnn_header_limit(h->kind))
 		return NULL;
-	/* Room is doubled whenever the count is a power of two. */
+	/* The capacity doubles whenever the count reaches a power of two. */
 	if ((count & (count - 1)) == 0) {
 		f = realloc(h->fields, (count ? 2 * count : 1) * sizeof *f);
 		if (!f)
@@ -74,7 +74,7 @@ struct cnn_field *cnn_header_find(const struct cnn_header *h, const char *name)
 	return NULL;
 }
 
-/* Copies *from over *to, which is NULL; false when memory is out. */
+/* Copies from (may be NULL) to *to, which must be NULL. False if out of memory. */
 static bool copy_value(struct cnn_value **to, const struct cnn_value *from)
 {
 	return !from || (*to = cnn_value_copy(from));

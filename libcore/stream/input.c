@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BLOCK ((size_t)256 << 10)    /* read at least so much at a time */
+#define BLOCK ((size_t)256 << 10)    /* minimum size of a read */
 
 struct cnn_input {
 	char *name;
@@ -16,11 +16,11 @@ struct cnn_input {
 	void *ctx;
 	unsigned char *buf;
 	size_t start, end, size;         /* unread bytes are buf[start .. end) */
-	unsigned long long offset;       /* of buf[start] in the input */
+	unsigned long long offset;       /* position of buf[start] in the input */
 	bool at_end;
 };
 
-/* --- where bytes come from ---------------------------------------------- */
+/* --- sources -------------------------------------------------------------- */
 
 static ssize_t fd_read(void *ctx, void *buf, size_t size, struct cnn_error *e)
 {
@@ -136,8 +136,8 @@ unsigned long long cnn_input_offset(const struct cnn_input *in)
 
 /* --- reading -------------------------------------------------------------- */
 
-/* Makes room for at least one more byte behind `end`. The buffer doubles only
- * when it is full of bytes that have arrived. */
+/* Makes room for at least one more byte after `end`. The buffer doubles only when it is
+ * full of bytes that have arrived. */
 static int make_room(struct cnn_input *in, struct cnn_error *e)
 {
 	unsigned char *buf;
@@ -197,7 +197,7 @@ int cnn_input_some(struct cnn_input *in, void *buf, size_t size, size_t *got,
 
 	*got = 0;
 	if (have == 0 && !in->at_end && size > 0) {
-		/* Nothing is buffered: read past the buffer. */
+		/* Nothing is buffered: bypass the buffer. */
 		n = in->ops.read(in->ctx, buf, size, e);
 		if (n < 0) {
 			cnn_error_prefix(e, "%s", in->name);

@@ -1,22 +1,22 @@
-/* interrupt-private.h - what an output tells of its temporary file, and the loader of
- * the plugin that it opens. */
+/* interrupt-private.h - registers temporary files of outputs, and plugins being loaded,
+ * with the signal handlers. */
 #ifndef INTERRUPT_PRIVATE_H
 #define INTERRUPT_PRIVATE_H
 
 #include <signal.h>
 
-/* Unlinked if a signal ends the program. The path stays the caller's, and must
- * live until it is removed again. */
+/* The file is unlinked if a signal ends the program. The caller keeps ownership of
+ * path, which must stay valid until it is removed again. */
 void cnn_temporary_add(const char *path);
 void cnn_temporary_remove(const char *path);
 
-/* No signal comes between the making of a file and its announcement; *old is for
- * pthread_sigmask(). */
+/* Blocks signals, so that none arrives between the creation of a temporary file and its
+ * registration. Stores the previous mask in *old, for pthread_sigmask(). */
 void cnn_signals_block(sigset_t *old);
 
-/* Between these a crash (a fault, an abort) tells "PROGRAM: path: crashed while it was
- * loaded" before it ends the program, and temporary files go. One thread at a time;
- * path must live until the end. */
+/* If the program crashes (a fault, an abort) between these two calls, it prints
+ * "PROGRAM: path: crashed while it was loaded" and removes temporary files before it
+ * ends. For one thread at a time; path must stay valid until cnn_crash_end(). */
 void cnn_crash_begin(const char *path);
 void cnn_crash_end(void);
 

@@ -1,8 +1,8 @@
-/* interrupt.c - what a signal that ends a program leaves behind: nothing. And what a
- * plugin that crashes says: its name.
+/* interrupt.c - removes temporary files when a signal ends the program, and names the
+ * plugin when one crashes.
  *
- * The one place with state at file scope, since a signal handler has no other.
- * The handler uses what POSIX calls async-signal-safe, and nothing else. */
+ * State is at file scope because a signal handler cannot reach any other. The handlers
+ * call only async-signal-safe functions (POSIX). */
 #include "interrupt-private.h"
 
 #include "io.h"
@@ -15,7 +15,7 @@
 
 #define MOST_TEMPORARIES 16
 
-/* The first ones may wait for a step to be finished. */
+/* The first PATIENT_COUNT may wait until a step is finished. */
 static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGXCPU };
 #define PATIENT_COUNT 3
 #define SIGNAL_COUNT (sizeof signals / sizeof *signals)
@@ -41,12 +41,13 @@ static void on_signal(int number)
 			return;
 		}
 	unlink_temporaries();
-	/* It comes again when the handler returns, and then ends the program. */
+	/* Delivered again when the handler returns; the default action then ends the
+	 * program. */
 	signal(number, SIG_DFL);
 	raise(number);
 }
 
-/* A signal that is ignored, as behind nohup, stays so. */
+/* Leaves ignored signals alone, as under nohup. */
 static void install(void)
 {
 	const struct sigaction ours = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
@@ -113,9 +114,9 @@ void cnn_interrupt_exit(void)
 		raise(number);
 }
 
-/* --- crashes ------------------------------------------------------------------------ */
+/* --- crashes -------------------------------------------------------------- */
 
-/* Not SIGSYS: it is a sandbox's way to do a call by itself. */
+/* Not SIGSYS: a sandbox may use it to emulate system calls. */
 static const int crashes[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP };
 #define CRASH_COUNT (sizeof crashes / sizeof *crashes)
 
@@ -125,7 +126,7 @@ static const char *_Atomic loading;
 static void say(const char *text)
 {
 	if (write(STDERR_FILENO, text, strlen(text)) < 0)
-		return;    /* nobody is left to be told */
+		return;    /* there is no one left to tell */
 }
 
 static void on_crash(int number)
@@ -135,7 +136,7 @@ static void on_crash(int number)
 	say(atomic_load(&loading));
 	say(": crashed while it was loaded\n");
 	unlink_temporaries();
-	raise(number);    /* SA_RESETHAND: by the default, once this returns */
+	raise(number);    /* default action on return (SA_RESETHAND) */
 }
 
 void cnn_crash_begin(const char *path)

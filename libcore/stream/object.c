@@ -1,9 +1,9 @@
-/* object.c - small steps over msgpack objects. */
+/* object.c - helpers for msgpack objects. */
 #include "object.h"
 
 #include <string.h>
 
-/* The two have the same layout in the union. */
+/* STR and BIN have the same layout in the union. */
 bool cnn_object_text(const msgpack_object *o, const char **s, size_t *n)
 {
 	if (o->type != MSGPACK_OBJECT_STR && o->type != MSGPACK_OBJECT_BIN)

@@ -1,4 +1,4 @@
-/* output.c - outputs that appear whole or not at all. */
+/* output.c - outputs that appear complete or not at all. */
 #include "interrupt-private.h"
 
 #include "io.h"
@@ -13,20 +13,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BUFFER ((size_t)64 << 10)    /* what a pipe takes best at a time */
+#define BUFFER ((size_t)64 << 10)    /* a good write size for a pipe */
 #define MOST_LINKS 40
 
 struct cnn_output {
-	char *name;          /* "standard output", or the path as it was given */
-	char *path;          /* the file that it leads to, links followed */
-	char *temporary;     /* the path written to; NULL: written in place */
+	char *name;          /* "standard output", or the path as given */
+	char *path;          /* the final file, with links followed */
+	char *temporary;     /* the path being written; NULL: in place */
 	int fd;
 	size_t used;
 	unsigned char buf[BUFFER];
 };
 
-/* Creates PATH.XXXXXX beside the file, with the mode a new file would have (or
- * that of the file it will replace). */
+/* Creates PATH.XXXXXX beside the file, with the mode of the file that it will replace
+ * or, if there is none, of a new file. */
 static int open_temporary(struct cnn_output *out, struct cnn_error *e)
 {
 	mode_t mask = umask(0), mode;
@@ -57,7 +57,7 @@ static int open_temporary(struct cnn_output *out, struct cnn_error *e)
 	return CNN_OK;
 }
 
-/* The descriptor that a path like /dev/fd/3 means; -1: it is another path. */
+/* The descriptor that a path like /dev/fd/3 names; -1 for any other path. */
 static int descriptor(const char *path)
 {
 	static const char *const folders[] = { "/dev/fd/", "/proc/self/fd/" };
@@ -76,9 +76,10 @@ static int descriptor(const char *path)
 	return -1;
 }
 
-/* Follows links to the file, there or not, that is to be made or replaced: as with
- * a shell's >, a link stays one. It may end at one of our descriptors, as
- * /dev/stdout does. NULL: errno says why. */
+/* Follows symbolic links to the file to create or replace, which need not exist: the
+ * link itself stays, as with a shell's >. The chain may end at one of our descriptors,
+ * as with /dev/stdout; *fd is then that descriptor. Returns NULL on failure, with errno
+ * set. */
 static char *follow(const char *path, int *fd)
 {
 	char *at = strdup(path), target[PATH_MAX];
@@ -137,7 +138,7 @@ int cnn_output_open(struct cnn_output **output, const char *path, bool binary,
 		if ((out->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3)) < 0)
 			r = cnn_fail_errno(e, errno, "%s: can't open", path);
 	} else if (stat(out->path, &st) == 0 && !S_ISREG(st.st_mode)) {
-		/* /dev/full, a FIFO: there is nothing to rename over. */
+		/* /dev/full or a FIFO: there is nothing to rename. */
 		if (S_ISDIR(st.st_mode))
 			r = cnn_fail(e, CNN_EIO, "%s: is a folder", path);
 		else if ((out->fd = open(out->path, O_WRONLY | O_CLOEXEC)) < 0)
@@ -159,7 +160,7 @@ int cnn_output_check(const char *path, bool binary, struct cnn_error *e)
 	struct stat st;
 	int r;
 
-	/* Whoever reads a FIFO would take the opening for the writer. */
+	/* Do not open a FIFO: its reader would mistake us for the writer. */
 	if (path && strcmp(path, "-") != 0 && stat(path, &st) == 0 &&
 	    !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
 		return CNN_OK;
@@ -226,8 +227,8 @@ int cnn_output_printf(struct cnn_output *out, struct cnn_error *e,
 	return r;
 }
 
-/* The rename itself is only safe once the folder is on disk too. Not every
- * file system can sync a folder; those that can't have nothing to lose. */
+/* The rename is durable only once the folder is on disk too. Not every file system can
+ * sync a folder; those that cannot (EINVAL) do not need it. */
 static int sync_folder(const char *folder, const char *path, struct cnn_error *e)
 {
 	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = CNN_OK;
@@ -247,7 +248,7 @@ int cnn_output_commit(struct cnn_output *out, struct cnn_error *e)
 
 	if (r == CNN_OK && out->temporary && fsync(fd) < 0)
 		r = cnn_fail_errno(e, errno, "%s: can't sync", out->name);
-	/* close() is the last place where a network file system can say no. */
+	/* close() is the last point where a network file system can report an error. */
 	if (r == CNN_OK) {
 		out->fd = -1;
 		if (close(fd) < 0 && errno != EINTR)
@@ -258,7 +259,7 @@ int cnn_output_commit(struct cnn_output *out, struct cnn_error *e)
 			r = cnn_fail_errno(e, errno, "%s: can't rename to it", out->name);
 		} else {
 			cnn_temporary_remove(out->temporary);
-			/* A name that is no more, in the same folder: it may be cut. */
+			/* The name is no longer in use: dirname() may modify it. */
 			r = sync_folder(dirname(out->temporary), out->name, e);
 			free(out->temporary);
 			out->temporary = NULL;

@@ -1,4 +1,4 @@
-/* parse-header.c - headers, as a foreign program may write them. */
+/* parse-header.c - parses headers, which another program may have written. */
 #include "object.h"
 #include "parse.h"
 
@@ -60,7 +60,7 @@ static int parse_field(struct cnn_header *h, const msgpack_object_kv *kv,
 				return cnn_fail(e, CNN_EDATA, "field %s: class %zu is no text",
 					name, i);
 	}
-	/* Keys of a later version are carried through. */
+	/* Keep the keys of later versions. */
 	if (!(f->other = cnn_value_unpack(o)))
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
@@ -72,7 +72,8 @@ static int parse_field(struct cnn_header *h, const msgpack_object_kv *kv,
 	return CNN_OK;
 }
 
-/* Takes a value of the wanted type into *to; absent leaves it. */
+/* Moves a value of the wanted type to *to; leaves *to unchanged if the key is
+ * absent. */
 static int take_value(const msgpack_object *map, const char *key,
 	enum cnn_value_type type, struct cnn_value **to, struct cnn_error *e)
 {

@@ -1,4 +1,4 @@
-/* parse-record.c - records and ends, as a foreign program may write them. */
+/* parse-record.c - parses records and ends, which another program may have written. */
 #include "object.h"
 #include "parse.h"
 
@@ -13,8 +13,8 @@ void cnn_scratch_free(struct cnn_scratch *s)
 
 /* --- tensors ----------------------------------------------------------------- */
 
-/* The element type as msgpack-numpy names it. Bfloat16 travels as two raw
- * bytes, which only the header's dtype can tell from others. */
+/* Gets the element type from msgpack-numpy's type string. Bfloat16 is sent as two raw
+ * bytes; only the header's dtype distinguishes it from other two-byte types. */
 static int type_of(const msgpack_object *o, const struct cnn_field *f,
 	enum cnn_dtype *dtype, bool *swap, struct cnn_error *e)
 {
@@ -22,7 +22,7 @@ static int type_of(const msgpack_object *o, const struct cnn_field *f,
 	const char *s;
 	size_t n;
 
-	/* A structured type of one nameless member: numpy's own word for V2. */
+	/* numpy describes V2 as a structured type with one unnamed member. */
 	if (o->type == MSGPACK_OBJECT_ARRAY && o->via.array.size == 1 &&
 	    o->via.array.ptr[0].type == MSGPACK_OBJECT_ARRAY &&
 	    o->via.array.ptr[0].via.array.size == 2)
@@ -100,8 +100,7 @@ static void swap_bytes(unsigned char *p, size_t count, size_t size)
 		}
 }
 
-/* Moves the tensor's data to memory of its own if it can't be used where it
- * stands in the item. */
+/* Copies the tensor's data to its own memory if it cannot be used in place. */
 static int settle(struct cnn_tensor *t, bool swap, struct cnn_scratch *scratch,
 	size_t i, struct cnn_error *e)
 {
@@ -152,7 +151,7 @@ static int parse_end(const msgpack_object *o, struct cnn_end *end,
 	return CNN_OK;
 }
 
-/* Does the tensor fit its field? In a model a record may bring a part of the
+/* Checks that the tensor fits its field. In a model a record may hold a part of the
  * first axis. */
 static int check_tensor(const struct cnn_header *h, const struct cnn_field *f,
 	const struct cnn_tensor *t, struct cnn_error *e)

@@ -1,14 +1,14 @@
-/* parse.h - what a stream's items hold. Private to libcore.
+/* parse.h - parses the items of a stream. Private to libcore.
  *
- * The bytes were walked by cnn_scan_item() before: they are one well-formed
- * MessagePack value, bounded in every way. */
+ * The bytes have already passed cnn_scan_item(): they are one well-formed MessagePack
+ * value within all limits. */
 #ifndef LIBCORE_PARSE_H
 #define LIBCORE_PARSE_H
 
 #include "stream.h"
 
-/* Memory for tensors that can't stay where they were read: misaligned or
- * big-endian. One block a field, kept from record to record. */
+/* Memory for tensors that cannot be used where they were read because they are
+ * misaligned or big-endian. One block per field, reused from record to record. */
 struct cnn_scratch {
 	void *blocks[CNN_MAX_FIELDS];
 	size_t sizes[CNN_MAX_FIELDS];
@@ -23,9 +23,9 @@ struct cnn_end {
 int cnn_parse_header(const unsigned char *, size_t, struct cnn_header **,
 	struct cnn_error *);
 
-/* A record (CNN_OK) or an end (CNN_END). A header without fields learns them
- * from the record. The record's names are the header's, its data stand in the
- * item or in scratch. */
+/* Parses a record (CNN_OK) or an end (CNN_END). A header without fields gets them from
+ * the record. The record's names point into the header; its data point into the item or
+ * into scratch. */
 int cnn_parse_item(const unsigned char *, size_t, struct cnn_header *,
 	struct cnn_scratch *, struct cnn_record *, struct cnn_end *,
 	struct cnn_error *);

@@ -1,5 +1,5 @@
-/* reader.c - tensor streams in: items, segments, counts and digests. What the
- * items hold is taken apart in parse-header.c and parse-record.c. */
+/* reader.c - reads tensor streams: items, segments, counts and digests. The contents of
+ * items are parsed in parse-header.c and parse-record.c. */
 #include "pack.h"
 #include "parse.h"
 
@@ -7,8 +7,8 @@
 #include <string.h>
 #include <xxhash.h>
 
-/* A record holds at most so many values: 64 fields of a name, a map and a
- * handful of keys, with room for what msgpack-numpy may write otherwise. */
+/* A record holds at most 4096 values: enough for 64 fields, each with a name, a map and
+ * a handful of keys, and for what else msgpack-numpy may write. */
 static const struct cnn_bounds header_bounds =
 	{ CNN_MAX_HEADER, CNN_MAX_HEADER, 256 << 10 };
 static const struct cnn_bounds record_bounds =
@@ -20,16 +20,16 @@ struct cnn_reader {
 	struct cnn_input *in;
 	XXH3_state_t *hash;
 	struct cnn_header *header;
-	struct cnn_scratch scratch;      /* what the record's tensors may need */
+	struct cnn_scratch scratch;      /* for tensors that cannot be used in place */
 	enum state state;
-	bool any;                        /* a segment was read */
-	bool pending;                    /* `first` waits to be handed out */
-	struct cnn_record first;         /* read ahead to learn the fields, or */
-	int first_code;                  /* CNN_END: the end was */
+	bool any;                        /* a segment has been read */
+	bool pending;                    /* `first` has not been handed out yet */
+	struct cnn_record first;         /* read ahead to learn the fields */
+	int first_code;                  /* CNN_END: there was an end instead */
 	size_t records, samples;
-	size_t consumed;                 /* bytes of the item still in the input */
-	unsigned char *header_item;      /* a copy: the first record may be read
-	                                  * before the header is asked for */
+	size_t consumed;                 /* bytes of the item, not yet skipped */
+	unsigned char *header_item;      /* a copy: the first record may be read before
+	                                  * the header is requested */
 	size_t header_size;
 	const unsigned char *item;
 	size_t item_size;
@@ -79,7 +79,7 @@ void cnn_reader_item(const struct cnn_reader *r, const void **data, size_t *size
 	*size = r->item_size;
 }
 
-/* Lets go of the item before and looks at the next; *size 0 at the end. */
+/* Releases the previous item and peeks at the next; *size is 0 at the end. */
 static int next_item(struct cnn_reader *r, const struct cnn_bounds *bounds,
 	const unsigned char **data, size_t *size, struct cnn_error *e)
 {
@@ -91,8 +91,8 @@ static int next_item(struct cnn_reader *r, const struct cnn_bounds *bounds,
 
 static int read_record(struct cnn_reader *, struct cnn_record *, struct cnn_error *);
 
-/* Reads the header at the front and, if it declares no fields, the first
- * record with them. */
+/* Parses the header at the front of the input and, if it declares no fields, reads the
+ * first record to learn them. */
 static int read_header(struct cnn_reader *r, const unsigned char *data,
 	size_t size, struct cnn_error *e)
 {
@@ -162,7 +162,7 @@ int cnn_reader_header(struct cnn_reader *r, const struct cnn_header **header,
 	return code;
 }
 
-/* The end item has been read: does it agree with what came before? */
+/* Checks the end item against the records that were read. */
 static int check_end(struct cnn_reader *r, const struct cnn_end *end,
 	struct cnn_error *e)
 {
@@ -236,7 +236,7 @@ int cnn_reader_record(struct cnn_reader *r, struct cnn_record *rec,
 			*rec = r->first;
 		r->item = NULL;
 		r->item_size = 0;
-		if (r->consumed) {           /* the record still stands in the input */
+		if (r->consumed) {           /* the record is still in the input */
 			const unsigned char *data;
 			size_t have;
 

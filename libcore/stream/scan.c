@@ -1,16 +1,15 @@
 /* scan.c - the bounded walk over one MessagePack item.
  *
- * msgpack-c reserves memory by the counts it reads (five bytes can ask for
- * eight gigabytes), so nothing reaches it before this walk has seen every byte
- * of the item. */
+ * msgpack-c allocates memory by the counts it reads (five bytes can request eight
+ * gigabytes), so it gets an item only after this walk has seen every byte of it. */
 #include "pack.h"
 
 #include "stream.h"
 
-/* What the byte that begins a token says of what follows. */
+/* What the first byte of a token says about the rest. */
 struct token {
-	unsigned length_bytes;       /* of the length, big-endian, behind it */
-	size_t length;               /* known without length bytes */
+	unsigned length_bytes;       /* size of the big-endian length that follows */
+	size_t length;               /* if there are no length bytes */
 	enum { LEAF, STRING, ARRAY, MAP, BAD } kind;
 };
 
@@ -57,7 +56,7 @@ static struct token token_of(unsigned char b)
 int cnn_scan_item(struct cnn_input *in, const struct cnn_bounds *bounds,
 	const unsigned char **data, size_t *size, struct cnn_error *e)
 {
-	size_t open[CNN_MAX_DEPTH];          /* items still due at each level */
+	size_t open[CNN_MAX_DEPTH];          /* items still expected at each level */
 	size_t at = 0, values = 0, have, need, length;
 	unsigned depth = 0, i;
 	struct token t;
@@ -97,7 +96,7 @@ int cnn_scan_item(struct cnn_input *in, const struct cnn_bounds *bounds,
 			length = length << 8 | (*data)[at + 1 + i];
 		at = need;
 		if (t.kind == ARRAY || t.kind == MAP) {
-			/* Each element takes a byte at least. */
+			/* Each element takes at least one byte. */
 			if (length > bounds->values || depth + 1 == CNN_MAX_DEPTH)
 				return cnn_fail(e, CNN_EDATA, "byte %llu: %s",
 					cnn_input_offset(in) + at, length > bounds->values ?

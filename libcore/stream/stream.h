@@ -3,8 +3,8 @@
  *     stream  := segment+
  *     segment := header record* end
  *
- * Every item is one MessagePack map. Neither side ever holds more than one
- * record; the reader trusts no length before the bytes are there.
+ * Every item is one MessagePack map. Neither reader nor writer holds more than one
+ * record at a time. The reader trusts no length before the bytes have arrived.
  */
 #ifndef CNN_STREAM_H
 #define CNN_STREAM_H
@@ -15,18 +15,18 @@
 #include "base/value.h"
 
 #define CNN_STREAM_VERSION 1
-#define CNN_MAX_FIELDS 64                    /* of a record */
-#define CNN_MAX_PARAMETERS 4096              /* fields of a model's header */
-#define CNN_MAX_NAME 255                     /* bytes of a field's name */
-#define CNN_MAX_TENSOR ((size_t)64 << 20)    /* bytes of one tensor */
-#define CNN_MAX_HEADER ((size_t)1 << 20)     /* bytes of a header or an end */
+#define CNN_MAX_FIELDS 64                    /* per record */
+#define CNN_MAX_PARAMETERS 4096              /* fields in a model's header */
+#define CNN_MAX_NAME 255                     /* bytes in a field's name */
+#define CNN_MAX_TENSOR ((size_t)64 << 20)    /* bytes in one tensor */
+#define CNN_MAX_HEADER ((size_t)1 << 20)     /* bytes in a header or an end */
 #define CNN_MAX_DEPTH 16
-#define CNN_RECORD_BYTES ((size_t)512 << 10) /* what writers aim for */
+#define CNN_RECORD_BYTES ((size_t)512 << 10) /* the size that writers aim for */
 
 enum cnn_kind { CNN_DATA, CNN_MODEL };
 
-/* A declared field. In a data segment `shape` is one sample's, without axis 0;
- * in a model it is the whole parameter's. */
+/* A declared field. In a data segment `shape` is the shape of one sample, without axis
+ * 0; in a model it is the shape of the whole parameter. */
 struct cnn_field {
 	char *name;
 	enum cnn_dtype dtype;
@@ -35,85 +35,86 @@ struct cnn_field {
 	bool has_scale;              /* value = integer * scale + offset */
 	double scale, offset;
 	struct cnn_value *classes;   /* array of str, or NULL */
-	struct cnn_value *other;     /* keys this version does not know, or NULL */
+	struct cnn_value *other;     /* keys unknown to this version, or NULL */
 };
 
 struct cnn_header {
 	enum cnn_kind kind;
-	struct cnn_field *fields;    /* in the header's order */
+	struct cnn_field *fields;    /* in header order */
 	size_t field_count;
 	struct cnn_value *meta;      /* map, never NULL */
 	struct cnn_value *history;   /* array, never NULL */
-	struct cnn_value *model;     /* a model's state (net/model.h), or NULL */
+	struct cnn_value *model;     /* state of a model (net/model.h), or NULL */
 	struct cnn_value *other;     /* unknown top-level keys, or NULL */
 };
 
 struct cnn_header *cnn_header_new(enum cnn_kind);    /* NULL: out of memory */
 struct cnn_header *cnn_header_copy(const struct cnn_header *);
 void cnn_header_free(struct cnn_header *);
-/* Adds a field and returns it (NULL: out of memory or too many); the name is
- * copied. */
+/* Adds a field and returns it (NULL: out of memory or too many fields). Copies the
+ * name. */
 struct cnn_field *cnn_header_add(struct cnn_header *, const char *name,
 	enum cnn_dtype, int rank, const size_t *shape);
-/* The most fields that a header of this kind has. */
+/* The maximum number of fields in a header of this kind. */
 size_t cnn_header_limit(enum cnn_kind);
-/* The field of that name, or NULL. */
+/* The field with that name, or NULL. */
 struct cnn_field *cnn_header_find(const struct cnn_header *, const char *name);
-/* Are the fields the same in name, type, shape, scale and classes, so that the
- * records of both can stand in one segment? */
+/* Whether the fields agree in name, type, shape, scale and classes, so that records of
+ * both headers can share one segment. */
 bool cnn_header_compatible(const struct cnn_header *, const struct cnn_header *);
 
 struct cnn_record {
 	size_t count;                          /* fields in use */
 	const char *names[CNN_MAX_FIELDS];
 	struct cnn_tensor tensors[CNN_MAX_FIELDS];
-	size_t samples;                        /* length of axis 0; a model: 0 */
+	size_t samples;                        /* length of axis 0; 0 in a model */
 };
-/* The tensor of a field, or NULL. */
+/* The tensor of the field with that name, or NULL. */
 struct cnn_tensor *cnn_record_find(struct cnn_record *, const char *name);
 
 /* --- reading ----------------------------------------------------------- */
 
 struct cnn_reader;
 
-/* Takes the input over. */
+/* Takes ownership of the input. */
 int cnn_reader_open(struct cnn_reader **, struct cnn_input *, struct cnn_error *);
 void cnn_reader_close(struct cnn_reader *);
 
-/* The next segment's header, CNN_END at the end of the stream. An input with
- * no segment at all is CNN_EDATA. The header belongs to the reader and lives
- * until the next call of this function. If the header declared no fields, they
- * are learnt from the first record, which is then read ahead. */
+/* Reads the next segment's header; CNN_END at the end of the stream. An input without
+ * any segment is CNN_EDATA. The reader owns the header, which is valid until the next
+ * call of this function. If the header declares no fields, they are taken from the
+ * first record, which is read ahead. */
 int cnn_reader_header(struct cnn_reader *, const struct cnn_header **,
 	struct cnn_error *);
 
-/* The segment's next record, CNN_END once its end item has been read and its
- * counts and digest have been found right. Names and data belong to the reader
- * and live until the next call. */
+/* Reads the segment's next record. Returns CNN_END once the end item has been read and
+ * its counts and digest match. The reader owns names and data, which are valid until
+ * the next call. */
 int cnn_reader_record(struct cnn_reader *, struct cnn_record *, struct cnn_error *);
 
-/* Records read so far in this segment, and samples in them. */
+/* Numbers of records and samples read so far in this segment. */
 size_t cnn_reader_records(const struct cnn_reader *);
 size_t cnn_reader_samples(const struct cnn_reader *);
-/* The bytes of the item read last (header, record or end), as they came. */
+/* The raw bytes of the last item read (header, record or end). */
 void cnn_reader_item(const struct cnn_reader *, const void **, size_t *);
 
 /* --- writing ----------------------------------------------------------- */
 
 struct cnn_writer;
 
-/* The output stays the caller's: several segments may follow one another. */
+/* The caller keeps ownership of the output, so several segments can be written to
+ * it. */
 int cnn_writer_open(struct cnn_writer **, struct cnn_output *, struct cnn_error *);
 void cnn_writer_close(struct cnn_writer *);
 
 int cnn_writer_header(struct cnn_writer *, const struct cnn_header *,
 	struct cnn_error *);
-/* Writes the record as it is, but for tensors over CNN_MAX_TENSOR, which are
- * split along axis 0. In a data segment the record must have every field of
- * the header, and only these, with the header's types and shapes. */
+/* Writes the record unchanged, except that tensors over CNN_MAX_TENSOR are split along
+ * axis 0. In a data segment the record must have exactly the fields of the header, with
+ * their types and shapes. */
 int cnn_writer_record(struct cnn_writer *, const struct cnn_record *,
 	struct cnn_error *);
-/* Writes the end item; digest (17 bytes, or NULL) receives its xxh3. */
+/* Writes the end item. Stores its xxh3 in digest (17 bytes, or NULL). */
 int cnn_writer_end(struct cnn_writer *, char *digest, struct cnn_error *);
 
 #endif

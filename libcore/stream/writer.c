@@ -1,4 +1,4 @@
-/* writer.c - tensor streams out. */
+/* writer.c - writes tensor streams. */
 #include "pack.h"
 
 #define XXH_STATIC_LINKING_ONLY
@@ -12,12 +12,12 @@ struct cnn_writer {
 	XXH3_state_t *hash;
 	msgpack_sbuffer buf;             /* the item being packed */
 	msgpack_packer pk;
-	struct cnn_header *header;       /* of the segment being written, or NULL */
+	struct cnn_header *header;       /* header of the open segment, or NULL */
 	size_t records, samples;
 	bool out_of_memory;              /* something was not packed */
 };
 
-/* msgpack-c's packers go on after a failed write, so it is noted here. */
+/* msgpack-c's packers continue after a failed write, so record the failure here. */
 static int pack_write(void *writer, const char *data, size_t size)
 {
 	struct cnn_writer *w = writer;
@@ -80,7 +80,7 @@ static void pack_shape(msgpack_packer *pk, int rank, const size_t *shape)
 		msgpack_pack_uint64(pk, shape[i]);
 }
 
-/* Everything of a tensor but its bytes. */
+/* Packs all of a tensor except its bytes. */
 static void pack_tensor_head(msgpack_packer *pk, const struct cnn_tensor *t,
 	size_t bytes)
 {
@@ -124,7 +124,7 @@ static void pack_field(msgpack_packer *pk, const struct cnn_field *f)
 	}
 }
 
-/* Sends what was packed, and counts it into the digest. */
+/* Writes what was packed and adds it to the digest. */
 static int emit(struct cnn_writer *w, struct cnn_error *e)
 {
 	int r;
@@ -181,7 +181,7 @@ int cnn_writer_header(struct cnn_writer *w, const struct cnn_header *h,
 	return emit(w, e);
 }
 
-/* Does the tensor fit the header's field of that name? */
+/* Checks that the tensor fits the header's field of that name. */
 static int check_field(const struct cnn_writer *w, const char *name,
 	const struct cnn_tensor *t, struct cnn_error *e)
 {
@@ -202,8 +202,8 @@ static int check_field(const struct cnn_writer *w, const char *name,
 	return CNN_OK;
 }
 
-/* Writes rows [first, first + rows) of every tensor as one record; rows 0
- * stands for the whole tensors, whatever their lengths. */
+/* Writes rows [first, first + rows) of every tensor as one record. rows 0 means the
+ * whole tensors, whatever their lengths. */
 static int write_rows(struct cnn_writer *w, const struct cnn_record *rec,
 	size_t first, size_t rows, struct cnn_error *e)
 {
@@ -267,7 +267,7 @@ int cnn_writer_record(struct cnn_writer *w, const struct cnn_record *rec,
 	if (row_bytes > CNN_MAX_TENSOR)
 		return cnn_fail(e, CNN_EDATA, "one row of a tensor takes %zu bytes: at "
 			"most %zu are written", row_bytes, CNN_MAX_TENSOR);
-	/* Parameters that share a record need not be of one length. */
+	/* Parameters that share a record can differ in length. */
 	if (rows == 0 || (!data && rec->count > 1))
 		return write_rows(w, rec, 0, 0, e);
 	step = row_bytes ? CNN_MAX_TENSOR / row_bytes : rows;

@@ -1,13 +1,14 @@
-/* checkpoint.c - a training run's state in a model, and back. */
+/* checkpoint.c - saves and restores the state of a training run in a model. */
 #include "trainer-private.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* --- resuming ----------------------------------------------------------------------- */
+/* --- resuming ------------------------------------------------------------- */
 
-/* The providers' device, "cpu" of "conv1+relu1=cpu/native", and they themselves. */
+/* Selects the device of the recorded providers ("cpu" in "conv1+relu1=cpu/native"), and
+ * makes the executor use these providers. */
 static int resume_device(const struct cnn_model *m, struct cnn_train_options *o,
 	struct cnn_error *e)
 {
@@ -80,14 +81,15 @@ int cnn_trainer_restore(struct cnn_trainer *t, struct cnn_error *e)
 		cnn_value_get(v, "choices"), e);
 }
 
-/* --- saving ----------------------------------------------------------------------------------- */
+/* --- saving --------------------------------------------------------------- */
 
-/* "conv1+relu1=cpu/onednn" for each run: with the build, what the bits hang on. */
+/* "conv1+relu1=cpu/onednn" for each run. Together with the build, these determine the
+ * bits of the result. */
 static struct cnn_value *providers(const struct cnn_trainer *t)
 {
 	struct cnn_value *list = cnn_value_array();
 	struct cnn_executor_run run;
-	char text[CNN_MAX_RUN * 101 + 2 * 256];  /* names of nodes have 100 at most */
+	char text[CNN_MAX_RUN * 101 + 2 * 256];  /* node names have at most 100 bytes */
 
 	for (size_t i = 0; cnn_executor_run_at(t->ex, i, &run); i++) {
 		size_t n = 0;
@@ -124,7 +126,7 @@ static bool save_state(const struct cnn_trainer *t, struct cnn_value *v)
 		(!choices || cnn_value_set(v, "choices", cnn_value_copy(choices)));
 }
 
-/* What a stripped model still tells of its training. */
+/* The information about the training that a stripped model keeps. */
 static bool save_header(const struct cnn_trainer *t)
 {
 	struct cnn_model *m = t->model;
@@ -134,7 +136,7 @@ static bool save_header(const struct cnn_trainer *t)
 
 	if (last && last->type == CNN_MAP &&
 	    (!cnn_value_set(last, "steps", cnn_value_uint(t->step)) ||
-	    /* What a rate that falls has been aimed at. */
+	    /* the steps for which a decreasing rate was planned */
 	     (strcmp(t->options.schedule, "constant") != 0 &&
 	      !cnn_value_set(last, "planned_steps",
 		cnn_value_uint(cnn_trainer_planned_steps(t))))))

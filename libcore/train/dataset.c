@@ -52,7 +52,7 @@ static int no_field(const struct cnn_header *h, const char *name, const char *op
 		*known ? known : "none", option);
 }
 
-/* The first segment decides what all are like. */
+/* The first segment determines type, shape, scale and classes for all. */
 static int begin(struct cnn_dataset *d, const struct cnn_field *image,
 	const struct cnn_field *label, struct cnn_error *e)
 {
@@ -74,7 +74,7 @@ static int begin(struct cnn_dataset *d, const struct cnn_field *image,
 	return CNN_OK;
 }
 
-/* A class's name as a message has it. */
+/* The name of a class for messages. */
 static const char *class_name(const struct cnn_value *classes, size_t i)
 {
 	const struct cnn_value *v = i < classes->as.array.count ?
@@ -83,7 +83,8 @@ static const char *class_name(const struct cnn_value *classes, size_t i)
 	return v && v->type == CNN_STR ? v->as.str.data : "none";
 }
 
-/* A model has its names without what would drive a terminal (cnn_model_set_classes). */
+/* Compares names as a model stores them, with control characters replaced (see
+ * cnn_model_set_classes()). */
 static bool same_name(const struct cnn_value *a, const struct cnn_value *b)
 {
 	if (a->type != CNN_STR || b->type != CNN_STR || a->as.str.size != b->as.str.size)
@@ -158,7 +159,8 @@ int cnn_dataset_segment(struct cnn_dataset *d, const struct cnn_header *h,
 		"in the data before it", e);
 }
 
-/* Room for the first samples, and for all that are expected, up to 1 GiB of them. */
+/* Initial capacity in samples: enough for the first record and for all samples
+ * expected, the latter up to 1 GiB. */
 static size_t first_room(const struct cnn_dataset *d, size_t more)
 {
 	size_t most = (size_t)1 << 30, expected;
@@ -183,7 +185,7 @@ static int grow(struct cnn_dataset *d, size_t more, struct cnn_error *e)
 		return cnn_fail(e, CNN_ENOMEM, "too many samples");
 	if (!(p = realloc(d->data, bytes)))
 		return cnn_fail(e, CNN_ENOMEM, "out of memory for %zu samples", room);
-	if (!d->data)    /* what moves is better off with small ones */
+	if (!d->data)    /* blocks that realloc moves do better with small pages */
 		cnn_prefer_huge_pages(p, bytes);
 	d->data = p;
 	if (!(p = realloc(d->labels, room * sizeof *d->labels)))

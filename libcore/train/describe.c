@@ -1,4 +1,4 @@
-/* describe.c - a model, and a profile, as a table of layers. */
+/* describe.c - prints a model, or a profile, as a table of layers. */
 #include "describe.h"
 #include "trainer-private.h"
 
@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Who computes each node: "cpu/onednn", and with it in one go the nodes before. */
+/* The provider of each node: "cpu/onednn", with a mark if its kernel also computes the
+ * node before. */
 static void providers_of(const struct cnn_executor *ex, const struct cnn_graph *g,
 	char (*names)[80])
 {

@@ -1,4 +1,4 @@
-/* describe.h - a model, and a profile, as tables for people. */
+/* describe.h - tables that describe a model or a profile. */
 #ifndef CNN_DESCRIBE_H
 #define CNN_DESCRIBE_H
 
@@ -8,12 +8,12 @@
 
 #include <stdio.h>
 
-/* The model's layers, their shapes, parameters, work and providers, for people.
- * training: what would train it, in place of what would evaluate it. */
+/* Prints the model's layers with their shapes, parameters, operations and providers. If
+ * training, shows the kernels for training rather than inference. */
 int cnn_print_model(struct cnn_output *, const struct cnn_model *,
 	const struct cnn_infer_options *, bool training, struct cnn_error *);
 
-/* The table of options.on.profile: where the time of a step went. */
+/* Prints the table of options.on.profile: the time of each part of a step. */
 void cnn_print_profile(FILE *, const struct cnn_trainer *);
 
 #endif

@@ -1,4 +1,4 @@
-/* evaluate.c - inference over data sets. */
+/* evaluate.c - inference over datasets. */
 #include "evaluate.h"
 
 #include "executor/amp.h"
@@ -64,7 +64,7 @@ double cnn_evaluation_loss(const struct cnn_evaluation *v)
 {
 	double loss = v->has_loss && v->samples ? v->loss_sum / (double)v->samples : NAN;
 
-	return isnan(loss) ? (double)NAN : loss;    /* whose sign means nothing */
+	return isnan(loss) ? (double)NAN : loss;    /* a NaN's sign has no meaning */
 }
 
 size_t cnn_class_count(const struct cnn_graph *g)

@@ -1,4 +1,4 @@
-/* evaluate.h - a model on data, without training: logits, classes, loss, accuracy. */
+/* evaluate.h - inference with a model: logits, classes, loss, accuracy. */
 #ifndef CNN_EVALUATE_H
 #define CNN_EVALUATE_H
 
@@ -8,8 +8,8 @@
 
 struct cnn_evaluation {
 	uint64_t samples, correct;
-	double loss_sum;                 /* over the samples */
-	bool has_loss;                   /* the net ends in one */
+	double loss_sum;                 /* sum over the samples */
+	bool has_loss;                   /* the net ends with a loss */
 	size_t classes;
 	uint64_t *confusion;             /* [truth][prediction], or NULL */
 };
@@ -20,30 +20,30 @@ double cnn_evaluation_loss(const struct cnn_evaluation *);    /* mean, or NAN */
 struct cnn_infer_options {
 	struct cnn_compute on;
 	const char *amp;                 /* "off", "bf16", "fp16" */
-	uint64_t batch;                  /* most samples at a time */
+	uint64_t batch;                  /* maximum number of samples at a time */
 };
 
-/* An executor for inference with the model's weights. */
+/* Opens an executor for inference with the model's weights. */
 int cnn_infer_open(struct cnn_executor **, const struct cnn_model *,
 	const struct cnn_infer_options *, struct cnn_error *);
-/* Adds the first `count` samples to the evaluation; classes and confusion are made
- * when the first come. `batch` is the executor's. How samples fall into batches can
- * show in a result's last digits: count is a multiple of it but at the end. The
- * classes must be called as in the model. */
+/* Adds the first `count` samples to the evaluation; the first call sets classes and
+ * allocates confusion. `batch` is the executor's. The division into batches can affect
+ * the last digits of a result, so count must be a multiple of batch except in the last
+ * call. The class names must be those of the model. */
 int cnn_evaluate(struct cnn_executor *, const struct cnn_model *,
 	const struct cnn_dataset *, size_t count, uint64_t batch, struct cnn_evaluation *,
 	struct cnn_error *);
-/* The logits of the first `count` samples: [count][elements of the graph's output].
- * Labels are not needed. */
+/* Computes the logits of the first `count` samples: [count][elements of the graph's
+ * output]. Labels are not needed. */
 int cnn_predict(struct cnn_executor *, const struct cnn_model *,
 	const struct cnn_dataset *, size_t count, uint64_t batch, float *logits,
 	struct cnn_error *);
-/* Elements of the graph's output: classes. */
+/* The number of classes: elements of the graph's output. */
 size_t cnn_class_count(const struct cnn_graph *);
-/* Softmax: the probability of the largest logit, and which it is. */
+/* Returns the index of the largest logit, and stores its softmax probability. */
 size_t cnn_best_class(const float *logits, size_t classes, double *probability);
 
-/* Does the data's image fit the net's input? Refused with both shapes named. */
+/* Checks that the data's images fit the net's input; the error names both shapes. */
 int cnn_check_input(const struct cnn_graph *, const struct cnn_dataset *,
 	struct cnn_error *);
 

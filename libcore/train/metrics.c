@@ -1,4 +1,4 @@
-/* metrics.c - the table of a training run. */
+/* metrics.c - writes the table of a training run. */
 #include "metrics.h"
 #include <errno.h>
 #include <math.h>
@@ -10,7 +10,7 @@
 
 struct cnn_metrics { FILE *f; char *path; };
 
-/* Where the lines up to step `after` end in the file. */
+/* The offset after the last line with a step <= `after`. */
 static off_t kept(FILE *f, uint64_t after)
 {
 	char *line = NULL;
@@ -38,7 +38,7 @@ int cnn_metrics_open(struct cnn_metrics **metrics, const char *path, uint64_t af
 		free(m);
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	}
-	/* Only a file can be cut; to a pipe goes what comes now. */
+	/* Only a regular file can be truncated; a pipe gets only new lines. */
 	if (after > 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
 	    (m->f = fopen(path, "r+e"))) {
 		end = kept(m->f, after);
@@ -55,7 +55,7 @@ int cnn_metrics_open(struct cnn_metrics **metrics, const char *path, uint64_t af
 		free(m);
 		return CNN_EIO;
 	}
-	/* A checkpoint is written when the lines of its steps are there. */
+	/* Write each line at once: a checkpoint must not be newer than the table. */
 	setvbuf(m->f, NULL, _IOLBF, 0);
 	if (end == 0)
 		fputs("step\tepoch\tsamples\tloss\taccuracy\tlr\tval_loss\tval_accuracy\n",
@@ -64,7 +64,7 @@ int cnn_metrics_open(struct cnn_metrics **metrics, const char *path, uint64_t af
 	return CNN_OK;
 }
 
-/* The sign of a NaN is the compiler's and the CPU's affair: no "-nan". */
+/* The sign of a NaN depends on compiler and CPU, so avoid printing "-nan". */
 static double unsigned_nan(double x)
 {
 	return isnan(x) ? (double)NAN : x;

@@ -1,9 +1,9 @@
-/* metrics.h - a training run as a table: one line a step, tab-separated.
+/* metrics.h - a training run as a table: one line per step, tab-separated.
  *
  *     step epoch samples loss accuracy lr val_loss val_accuracy
  *
- * The last two are "-" but at the end of an epoch with --val. No column hangs
- * on the clock, so equal runs have equal tables.
+ * The last two are "-" except on the last line of an epoch with --val. No column
+ * depends on the clock, so equal runs have equal tables.
  */
 #ifndef CNN_METRICS_H
 #define CNN_METRICS_H
@@ -13,8 +13,8 @@
 
 struct cnn_metrics;
 
-/* Starts the table; with after > 0 (a resume) an existing one is cut behind the
- * line of that step and goes on. */
+/* Starts the table. If after > 0 (a resume), an existing table is truncated after the
+ * line of that step and continued. */
 int cnn_metrics_open(struct cnn_metrics **, const char *path, uint64_t after,
 	struct cnn_error *);
 /* val may be NULL. */

@@ -1,4 +1,4 @@
-/* schedule.c - how many steps a training has, and the learning rate of each. */
+/* schedule.c - the planned number of steps, and the learning rate of each. */
 #include "trainer-private.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* trainer-private.h - what trainer.c (the loop) and checkpoint.c (its state in a
- * model) share. */
+/* trainer-private.h - state shared by trainer.c (the loop), checkpoint.c (that state in
+ * a model) and schedule.c. */
 #ifndef TRAINER_PRIVATE_H
 #define TRAINER_PRIVATE_H
 
@@ -10,32 +10,32 @@ struct cnn_trainer {
 	const struct cnn_dataset *data;
 	struct cnn_train_options options;
 	struct cnn_executor *ex;
-	uint32_t *order;                 /* of the epoch under way; NULL: as they lie */
-	double *rates;                   /* its steps' learning rates, from the step
-	                                  * number first_rate on */
+	uint32_t *order;                 /* of the current epoch; NULL: data order */
+	double *rates;                   /* learning rates from step first_rate on */
 	uint64_t first_rate;
-	uint64_t first_cursor;           /* where this run began the epoch under way */
-	uint64_t begun_epoch;            /* that the executor knows of; UINT64_MAX:
-	                                  * none */
-	/* Steps whose results came in; those under way are `ahead` of them. */
+	uint64_t first_cursor;           /* cursor where this run began the epoch */
+	uint64_t begun_epoch;            /* the epoch last passed to the executor;
+	                                  * UINT64_MAX: none */
+	/* Progress at the last step whose result has been received; steps under way are
+	 * counted in `ahead`. */
 	uint64_t step, updates, epoch, cursor, taken;
 	uint64_t good_steps;
 	double loss_scale;
 	bool stopping;
-	uint64_t ahead;                  /* steps */
+	uint64_t ahead;                  /* steps under way */
 	uint64_t ahead_samples;
-	char digest[17];                 /* of the data; "" when they are fed */
-	struct cnn_value *resumed;       /* the state that a resume began with: its
-	                                  * texts are the options' */
+	char digest[17];                 /* of the data; "" if they are fed */
+	struct cnn_value *resumed;       /* the state at the start of a resume: owns the
+	                                  * strings in the options */
 };
 
-/* Takes step, epoch, cursor and scaler from the model's training state, whose
- * data must be these. */
+/* Restores step, epoch, cursor and loss scaler from the model's training state, which
+ * must have been saved with the same data. */
 int cnn_trainer_restore(struct cnn_trainer *, struct cnn_error *);
-/* Steps from the first one to the last of the whole plan, which a falling learning rate
- * is aimed at; 0: not known. */
+/* The total number of steps from the first to the end of the whole plan, where a
+ * decreasing learning rate ends; 0: unknown. */
 uint64_t cnn_trainer_planned_steps(const struct cnn_trainer *);
-/* The learning rate of a step, from 0. */
+/* The learning rate of a step; steps count from 0. */
 double cnn_trainer_rate(const struct cnn_trainer *, uint64_t step);
 
 #endif

@@ -1,9 +1,9 @@
 /* trainer.c - epochs and steps.
  *
- * A device that works behind our back is given steps ahead of the result that is
- * waited for, as many as it takes, but never beyond the end of an epoch or a step
- * at which the caller may want to save: the executor's parameters are those of
- * the last step begun. */
+ * On a device that works asynchronously, steps are started ahead of the result being
+ * waited for, as many as the device accepts. They never go past the end of an epoch, or
+ * past a step at which the caller may save, because the executor's parameters are those
+ * of the last step started. */
 #include "trainer-private.h"
 
 #include "base/random.h"
@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_SCALE 65536.0          /* of PyTorch's GradScaler */
+#define FIRST_SCALE 65536.0          /* as in PyTorch's GradScaler */
 
-/* --- opening --------------------------------------------------------------------------- */
+/* --- opening -------------------------------------------------------------- */
 
 static int load_params(struct cnn_trainer *t, struct cnn_error *e)
 {
@@ -67,8 +67,8 @@ static int set_rows(struct cnn_trainer *t, const struct cnn_dataset *d,
 	return cnn_executor_set_rows(t->ex, &rows, e);
 }
 
-/* Is there room in a model's header for each parameter with its moments? Better
- * said now than when there is a trained model to write. */
+/* Checks that a model's header has room for each parameter and its moments, rather than
+ * failing only when the trained model is written. */
 static int check_fields(const struct cnn_trainer *t, struct cnn_error *e)
 {
 	const struct cnn_graph *g = t->model->graph;
@@ -82,8 +82,8 @@ static int check_fields(const struct cnn_trainer *t, struct cnn_error *e)
 		t->options.optimizer, CNN_MAX_PARAMETERS);
 }
 
-/* The names of the classes go from the data into the model: it may have learnt to
- * tell others apart before. */
+/* Copies the class names from the data to the model, which may have been trained on
+ * other classes before. */
 static int take_classes(struct cnn_trainer *t, const struct cnn_dataset *d,
 	struct cnn_error *e)
 {
@@ -165,7 +165,7 @@ void cnn_trainer_close(struct cnn_trainer *t)
 	free(t);
 }
 
-/* --- steps --------------------------------------------------------------------------------- */
+/* --- steps ---------------------------------------------------------------- */
 
 uint64_t cnn_trainer_step_number(const struct cnn_trainer *t)
 {
@@ -184,7 +184,7 @@ uint64_t cnn_trainer_samples(const struct cnn_trainer *t)
 	return most && most < left ? most : left;
 }
 
-/* Tells the executor what comes next: the rest of the epoch, or of what was fed. */
+/* Passes the upcoming samples to the executor: the rest of the epoch, or those fed. */
 static int begin_epoch(struct cnn_trainer *t, size_t count, const uint32_t *order,
 	double *rates, size_t steps, struct cnn_error *e)
 {
@@ -196,7 +196,7 @@ static int begin_epoch(struct cnn_trainer *t, size_t count, const uint32_t *orde
 	return cnn_executor_set_epoch(t->ex, &epoch, e);
 }
 
-/* What came of the oldest step. */
+/* Waits for the result of the oldest step. */
 static int collect(struct cnn_trainer *t, size_t count, const double *rates,
 	struct cnn_train_status *status, struct cnn_error *e)
 {
@@ -235,7 +235,7 @@ static size_t batch_at(const struct cnn_trainer *t, uint64_t cursor)
 	return left < t->options.batch ? left : t->options.batch;
 }
 
-/* Steps of this epoch that may begin before the oldest is known of. */
+/* Starts the steps of this epoch that may run before the oldest one is collected. */
 static int run_ahead(struct cnn_trainer *t, struct cnn_error *e)
 {
 	uint64_t every = t->options.save_every;
@@ -290,7 +290,7 @@ int cnn_trainer_step(struct cnn_trainer *t, struct cnn_train_status *status,
 
 	if (t->ahead == 0 && (t->stopping || finished(t, 0)))
 		return CNN_END;
-	/* Refilled when it is empty: a wait covers as many steps as there may be. */
+	/* Refill only when empty, so that one wait covers as many steps as possible. */
 	if (t->ahead == 0 && ((r = shuffle(t, e)) < 0 || (r = run_ahead(t, e)) < 0))
 		return r;
 	count = batch_at(t, t->cursor);
@@ -329,7 +329,7 @@ int cnn_trainer_feed(struct cnn_trainer *t, const struct cnn_dataset *d,
 	    (r = cnn_dataset_check_labels(d, cnn_graph_shape_count(&t->model->graph->
 		nodes[t->model->graph->output].node.output), e)) < 0)
 		return r;
-	t->cursor = 0;                   /* of the rows that are fed */
+	t->cursor = 0;                   /* start of the rows being fed */
 	if ((r = cnn_executor_set_rows(t->ex, &rows, e)) < 0 ||
 	    (r = begin_epoch(t, count, NULL, &rate, 1, e)) < 0 ||
 	    (r = cnn_executor_train(t->ex, (uint32_t)count, e)) < 0 ||

@@ -1,10 +1,11 @@
-/* report.c - an evaluation in words and numbers. */
+/* report.c - prints an evaluation. */
 #include "report.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Samples of the class, predictions of it, and those that are both. */
+/* Numbers of samples of the class, of predictions of it, and of samples that are
+ * both. */
 struct tally { uint64_t truth, predicted, both; };
 
 static struct tally tally_of(const struct cnn_evaluation *v, size_t class)
@@ -23,7 +24,7 @@ static double ratio(uint64_t a, uint64_t b)
 	return b ? (double)a / (double)b : NAN;
 }
 
-/* A number for JSON, which knows no nan. */
+/* Formats a number for JSON, which has no nan. */
 static const char *number(double x, char buf[32])
 {
 	if (isfinite(x))

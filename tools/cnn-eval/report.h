@@ -1,11 +1,11 @@
-/* report.h - an evaluation in print. */
+/* report.h - prints an evaluation. */
 #ifndef CNN_EVAL_REPORT_H
 #define CNN_EVAL_REPORT_H
 
 #include "stream/io.h"
 #include "train/evaluate.h"
 
-/* For people, as "key<TAB>value" lines, or as one JSON object. */
+/* A table for people, "key<TAB>value" lines, or one JSON object. */
 enum cnn_print { CNN_PRINT_TABLE, CNN_PRINT_TSV, CNN_PRINT_JSON };
 int cnn_print_evaluation(struct cnn_output *, const struct cnn_evaluation *,
 	const struct cnn_model *, enum cnn_print, struct cnn_error *);

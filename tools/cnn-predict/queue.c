@@ -8,7 +8,7 @@
 
 struct waiting {
 	struct waiting *next;
-	struct cnn_record rec;               /* its tensors are in bytes */
+	struct cnn_record rec;               /* its tensors' data are in bytes */
 	unsigned char bytes[];
 };
 
@@ -21,7 +21,7 @@ int queue_put(struct queue *q, const struct cnn_record *rec, struct cnn_error *e
 	for (size_t i = 0; i < rec->count; i++) {
 		const struct cnn_tensor *t = &rec->tensors[i];
 
-		/* What is in memory has a size that can be counted. */
+		/* Cannot overflow: the tensor is in memory. */
 		cnn_shape_count(t->rank, t->shape, &size[i]);
 		size[i] *= cnn_dtype_size(t->dtype);
 		bytes += size[i];
@@ -46,7 +46,7 @@ int queue_put(struct queue *q, const struct cnn_record *rec, struct cnn_error *e
 
 float *queue_room(struct queue *q, size_t count, struct cnn_error *e)
 {
-	size_t want = q->known + count + 1;    /* never nothing */
+	size_t want = q->known + count + 1;    /* never 0 */
 	void *p;
 
 	if (want > q->room) {

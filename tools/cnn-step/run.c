@@ -24,7 +24,8 @@ static int save_checkpoint(struct run *run, struct cnn_error *e)
 	return r < 0 ? r : cnn_model_save(run->load.model, run->job->checkpoint_path, false, e);
 }
 
-/* After each step: what the user sees and what is written besides the model. */
+/* Called after each step: updates what the user sees, writes metrics and
+ * checkpoints. */
 static int report(struct run *run, const struct cnn_train_status *s,
 	struct cnn_error *e)
 {
@@ -64,7 +65,7 @@ static int report(struct run *run, const struct cnn_train_status *s,
 	return r;
 }
 
-/* Tells the plugins what they may do. */
+/* Passes the instruction set and the policy to the plugins. */
 static void hold_plugins(struct run *run)
 {
 	const struct cnn_train_options *o = run->job->train;
@@ -74,7 +75,7 @@ static void hold_plugins(struct run *run)
 		(o->tf32 ? CNN_POLICY_TF32 : 0) | (o->tune ? CNN_POLICY_TUNE : 0));
 }
 
-/* One step on samples that have come. */
+/* Does one step on samples that have arrived. */
 static int feed(struct run *run, size_t first, size_t count, struct cnn_error *e)
 {
 	struct cnn_train_status s;
@@ -85,7 +86,8 @@ static int feed(struct run *run, size_t first, size_t count, struct cnn_error *e
 	return r == CNN_OK ? report(run, &s, e) : r;
 }
 
-/* Steps on the whole batches of a segment; the rest waits for what follows. */
+/* Trains on the whole batches of a segment; the remaining samples wait for the next
+ * segment. */
 static int stream_segment(struct run *run, const struct cnn_header *header,
 	struct cnn_error *e)
 {
@@ -108,7 +110,7 @@ static int stream_segment(struct run *run, const struct cnn_header *header,
 	return r;
 }
 
-/* Trains as the records come. Beyond --steps they are only checked. */
+/* Trains as records arrive. Those after --steps are only verified. */
 int run_stream(struct run *run, struct cnn_error *e)
 {
 	const struct job *job = run->job;
@@ -127,14 +129,14 @@ int run_stream(struct run *run, struct cnn_error *e)
 	if (r == CNN_END && run->data->samples > 0 &&
 	    (r = feed(run, 0, run->data->samples, e)) == CNN_OK)
 		r = CNN_END;
-	/* There is one epoch, and this is its end. */
+	/* There is only one epoch, and it ends here. */
 	if (r == CNN_END && job->checkpoint_path && !job->checkpoint_every)
 		return save_checkpoint(run, e);
 	return r == CNN_END ? CNN_OK : r;
 }
 
-/* A resume takes the place of the run it goes on with in the history, so that
- * it ends with the bytes of a run that never stopped. */
+/* A resume replaces the entry of the run that it continues in the history, so that its
+ * result has the same bytes as an uninterrupted run. */
 static int add_history(const struct run *run, struct cnn_error *e)
 {
 	struct cnn_model *m = run->load.model;
@@ -152,7 +154,7 @@ static int add_history(const struct run *run, struct cnn_error *e)
 		cnn_fail(e, CNN_ENOMEM, "out of memory");
 }
 
-/* Before the first epoch, not after it. */
+/* Check the validation data before the first epoch, not after it. */
 static int check_validation(struct run *run, struct cnn_error *e)
 {
 	const struct cnn_graph *g = run->load.model->graph;
@@ -168,7 +170,8 @@ static int check_validation(struct run *run, struct cnn_error *e)
 	return r;
 }
 
-/* What was done is kept where it can be gone on from; there is no result. */
+/* Saves the checkpoint, so that the run can be resumed, and ends the program by the
+ * signal. No result is written. */
 static int interrupted(struct run *run, struct cnn_error *e)
 {
 	int r = CNN_OK;
@@ -186,7 +189,7 @@ static int interrupted(struct run *run, struct cnn_error *e)
 	return CNN_OK;
 }
 
-/* The data are held in memory and known to be whole before the first step. */
+/* Reads all data into memory, verified to the end, before the first step. */
 int run_held(struct run *run, struct cnn_error *e)
 {
 	const struct job *job = run->job;
@@ -197,7 +200,7 @@ int run_held(struct run *run, struct cnn_error *e)
 	if (r < 0)
 		return r;
 	m = run->load.model;
-	/* A checkpoint pins the instruction set, which this CPU must have. */
+	/* A checkpoint fixes the instruction set, which this CPU must support. */
 	if (job->train->resume &&
 	    ((r = cnn_train_resume(m, job->train, e)) < 0 ||
 	     (r = cnn_isa_choose(job->train->isa, &job->train->isa, e)) < 0))

@@ -1,4 +1,4 @@
-/* run.h - a run of cnn-step: from the operands to the last step. */
+/* run.h - a run of cnn-step, from the operands to the last step. */
 #ifndef CNN_STEP_RUN_H
 #define CNN_STEP_RUN_H
 
@@ -10,15 +10,15 @@
 #include "train/describe.h"
 #include "train/trainer.h"
 
-/* What the command line asks for. */
+/* Set from the command line. */
 struct job {
 	const struct cnn_program *program;
-	struct cnn_train_options *train; /* a resume fills in the checkpoint's */
+	struct cnn_train_options *train; /* updated by a resume */
 	const char *val_path, *metrics_path, *checkpoint_path;    /* or NULL */
-	uint64_t checkpoint_every;       /* steps; 0: each epoch */
+	uint64_t checkpoint_every;       /* in steps; 0: after each epoch */
 };
 
-/* What a run needs; freed together. */
+/* The state of a run; all of it is freed together. */
 struct run {
 	const struct job *job;
 	struct cnn_plugins *plugins;
@@ -27,20 +27,20 @@ struct run {
 	struct cnn_trainer *trainer;
 	struct cnn_metrics *metrics;
 	struct cnn_progress progress;
-	uint64_t done;                   /* samples of this run */
-	double loss, accuracy;           /* running means, for people */
-	uint64_t steps, skipped;         /* of this run */
-	bool warned;                     /* that the loss is no number any more */
+	uint64_t done;                   /* samples in this run */
+	double loss, accuracy;           /* running means, for display */
+	uint64_t steps, skipped;         /* in this run */
+	bool warned;                     /* about a loss that is NaN */
 };
 
-/* Reads all data, which are held in memory and known to be whole before the first
- * step, and trains on them. Where a signal stopped it, the program ends here. */
+/* Reads all data into memory, verified to the end, and then trains on them. If a signal
+ * stopped the run, the program ends here. */
 int run_held(struct run *, struct cnn_error *);
-/* Trains as the records come. Beyond --steps they are only checked. */
+/* Trains as records arrive. Those after --steps are only verified. */
 int run_stream(struct run *, struct cnn_error *);
-/* What is to be said of a model before it is written: a weight that is no finite number
- * where nothing was said of the loss (a library's relu may lose a NaN on its way there),
- * or that every step was skipped. */
+/* Prints warnings before the model is written: if every step was skipped, or if a
+ * weight is not finite and there was no warning about the loss (a library's relu may
+ * drop a NaN before it reaches the loss). */
 void run_check_result(const struct run *);
 
 #endif

@@ -1,8 +1,8 @@
-/* catalogue.c - the data sets there are, one table.
+/* catalogue.c - the table of data sets.
  *
- * Digests of the files as published are their publishers' or the well-known
- * loaders'; those of the decompressed MNIST and Fashion-MNIST files were
- * computed from copies of different origin.
+ * Digests of published files come from their publishers or from well-known loaders.
+ * Those of the decompressed MNIST and Fashion-MNIST files were computed from copies of
+ * different origins.
  */
 #include "catalogue.h"
 
@@ -26,8 +26,8 @@ static const char *const kana[] = {
 	"o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo",
 };
 
-/* The first 47 are bymerge's and balanced's: there, the lower-case letters
- * that look like their capitals are counted with these. */
+/* Classes of bymerge and balanced, in which lower-case letters that look like their
+ * capitals are merged with these. */
 static const char *const merged[] = {
 	"0", "1", "2", "3", "4", "5", "6", "7", "8", "9",
 	"A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M",
@@ -98,7 +98,7 @@ static const char *const cifar_mirrors[] = {
 
 /* --- the table -------------------------------------------------------------- */
 
-/* One zip holds all six; what the members are called tells them apart. */
+/* One zip contains all six sets; the member names distinguish them. */
 #define EMNIST_ZIP { "gzip.zip", 561753746, \
 	"fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e" }
 #define EMNIST(set, classes_, base) { \

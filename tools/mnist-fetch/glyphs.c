@@ -1,4 +1,4 @@
-/* glyphs.c - how people write the ten digits. */
+/* glyphs.c - common ways of writing the ten digits. */
 #include "glyphs.h"
 
 #define M(x, y) { CNN_PEN_START, x, y }
@@ -9,7 +9,7 @@
 	{ __VA_ARGS__ } }
 
 const struct cnn_glyph cnn_glyphs[10][CNN_GLYPH_WAYS] = {
-	{	/* 0: round; narrow; begun and ended inside */
+	{	/* 0: round; narrow; starts and ends inside */
 		GLYPH(5, M(56, 5), S(28, 15), S(14, 50), S(28, 88), S(54, 95), S(78, 72),
 			S(82, 38), S(68, 10), S(50, 5)),
 		GLYPH(3, M(58, 4), S(38, 22), S(26, 58), S(34, 92), S(54, 90), S(70, 58),
@@ -17,7 +17,7 @@ const struct cnn_glyph cnn_glyphs[10][CNN_GLYPH_WAYS] = {
 		GLYPH(2, M(40, 14), S(20, 38), S(18, 74), S(42, 96), S(72, 80), S(80, 42),
 			S(64, 9), S(42, 8), S(34, 20)),
 	},
-	{	/* 1: a stroke; with its upstroke; with a foot too */
+	{	/* 1: a stroke; with an upstroke; also with a foot */
 		GLYPH(6, M(50, 3), S(50, 50), S(50, 97)),
 		GLYPH(3, M(32, 24), S(44, 14), C(53, 3), S(52, 50), S(51, 97)),
 		GLYPH(1, M(32, 22), C(52, 3), S(52, 50), S(51, 96), M(28, 97), S(50, 96),
@@ -31,7 +31,7 @@ const struct cnn_glyph cnn_glyphs[10][CNN_GLYPH_WAYS] = {
 		GLYPH(2, M(22, 20), S(48, 6), S(70, 24), S(52, 60), C(16, 92), S(38, 86),
 			S(62, 96), S(88, 86)),
 	},
-	{	/* 3: round; flat on top; its waist a small loop */
+	{	/* 3: round; flat top; a small loop at the waist */
 		GLYPH(5, M(20, 14), S(46, 3), S(72, 16), S(62, 38), C(38, 47), S(66, 54),
 			S(78, 74), S(52, 97), S(16, 86)),
 		GLYPH(2, M(20, 7), S(48, 6), C(76, 6), S(58, 26), C(42, 42), S(70, 50),
@@ -39,7 +39,7 @@ const struct cnn_glyph cnn_glyphs[10][CNN_GLYPH_WAYS] = {
 		GLYPH(2, M(24, 12), S(52, 3), S(70, 22), S(52, 46), S(36, 50), S(42, 42),
 			S(66, 52), S(76, 78), S(48, 97), S(18, 88)),
 	},
-	{	/* 4: open; closed; in one go; open and curved */
+	{	/* 4: open; closed; in one stroke; open and curved */
 		GLYPH(4, M(26, 5), S(22, 30), C(14, 56), S(48, 56), S(88, 52), M(68, 10),
 			S(65, 54), S(62, 98)),
 		GLYPH(2, M(84, 64), S(46, 66), C(12, 66), S(38, 34), C(66, 3), S(65, 50),
@@ -49,7 +49,7 @@ const struct cnn_glyph cnn_glyphs[10][CNN_GLYPH_WAYS] = {
 		GLYPH(2, M(18, 8), S(20, 38), S(34, 50), S(74, 42), M(76, 4), S(74, 40),
 			S(70, 97)),
 	},
-	{	/* 5: hat last; in one go; round in one go */
+	{	/* 5: top bar last; in one stroke; round in one stroke */
 		GLYPH(4, M(32, 8), S(29, 26), C(25, 45), S(50, 40), S(76, 58), S(66, 90),
 			S(40, 97), S(16, 88), M(32, 7), S(56, 6), S(82, 4)),
 		GLYPH(3, M(80, 6), S(54, 7), C(32, 8), S(28, 26), C(24, 46), S(54, 42),
@@ -57,7 +57,7 @@ const struct cnn_glyph cnn_glyphs[10][CNN_GLYPH_WAYS] = {
 		GLYPH(2, M(80, 4), S(48, 8), S(30, 24), S(38, 42), S(66, 56), S(68, 84),
 			S(42, 97), S(14, 86)),
 	},
-	{	/* 6: curved; straight; its bowl closed low */
+	{	/* 6: curved; straight; bowl closed low */
 		GLYPH(4, M(66, 4), S(40, 22), S(20, 56), S(28, 90), S(58, 94), S(72, 72),
 			S(52, 54), S(24, 68)),
 		GLYPH(3, M(48, 2), S(34, 30), S(22, 66), S(36, 96), S(64, 90), S(68, 66),
@@ -72,7 +72,7 @@ const struct cnn_glyph cnn_glyphs[10][CNN_GLYPH_WAYS] = {
 		GLYPH(2, M(14, 26), C(17, 9), S(48, 10), C(82, 7), S(60, 46), S(48, 97)),
 		GLYPH(2, M(16, 16), S(40, 8), S(74, 10), S(72, 34), S(54, 66), S(46, 97)),
 	},
-	{	/* 8: begun at the right top; at the waist; two rings */
+	{	/* 8: starts at the top right; at the waist; two rings */
 		GLYPH(4, M(72, 16), S(48, 4), S(26, 22), S(46, 44), S(70, 68), S(56, 95),
 			S(28, 88), S(30, 64), S(52, 44), S(72, 18)),
 		GLYPH(3, M(50, 46), S(26, 26), S(44, 4), S(70, 18), S(52, 46), S(22, 74),
@@ -80,7 +80,7 @@ const struct cnn_glyph cnn_glyphs[10][CNN_GLYPH_WAYS] = {
 		GLYPH(2, M(54, 4), S(30, 20), S(48, 44), S(70, 26), S(50, 4), M(50, 45),
 			S(24, 70), S(46, 97), S(74, 76), S(50, 46)),
 	},
-	{	/* 9: straight leg; curved leg; in one go */
+	{	/* 9: straight leg; curved leg; in one stroke */
 		GLYPH(4, M(74, 16), S(48, 5), S(24, 26), S(40, 48), C(73, 20), S(71, 56),
 			S(66, 97)),
 		GLYPH(3, M(72, 20), S(46, 5), S(24, 28), S(46, 48), S(74, 22), S(74, 62),

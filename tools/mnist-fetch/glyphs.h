@@ -1,9 +1,9 @@
-/* glyphs.h - how people write the ten digits. */
+/* glyphs.h - common ways of writing the ten digits. */
 #ifndef MNIST_FETCH_GLYPHS_H
 #define MNIST_FETCH_GLYPHS_H
 
-/* The pen is put down at a START, goes smoothly through SMOOTH points and turns
- * sharply at CORNERs. x grows to the right, y downwards, both 0 .. 100. */
+/* The pen is put down at a START, moves smoothly through SMOOTH points and turns
+ * sharply at a CORNER. x grows to the right, y downwards, both 0 .. 100. */
 enum cnn_pen { CNN_PEN_START, CNN_PEN_SMOOTH, CNN_PEN_CORNER };
 
 struct cnn_glyph_point { signed char pen, x, y; };
@@ -11,14 +11,14 @@ struct cnn_glyph_point { signed char pen, x, y; };
 #define CNN_GLYPH_POINTS 16
 
 struct cnn_glyph {
-	unsigned char weight;    /* how often, among its digit's ways */
+	unsigned char weight;    /* relative frequency among the digit's ways */
 	unsigned char count;
 	struct cnn_glyph_point points[CNN_GLYPH_POINTS];
 };
 
 #define CNN_GLYPH_WAYS 4
 
-/* The ways of a digit; weight 0 ends, if there are fewer. */
+/* The ways of each digit; if there are fewer, weight 0 ends them. */
 extern const struct cnn_glyph cnn_glyphs[10][CNN_GLYPH_WAYS];
 
 #endif

@@ -1,7 +1,7 @@
-/* npm.c - a package of the npm registry, by the npm client.
+/* npm.c - downloads a package of the npm registry with the npm client.
  *
- * The client knows the user's registry, proxies and credentials; we don't want
- * to. No shell is between, no script of the package is run.
+ * The client knows the user's registry, proxies and credentials, so we do not need to.
+ * No shell is involved, and no script of the package is run.
  */
 #include "npm.h"
 
@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Its chatter goes to a file, from which a failure's code is taken. */
+/* npm's output goes to this file, from which the code of an error is read. */
 #define LOG "npm.log"
 
 static int spawn(pid_t *pid, const char *package, const char *folder)
@@ -35,7 +35,7 @@ static int spawn(pid_t *pid, const char *package, const char *folder)
 	if (!err)
 		err = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO,
 			"/dev/null", O_RDONLY, 0);
-	if (!err)    /* standard output is the caller's data */
+	if (!err)    /* our standard output carries data */
 		err = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, LOG,
 			O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	if (!err)
@@ -47,7 +47,8 @@ static int spawn(pid_t *pid, const char *package, const char *folder)
 	return err;
 }
 
-/* "npm ERR! code ENOTFOUND" or "npm error code ENOTFOUND": the last word. */
+/* Reads the code of an error, the last word of "npm ERR! code ENOTFOUND" or "npm error
+ * code ENOTFOUND". */
 static void read_code(const char *folder, char *code, size_t size)
 {
 	char *path, line[512];

@@ -1,9 +1,8 @@
-/* offer.c - what comes from a source is told by its contents.
+/* offer.c - identifies files from a source by their contents.
  *
- * A mirror, a folder, npm's package, whatever somebody packed: names differ,
- * compression differs, what must not differ is the digest. So each file that
- * is offered, however it is wrapped, is hashed and compared with what is
- * wanted.
+ * File names and compression differ between mirrors, folders, npm's package and other
+ * archives, but the digest does not. So each file offered is unpacked if necessary,
+ * hashed and compared with the parts wanted.
  */
 #include "store.h"
 #include "sha256.h"
@@ -27,7 +26,7 @@ struct offer {
 	struct cnn_error *miss;
 };
 
-/* The most that is worth reading of a file. */
+/* The size beyond which a file cannot be any of the parts. */
 static uint64_t largest(const struct offer *o)
 {
 	uint64_t most = 0;
@@ -44,7 +43,7 @@ static uint64_t largest(const struct offer *o)
 	return most;
 }
 
-/* Copies `in` to f; *digest is "" if it is longer than any part. */
+/* Copies `in` to f. *digest is "" if it is larger than any part. */
 static int copy(const struct offer *o, struct cnn_input *in, FILE *f,
 	char digest[CNN_SHA256_TEXT], struct cnn_error *e)
 {
@@ -80,7 +79,7 @@ out:
 	return r;
 }
 
-/* Gives the copy the name of the part that it is, if it is one. */
+/* If the copy is one of the parts, renames it to that part's name. */
 static int keep(struct offer *o, const char *temporary, const char *name,
 	const char *digest, struct cnn_error *e)
 {
@@ -115,7 +114,7 @@ static int keep(struct offer *o, const char *temporary, const char *name,
 static int take_file(struct offer *o, struct cnn_input *in, const char *name,
 	struct cnn_error *e)
 {
-	/* One name is enough: the store is locked. */
+	/* A fixed name is safe: the store is locked. */
 	char *temporary = cnn_store_path(o->store, "incoming.tmp");
 	char digest[CNN_SHA256_TEXT];
 	FILE *f = NULL;
@@ -124,7 +123,7 @@ static int take_file(struct offer *o, struct cnn_input *in, const char *name,
 	if (!temporary)
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	if (!(f = fopen(temporary, "wxe"))) {
-		unlink(temporary);    /* of a fetch that was killed */
+		unlink(temporary);    /* left by a fetch that was killed */
 		f = fopen(temporary, "wxe");
 	}
 	if (!f) {
@@ -139,13 +138,13 @@ static int take_file(struct offer *o, struct cnn_input *in, const char *name,
 	}
 	if (r == CNN_OK)
 		r = keep(o, temporary, name, digest, e);
-	unlink(temporary);    /* it is gone if it was kept */
+	unlink(temporary);    /* no longer there if it was kept */
 out:
 	free(temporary);
 	return r;
 }
 
-/* Takes `in` over. */
+/* Takes ownership of `in`. */
 static int take(struct offer *o, struct cnn_input *in, const char *name, int depth,
 	struct cnn_error *e)
 {
@@ -156,7 +155,7 @@ static int take(struct offer *o, struct cnn_input *in, const char *name, int dep
 	bool is_archive = false;
 	int r = CNN_OK;
 
-	/* Files kept as published are archives themselves. */
+	/* Parts kept as published are archives themselves, so do not unpack those. */
 	if (o->parts[0]->raw_sha256 && depth < MAX_NESTING)
 		r = cnn_archive_sniff(in, &is_archive, e);
 	if (r == CNN_OK && !is_archive)
@@ -167,15 +166,15 @@ static int take(struct offer *o, struct cnn_input *in, const char *name, int dep
 	}
 	if ((r = cnn_archive_open(&archive, in, e)) < 0)
 		return r;
-	/* A name is not what decides here, and never a path. */
+	/* Names do not matter here, and are never used as paths. */
 	cnn_archive_pass_over(archive);
 	while (o->taken != (1u << o->count) - 1
 	       && (r = cnn_archive_next(archive, &member_name, &member, e)) == CNN_OK) {
 		bool unknown = !o->miss->code;
 
 		r = take(o, member, *member_name ? member_name : name, depth + 1, e);
-		/* A damaged member may be any file. If it is the archive that is, it has
-		 * no next one. */
+		/* A damaged member may be some other file. If the archive itself is
+		 * damaged, there is no next member. */
 		if (r == CNN_EDATA && *member_name) {
 			bad = bad.code ? bad : *e;
 			*e = (struct cnn_error){ 0 };

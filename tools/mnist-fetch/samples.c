@@ -1,4 +1,4 @@
-/* samples.c - data sets of IDX files: MNIST and those made like it. */
+/* samples.c - data sets in IDX files: MNIST and similar ones. */
 #include "samples.h"
 
 #include "formats/format.h"
@@ -6,17 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Class, series, writer, the class there, where there, code, and two ids. */
+/* Class, NIST series, writer, index for that writer, NIST class code, NIST index,
+ * duplicate flag, unused. Only the class is used. */
 #define QMNIST_COLUMNS 8
 
 struct idx_samples {
 	struct cnn_samples base;
 	struct cnn_array *images, *labels;
 	size_t left;
-	size_t label_bytes;      /* of a row of the label file */
+	size_t label_bytes;      /* per row of the label file */
 };
 
-/* Image rows and columns change places. */
+/* Swaps the rows and columns of an image. */
 static void transpose(uint8_t *image, size_t side)
 {
 	for (size_t i = 0; i < side; i++)
@@ -28,7 +29,7 @@ static void transpose(uint8_t *image, size_t side)
 		}
 }
 
-/* A row's first number, whatever its type: QMNIST's rows are int32 x 8. */
+/* Reads the first number of each row, of any type: QMNIST's rows are int32 x 8. */
 static int read_labels(struct idx_samples *s, size_t n, uint8_t *labels,
 	struct cnn_error *e)
 {
@@ -120,7 +121,7 @@ static int check_shapes(struct idx_samples *s, struct cnn_error *e)
 	return CNN_OK;
 }
 
-/* Takes `in` over. */
+/* Takes ownership of `in`. */
 static int open_array(struct cnn_array **array, const struct cnn_dataset_info *d,
 	enum cnn_split split, struct cnn_input *in, const char *word,
 	struct cnn_error *e)

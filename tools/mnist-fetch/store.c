@@ -1,8 +1,8 @@
-/* store.c - the cache: its folder, its lock, and files that are verified each
- * time they are used.
+/* store.c - the cache: its folder, its lock, and files that are verified each time they
+ * are used.
  *
- * Files come in by rename, but are not synced: one that a crash has damaged is
- * found by its digest and fetched again.
+ * Files are put in place by rename but not synced: if a crash damages one, its digest
+ * does not match and it is fetched again.
  */
 #include "store.h"
 #include "sha256.h"
@@ -22,8 +22,8 @@
 
 /* --- the folder ------------------------------------------------------------- */
 
-/* The base folder, and what stands between it and the data set's. The XDG
- * specification has relative values passed over. */
+/* The base folder, and in *middle the path from it to the data sets' folders. Relative
+ * values are ignored, as the XDG specification demands. */
 static const char *cache_base(const char **middle)
 {
 	const char *base = getenv("XDG_CACHE_HOME");
@@ -178,7 +178,7 @@ static void fd_close(void *ctx)
 	free(ctx);
 }
 
-/* CNN_END if the file is not the part. */
+/* Returns CNN_END if the file is not the part. */
 static int verify(int fd, const struct cnn_part *part, struct cnn_error *e)
 {
 	unsigned char *buf = malloc(BLOCK);
@@ -226,13 +226,14 @@ int cnn_store_find(struct cnn_store *s, const struct cnn_part *part,
 	cnn_part_name(part, name, sizeof name);
 	if (!(path = cnn_store_path(s, name)))
 		return cnn_fail(e, CNN_ENOMEM, "cache: out of memory");
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);    /* no FIFO is waited for */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);    /* do not wait on
+	                                                        * FIFOs */
 	if (fd < 0) {
-		/* Whatever the reason, what can't be opened must be fetched. */
+		/* If it cannot be opened, whatever the reason, it must be fetched. */
 		free(path);
 		return CNN_END;
 	}
-	/* A disk that can't read it has damaged it as well. */
+	/* A file that the disk cannot read counts as damaged. */
 	r = verify(fd, part, &why);
 	if (r == CNN_EIO)
 		r = CNN_END;

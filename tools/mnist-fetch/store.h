@@ -1,8 +1,8 @@
-/* store.h - where fetched files are kept: a data set's folder in
- * the cache, or a temporary one where there can be no cache.
+/* store.h - keeps fetched files: in a data set's folder in the cache, or in a temporary
+ * folder if there can be no cache.
  *
- * Nothing comes in but what has the digest that the catalogue gives, and
- * nothing goes out before it was compared once more.
+ * Only files with the catalogue's digest are stored, and each is verified again when it
+ * is used.
  */
 #ifndef MNIST_FETCH_STORE_H
 #define MNIST_FETCH_STORE_H
@@ -14,47 +14,48 @@
 #include <stdbool.h>
 
 struct cnn_store {
-	char *folder;        /* NULL: there is none yet */
-	bool temporary;      /* goes when the store is closed */
-	int lock;            /* descriptor of the lock file, -1 */
-	bool full;           /* it could not be written: no source is to blame */
+	char *folder;        /* NULL: not known yet */
+	bool temporary;      /* removed when the store is closed */
+	int lock;            /* descriptor of the lock file, or -1 */
+	bool full;           /* writing failed: not the source's fault */
 };
 
-/* The place of a data set's files: $XDG_CACHE_HOME/cnntools/FOLDER, else
- * ~/.cache/cnntools/FOLDER. Makes nothing yet. */
+/* Determines the folder of a data set's files: $XDG_CACHE_HOME/cnntools/FOLDER, or else
+ * ~/.cache/cnntools/FOLDER. Does not create anything. */
 int cnn_store_open(struct cnn_store *, const char *folder, struct cnn_error *);
 void cnn_store_close(struct cnn_store *);
 
-/* The verified part, positioned at its start, or CNN_END if it is not there or
- * (*damaged is then set) not what it should be. */
+/* Opens the verified part at its start. CNN_END if it is missing or, with *damaged set,
+ * does not verify. */
 int cnn_store_find(struct cnn_store *, const struct cnn_part *,
 	struct cnn_input **, bool *damaged, struct cnn_error *);
 
-/* Makes the folder and takes its lock, so that nobody else fetches into it
- * until the store is closed. `wait` false: CNN_END if somebody holds the lock.
- * Without it, nothing may be put into the store. */
+/* Creates the folder and locks it, so that no other process fetches into it until the
+ * store is closed. If `wait` is false and the lock is taken, returns CNN_END. Nothing
+ * may be stored without the lock. */
 int cnn_store_lock(struct cnn_store *, bool wait, struct cnn_error *);
 
-/* Turns to a temporary folder, which needs no lock. */
+/* Switches to a temporary folder, which needs no lock. */
 int cnn_store_make_temporary(struct cnn_store *, struct cnn_error *);
 
-/* Looks whether `in`, or what it holds if it is compressed or an archive, is
- * one or more of the parts, by digest alone, and keeps these; bit i of *taken
- * says that parts[i] was among them. If none was, that is no error, and *miss
- * says what was wrong with what came nearest. Takes the input over. */
+/* Checks by digest whether `in`, or its contents if it is compressed or an archive, is
+ * one or more of the parts, and stores those. Bit i of *taken is set if parts[i] was
+ * among them. If none was, that is not an error, and *miss says why the closest
+ * candidate does not match. Takes ownership of the input. */
 int cnn_store_offer(struct cnn_store *, const struct cnn_part *const *parts,
 	size_t count, struct cnn_input *in, unsigned *taken, struct cnn_error *miss,
 	struct cnn_error *);
 
-/* "FOLDER/NAME.part", where a download of the part grows; free() it.
- * NULL: out of memory. */
+/* "FOLDER/NAME.part", the partial download of the part. The caller frees it. NULL if
+ * memory runs out. */
 char *cnn_store_partial(const struct cnn_store *, const struct cnn_part *);
 
-/* A file's path in the store's folder; free() it. NULL: out of memory. */
+/* The path of a file in the store's folder. The caller frees it. NULL if memory runs
+ * out. */
 char *cnn_store_path(const struct cnn_store *, const char *name);
 
-/* Removes a folder with all that is in it, following no link; silent about failure,
- * as it is for what is temporary. */
+/* Removes a folder and everything in it without following links. Does not report
+ * failure: it is for temporary folders. */
 void cnn_remove_folder(const char *path);
 
 #endif

@@ -1,15 +1,14 @@
-/* strokes.c - digits drawn with a pen.
+/* strokes.c - draws digits with a pen.
  *
- * A digit is one of the ways people write it (glyphs.c), a path of points. The
- * hand that draws it is not steady: each point is displaced, the whole is bent,
- * squeezed, slanted and turned, then scaled to the 20 pixels or so that MNIST's
- * digits fill and centred by mass as these are. A spline through the points is
- * dotted with small discs, and a pixel takes the most that any disc covers of
- * it.
+ * A digit is one of the common ways of writing it (glyphs.c), a path of points. The
+ * hand is unsteady: each point is displaced, and the whole is bent, squeezed, slanted
+ * and turned. It is then scaled to about 20 pixels and centred by mass, like MNIST's
+ * digits. Small discs are placed along a spline through the points. The value of a
+ * pixel is the largest share of it that any disc covers.
  *
- * Numbers are fixed-point: lengths have FRACTION bits behind the point, factors
- * 16. Shifting a negative number right rounds down, with every compiler that
- * takes this code.
+ * Numbers are fixed-point: lengths have FRACTION fractional bits, factors have 16.
+ * Shifting a negative number to the right rounds down with every compiler that this
+ * code supports.
  */
 #include "strokes.h"
 #include "glyphs.h"
@@ -23,10 +22,10 @@
 #define SIDE CNN_STROKES_SIDE
 #define FRACTION 8
 #define ONE (1 << FRACTION)          /* a pixel, or a hundredth of a glyph */
-#define UNIT 65536                   /* 1.0 as a factor */
+#define UNIT 65536                   /* the factor 1.0 */
 
-#define WORDS 384                    /* random ones for a sample */
-#define NOISE_AT (WORDS - CNN_STROKES_PIXELS / 4)    /* the last are for pixels */
+#define WORDS 384                    /* random words per sample */
+#define NOISE_AT (WORDS - CNN_STROKES_PIXELS / 4)    /* the last ones are for pixels */
 #define MAX_DOTS 1024
 
 struct point { int32_t x, y; };
@@ -34,7 +33,7 @@ struct dot { int32_t x, y, radius; };
 
 struct drawing {
 	uint32_t words[WORDS];
-	size_t next;                     /* word */
+	size_t next;                     /* index of the next word */
 	const struct cnn_glyph *glyph;
 	struct point points[CNN_GLYPH_POINTS];
 	struct dot dots[MAX_DOTS];
@@ -54,16 +53,16 @@ static int32_t clamp(int32_t v, int32_t low, int32_t high)
 	return v < low ? low : v > high ? high : v;
 }
 
-/* --- chance ----------------------------------------------------------------- */
+/* --- random numbers ------------------------------------------------------- */
 
-/* 0 .. n-1 */
+/* Uniform in 0 .. n-1. */
 static uint32_t below(struct drawing *d, uint32_t n)
 {
 	return (uint32_t)((uint64_t)d->words[d->next++] * n >> 32);
 }
 
-/* About normal, of the given deviation: the sum of four uniforms of 16 bits,
- * whose deviation is 2 * 65536 / sqrt(12). It never exceeds 3.46 deviations. */
+/* Approximately normal with the given deviation: the sum of four 16-bit uniforms, whose
+ * deviation is 2 * 65536 / sqrt(12). Never exceeds 3.46 deviations. */
 static int32_t normal(struct drawing *d, int32_t deviation)
 {
 	uint32_t a = d->words[d->next++], b = d->words[d->next++];
@@ -88,7 +87,7 @@ static void choose_glyph(struct drawing *d, unsigned digit)
 	d->glyph = &ways[i];
 }
 
-/* Points relative to the glyph's middle, each one a little off. */
+/* Places the points relative to the glyph's centre, each slightly displaced. */
 static void place_points(struct drawing *d)
 {
 	int32_t shake = clamp(normal(d, ONE * 3 / 2) + 7 * ONE / 2, ONE, 7 * ONE);
@@ -101,8 +100,8 @@ static void place_points(struct drawing *d)
 	}
 }
 
-/* A quadratic bend in each direction: at the edge, 50 from the middle, it
- * shifts by some 7. */
+/* A quadratic bend in each direction, which shifts the edge, 50 from the centre, by
+ * about 7. */
 static void bend(struct drawing *d)
 {
 	int32_t a = normal(d, 180), b = normal(d, 130), c = normal(d, 180),
@@ -120,7 +119,7 @@ static void bend(struct drawing *d)
 
 static void transform(struct drawing *d)
 {
-	/* The turn by its half angle's tangent, which needs no sine. */
+	/* A rotation by the tangent of half the angle, which needs no sine. */
 	int32_t t = clamp(normal(d, UNIT / 11), -UNIT / 5, UNIT / 5);
 	int64_t tt = (int64_t)t * t >> 16;
 	int32_t cosine = (int32_t)((UNIT - tt) * UNIT / (UNIT + tt));
@@ -179,7 +178,7 @@ static int32_t distance(struct point a, struct point b)
 	return x > y ? x + y / 2 : y + x / 2;
 }
 
-/* Dots from point i to the next, half a pixel apart; the radius goes from r0
+/* Places dots from point i to the next, half a pixel apart; the radius changes from r0
  * to r1. */
 static void dot_segment(struct drawing *d, size_t i, int32_t r0, int32_t r1)
 {
@@ -210,7 +209,7 @@ static void dot_path(struct drawing *d)
 	int32_t width = clamp(ONE * 5 / 4 + normal(d, ONE / 3), ONE * 5 / 8, 9 * ONE / 4);
 	int32_t radius[CNN_GLYPH_POINTS];
 
-	for (size_t i = 0; i < g->count; i++)    /* the hand's pressure varies */
+	for (size_t i = 0; i < g->count; i++)    /* the pressure varies */
 		radius[i] = clamp(width + normal(d, width / 10), ONE / 2, 9 * ONE / 4);
 	for (size_t i = 0; i + 1 < g->count; i++)
 		if (g->points[i + 1].pen != CNN_PEN_START)
@@ -237,8 +236,8 @@ static void centre(struct drawing *d)
 
 /* --- from dots to pixels ------------------------------------------------------ */
 
-/* Near the edge of a disc, radius - distance is about (radius^2 - distance^2)
- * / (2 radius): no root is needed for a soft edge. */
+/* Near the edge of a disc, radius - distance is about (radius^2 - distance^2) / (2
+ * radius), so a soft edge needs no square root. */
 static void stamp(struct drawing *d, const struct dot *dot)
 {
 	int32_t r = dot->radius, reach = r + d->ramp;
@@ -262,7 +261,7 @@ static void stamp(struct drawing *d, const struct dot *dot)
 	}
 }
 
-/* Ink is uneven; what is almost nothing is nothing. */
+/* Adds noise to the ink, and clears pixels that are almost black. */
 static void ink(struct drawing *d)
 {
 	const uint32_t *noise = d->words + NOISE_AT;
@@ -283,7 +282,7 @@ static const char *stream_name(enum cnn_split split)
 	return split == CNN_TEST ? "strokes/test" : "strokes/train";
 }
 
-/* Of each ten samples each is another digit, in a random order. */
+/* Each group of ten samples has every digit once, in random order. */
 static unsigned choose_digit(uint64_t seed, uint32_t stream, uint64_t index)
 {
 	unsigned char digits[10] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 };
@@ -333,7 +332,7 @@ size_t cnn_strokes_count(enum cnn_split split)
 	return split == CNN_TEST ? 10000 : 60000;
 }
 
-/* --- all of them ---------------------------------------------------------------- */
+/* --- all samples ---------------------------------------------------------- */
 
 struct strokes_samples {
 	struct cnn_samples base;

@@ -1,4 +1,4 @@
-/* unwrap.c - one member of an archive as an input of its own. */
+/* unwrap.c - one member of an archive as a separate input. */
 #include "samples.h"
 
 #include "formats/format.h"

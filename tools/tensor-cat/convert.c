@@ -1,4 +1,4 @@
-/* convert.c - what tensor-cat does. */
+/* convert.c - copies, selects and converts segments. */
 #include "convert.h"
 #include "formats/operand/columns.h"
 
@@ -9,9 +9,9 @@ struct cnn_convert {
 	const struct cnn_convert_options *o;
 	struct cnn_output *out;
 	struct cnn_writer *writer;
-	struct cnn_header *header;   /* of the segment being written, or NULL */
-	struct cnn_columns columns;        /* of that header: a record being filled, or
-	                              * all of an array */
+	struct cnn_header *header;   /* of the open segment, or NULL */
+	struct cnn_columns columns;        /* of that header: the record being filled,
+	                                    * or the whole array */
 	uint64_t seen, kept;
 };
 
@@ -54,7 +54,7 @@ uint64_t cnn_convert_kept(const struct cnn_convert *c)
 	return c->kept;
 }
 
-/* Does the content change, so that it belongs into the history? */
+/* Whether the options change the content, so that the run belongs in the history. */
 static bool changes(const struct cnn_convert_options *o)
 {
 	return o->first || o->last != UINT64_MAX || o->fields;
@@ -65,7 +65,7 @@ static bool converts(const struct cnn_convert_options *o)
 	return changes(o) || o->batch || o->to;
 }
 
-/* --- as they are ------------------------------------------------------------ */
+/* --- unchanged ------------------------------------------------------------ */
 
 static int copy_item(struct cnn_convert *c, struct cnn_operands *in,
 	struct cnn_error *e)
@@ -88,7 +88,7 @@ static int copy_segment(struct cnn_convert *c, struct cnn_operands *in,
 	return rc == CNN_END ? copy_item(c, in, e) : rc;
 }
 
-/* --- anew -------------------------------------------------------------------- */
+/* --- converted ------------------------------------------------------------ */
 
 static int flush(struct cnn_convert *c, struct cnn_error *e)
 {
@@ -101,8 +101,8 @@ static int flush(struct cnn_convert *c, struct cnn_error *e)
 	return cnn_writer_record(c->writer, &record, e);
 }
 
-/* The whole array. IDX files of grey pictures have no axis of channels, and are
- * read without one, so they are written so. */
+/* Writes the whole array. IDX files of grey images are read without a channel axis, so
+ * they are written without one. */
 static int write_array(struct cnn_convert *c, struct cnn_error *e)
 {
 	struct cnn_record record;
@@ -133,7 +133,7 @@ static int end_segment(struct cnn_convert *c, struct cnn_error *e)
 	return rc;
 }
 
-/* "image, label": what a segment has, for a message. */
+/* "image, label": the fields of a segment, for a message. */
 static const char *field_names(const struct cnn_header *h, char *buf, size_t size)
 {
 	size_t n = 0;
@@ -145,7 +145,7 @@ static const char *field_names(const struct cnn_header *h, char *buf, size_t siz
 	return buf;
 }
 
-/* Leaves the fields that are wanted, in the order they were asked for. */
+/* Keeps only the wanted fields, in the order requested. */
 static int select_fields(const struct cnn_convert_options *o,
 	struct cnn_header *h, const char *where, struct cnn_error *e)
 {
@@ -175,7 +175,7 @@ static int select_fields(const struct cnn_convert_options *o,
 	return CNN_OK;
 }
 
-/* Takes h over and goes on with the segment being written if it can. */
+/* Takes ownership of h. Continues the open segment if it is compatible. */
 static int begin_segment(struct cnn_convert *c, struct cnn_header *h,
 	const char *where, struct cnn_error *e)
 {
@@ -198,8 +198,8 @@ static int begin_segment(struct cnn_convert *c, struct cnn_header *h,
 	return c->o->to ? CNN_OK : cnn_writer_header(c->writer, h, e);
 }
 
-/* The fields of c->header, samples first .. first + n - 1 of *record: no bytes
- * are moved. */
+/* Gets the fields of c->header for samples first .. first + n - 1 of *record, without
+ * copying data. */
 static void slice(const struct cnn_convert *c, struct cnn_record *record,
 	size_t first, size_t n, struct cnn_record *part)
 {
@@ -238,7 +238,7 @@ static int emit(struct cnn_convert *c, struct cnn_record *record, size_t first,
 	return rc;
 }
 
-/* What the range leaves of a record. */
+/* Writes the samples of a record that are in the range. */
 static int convert_record(struct cnn_convert *c, struct cnn_record *record,
 	struct cnn_error *e)
 {

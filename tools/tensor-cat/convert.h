@@ -1,5 +1,5 @@
-/* convert.h - segments through tensor-cat: as they are, or selected,
- * joined, cut anew, or as one array of another format.
+/* convert.h - tensor-cat's segments: copied, or selected, joined, divided into other
+ * records, or converted to one array of another format.
  */
 #ifndef TENSOR_CAT_CONVERT_H
 #define TENSOR_CAT_CONVERT_H
@@ -10,19 +10,19 @@
 #include "cli/option.h"
 
 struct cnn_convert_options {
-	uint64_t first, last;        /* samples first .. last - 1 of all data;
-	                              * 0, UINT64_MAX: all */
-	char **fields;               /* these fields in this order; NULL: all */
+	uint64_t first, last;        /* samples first .. last - 1 of all data; 0,
+	                              * UINT64_MAX: all */
+	char **fields;               /* only these fields, in this order; NULL: all */
 	size_t field_count;
-	uint64_t batch;              /* samples of a record; 0: as they come */
+	uint64_t batch;              /* samples per record; 0: unchanged */
 	const struct cnn_codec *to;  /* NULL: a tensor stream */
 	const struct cnn_program *program;    /* for the history */
 };
 
-/* "A:B", half-open; either end may be missing. Anything else is CNN_EUSAGE. */
+/* Parses "A:B", half-open; either end may be missing. Anything else is CNN_EUSAGE. */
 int cnn_range_parse(const char *, uint64_t *first, uint64_t *last,
 	struct cnn_error *);
-/* "a,b,c" to an array of strings, to be freed by cnn_names_free(). Empty and
+/* Parses "a,b,c" to an array of strings, which cnn_names_free() frees. Empty and
  * repeated names are CNN_EUSAGE. */
 int cnn_names_parse(const char *, char ***names, size_t *count,
 	struct cnn_error *);
@@ -30,19 +30,19 @@ void cnn_names_free(char **names, size_t count);
 
 struct cnn_convert;
 
-/* The options and the output stay the caller's. Without first, last, fields,
- * batch and to, streams are copied byte for byte; with any of them, consecutive
- * data segments that are compatible become one, and models pass as they are. */
+/* The caller keeps ownership of the options and the output. Without first, last,
+ * fields, batch and to, streams are copied byte for byte. With any of them, consecutive
+ * compatible data segments are joined into one, and models are copied unchanged. */
 int cnn_convert_open(struct cnn_convert **, const struct cnn_convert_options *,
 	struct cnn_output *, struct cnn_error *);
-/* Reads and writes the segment that the operands have just given the header of. */
+/* Reads and writes the segment whose header the operands have just returned. */
 int cnn_convert_segment(struct cnn_convert *, struct cnn_operands *,
 	const struct cnn_header *, struct cnn_error *);
-/* Writes what no further segment can change. */
+/* Ends the open segment, or writes the array: no segment may follow. */
 int cnn_convert_end(struct cnn_convert *, struct cnn_error *);
 void cnn_convert_close(struct cnn_convert *);
 
-/* Data samples that went by, and those that were selected. */
+/* The number of data samples read, and of those selected. */
 uint64_t cnn_convert_seen(const struct cnn_convert *);
 uint64_t cnn_convert_kept(const struct cnn_convert *);
 

@@ -1,11 +1,11 @@
-/* repair.c - whole records of a broken stream. */
+/* repair.c - recovers the complete records of a damaged stream. */
 #include "repair.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Is the item read last a segment's end? It begins with a map of one pair and
- * the key "end", which a foreign writer may have written as str 8 or as bin. */
+/* Whether the last item read is a segment's end. It starts with a map of one pair and
+ * the key "end", which other writers may encode as str 8 or bin. */
 static bool at_end_item(const struct cnn_operands *in)
 {
 	const void *item = NULL;
@@ -17,7 +17,7 @@ static bool at_end_item(const struct cnn_operands *in)
 		 !memcmp(item, "\x81\xc4\x03" "end", 6));
 }
 
-/* The header is not written before there is something to put behind it. */
+/* Writes the header only once there is a record to follow it. */
 static int repair_segment(struct cnn_operands *in, const struct cnn_header *header,
 	struct cnn_writer *writer, struct cnn_repair *kept, struct cnn_error *e)
 {
@@ -35,7 +35,7 @@ static int repair_segment(struct cnn_operands *in, const struct cnn_header *head
 		kept->records++;
 		kept->samples += record.samples;
 	}
-	if (rc == CNN_END && !begun) {           /* whole, and empty */
+	if (rc == CNN_END && !begun) {           /* complete, but empty */
 		written = cnn_writer_header(writer, header, e);
 		begun = true;
 	}

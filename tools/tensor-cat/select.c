@@ -1,11 +1,11 @@
-/* select.c - how a range and a list of names are written. */
+/* select.c - parses ranges and lists of names. */
 #include "convert.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Digits up to `end`, or nothing, which stands for `missing`. */
+/* Parses digits up to `end`; if there are none, the value is `missing`. */
 static bool parse_place(const char *text, const char *end, uint64_t missing,
 	uint64_t *place)
 {

@@ -1,4 +1,4 @@
-/* shuffle.c - all in memory, or through a buffer. */
+/* shuffle.c - shuffles in memory or through a buffer. */
 #include "shuffle.h"
 #include "formats/operand/columns.h"
 
@@ -11,10 +11,10 @@
 struct cnn_shuffle {
 	struct cnn_columns held;
 	struct cnn_columns ready;       /* the record being filled */
-	size_t step;                 /* samples of a record */
+	size_t step;                 /* samples per record */
 	struct cnn_writer *writer;
 	uint64_t seed, buffer;
-	uint64_t drawn;              /* samples that drew a place in the buffer */
+	uint64_t drawn;              /* positions in the buffer drawn so far */
 	uint32_t words[WORDS];
 };
 
@@ -58,7 +58,7 @@ static int flush(struct cnn_shuffle *s, struct cnn_error *e)
 	return cnn_writer_record(s->writer, &record, e);
 }
 
-/* A place in the full buffer. Words are made by the block. */
+/* Draws a position in the full buffer. Random words are generated in blocks. */
 static uint32_t draw(struct cnn_shuffle *s)
 {
 	if (s->drawn % WORDS == 0)
@@ -67,7 +67,8 @@ static uint32_t draw(struct cnn_shuffle *s)
 	return (uint32_t)(s->words[s->drawn++ % WORDS] * s->buffer >> 32);
 }
 
-/* Sample `at` of the record takes the place of another, which becomes ready. */
+/* Puts sample `at` of the record in place of a random one, which is moved to
+ * `ready`. */
 static int exchange(struct cnn_shuffle *s, const struct cnn_record *record,
 	size_t at, struct cnn_error *e)
 {

@@ -1,4 +1,4 @@
-/* content.c - the digest of a segment's content. */
+/* content.c - the digest of a segment's contents. */
 #include "content.h"
 
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 struct cnn_content {
 	const struct cnn_header *header;
-	XXH3_state_t **states;       /* one a field */
+	XXH3_state_t **states;       /* one per field */
 	XXH3_state_t *all;
 };
 

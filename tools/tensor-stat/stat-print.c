@@ -1,4 +1,4 @@
-/* stat-print.c - the same numbers for people and for programs. */
+/* stat-print.c - prints statistics for people and for programs. */
 #include "stat-private.h"
 
 #include <inttypes.h>
@@ -16,7 +16,7 @@ static const char *class_name(const struct cnn_stat *s, size_t label)
 	return classes->as.array.items[label]->as.str.data;
 }
 
-/* How many labels to list: up to the last that occurs or has a name. */
+/* The number of labels to list: up to the last that occurs or has a name. */
 static size_t label_limit(const struct cnn_stat *s)
 {
 	size_t n = s->label_count;
@@ -26,8 +26,8 @@ static size_t label_limit(const struct cnn_stat *s)
 	return n;
 }
 
-/* Text of a stream, which may hold anything: as JSON's strings do it, without
- * the quotes. */
+/* Prints text from a stream, which may contain anything, escaped as in a JSON string
+ * but without the quotes. */
 static void print_text(FILE *out, const char *text)
 {
 	cnn_print_json_text(out, text, strlen(text));
@@ -137,7 +137,7 @@ void cnn_stat_print(const struct cnn_stat *s, FILE *out, size_t segment)
 	fprintf(out, "  digest  %s\n", digest);
 }
 
-/* Digits that tell one value of the type from the next. */
+/* The number of digits that distinguishes adjacent values of the type. */
 static int digits(enum cnn_dtype dtype)
 {
 	return dtype == CNN_F64 || cnn_dtype_is_integer(dtype) ? 17 : 9;
@@ -155,7 +155,7 @@ static void tsv_number(FILE *out, const char *field, const char *key, double n,
 	int precision)
 {
 	tsv_key(out, field, key);
-	if (isnan(n))                    /* whose sign means nothing */
+	if (isnan(n))                    /* the sign of a NaN has no meaning */
 		fputs("nan\n", out);
 	else
 		fprintf(out, "%.*g\n", precision, n);
@@ -218,7 +218,7 @@ void cnn_stat_print_tsv(const struct cnn_stat *s, FILE *out, size_t segment)
 
 /* --- JSON ------------------------------------------------------------------------- */
 
-/* JSON has no number for what is none. */
+/* JSON has no NaN and no infinity. */
 static void json_number(FILE *out, const char *key, double n, int precision)
 {
 	fprintf(out, ",\"%s\":", key);

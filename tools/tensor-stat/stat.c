@@ -1,8 +1,8 @@
-/* stat.c - counting.
+/* stat.c - computes statistics.
  *
- * Sums run over the elements one by one in their order, so that where a record
- * ends makes no difference to any digit. They are taken about the first element
- * x0, which keeps the variance from drowning in the mean:
+ * Sums add the elements one by one in order, so that record boundaries do not affect
+ * any digit. The first element x0 is subtracted first, so that a large mean does not
+ * cancel the digits of the variance:
  *     mean = x0 + sum(x - x0) / n
  *     variance = sum((x - x0)^2) / n - (sum(x - x0) / n)^2
  */
@@ -54,7 +54,7 @@ double stat_deviation(const struct stat_field *f)
 	double mean = f->sum / (double)f->count;
 	double variance = f->squares / (double)f->count - mean * mean;
 
-	/* Rounding may bring it below zero; squares that are too large make it no number. */
+	/* Rounding may make it negative; squares that overflow make it NaN. */
 	return variance < 0 ? 0 : sqrt(variance);
 }
 
@@ -77,7 +77,7 @@ static void count_values(struct stat_field *f, const double *x, size_t n)
 	}
 }
 
-/* Bytes are most of what there is, and their sums are exact in integers. */
+/* Most data are bytes, and their sums are exact in integers. */
 static void count_bytes(struct stat_field *f, const unsigned char *x, size_t n)
 {
 	for (size_t m; n; x += m, n -= m) {

@@ -1,7 +1,7 @@
-/* view-text.c - pictures in characters.
+/* view-text.c - images as text.
  *
- * A character stands for two pixels, one above the other: as a half block whose
- * two colours are theirs, or in ASCII as a letter of their mean darkness.
+ * A character shows two pixels, one above the other: as a half block with both colours,
+ * or in ASCII as a character that is denser the brighter their mean.
  */
 #include "view-private.h"
 
@@ -10,12 +10,12 @@
 #include <string.h>
 
 #define MAX_CAPTION 160
-#define BETWEEN 2            /* blanks between pictures */
+#define BETWEEN 2            /* blanks between images */
 
-/* How the pictures of one line lie. */
+/* The arrangement of the images of one line. */
 struct layout {
-	size_t shrink;               /* pixels that become one, each way */
-	size_t width, height;        /* of a picture, in pixels shown */
+	size_t shrink;               /* pixels averaged into one, in each direction */
+	size_t width, height;        /* of an image, in pixels as shown */
 	size_t columns;
 };
 
@@ -38,7 +38,8 @@ static struct layout lay_out(const struct cnn_view *v,
 
 /* --- captions ---------------------------------------------------------------- */
 
-/* An integer field's value for sample i, by its class's name if it has one. */
+/* Formats the value of an integer field for sample i, as the class name if there is
+ * one. */
 static bool value_text(const struct cnn_columns *columns, const char *name, size_t i,
 	char *text, size_t size, int64_t *value)
 {
@@ -59,7 +60,7 @@ static bool value_text(const struct cnn_columns *columns, const char *name, size
 	return true;
 }
 
-/* "12: cat -> dog !"; *wrong if the class is not the label. */
+/* Writes "12: cat -> dog !"; *wrong if the class differs from the label. */
 static void caption(const struct cnn_view *v, size_t i, char *text, bool *wrong)
 {
 	char label[64] = "", class[64] = "";
@@ -71,12 +72,12 @@ static void caption(const struct cnn_view *v, size_t i, char *text, bool *wrong)
 	snprintf(text, MAX_CAPTION, "%zu%s%s%s%s%s", i,
 		has_label || has_class ? ": " : "", label, has_class ? " -> " : "",
 		class, *wrong ? " !" : "");
-	for (char *p = text; *p; p++)            /* names may hold anything */
+	for (char *p = text; *p; p++)            /* names may contain anything */
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			*p = '?';
 }
 
-/* Exactly `width` characters: UTF-8's continuation bytes take no room. */
+/* Prints exactly `width` characters. UTF-8 continuation bytes do not count. */
 static void print_padded(FILE *out, const char *text, size_t width)
 {
 	size_t used = 0;
@@ -116,7 +117,7 @@ static void print_captions(const struct cnn_view *v, const struct layout *l,
 
 /* --- pixels -------------------------------------------------------------------- */
 
-/* The mean of the pixels that become pixel (x, y), a channel. */
+/* The mean of channel c over the source pixels of pixel (x, y). */
 static unsigned mean(const struct view_pictures *p, const struct layout *l,
 	size_t x, size_t y, size_t c)
 {
@@ -129,8 +130,8 @@ static unsigned mean(const struct view_pictures *p, const struct layout *l,
 	return count ? (unsigned)(sum / count) : 0;
 }
 
-/* The nearest of the 256 colours: greys 232 .. 255 with black 16 and white 231
- * at their ends, or the 6 x 6 x 6 cube from 16 on. */
+/* The nearest of the 256 colours. Grey: black 16, greys 232 .. 255, white 231. Colour:
+ * the 6 x 6 x 6 cube that starts at 16. */
 static unsigned colour(const struct view_pictures *p, const struct layout *l,
 	size_t x, size_t y)
 {
@@ -147,7 +148,7 @@ static unsigned colour(const struct view_pictures *p, const struct layout *l,
 static void print_blocks(const struct view_pictures *p, const struct layout *l,
 	size_t y, FILE *out)
 {
-	unsigned above = 0, below = 0;       /* black 0 is never asked for */
+	unsigned above = 0, below = 0;       /* colour 0 is never used */
 
 	for (size_t x = 0; x < l->width; x++) {
 		unsigned a = colour(p, l, x, y);
@@ -169,7 +170,7 @@ static unsigned grey(const struct view_pictures *p, const struct layout *l,
 {
 	if (p->channels == 1)
 		return mean(p, l, x, y, 0);
-	/* Luma's weights, ITU-R BT.601. */
+	/* Weights of luma, ITU-R BT.601. */
 	return (299 * mean(p, l, x, y, 0) + 587 * mean(p, l, x, y, 1) +
 		114 * mean(p, l, x, y, 2)) / 1000;
 }

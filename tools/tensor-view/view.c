@@ -1,4 +1,4 @@
-/* view.c - samples to bytes that can be shown, and the contact sheet. */
+/* view.c - converts samples to displayable bytes, and writes the contact sheet. */
 #include "view-private.h"
 #include "formats/format.h"
 
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GAP 2                /* pixels between the pictures of a sheet */
+#define GAP 2                /* pixels between the images of a sheet */
 #define GAP_BYTE 64
 
 int cnn_view_check(const struct cnn_header *h, const char *image,
@@ -89,7 +89,7 @@ void view_pictures_load(struct view_pictures *p, const struct cnn_columns *colum
 		}
 }
 
-/* Copies a picture into its place of the sheet, which is C x H x W. */
+/* Copies an image to its place in the sheet, which is C x H x W. */
 static void place(const struct view_pictures *p, const struct cnn_tensor *sheet,
 	size_t top, size_t left)
 {
