@@ -176,6 +176,32 @@ const struct test_case test_cases[] = {
 		TIES },
 	{ "linear out=40 | relu", "37", 19, 18, DISTINCT },
 	{ "flatten | linear out=20 | relu", "17x3x2", 5, 4, DISTINCT },
+
+	/* What is not a number, or not finite. */
+	{ "relu", "3x5x4", 3, 2, NOT_FINITE },
+	{ "relu", "16x5x4", 3, 2, NOT_FINITE },
+	{ "maxpool2d kernel=2", "3x6x6", 3, 2, NOT_FINITE },
+	{ "maxpool2d kernel=3 stride=2 padding=1", "17x8x7", 3, 2, NOT_FINITE },
+	{ "avgpool2d kernel=3x2 stride=1x2 padding=1", "4x5x7", 3, 2, NOT_FINITE },
+	{ "flatten", "17x3x2", 3, 2, NOT_FINITE },
+	{ "dropout p=0.25", "17x6x5", 3, 2, NOT_FINITE },
+	{ "add", "17x3x3 17x3x3", 3, 2, NOT_FINITE },
+	{ "batchnorm2d", "17x4x4", 3, 2, NOT_FINITE },
+	{ "cross_entropy", "10", 5, 2, NOT_FINITE },
+	{ "conv2d out=8 kernel=3 padding=1", "5x6x6", 3, 2, NOT_FINITE },
+	{ "linear out=33", "65", 3, 2, NOT_FINITE },
+	{ "relu | maxpool2d kernel=2", "16x7x5", 3, 2, NOT_FINITE },
+	{ "maxpool2d kernel=2 | relu", "16x7x5", 3, 2, NOT_FINITE },
+	{ "conv2d out=8 kernel=3 | relu", "3x6x6", 3, 2, NOT_FINITE },
+	{ "conv2d out=16 kernel=3 stride=2 | relu", "16x8x7", 3, 2, NOT_FINITE },
+	{ "conv2d out=8 kernel=3 padding=1 | relu | conv2d out=5 kernel=3", "3x7x6", 3, 2,
+		NOT_FINITE },
+	{ "conv2d out=8 kernel=3 | relu | maxpool2d kernel=2", "3x8x9", 3, 2, NOT_FINITE },
+	{ "conv2d out=32 kernel=3 | relu | maxpool2d kernel=2", "1x12x12", 3, 2, NOT_FINITE },
+	{ "conv2d out=64 kernel=3 | relu | maxpool2d kernel=2", "32x13x13", 3, 2, NOT_FINITE },
+	{ "linear out=12 | relu", "33", 5, 2, NOT_FINITE },
+	{ "flatten | linear out=16", "16x3x3", 3, 2, NOT_FINITE },
+	{ "flatten | linear out=128 | relu", "64x5x5", 5, 4, NOT_FINITE },
 };
 
 const size_t test_case_count = sizeof(test_cases) / sizeof(test_cases[0]);

@@ -8,6 +8,8 @@ enum values {
 	DISTINCT,            /* in (-1, 1), no two equal, none near 0 */
 	TIES,                /* of -2, -1, 0, 1, 2: exact in every type */
 	NEGATIVE,            /* of -3, -2, -1 */
+	NOT_FINITE,          /* as DISTINCT, with a NaN and both infinities among them:
+	                      * of the forward pass alone */
 };
 
 struct test_case {

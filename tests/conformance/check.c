@@ -38,12 +38,17 @@ static void integers(double *x, size_t n, uint32_t seed, int first, int kinds)
 
 static void values(double *x, size_t n, uint32_t seed, enum values kind)
 {
-	if (kind == DISTINCT)
+	if (kind == DISTINCT || kind == NOT_FINITE)
 		distinct(x, n, seed);
 	else if (kind == TIES)
 		integers(x, n, seed, -2, 5);
 	else
 		integers(x, n, seed, -3, 3);
+	if (kind == NOT_FINITE) {
+		x[n / 7] = NAN;
+		x[n / 2] = INFINITY;
+		x[n - 1 - n / 5] = -INFINITY;
+	}
 }
 
 static void param_values(double *x, const struct cnn_param *p, uint32_t seed,
@@ -55,7 +60,7 @@ static void param_values(double *x, const struct cnn_param *p, uint32_t seed,
 	if (p->init == CNN_INIT_CONSTANT) {
 		middle = strcmp(p->name, "running_var") == 0 ? 1.2 : p->value;
 		reach = 0.7;
-	} else if (kind != DISTINCT) {
+	} else if (kind != DISTINCT && kind != NOT_FINITE) {
 		integers(x, n, seed, -1, 3);
 		return;
 	}
@@ -87,7 +92,7 @@ int data_make(struct data *d, const struct subject *s, const struct chain *c,
 	memset(d, 0, sizeof(*d));
 	d->grad_out = numbers(n);
 	distinct(d->grad_out, n, 99);
-	if (t->values != DISTINCT)           /* of few bits, so that sums are exact */
+	if (t->values == TIES || t->values == NEGATIVE)    /* of few bits, so that sums are exact */
 		for (size_t i = 0; i < n; i++)
 			d->grad_out[i] = round(d->grad_out[i] * 8);
 	code = round_to(s, d->grad_out, n, dtype);
@@ -305,6 +310,28 @@ bool results_near(const struct results *r, const struct results *reference,
 		}
 	}
 	return near;
+}
+
+bool results_as_odd(const struct results *r, const struct results *reference,
+	double bound, bool spreads, char *where, size_t size)
+{
+	for (size_t k = 0; k < r->of[0].n; k++) {
+		const double x = r->of[0].x[k], want = reference->of[0].x[k];
+		bool good;
+
+		if (isnan(want))
+			good = isnan(x);
+		else if (isinf(want))
+			good = x == want || (spreads && isnan(x));
+		else
+			good = isfinite(x) ? fabs(x - want) <= bound * (1 + fabs(want)) : spreads;
+		if (!good) {
+			snprintf(where, size, "%g at %zu, not %g", x, k, want);
+			return false;
+		}
+	}
+	snprintf(where, size, "%zu numbers", r->of[0].n);
+	return true;
 }
 
 bool results_equal(const struct results *a, const struct results *b)

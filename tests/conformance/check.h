@@ -44,6 +44,11 @@ void results_free(struct results *);
 
 /* sum (x - y)^2 / sum y^2; the numerator itself where y is 0. */
 double nmse(const double *x, const double *y, size_t n);
+/* Is each number of the output NaN or infinite where the reference's is, and nowhere else,
+ * and within the bound (absolute below 1, relative above) where that is finite? A run
+ * that `spreads` may have NaNs elsewhere: a transform's sums hold several elements. */
+bool results_as_odd(const struct results *, const struct results *reference, double bound,
+	bool spreads, char *where, size_t size);
 /* Whether every result is as near as `bounds` says; *worst, *name: the one that
  * is furthest beyond (or below) its bound. */
 bool results_near(const struct results *, const struct results *reference,

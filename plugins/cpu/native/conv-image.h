@@ -82,8 +82,10 @@ INLINE vec dot(vec sum, int32_t two, __m512i weights)
 }
 #endif
 
-/* max(0, the largest of four), and (where wanted) which it was. Where all four are
- * no numbers the result is none; where some are they may get lost. */
+#define NAN_BITS 0x7fc00000
+
+/* max(0, the largest of four), and (if wanted) which it was. If one of the four is NaN,
+ * so is the result. */
 INLINE vec pool(const vec *s, int8_t *codes)
 {
 	static const int8_t places[] = CODES;
@@ -93,6 +95,8 @@ INLINE vec pool(const vec *s, int8_t *codes)
 	__m512 ab = _mm512_max_ps(a, b), cd = _mm512_max_ps(c, d);
 	__m512 best = _mm512_max_ps(ab, cd);
 	__mmask16 lives = _mm512_cmp_ps_mask(best, zero, _CMP_NLE_UQ);
+	__mmask16 odd = _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q)
+		| _mm512_cmp_ps_mask(c, d, _CMP_UNORD_Q);
 
 	if (codes) {
 		__m512i above = _mm512_maskz_set1_epi32(_mm512_cmp_ps_mask(b, a,
@@ -105,7 +109,8 @@ INLINE vec pool(const vec *s, int8_t *codes)
 		code = _mm512_mask_mov_epi32(_mm512_set1_epi32(CODE_NONE), lives, code);
 		store_codes(codes, (ivec)code);
 	}
-	return (vec)_mm512_maskz_mov_ps(lives, best);
+	return (vec)_mm512_mask_mov_ps(_mm512_maskz_mov_ps(lives, best), odd,
+		_mm512_set1_ps(NAN));
 #else
 	ivec b_wins = s[1] > s[0], d_wins = s[3] > s[2];
 	vec above = choose(b_wins, s[1], s[0]);
@@ -113,6 +118,7 @@ INLINE vec pool(const vec *s, int8_t *codes)
 	ivec below_wins = below > above;
 	vec best = choose(below_wins, below, above);
 	ivec dead = best <= (vec){ 0 };
+	ivec odd = (s[0] != s[0]) | (s[1] != s[1]) | (s[2] != s[2]) | (s[3] != s[3]);
 
 	if (codes) {
 		ivec code = (~below_wins & b_wins & places[1])
@@ -120,6 +126,6 @@ INLINE vec pool(const vec *s, int8_t *codes)
 
 		store_codes(codes, code | dead);
 	}
-	return (vec)((ivec)best & ~dead);
+	return (vec)(((ivec)best & ~dead & ~odd) | (odd & NAN_BITS));
 #endif
 }

@@ -3,6 +3,8 @@
 
 #include "simd.h"
 
+#include <math.h>
+
 /* The parts, in the order of what they use of each other. */
 #include "conv-image.h"
 #include "conv-sparse.h"

@@ -6,6 +6,7 @@
 #define ONEDNN_BITS_H
 
 #include <cnn/plugin.h>
+#include <stdbool.h>
 #include <string.h>
 
 typedef float od_float __attribute__((vector_size(16), may_alias));
@@ -61,24 +62,23 @@ static inline void od_relu(uint32_t dtype, size_t count, const void *in, void *o
 	od_relu_mask(dtype, count, in, in, out);
 }
 
-/* oneDNN's maximum passes over what is no number, and of nothing else it makes the
- * lowest number of the type: that becomes no number again. count elements. */
-static inline void od_lowest_to_nan(uint32_t dtype, size_t count, void *x)
+/* Is one of count elements not a number? */
+static inline bool od_has_nan(uint32_t dtype, size_t count, const void *x)
 {
 	size_t bytes = count * od_dtype_size(dtype), rest = bytes % 16;
-	od_bits32 *whole = x, last = { 0 };
+	const od_bits32 *v = x;
+	od_bits32 any = { 0 }, last = { 0 };
 
+	memcpy(&last, (const char *)x + bytes - rest, rest);
 	for (size_t i = 0; i <= bytes / 16; i++) {
-		od_bits32 *v = i < bytes / 16 ? &whole[i] : &last;
+		const od_bits32 bits = i < bytes / 16 ? v[i] : last;
 
-		if (v == &last)
-			memcpy(&last, (char *)x + bytes - rest, rest);
 		if (dtype == CNN_BF16)
-			*v |= (od_bits32)((od_bits16)*v == (int16_t)0xff7f);
+			any |= (od_bits32)(((od_bits16)bits & 0x7fff) > 0x7f80);
 		else
-			*v |= *v == (int32_t)0xff7fffff;
+			any |= (od_float)bits != (od_float)bits;
 	}
-	memcpy((char *)x + bytes - rest, &last, rest);
+	return (any[0] | any[1] | any[2] | any[3]) != 0;
 }
 
 #endif

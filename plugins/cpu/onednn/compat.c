@@ -31,11 +31,6 @@ void od_desc_destroy(od_desc desc)
 	free((void *)desc);
 }
 
-dnnl_status_t od_post_ops_relu(dnnl_post_ops_t ops)
-{
-	return dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, 0, 0);
-}
-
 dnnl_status_t od_forward(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
 	dnnl_prop_kind_t kind, const struct od_operands *x,
 	const_dnnl_primitive_attr_t attr)
@@ -151,11 +146,6 @@ void od_desc_destroy(od_desc desc)
 {
 	if (desc)
 		dnnl_memory_desc_destroy((dnnl_memory_desc_t)desc);
-}
-
-dnnl_status_t od_post_ops_relu(dnnl_post_ops_t ops)
-{
-	return dnnl_post_ops_append_eltwise(ops, dnnl_eltwise_relu, 0, 0);
 }
 
 dnnl_status_t od_forward(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,

@@ -36,7 +36,6 @@ dnnl_status_t od_desc_clone(od_desc *, od_desc);
 void od_desc_destroy(od_desc);                   /* NULL is fine */
 
 /* out = ReLU of what the primitive computes. */
-dnnl_status_t od_post_ops_relu(dnnl_post_ops_t);
 
 /* Primitive descriptors. `forward` is the pass a backward belongs to. */
 dnnl_status_t od_forward(dnnl_primitive_desc_t *, dnnl_engine_t,

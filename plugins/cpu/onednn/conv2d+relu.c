@@ -1,10 +1,10 @@
-/* conv2d relu: ReLU while the convolution's result is still in registers;
- * backward masks the gradient into scratch memory first. */
+/* conv2d relu: a convolution, then ReLU over its result; backward masks the gradient
+ * into scratch memory first. */
 #include "convolution.h"
 
-/* Evaluation saves a pass over the output. Training wins nothing: the mask
- * needs a second gradient as large as the output, where relu by itself works in
- * place, so the two layers score more. */
+/* Evaluation needs one buffer less. Training gains nothing: the mask needs a second
+ * gradient as large as the output, but relu by itself works in place, so the two layers
+ * score more. */
 static int score(const struct cnn_host *host, const struct cnn_run *run)
 {
 	struct weighted_def def = convolution_def(run, true);

@@ -261,6 +261,55 @@ static int not_prepared(const struct pool *p, uint32_t samples)
 		"cpu/onednn: %s: not prepared for %u samples", p->od.name, samples);
 }
 
+/* Where element (n, ch, y, x) of a tensor of this shape and layout lies. */
+static size_t place_of(const struct cnn_shape *s, uint32_t layout, size_t n, size_t ch,
+	size_t y, size_t x)
+{
+	const size_t c = s->dims[0], h = s->dims[1], w = s->dims[2];
+	const size_t block = layout == CNN_NCHW16C ? 16 : layout == CNN_NCHW8C ? 8 : 1;
+
+	if (layout == CNN_NHWC)
+		return ((n * h + y) * w + x) * c + ch;
+	return (((n * ((c + block - 1) / block) + ch / block) * h + y) * w + x) * block
+		+ ch % block;
+}
+
+/* The first and one past the last window along an axis that hold place `at`. */
+static void windows_with(const struct pool *p, int axis, size_t at, size_t *first,
+	size_t *end)
+{
+	const int64_t kernel = p->window.kernel[axis], stride = p->window.stride[axis];
+	const int64_t place = (int64_t)at + p->window.padding[axis];
+	const int64_t count = (int64_t)p->out.dims[1 + axis];
+
+	*first = place < kernel ? 0 : (size_t)((place - kernel) / stride + 1);
+	*end = (size_t)(place / stride + 1 < count ? place / stride + 1 : count);
+}
+
+/* oneDNN's maximum passes over NaN. Makes each window that holds one NaN; gradients go
+ * to the place that oneDNN chose. */
+static void keep_nans(const struct pool *p, const struct cnn_call *c)
+{
+	const size_t ch = p->in.dims[0], h = p->in.dims[1], w = p->in.dims[2];
+	const size_t size = od_dtype_size(p->dtype);
+
+	for (size_t i = 0; i < c->samples * ch * h * w; i++) {
+		const size_t x = i % w, y = i / w % h, k = i / w / h % ch, n = i / w / h / ch;
+		const char *from = (const char *)c->in[0]
+			+ place_of(&p->in, p->layout, n, k, y, x) * size;
+		size_t y0, y1, x0, x1;
+
+		if (!od_has_nan(p->dtype, 1, from))
+			continue;
+		windows_with(p, 0, y, &y0, &y1);
+		windows_with(p, 1, x, &x0, &x1);
+		for (size_t oy = y0; oy < y1; oy++)
+			for (size_t ox = x0; ox < x1; ox++)
+				memcpy((char *)c->out + place_of(&p->out, p->layout, n, k,
+					oy, ox) * size, from, size);
+	}
+}
+
 int pool_forward(void *instance, const struct cnn_call *c)
 {
 	const struct pool *p = instance;
@@ -272,9 +321,9 @@ int pool_forward(void *instance, const struct cnn_call *c)
 	od_one_thread();
 	code = od_op_run(&p->od, &s->forward, c->worker, scratch_of(p, c),
 		(const void *[]){ c->in[0], c->out, c->saved });
-	if (code == CNN_OK && p->def.algorithm == dnnl_pooling_max)
-		od_lowest_to_nan(p->dtype, cnn_layout_count(&p->out, p->layout, c->samples),
-			c->out);
+	if (code == CNN_OK && p->def.algorithm == dnnl_pooling_max && od_has_nan(p->dtype,
+			cnn_layout_count(&p->in, p->layout, c->samples), c->in[0]))
+		keep_nans(p, c);
 	if (code == CNN_OK && p->def.relu)
 		od_relu(p->dtype, cnn_layout_count(&p->out, p->layout, c->samples),
 			c->out, c->out);

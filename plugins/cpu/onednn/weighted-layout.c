@@ -39,37 +39,10 @@ static void operands_close(struct od_operands *x, od_desc weights)
 		od_desc_destroy(x->weights);
 }
 
-static dnnl_status_t forward_attr(const struct weighted *w,
-	dnnl_primitive_attr_t *attr)
-{
-	dnnl_post_ops_t ops = NULL;
-	dnnl_status_t status = dnnl_primitive_attr_clone(attr, w->od.attr);
-
-	if (status != dnnl_success || !w->def.relu)
-		return status;
-	status = dnnl_post_ops_create(&ops);
-	if (status == dnnl_success)
-		status = od_post_ops_relu(ops);
-	if (status == dnnl_success)
-		status = dnnl_primitive_attr_set_post_ops(*attr, ops);
-	if (ops)
-		dnnl_post_ops_destroy(ops);
-	if (status != dnnl_success)
-		dnnl_primitive_attr_destroy(*attr);
-	return status;
-}
-
 static dnnl_status_t make_forward(const struct weighted *w,
 	const struct od_operands *x, dnnl_primitive_desc_t *pd)
 {
-	dnnl_primitive_attr_t attr;
-	dnnl_status_t status = forward_attr(w, &attr);
-
-	if (status != dnnl_success)
-		return status;
-	status = od_forward(pd, w->od.engine, prop_kind(w), x, attr);
-	dnnl_primitive_attr_destroy(attr);
-	return status;
+	return od_forward(pd, w->od.engine, prop_kind(w), x, w->od.attr);
 }
 
 dnnl_status_t weighted_describe(const struct weighted *w, enum pass pass,

@@ -308,13 +308,19 @@ int weighted_forward(void *instance, const struct cnn_call *c)
 {
 	const struct weighted *w = instance;
 	const struct sized *s = find_size(w, c->samples);
+	int code;
 
 	if (!s)
 		return not_prepared(w, c->samples);
 	od_one_thread();
-	return od_op_run(&w->od, &s->forward, c->worker, scratch_of(w, c),
+	code = od_op_run(&w->od, &s->forward, c->worker, scratch_of(w, c),
 		(const void *[]){ c->in[0], view_of(&w->forward, c), c->out,
 			w->has_bias ? c->params[BIAS] : NULL });
+	/* oneDNN's own ReLU would make 0 of NaN. */
+	if (code == CNN_OK && w->def.relu)
+		od_relu(w->dtype, cnn_layout_count(&w->out, w->out_layout, c->samples),
+			c->out, c->out);
+	return code;
 }
 
 int weighted_backward(void *instance, const struct cnn_call *c)

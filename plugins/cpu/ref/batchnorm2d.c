@@ -65,7 +65,9 @@ static void moments(const struct batchnorm2d *b, const double *sums, double n,
 	size_t c, double *mean, double *var)
 {
 	*mean = sums[c] / n;
-	*var = fmax(sums[b->c + c] / n - *mean * *mean, 0);
+	*var = sums[b->c + c] / n - *mean * *mean;
+	if (*var < 0)                /* by rounding; a NaN stays */
+		*var = 0;
 }
 
 /* A batch of one element a channel has no variance to divide by. */
