@@ -1,27 +1,28 @@
 #!/bin/sh
-# arrows.sh - which way the source files' arrows point
+# arrows.sh - checks the directions of dependencies between source files
 #
 #   build-aux/arrows.sh [BUILD]             (build)
 #
-# The floors, from the top: tools, formats/operand, formats, then those of libcore:
-# train, executor, net, plugin, then stream, cli and layers, then base. A file may include headers
-# and call functions of its own folder and of lower floors. It is a fault to point up, or
-# across: from stream to cli, or from one tool's folder to another's. A plugin includes
-# cnn/plugin.h, cnn/types.h and its own folder alone. No struct tag has two definitions
-# that a program could mix up, and no files call each other in a circle, unless a header
-# of them says "calls in a circle" and why.
+# The layers, from the top: tools, formats/operand, formats, then those of libcore:
+# train, executor, net, plugin, then stream, cli and layers, then base. A file may
+# include headers and call functions of its own folder and of lower layers. A dependency
+# on a higher layer is an error, and so is one across: from stream to cli, or from one
+# tool's folder to another's. A plugin includes only cnn/plugin.h, cnn/types.h and its
+# own folder. No struct tag has two definitions that a program could confuse. Files must
+# not call each other in a circle, unless one of their headers says "calls in a circle"
+# and why.
 #
-# Reads #include lines, and the symbols of the objects in BUILD/obj. Prints the faults and
-# exits 1 if there is one.
+# Reads #include lines, and the symbols of the objects in BUILD/obj. Prints the errors
+# and exits 1 if there is one.
 set -eu
 cd "$(dirname "$0")/.."
 BUILD=${1:-build}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# --- arrows: "FROM TO WHY", a line each ------------------------------------------------
+# --- dependencies: "FROM TO WHY", one per line ---------------------------------------
 
-# The place of an included header: beside the file, in libcore, or below the top.
+# The path of an included header: beside the file, in libcore, or below the top.
 find libcore formats tools plugins -name '*.[ch]' -o -name '*.cu' | sort > "$work/files"
 xargs grep -H '^#[[:space:]]*include [<"]' < "$work/files" |
 	sed 's/:#[[:space:]]*include */ /; s/[<">]/ /g' |
@@ -34,7 +35,7 @@ xargs grep -H '^#[[:space:]]*include [<"]' < "$work/files" |
 		done
 	done > "$work/includes"
 
-# Functions and data that an object has (T D B R W V) and wants (U).
+# Functions and data that an object defines (T D B R W V) and needs (U).
 find "$BUILD/obj/libcore" "$BUILD/obj/formats" "$BUILD/obj/tools" -name '*.o' |
 	while read -r object; do
 		source=${object#"$BUILD/obj/"}
@@ -89,7 +90,7 @@ cat "$work/includes" "$work/calls" | awk '
 
 # --- circles -------------------------------------------------------------------------------
 
-# tsort names the files of each circle that it meets.
+# tsort prints the files of each circle that it finds.
 cut -d ' ' -f 1,2 "$work/calls" | tsort 2>&1 > /dev/null |
 	awk '/input contains a loop/ { if (line) print line; line = ""; next }
 		{ line = line (line ? " " : "") $2 }

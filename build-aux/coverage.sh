@@ -1,11 +1,11 @@
 #!/bin/sh
-# coverage.sh - what the tests reached of libcore, formats and the parts of tools
+# coverage.sh - reports the coverage of libcore, formats and the parts of tools
 #
-#   build-aux/coverage.sh                   lines and branches of each file, the least first
-#   build-aux/coverage.sh FILE...           the lines of it that were never reached
+#   build-aux/coverage.sh                   lines and branches per file, lowest first
+#   build-aux/coverage.sh FILE...           the lines of the files that were never run
 #
-# Reads what the programs of `make coverage` left below BUILD, by gcov or, where CC
-# is clang, by llvm-cov. Exits 1 where a sum is below LEAST (90) % of the lines.
+# Reads the counts that the programs of `make coverage` wrote below BUILD, with gcov or,
+# if CC is clang, with llvm-cov. Exits 1 if a sum is below LEAST (90) % of the lines.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -15,7 +15,7 @@ case $(${CC:-cc} --version) in
 *) gcov=gcov ;;
 esac
 
-# said FILE...: each source with its counts, as gcov prints it
+# said FILE...: prints each source with its counts, as gcov does
 said() {
 	for c; do
 		o=$BUILD/obj/${c%.c}
@@ -24,9 +24,9 @@ said() {
 	done
 }
 
-# Lines are "COUNT:NUMBER:TEXT", ##### for a count of none and - where there is
-# nothing to reach; "branch N taken COUNT" or "never executed" follow. Headers are
-# left out: each file that includes one has its own counts.
+# Lines are "COUNT:NUMBER:TEXT", with ##### for a count of 0 and - for lines without
+# code; "branch N taken COUNT" or "never executed" follow. Headers are left out, because
+# each file that includes one has its own counts.
 if [ $# -gt 0 ]; then
 	said "$@" | awk -F: '
 		$2 ~ /^ *0$/ && $3 == "Source" { file = $4; next }

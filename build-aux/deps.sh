@@ -1,16 +1,16 @@
 #!/bin/sh
-# deps.sh - what is needed, and how Debian calls it
+# deps.sh - installs the dependencies, by their Debian names
 #
 #   build-aux/deps.sh [--check] SET...      sets: run dev lint bench npm
 #
-# Says what is missing and installs it with apt-get, as root or through sudo;
-# where neither serves, prints the line to type and exits 1. --check only says
+# Prints what is missing and installs it with apt-get, as root or through sudo. If
+# neither is possible, it prints the command to type and exits 1. --check only prints
 # what is missing, and exits 0.
 set -eu
 
-# One a line: set, how it is noticed, packages (the first that apt knows of those
-# parted by |). cmd: a command; c: a header; pc: a pkg-config name; py: a module
-# of Debian's Python; perl: one of Perl; path: a file.
+# One per line: set, how to detect it, packages (the first of those separated by | that
+# apt knows). cmd: a command; c: a header; pc: a pkg-config name; py: a module of
+# Debian's Python; perl: a module of Perl; path: a file.
 table='
 run  cmd:cc                gcc
 run  c:stdio.h             libc6-dev
@@ -55,7 +55,7 @@ bench cmd:strace           strace
 npm  cmd:npm               npm
 '
 
-# --- what is there ---------------------------------------------------------------
+# --- detection -------------------------------------------------------------------
 
 pkgconf() {
 	"${PKG_CONFIG:-pkg-config}" --exists "$1" 2> /dev/null
@@ -79,7 +79,7 @@ sys.exit(u.find_spec('${1#py:}') is None)" 2> /dev/null ;;
 	esac
 }
 
-# missing SET...: lines of the table for what isn't there
+# missing SET...: prints the lines of the table for missing dependencies
 missing() {
 	echo "$table" | while read -r set what packages; do
 		case " $* " in
@@ -94,7 +94,7 @@ known() {
 	apt-cache show "$1" > /dev/null 2>&1
 }
 
-# Of `a|b` the one that apt knows, or a.
+# Of `a|b`, prints the one that apt knows, or a.
 choose() {
 	for packages; do
 		first=${packages%|*}
@@ -138,7 +138,7 @@ if [ "$(id -u)" != 0 ]; then
 		exit 1
 	fi
 fi
-# The lists may be old, or not there at all.
+# The package lists may be old or missing.
 echo "Some packages are missing; asking apt for its lists."
 $sudo apt-get -qq update || echo "deps.sh: apt-get update failed; going on with the old lists" >&2
 # shellcheck disable=SC2046,SC2086

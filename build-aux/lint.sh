@@ -1,11 +1,11 @@
 #!/bin/sh
-# lint.sh - what compilers and checkers have to say; silence is what is wanted
+# lint.sh - runs compilers and checkers; no output means no findings
 #
 #   build-aux/lint.sh [gcc|clang|arrows|tidy|cppcheck|mandoc]...     (all)
 #
-# gcc and clang build everything but what nvcc builds, which takes no warnings
-# anyway, with WERROR=1, in folders of their own below build/lint. arrows reads the
-# objects that gcc made. .clang-tidy says what clang-tidy looks for, and why not more.
+# gcc and clang build everything with WERROR=1, except the files for nvcc, for which
+# warnings are always errors. They use folders of their own below build/lint. arrows
+# reads the objects of gcc. .clang-tidy lists clang-tidy's checks, with reasons.
 set -u
 
 cd "$(dirname "$0")/.." || exit 1
@@ -15,7 +15,7 @@ mkdir -p "$out"
 bad=0
 trap 'rm -f "$out"/tmp.*' EXIT
 
-# report NAME STATUS: shows what was said, if it was
+# report NAME STATUS: shows the output, if there was any
 report() {
 	if [ "$2" = 0 ]; then
 		echo "ok   lint $1"
@@ -45,8 +45,8 @@ check_arrows() {
 	report arrows $status
 }
 
-# Flags as the Makefile's. error.c defines what analyzer.h wraps; plugins don't
-# see the host's headers.
+# The Makefile's flags. error.c defines the functions that analyzer.h wraps. Plugins do
+# not see the host's headers.
 tidy() {
 	command -v clang-tidy > /dev/null || { echo "skip lint tidy: not installed"; return; }
 	status=0

@@ -4,10 +4,10 @@
 
 #include <stdint.h>
 
-/* The names, as --amp takes them. */
+/* The values of --amp. */
 #define CNN_AMP_CHOICES "off|bf16|fp16"
 
-/* The type that layers of CNN_LAYER_HALF compute in: CNN_F32, CNN_BF16 or CNN_F16. */
+/* The type that CNN_LAYER_HALF layers compute in: CNN_F32, CNN_BF16 or CNN_F16. */
 uint32_t cnn_amp_dtype(const char *amp);
 
 #endif

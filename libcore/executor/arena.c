@@ -1,8 +1,7 @@
-/* arena.c - one block of memory for buffers that are not alive together.
+/* arena.c - places buffers with different lifetimes in one block of memory.
  *
- * The largest buffers are placed first, each at the lowest offset where nothing
- * lies that is alive at the same time: simple, and within a few per cent of the
- * best for chains. */
+ * The largest buffers are placed first, each at the lowest offset that is free during
+ * its lifetime. This is simple, and within a few per cent of the optimum for chains. */
 #include "executor-private.h"
 
 #include <stdlib.h>

@@ -1,8 +1,8 @@
-/* barrier.c - where workers meet: a short spin, then a futex.
+/* barrier.c - the workers' barrier: a short spin, then a futex.
  *
- * A step has three meetings of some tens of microseconds' skew. Sleeping at
- * once would pay a wake-up for each; spinning for ever would burn the core that
- * a shared machine gave to somebody else. */
+ * A step has three barriers, which the workers reach some tens of microseconds apart.
+ * Sleeping at once would cost a wake-up at each. Spinning without a limit would waste a
+ * core that other processes of a shared machine could use. */
 #include "executor-private.h"
 
 #include <linux/futex.h>
@@ -31,8 +31,8 @@ void cnn_barrier_wait(struct cnn_barrier *b)
 
 	if (atomic_load_explicit(&b->count, memory_order_relaxed) == 1)
 		return;
-	/* The count is looked at after arriving: whoever shrank it has either
-	 * arrived before, which shows the new one, or will be the last. */
+	/* Read the count after arriving: the thread that lowered it has either arrived
+	 * before, which makes the new count visible, or will arrive last. */
 	arrived = atomic_fetch_add_explicit(&b->arrived, 1, memory_order_acq_rel) + 1;
 	if (arrived == atomic_load_explicit(&b->count, memory_order_relaxed)) {
 		atomic_store_explicit(&b->arrived, 0, memory_order_relaxed);

@@ -1,17 +1,17 @@
-/* executor-private.h - the rooms behind executor/executor.h.
+/* executor-private.h - the parts behind executor/executor.h.
  *
- *   assign.c    which provider computes which run of layers
+ *   assign.c    chooses the provider of each run of layers
  *   plan.c      formats, buffers, the list of operations
- *   arena.c     where each buffer lies
- *   device-memory.c  what is taken of the device's memory
+ *   arena.c     the offset of each buffer
+ *   device-memory.c  allocation of the device's memory
  *   executor.c  opening, closing
- *   params.c    parameters and moments, in and out
- *   feed.c      what steps read and leave: rows, order, state, records
- *   shard.c     one shard through the operations
+ *   params.c    import and export of parameters and moments
+ *   feed.c      inputs and results of steps: rows, order, state, records
+ *   shard.c     runs one shard through the operations
  *   step.c      workers, phases, the update; recording and replaying a step
  *   reduce.c    the tree that sums shards
- *   profile.c   where a step's time goes, and the time between two marks
- *   barrier.c   where workers meet
+ *   profile.c   the time of a step's parts, and the time between two marks
+ *   barrier.c   the workers' barrier
  */
 #ifndef EXECUTOR_PRIVATE_H
 #define EXECUTOR_PRIVATE_H
@@ -38,7 +38,7 @@ struct cnn_unit {
 	struct cnn_run run;
 	struct cnn_plan plan;
 	void *instance;
-	bool across;                             /* and training */
+	bool across;                             /* across samples, and training */
 	size_t packed;                           /* offset in the packed arena */
 	size_t partial;                          /* first double of its sums */
 	/* Buffers, by number. */
@@ -66,7 +66,8 @@ struct cnn_op {
 	struct cnn_format from, to;
 };
 
-/* A parameter's place in its arena: trainable ones and buffers apart. */
+/* A parameter's place in its arena. Trainable parameters and buffers have separate
+ * arenas. */
 struct cnn_slot {
 	struct cnn_unit *unit;
 	uint32_t index;                          /* in the unit */
@@ -74,18 +75,19 @@ struct cnn_slot {
 	size_t offset, count;                    /* floats */
 };
 
-/* A gradient on its way up the tree: node `index` of level `level` covers
- * shards index << level up to the next. */
+/* A partial sum of gradients: node `index` of level `level` of the tree covers the
+ * shards from index << level up to the next node's. */
 struct cnn_partial {
 	uint32_t level, index;
 	float *sum;
 };
 
-/* Where a shard lives while it goes through the graph. */
+/* The memory of a shard on its way through the graph. */
 struct cnn_context {
 	unsigned char *arena;
 	int32_t *labels;                         /* of the shard */
-	float *grads;                            /* while a shard is in it */
+	float *grads;                            /* set while a shard uses the
+	                                          * context */
 };
 
 struct cnn_worker {
@@ -93,7 +95,7 @@ struct cnn_worker {
 	uint32_t number;
 	pthread_t thread;
 	unsigned char *scratch;
-	float **spare;                           /* gradient arenas not in use */
+	float **spare;                           /* unused gradient arenas */
 	size_t spare_count;
 	struct cnn_partial *stack;               /* sums of finished subtrees */
 	size_t stack_count;
@@ -106,24 +108,24 @@ struct cnn_barrier {
 
 struct cnn_merge { float *into; const float *from; };
 
-/* The data set, where the device reads it. */
+/* The data set, in memory that the device reads. */
 struct cnn_resident {
-	struct cnn_gather gather;                /* but for what a shard says */
+	struct cnn_gather gather;                /* except the shard's part */
 	size_t count;                            /* rows */
-	void *data, *labels;                     /* own memory's copies */
+	void *data, *labels;                     /* copies, with own memory */
 	size_t data_room, labels_room;           /* bytes */
 	uint32_t *order;
 	size_t order_room;
 	double *rates;
 	size_t rates_room;
-	size_t epoch, ahead;                     /* rows of the epoch; those whose
-	                                          * steps have begun */
+	size_t epoch, ahead;                     /* rows in the epoch; rows of the steps
+	                                          * begun so far */
 };
 
-/* A step of so many samples, recorded. */
+/* A recorded step of `samples` samples. */
 struct cnn_recording { uint32_t samples; bool warm; void *graph; };
 
-#define CNN_RECORDS 64                       /* most steps under way */
+#define CNN_RECORDS 64                       /* most steps in flight */
 #define CNN_RECORDINGS 4
 
 struct cnn_executor {
@@ -136,10 +138,11 @@ struct cnn_executor {
 	bool whole_batch, own_memory;            /* the device's flags */
 	const struct cnn_optimizer *optimizer;
 
-	size_t *alias;                   /* node -> the node whose values it has */
-	struct cnn_format *formats;      /* of each node's value */
+	size_t *alias;                   /* node -> the node whose value it shares */
+	struct cnn_format *formats;      /* format of each node's value */
 	size_t *values, *grads;          /* node -> buffer */
-	bool *wants_gradient;            /* node -> is there a parameter above it */
+	bool *wants_gradient;            /* node -> does it depend on a trainable
+	                                  * parameter? */
 	struct cnn_unit *units;
 	size_t unit_count;
 	struct cnn_unit *loss;           /* or NULL */
@@ -147,32 +150,33 @@ struct cnn_executor {
 	size_t buffer_count;
 	struct cnn_op *ops;
 	size_t op_count;
-	uint32_t phases;                 /* cuts at across_samples + 1 */
+	uint32_t phases;                 /* cuts at across_samples layers, + 1 */
 	size_t arena_bytes, scratch_bytes, packed_bytes;
-	size_t partial_count;            /* doubles a shard */
-	size_t logits;                   /* the buffer of the plain logits */
+	size_t partial_count;            /* doubles per shard */
+	size_t logits;                   /* buffer of the plain logits */
 	size_t output_values;            /* elements of one sample in it */
 
-	struct cnn_slot *slots;          /* one a graph parameter */
+	struct cnn_slot *slots;          /* one per graph parameter */
 	size_t param_floats, buffer_floats;
 	float *params, *param_buffers, *moments[4];
 	unsigned char *packed;
-	float *grad;                     /* of the last step, once it is summed */
-	double *norms;                   /* [norm_blocks] of its squares, or NULL */
+	float *grad;                     /* summed gradient of the last step */
+	double *norms;                   /* [norm_blocks] sums of its squares, or
+	                                  * NULL */
 	size_t norm_blocks;
 	bool params_changed;             /* pack before the next step */
 	size_t memory;                   /* bytes of all arenas */
 
 	uint32_t shard_size, shards_max;
-	bool *prepared;                  /* [samples]: the providers know of it */
-	struct cnn_context *contexts;    /* one a worker; with across_samples
-	                                  * layers one a shard */
+	bool *prepared;                  /* [samples]: prepare() was called for it */
+	struct cnn_context *contexts;    /* one per worker; with across_samples layers
+	                                  * one per shard */
 	size_t context_count;
 	struct cnn_worker *workers;
 	uint32_t worker_count, threads_started;
-	double *partials, *reduced;      /* [shards_max][partial_count], [count];
-	                                  * one where a shard is all */
-	struct cnn_score *scores;        /* a shard */
+	double *partials, *reduced;      /* [shards_max][partial_count], [count]; the
+	                                  * same buffer if there is one shard */
+	struct cnn_score *scores;        /* one per shard */
 	struct cnn_merge *merges;
 	size_t merge_count;
 
@@ -181,15 +185,15 @@ struct cnn_executor {
 	struct cnn_step_record *records; /* [CNN_RECORDS], on the device */
 	struct cnn_step_record fetched_records[CNN_RECORDS];
 	uint64_t begun, fetched, collected;      /* steps */
-	uint32_t first_record;           /* place of step number `fetched` */
+	uint32_t first_record;           /* index of the record of step `fetched` */
 	struct cnn_recording recordings[CNN_RECORDINGS];
 
 	struct cnn_profile *profile;     /* or NULL */
-	double marked[2];                /* cnn_executor_mark by the clock */
+	double marked[2];                /* cnn_executor_mark, read from the clock */
 
-	/* The step that the workers are at. */
+	/* The step in progress. */
 	struct cnn_barrier barrier;
-	uint32_t first, samples;         /* of the batch, behind the cursor */
+	uint32_t first, samples;         /* in the batch, counted from the cursor */
 	double momentum, weight_decay;
 	float *out_logits, *out_losses;
 	uint32_t shards;
@@ -198,31 +202,31 @@ struct cnn_executor {
 
 /* assign.c: fills in units, alias and their runs; opens the plugins. */
 int cnn_claim(struct cnn_executor *, struct cnn_error *);
-/* plan.c: creates the instances and everything up to the memory plan. */
+/* plan.c: creates the instances and plans operations and memory. */
 int cnn_plan_make(struct cnn_executor *, struct cnn_error *);
-/* arena.c: gives each buffer its offset; *bytes = the arena's size. */
+/* arena.c: sets each buffer's offset; *bytes = the arena's size. */
 int cnn_arena_place(struct cnn_buffer *, size_t count, size_t *bytes,
 	struct cnn_error *);
 
-/* device-memory.c: zeroed memory of the device, counted and bounded. */
+/* device-memory.c: zeroed memory of the device, counted and limited. */
 int cnn_executor_take(struct cnn_executor *, void **, size_t bytes,
 	struct cnn_error *);
 void cnn_executor_give_back(struct cnn_executor *, void *, size_t bytes);
 
-/* feed.c: memory that every step uses; and what went with it. */
+/* feed.c: allocates and frees the memory that every step uses. */
 int cnn_feed_open(struct cnn_executor *, struct cnn_error *);
 void cnn_feed_close(struct cnn_executor *);
-/* Recorded steps hold addresses that are no more. */
+/* Drops recorded steps; call it before an address that they contain becomes invalid. */
 void cnn_forget_recordings(struct cnn_executor *);
 
-/* shard.c: shard `number` through the operations of a phase. */
+/* shard.c: runs shard `number` through the operations of a phase. */
 int cnn_shard_run(struct cnn_worker *, uint32_t number, uint32_t phase);
-/* Where a unit's parameters lie. */
+/* The addresses of a unit's parameters. */
 void cnn_unit_params(const struct cnn_executor *, const struct cnn_unit *,
 	void *params[CNN_MAX_PARAMS]);
 
-/* profile.c: what happens between begin and end goes to the slot, which is an
- * operation's number or that of a part of a step. Nothing without --profile. */
+/* profile.c: adds the time between begin and end to the slot: an operation's number, or
+ * cnn_profile_part(). Does nothing without --profile. */
 enum cnn_part { CNN_PART_GATHER, CNN_PART_PACK, CNN_PART_SCORE, CNN_PART_REDUCE,
 	CNN_PART_UPDATE, CNN_PART_ADVANCE, CNN_PART_COUNT };
 int cnn_profile_open(struct cnn_executor *, struct cnn_error *);
@@ -230,25 +234,26 @@ void cnn_profile_close(struct cnn_executor *);
 size_t cnn_profile_part(const struct cnn_executor *, enum cnn_part);
 int cnn_profile_begin(struct cnn_worker *, size_t slot);
 int cnn_profile_end(struct cnn_worker *, size_t slot);
-/* A step is done: its marks are read. */
+/* Reads the marks after a step. */
 int cnn_profile_step(struct cnn_executor *);
 
-/* step.c: the life of a worker; joins at the barrier until ex->stop. */
+/* step.c: a worker thread's main loop; waits at the barrier until ex->stop. */
 void *cnn_worker_main(void *worker);
 
-/* reduce.c: takes a finished shard's sum over and folds what can be folded. */
+/* reduce.c: takes over a finished shard's sum and folds it as far as possible. */
 int cnn_reduce_push(struct cnn_worker *, uint32_t shard, float *sum);
-/* The additions that are left once all workers are done, in order; returns the
+/* Lists, in order, the additions that are left once all workers are done. Returns the
  * buffer that then holds the whole sum. */
 float *cnn_reduce_plan(struct cnn_executor *);
-/* reduced = the tree sum of count doubles from `at` on of each shard. */
+/* reduced = the tree sum over the shards of count doubles from `at` on. */
 void cnn_reduce_partials(struct cnn_executor *, size_t at, size_t count);
-/* The most sums that a worker of `shards` shards ever holds at once. */
+/* The most sums that a worker with `shards` shards holds at once. */
 size_t cnn_reduce_depth(uint32_t shards);
 
 void cnn_barrier_init(struct cnn_barrier *, unsigned count);
 void cnn_barrier_wait(struct cnn_barrier *);
-/* From now on `count` are enough; by one of them, before it waits. */
+/* Lowers the number of threads that the barrier waits for. One of them must call it
+ * before it waits. */
 void cnn_barrier_shrink(struct cnn_barrier *, unsigned count);
 
 static inline size_t cnn_align(size_t n)

@@ -1,7 +1,7 @@
-/* params.c - parameters and moments to and from an executor's own layout. */
+/* params.c - parameters and moments to and from the executor's own layout. */
 #include "executor-private.h"
 
-/* Plain values to `native` (in an arena), through the run's own layout. */
+/* Writes plain values into the arena, in the run's own layout. */
 static int import(struct cnn_executor *ex, size_t param, const float *plain,
 	float *arena, struct cnn_error *e)
 {

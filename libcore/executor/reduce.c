@@ -1,11 +1,10 @@
 /* reduce.c - sums over shards along one fixed binary tree.
  *
- * Node (l, i) of the tree is node (l-1, 2i) + node (l-1, 2i+1), or node
- * (l-1, 2i) alone where the other covers no shard. A worker has consecutive
- * shards and folds them as a binary counter carries; what it can't fold because
- * the sibling is another worker's is folded once all are done. Whoever adds,
- * the additions are the same: the sum's bits depend on the number of shards
- * alone. */
+ * Node (l, i) of the tree is node (l-1, 2i) + node (l-1, 2i+1), or node (l-1, 2i) alone
+ * if the other covers no shard. A worker has consecutive shards and folds them like a
+ * binary counter carries. If the sibling belongs to another worker, the addition is
+ * done after all workers have finished. The additions are the same whichever thread
+ * does them, so the bits of the sum depend only on the number of shards. */
 #include "executor-private.h"
 
 #include <string.h>
@@ -16,7 +15,7 @@ size_t cnn_reduce_depth(uint32_t shards)
 
 	while (shards >> bits)
 		bits++;
-	/* Up to one sum a level on the way up and one on the way down, and the
+	/* At most one sum per level on the way up and one on the way down, and the
 	 * shard that is being computed. */
 	most = 2 * bits + 1;
 	return most < (size_t)shards + 1 ? most : (size_t)shards + 1;
@@ -46,7 +45,7 @@ int cnn_reduce_push(struct cnn_worker *w, uint32_t shard, float *sum)
 	return CNN_OK;
 }
 
-/* --- what is left when all workers are done -------------------------------- */
+/* --- the additions that are left after all workers -------------------------- */
 
 static float *find(struct cnn_executor *ex, uint32_t level, uint32_t index)
 {
@@ -91,7 +90,7 @@ void cnn_reduce_partials(struct cnn_executor *ex, size_t at, size_t count)
 	double *all = ex->partials;
 	size_t stride = ex->partial_count;
 
-	if (ex->reduced == all)          /* the shard is all */
+	if (ex->reduced == all)          /* there is one shard */
 		return;
 	for (size_t step = 1; step < ex->shards; step *= 2)
 		for (size_t s = 0; s + step < ex->shards; s += 2 * step)

@@ -1,4 +1,4 @@
-/* shard.c - one shard through the operations of the plan. */
+/* shard.c - runs one shard through the operations of the plan. */
 #include "executor-private.h"
 
 struct shard {
@@ -32,7 +32,7 @@ static int run_unit(const struct shard *s, const struct cnn_op *op)
 	const void *in[CNN_MAX_INPUTS];
 	void *grad_in[CNN_MAX_INPUTS], *params[CNN_MAX_PARAMS];
 	void *grad_params[CNN_MAX_PARAMS];
-	/* Behind the sums that forward needs stand those of backward. */
+	/* The sums of backward follow those of forward. */
 	size_t sums = u->partial + (backward ? u->plan.reduce_forward : 0);
 	struct cnn_call c = {
 		.size = sizeof c,
@@ -101,7 +101,7 @@ static int run_op(const struct shard *s, const struct cnn_op *op)
 			cnn_layout_count(&op->shape, op->from.layout, s->samples),
 			at(s, op->dst), at(s, op->src));
 	default:
-		/* Without labels there is nothing for a loss to say. */
+		/* A loss computes nothing without labels. */
 		if (op->unit == ex->loss && !ex->rows.gather.labels)
 			return CNN_OK;
 		return run_unit(s, op);
@@ -173,7 +173,7 @@ static int end_shard(const struct shard *s)
 		return r;
 	sum = s->context->grads;
 	s->context->grads = NULL;
-	/* With one shard there is nothing to add, and nothing to mark. */
+	/* With one shard there is nothing to add, so nothing to time. */
 	if (ex->shards == 1)
 		return cnn_reduce_push(s->w, s->number, sum);
 	if ((r = cnn_profile_begin(s->w, reduce)) < 0 ||

@@ -1,10 +1,10 @@
 #!/bin/bash
-# choice.sh - which engines do the tools take, and what does a model keep of it?
+# choice.sh - tests which engines the tools choose and what a model stores of it
 #
 #   BUILD=build BIN=bin tests/cudnn/choice.sh
 #
-# Trains on the cuDNN of fake.h, whose engines are described there, with the plugins
-# of cuda/cudnn for convolutions and those of cuda/native for the rest. TAP.
+# Trains on the cuDNN of fake.h, which describes its engines, with the plugins of
+# cuda/cudnn for convolutions and those of cuda/native for the rest. Prints TAP.
 set -u
 
 BUILD=$(realpath "${BUILD:-build}") BIN=$(realpath "${BIN:-bin}")
@@ -18,12 +18,12 @@ export NO_COLOR=1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
-# Tools that stand here find no plugins but those they are given.
+# Tools in this folder find only the plugins that they are given.
 mkdir bin && cp "$BIN"/* bin
 PATH=$work/bin:$PATH
 
 count=0
-# ok TEXT COMMAND...: does it succeed?
+# ok TEXT COMMAND...: passes if the command succeeds
 ok() {
 	local text=$1
 	count=$((count + 1))
@@ -36,17 +36,17 @@ ok() {
 	fi
 }
 
-# Training on the GPU that isn't one; what is said goes to standard error.
+# Trains on the simulated GPU; messages go to standard error.
 train() {
 	cnn-step --plugin-dir "$set_dir" --device cuda --batch 16 "$@"
 }
 
-# engines: "ENGINE GRAPH SAMPLES" of what -vv tells, once each
+# engines: the "ENGINE GRAPH SAMPLES" that -vv reports, once each
 engines() {
 	sed -nE 's/.*: ([a-z+]+) of ([0-9]+) samples: engine ([0-9]+),.*/\3 \1 \2/p' "$1" | sort -u
 }
 
-# fails CODE WORDS COMMAND...: ends with that code and says so
+# fails CODE WORDS COMMAND...: passes if it ends with that code and prints the words
 fails() {
 	local code=$1 words=$2 status=0
 	shift 2
@@ -114,7 +114,7 @@ ok "--tf32 lets in what rounds" fails 3 "the fake cuDNN said no" \
 
 tuned() {
 	FAKE_CUDNN_SLOW=1 train --tune net.cnn data.tns -vv -o t.cnn 2> t.err || return
-	# On a busy machine a clock may once be wrong about what is ten times slower.
+	# On a busy machine a timing may be wrong once, even by a factor of ten.
 	engines t.err > chosen
 	cat chosen
 	[ "$(grep -c '^1 ' chosen)" -gt "$(grep -vc '^1 ' chosen)" ]

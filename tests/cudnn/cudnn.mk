@@ -1,7 +1,8 @@
-# The tests of plugins/cuda/cudnn that need no GPU. For tests.mk, after hostcuda.mk.
+# The tests of plugins/cuda/cudnn that need no GPU. Included by tests.mk, after
+# hostcuda.mk.
 #
-# plans and graphs: what the provider refuses, and which of cuDNN's plans build. They
-# link the objects that the plugins are made of.
+# plans and graphs test which graphs the provider refuses and which of cuDNN's plans
+# build. They link the plugins' objects.
 cudnn_programs := $(if $(SKIP_cuda)$(SKIP_cuda_cudnn),,$(addprefix $(BUILD)/tests/cudnn/,plans graphs))
 cudnn_src := plugins/cuda/cudnn
 
@@ -13,8 +14,8 @@ $(BUILD)/tests/cudnn/%: $(BUILD)/obj/tests/cudnn/%.o \
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LIBS_cuda_cudnn)
 
-# The plugins on hostcuda and fake.h's cuDNN, beside those of cuda/native that are no
-# convolutions: by make again, with a library in the place of cuDNN.
+# The plugins on hostcuda and fake.h's cuDNN, with those of cuda/native except the
+# convolutions. make runs again with a library in place of cuDNN.
 cudnn_fake := $(BUILD)/tests/cudnn
 cudnn_fake_obj := $(addprefix $(cudnn_fake)/,fake.o fake-run.o fake-kernels.o)
 $(cudnn_fake_obj): $(cudnn_fake)/%.o: tests/cudnn/%.cu

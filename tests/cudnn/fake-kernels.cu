@@ -1,5 +1,5 @@
-/* fake-kernels.cu - what the engines of fake.h compute: the definition, one thread an
- * element of the result, added up in double. */
+/* fake-kernels.cu - the computations of fake.h's engines: the definition, one thread
+ * per element of the result, summed in double. */
 #include "fake.h"
 
 #include <cuda_bf16.h>
@@ -33,7 +33,7 @@ static __device__ void store(const struct fake_view *v, int64_t i, double x)
 		((float *)v->p)[i] = (float)x;
 }
 
-/* Which element of a tensor a thread makes; false: none. */
+/* The element of a tensor that a thread computes; false: none. */
 struct where { int64_t n, c, h, w; };
 
 static __device__ bool locate(const struct fake_view *v, struct where *at)
@@ -47,7 +47,7 @@ static __device__ bool locate(const struct fake_view *v, struct where *at)
 	return i < v->d[0];
 }
 
-/* The place in x of element k of the window at `out`; false: padding. */
+/* The index in x of element k of the window at `out`; false: padding. */
 static __device__ bool inside(const struct fake_job *j, int axis, int64_t out, int64_t k,
 	int64_t *in)
 {
@@ -55,7 +55,7 @@ static __device__ bool inside(const struct fake_job *j, int axis, int64_t out, i
 	return *in >= 0 && *in < j->x.d[2 + axis];
 }
 
-/* The window of which x is element k; false: there is none. */
+/* The window whose element k is at x; false: there is none. */
 static __device__ bool window(const struct fake_job *j, int axis, int64_t in, int64_t k,
 	int64_t *out)
 {
@@ -169,7 +169,7 @@ static __global__ void pool_backward(struct fake_job j)
 	store(&j.x, place(&j.x, at.n, at.c, at.h, at.w), sum);
 }
 
-/* A workspace holds nothing that anybody may want. */
+/* Overwrites a workspace, whose contents nothing may rely on. */
 static __global__ void spoil(unsigned char *workspace, size_t bytes, bool slow)
 {
 	const size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x;

@@ -1,9 +1,10 @@
-/* fake-run.cu - see fake.h: from an operation graph and its tensors' places to a job. */
+/* fake-run.cu - see fake.h: makes a job from an operation graph and its tensors'
+ * addresses. */
 #include "fake.h"
 
 #include <string.h>
 
-/* The tensor that an operation has under a name, with its place. */
+/* An operation's tensor with the given name, and its address. */
 static struct fake_view view_of(const struct fake *op, int name, const struct fake *pack)
 {
 	const struct fake *t = fake_link(op, name);
@@ -57,7 +58,7 @@ static void read_resample(struct fake_job *j, const struct fake *op, int name)
 	j->max = mode == CUDNN_RESAMPLE_MAXPOOL;
 }
 
-/* The pointwise operations behind a convolution, into the same job. */
+/* Adds the pointwise operations after a convolution to the same job. */
 static void read_rest(struct fake_job *j, const struct fake *graph, const struct fake *pack)
 {
 	for (int i = 1; i < fake_op_count(graph); i++) {

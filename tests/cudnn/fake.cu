@@ -109,7 +109,7 @@ const struct fake *fake_op(const struct fake *graph, int i)
 	return ((const struct fake *const *)(const void *)a->data)[i];
 }
 
-/* Two tensors of one id in a graph must be one. */
+/* Tensors with the same id in a graph must be the same tensor. */
 static bool ids_are_distinct(const struct fake *graph)
 {
 	const struct fake *seen[32];
@@ -148,7 +148,7 @@ int fake_type(const struct fake *tensor)
 	return type;
 }
 
-/* Is some tensor outside the graph of a convolution in float? */
+/* True if a tensor outside the graph of a convolution is float. */
 bool fake_is_float(const struct fake *graph)
 {
 	const struct fake *first = fake_op(graph, 0);
@@ -229,7 +229,7 @@ EXPORT cudnnStatus_t cudnnBackendFinalize(cudnnBackendDescriptor_t d)
 	return CUDNN_STATUS_SUCCESS;
 }
 
-/* More for fewer samples, so that some plans want more than was planned. */
+/* More for fewer samples, so that some plans need more than was planned. */
 int64_t fake_workspace(const struct fake *plan)
 {
 	const struct fake *op = fake_op(plan->graph, 0);
@@ -304,7 +304,7 @@ EXPORT cudnnStatus_t cudnnCreate(cudnnHandle_t *handle)
 	return *handle ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_NOT_INITIALIZED;
 }
 
-/* A handle's stream must live as long as it is the handle's. */
+/* A handle's stream must exist as long as the handle uses it. */
 static void look_at_stream(cudnnHandle_t handle)
 {
 	enum cudaStreamCaptureStatus status;

@@ -1,13 +1,13 @@
-/* graphs.c - what the cuDNN provider must refuse by itself, since cuDNN takes it:
- * ids, shapes, groups, layouts and orders that are wrong. TAP on standard output.
- * No device and no driver are needed.
+/* graphs.c - graphs that the cuDNN provider must refuse itself, since cuDNN accepts
+ * them: wrong ids, shapes, groups, layouts and orders. TAP on standard output. Needs no
+ * device and no driver.
  */
 #include "../../plugins/cuda/cudnn/graphs.h"
 #include "../unit/tap.h"
 
 #include <string.h>
 
-/* conv2 of the seed's network, and its pooling. */
+/* conv2 of the seed network, and its pooling. */
 static const struct graph_spec conv2 = {
 	.kind = GRAPH_CONV, .dtype = CNN_F16, .n = 128, .c = 32, .h = 13, .w = 13,
 	.o = 64, .oh = 11, .ow = 11, .kernel = { 3, 3 }, .stride = { 1, 1 },
@@ -19,7 +19,8 @@ static const struct graph_spec pool2 = {
 	.dilation = { 1, 1 }, .groups = 1,
 };
 
-/* Refused, with `words` in the message, by what builds as well. */
+/* Checks that the graph is refused with `words` in the message, also by
+ * graph_build(). */
 static void refused(struct graph *g, const char *words, const char *what)
 {
 	struct graph_error e = { "" };
@@ -100,7 +101,7 @@ static void test_shapes(void)
 	struct graph g = describe(&conv2, GRAPH_CONV);
 	struct graph_spec spec;
 
-	/* 16 channels a filter: cuDNN would make it two groups. */
+	/* 16 channels per filter: cuDNN would make it two groups. */
 	tensor(&g, GRAPH_W)->dims[1] = 16;
 	for (int i = 0; i < 4; i++)
 		tensor(&g, GRAPH_W)->strides[i] = (int64_t[]){ 144, 1, 48, 16 }[i];
@@ -184,7 +185,7 @@ static void test_layout(void)
 	refused(&g, "element type", "an index of another type");
 }
 
-/* What is right is built, each kind in each type: not a word of engines here. */
+/* Valid graphs are built, each kind in each type. Engines are not tested here. */
 static void test_built(void)
 {
 	static const uint32_t dtypes[] = { CNN_F32, CNN_F16, CNN_BF16 };

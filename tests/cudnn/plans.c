@@ -1,21 +1,21 @@
-/* plans.c - builds one of the cuDNN provider's graphs for a device that isn't
- * here, through the provider's own code, and says what cuDNN answered.
+/* plans.c - builds one of the cuDNN provider's graphs for a device that is not present,
+ * with the provider's own code, and prints cuDNN's answer.
  *
  *   plans [-v] [-e NUMBER] SM KIND DTYPE SAMPLES CxHxW OUT KERNEL STRIDE PADDING
  *         DILATION GROUPS
  *
- * SM is 80 (an A100) or 90 (an H100), KIND one of graph_kind_names. On standard
- * output goes one line of key=number; -v puts a line an engine before it; -e takes
- * one engine, without asking the heuristics:
- *   listed         distinct engines that take the graph
+ * SM is 80 (an A100) or 90 (an H100), KIND one of graph_kind_names. Prints one line of
+ * key=number to standard output; -v prints a line per engine before it; -e tries one
+ * engine, without the heuristics:
+ *   listed         distinct engines that support the graph
  *   deterministic  of these without the note NONDETERMINISTIC
  *   plans          deterministic ones whose plan builds
- *   compiled       of those that the default policy lets in: compiled here, and
- *                  then refused by the stub of libcuda, which is as far as it goes
- *   allowed        whose plan builds and which the default policy lets in
- *   chosen         number of the engine that the provider takes, or -1
- *   again          the same, when that number is required
- * Exit 0, also when there are none; 1 if the graph is refused; 2 bad usage.
+ *   compiled       of those that the default policy admits: compiled here, and then
+ *                  refused by the stub of libcuda, which cannot load them
+ *   allowed        those that the default policy admits and whose plan builds
+ *   chosen         number of the engine that the provider chooses, or -1
+ *   again          the same, if that number is required
+ * Exit status 0, also if there are none; 1 if the graph is refused; 2 bad usage.
  */
 #include "../../plugins/cuda/cudnn/engines.h"
 
@@ -50,7 +50,7 @@ static const char *device_of(const char *sm)
 struct options {
 	struct graph_spec spec;
 	const char *device;
-	int64_t number;                  /* that engine and no other, or -1 */
+	int64_t number;                  /* the required engine, or -1 */
 	bool verbose;
 };
 
@@ -89,7 +89,7 @@ static void count(struct counts *n, const struct engine *engine,
 	struct graph_error e = { "" };
 	struct engine_plan plan;
 	int code = engine_plan_build(&plan, engine, device, &e);
-	/* What the stub of libcuda says to a kernel: CUDA_ERROR_STUB_LIBRARY, 34. */
+	/* The stub of libcuda answers CUDA_ERROR_STUB_LIBRARY, 34, to a kernel. */
 	const bool compiled = code != CNN_OK && strstr(e.text, "(34)") != NULL;
 
 	engine_plan_close(&plan);
@@ -130,7 +130,7 @@ static int report(const struct graph *g, const struct engine_device *device,
 	for (uint32_t i = 0; i < all.count; i++)
 		count(&n, &all.list[i], g, device, o->verbose);
 	engines_close(&all);
-	/* What was compiled in vain can't be compiled again in the same process. */
+	/* A failed compilation cannot be repeated in the same process. */
 	if (code == CNN_OK && n.allowed && o->number < 0)
 		code = choose(&plan, g, device, -1, e);
 	if (code == CNN_OK && plan.number >= 0)

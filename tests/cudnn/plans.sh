@@ -1,17 +1,16 @@
 #!/bin/bash
-# plans.sh - does cuDNN build plans of the cuDNN provider's graphs?
+# plans.sh - tests that cuDNN builds plans of the cuDNN provider's graphs
 #
 #   BUILD=build tests/cudnn/plans.sh            (FULL=1: every graph)
 #
-# For an A100 and an H100 that aren't here. Each graph is built in a process of its
-# own, through the provider's own code ($BUILD/tests/cudnn/plans); as many run at a
-# time as there are cores. Asked of each graph of a convolution: at least 5 distinct
-# deterministic engines whose plans build (in bf16 with groups: 1), one or more of
-# them let in by the default policy, and the provider chooses one, and the same by
-# its number. Graphs whose engines are compiled when the plan is made want a driver:
-# the toolkit's stub of it lets them be compiled, and refuses to load them;
-# "compiled" says no more than that. Whether any of it computes what it should, no
-# test without a GPU can say. TAP.
+# For an A100 and an H100 that are not present. Each graph is built in a process of its
+# own, by the provider's own code ($BUILD/tests/cudnn/plans), as many at a time as there
+# are cores. Each graph of a convolution must have at least 5 distinct deterministic
+# engines whose plans build (in bf16 with groups: 1). The default policy must admit at
+# least one of them. The provider must choose one, and choose the same by its number.
+# Graphs whose engines are compiled when the plan is made need a driver. The toolkit's
+# stub of it lets them be compiled and refuses to load them; "compiled" means only that.
+# Without a GPU, no test can check the results. Prints TAP.
 set -u
 
 BUILD=${BUILD:-build} FULL=${FULL:-} CUDA=${CUDA:-/usr/local/cuda}
@@ -23,7 +22,7 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# --- what is asked ------------------------------------------------------------------
+# --- requirements -------------------------------------------------------------------
 
 batches="1 32 96 128"
 if [ -n "$FULL" ]; then
@@ -32,12 +31,11 @@ else
 	some=96 more=
 fi
 
-# convolutions SM KIND: lines of TEST, then the arguments of plans
+# convolutions SM KIND: prints lines of TEST and the arguments of plans
 convolutions() {
 	local n dtype
 	for n in $batches; do
-		# conv1 has one channel, for which the provider offers itself in float
-		# alone.
+		# conv1 has one channel; the provider supports that only in float.
 		echo "conv1 $1 $2 f32 $n 1x28x28 32 3 1 0 1 1"
 		for dtype in f32 f16; do
 			echo "conv2 $1 $2 $dtype $n 32x13x13 64 3 1 0 1 1"
@@ -51,7 +49,7 @@ convolutions() {
 	done
 }
 
-# compiled SM: the same for what is compiled when the plan is made
+# compiled SM: the same for engines that are compiled when the plan is made
 compiled() {
 	local n dtype kind
 	for n in $some; do
@@ -85,7 +83,7 @@ value() {
 	echo "${rest%% *}"
 }
 
-# graph NUMBER TEST SM KIND DTYPE N SHAPE...: the result line, without "ok N"
+# graph NUMBER TEST SM KIND DTYPE N SHAPE...: prints the result without "ok N"
 graph() {
 	local number=$1 test=$2 said status=0 good=1 least=5 what
 	shift 2
@@ -123,7 +121,7 @@ for ((i = 1; i <= count; i++)); do
 	cat "$work/$i.tap" 2> /dev/null || echo "not ok $i - nothing was said"
 done
 
-# --- what is loaded ---------------------------------------------------------------------
+# --- loaded libraries -----------------------------------------------------------------
 
 # ok GOOD TEXT
 ok() {
@@ -132,7 +130,7 @@ ok() {
 	printf 'ok %d - %s\n' $count "$2"
 }
 
-# loaded COMMAND...: the large libraries that it loads
+# loaded COMMAND...: prints the large libraries that it loads
 loaded() {
 	LD_DEBUG=libs "$@" 2>&1 | grep 'calling init' | grep -oE 'lib(cublasLt|cublas|nvrtc)\.so' |
 		sort -u | tr '\n' ' '
@@ -151,6 +149,6 @@ for plugin in "$BUILD"/plugins/cuda/cudnn/*.so; do
 	[ -n "$needs" ] || good=1
 	ok $good "$(basename "$plugin") is loaded without a driver and without cublasLt $needs"
 done
-# Loaded by cuDNN 9.19 when a heuristics descriptor is created, whatever is asked of it.
+# cuDNN 9.19 loads it whenever a heuristics descriptor is created.
 echo "# what cuDNN's heuristics load by themselves: $(loaded "$plans" "${one[@]}")"
 echo "1..$count"

@@ -1,29 +1,29 @@
-/* faults - one job of a tool, with every call that it makes failing in its turn.
+/* faults - runs one job of a tool, and makes each of its calls fail in turn.
  *
  *     faults [OPTION ...] NAME TOOL [ARG ...]
  *
  *     -s SHIM      shim.so
  *     -f FAULTS    only these: "write=EIO,malloc=ENOMEM"
- *     -n MOST      at most so many runs of a fault, spread over the calls; 0: all
+ *     -n MOST      at most this many runs per fault, spread over the calls; 0: all
  *     -i FILE      standard input
- *     -w FILE      what the job writes: at any time whole, or not there
- *     -t FILE      a tensor stream that it writes over and over: whole, or not there
- *     -l FILE      what it writes line by line, and may be cut
- *     -v           what it prints may vary
- *     -e           an interrupted write may be told of: it goes through stdio,
- *                  which does not take it up again
+ *     -w FILE      a file that the job writes: always complete or absent
+ *     -t FILE      a tensor stream that it rewrites repeatedly: complete or absent
+ *     -l FILE      a file that it writes line by line, and that may be cut
+ *     -v           its output may vary
+ *     -e           an interrupted write may be reported as an error: the job uses
+ *                  stdio, which does not resume it
  *     -p           it runs several threads: no mmap, see shim.c
  *
- * It is run in the present folder, which holds its files and nothing else. First
- * as it is; then with call 1 of a kind failing, call 2, and so on to the last.
- * Whatever fails, the tool must end by itself: with exit 0 and the result of the
- * first run, or with exit 1 (3 where a plugin could not be had) and a message that
- * begins with its name (always that, if what it wrote could not be flushed to the
- * disk); never by a signal, never after more than some seconds; it
- * leaves no file behind but what it is to write, and that whole. An interrupted
- * read or write and short ones are no failures: exit 0 is wanted.
+ * Runs in the current folder, which holds the job's files and nothing else. The job
+ * runs first without a fault, then with call 1 of a kind failing, then call 2, and so
+ * on to the last. In every case the tool must end by itself, with exit status 0 and the
+ * result of the first run, or with exit status 1 (3 if a plugin was not available) and
+ * a message that begins with its name. If its output could not be flushed to the disk,
+ * it must fail. It must not end by a signal or take more than some seconds. It leaves
+ * only its output files behind, and these complete. Interrupted reads or writes and
+ * short ones are no failures: they require exit status 0.
  *
- * A line of TAP a fault, without a plan. The exit status is 0 if all are well. */
+ * Prints one line of TAP per fault, without a plan. Exits 0 if all pass. */
 #include "shim.h"
 
 #include <dirent.h>
@@ -40,9 +40,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROOM (1 << 20)               /* of what a tool says, prints or writes */
-#define SECONDS 20                   /* then it hangs */
-#define SHOWN 4                      /* of what went wrong with a fault */
+#define ROOM (1 << 20)               /* for a tool's messages, output or file */
+#define SECONDS 20                   /* after that it counts as hanging */
+#define SHOWN 4                      /* failures shown per fault */
 
 struct bytes { char data[ROOM]; size_t size; bool there; };
 
@@ -57,7 +57,7 @@ static const struct fault { const char *call, *as; bool works; } faults[] = {
 	{ "malloc", "ENOMEM", false }, { "malloc", "ENOMEM+", false },
 };
 
-/* A file that the job writes. */
+/* An output file of the job. */
 enum kind { WHOLE, STREAM, LOG };
 static struct output { const char *name; enum kind kind; struct bytes first; } outputs[4];
 static size_t output_count;
@@ -66,7 +66,7 @@ static char *shim, *only, *input = "/dev/null";
 static size_t most;
 static bool varies, tells_interrupts, has_threads;
 static struct bytes printed, said, now;
-static char left[256];               /* a name that has no business here */
+static char left[256];               /* name of an unexpected file */
 static struct report *report;
 static int report_fd, out_fd, err_fd;
 
@@ -109,7 +109,8 @@ static const struct output *find_output(const char *name)
 	return NULL;
 }
 
-/* Takes away what is not in `known`, a line a name; says whether there was any. */
+/* Removes the files that are not in `known`, one name per line. Returns true if there
+ * was one. */
 static bool clean(const char *known)
 {
 	DIR *dir = opendir(".");
@@ -131,7 +132,7 @@ static bool clean(const char *known)
 	return !*left;
 }
 
-/* What is in the folder: "\na\nb\n". */
+/* The names in the folder: "\na\nb\n". */
 static char *list(void)
 {
 	static char names[16 << 10] = "\n";
@@ -150,7 +151,7 @@ static char *list(void)
 
 /* --- runs ------------------------------------------------------------------------- */
 
-/* The environment with the shim's variables. */
+/* The environment plus the shim's variables. */
 static char **environment(const struct fault *f, unsigned long n)
 {
 	static char call[32], as[32], number[48], fd[32], preload[4200];
@@ -224,9 +225,9 @@ static int run(char **argv, const struct fault *f, unsigned long n)
 	return status;
 }
 
-/* --- judgement ----------------------------------------------------------------------- */
+/* --- checks ----------------------------------------------------------------------- */
 
-/* Does a stream end with an end? The bytes before it were written in order. */
+/* True if a stream has its end record. The bytes before it were written in order. */
 static bool has_end(const struct bytes *b)
 {
 	return b->size > 0 && memmem(b->data, b->size, "\x81\xa3" "end\x83\xa7records", 13) &&
@@ -262,7 +263,7 @@ static bool starts(const struct bytes *b, const char *tool)
 		memcmp(b->data + n, ": ", 2) == 0 && b->data[b->size - 1] == '\n';
 }
 
-/* What is wrong with a run, or NULL. */
+/* Describes the error of a run, or NULL. */
 static const char *judge(const struct fault *f, int status, const char *tool,
 	const struct bytes *first, const char *known)
 {
@@ -316,8 +317,8 @@ static size_t test_job(const char *name, char **argv, const struct fault *f,
 		calls = calls ? 1 : 0;
 	if (most && calls > most)
 		step = (calls + most - 1) / most;
-	/* The first ones all: there a tool is set up. What is counted may vary by a
-	 * few, so the end is where nothing fails any more. */
+	/* Try all of the first calls, in which a tool is set up. The number of calls
+	 * may vary by a few, so the loop ends when no call failed any more. */
 	for (unsigned long n = 1; ; n += n < most / 2 ? 1 : step) {
 		status = run(argv, f, n);
 		runs++;
@@ -334,7 +335,7 @@ static size_t test_job(const char *name, char **argv, const struct fault *f,
 	return bad;
 }
 
-/* Is the fault among those asked for? */
+/* True if the fault was selected. */
 static bool wanted(const struct fault *f)
 {
 	char pair[64];
@@ -367,7 +368,7 @@ static void prepare(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	/* The tools' output is appended to, since they share our offset. */
+	/* Append the tools' output, since they share our file offset. */
 	out_fd = memfd_create("out", MFD_CLOEXEC);
 	err_fd = memfd_create("err", MFD_CLOEXEC);
 	report_fd = memfd_create("report", 0);

@@ -2,27 +2,26 @@
  *
  *     LD_PRELOAD=shim.so FAULT=write FAULT_N=3 FAULT_AS=ENOSPC FAULT_FD=9 TOOL ...
  *
- * FAULT_N 0 only counts. FAULT_AS is an errno's name; with a '+' behind it each
- * call from that number on fails, as on a disk that is full and stays so. Or it is
- * "short": then each of the calls moves a byte at most. FAULT_FD is open on a file
- * of a struct report, see shim.h, which holds at every moment what has happened so
- * far.
+ * FAULT_N 0 only counts. FAULT_AS is the name of an errno. With a '+' after it, each
+ * call from that number on fails, like on a disk that stays full. With "short", each of
+ * the calls transfers at most one byte. FAULT_FD is open on a file that holds a struct
+ * report, see shim.h, which is always up to date.
  *
- * System calls are caught by the kernel where they are made (seccomp), so that
- * those of stdio and of the dynamic linker fail too, which no symbol of ours
- * could come before. (A new thread would die of that where it sets itself up with
- * all signals blocked: "mmap" is for jobs of one thread.) Writes to standard error
- * never fail: that is where the tools must say what happened.
+ * The kernel traps the system calls where they are made (seccomp), so that those of
+ * stdio and of the dynamic linker fail too, which no symbol of ours could override. (A
+ * new thread would be killed by the trap during its set-up, when all signals are
+ * blocked: use "mmap" only for jobs with one thread.) Writes to standard error never
+ * fail, because the tools must report errors there.
  *
- * "malloc" stands for all that allocates, called by the program itself or by an
- * object in whose path one of FAULT_OBJECTS' parts stands (colons between them):
- * the plugins, and libraries that pass the failure on.
+ * "malloc" stands for all allocation functions, if called by the program itself or by
+ * an object whose path contains one of the parts of FAULT_OBJECTS (separated by
+ * colons): the plugins, and libraries that pass the failure on.
  *
- * With SHIM_MAIN nothing fails any more once main has returned or exit is called:
- * what a program built for gcov does then is to write what it has counted.
+ * With SHIM_MAIN nothing fails any more once main has returned or exit is called: a
+ * program built for gcov writes its counts then.
  *
- * FAULT_TICK=MICROSECONDS is another matter: a timer whose signals interrupt
- * whatever waits, with nothing restarted.
+ * FAULT_TICK=MICROSECONDS is independent: a timer whose signals interrupt all waits,
+ * without restarting system calls.
  */
 #include "shim.h"
 
@@ -54,7 +53,7 @@
 #error "registers are named as on x86-64 only"
 #endif
 
-/* Which system calls a fault is about. */
+/* The system calls of each fault. */
 static const struct fault { const char *name; int calls[5]; } faults[] = {
 	{ "read", { SYS_read, SYS_pread64, SYS_readv, -1 } },
 	{ "write", { SYS_write, SYS_pwrite64, SYS_writev, -1 } },
@@ -74,16 +73,16 @@ static const struct { const char *name; int number; } errors[] = {
 };
 
 static struct report none, *report = &none;
-static unsigned long wanted;         /* the number of the call that fails */
-static int error;                    /* as which; 0: short */
+static unsigned long wanted;         /* number of the call that fails */
+static int error;                    /* its errno; 0: short */
 static bool ever_after;
 static bool allocations, threads;
 static bool main_only;
 static atomic_bool over;
 static uintptr_t main_lo, main_hi, linker_lo, linker_hi;
-static char objects[4096];           /* what the paths of others have in them */
+static char objects[4096];           /* parts of the paths of other objects */
 
-/* Is this call the one? */
+/* True if this call must fail. */
 static bool due(void)
 {
 	unsigned long n;
@@ -100,8 +99,8 @@ static bool due(void)
 
 /* --- system calls ------------------------------------------------------------------ */
 
-/* The one place from which the kernel lets these calls through: its end is what
- * the filter knows. Arguments: number, then six. */
+/* The only place from which the kernel lets these calls through: the filter knows the
+ * address of its end. Arguments: number, then six. */
 long fault_call(long number, long a, long b, long c, long d, long e, long f)
 	__attribute__((visibility("hidden")));
 extern const char fault_call_end[] __attribute__((visibility("hidden")));
@@ -122,8 +121,8 @@ static bool writes(int number)
 	return number == SYS_write || number == SYS_writev || number == SYS_pwrite64;
 }
 
-/* What is not to fail: messages; and the dynamic linker reads plain files, which
- * give neither short reads nor EINTR. */
+/* Calls that must not fail: messages, and the dynamic linker's reads of plain files,
+ * which never give short reads or EINTR. */
 static bool is_spared(int number, const greg_t *r, const siginfo_t *info)
 {
 	uintptr_t from = (uintptr_t)info->si_call_addr;
@@ -132,7 +131,7 @@ static bool is_spared(int number, const greg_t *r, const siginfo_t *info)
 		((!error || error == EINTR) && from >= linker_lo && from < linker_hi);
 }
 
-/* Async-signal-safe all through. */
+/* Async-signal-safe throughout. */
 static void on_call(int signal_number, siginfo_t *info, void *context)
 {
 	greg_t *r = ((ucontext_t *)context)->uc_mcontext.gregs;
@@ -141,7 +140,7 @@ static void on_call(int signal_number, siginfo_t *info, void *context)
 
 	(void)signal_number;
 	if (!is_spared(number, r, info) && due()) {
-		if (error && number == SYS_close)    /* it is closed all the same */
+		if (error && number == SYS_close)    /* it is closed even on failure */
 			fault_call(number, r[REG_RDI], 0, 0, 0, 0, 0);
 		if (error) {
 			r[REG_RAX] = -error;
@@ -168,7 +167,7 @@ static bool catch_calls(const int *calls)
 
 	while (calls[count] >= 0)
 		count++;
-	/* From the one place: allowed. */
+	/* Calls from fault_call are allowed. */
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 		offsetof(struct seccomp_data, instruction_pointer));
 	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
@@ -186,8 +185,8 @@ static bool catch_calls(const int *calls)
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP);
 	program.len = n;
-	/* What glibc 2.41 and later maps at a first getrandom(), with all signals
-	 * blocked: mkstemp() would die of it. */
+	/* glibc 2.41 and later map memory at the first getrandom(), with all signals
+	 * blocked: mkstemp() would be killed by the trap. So do that now. */
 	if (getrandom(&number, sizeof number, 0) < 0)
 		return false;
 	return sigaction(SIGSYS, &a, NULL) == 0 &&
@@ -202,7 +201,7 @@ void *__libc_calloc(size_t, size_t);
 void *__libc_realloc(void *, size_t);
 void *__libc_memalign(size_t, size_t);
 
-/* The loaded objects that were asked after; what is loaded once stays. */
+/* The loaded objects that were looked up. An object that was loaded stays loaded. */
 static struct range { uintptr_t lo, hi; bool ours; } ranges[64];
 static atomic_int range_count;
 static pthread_mutex_t range_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -237,7 +236,7 @@ static int find_range(struct dl_phdr_info *info, size_t size, void *context)
 	return 0;
 }
 
-/* Not under the lock while the dynamic linker's own may be waited for. */
+/* Does not hold the lock while it may wait for the dynamic linker's own lock. */
 static bool is_ours(uintptr_t caller)
 {
 	struct range r = { caller, caller, false };
@@ -346,7 +345,7 @@ int asprintf(char **text, const char *fmt, ...)
 	return n;
 }
 
-/* These allocate inside. */
+/* These functions allocate internally. */
 
 FILE *open_memstream(char **text, size_t *size)
 {
@@ -369,7 +368,8 @@ DIR *opendir(const char *path)
 	return FAILS() ? NULL : next(path);
 }
 
-/* A thread can't be begun inside a signal's handler, so this is no system call. */
+/* A thread cannot be started inside a signal handler, so this replaces the function and
+ * not the system call. */
 int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*run)(void *), void *arg)
 {
 	int (*next)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) =
@@ -412,7 +412,7 @@ void exit(int status)
 	_exit(status);
 }
 
-/* --- beginning ---------------------------------------------------------------------------- */
+/* --- start ------------------------------------------------------------------------ */
 
 static int find_objects(struct dl_phdr_info *info, size_t size, void *context)
 {
@@ -450,7 +450,8 @@ static void on_tick(int number)
 
 static void start_ticking(const char *microseconds)
 {
-	const struct sigaction a = { .sa_handler = on_tick };    /* and no SA_RESTART */
+	const struct sigaction a = { .sa_handler = on_tick };    /* without
+	                                                          * SA_RESTART */
 	struct itimerval t = { .it_interval.tv_usec = atoi(microseconds) };
 
 	t.it_value = t.it_interval;

@@ -1,13 +1,13 @@
-/* shim.h - what the shim tells the program that runs the tools. */
+/* shim.h - the shim's report to the program that runs the tools. */
 #ifndef SHIM_H
 #define SHIM_H
 
 #include <stdatomic.h>
 
-/* Shared, so that it is there also of a tool that was killed. */
+/* Shared, so that it survives a tool that is killed. */
 struct report {
-	atomic_ulong seen;           /* calls of the kind, in all */
-	atomic_ulong failed;         /* those that were made to fail */
+	atomic_ulong seen;           /* calls of the kind in total */
+	atomic_ulong failed;         /* calls that were made to fail */
 };
 
 #define SHIM_BROKEN 99               /* exit status: the shim itself failed */

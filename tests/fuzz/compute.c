@@ -1,4 +1,4 @@
-/* compute.c - a hostile net, once it was let in: written, printed, run, trained. */
+/* compute.c - writes, prints, runs and trains a hostile net that was accepted. */
 #include "fuzz.h"
 
 #include "train/describe.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_FLOPS 3e5               /* of a sample; beyond it is only prepared */
+#define MOST_FLOPS 3e5               /* per sample; a larger net is only prepared */
 #define SAMPLES 3
 
 struct cnn_plugins *fuzz_plugins(void)
@@ -55,7 +55,7 @@ static struct cnn_dataset *make_data(const struct cnn_graph *g)
 	return d;
 }
 
-/* For what need not work, but must not harm. */
+/* For calls that may fail but must do no harm. */
 static struct cnn_error *any(struct cnn_error *e)
 {
 	*e = (struct cnn_error){ 0 };
@@ -84,7 +84,7 @@ static void infer(const struct cnn_model *m, const struct cnn_dataset *d)
 	cnn_output_abort(out);
 }
 
-/* Whatever the checkpoint says of its data, these are they. */
+/* Trains on these data, whatever data the checkpoint names. */
 static void train(struct cnn_model *m, const struct cnn_dataset *d, bool resume)
 {
 	struct cnn_train_options o = { .epochs = 1, .batch = 2, .shard_size = 1,

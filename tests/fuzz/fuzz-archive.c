@@ -12,7 +12,7 @@ static void read_members(struct cnn_archive *a, struct fuzz_result *r)
 
 	while ((r->code = cnn_archive_next(a, &name, &member, &r->e)) == CNN_OK) {
 		fuzz_add_text(r, name);
-		/* One way to go looks into the members, and passes every third over. */
+		/* One flavour only peeks into every third member. */
 		if (r->flavour == 2 && *name % 3 == 0)
 			r->code = cnn_input_peek(member, 16, &p, &have, &r->e);
 		else
@@ -28,7 +28,7 @@ static void read_archive(struct cnn_input *in, struct fuzz_result *r)
 	struct cnn_archive *a;
 	bool is_archive;
 
-	/* What is unpacked is read ahead of what is unpacked from it. */
+	/* The reader of packed data reads ahead of the reader of unpacked data. */
 	r->loose = true;
 	if ((r->code = cnn_archive_sniff(in, &is_archive, &r->e)) < 0 || !is_archive) {
 		cnn_input_close(in);

@@ -1,4 +1,4 @@
-/* fuzz-gzip - gzip: what comes out of the inflating input. */
+/* fuzz-gzip - gzip: the output of the inflating input. */
 #include "fuzz.h"
 
 #include "../../formats/gzip.h"

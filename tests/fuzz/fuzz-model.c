@@ -1,10 +1,10 @@
-/* fuzz-model - models and checkpoints out of tensor streams: read, written, run,
- * and their training taken up. */
+/* fuzz-model - models and checkpoints in tensor streams: read, written, run, and
+ * trained further. */
 #include "fuzz.h"
 
 #include "net/model.h"
 
-/* What was let in, with all that is kept beside the parameters. */
+/* The bytes of an accepted model: its parameters and what is stored with them. */
 static size_t model_bytes(const struct cnn_model *m)
 {
 	size_t floats = 0;

@@ -1,6 +1,6 @@
 /* fuzz-net - the net language, up to a net that is run and trained.
  *
- * What would take more than is allowed is refused before it is allocated. */
+ * A net that exceeds the limit is refused before it is allocated. */
 #include "fuzz.h"
 
 #include "net/model.h"
@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *text = (const char *)data;
 	int parsed, built, made;
 
-	/* A type may be taken for a plugin's name, and so be opened for ever. */
+	/* A type may be the name of a plugin, which is then opened and stays open. */
 	fuzz_begin(64 * size, FUZZ_COMPUTE);
 	parsed = cnn_net_parse(&net, "x.net", text, size, &e);
 	fuzz_check((parsed < 0) == !net && (parsed < 0) == (e.code != 0), "net");

@@ -1,4 +1,4 @@
-/* fuzz-png - PNG pictures, whose checksums are put right. */
+/* fuzz-png - PNG pictures, with corrected checksums. */
 #include "fuzz.h"
 
 #include "../../formats/format.h"

@@ -1,7 +1,7 @@
-/* fuzz-rows - rows of plain elements, whatever shape a codec says they have.
+/* fuzz-rows - rows of plain elements, for any shape that a codec reports.
  *
- * The first bytes are the type, the order, the rank and 8 bytes for each axis,
- * of which the last one says how many of them count. */
+ * The first bytes are the type, the order, the rank and 8 bytes per axis; the last of
+ * these says how many of them are used. */
 #include "fuzz.h"
 
 #include "../../formats/rows.h"

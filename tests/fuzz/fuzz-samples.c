@@ -1,8 +1,8 @@
-/* fuzz-samples - the files that data sets come in: IDX files and archives of them,
- * CIFAR's records.
+/* fuzz-samples - the files of data sets: IDX files, archives of them, and CIFAR's
+ * records.
  *
- * The first byte is the data set and the split, the next four how many of the
- * bytes that follow are the file of the images. The rest is that of the labels. */
+ * The first byte is the data set and the split. The next four are the length of the
+ * file of images, which follows. The rest is the file of labels. */
 #include "fuzz.h"
 
 #include "tools/mnist-fetch/samples.h"

@@ -1,4 +1,4 @@
-/* fuzz.c - the count of memory, inputs in pieces, and results to compare. */
+/* fuzz.c - counts memory, gives inputs in pieces, and compares results. */
 #include "fuzz.h"
 
 #include "../../formats/format.h"
@@ -18,7 +18,7 @@
 #include <xxhash.h>
 #include <zlib.h>
 
-/* --- ends -------------------------------------------------------------------- */
+/* --- failure ---------------------------------------------------------------- */
 
 static bool counting;
 
@@ -56,14 +56,14 @@ struct cnn_output *fuzz_output(void)
 
 /* --- memory ------------------------------------------------------------------- */
 
-#define RESERVED ((size_t)8 << 20)   /* more is asked after */
-#define WRITTEN ((size_t)1 << 20)    /* what is longer is not written again, */
-#define DRAINED ((size_t)8 << 20)    /* nor read to its end */
-#define SECONDS 10                   /* of the processor; sanitizers take most of them */
+#define RESERVED ((size_t)8 << 20)   /* larger requests are checked for libarchive */
+#define WRITTEN ((size_t)1 << 20)    /* longer arrays are not written again, */
+#define DRAINED ((size_t)8 << 20)    /* nor longer inputs read to their end */
+#define SECONDS 10                   /* of CPU time; sanitizers use most of it */
 
 static size_t live, most, input;
 
-/* Is it libarchive that asks, or one of the decoders that it calls? */
+/* True if libarchive, or a decoder that it calls, makes the request. */
 static bool for_libarchive(void)
 {
 	void *frames[32];
@@ -77,9 +77,8 @@ static bool for_libarchive(void)
 	return false;
 }
 
-/* Windows and tables of the length that a header announces are address space,
- * nothing of which is touched before bytes come; and there is no way to tell
- * libarchive how much to reserve. */
+/* Windows and tables with a length from a header are only address space: nothing of
+ * them is touched before data come. libarchive has no limit for them. */
 static void on_malloc(const volatile void *p, size_t size)
 {
 	if (!counting || !p)
@@ -125,7 +124,7 @@ static void on_time(int number)
 	abort();
 }
 
-/* Of the processor's time: others may be using it too. */
+/* CPU time, because other processes may use the processor too. */
 static void set_timer(int seconds)
 {
 	const struct itimerval t = { .it_value.tv_sec = seconds };
@@ -155,18 +154,17 @@ void fuzz_end(void)
 	set_timer(0);
 }
 
-/* The linker puts these in the place of the libraries' own (--wrap, WRAPPED in the
- * Makefile): what
- * was packed is input once it is unpacked. */
+/* The linker calls these instead of the libraries' functions (--wrap, fuzz_wraps in
+ * tests/tests.mk). Unpacked bytes count as input. */
 
 la_ssize_t __real_archive_read_data(struct archive *, void *, size_t);
 la_ssize_t __wrap_archive_read_data(struct archive *, void *, size_t);
 int __real_inflate(z_streamp, int);
 int __wrap_inflate(z_streamp, int);
 
-/* And what our own code asks for is looked at before it is had: libarchive may ask
- * for terabytes by the word of a header, and must be told that there are none, as
- * it would be by any allocator. */
+/* Requests of our own code are counted before they are granted. libarchive may request
+ * terabytes because of a header; it must get the failure that any allocator would
+ * give. */
 
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
@@ -222,8 +220,8 @@ struct pieces {
 	unsigned round;              /* 0: whole */
 };
 
-/* 1, 2, 3 .. 11, 1 .. bytes at a time; much more of a long input, which would
- * take too long so. */
+/* 1, 2, 3 .. 11, 1 .. bytes at a time; more of a long input, which would otherwise take
+ * too long. */
 static ssize_t pieces_read(void *ctx, void *buf, size_t size, struct cnn_error *e)
 {
 	struct pieces *p = ctx;
@@ -328,9 +326,10 @@ int fuzz_drain(struct cnn_input *in, struct fuzz_result *r)
 	size_t got, all;
 	int code;
 
-	/* A sparse file may go on for ever; who reads one asks what it unpacked from. */
+	/* A sparse file may be endless; its readers check the size of its packed
+	 * form. */
 	for (all = 0; all < DRAINED; all += got) {
-		/* By turns as codecs do: looking first, and taking what comes. */
+		/* Peek and read by turns, like codecs do. */
 		if ((code = cnn_input_peek(in, sizeof buf, &p, &got, &r->e)) < 0)
 			return code;
 		if (got == 0)

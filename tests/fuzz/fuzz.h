@@ -1,18 +1,16 @@
-/* fuzz.h - what the fuzz targets share.
+/* fuzz.h - shared by the fuzz targets.
  *
- * A target hands the bytes it is given to a reader, several times over: whole,
- * in short pieces, and sometimes skipping what it need not look at. However it
- * was read, the outcome must be the same: what was in it, or the same message.
- * Meanwhile memory is counted. Nothing may take more than
+ * A target passes its bytes to a reader several times: whole, in short pieces, and
+ * sometimes skipping optional parts. The outcome must always be the same: the same
+ * content, or the same message. Meanwhile memory is counted. The limit is
  *
  *     64 MiB + 4 n + 1 MiB
  *
- * for n bytes of input, bytes that come out of a decompressor counted as input
- * too: 64 MiB for one sample or tensor, of which a compressed picture may make
- * its length up; the last one for buffers that are there whatever comes. (What
- * libarchive reserves by the word of a header is left out: see fuzz.c.) What
- * would go beyond ends the program where it is allocated, as a crash does. So
- * do five seconds of the processor's time.
+ * for n bytes of input; the output of a decompressor counts as input too. 64 MiB are
+ * for one sample or tensor, whose length a compressed picture may invent; the last MiB
+ * is for fixed buffers. (What libarchive reserves because of a header is not counted:
+ * see fuzz.c.) An allocation beyond the limit ends the program where it is made, like a
+ * crash does. So do ten seconds of CPU time.
  */
 #ifndef FUZZ_H
 #define FUZZ_H
@@ -36,8 +34,7 @@ _Noreturn void fuzz_broken(const char *file, int line, const char *fmt, ...)
 
 /* --- memory ------------------------------------------------------------------ */
 
-/* From here to fuzz_end, memory and time are counted: at most `fixed` bytes and
- * 4 n more. */
+/* From here to fuzz_end, memory and time are limited: `fixed` + 4 n bytes. */
 #define FUZZ_FIXED ((size_t)65 << 20)
 void fuzz_begin(size_t n, size_t fixed);
 void fuzz_end(void);
@@ -46,58 +43,61 @@ void fuzz_end(void);
 
 struct fuzz_result {
 	struct cnn_error e;
-	int code;                    /* what the reader ended with */
-	uint64_t digest;             /* of all that it gave */
-	unsigned flavour;            /* a reader with several ways to go: which */
-	bool loose;                  /* of two things wrong, the way decides which is
-	                              * told of: only that something is, must agree */
+	int code;                    /* the reader's last result */
+	uint64_t digest;             /* of all data that it gave */
+	unsigned flavour;            /* variant of the reader, if it has several */
+	bool loose;                  /* if two things are wrong, the variant decides
+	                              * which is reported: results only have to agree
+	                              * that there is an error */
 };
 
-/* Reads to the end, and closes the input. */
+/* Reads to the end and closes the input. */
 typedef void fuzz_reader(struct cnn_input *, struct fuzz_result *);
 
-/* Lets it read the bytes whole, and in pieces; the results must agree. */
+/* Reads the bytes whole and in pieces; the results must agree. */
 void fuzz_read(const uint8_t *, size_t, fuzz_reader *);
-/* Do two results agree? The digests count where nothing failed. */
+/* Checks that two results agree. Digests are compared if nothing failed. */
 void fuzz_agree(const struct fuzz_result *, const struct fuzz_result *,
 	const char *how);
 
-/* Adds to the digest, which looks at every byte. */
+/* Adds to the digest, which depends on every byte. */
 void fuzz_add(struct fuzz_result *, const void *, size_t);
 void fuzz_add_text(struct fuzz_result *, const char *);
 void fuzz_add_header(struct fuzz_result *, const struct cnn_header *);
-/* However the samples are cut into records: a digest a field, by its name. */
+/* One digest per field, by its name: independent of how samples are cut into
+ * records. */
 void fuzz_add_record(struct fuzz_result *, const struct cnn_record *);
 
-/* Adds all that follows in an input. */
+/* Adds the rest of an input. */
 int fuzz_drain(struct cnn_input *, struct fuzz_result *);
 
 struct cnn_codec;
 /* Reads an array with the codec, a few rows at a time, and writes it again. */
 void fuzz_codec(const struct cnn_codec *, struct cnn_input *, struct fuzz_result *);
 
-/* Where what is printed and written goes: nowhere. */
+/* Outputs that discard everything. */
 FILE *fuzz_nowhere(void);
 struct cnn_output *fuzz_output(void);
 
 /* --- models ------------------------------------------------------------------ */
 
-#define FUZZ_MODEL ((size_t)1 << 20)         /* bytes of parameters that are let in */
-#define FUZZ_ARENAS ((size_t)4 << 20)        /* and of an executor */
-/* What a model, its executor and all that describes them may take. */
+#define FUZZ_MODEL ((size_t)1 << 20)         /* largest accepted size of parameters,
+                                              * bytes */
+#define FUZZ_ARENAS ((size_t)4 << 20)        /* and of an executor's arenas */
+/* Limit of a model, its executor and their descriptions. */
 #define FUZZ_COMPUTE ((size_t)24 << 20)
 
 struct cnn_plugins *fuzz_plugins(void);
 struct cnn_model;
-/* Writes, prints, runs and trains a model that was let in, if it is small. */
+/* Writes, prints, runs and trains an accepted model, if it is small. */
 void fuzz_model(struct cnn_model *);
 
 /* --- mutations ----------------------------------------------------------------- */
 
-/* Puts right the checksums in the bytes, so that what stands behind them is
- * reached: of PNG, gzip, tar and 7z, and the digest of a tensor stream. */
+/* Corrects the checksums in the bytes, so that the code behind the checks is reached:
+ * of PNG, gzip, tar and 7z, and the digest of a tensor stream. */
 void fuzz_mend(uint8_t *, size_t);
-/* A mutation that is mended most of the time. */
+/* A mutation, usually followed by fuzz_mend(). */
 size_t fuzz_mutate(uint8_t *, size_t, size_t, unsigned);
 
 #endif

@@ -1,8 +1,8 @@
-/* mend.c - mutations that keep the checksums right.
+/* mend.c - mutations that keep the checksums correct.
  *
- * Left to chance, nearly all of them would end at the first sum that is wrong,
- * and what stands behind it would not be tried. Nothing here asks whether the
- * bytes make sense: what is not there is not mended. */
+ * Without that, nearly all mutations would end at the first wrong checksum, and the
+ * code behind it would not be tested. These functions do not check whether the bytes
+ * make sense: they skip what they do not find. */
 #include "fuzz.h"
 
 #include <stdlib.h>
@@ -55,7 +55,7 @@ static void mend_png(uint8_t *p, size_t n)
 	}
 }
 
-/* Behind the deflated bytes stand the CRC and the length of what they give. */
+/* The CRC and the length of the inflated bytes follow the deflated ones. */
 static void mend_gzip(uint8_t *p, size_t n)
 {
 	static uint8_t out[64 << 10];
@@ -79,7 +79,7 @@ static void mend_gzip(uint8_t *p, size_t n)
 	inflateEnd(&z);
 }
 
-/* A header's sum is taken with blanks in its own place. */
+/* A header's checksum is computed with blanks in its own field. */
 static void mend_tar(uint8_t *p, size_t n)
 {
 	for (; n >= 512; p += 512, n -= 512) {
@@ -95,7 +95,7 @@ static void mend_tar(uint8_t *p, size_t n)
 	}
 }
 
-/* The header is found by offset and length in the first 32 bytes. */
+/* The first 32 bytes hold the header's offset and length. */
 static void mend_7z(uint8_t *p, size_t n)
 {
 	uint64_t at, length;
@@ -109,14 +109,14 @@ static void mend_7z(uint8_t *p, size_t n)
 	put_little(p + 8, crc_of(p + 12, 20));
 }
 
-/* The digest of one segment: of all that stands before its end. */
+/* The digest of one segment: of everything before its end record. */
 static void mend_stream(uint8_t *p, size_t n)
 {
 	static const char end[] = "\x81\xa3" "end", key[] = "xxh3\xb0";
 	uint8_t *to = NULL, *from = p, *found;
 	char hex[17];
 
-	/* The last end; of several segments, the others stay as they are. */
+	/* The last end record; with several segments, the others stay unchanged. */
 	while ((found = memmem(from, n - (size_t)(from - p), end, 5))) {
 		to = found;
 		from = found + 5;

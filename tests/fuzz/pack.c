@@ -1,4 +1,4 @@
-/* pack - files into one archive of any kind that libarchive writes.
+/* pack - packs files into one archive of any kind that libarchive writes.
  *
  *     pack FORMAT FILTER OUT FILE ...      7zip, ustar, zip ...; none, xz, lzip ...
  *

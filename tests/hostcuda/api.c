@@ -1,12 +1,12 @@
-/* api.c - the way in and out of each API call: one lock, the last error, and what
- * makes every call fail. */
+/* api.c - the begin and end of each API call: the lock, the last error, and the
+ * conditions that make every call fail. */
 #include "private.h"
 
 _Thread_local int hc_device;
 const char *hc_function;
 
 static _Thread_local cudaError_t last;
-static cudaError_t lost; /* sticky: the context is gone */
+static cudaError_t lost; /* sticky: the context is lost */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static cudaError_t usable(void)

@@ -1,6 +1,6 @@
-/* async.c - copies into shared memory that a thread asks for and waits for later
- * (PTX's cp.async), done as late as that allows: at the wait. Who reads before
- * finds poison, and in a traced build is told. */
+/* async.c - asynchronous copies into shared memory (PTX's cp.async), done as late as
+ * possible: at the wait. An earlier read finds poison, and a traced build reports
+ * it. */
 #include "private.h"
 
 #include <stdlib.h>
@@ -61,7 +61,7 @@ void hostcuda_copies_wait(unsigned under_way)
 	for (unsigned i = 0; i < t->copies; i++) {
 		const struct hc_copy *c = &t->copy[i];
 
-		/* What is in no group yet isn't waited for. */
+		/* Copies outside of a group are not waited for. */
 		if (c->group < t->groups && t->groups - c->group > under_way)
 			do_copy(c);
 		else

@@ -1,10 +1,11 @@
-/* atomic.c - before an atomic operation, now and then, other threads run first. */
+/* atomic.c - before an atomic operation, other threads sometimes run first. */
 #include "private.h"
 
 #define SPINS (1u << 24)
 
-/* One in eight, at random: what relies on an order of threads shall fail, and a
- * thread that spins lets go the one it waits for. Seldom where the order is fixed. */
+/* True for one in eight, at random, so that code that relies on an order of threads
+ * fails, and a spinning thread lets the thread it waits for run. Seldom if the order is
+ * fixed. */
 static bool let_others(void)
 {
 	if (!hc_config()->seed)

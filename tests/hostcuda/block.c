@@ -1,8 +1,8 @@
-/* block.c - one block: its threads in a shuffled order, and where all of them meet.
+/* block.c - one block: its threads in shuffled order, and its barrier.
  *
- * A thread runs until it meets others or ends; whoever arrives last lets all go
- * on. When nobody can run and somebody waits, threads wait at different places
- * or have gone: CUDA leaves undefined what a GPU then does, so it is reported. */
+ * A thread runs until it waits or ends. The last to arrive lets all others go on. If no
+ * thread can run and some wait, threads wait at different places or have ended. CUDA
+ * leaves the behaviour undefined, so it is reported. */
 #include "private.h"
 
 #include <string.h>
@@ -120,7 +120,7 @@ int hostcuda_block_meeting(enum hostcuda_kind kind, int predicate, const char *f
 		hc_run.released = true;
 		hc_run.atomics = 0;
 		hc_trace_barrier();
-		hc_fiber_yield(); /* it is one of those that go on, in the new order */
+		hc_fiber_yield(); /* it goes on with the others, in the new order */
 	} else
 		hc_thread_wait();
 	return (int)mine->result;
@@ -131,7 +131,7 @@ static bool at_barrier(const struct hc_thread *t)
 	return t->state == HC_WAITING && t->kind < HOSTCUDA_SYNCWARP;
 }
 
-/* Whether t, which waits, waits for `other` to come. */
+/* True if t, which waits, waits for `other` to arrive. */
 static bool waits_for(const struct hc_thread *t, const struct hc_thread *other)
 {
 	unsigned number = hc_thread_number(other);
@@ -142,7 +142,7 @@ static bool waits_for(const struct hc_thread *t, const struct hc_thread *other)
 		!(other->state == HC_WAITING && other->kind == t->kind && other->line == t->line);
 }
 
-/* Nobody can run: says who waits for whom. */
+/* No thread can run: reports which threads wait for which. */
 static void report_deadlock(void)
 {
 	struct hc_thread *t = NULL, *other = NULL;
@@ -174,7 +174,7 @@ static void shuffle(void)
 	if (!hc_config()->seed)
 		return;
 	for (unsigned i = hc_run.threads; i > 1; i--) {
-		/* 32 random bits times i, of which the upper word is below i. */
+		/* 32 random bits times i; the upper word is below i. */
 		unsigned j = (unsigned)((hc_random(&hc_run.random) >> 32) * i >> 32);
 		uint16_t o = order[i - 1];
 

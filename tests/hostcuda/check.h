@@ -1,5 +1,5 @@
-/* check.h - for the tests of the API: claims that are counted inside a child, and
- * what a child must say and leave. */
+/* check.h - for the tests of the API: checks that a child counts, and the expected
+ * output and status of a child. */
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -8,7 +8,7 @@
 
 #include <cuda_runtime.h>
 
-/* Counts and names what doesn't hold. */
+/* Counts and prints the claims that do not hold. */
 static int failures;
 
 #define CHECK(claim) \
@@ -18,7 +18,7 @@ static int failures;
 			fprintf(stderr, "line %d: %s\n", __LINE__, #claim); \
 		} \
 	} while (0)
-/* `call` gives `error`, and so does the last error, once. */
+/* `call` returns `error`, and so does the last error, once. */
 #define GIVES(error, call) \
 	do { \
 		CHECK((call) == (error)); \
@@ -49,7 +49,7 @@ static float at(const float *p)
 	return x;
 }
 
-/* Runs f; with `word` it is a report, or a line of counts, that is due. */
+/* Runs f in a child. `word` is expected in a report or in the line of counts. */
 __attribute__((unused))
 static void check(const char *what, const char *environment, int (*f)(void *), void *data,
 	const char *word)

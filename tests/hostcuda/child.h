@@ -1,5 +1,5 @@
-/* child.h - runs something in a child process with its own environment, and keeps
- * what it says and how it ends. hostcuda reads its knobs once a process. */
+/* child.h - runs a function in a child process with its own environment, and keeps its
+ * output and status. hostcuda reads its settings once per process. */
 #ifndef CHILD_H
 #define CHILD_H
 
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 struct child {
-	int status; /* as of waitpid */
+	int status; /* from waitpid */
 	char out[1 << 14], err[1 << 14];
 };
 
@@ -21,7 +21,7 @@ static inline void child_read(FILE *f, char *text, size_t bytes)
 	fclose(f);
 }
 
-/* `environment` is "NAME=value NAME=value"; exits with what f returns. */
+/* `environment` is "NAME=value NAME=value". The child exits with f's result. */
 static inline void child_run(struct child *c, const char *environment, int (*f)(void *), void *data)
 {
 	FILE *out = tmpfile(), *err = tmpfile();
@@ -50,7 +50,7 @@ static inline void child_run(struct child *c, const char *environment, int (*f)(
 	child_read(err, c->err, sizeof c->err);
 }
 
-/* What it said, as TAP's diagnostics. */
+/* Prints the child's output as TAP diagnostics. */
 static inline void child_show(const struct child *c)
 {
 	const char *line = c->err;

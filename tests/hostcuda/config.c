@@ -1,17 +1,17 @@
-/* config.c - the knobs, which are environment variables:
+/* config.c - the settings, which are environment variables:
  *
- *	HOSTCUDA_SEED=1		the order of threads and blocks; 0: as numbered
- *	HOSTCUDA_ON_ERROR=abort	or error: the launch gives cudaErrorLaunchFailure
- *	HOSTCUDA_SM=90		the compute capability claimed
- *	HOSTCUDA_DEVICES=1	0: cudaErrorNoDevice
- *	HOSTCUDA_MEMORY=8 GiB	bytes of a device
- *	HOSTCUDA_ADDRESSES=256 GiB	addresses of all, freed ones are used last
- *	HOSTCUDA_DRIVER=13000	older than 13.0: cudaErrorInsufficientDriver
- *	HOSTCUDA_LOST=n		the device is lost at the n-th launch or replay
- *	HOSTCUDA_GRAPHS=n	room for so many recorded graphs, then cudaErrorMemoryAllocation
- *	HOSTCUDA_LATE=1		work on a stream is done no sooner than it must be
- *	HOSTCUDA_UNINITIALISED=ignore	traced code may read what was never written
- *	HOSTCUDA_STATS=1	a line of counts on stderr at exit */
+ * 	HOSTCUDA_SEED=1		the order of threads and blocks; 0: in order of number
+ * 	HOSTCUDA_ON_ERROR=abort	or error: the launch gives cudaErrorLaunchFailure
+ * 	HOSTCUDA_SM=90		the reported compute capability
+ * 	HOSTCUDA_DEVICES=1	0: cudaErrorNoDevice
+ * 	HOSTCUDA_MEMORY=8 GiB	bytes of a device
+ * 	HOSTCUDA_ADDRESSES=256 GiB	address space; freed addresses are reused last
+ * 	HOSTCUDA_DRIVER=13000	older than 13.0: cudaErrorInsufficientDriver
+ * 	HOSTCUDA_LOST=n		the device is lost at the n-th launch or replay
+ * 	HOSTCUDA_GRAPHS=n	more recorded graphs give cudaErrorMemoryAllocation
+ * 	HOSTCUDA_LATE=1		work on a stream is done as late as possible
+ * 	HOSTCUDA_UNINITIALISED=ignore	traced code may read uninitialised memory
+ * 	HOSTCUDA_STATS=1	a line of counts on stderr at exit */
 #include "private.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* copy.c - copies and fills, with every pointer looked up first. */
+/* copy.c - copies and fills; every pointer is looked up first. */
 #include "private.h"
 
 #include <stdlib.h>
@@ -65,7 +65,7 @@ cudaError_t hc_copy_run(const hc_work *w)
 	hc_work again = *w;
 
 	if (!check_copy(&again))
-		return cudaErrorInvalidValue; /* freed since */
+		return cudaErrorInvalidValue; /* freed in the meantime */
 	hc_fault_install();
 	if (to)
 		hc_open(to);

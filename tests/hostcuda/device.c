@@ -1,4 +1,4 @@
-/* device.c - what the devices say of themselves, and the errors' names. */
+/* device.c - the devices' properties, and the errors' names. */
 #include "private.h"
 
 #include <stdio.h>
@@ -152,7 +152,7 @@ cudaError_t cudaGetDevice(int *device)
 
 /* --- properties --------------------------------------------------------------------- */
 
-/* The most shared memory that a block may ask for, by compute capability. */
+/* The largest shared memory of a block, by compute capability. */
 size_t hc_shared_limit(int sm)
 {
 	switch (sm) {

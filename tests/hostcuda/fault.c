@@ -1,10 +1,10 @@
-/* fault.c - what the processor or an instrumented build finds: accesses outside
- * of what is open, misaligned ones, divisions by zero. hooks.c has the calls that
- * instrumented code makes.
+/* fault.c - faults found by the processor or by an instrumented build: accesses outside
+ * of open memory, misaligned accesses, divisions by zero. hooks.c has the functions
+ * that instrumented code calls.
  *
- * The argument allocations of a launch are open; another one is opened when a
- * kernel first touches it. A signal handler runs on a stack of its own, and
- * leaves a faulty launch by switching to the scheduler. */
+ * The argument allocations of a launch are open. Another allocation is opened when a
+ * kernel first touches it. A signal handler runs on its own stack, and leaves a faulty
+ * launch by switching to the scheduler. */
 #include "private.h"
 
 #include <signal.h>
@@ -28,7 +28,8 @@ static void give_up(int signal)
 {
 	for (int i = 0; i < 3; i++)
 		if (signals[i] == signal)
-			sigaction(signal, &before[i], NULL); /* it happens again, without us */
+			sigaction(signal, &before[i], NULL); /* it recurs with the old
+			                                      * handler */
 }
 
 static void kernel_fault(int signal, const siginfo_t *info)
@@ -38,7 +39,7 @@ static void kernel_fault(int signal, const siginfo_t *info)
 
 	if (signal == SIGFPE)
 		hc_fault("integer division by zero");
-	/* Anywhere on its pages: what is there besides is looked at afterwards. */
+	/* Any address on its pages: bytes beside it are checked afterwards. */
 	if (!a)
 		a = hc_allocation_near(info->si_addr);
 	if (a && !a->freed && !a->open && a->device >= 0 &&
@@ -80,7 +81,7 @@ static void handle(int signal, siginfo_t *info, void *context)
 		host_fault(signal, info);
 }
 
-/* A stack for the handlers of this thread, where it has none. */
+/* Gives this thread a stack for signal handlers if it has none. */
 static void give_stack(void)
 {
 	static _Thread_local bool given;
@@ -107,7 +108,7 @@ void hc_fault_install(void)
 	if (installed)
 		return;
 	installed = true;
-	/* The signal isn't blocked: a handler may never return. */
+	/* The signal is not blocked, since a handler may never return. */
 	action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
 	for (int i = 0; i < 3; i++)
 		sigaction(signals[i], &action, &before[i]);
@@ -133,7 +134,7 @@ void hc_misaligned(const void *address, const char *type, unsigned alignment, co
 /* --- code built with -fsanitize=address -------------------------------------------------- */
 
 #if HC_ASAN
-/* Its report tells the address; this adds whose access it was. */
+/* AddressSanitizer reports the address; this adds the thread. */
 static void dying(void)
 {
 	if (in_kernel())

@@ -1,9 +1,8 @@
 /* fiber.c - a stack for each CUDA thread that waits, and the switch between them.
  *
- * A switch saves what the calling convention says a call keeps, and no more: no
- * system call. All switches go between the scheduler and one fiber. A stack is
- * used by one thread after the other; only threads that wait at a meeting hold
- * one each. */
+ * A switch saves only the registers that the calling convention preserves, and makes no
+ * system call. All switches are between the scheduler and one fiber. Threads use a
+ * stack one after the other; only threads that wait hold one each. */
 #include "private.h"
 
 #include <stdlib.h>
@@ -25,7 +24,7 @@ struct hc_fiber {
 	void *fake; /* AddressSanitizer's */
 	const void *bottom;
 	size_t bytes;
-	unsigned char *map; /* a guard, then the stack */
+	unsigned char *map; /* a guard page, then the stack */
 	struct hc_fiber *next;
 	unsigned number;
 #ifdef HC_UCONTEXT
@@ -55,8 +54,8 @@ static void change(struct hc_fiber *from, struct hc_fiber *to)
 
 #else
 
-/* hc_change(save, load): pushes what is kept, stores the stack pointer in *save,
- * goes on where `load` was stored. */
+/* hc_change(save, load): pushes the preserved registers, stores the stack pointer in
+ * *save, and continues where `load` was stored. */
 void hc_change(void **save, void *load) __attribute__((visibility("hidden")));
 
 #ifdef __x86_64__
@@ -129,7 +128,7 @@ static void change(struct hc_fiber *from, struct hc_fiber *to)
 
 #endif
 
-/* --- with AddressSanitizer told of it ---------------------------------------------- */
+/* --- with AddressSanitizer notified ----------------------------------------------- */
 
 static void switch_to(struct hc_fiber *from, struct hc_fiber *to, bool for_good)
 {
@@ -140,8 +139,8 @@ static void switch_to(struct hc_fiber *from, struct hc_fiber *to, bool for_good)
 #endif
 	change(from, to);
 #if HC_ASAN
-	/* Back. A fiber learns where the scheduler's stack is, which is whichever
-	 * thread launches. */
+	/* Resumed. A fiber learns where the scheduler's stack is: that of the thread
+	 * that launches. */
 	if (from == &scheduler)
 		__sanitizer_finish_switch_fiber(from->fake, NULL, NULL);
 	else
@@ -164,10 +163,10 @@ void hc_fiber_yield(void)
 void hc_fiber_abandon(void)
 {
 	switch_to(running, &scheduler, true);
-	abort(); /* it is never resumed */
+	abort(); /* never resumed */
 }
 
-/* The bottom of each stack: a thread after the other. */
+/* The outermost function of each stack: runs one thread after another. */
 static void fiber_main(void)
 {
 #if HC_ASAN
@@ -183,8 +182,8 @@ static void fiber_main(void)
 
 void hc_fiber_reset(struct hc_fiber *f)
 {
-	/* Stacks that begin at the same place in their pages would all fall into
-	 * the same sets of the cache. */
+	/* Stacks that begin at the same page offset would all map to the same sets of
+	 * the cache. */
 	size_t stagger = f->number % 61 * 64;
 
 	ASAN_UNPOISON_MEMORY_REGION(f->map + guard_bytes(), STACK);
@@ -200,7 +199,7 @@ void hc_fiber_reset(struct hc_fiber *f)
 	void **sp;
 
 #ifdef __x86_64__
-	*--top = NULL; /* the return address of fiber_main, for who unwinds */
+	*--top = NULL; /* fiber_main's return address, for unwinders */
 	*--top = (void *)(uintptr_t)fiber_main;
 	sp = top - KEPT;
 	memset(sp, 0, KEPT * sizeof *sp);

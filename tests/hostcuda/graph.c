@@ -1,5 +1,5 @@
-/* graph.c - capture and replay: a graph is the list of work in the order it was
- * recorded, which is one of the orders that the streams allow. */
+/* graph.c - capture and replay: a graph is the list of work in recorded order, which is
+ * one of the orders that the streams allow. */
 #include "private.h"
 
 #include <stdlib.h>
@@ -36,8 +36,8 @@ bool hc_capture_forbids(void)
 	return any;
 }
 
-/* The default stream would wait for what is captured. CUDA lets it pass where the
- * captured stream doesn't block; one stream is used here, so it is a mistake. */
+/* The default stream would wait for captured work. CUDA permits that if the captured
+ * stream is non-blocking. The code under test uses one stream, so it is a mistake. */
 static cudaError_t in_default_stream(void)
 {
 	cudaError_t error = cudaSuccess;

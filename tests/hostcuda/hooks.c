@@ -1,6 +1,6 @@
-/* hooks.c - what the compiler calls in code built with -fsanitize=thread and
- * -fsanitize=alignment, which is linked with this library in place of the
- * sanitizers' own. To be compiled with no -fsanitize itself. */
+/* hooks.c - functions that the compiler calls in code built with -fsanitize=thread and
+ * -fsanitize=alignment. Such code is linked with this library in place of the
+ * sanitizers' own. Compile this file without -fsanitize. */
 #include "private.h"
 
 #include <string.h>
@@ -41,7 +41,7 @@ HOOK(__tsan_func_exit, (void), )
 HOOK(__tsan_vptr_update, (const void *at, const void *value), (void)at, (void)value)
 HOOK(__tsan_vptr_read, (const void *at), (void)at)
 
-/* clang's, for what it copies and sets. */
+/* clang's functions for copying and filling. */
 #define COPY(name, function) \
 	EXPORT void *name(void *to, const void *from, size_t n); \
 	void *name(void *to, const void *from, size_t n) \
@@ -62,7 +62,7 @@ void *__tsan_memset(void *to, int value, size_t n)
 
 /* --- -fsanitize=alignment ---------------------------------------------------------- */
 
-/* Where, the type and what it demands. */
+/* The place in the source, the type and its alignment. */
 struct mismatch {
 	const char *file;
 	uint32_t line, column;

@@ -1,4 +1,4 @@
-# hostcuda.mk - the library of toolkit.mk, and its tests. For tests.mk.
+# hostcuda.mk - the library of toolkit.mk, and its tests. Included by tests.mk.
 
 hostcuda_so := $(BUILD)/hostcuda/libhostcuda.so
 
@@ -16,8 +16,8 @@ $(hostcuda_so): $(hostcuda_obj)
 
 # --- its tests -------------------------------------------------------------------------
 #
-# The kernels of bad/ each have one fault, or are the sound twin of one that has;
-# bad/run tells which is which. Each is built twice, plain and traced.
+# Each kernel of bad/ has one fault, and a sound variant. bad/run checks both. Each is
+# built twice, plain and traced.
 
 hostcuda_tests := $(patsubst $(hostcuda)/%.cu,$(BUILD)/hostcuda/%,$(wildcard $(hostcuda)/test-*.cu))
 hostcuda_bad := $(patsubst $(hostcuda)/bad/%.cu,%,$(wildcard $(hostcuda)/bad/*.cu))

@@ -1,4 +1,4 @@
-/* launch.c - a launch: its limits, its arguments, its blocks one after the other. */
+/* launch.c - a launch: its limits, its arguments, and its blocks one after another. */
 #include "private.h"
 
 #include <stdlib.h>
@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #define ARGUMENTS_MAX 4096
-#define SHUFFLED 65536 /* up to so many blocks are shuffled */
+#define SHUFFLED 65536 /* largest number of blocks that are shuffled */
 
-/* What cudaFuncSetAttribute was told. */
+/* The limits set by cudaFuncSetAttribute. */
 static struct limit {
 	const void *function;
 	size_t shared_bytes;
@@ -110,9 +110,9 @@ cudaError_t hc_launch_check(const struct hostcuda_launch *l)
 
 /* --- pointers ------------------------------------------------------------------------ */
 
-/* Whether a word of a struct is a pointer into memory that the program has. It may
- * be two numbers, of which the upper would have to be just that of an address;
- * further down only AddressSanitizer has memory. */
+/* True if a word of a struct is a pointer into memory of the program. The word may be
+ * two numbers; then the upper one would have to equal that of an address. Lower
+ * addresses are used only by AddressSanitizer. */
 static bool points_somewhere(uintptr_t word)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
@@ -122,7 +122,7 @@ static bool points_somewhere(uintptr_t word)
 	return msync((void *)(word / page * page), page, MS_ASYNC) == 0;
 }
 
-/* What is wrong with a pointer for a kernel; NULL: nothing. */
+/* Describes the error of a kernel's pointer; NULL: none. */
 static const char *complaint(const void *pointer, int device)
 {
 	const struct hc_allocation *a = hc_allocation_near(pointer);
@@ -137,7 +137,8 @@ static const char *complaint(const void *pointer, int device)
 		return "memory that was freed";
 	if ((const unsigned char *)pointer < a->start ||
 		(const unsigned char *)pointer > a->start + a->bytes)
-		return "no allocation"; /* just past the end is fine: it may be of no length */
+		return "no allocation"; /* the end itself is allowed: the array may be
+		                         * empty */
 	if (a->device >= 0 && a->device != device)
 		return "another device's memory";
 	return NULL;
@@ -213,8 +214,8 @@ static void open_arguments(const struct hostcuda_launch *l)
 	}
 }
 
-/* What a block has written where nothing is. Only a traced build knows which
- * thread it was. */
+/* Reports bytes that a block wrote outside of an allocation. Only a traced build knows
+ * the thread. */
 static void check_borders(void)
 {
 	struct hc_allocation *a;
@@ -243,7 +244,7 @@ static bool run_block(uint64_t number, dim3 g)
 	return !hc_run.failed;
 }
 
-/* Few blocks: any order. */
+/* Few blocks: random order. */
 static void run_shuffled(uint64_t n, dim3 g)
 {
 	static uint16_t order[SHUFFLED];
@@ -259,7 +260,7 @@ static void run_shuffled(uint64_t n, dim3 g)
 			return;
 }
 
-/* Many: at steps of a number that has no divisor in common with theirs. */
+/* Many blocks: in steps of a number that is coprime to their count. */
 static void run_blocks(dim3 g)
 {
 	uint64_t n = (uint64_t)g.x * g.y * g.z, step = 1, at = 0;

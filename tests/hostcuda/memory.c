@@ -1,10 +1,10 @@
-/* memory.c - device and pinned memory: one reserved range of addresses, in which
- * each allocation has pages of its own between pages without access.
+/* memory.c - device and pinned memory: one reserved range of addresses, in which each
+ * allocation has its own pages between pages without access.
  *
- * An allocation begins at a multiple of 256 bytes, as CUDA promises, and its end
- * is at most 255 bytes before the guard. Addresses are not used again before all
- * are used up, so a freed one stays known. Device memory is closed to all but
- * kernels, copies and fills; pinned memory is always open. */
+ * An allocation begins at a multiple of 256 bytes, as CUDA promises, and ends at most
+ * 255 bytes before the guard page. Addresses are not reused until all are used up, so
+ * that a freed allocation stays known. Device memory is accessible only to kernels,
+ * copies and fills; pinned memory always is. */
 #include "private.h"
 
 #include <stdio.h>
@@ -18,8 +18,8 @@
 
 static unsigned char *arena;
 static size_t arena_bytes, arena_used;
-static bool full; /* used to its end: from then on gaps are looked for */
-static struct hc_allocation **list; /* by address, freed ones too */
+static bool full; /* used to its end: from now on search for gaps */
+static struct hc_allocation **list; /* by address, including freed ones */
 static size_t list_count, list_capacity;
 static struct hc_allocation *open_list;
 static size_t used[DEVICES], used_all, peak;
@@ -87,11 +87,11 @@ struct hc_allocation *hc_allocation_near(const void *address)
 		return NULL;
 	i = find(address);
 	if (i < list_count && (!i || list[i]->pages - p < p - pages_end(list[i - 1])))
-		return list[i]; /* in the guard, and nearer to what follows */
+		return list[i]; /* in the guard, and nearer to the next allocation */
 	return i ? list[i - 1] : NULL;
 }
 
-/* " (argument 2)" where the running launch has a pointer to it. */
+/* Writes " (argument 2)" if the running launch has a pointer to it. */
 static void name_argument(const struct hc_allocation *a, char *text, size_t bytes)
 {
 	const struct hostcuda_launch *l = hc_run.launch;
@@ -162,7 +162,7 @@ void hc_close_all(void)
 	open_list = NULL;
 }
 
-/* The first byte of [from, to) that is no poison any more; NULL: none. */
+/* The first byte of [from, to) that is no longer poison; NULL: none. */
 static const unsigned char *broken(const unsigned char *from, const unsigned char *to)
 {
 	for (; from < to; from++)
@@ -174,7 +174,8 @@ static const unsigned char *broken(const unsigned char *from, const unsigned cha
 bool hc_border_broken(struct hc_allocation **which, long *offset)
 {
 	if (HC_ASAN || RUNNING_ON_VALGRIND)
-		return false; /* which see it themselves, and would see this too */
+		return false; /* they detect it themselves, and would report this
+		               * read */
 	for (struct hc_allocation *a = open_list; a; a = a->next_open) {
 		const unsigned char *before = a->start - a->pages > ALIGNMENT ?
 			a->start - ALIGNMENT : a->pages;
@@ -210,7 +211,7 @@ static bool reserve(void)
 	return false;
 }
 
-/* Forgets what was freed, and goes on in the first gap that is large enough;
+/* Forgets freed allocations and continues in the first gap that is large enough;
  * SIZE_MAX: none. */
 static size_t find_gap(size_t bytes)
 {
@@ -231,7 +232,7 @@ static size_t find_gap(size_t bytes)
 	return arena_bytes - at >= bytes + page ? at : SIZE_MAX;
 }
 
-/* A place in the arena, with a guard before and one after: its offset. */
+/* The offset of a place in the arena with a guard page before and after it. */
 static size_t place(size_t bytes)
 {
 	size_t at = arena_used, need = page + bytes + page;
@@ -266,7 +267,8 @@ static bool insert(struct hc_allocation *a)
 	return true;
 }
 
-/* Opens the pages, fills them with poison, and marks what is around the bytes. */
+/* Opens the pages, fills them with poison, and marks the bytes outside of the
+ * allocation. */
 static bool fill(struct hc_allocation *a)
 {
 	if (mprotect(a->pages, a->page_bytes, PROT_READ | PROT_WRITE))
@@ -340,8 +342,8 @@ cudaError_t hc_release(void *pointer, bool pinned, const char *function)
 		return cudaErrorInvalidValue;
 	}
 	ASAN_UNPOISON_MEMORY_REGION(a->pages, a->page_bytes);
-	/* New pages in place of the old: their contents go, and the kernel joins
-	 * them to the reservation. */
+	/* Replaces the pages by new ones: that drops their contents, and the kernel
+	 * merges them with the reservation. */
 	if (mmap(a->pages, a->page_bytes, PROT_NONE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
 		mprotect(a->pages, a->page_bytes, PROT_NONE);

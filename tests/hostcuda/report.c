@@ -1,6 +1,6 @@
-/* report.c - what is said on stderr, and how a faulty launch ends.
+/* report.c - messages on stderr, and the end of a faulty launch.
  *
- * Written with one write(2) a line: it may happen inside a signal handler. */
+ * Each line is written with one write(2), since it may be in a signal handler. */
 #include "private.h"
 
 #include <stdarg.h>
@@ -17,7 +17,8 @@ const char *hc_place(const struct hc_thread *t, char text[48])
 	return text;
 }
 
-/* "(gemm<half, 64>)" and "gemm" are one name's two spellings in a launch. */
+/* Removes the difference between "(gemm<half, 64>)" and "gemm", two spellings of one
+ * name in a launch. */
 static int name_of(const char *kernel, char *text, size_t bytes)
 {
 	size_t n = strlen(kernel);
@@ -52,7 +53,7 @@ static void say(const char *who, const char *fmt, va_list ap)
 		n = LINE - 2;
 	line[n++] = '\n';
 	if (write(STDERR_FILENO, line, n) < 0)
-		return; /* there is nobody to tell */
+		return; /* nowhere to report it */
 }
 
 void hc_report(const char *fmt, ...)

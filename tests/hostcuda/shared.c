@@ -1,7 +1,7 @@
-/* shared.c - the array `shared`, of which a launch may use the first bytes.
+/* shared.c - the array `shared`; a launch may use its first bytes.
  *
- * What follows is poison to the end of its page, and pages without access after
- * that; a page without access comes before. */
+ * The rest of its last page is poison. Pages without access follow, and one precedes
+ * the array. */
 #include "private.h"
 
 #include <stdlib.h>
@@ -9,10 +9,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* The largest page size of the systems this may run on, so that the array and
- * its guards are whole pages. */
+/* The largest page size of the supported systems, so that the array and its guards are
+ * whole pages. */
 #define PAGE 65536
-#define ARRAY (4 * PAGE) /* 227 KiB and up to the next page */
+#define ARRAY (4 * PAGE) /* 227 KiB, rounded up to a page */
 
 __asm__(
 	".section .bss.hostcuda_shared, \"aw\", @nobits\n"
@@ -32,14 +32,14 @@ extern unsigned char shared[ARRAY] __attribute__((visibility("default")));
 extern unsigned char hc_shared_guard[] __attribute__((visibility("hidden")));
 
 #if HC_ASAN
-/* The search for leaks reads all of a library's data. */
+/* The leak check reads all data of a library. */
 static void open_all(void)
 {
 	mprotect(hc_shared_guard, PAGE + ARRAY + PAGE, PROT_READ | PROT_WRITE);
 }
 #endif
 
-static size_t usable, readable; /* bytes; what the pages of them hold */
+static size_t usable, readable; /* bytes; the same rounded up to pages */
 static bool closed;
 
 void hc_shared_size(size_t bytes)
@@ -76,7 +76,7 @@ void hc_shared_poison(void)
 long hc_shared_broken(void)
 {
 	if (HC_ASAN || RUNNING_ON_VALGRIND)
-		return -1; /* which see it themselves, and would see this too */
+		return -1; /* they detect it themselves, and would report this read */
 	for (size_t i = usable; i < readable; i++)
 		if (shared[i] != HC_POISON)
 			return (long)i;

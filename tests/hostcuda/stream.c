@@ -1,5 +1,5 @@
-/* stream.c - streams and events. All work is done in the order it was given, by
- * whoever gives it or waits for it, so a stream is little more than a handle. */
+/* stream.c - streams and events. All work is done in order of submission, by the thread
+ * that submits it or waits for it, so a stream is little more than a handle. */
 #include "private.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@ struct CUevent_st {
 	unsigned flags;
 	bool recorded;
 	struct timespec time;
-	struct hc_capture *capture; /* recorded in it */
+	struct hc_capture *capture; /* in which it was recorded, or NULL */
 	cudaStream_t stream;
 };
 
@@ -119,7 +119,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 	return hc_leave(error);
 }
 
-/* What was pending is done, but it is said once that it is not. */
+/* Does the pending work, but reports once that it is not ready. */
 static cudaError_t query(void)
 {
 	bool pending = hc_pending();
@@ -206,7 +206,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
 	return hc_leave(error);
 }
 
-/* An event of a capture is no moment. */
+/* An event recorded in a capture has no time. */
 static cudaError_t finished(cudaEvent_t event)
 {
 	cudaError_t error = check_event(event);
@@ -262,8 +262,8 @@ cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t start, cudaEvent_t end)
 	return hc_leave(error);
 }
 
-/* Outside captures all is in order already. Inside, a stream that waits for a
- * captured one becomes part of the capture, and is joined when it is waited for. */
+/* Outside captures all work is in order already. Inside, a stream that waits for a
+ * captured one becomes part of the capture; it is joined when it is waited for. */
 static cudaError_t wait_for(cudaStream_t stream, cudaEvent_t event)
 {
 	struct hc_capture *mine = hc_stream_default(stream) ? NULL : stream->capture;

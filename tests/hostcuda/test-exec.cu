@@ -1,5 +1,5 @@
-/* test-exec.cu - threads: indices, barriers, shuffles, votes, atomics, WMMA, and
- * that their order follows the seed. */
+/* test-exec.cu - threads: indices, barriers, shuffles, votes, atomics, WMMA, and that
+ * their order depends on the seed. */
 #include "child.h"
 #include "../unit/tap.h"
 
@@ -118,7 +118,7 @@ template <class T> __global__ void shuffles(T *y, int width)
 
 	y[threadIdx.x] = __shfl_sync(mask, x, 3, width);
 	y[n + threadIdx.x] = __shfl_up_sync(mask, x, 2, width);
-	/* Past the last lane of a partial warp there is nobody. */
+	/* There is no lane past the last of a partial warp. */
 	y[2 * n + threadIdx.x] = mask == 0xffffffff ? __shfl_down_sync(mask, x, 5, width) : (T)0;
 	y[3 * n + threadIdx.x] = mask == 0xffffffff ? __shfl_xor_sync(mask, x, 9, width) : (T)0;
 }
@@ -168,7 +168,7 @@ __global__ void votes(unsigned *y)
 	y[128 + threadIdx.x] = (unsigned)__all_sync(mask, lane != 4);
 }
 
-/* Lane 1 meets lane 5 first, while 0 and 2 wait for it already. */
+/* Lane 1 meets lane 5 first, while 0 and 2 already wait for it. */
 __global__ void pairs(unsigned *y)
 {
 	unsigned lane = threadIdx.x, before = 0;
@@ -179,7 +179,7 @@ __global__ void pairs(unsigned *y)
 		y[lane] = before + __ballot_sync(0x7, 1);
 }
 
-/* Lanes that have ended aren't waited for. */
+/* Ended lanes are not waited for. */
 __global__ void ended(unsigned *y)
 {
 	if (threadIdx.x >= 20)
@@ -275,7 +275,7 @@ __global__ void multiply(C *d, const T *a, const T *b, const C *c)
 	wmma::store_matrix_sync(d, fc, N, wmma::mem_row_major);
 }
 
-/* Small whole numbers, so that every sum is exact in either accumulator. */
+/* Small integers, so that every sum is exact in either accumulator. */
 template <int M, int N, int K, class T, class LayoutA, class LayoutB, class C> static bool product_right()
 {
 	std::vector<T> a(M * K), b(K * N);
@@ -390,7 +390,7 @@ int main()
 {
 	static struct child c;
 
-	/* First those that need a process of their own. */
+	/* First the tests that need a process of their own. */
 	test_order();
 	child_run(&c, "", launch_two_barriers, NULL);
 	ok(WIFSIGNALED(c.status) && strstr(c.err, "two_barriers: ") && strstr(c.err, "divergent barrier"),

@@ -1,5 +1,5 @@
-/* test-half.cu - the conversions of half and bfloat16, against arithmetic in
- * double that knows nothing of their bits. */
+/* test-half.cu - the conversions of half and bfloat16, against arithmetic in double
+ * that does not use their bits. */
 #include "../unit/tap.h"
 
 #include <cuda_bf16.h>
@@ -16,14 +16,14 @@ static_assert(__is_trivially_copyable(__nv_bfloat16) && __is_trivially_copyable(
 static_assert(sizeof(float4) == 16 && alignof(float4) == 16 && alignof(float2) == 8, "");
 static_assert(sizeof(float3) == 12 && alignof(float3) == 4 && alignof(uchar4) == 4, "");
 
-/* A format of `bits` fraction bits, whose normal numbers begin at 2^low and whose
+/* A format with `bits` fraction bits, whose normal numbers begin at 2^low and whose
  * finite ones end below 2^high. */
 struct format {
 	int bits, low, high;
 };
 static const format half_format = { 10, -14, 16 }, bfloat16_format = { 7, -126, 128 };
 
-/* x to the nearest of the format, ties to even, as a double. */
+/* x rounded to the nearest of the format, ties to even, as a double. */
 static double nearest(double x, format f)
 {
 	int exponent;
@@ -98,7 +98,8 @@ static void test_rounding()
 	for (int i = 0; i < 1000000; i++) {
 		uint32_t bits = random_bits();
 
-		/* Every other one in the range of the half, its subnormals included. */
+		/* Every other number is in the range of half, including its
+		 * subnormals. */
 		if (i & 1)
 			bits = (bits & 0x807fffff) | (0x66 + bits / 7 % 0x2a) << 23;
 		bad += wrong(__uint_as_float(bits));

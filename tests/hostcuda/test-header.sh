@@ -1,6 +1,6 @@
 #!/bin/sh
-# test-header.sh - include/cuda_runtime_api.h says what the toolkit's header says:
-# the same values, and prototypes that both compile. Speaks TAP.
+# test-header.sh - checks that include/cuda_runtime_api.h agrees with the toolkit's
+# header: the same values, and compatible prototypes. Prints TAP.
 #
 #	test-header.sh [FOLDER]		the toolkit's, /usr/local/cuda
 set -u
@@ -29,12 +29,12 @@ claim() {
 	fi
 }
 
-# compile NAME FOLDER: $tmp/NAME.c to $tmp/NAME against a folder of headers
+# compile NAME FOLDER: compiles $tmp/NAME.c to $tmp/NAME with a folder of headers
 compile() {
 	${CC:-cc} -Wall -Wextra -Werror -I"$2" -o "$tmp/$1" "$tmp/$1.c" > "$tmp/log" 2>&1
 }
 
-# show NAME LINES: a program that prints what the lines ask for, by both headers
+# show NAME LINES: runs a program that prints the values of LINES, with both headers
 show() {
 	printf '#include <cuda_runtime_api.h>\n#include <stdio.h>\nint main(void)\n{\n%s\nreturn 0;\n}\n' \
 		"$2" > "$tmp/$1.c"

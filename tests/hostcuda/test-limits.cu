@@ -1,4 +1,4 @@
-/* test-limits.cu - the runtime API: the limits of a launch, and the knobs for
+/* test-limits.cu - the runtime API: the limits of a launch, and the settings for
  * failures, late work and counts. */
 #include "check.h"
 
@@ -59,7 +59,7 @@ static int error_mode(void *)
 
 	HOSTCUDA_LAUNCH(past_the_end, 1, 3, 0, 0, y, 1 << 20);
 	CHECK(cudaGetLastError() == cudaErrorLaunchFailure);
-	CHECK(cudaGetLastError() == cudaErrorLaunchFailure); /* it stays */
+	CHECK(cudaGetLastError() == cudaErrorLaunchFailure); /* sticky */
 	CHECK(cudaDeviceSynchronize() == cudaErrorLaunchFailure);
 	CHECK(cudaMalloc(&p, 1) == cudaErrorLaunchFailure);
 	return failures;
@@ -89,11 +89,11 @@ static int late(void *)
 	cudaMallocHost(&pinned, sizeof *pinned);
 	*pinned = 5;
 	CHECK(cudaMemcpyAsync(y, pinned, sizeof *y, cudaMemcpyHostToDevice, s) == cudaSuccess);
-	*pinned = 7; /* too early: the copy may be under way */
+	*pinned = 7; /* too early: the copy may be in flight */
 	HOSTCUDA_LAUNCH(add, 1, 1, 0, s, y, 1);
 	CHECK(cudaMemcpyAsync(pinned, y, sizeof *y, cudaMemcpyDeviceToHost, s) == cudaSuccess);
 	CHECK(cudaEventRecord(event, s) == cudaSuccess);
-	CHECK(*pinned != *pinned); /* NaN: not there yet, and the 7 is lost */
+	CHECK(*pinned != *pinned); /* NaN: not copied yet, and the 7 is lost */
 	CHECK(cudaEventQuery(event) == cudaErrorNotReady);
 	CHECK(cudaEventQuery(event) == cudaSuccess);
 	CHECK(*pinned != *pinned);

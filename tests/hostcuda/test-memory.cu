@@ -76,7 +76,7 @@ static int small_memory(void *)
 	return failures;
 }
 
-/* Addresses that run out are used again, and nothing overlaps. */
+/* Addresses are reused when they run out, and nothing overlaps. */
 static int few_addresses(void *)
 {
 	unsigned char *p[8] = {}, h[40000];

@@ -104,7 +104,7 @@ static int capture(void *)
 	return failures;
 }
 
-/* `call` isn't permitted in a capture, and spoils it. */
+/* `call` is not allowed in a capture, and invalidates it. */
 #define SPOILS(error, call) \
 	do { \
 		CHECK(cudaStreamBeginCapture(s, cudaStreamCaptureModeThreadLocal) == cudaSuccess); \

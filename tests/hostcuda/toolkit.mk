@@ -1,18 +1,19 @@
-# toolkit.mk - CUDA on the CPU, for the tests: how code is compiled and linked for it.
+# toolkit.mk - CUDA on the CPU, for the tests: flags to compile and link with it.
 #
-# libhostcuda.so takes the place of libcudart.so, include/ that of the toolkit's headers.
-# With HOSTCUDA=plain or trace, make builds the CUDA plugins so: plain reports misaligned
-# accesses; trace looks at every access to memory (races, uninitialised reads, exact
-# bounds). HOSTCUDA_LIB is the folder of libhostcuda.so. Instrumentation is for compiling
-# only: nothing is linked with -fsanitize. If SANITIZE has address, the plain build and
-# the library are for AddressSanitizer, which needs $(hostcuda_asan) at both.
+# libhostcuda.so replaces libcudart.so, and include/ replaces the toolkit's headers.
+# With HOSTCUDA=plain or trace, make builds the CUDA plugins for it: plain reports
+# misaligned accesses; trace checks every access to memory (races, uninitialised reads,
+# exact bounds). HOSTCUDA_LIB is the folder of libhostcuda.so. Instrumentation is only
+# for compiling: nothing is linked with -fsanitize. If SANITIZE contains address, the
+# plain build and the library use AddressSanitizer; pass $(hostcuda_asan) when compiling
+# and when linking.
 
 hostcuda := tests/hostcuda
 HOSTCUDA_LIB ?= $(BUILD)/hostcuda
 
 hostcuda_cflags := -DCNN_HOSTCUDA -I$(hostcuda)/include
-# Kernels read the bytes of `shared` as several types. nvcc lets that pass; g++ at -O2
-# makes wrong code of it, unless told.
+# Kernels access the bytes of `shared` as several types. nvcc allows that; g++ -O2
+# compiles it wrongly without -fno-strict-aliasing.
 hostcuda_cxxflags = -std=gnu++17 -x c++ $(hostcuda_cflags) -fPIC -fvisibility=hidden \
 	-fno-strict-aliasing -Wall -Wextra -Wno-unknown-pragmas
 hostcuda_asan := $(if $(findstring address,$(SANITIZE)),-fsanitize=address)

@@ -1,15 +1,15 @@
 /* trace.c - races, uninitialised reads and exact bounds, for code that is built
  * with -fsanitize=thread: the compiler calls us before each access (hooks.c).
  *
- * Each byte of device and shared memory has a cell: who wrote and who read it
- * last. Time goes in intervals, from one barrier to the next, numbered through
- * all blocks and launches; inside an interval a warp counts its __syncwarps as
- * steps. Two accesses, one of them a write, are a race
- *   - in two blocks of a launch, unless the earlier block went through
- *     __threadfence and an atomic operation, and the later through an atomic;
- *   - in one interval of a block, unless it is one thread, or lanes of a warp
- *     that met in __syncwarp in between, or both are atomic.
- * Shuffles and votes order nothing: CUDA promises that of __syncwarp only. */
+ * Each byte of device and shared memory has a cell: the last write and the last
+ * read. Time consists of intervals, from one barrier to the next, numbered through
+ * all blocks and launches. Within an interval a warp counts its __syncwarps as steps.
+ * Two accesses, one of them a write, are a race
+ *   - in two blocks of a launch, unless the earlier block executed __threadfence and
+ *     an atomic operation, and the later one an atomic operation;
+ *   - in one interval of a block, unless it is one thread, or lanes of a warp that
+ *     met in __syncwarp in between, or both are atomic.
+ * Shuffles and votes order nothing: CUDA promises that only of __syncwarp. */
 #include "private.h"
 
 #include <stdio.h>
@@ -21,8 +21,8 @@
 
 enum {
 	ATOMIC = 1,
-	MANY_WARPS = 2, /* of one interval: `lanes` is not all */
-	MANY_BLOCKS = 4 /* others of this launch came before */
+	MANY_WARPS = 2, /* in one interval: `lanes` is incomplete */
+	MANY_BLOCKS = 4 /* other blocks of this launch came before */
 };
 
 struct access {
@@ -39,8 +39,8 @@ struct cell {
 bool hc_tracing;
 
 static uint32_t interval = HOST, launch_first, block_first;
-static uint16_t step[WARPS]; /* how often the warp met in this interval */
-static uint16_t met[WARPS][HC_WARP][HC_WARP]; /* the last step that two lanes had together */
+static uint16_t step[WARPS]; /* number of __syncwarps in this interval */
+static uint16_t met[WARPS][HC_WARP][HC_WARP]; /* the last step that two lanes shared */
 static bool stepped; /* some of these are not 0 */
 static bool fenced, published, acquired, all_published;
 static struct cell shared_cells[HC_SHARED_MAX];
@@ -85,7 +85,7 @@ void hc_trace_warp(unsigned warp, unsigned mask)
 	if (!hc_tracing)
 		return;
 	if (step[warp] == UINT16_MAX) {
-		next_interval(); /* some races may be missed, none made up */
+		next_interval(); /* may miss races, never invents one */
 		return;
 	}
 	now = ++step[warp];
@@ -101,7 +101,7 @@ void hc_trace_fence(void)
 	fenced = true;
 }
 
-/* --- who came before whom -------------------------------------------------------------- */
+/* --- order of accesses ------------------------------------------------------------ */
 
 /* The running thread's access, as of now. */
 static struct access access_now(bool atomic)
@@ -112,8 +112,8 @@ static struct access access_now(bool atomic)
 		(uint8_t)(me / HC_WARP), atomic ? ATOMIC : 0 };
 }
 
-/* Whether all that `a` stands for, which is of this launch or block, happened
- * before what the running thread does now. */
+/* True if all accesses in `a`, which is of this launch or block, happened before the
+ * running thread's current access. */
 static bool ordered(const struct access *a, const struct access *now)
 {
 	unsigned lane = (unsigned)__builtin_ctz(now->lanes);
@@ -130,13 +130,13 @@ static bool ordered(const struct access *a, const struct access *now)
 	return true;
 }
 
-/* Whether they may be at one time; what is older than `first` doesn't count. */
+/* True if they may be concurrent. Accesses older than `first` do not count. */
 static inline bool races(const struct access *a, const struct access *now, uint32_t first)
 {
 	return a->interval >= first && !ordered(a, now);
 }
 
-/* Notes an access; an unordered one of the same interval stays noted beside it. */
+/* Records an access. An unordered one of the same interval stays recorded with it. */
 static inline void note(struct access *a, const struct access *now, uint32_t first)
 {
 	struct access old = *a;
@@ -154,14 +154,14 @@ static inline void note(struct access *a, const struct access *now, uint32_t fir
 		a->flags |= MANY_WARPS;
 }
 
-/* --- complaints -------------------------------------------------------------------------- */
+/* --- reports ---------------------------------------------------------------------- */
 
 static const char *verb(bool write, bool atomic)
 {
 	return atomic ? "updates" : write ? "writes" : "reads";
 }
 
-/* Who made the other access, as well as it is known. */
+/* The thread of the other access, as far as it is known. */
 static const char *other_of(const struct access *a, char text[64])
 {
 	unsigned me = hc_thread_number(hc_run.current), lane;
@@ -204,7 +204,7 @@ static void outside(const void *at, size_t bytes, const char *how)
 
 /* --- an access ----------------------------------------------------------------------------- */
 
-/* The cells of an access, with the bounds checked; NULL: none are kept. */
+/* The cells of an access, after the bounds check; NULL: it has no cells. */
 static struct cell *global_cells(const void *at, size_t bytes, const char *how, bool *initialised)
 {
 	const unsigned char *p = at;
@@ -248,7 +248,7 @@ static void check(const void *at, size_t bytes, bool write, bool atomic)
 		if (offset < 0 || (size_t)offset + bytes > hc_run.launch->shared_bytes)
 			outside(at, bytes, how);
 		cells = &shared_cells[offset < 0 ? 0 : offset];
-		first = written = block_first; /* it is new in each block */
+		first = written = block_first; /* new in each block */
 	} else
 		return;
 	now = access_now(atomic);
@@ -280,7 +280,7 @@ void hc_trace_atomic(const void *at, size_t bytes)
 	check(at, bytes, true, true);
 }
 
-/* --- what the host does ----------------------------------------------------------------------- */
+/* --- accesses by the host --------------------------------------------------------- */
 
 void hc_trace_allocated(struct hc_allocation *a)
 {
@@ -310,7 +310,7 @@ void hc_trace_written(struct hc_allocation *a, const void *at, size_t bytes)
 	if (!c || a->initialised)
 		return;
 	if (bytes == a->bytes) {
-		a->initialised = true; /* all of it: no need to touch the cells */
+		a->initialised = true; /* completely: no need to touch the cells */
 		return;
 	}
 	c += (const unsigned char *)at - a->start;
@@ -319,7 +319,7 @@ void hc_trace_written(struct hc_allocation *a, const void *at, size_t bytes)
 			c[i].write.interval = HOST;
 }
 
-/* What was never written stays so where it is copied to. */
+/* A copy of uninitialised bytes is uninitialised. */
 void hc_trace_copied(struct hc_allocation *to, const void *at, struct hc_allocation *from,
 	const void *source, size_t bytes)
 {

@@ -1,8 +1,8 @@
-/* warp.c - where lanes of a warp meet: __syncwarp, shuffles, votes.
+/* warp.c - meetings of a warp's lanes: __syncwarp, shuffles, votes.
  *
- * CUDA's rule: every lane that has not ended and is named in the mask comes to
- * the same operation with the same mask. Lanes that the block does not have, in
- * its last warp, count as ended. */
+ * CUDA's rule: every lane that has not ended and is named in the mask executes the same
+ * operation with the same mask. Lanes that do not exist, in the block's last warp,
+ * count as ended. */
 #include "private.h"
 
 #include <string.h>
@@ -32,8 +32,8 @@ void hc_warp_prepare(void)
 		hc_run.ended[hc_run.threads / HC_WARP] = ~0u << last;
 }
 
-/* Whether t, which waits, waits for the same thing. If not, and it waits for this
- * lane, it will wait for ever. */
+/* True if t, which waits, waits at the same meeting. If not, and if it waits for this
+ * lane, it would wait for ever: reports that. */
 static bool agrees(const struct hc_thread *t, const struct hc_thread *mine)
 {
 	char place[48];
@@ -109,7 +109,7 @@ static unsigned source_lane(const struct hc_thread *t, unsigned lane)
 	return from > last ? lane : from;
 }
 
-/* `asked` are the lanes that have come. */
+/* `asked` are the lanes that have arrived. */
 static void shuffle(struct hc_thread *lanes, uint32_t asked)
 {
 	uint32_t ended = hc_run.ended[warp_of(lanes)];
@@ -146,7 +146,7 @@ static void vote(struct hc_thread *lanes, uint32_t asked)
 	}
 }
 
-/* All are there; `t` is one of them. False after a fault. */
+/* All lanes have arrived; `t` is one of them. Returns false after a fault. */
 static bool conclude(const struct hc_thread *t)
 {
 	struct hc_thread *lanes = hc_warp_lanes();
@@ -180,7 +180,7 @@ uint64_t hostcuda_warp_meeting(enum hostcuda_kind kind, unsigned mask, uint64_t 
 	return mine->result;
 }
 
-/* Whether all for whom t waits have come or ended. */
+/* True if all lanes for which t waits have arrived or ended. */
 static bool all_here(const struct hc_thread *t)
 {
 	unsigned warp = warp_of(t);
@@ -194,7 +194,7 @@ static bool all_here(const struct hc_thread *t)
 	return true;
 }
 
-/* Those who wait in vain for a lane of a WMMA are found as a deadlock. */
+/* Lanes that wait for a missing lane of a WMMA are found as a deadlock. */
 void hc_warp_ended(const struct hc_thread *ended)
 {
 	unsigned warp = warp_of(ended);

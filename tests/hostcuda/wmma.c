@@ -1,11 +1,11 @@
-/* wmma.c - a warp's matrix product, and what loads and stores demand. */
+/* wmma.c - a warp's matrix product, and the checks of loads and stores. */
 #include "include/hostcuda-half.h"
 #include "private.h"
 
 #define FULL 0xffffffffu
-#define TILE 512 /* elements of the largest */
+#define TILE 512 /* elements of the largest tile */
 
-/* How operands arrive: one for each lane. */
+/* The operands of a load or store, per lane. */
 struct transfer {
 	const void *pointer;
 	unsigned ldm;
@@ -17,7 +17,7 @@ struct hostcuda_scatter hostcuda_scatter[3];
 
 void hc_wmma_init(uint64_t seed)
 {
-	/* With a count that is a power of two and mul odd this is a permutation. */
+	/* With a count that is a power of two and an odd mul this is a permutation. */
 	for (int i = 0; i < 3; i++) {
 		uint64_t r = hc_random(&seed);
 
@@ -26,7 +26,7 @@ void hc_wmma_init(uint64_t seed)
 	}
 }
 
-/* Brings all 32 lanes together; true in the last of them. */
+/* Joins all 32 lanes; returns true in the last of them. */
 static bool arrive(enum hostcuda_kind kind, const void *operand, const char *file, int line)
 {
 	unsigned first = hc_thread_number(hc_run.current) / HC_WARP * HC_WARP;
@@ -95,7 +95,7 @@ static float element(const struct hostcuda_part *p, int i)
 	}
 }
 
-/* Still what the fragment's constructor left, or what fresh memory holds. */
+/* True if it still has the constructor's poison, or that of fresh memory. */
 static bool poisoned(const struct hostcuda_part *p)
 {
 	const unsigned char *x = p->x;
@@ -114,7 +114,7 @@ static const struct hostcuda_part *part(const struct hc_thread *lane, int use)
 	return use == HOSTCUDA_A ? &p->a : use == HOSTCUDA_B ? &p->b : &p->c;
 }
 
-/* A tile, row major, from all lanes' parts. */
+/* Collects a tile, row major, from the parts of all lanes. */
 static void gather(const struct hc_thread *lanes, int use, unsigned count, float *tile)
 {
 	struct hostcuda_scatter s = hostcuda_scatter[use];

@@ -1,5 +1,5 @@
-/* work.c - launches, copies and fills as objects: done at once, recorded in a
- * graph, or, with HOSTCUDA_LATE, when somebody waits for them; and the counts. */
+/* work.c - launches, copies and fills as objects: done at once, recorded in a graph,
+ * or, with HOSTCUDA_LATE, done when the host waits for them; and the counts. */
 #include "private.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@ static size_t queue_count, queue_capacity;
 static uint64_t launches, replays;
 static size_t *graph_nodes, graphs;
 
-/* --- one piece ---------------------------------------------------------------------- */
+/* --- one object ------------------------------------------------------------------- */
 
 cudaError_t hc_work_do(const hc_work *w)
 {
@@ -105,7 +105,7 @@ cudaError_t hc_flush(void)
 	return error;
 }
 
-/* As CUDA does: a copy from or to pageable memory isn't asynchronous. */
+/* As in CUDA, a copy from or to pageable memory is not asynchronous. */
 static bool may_wait(const hc_work *w)
 {
 	if (!hc_config()->late)
@@ -113,7 +113,7 @@ static bool may_wait(const hc_work *w)
 	return w->kind != HC_COPY || (hc_in_arena(w->to) && hc_in_arena(w->from));
 }
 
-/* Until the copy is done, nobody may rely on what is in its destination. */
+/* Before the copy is done, the contents of its destination must not be used. */
 static void spoil(const hc_work *w)
 {
 	if (w->kind == HC_COPY && w->direction == cudaMemcpyDeviceToHost)

@@ -1,4 +1,4 @@
-/* stream-bytes.h - MessagePack by hand, into buf, for the tests to read from. */
+/* stream-bytes.h - writes MessagePack into buf byte by byte, as input of the tests. */
 #ifndef STREAM_BYTES_H
 #define STREAM_BYTES_H
 
@@ -68,7 +68,7 @@ static inline void end(void)
 	map(0);
 }
 
-/* How a foreign tensor differs from msgpack-numpy's own. */
+/* The differences of a foreign tensor from msgpack-numpy's own encoding. */
 struct foreign {
 	const char *type, *kind;         /* NULL: none */
 	unsigned rank;
@@ -103,7 +103,7 @@ static inline void tensor(const struct foreign *f)
 	bin(f->data, f->bytes);
 }
 
-/* Starts anew: a data segment whose one field is x. */
+/* Starts a new data segment whose only field is x. */
 static inline void begin(void)
 {
 	size = 0;
@@ -112,8 +112,8 @@ static inline void begin(void)
 	str("x");
 }
 
-/* Reads what is in buf as a stream: CNN_OK if it is one, with the last record
- * in *rec and its header in *h, both of them *reader's. */
+/* Reads buf as a stream. Returns CNN_OK if it is valid, with the last record in *rec
+ * and its header in *h; *reader owns both. */
 static inline int read_all(struct cnn_reader **reader, struct cnn_record *rec,
 	const struct cnn_header **h)
 {

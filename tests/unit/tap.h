@@ -1,5 +1,5 @@
-/* tap.h - the smallest harness: each unit test is a program that speaks TAP,
- * and tests/run adds up what all of them (and bats) say. */
+/* tap.h - a minimal test harness. Each unit test is a program that prints TAP;
+ * tests/run sums the results of all of them and of bats. */
 #ifndef TAP_H
 #define TAP_H
 
@@ -9,7 +9,7 @@
 
 static int tap_count, tap_failures;
 
-/* One result line; fmt names what is claimed. Returns `good`. */
+/* Prints one result line. fmt describes the claim. Returns `good`. */
 __attribute__((format(printf, 2, 3), unused))
 static bool ok(bool good, const char *fmt, ...)
 {
@@ -31,7 +31,7 @@ static void skip(const char *what, const char *why)
 	printf("ok %d - %s # skip %s\n", ++tap_count, what, why);
 }
 
-/* Prints the plan; the program's exit status. */
+/* Prints the plan and returns the program's exit status. */
 __attribute__((unused))
 static int done(void)
 {

@@ -1,5 +1,5 @@
-/* Philox4x32-10 against the known answers of the Random123 distribution
- * (kat_vectors, "philox4x32 10"), and what is drawn from it. */
+/* Philox4x32-10 against the known answers of the Random123 distribution (kat_vectors,
+ * "philox4x32 10"), and the values drawn from it. */
 #include "tap.h"
 
 #include "base/random.h"
@@ -54,7 +54,7 @@ static void test_words(void)
 		&& cnn_random_stream(CNN_RANDOM_INIT, "conv1")
 		!= cnn_random_stream(CNN_RANDOM_INIT, "conv2"),
 		"purpose and name make the stream");
-	/* FNV-1a of the bytes 01 61, reckoned by hand. */
+	/* FNV-1a of the bytes 01 61, computed by hand. */
 	ok(cnn_random_stream(CNN_RANDOM_INIT, "a") == (uint32_t)
 		(((0x811c9dc5u ^ 1) * 0x01000193u ^ 'a') * 0x01000193u), "a known stream");
 }
@@ -79,7 +79,7 @@ static void test_uniform(void)
 	ok(v[0] == (float)(w[0] >> 8) / 16777216, "(x >> 8) * 2^-24");
 }
 
-/* The header's definition, word by word. */
+/* The definition in the header, word by word. */
 static bool as_defined(uint64_t seed, uint32_t epoch, const uint32_t *perm, size_t n)
 {
 	uint32_t *mine = calloc(n, sizeof *mine), w[2];

@@ -1,6 +1,6 @@
-/* The tree that sums shards: the same bits for any number of workers, and no
- * more sums at once than cnn_reduce_depth() says (the arrays are no longer than
- * that, so a sanitizer sees what goes beyond). */
+/* The tree that sums shards. The bits are the same for any number of workers, and a
+ * worker holds no more sums than cnn_reduce_depth() allows. The arrays have exactly
+ * that length, so a sanitizer sees an access beyond it. */
 #include "tap.h"
 
 #include "executor/executor-private.h"
@@ -25,7 +25,7 @@ static int add(void *device, void *queue, uint32_t dtype, size_t count, void *ds
 	return CNN_OK;
 }
 
-/* Numbers whose sum hangs on the order. */
+/* Numbers whose sum depends on the order. */
 static float value(uint32_t shard, int i)
 {
 	uint32_t x = shard * 2654435761u + (uint32_t)i * 40503u + 12345u;
@@ -36,7 +36,7 @@ static float value(uint32_t shard, int i)
 	return ((float)(x % 20001) - 10000) / 7919 * (x & 0x20000 ? 1e4f : 1);
 }
 
-/* The definition: halves of the smallest power of two that holds all shards. */
+/* The definition: halves of the smallest power of two that is at least `shards`. */
 static float tree(uint32_t first, uint32_t size, uint32_t shards, int i)
 {
 	if (size == 1)
@@ -75,7 +75,7 @@ static void worker_close(struct cnn_worker *w)
 	free(w->spare);
 }
 
-/* One step as libcore/step.c goes: `shards` of at most `most`. */
+/* One step like libcore/executor/step.c: `shards` of at most `most`. */
 static bool step(struct cnn_executor *ex, uint32_t shards, size_t depth)
 {
 	bool good = true;
@@ -188,7 +188,7 @@ static void test_partials(void)
 			good &= reduced[i] - want < 1e-6 && want - reduced[i] < 1e-6;
 		}
 		good &= reduced[0] == -1 && reduced[4] == -1;
-		for (uint32_t s = 0; s < shards; s++)    /* neighbours are left alone */
+		for (uint32_t s = 0; s < shards; s++)    /* neighbours are unchanged */
 			good &= partials[s * COUNT] == (double)value(s, 0) &&
 				partials[s * COUNT + 4] == (double)value(s, 4);
 	}

@@ -1,18 +1,18 @@
-/* Tensor streams, out and in: what is written comes back, and what is damaged or asks
- * for much is refused. */
+/* Tensor streams, written and read: the reader gets back the written values, and
+ * refuses damaged streams and absurd sizes. */
 #include "stream-bytes.h"
 #include "tap.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* --- what is written comes back --------------------------------------------------- */
+/* --- round trips ------------------------------------------------------------------ */
 
 static const enum cnn_dtype all_types[] = { CNN_U8, CNN_I8, CNN_I16, CNN_I32, CNN_I64,
 	CNN_F16, CNN_F32, CNN_F64, CNN_BOOL, CNN_BF16 };
 enum { TYPES = sizeof all_types / sizeof *all_types };
 
-/* Writes to a file that is read back into buf. */
+/* The output file, which is read back into buf. */
 static char path[4096];
 
 static void slurp(void)
@@ -97,7 +97,7 @@ static void test_round_trip(void)
 	cnn_header_free(h);
 }
 
-/* A file of what write() says, as bytes in buf. */
+/* Writes a file with write() and puts its bytes into buf. */
 static int written(int (*write)(struct cnn_writer *))
 {
 	struct cnn_writer *w = NULL;
@@ -182,9 +182,9 @@ static void test_large(void)
 	free(big);
 }
 
-/* --- what asks for much -------------------------------------------------------------- */
+/* --- absurd sizes ----------------------------------------------------------------- */
 
-/* Refused without having taken memory by what the length says. */
+/* Checks that the stream is refused without an allocation of the claimed size. */
 static void bounded(const char *what)
 {
 	struct cnn_reader *reader;
@@ -197,8 +197,8 @@ static void bounded(const char *what)
 	r = read_all(&reader, &rec, &h);
 	getrusage(RUSAGE_SELF, &after);
 	cnn_reader_close(reader);
-	/* Kilobytes. What an allocator reserves untouched is not seen here, but
-	 * the sanitizers' allocators refuse what is that large. */
+	/* Kilobytes. Memory that the allocator reserves but does not touch is not
+	 * counted; the sanitizers' allocators refuse such a large request. */
 	ok(r == CNN_EDATA && *error.text && after.ru_maxrss - before.ru_maxrss < 4096, "%s", what);
 }
 
@@ -260,7 +260,7 @@ static void test_bounds(void)
 	bounded("a header of more than a mebibyte");
 }
 
-/* Cut at every byte, and each byte changed: never a stream, never a crash. */
+/* Cut at every byte, and with each byte changed: always refused, without a crash. */
 static int write_small(struct cnn_writer *w)
 {
 	struct cnn_header *h = cnn_header_new(CNN_DATA);
@@ -307,8 +307,8 @@ static void test_damage(void)
 			cnn_reader_close(reader);
 			buf[at] ^= (unsigned char)c;
 		}
-	/* The end's own keys are under no digest: a changed name is an unknown key,
-	 * and the case of a hexadecimal digit means nothing. */
+	/* The digest does not cover the end's own keys: a changed name is an unknown
+	 * key, and the case of a hexadecimal digit does not matter. */
 	ok(passed == 0, "every byte of header and record changed to every other");
 	ok(unnoticed < (7 + 7 + 4 + 16) * 255, "and of the end, but for what its keys are called");
 }

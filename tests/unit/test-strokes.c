@@ -1,4 +1,5 @@
-/* The drawn digits: the same bytes everywhere, each sample by itself. */
+/* The drawn digits: the same bytes everywhere, and samples independent of each
+ * other. */
 #include "tap.h"
 
 #include "tools/mnist-fetch/sha256.h"
@@ -82,7 +83,7 @@ static void test_classes(void)
 	ok(good && !in_order, "ten samples are ten digits, in some order");
 }
 
-/* Ink, but not much, in the middle, and black around it. */
+/* Some ink in the middle, with black around it. */
 static void test_looks(void)
 {
 	unsigned odd = 0;

@@ -58,8 +58,8 @@ static void test_shapes(void)
 	ok(!strcmp(small, "100x"), "a small buffer is cut, not overrun");
 }
 
-/* Between two neighbours lo and hi, of which `even` ends in a 0 bit: below the
- * middle goes to lo, above it to hi, the middle itself to even. */
+/* Checks the rounding between two neighbours lo and hi; `even` is the one that ends in
+ * a 0 bit. Below the middle rounds to lo, above it to hi, the middle itself to even. */
 static bool rounds(float lo, float hi, uint16_t l, uint16_t h,
 	uint16_t (*convert)(float))
 {

@@ -1,4 +1,4 @@
-/* The trees that headers are made of. */
+/* Value trees, of which headers are made. */
 #include "tap.h"
 
 #include "base/value.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Is this its JSON? */
+/* Compares v's JSON with want. */
 static bool json_is(const struct cnn_value *v, const char *want)
 {
 	char *text = NULL;
@@ -24,7 +24,7 @@ static bool json_is(const struct cnn_value *v, const char *want)
 	return good;
 }
 
-/* Takes v over. */
+/* The same; frees v. */
 static bool made_json(struct cnn_value *v, const char *want)
 {
 	bool good = v && json_is(v, want);

@@ -60,17 +60,17 @@ static int reduce_forward(void *instance, const struct cnn_call *call)
 	return CNN_OK;
 }
 
-/* Mean and biased variance of channel c from the sums over n elements. */
+/* Mean and biased variance of channel c, from the sums over n elements. */
 static void moments(const struct batchnorm2d *b, const double *sums, double n,
 	size_t c, double *mean, double *var)
 {
 	*mean = sums[c] / n;
 	*var = sums[b->c + c] / n - *mean * *mean;
-	if (*var < 0)                /* by rounding; a NaN stays */
+	if (*var < 0)                /* by rounding; a NaN is kept */
 		*var = 0;
 }
 
-/* A batch of one element a channel has no variance to divide by. */
+/* One element per channel has no variance to divide by. */
 static int check_total(const struct batchnorm2d *b, uint64_t total)
 {
 	if (total * b->area > 1)

@@ -1,11 +1,11 @@
 /* conv2d: for a sample and a group of channels
  *   out[o][y][x] = bias[o] + sum over c, i, j of weight[o][c][i][j]
  *                  in[c][y * stride - padding + i * dilation][x likewise]
- * in (C,H,W), out (O,OH,OW), weight (O,C/groups,KH,KW), bias (O); outside of
- * in there are zeros.
+ * in (C,H,W), out (O,OH,OW), weight (O,C/groups,KH,KW), bias (O). Elements outside
+ * of in are zeros.
  *
- * Each sample's windows are written out as a matrix `columns`
- * (C/groups * KH * KW, OH * OW), so that with weight as (O/groups, ...)
+ * The windows of each sample are written out as a matrix `columns`
+ * (C/groups * KH * KW, OH * OW). With weight as (O/groups, ...),
  *   out = bias + weight columns
  *   grad_weight = grad_out columns'
  *   grad_columns = weight' grad_out, folded back into grad_in.
@@ -48,12 +48,12 @@ static size_t smaller(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* The places x of a row of ow that see the input, x0 <= x < x1, when place x
- * looks at element x * stride + offset - padding of w. */
+/* The outputs x of a row of ow that read inside the input, x0 <= x < x1. Output x reads
+ * element x * stride + offset - padding of w. */
 static void inside(size_t w, size_t ow, size_t stride, size_t offset, size_t padding,
 	size_t *x0, size_t *x1)
 {
-	size_t end = w + padding;            /* x * stride + offset is below it */
+	size_t end = w + padding;            /* x * stride + offset must be below it */
 
 	*x0 = offset >= padding ? 0 : (padding - offset + stride - 1) / stride;
 	*x0 = smaller(*x0, ow);
@@ -63,10 +63,9 @@ static void inside(size_t w, size_t ow, size_t stride, size_t offset, size_t pad
 		*x1 = *x0;
 }
 
-/* Calls row(v, i, j, ...) for each row of `columns` and line of the output: the
- * elements x0 .. x1 - 1 of `place` (one line of a row of columns) belong to
- * line[0], line[stride], ...; the others, and all of them when line is NULL,
- * lie in the padding. */
+/* Calls row(v, i, j, ...) for each row of `columns` and each line of the output.
+ * `place` is one line of a row of columns. Its elements x0 .. x1 - 1 belong to line[0],
+ * line[stride], ...; the others lie in the padding. If line is NULL, all do. */
 typedef void line_function(real *place, real *line, size_t x0, size_t x1,
 	size_t ow, size_t stride);
 

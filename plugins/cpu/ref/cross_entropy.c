@@ -1,5 +1,5 @@
-/* cross_entropy: out[n] = log(sum over k of exp(in[n][k])) - in[n][label[n]],
- * each exponent taken less the row's maximum, so that none overflows.
+/* cross_entropy: out[n] = log(sum over k of exp(in[n][k])) - in[n][label[n]].
+ * The row's maximum is subtracted from each exponent, so that none overflows.
  * in (N,K), labels and out (N).
  *   grad_in[n][k] = (softmax(in[n])[k] - (k == label[n])) * loss_scale / total
  * saved: softmax(in) (N,K).

@@ -8,7 +8,7 @@
 
 struct cpu { const struct cnn_host *host; };
 
-/* --- which ------------------------------------------------------------------- */
+/* --- the processor ------------------------------------------------------------ */
 
 static void read_name(char *name, size_t size)
 {
@@ -27,7 +27,7 @@ static void read_name(char *name, size_t size)
 		fclose(f);
 }
 
-/* The instruction sets that the layers' libraries choose by. */
+/* The instruction sets by which the layers' libraries choose their kernels. */
 static void read_isa(char *detail, size_t size)
 {
 	size_t n = (size_t)snprintf(detail, size, "%d processors",
@@ -114,8 +114,8 @@ static int copy(void *device, void *queue, void *dst, const void *src, size_t by
 
 /* --- one element ------------------------------------------------------------- */
 
-/* A double as a float that may be rounded again: towards zero, with the last
- * bit set where anything was lost, so that no tie appears that was none. */
+/* A double as a float that may be rounded again. Rounds to odd: truncates, and sets the
+ * last bit if digits were lost, so that the second rounding sees no false tie. */
 static float round_odd(double d)
 {
 	float f = (float)d;
@@ -154,7 +154,7 @@ static void store(uint32_t dtype, void *data, size_t i, double value)
 	}
 }
 
-/* out[k * step_out] = in[k * step_in] for k < n, in another type. */
+/* out[k * step_out] = in[k * step_in] for k < n, converted to another type. */
 static void convert(uint32_t from, const void *in, size_t step_in, uint32_t to,
 	void *out, size_t step_out, size_t n)
 {
@@ -163,7 +163,7 @@ static void convert(uint32_t from, const void *in, size_t step_in, uint32_t to,
 		const IN x = ((const IN *)in)[k * step_in]; \
 		((OUT *)out)[k * step_out] = VALUE; \
 	}
-	/* The ways that a training step may take; then all others. */
+	/* Conversions of a training step first; then all others. */
 	if (from == CNN_F32 && to == CNN_F32)
 		EACH(float, float, x)
 	else if (from == to && from != CNN_F64)
@@ -199,7 +199,7 @@ static int add(void *device, void *queue, uint32_t dtype, size_t count, void *ds
 	(void)queue;
 	if (!float_size(dtype))
 		return no_float(device, dtype);
-	if (dtype == CNN_F32)                /* the gradients: let it be fast */
+	if (dtype == CNN_F32)                /* gradients: keep it fast */
 		for (size_t i = 0; i < count; i++)
 			((float *)dst)[i] += ((const float *)src)[i];
 	else
@@ -208,9 +208,9 @@ static int add(void *device, void *queue, uint32_t dtype, size_t count, void *ds
 	return CNN_OK;
 }
 
-/* How channel c, pixel p of a sample lies in a layout: at
- * (c / block) * area * block + p * block + c % block. NCHW is blocks of one
- * channel, NHWC one block of all. */
+/* The place of channel c, pixel p of a sample in a layout is (c / block) * area * block
+ * + p * block + c % block. NCHW has blocks of one channel, NHWC one block of all
+ * channels. */
 struct lay { size_t block, stored; };
 
 static struct lay lay_of(uint32_t layout, size_t channels)
@@ -259,7 +259,7 @@ static int reorder(void *device, void *queue, const struct cnn_shape *shape,
 	return CNN_OK;
 }
 
-/* Pixels of 8 bits have 256 values: each is computed once a call. */
+/* 8-bit pixels have 256 values: convert each value once per call. */
 struct pixels { uint16_t half[256]; float single[256]; };
 
 static void make_pixels(const struct cnn_gather *g, struct pixels *p)
@@ -351,7 +351,7 @@ static int score(void *device, void *queue, const float *logits, size_t classes,
 	return CNN_OK;
 }
 
-/* Of so many numbers, by several sums side by side. */
+/* The sum of squares of `count` numbers, in several partial sums side by side. */
 static double sum_of_squares(size_t count, const float *x)
 {
 	enum { LANES = 8 };
@@ -397,14 +397,14 @@ static int clip(void *device, void *queue, size_t count, double *sums, double mo
 		for (size_t i = 0; i + step < count; i += 2 * step)
 			sums[i] += sums[i + step];
 	scale = most / (sqrt(count > 0 ? sums[0] : 0) * (double)s->grad_scale + 1e-6);
-	/* Not a number stays one. */
+	/* A NaN stays NaN. */
 	if (!(scale >= 1))
 		s->grad_scale = (float)((double)s->grad_scale * scale);
 	return CNN_OK;
 }
 
-/* PyTorch's GradScaler: double after so many good steps, but never to infinity, from
- * which nothing comes back; halve after a bad one. */
+/* PyTorch's GradScaler: doubles the scale after this many good steps, but never to
+ * infinity, from which it could not return; halves it after a bad one. */
 #define GROWTH_STEPS 2000
 
 static void move_scale(struct cnn_state *s)

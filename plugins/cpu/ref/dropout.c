@@ -1,12 +1,12 @@
-/* dropout: in training out[i] = in[i] mask[i] / (1 - p), where mask[i] is 1 if
- * the i-th uniform of the step is at least p (as a float), else 0; and
- * grad_in[i] = grad_out[i] mask[i] / (1 - p). Otherwise out = in.
- * saved: mask, a byte an element.
+/* dropout: in training out[i] = in[i] mask[i] / (1 - p), and grad_in[i] = grad_out[i]
+ * mask[i] / (1 - p). mask[i] is 1 if the i-th uniform of the step is at least p (as a
+ * float), else 0. Otherwise out = in.
+ * saved: mask, one byte per element.
  */
 #include "ref.h"
 #include <string.h>
 
-#define CHUNK 1024                           /* uniforms made at once */
+#define CHUNK 1024                           /* uniforms generated at once */
 
 struct dropout {
 	struct ref ref;

@@ -1,4 +1,4 @@
-/* half.h - bfloat16 and IEEE half <-> float, rounding to nearest even. */
+/* half.h - bfloat16 and IEEE half to and from float, rounding to nearest even. */
 #ifndef REF_HALF_H
 #define REF_HALF_H
 
@@ -54,7 +54,7 @@ static inline uint16_t float_to_f16(float f)
 	u &= 0x7fffffff;
 	if (u > 0x7f800000)
 		return (uint16_t)(sign | 0x7e00 | (u >> 13 & 0x3ff));
-	if (u >= 0x47800000)                            /* 65536 and more */
+	if (u >= 0x47800000)                            /* 65536 or more */
 		return (uint16_t)(sign | 0x7c00);
 	if (u < 0x38800000)                             /* below 2^-14: a subnormal,
 	                                                 * whose unit is 0.5f's ulp */

@@ -1,10 +1,10 @@
-/* adam, elementwise, with t = 1, 2, ... the update's number:
+/* adam, elementwise, for update number t = 1, 2, ...:
  *   g = grad * grad_scale + weight_decay * param
  *   m = beta1 m + (1 - beta1) g
  *   v = beta2 v + (1 - beta2) g^2
  *   param -= lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
  * beta1 0.9, beta2 0.999, eps 1e-8. (D. P. Kingma and J. Ba, "Adam", ICLR 2015;
- * the decay is PyTorch's, added to the gradient.)
+ * weight decay as in PyTorch, added to the gradient.)
  */
 #include "ref.h"
 #include <math.h>

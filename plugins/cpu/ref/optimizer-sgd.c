@@ -2,8 +2,8 @@
  *   g = grad * grad_scale + weight_decay * param
  *   m = momentum m + g
  *   param -= lr m
- * which without momentum is param -= lr g, and leaves m alone. (No dampening, no
- * Nesterov: PyTorch's defaults.)
+ * Without momentum: param -= lr g, and m is not changed. (No dampening and no
+ * Nesterov momentum: PyTorch's defaults.)
  */
 #include "ref.h"
 

@@ -1,5 +1,5 @@
-/* ref-common.c - between the host and the kernels of cpu/ref: the plan, calls
- * in half, and the matrix products. */
+/* ref-common.c - connects the host and the kernels of cpu/ref: the plan, calls in half
+ * precision, and the matrix products. */
 #include "ref.h"
 #include "half.h"
 
@@ -35,11 +35,11 @@ int ref_score(const struct cnn_host *host, const struct cnn_run *run,
 	(void)host;
 	if (run->dtype == REF_DTYPE)
 		return 1;
-	/* The double set leaves half to the other. */
+	/* The double build leaves half types to the float build. */
 	return is_half(run->dtype) && sizeof(real) == sizeof(float) && !layer->real_only;
 }
 
-/* What the copies in real of one call's tensors take. */
+/* Scratch bytes of the `real` copies of one call's tensors. */
 static int half_scratch(const struct ref *r, uint32_t batch, size_t *bytes)
 {
 	size_t in, out;
@@ -132,7 +132,7 @@ static void round_to(uint32_t dtype, const real *x, size_t n, real *rounded)
 	}
 }
 
-/* The next n elements of a call's scratch. */
+/* Takes the next n elements of a call's scratch. */
 static real *take(struct cnn_call *c, size_t n)
 {
 	real *x = c->scratch;
@@ -152,7 +152,8 @@ static const real *take_wide(struct cnn_call *c, uint32_t dtype, const void *hal
 
 enum { READS_IN = 1, READS_OUT = 2, READS_GRAD = 4, GIVES_OUT = 8, GIVES_GRAD = 16 };
 
-/* Calls a kernel, in half with copies in real of what it reads and gives. */
+/* Calls a kernel. In half, it converts the tensors that the kernel reads and writes
+ * through copies in `real`. */
 static int run_kernel(struct ref *r, ref_function *kernel,
 	const struct cnn_call *call, int uses)
 {
@@ -244,7 +245,8 @@ void ref_matmul(real *restrict c, const real *a, size_t row, size_t column,
 		const real *ai = &a[i * row];
 		size_t p = 0;
 
-		/* Four rows of b a turn: c is loaded and stored a fourth as often. */
+		/* Four rows of b per pass: c is loaded and stored a quarter as
+		 * often. */
 		for (; p + 4 <= k; p += 4) {
 			const real a0 = ai[p * column], a1 = ai[(p + 1) * column];
 			const real a2 = ai[(p + 2) * column], a3 = ai[(p + 3) * column];
@@ -263,8 +265,8 @@ void ref_matmul(real *restrict c, const real *a, size_t row, size_t column,
 	}
 }
 
-/* The sum of x[i] y[i], in LANES interleaved sums so that it can be vectorised
- * without leave to reorder. */
+/* The sum of x[i] y[i], in LANES interleaved sums, so that the compiler can vectorise
+ * it without permission to reorder. */
 #define LANES 16
 
 static real dot(const real *x, const real *y, size_t n)

@@ -1,10 +1,10 @@
-/* ref.h - what the plugins of cpu/ref share.
+/* ref.h - shared by the plugins of cpu/ref.
  *
- * `ref` is the oracle: every layer in plain C, its formula above the loop. Each
- * file holds one type's kernels, written for NCHW tensors of `real` alone.
- * ref-common.c stands between them and the host: it fills the plan, and turns a
- * call in bfloat16 or half into the same call on copies in `real`. With
- * -DCNN_REF_DOUBLE real is double, which the gradient tests are made with.
+ * `ref` is the reference: every layer in plain C, with its formula above the loop. Each
+ * file holds the kernels of one type, for NCHW tensors of `real` only. ref-common.c
+ * connects them to the host: it fills the plan, and turns a call in bfloat16 or half
+ * into the same call on copies in `real`. With -DCNN_REF_DOUBLE real is double; the
+ * gradient tests use that build.
  */
 #ifndef REF_H
 #define REF_H
@@ -24,33 +24,34 @@ struct ref;
 
 typedef int ref_function(void *instance, const struct cnn_call *);
 
-/* One type's kernels. In a call that they get, in, out, the gradients and the
+/* The kernels of one type. In the calls that they get, in, out, the gradients and the
  * parameters are `real`, and scratch is theirs alone. */
 struct ref_layer {
-	size_t instance_size;                /* of a struct that begins with struct ref */
+	size_t instance_size;                /* of a struct that begins with struct
+	                                      * ref */
 	uint32_t flags;                      /* of the plan */
-	bool rounds_params;                  /* in half, parameters are rounded too */
+	bool rounds_params;                  /* in half, also round parameters */
 	bool real_only;                      /* never in half */
-	/* (optional) Reads the arguments, sets saved_bytes, scratch_bytes and
-	 * reduce_* of the plan; r->in and r->out are set. */
+	/* (optional) Reads the arguments; sets saved_bytes, scratch_bytes and reduce_*
+	 * of the plan. r->in and r->out are already set. */
 	int (*plan)(struct ref *r, const struct cnn_run *, struct cnn_plan *);
 	ref_function *forward, *backward;
 	ref_function *reduce_forward, *reduce_backward;   /* (optional) */
 };
 
-/* How an instance begins. */
+/* The first member of every instance. */
 struct ref {
 	const struct cnn_host *host;
 	const struct ref_layer *layer;
 	uint32_t dtype;
 	uint32_t in_count, param_count;
-	size_t in, out;                      /* elements of a sample, in each input
+	size_t in, out;                      /* elements of one sample, in each input
 	                                      * and in the output */
 	size_t params[CNN_MAX_PARAMS];       /* elements */
-	size_t kernel_scratch;               /* bytes, where the half copies end */
+	size_t kernel_scratch;               /* bytes: offset after the half copies */
 };
 
-/* The provider's functions, the same for each type. */
+/* The provider's functions, common to all types. */
 int ref_score(const struct cnn_host *, const struct cnn_run *,
 	const struct ref_layer *);
 int ref_create(const struct cnn_host *, const struct cnn_run *,
@@ -64,8 +65,8 @@ int ref_reduce_backward(void *instance, const struct cnn_call *);
 /* *bytes = a * b * size, or the error "too large". */
 int ref_bytes(const struct ref *, size_t a, size_t b, size_t size, size_t *bytes);
 
-/* c += a b. a is (m,k), b is (k,n), c is (m,n); element (i,p) of a is
- * a[i * row + p * column], so a may be stored transposed. */
+/* c += a b. a is (m,k), b is (k,n), c is (m,n). Element (i,p) of a is a[i * row + p *
+ * column], so a may be stored transposed. */
 void ref_matmul(real *c, const real *a, size_t row, size_t column, const real *b,
 	size_t m, size_t n, size_t k);
 /* c += a b'. a is (m,k), b is (n,k), c is (m,n). */
@@ -74,8 +75,8 @@ void ref_matmul_t(real *c, const real *a, const real *b, size_t m, size_t n,
 /* The sum of n elements. */
 double ref_sum(const real *x, size_t n);
 
-/* A layer's whole entry: its name, its struct ref_layer, and, when it has them,
- * more members of struct cnn_provider. */
+/* Defines a layer's entry from its name, its struct ref_layer and optional further
+ * members of struct cnn_provider. */
 #define REF_PLUGIN(NAME, LAYER, ...) \
 static int score(const struct cnn_host *host, const struct cnn_run *run) \
 { \

@@ -1,5 +1,5 @@
-/* relu: out = max(in, 0); grad_in = grad_out where out is above 0, else 0. A NaN
- * stays one. */
+/* relu: out = max(in, 0); grad_in = grad_out where out is above 0, else 0. A NaN stays
+ * NaN. */
 #include "ref.h"
 
 static int forward(void *instance, const struct cnn_call *call)
@@ -22,7 +22,8 @@ static int backward(void *instance, const struct cnn_call *call)
 	real *grad_in = call->grad_in[0];
 
 	for (size_t i = 0; grad_in && i < n; i++) {
-		const real g = grad_out[i];  /* read always: then this is vectorised */
+		const real g = grad_out[i];  /* read unconditionally, to vectorise the
+		                              * loop */
 
 		grad_in[i] = out[i] <= 0 ? 0 : g;
 	}

@@ -1,5 +1,5 @@
-/* avgpool2d: out[c][y][x] = the mean of the window at (y, x), its padding
- * counted as zeros, by cuDNN. */
+/* avgpool2d: out[c][y][x] = the mean of the window at (y, x), by cuDNN. Padding counts
+ * as zeros. */
 #include "pool.h"
 
 static int score(const struct cnn_host *host, const struct cnn_run *run)

@@ -1,17 +1,17 @@
-/* check.c - graph_check(): does a graph say what its layer says?
+/* check.c - graph_check(): checks that a graph matches its layer.
  *
  * With (p, d, s, k) the padding, dilation, stride and kernel of an axis,
- *   out = (in + 2 p - d (k - 1) - 1) / s + 1,
- * the channels of x are groups times those of a filter, groups divide the
- * filters, and every tensor is of the sizes that follow. Each tensor has an id of
- * its own and lies as NHWC; what is inside the graph is made before it is read,
- * and what is outside is made at most once.
+ *   out = (in + 2 p - d (k - 1) - 1) / s + 1.
+ * The channels of x are groups times those of a filter, groups divide the filters, and
+ * every tensor has the sizes that follow. Each tensor has its own id and is NHWC.
+ * Tensors inside the graph are written before they are read. Tensors outside are
+ * written at most once.
  */
 #include "graphs.h"
 
 #include <stdio.h>
 
-#define MAX_SIZE 0x7fffffff              /* of an axis: a kernel's int */
+#define MAX_SIZE 0x7fffffff              /* of an axis: kernels use int */
 #define MAX_COUNT ((int64_t)1 << 40)     /* elements of a tensor */
 
 static const char *shape_text(const int64_t dims[4], char text[96])
@@ -126,7 +126,7 @@ static int want_type(const struct graph *g, int64_t id, const char *what,
 		what, (int)graph_find(g, id)->type, (int)type);
 }
 
-/* A tensor in the layer's type, or a float one inside the graph. */
+/* Requires a tensor in the layer's type, or a float tensor inside the graph. */
 static int want_numbers(const struct graph *g, int64_t id, const char *what,
 	struct graph_error *e)
 {
@@ -173,7 +173,7 @@ static int check_pool(const struct graph *g, int64_t x, int64_t index, int64_t y
 	return want_shape(g, index, "the index", s->n, s->o, s->oh, s->ow, e);
 }
 
-/* b is as large as the rest, or has one number a channel. */
+/* b has the same shape, or one number per channel. */
 static int check_pointwise(const struct graph *g, const struct graph_op *op,
 	struct graph_error *e)
 {
@@ -206,7 +206,7 @@ static int check_op(const struct graph *g, const struct graph_op *op,
 	}
 }
 
-/* Whether one of the first `count` operations makes tensor id. */
+/* True if one of the first `count` operations writes tensor id. */
 static bool made(const struct graph *g, uint32_t count, int64_t id)
 {
 	const struct graph_op *op;

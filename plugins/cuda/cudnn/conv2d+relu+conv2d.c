@@ -1,8 +1,8 @@
 /* conv2d relu conv2d: middle = max(conv(in), 0), out = conv(middle).
  *
- * Backward's gradient of middle comes out of the second convolution's dgrad with
- * the ReLU's done in the same kernel, where cuDNN has an engine for it: one that is
- * compiled when the plan is made. `saved` is middle.
+ * In backward the second convolution's dgrad gives the gradient of middle. Where cuDNN
+ * has an engine for it, which is compiled when the plan is made, the same kernel
+ * applies the ReLU's gradient. `saved` is middle.
  */
 #include "convolution.h"
 
@@ -10,13 +10,14 @@
 
 struct chain {
 	struct conv first, second;
-	uint32_t second_param;           /* number of its weights in the run's */
-	size_t second_packed;            /* place in packed */
-	size_t middle;                   /* bytes; as many of scratch hold middle's
-	                                  * gradient, or middle if none is saved */
+	uint32_t second_param;           /* index of its weights in the run's
+	                                  * parameters */
+	size_t second_packed;            /* offset in packed */
+	size_t middle;                   /* bytes; as much scratch holds middle's
+	                                  * gradient, or middle if it is not saved */
 };
 
-/* Just ahead of conv2d relu (36) and conv2d (15). */
+/* Just above the sum of conv2d relu (36) and conv2d (15). */
 static int score(const struct cnn_host *host, const struct cnn_run *run)
 {
 	(void)host;
@@ -129,7 +130,7 @@ static int pack(void *instance, void *queue, void *const *params, void *packed)
 		(char *)packed + c->second_packed) : code;
 }
 
-/* The call of the first convolution, but for out and grad_out. */
+/* The call of the first convolution, except out and grad_out. */
 static struct conv_call first_call(const struct chain *c, const struct cnn_call *call)
 {
 	return (struct conv_call){

@@ -1,8 +1,8 @@
-/* conv2d relu: ReLU while the convolution's result is still in registers; backward
- * masks the gradient in the pass that adds up the bias's. */
+/* conv2d relu: ReLU is applied while the convolution's result is still in registers.
+ * Backward masks the gradient in the pass that sums the bias's gradient. */
 #include "single.h"
 
-/* Just ahead of conv2d alone (15) and our own relu (20). */
+/* Just above the sum of conv2d alone (15) and the native relu (20). */
 static int score(const struct cnn_host *host, const struct cnn_run *run)
 {
 	(void)host;

@@ -1,9 +1,9 @@
-/* conv2d: out[o][y][x] = bias[o] + sum over the window of weight times input, by
- * the engine of cuDNN that provider.h chooses. */
+/* conv2d: out[o][y][x] = bias[o] + sum over the window of weight times input, by the
+ * cuDNN engine that provider.h chooses. */
 #include "single.h"
 
-/* Behind our own kernels (20) wherever they compute it too: nothing was measured
- * yet. Of grouped convolutions cuDNN has few engines. */
+/* Below the native kernels (20) where they compute the convolution too: this has not
+ * been measured yet. cuDNN has few engines for grouped convolutions. */
 static int score(const struct cnn_host *host, const struct cnn_run *run)
 {
 	enum { GROUPS = 5 };

@@ -10,7 +10,8 @@ enum { WEIGHT, BIAS };
 struct conv_size {
 	struct conv_size *next;
 	uint32_t samples;
-	bool gated;                      /* dgrad does the input's ReLU as well */
+	bool gated;                      /* dgrad also applies the gradient of the
+	                                  * input's ReLU */
 	struct provider_op forward, dgrad, wgrad;
 };
 
@@ -97,7 +98,7 @@ static int not_prepared(const struct conv *v)
 	return provider_fail(&v->p, CNN_EUSAGE, "call", "not prepared for so many samples");
 }
 
-/* --- making it --------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------- */
 
 bool conv_supports(const struct cnn_run *run, const struct cnn_node *node)
 {
@@ -132,7 +133,7 @@ static void read_node(struct conv *v, const struct conv_def *def)
 		* (size_t)a[KERNEL].j;
 }
 
-/* Where things lie in `packed` and in scratch. */
+/* Sets the offsets in `packed` and in scratch. */
 static void place(struct conv *v, uint32_t batch)
 {
 	const size_t size = provider_size(v->spec.dtype);
@@ -223,7 +224,7 @@ int conv_forward(const struct conv *v, const struct conv_call *c, void *out)
 		{ GRAPH_X, c->in }, { GRAPH_W, weight_of(v, c) }, { GRAPH_Y, out });
 }
 
-/* The gradient before ReLU, into scratch, and that of the bias. */
+/* Computes the gradient before ReLU, into scratch, and the bias's gradient. */
 static int backward_bias(const struct conv *v, const struct conv_call *c,
 	const void **grad)
 {

@@ -3,19 +3,19 @@
  *   out = conv(in, weight) + bias, then ReLU if it has one
  *   grad_in = conv'(grad, weight); grad_weight = conv'(in, grad);
  *   grad_bias = the sum of grad over samples and places,
- * where grad is grad_out, with ReLU 0 where out <= 0; `masked`: grad_out is so
- * already. `gates`: the input is a ReLU's output, and grad_in is to be 0 where
- * in <= 0, which cuDNN does in the same kernel where it has an engine for it.
+ * where grad is grad_out; with ReLU it is 0 where out <= 0. `masked`: grad_out already
+ * has these zeros. `gates`: the input is a ReLU's output, and grad_in must be 0 where
+ * in <= 0. cuDNN does that in the same kernel if it has an engine for it.
  *
- * In half, `packed` holds weight and bias in half. In float, and for a ReLU without
- * a bias, it holds the zero bias that cuDNN's fused engines want.
+ * In half, `packed` holds weight and bias in half. For a ReLU without a bias, in any
+ * type, it holds the zero bias that cuDNN's fused engines need.
  */
 #ifndef CUDNN_CONVOLUTION_H
 #define CUDNN_CONVOLUTION_H
 
 #include "provider.h"
 
-/* What is computed once the run is known. */
+/* The convolution to compute, derived from the run. */
 struct conv_def {
 	const char *type;                /* of the run, for messages */
 	const struct cnn_node *node;
@@ -27,17 +27,18 @@ struct conv_size;
 
 struct conv {
 	struct provider p;
-	struct graph_spec spec;          /* but for kind and n */
+	struct graph_spec spec;          /* except kind and n */
 	bool relu, masks, gates, bias, training, wants_gradient;
-	size_t weights, in, out;         /* elements, the last two of a sample */
-	size_t packed_bytes, packed_bias;        /* of packed, and where in it */
-	size_t scratch_bytes;            /* of a call with `batch` samples */
-	size_t grad_weight, partial, workspace;  /* places in scratch, after grad */
+	size_t weights, in, out;         /* elements; in and out per sample */
+	size_t packed_bytes, packed_bias;        /* size of packed, offset of the bias
+	                                          * in it */
+	size_t scratch_bytes;            /* for a call with `batch` samples */
+	size_t grad_weight, partial, workspace;  /* offsets in scratch, after grad */
 	size_t workspace_bytes;
 	struct conv_size *sizes;
 };
 
-/* One call; what isn't there is NULL. scratch: scratch_bytes. */
+/* One call; absent buffers are NULL. scratch: scratch_bytes. */
 struct conv_call {
 	uint32_t samples;
 	void *queue;
@@ -48,17 +49,17 @@ struct conv_call {
 	char *scratch;
 };
 
-/* Whether conv_open() may be expected to work. Leaves no message. */
+/* True if conv_open() is expected to succeed. Sets no message. */
 bool conv_supports(const struct cnn_run *, const struct cnn_node *);
-/* Makes what forward and, in training, backward of `batch` samples need. The conv
- * is zeroed before; conv_close() afterwards, whatever it returns. */
+/* Builds what forward and, in training, backward of `batch` samples need. The caller
+ * zeroes the conv before, and calls conv_close() afterwards in any case. */
 int conv_open(struct conv *, const struct cnn_host *, const struct conv_def *);
 void conv_close(struct conv *);
 int conv_prepare(struct conv *, uint32_t samples);
 int conv_pack(const struct conv *, void *queue, void *const *params, void *packed);
 int conv_forward(const struct conv *, const struct conv_call *, void *out);
 int conv_backward(const struct conv *, const struct conv_call *);
-/* index 0: the weights. */
+/* Only index 0, the weights. */
 int conv_import(const struct conv *, void *queue, uint32_t index, const float *plain,
 	float *native);
 int conv_export(const struct conv *, void *queue, uint32_t index, const float *native,

@@ -37,7 +37,7 @@ void engine_device_close(struct engine_device *device)
 
 /* --- candidates --------------------------------------------------------------- */
 
-/* A list of enums as bits; an engine without any has none. */
+/* A list of enums as bits; 0 for an engine without any. */
 static uint32_t notes_of(cudnnBackendDescriptor_t engine,
 	cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type)
 {
@@ -47,14 +47,14 @@ static uint32_t notes_of(cudnnBackendDescriptor_t engine,
 
 	if (cudnnBackendGetAttribute(engine, name, type, MAX_NOTES, &count, notes)
 			!= CUDNN_STATUS_SUCCESS)
-		return UINT32_MAX;               /* what says nothing is not trusted */
+		return UINT32_MAX;               /* unreadable: do not trust it */
 	for (int64_t i = 0; i < count && i < MAX_NOTES; i++)
 		if (notes[i] >= 0 && notes[i] < 32)
 			bits |= UINT32_C(1) << notes[i];
 	return bits;
 }
 
-/* What the config says of its engine. */
+/* Reads the engine's properties from the config. */
 static int read_config(struct engine *candidate, struct graph_error *e)
 {
 	cudnnBackendDescriptor_t engine;
@@ -88,7 +88,7 @@ static bool listed(const struct engines *all, int64_t number)
 	return false;
 }
 
-/* Takes the configs over; those of engines already listed are dropped. */
+/* Takes ownership of the configs. Drops those whose engine is listed already. */
 static int add_candidates(struct engines *all, cudnnBackendDescriptor_t *configs,
 	int64_t count, enum engine_source source, struct graph_error *e)
 {
@@ -151,8 +151,8 @@ static int get_results(struct engines *all, cudnnBackendDescriptor_t heuristics,
 	return code;
 }
 
-/* A mode that has nothing to say of a graph may fail to say so: that is no
- * candidate, not an error. */
+/* A heuristic mode may fail if it has no advice for a graph. That means no candidate
+ * and is not an error. */
 static int add_advised(struct engines *all, const struct graph *g,
 	const struct engine_device *device, enum engine_source source,
 	struct graph_error *e)
@@ -178,7 +178,7 @@ static int add_advised(struct engines *all, const struct graph *g,
 	return code;
 }
 
-/* An engine by its number, with its own settings. */
+/* Creates a config of an engine, given by its number, with default settings. */
 static int open_engine(cudnnBackendDescriptor_t *config, const struct graph *g,
 	const struct engine_device *device, int64_t number, struct graph_error *e)
 {
@@ -267,8 +267,8 @@ const char *engine_refused(const struct engine *engine, const struct graph_spec 
 	const struct engine_policy *policy)
 {
 	const uint32_t n = engine->notes, b = engine->behavior;
-	/* Pooling multiplies nothing; that its engines are noted TENSOR_CORE says
-	 * which GPUs they are for. */
+	/* Pooling has no products. The note TENSOR_CORE of its engines only says which
+	 * GPUs they are for. */
 	const bool products = spec->kind < GRAPH_MAXPOOL;
 
 	if (!policy->fast && noted(n, CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC))
@@ -279,7 +279,7 @@ const char *engine_refused(const struct engine *engine, const struct graph_spec 
 			&& (noted(n, CUDNN_NUMERICAL_NOTE_TENSOR_CORE)
 				|| noted(n, CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS)))
 		return "float products are rounded";
-	/* A library of half a gigabyte. */
+	/* cublasLt is half a gigabyte. */
 	if (noted(b, CUDNN_BEHAVIOR_NOTE_CUBLASLT_DEPENDENCY))
 		return "needs cublasLt";
 	if (noted(b, CUDNN_BEHAVIOR_NOTE_REQUIRES_FILTER_INT8x32_REORDER)
@@ -321,13 +321,13 @@ void engine_plan_close(struct engine_plan *plan)
 	destroy(&plan->desc);
 }
 
-/* What became of the candidates. */
+/* Counts the rejected candidates and keeps the last error. */
 struct outcome {
 	uint32_t refused, failed, too_large;
 	struct graph_error last;
 };
 
-/* Tries those from `first` on: CNN_END if none will do. */
+/* Tries the candidates from `first` on; CNN_END if none is usable. */
 static int choose_from(struct engine_plan *plan, const struct engines *all,
 	uint32_t first, const struct graph *g, const struct engine_device *device,
 	const struct engine_policy *policy, int64_t number, struct outcome *o)

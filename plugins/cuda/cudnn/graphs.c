@@ -1,4 +1,4 @@
-/* graphs.c - see graphs.h: a graph as data, and cuDNN's descriptors of it. */
+/* graphs.c - see graphs.h: a graph as plain data, and cuDNN's descriptors of it. */
 #include "graphs.h"
 
 #include <stdarg.h>
@@ -31,7 +31,7 @@ int graph_fail_status(struct graph_error *e, cudnnStatus_t status, const char *w
 {
 	char said[160] = "";
 
-	/* Often empty, and then the status is all there is. */
+	/* Often empty; then only the status is known. */
 	cudnnGetLastErrorString(said, sizeof said);
 	said[strcspn(said, "\n")] = '\0';
 	return graph_fail(e, status == CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED
@@ -70,7 +70,7 @@ int graph_finalize(cudnnBackendDescriptor_t d, const char *what, struct graph_er
 	return status == CUDNN_STATUS_SUCCESS ? CNN_OK : graph_fail_status(e, status, what);
 }
 
-/* --- as data --------------------------------------------------------------- */
+/* --- plain data ------------------------------------------------------------- */
 
 cudnnDataType_t graph_type(uint32_t dtype)
 {
@@ -120,8 +120,8 @@ static void add_role(struct graph *g, int64_t id)
 	}
 }
 
-/* What one operation hands to the next, as a fused kernel keeps it: in float.
- * (cuDNN has no precompiled fused engine for intermediates in half.) */
+/* The result of one operation that the next one reads. A fused kernel keeps it in
+ * float. (cuDNN has no precompiled fused engine for intermediates in half.) */
 static void add_virtual(struct graph *g, int64_t id, bool of_x)
 {
 	const struct graph_spec *s = &g->spec;
@@ -204,7 +204,7 @@ int graph_describe(struct graph *g, const struct graph_spec *spec, struct graph_
 	return graph_check(g, e);
 }
 
-/* --- as cuDNN's descriptors -------------------------------------------------- */
+/* --- cuDNN's descriptors ---------------------------------------------------- */
 
 #define SET(d, name, type, count, value) \
 	if ((code = graph_set((d), CUDNN_ATTR_##name, CUDNN_TYPE_##type, (count), \
@@ -292,7 +292,7 @@ static int build_pointwise(struct graph *g, uint32_t i, struct graph_error *e)
 	return graph_finalize(d, "pointwise", e);
 }
 
-/* How cuDNN calls an operation and its tensors. */
+/* cuDNN's names of an operation and its tensors. */
 static const struct {
 	cudnnBackendDescriptorType_t type;
 	cudnnBackendAttributeName_t how, a, b, out;

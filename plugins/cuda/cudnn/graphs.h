@@ -1,14 +1,14 @@
-/* graphs.h - cuDNN's operation graphs: what is computed, without how.
+/* graphs.h - cuDNN's operation graphs: the computation, independent of the engine.
  *
- * A graph is first plain data, made by graph_describe() from the arguments of a
- * layer; graph_check() holds it against the layer's formulas, since cuDNN takes
- * tensors with the same id, channels that quietly make other groups, and sizes
- * that no window gives; graph_build() then makes cuDNN's descriptors of it. No
- * part of this needs a GPU, a driver or the CUDA runtime.
+ * A graph is first plain data, which graph_describe() makes from a layer's arguments.
+ * graph_check() then checks it against the layer's formulas, since cuDNN accepts
+ * tensors with the same id, channel counts that silently imply other groups, and sizes
+ * that no window gives. graph_build() makes cuDNN's descriptors. None of this needs a
+ * GPU, a driver or the CUDA runtime.
  *
- * Tensors are N x C x H x W lying as NHWC, weights O x C/groups x KH x KW lying
- * as O, KH, KW, C/groups. A tensor's id says its role, and the gradient of a
- * tensor has that tensor's: in GRAPH_DGRAD GRAPH_X is what is computed.
+ * Tensors are N x C x H x W, stored as NHWC. Weights are O x C/groups x KH x KW, stored
+ * as O, KH, KW, C/groups. A tensor's id states its role. The gradient of a tensor has
+ * that tensor's id: GRAPH_DGRAD computes GRAPH_X.
  *
  * Functions return CNN_OK or a code, with the reason in struct graph_error.
  */
@@ -24,18 +24,19 @@
 
 #define GRAPH_MAX_TENSORS 6
 #define GRAPH_MAX_OPS 3
-#define GRAPH_ALIGNMENT 16               /* bytes; less loses most engines */
-#define GRAPH_MAX_INDEX 127              /* elements of a window, whose place is
-                                          * noted in a signed byte */
+#define GRAPH_ALIGNMENT 16               /* bytes; a lower value excludes most
+                                          * engines */
+#define GRAPH_MAX_INDEX 127              /* elements of a window: an index is stored in
+                                          * a signed byte */
 
 struct graph_error {
 	char text[240];
 };
 
-/* Leaves the text and returns code. */
+/* Sets the text and returns code. */
 int graph_fail(struct graph_error *, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* The same with cuDNN's own words for the status. */
+/* The same with cuDNN's text for the status. */
 int graph_fail_status(struct graph_error *, cudnnStatus_t, const char *what);
 
 enum graph_kind {
@@ -48,7 +49,7 @@ enum graph_kind {
 	GRAPH_MAXPOOL,                   /* y = pool(x) */
 	GRAPH_MAXPOOL_INDEX,             /* y, index = pool(x) */
 	GRAPH_MAXPOOL_BACKWARD,          /* dx = pool'(dy, index) */
-	GRAPH_AVGPOOL,                   /* padding counts, as zeros */
+	GRAPH_AVGPOOL,                   /* padding counts as zeros */
 	GRAPH_AVGPOOL_BACKWARD,
 	GRAPH_KIND_COUNT
 };
@@ -64,7 +65,7 @@ struct graph_spec {
 
 enum graph_id {
 	GRAPH_NONE, GRAPH_X, GRAPH_W, GRAPH_BIAS, GRAPH_Y, GRAPH_MASK, GRAPH_INDEX,
-	GRAPH_VIRTUAL,                   /* from here on: inside the graph */
+	GRAPH_VIRTUAL,                   /* this and higher ids: inside the graph */
 };
 
 struct graph_tensor {
@@ -94,7 +95,7 @@ struct graph {
 	uint32_t tensor_count, op_count;
 	struct graph_tensor tensors[GRAPH_MAX_TENSORS];
 	struct graph_op ops[GRAPH_MAX_OPS];
-	/* cuDNN's, once built. */
+	/* cuDNN's descriptors, once built. */
 	cudnnBackendDescriptor_t tensor_desc[GRAPH_MAX_TENSORS];
 	cudnnBackendDescriptor_t op_desc[GRAPH_MAX_OPS];
 	cudnnBackendDescriptor_t window_desc, point_desc[GRAPH_MAX_OPS];
@@ -103,15 +104,15 @@ struct graph {
 
 int graph_describe(struct graph *, const struct graph_spec *, struct graph_error *);
 int graph_check(const struct graph *, struct graph_error *);
-/* handle: the live device's, or NULL where there is only a description of one.
- * graph_close() afterwards, whatever it returns. */
+/* handle: the live device's, or NULL for a described device. Call graph_close()
+ * afterwards in any case. */
 int graph_build(struct graph *, cudnnHandle_t handle, struct graph_error *);
 void graph_close(struct graph *);
 
 const struct graph_tensor *graph_find(const struct graph *, int64_t id);
 cudnnDataType_t graph_type(uint32_t dtype);
 
-/* cudnnBackendSetAttribute with the error's text, also used by engines.c. */
+/* cudnnBackendSetAttribute with the error's text; also used by engines.c. */
 int graph_set(cudnnBackendDescriptor_t, cudnnBackendAttributeName_t,
 	cudnnBackendAttributeType_t, int64_t count, const void *,
 	struct graph_error *);

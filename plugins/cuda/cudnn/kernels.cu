@@ -1,5 +1,5 @@
-/* kernels.cu - see kernels.h. With CNN_HOSTCUDA they are compiled by a C++ compiler
- * and run on the CPU, for the tests. */
+/* kernels.cu - see kernels.h. With CNN_HOSTCUDA a C++ compiler compiles them for the
+ * CPU, for the tests. */
 #include "kernels.h"
 
 #include <cnn/types.h>
@@ -23,10 +23,10 @@
 	(dtype) == CNN_BF16 ? CALL(__nv_bfloat16) : CALL(float))
 
 #define BLOCK 256
-#define LANES 32                             /* channels of a block of sums */
-#define ROWS 8                               /* rows it reads at a time */
+#define LANES 32                             /* channels per block of sums */
+#define ROWS 8                               /* rows that it reads at a time */
 #define SUM_BYTES (ROWS * LANES * sizeof(float))
-#define CHUNK 128                            /* rows that are worth a block */
+#define CHUNK 128                            /* rows that justify a block */
 #define MAX_PARTIALS 512
 
 static __device__ float to_float(float x) { return x; }
@@ -85,9 +85,9 @@ int kernel_unpack(void *queue, uint32_t dtype, const void *from, size_t count, f
 }
 
 /* --- sums of columns ---------------------------------------------------------------
- * A block takes 32 channels and a chunk of the rows, of which thread (x, y) adds up
- * those with number y modulo 8; then the 8 are added in order. The second kernel
- * does the same with the chunks' sums. */
+ * A block sums 32 channels and a chunk of the rows. Thread (x, y) adds the rows whose
+ * number is y modulo 8; then the 8 sums are added in order. The second kernel adds the
+ * sums of the chunks in the same way. */
 
 static __device__ float add_rows(float sum)
 {

@@ -1,14 +1,14 @@
 /* pool.h - pooling: out[c][y][x] = the maximum, or the mean, over a window.
  *
- * cuDNN has such engines only compiled when the plan is made. Backward of the
- * maximum goes by the places that forward notes in `saved`, a byte each.
+ * cuDNN's engines for it are compiled when the plan is made. Backward of the maximum
+ * uses the indices that forward stores in `saved`, one byte each.
  */
 #ifndef CUDNN_POOL_H
 #define CUDNN_POOL_H
 
 #include "provider.h"
 
-/* 0 where cuDNN won't do it. */
+/* Returns 0 if cuDNN does not support it. */
 int pool_score(const struct cnn_run *, bool max);
 int pool_create(const struct cnn_host *, const struct cnn_run *, const char *type,
 	bool max, struct cnn_plan *, void **instance);

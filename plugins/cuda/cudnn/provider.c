@@ -8,7 +8,7 @@
 #define MAX_WORKSPACE ((size_t)1 << 30)
 #define HALF_CHANNELS 8
 
-/* --- what the device can do ---------------------------------------------------- */
+/* --- capabilities of the device ------------------------------------------------- */
 
 bool provider_supports(const struct cnn_run *run, const struct cnn_node *node)
 {
@@ -31,7 +31,7 @@ bool provider_supports(const struct cnn_run *run, const struct cnn_node *node)
 
 int provider_fail(const struct provider *p, int code, const char *what, const char *why)
 {
-	/* A GPU without room is a GPU that will not do. */
+	/* A GPU without enough memory counts as unusable. */
 	if (code == CNN_ENOMEM)
 		code = CNN_EPLUGIN;
 	return p->host->fail(p->host, code, "cuda/cudnn: %s: %s: %s", p->name, what, why);
@@ -48,7 +48,7 @@ int provider_done(const struct provider *p, const char *what, int error, void *q
 		e = cudaStreamSynchronize(queue);
 	if (e == cudaSuccess)
 		return CNN_OK;
-	cudaGetLastError();                  /* or the next launch would find it */
+	cudaGetLastError();                  /* so that no later launch reports it */
 	return provider_fail(p, CNN_EPLUGIN, what, cudaGetErrorString(e));
 }
 
@@ -71,7 +71,7 @@ static void destroy_handle(void *object)
 	cudnnDestroy(object);
 }
 
-/* What the user's options let in. */
+/* Reads the policy from the user's options. */
 static void read_policy(const struct cnn_host *host, struct engine_policy *policy)
 {
 	*policy = (struct engine_policy){
@@ -98,14 +98,14 @@ int provider_open(struct provider *p, const struct cnn_host *host, const char *n
 
 void provider_close(const struct provider *p)
 {
-	/* The device's stream ends before the handle. */
+	/* The device destroys its stream before the handle. */
 	if (p->handle)
 		cudnnSetStream(p->handle, NULL);
 }
 
 /* --- ops -------------------------------------------------------------------------- */
 
-/* What an engine's number is remembered by: it holds for this graph alone. */
+/* The key under which an engine's number is stored. It is valid for this graph only. */
 static void key_of(const struct provider *p, const struct graph_spec *s, char key[160])
 {
 	snprintf(key, 160, "cudnn %s %s %s %lld", p->name, graph_kind_names[s->kind],
@@ -237,8 +237,8 @@ cudnnStatus_t provider_execute(cudnnHandle_t handle, const struct engine_plan *p
 	return status;
 }
 
-/* Each tensor of the graph is there, once and aligned as was promised: cuDNN would
- * not say. */
+/* Checks that each tensor of the graph is given once, with the promised alignment:
+ * cuDNN does not check. */
 static const char *check_tensors(const struct graph *g, const int64_t *ids,
 	void *const *pointers, uint32_t count)
 {

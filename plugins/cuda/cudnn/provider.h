@@ -1,15 +1,14 @@
-/* provider.h - what the cuDNN plugins share: the handle, and graphs that are ready
- * to run.
+/* provider.h - shared by the cuDNN plugins: the handle, and graphs that are ready to
+ * run.
  *
- * The handle is the device's, kept by the host. Everything is built in create()
- * and prepare(); a call only says where the tensors are, so that it can be
- * captured. Activations are NHWC, parameters float with the weights as O, KH, KW,
- * C/groups.
+ * The handle belongs to the device and is kept by the host. create() and prepare()
+ * build everything. A call only passes the tensors' addresses, so it can be captured.
+ * Activations are NHWC. Parameters are float, with weights as O, KH, KW, C/groups.
  *
- * Which engine computes a graph: the number that the model has for it, and no
- * other, if it was trained with --tune; with --tune the fastest; else cuDNN's first
- * that the policy lets in. What is not deterministic is let in by --fast alone, and
- * what rounds the products of floats by --tf32.
+ * Choice of the engine of a graph: if the model was trained with --tune, exactly the
+ * engine whose number it stores; with --tune the fastest; otherwise the first of
+ * cuDNN's that the policy admits. Only --fast admits nondeterministic engines, and only
+ * --tf32 engines that round the products of floats.
  */
 #ifndef CUDNN_PROVIDER_H
 #define CUDNN_PROVIDER_H
@@ -18,10 +17,10 @@
 
 #include <cnn/plugin.h>
 
-/* What belongs to one instance. */
+/* The state of one instance. */
 struct provider {
 	const struct cnn_host *host;
-	cudnnHandle_t handle;            /* the host's */
+	cudnnHandle_t handle;            /* owned by the host */
 	struct engine_policy policy;
 	char name[80];                   /* "conv1 (conv2d)" */
 };
@@ -30,37 +29,40 @@ struct provider {
 struct provider_op {
 	struct graph graph;
 	struct engine_plan plan;
-	void *workspace;                 /* of its own, where calls bring too little */
+	void *workspace;                 /* its own, if the workspace of calls is too
+	                                  * small */
 };
 
-/* Whether this device computes in the type, and in half the channels are what its
- * engines are made for: multiples of 8. Asks CUDA alone. */
+/* True if this device computes in the run's type and, in half, the channels are
+ * multiples of 8, as its engines need. Queries CUDA only. */
 bool provider_supports(const struct cnn_run *, const struct cnn_node *);
 
 int provider_open(struct provider *, const struct cnn_host *, const char *name,
 	const char *type);
 void provider_close(const struct provider *);
-/* "cuda/cudnn: NAME: what: why"; returns code, but CNN_EPLUGIN where memory is short. */
+/* Sets "cuda/cudnn: NAME: what: why". Returns code, or CNN_EPLUGIN if memory ran
+ * out. */
 int provider_fail(const struct provider *, int code, const char *what,
 	const char *why);
-/* The same of an error of CUDA's; CNN_OK if there is none. With CNN_POLICY_CHECK it
- * waits first for what is in the queue. */
+/* The same for a CUDA error; returns CNN_OK if there is none. With CNN_POLICY_CHECK it
+ * first waits for the queue. */
 int provider_done(const struct provider *, const char *what, int error, void *queue);
 
-/* Scratch is aligned to 64 bytes; so many more let a workspace begin at 256. */
+/* Scratch is aligned to 64 bytes. This many extra bytes allow a workspace aligned to
+ * 256. */
 #define PROVIDER_SLACK 255
 
-/* Makes the op and chooses its engine. planned: the workspace that a call brings,
- * besides the slack; it grows to what the plan wants (fixed false), or the op takes
- * memory of its own. */
+/* Makes the op and chooses its engine. *planned: the workspace that calls bring,
+ * without the slack. If the plan needs more, *planned grows (fixed false), or the op
+ * allocates memory of its own. */
 int provider_op_open(const struct provider *, struct provider_op *,
 	const struct graph_spec *, size_t *planned, bool fixed);
-/* Whether some engine that the policy lets in computes it: CNN_END if none. */
+/* The same, but returns CNN_END if no engine that the policy admits computes it. */
 int provider_op_try(const struct provider *, struct provider_op *,
 	const struct graph_spec *, size_t *planned, bool fixed);
 void provider_op_close(struct provider_op *);
 
-/* Where a tensor of the graph is. */
+/* The address of a tensor of the graph. */
 struct provider_tensor {
 	int64_t id;
 	const void *data;
@@ -73,16 +75,16 @@ int provider_op_run(const struct provider *, const struct provider_op *, void *q
 		sizeof((const struct provider_tensor[]){ __VA_ARGS__ }) \
 			/ sizeof(struct provider_tensor))
 
-/* Device memory to and from the host's, behind what is in the queue; waits. */
+/* Copies device memory to or from the host's, after the work in the queue; waits. */
 int provider_copy(const struct provider *, void *queue, void *to, const void *from,
 	size_t bytes);
 
-/* tune.c: builds a plan of each engine that the policy lets in, times them and
- * keeps the fastest. */
+/* tune.c: builds a plan of each engine that the policy admits, times them and keeps the
+ * fastest. */
 int provider_tune(const struct provider *, const struct graph *, struct engines *,
 	struct engine_plan *, struct graph_error *);
 
-/* Executes a plan: cuDNN's status. pointers and ids: count of them. */
+/* Executes a plan; returns cuDNN's status. pointers and ids have count elements. */
 cudnnStatus_t provider_execute(cudnnHandle_t, const struct engine_plan *,
 	const int64_t *ids, void **pointers, int64_t count, void *workspace);
 
@@ -91,13 +93,13 @@ static inline size_t provider_size(uint32_t dtype)
 	return dtype == CNN_F32 ? 4 : 2;
 }
 
-/* The next place for a buffer. */
+/* Rounds up to the offset of the next buffer. */
 static inline size_t provider_round(size_t bytes)
 {
 	return (bytes + 255) / 256 * 256;
 }
 
-/* The only entry that a plugin of this provider exports. */
+/* Defines the entry, the only export of a plugin. */
 #define PROVIDER_PLUGIN(file_name, provider_functions) \
 	CNN_PLUGIN_ENTRY(.kind = CNN_PLUGIN_LAYER, .name = (file_name), \
 		.version = CNN_VERSION, .device = "cuda", .provider = "cudnn", \

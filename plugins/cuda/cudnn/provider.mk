@@ -1,5 +1,5 @@
-# What the cuDNN providers share, and what they need: cuDNN 9.8 or later, headers
-# and libraries in $(CUDA), or where CUDNN=/path says.
+# The sources and libraries of the cuDNN providers. They need cuDNN 9.8 or later, with
+# headers and libraries in $(CUDA) or, if set, in CUDNN=/path.
 CUDNN ?= $(CUDA)
 cudnn_lib := $(firstword $(wildcard $(CUDNN)/lib64 $(CUDNN)/lib) $(CUDNN)/lib64)
 COMMON_cuda_cudnn := graphs.c check.c engines.c provider.c tune.c convolution.c \

@@ -1,4 +1,4 @@
-/* single.h - a run of one convolution, with or without a ReLU behind it. */
+/* single.h - a run of one convolution, with or without a ReLU after it. */
 #ifndef CUDNN_SINGLE_H
 #define CUDNN_SINGLE_H
 

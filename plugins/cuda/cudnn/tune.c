@@ -1,8 +1,8 @@
 /* tune.c - provider_tune(): times the engines of a graph on the device.
  *
- * The tensors are of their true sizes, filled with one small number; that an
- * engine is slower on other numbers is not to be expected. Of several rounds the
- * fastest counts, since whatever disturbs a round makes it slower.
+ * The tensors have their true sizes and are filled with one small number; an engine's
+ * speed is assumed not to depend on the numbers. The fastest of several rounds counts,
+ * since any disturbance only makes a round slower.
  */
 #include "provider.h"
 
@@ -11,7 +11,7 @@
 
 #define WARM_RUNS 2
 #define ROUNDS 3
-#define RUNS 10                          /* of a round */
+#define RUNS 10                          /* per round */
 #define FILL 0x2c                        /* 2.4e-12 in float, 0.065 in f16 */
 
 struct bench {
@@ -52,7 +52,7 @@ static cudaError_t bench_open(struct bench *b, const struct graph *g, cudnnHandl
 			continue;
 		b->ids[b->count] = t->id;
 		error = cudaMalloc(&b->pointers[b->count], bytes);
-		/* An index is a place in its window. */
+		/* An index must be valid in its window. */
 		if (error == cudaSuccess)
 			error = cudaMemsetAsync(b->pointers[b->count++],
 				t->id == GRAPH_INDEX ? 0 : FILL, bytes, b->stream);
@@ -101,7 +101,7 @@ static bool run(const struct bench *b, const struct engine_plan *plan, int times
 	return good;
 }
 
-/* Milliseconds of a round, or less than 0: it doesn't run. */
+/* Milliseconds of the fastest round; negative if the plan does not run. */
 static float measure(struct bench *b, const struct engine_plan *plan)
 {
 	float best = -1, ms;
@@ -120,7 +120,7 @@ static float measure(struct bench *b, const struct engine_plan *plan)
 	return best;
 }
 
-/* Keeps the fastest in *plan. */
+/* Times all engines and keeps the fastest in *plan. */
 static void race(const struct provider *p, struct bench *b, const struct engines *all,
 	const struct graph *g, struct engine_plan *plan)
 {
@@ -170,7 +170,8 @@ int provider_tune(const struct provider *p, const struct graph *g, struct engine
 		cudnnSetStream(p->handle, NULL);
 	}
 	bench_close(&b);
-	cudaGetLastError();                  /* of an engine that found no room, say */
+	cudaGetLastError();                  /* for example of an engine without
+	                                      * memory */
 	if (plan->desc)
 		return CNN_OK;
 	return graph_fail(e, error == cudaErrorMemoryAllocation ? CNN_ENOMEM : CNN_EPLUGIN,

@@ -1,5 +1,5 @@
 /* avgpool2d: out[c][y][x] = sum of in[c] over the window at (y, x) / (KH KW).
- * in (C,H,W), out (C,OH,OW); padding counts, as zeros.
+ * in (C,H,W), out (C,OH,OW). Padding counts as zeros.
  */
 #include "pool.h"
 

@@ -1,18 +1,18 @@
-/* batchnorm-sums.cu - the sums of a batch that batchnorm2d needs, by channel.
+/* batchnorm-sums.cu - the sums per channel that batchnorm2d needs.
  *
- * sums (2,C) of in (N,C,H,W), NCHW or NHWC; in double, since the variance is the
- * small difference of two of them. They are added up in a fixed order: each
- * block's threads go over a part of a channel side by side, then the threads'
- * sums, then the parts'.
+ * sums (2,C) of in (N,C,H,W), NCHW or NHWC. They are double, since the variance is the
+ * small difference of two of them. The order of addition is fixed: the threads of a
+ * block go over a part of a channel side by side; then the threads' sums are added,
+ * then the parts'.
  *
- * Forward: of in and in^2. Backward: of grad_out and grad_out xhat, where
- * xhat = (in - mean) / sqrt(var + eps), whose factor comes last.
+ * Forward: sums of in and in^2. Backward: sums of grad_out and grad_out xhat, where
+ * xhat = (in - mean) / sqrt(var + eps); the factor 1 / sqrt(var + eps) is applied last.
  */
 #include "gpu.h"
 #include "kernels.h"
 
 #define BLOCK 256
-#define COLUMN_ROWS (BLOCK / WARP)           /* of threads, where columns are summed */
+#define COLUMN_ROWS (BLOCK / WARP)           /* rows of threads, to sum columns */
 
 template <typename T> struct terms {
 	const T *in, *grad_out;              /* NULL: forward */
@@ -37,7 +37,7 @@ template <typename T> static __device__ void add_terms(struct two *sum,
 	}
 }
 
-/* partial (2,C,splits) of channel c, or sums (2,C) where there is one split. */
+/* Writes channel c of partial (2,C,splits), or of sums (2,C) if there is one split. */
 template <typename T> static __device__ void put_sums(double *partial, struct two sum,
 	const struct terms<T> *t, const struct native_norm *s, uint32_t c, uint32_t split)
 {
@@ -47,14 +47,14 @@ template <typename T> static __device__ void put_sums(double *partial, struct tw
 	partial[((size_t)s->channels + c) * s->splits + split] = sum.b;
 }
 
-/* Elements first .. last - 1 of n that belong to a split. */
+/* Split `split` of n elements is split_at(split) .. split_at(split + 1) - 1. */
 static __device__ size_t split_at(size_t n, uint32_t split, uint32_t splits)
 {
 	return n / splits * split + n % splits * split / splits;
 }
 
-/* NCHW: block (c, split). Element e of a channel is pixel e % area of sample
- * e / area. */
+/* NCHW: block (c, split). Element e of a channel is pixel e % area of sample e /
+ * area. */
 template <typename T> static __global__ void sum_rows(double *partial,
 	struct terms<T> t, struct native_norm s, uint32_t samples)
 {
@@ -85,7 +85,7 @@ template <typename T> static __global__ void sum_rows(double *partial,
 		put_sums(partial, sum, &t, &s, c, blockIdx.y);
 }
 
-/* NHWC: block (32 channels, split), a warp a row. */
+/* NHWC: block (32 channels, split), one warp per row. */
 template <typename T> static __global__ void sum_columns(double *partial,
 	struct terms<T> t, struct native_norm s, uint32_t samples)
 {
@@ -112,7 +112,7 @@ template <typename T> static __global__ void sum_columns(double *partial,
 	put_sums(partial, sum, &t, &s, c, blockIdx.y);
 }
 
-/* sums[i] = the sum of partial[i][splits]: a warp each. */
+/* sums[i] = the sum of partial[i][splits], one warp each. */
 static __global__ void sum_splits(double *sums, const double *partial, size_t count,
 	uint32_t splits)
 {

@@ -1,10 +1,10 @@
 /* batchnorm.cu - batchnorm2d: out = xhat weight[c] + bias[c],
  *                xhat = (in - mean[c]) / sqrt(var[c] + eps).
  *
- * in, out (N,C,H,W), NCHW or NHWC; mean and var of channel c from the sums (2,C)
- * over its n elements that batchnorm-sums.cu makes. Either layout is a matrix of
- * rows: NCHW one of N C x area, in which a row is of one channel, NHWC one of
- * N area x C, in which a column is. A thread takes packs of V elements of a row.
+ * in, out (N,C,H,W), NCHW or NHWC. mean and var of channel c come from the sums
+ * (2,C) over its n elements that batchnorm-sums.cu computes. Either layout is a
+ * matrix of rows: NCHW is N C x area, and a row has one channel; NHWC is N area x C,
+ * and a column has one channel. A thread takes packs of V elements of a row.
  * (S. Ioffe and C. Szegedy, "Batch Normalization", ICML 2015.)
  */
 #include "gpu.h"
@@ -13,19 +13,19 @@
 #define BLOCK 256
 #define MAX_GRID_Y 65535
 
-/* --- what a channel's elements go through ------------------------------------
+/* --- the arithmetic per channel -----------------------------------------------
  * With d = in - mean:
  *   out = d factor + shift, factor = weight / sqrt(var + eps), shift = bias
  *   grad_in = grad_out factor + shift + d slope, factor as above,
  *     shift = -factor grad_bias / n, slope = -factor grad_weight / n / sqrt(..)
- * The mean is in two floats, so that a large one costs d no digits. */
+ * The mean is stored in two floats, so that a large mean costs d no precision. */
 struct channel { float mean, mean_rest, factor, shift, slope; };
 
 template <typename T> struct forward {
 	T *out;
 	const T *in;
 	double *saved;
-	const double *sums;                  /* NULL: the running ones count */
+	const double *sums;                  /* NULL: use the running statistics */
 	double part;                         /* 1 / n */
 	const float *weight, *bias, *running_mean, *running_var;
 };
@@ -52,8 +52,8 @@ static __device__ void moments(double *mean, double *var, const double *sums,
 	*var = fmax(sums[channels + c] * part - *mean * *mean, 0.0);
 }
 
-/* Channel c of a pass; the first thread that asks for it writes what there is to
- * write of it. */
+/* The constants of channel c. The thread with `first` set also writes the channel's
+ * outputs. */
 template <typename T> static __device__ struct channel channel_of(
 	const struct forward<T> *f, const struct native_norm *s, uint32_t c, bool first)
 {
@@ -97,7 +97,7 @@ template <typename T> static __device__ struct channel channel_of(
 	return result;
 }
 
-/* Pack i, whose element v is of channel c[v] or, with V_CHANNELS 1, of c[0]. */
+/* Pack i. Its element v has channel c[v], or c[0] if V_CHANNELS is 1. */
 template <int V, int V_CHANNELS, typename T> static __device__ void apply(
 	const struct forward<T> *f, const struct channel *c, size_t i)
 {
@@ -140,7 +140,7 @@ template <typename T> static __device__ bool has_output(const struct backward<T>
 /* --- the passes --------------------------------------------------------------
  * PASS is a struct forward or backward. */
 
-/* NCHW: a row is of one channel. */
+/* NCHW: a row has one channel. */
 template <typename PASS, int V> static __global__ void each_row(PASS pass,
 	struct native_norm s, size_t rows)
 {
@@ -157,7 +157,7 @@ template <typename PASS, int V> static __global__ void each_row(PASS pass,
 	}
 }
 
-/* NHWC: a column is. */
+/* NHWC: a column has one channel. */
 template <typename PASS, int V> static __global__ void each_column(PASS pass,
 	struct native_norm s, size_t rows)
 {
@@ -176,7 +176,8 @@ template <typename PASS, int V> static __global__ void each_column(PASS pass,
 	}
 }
 
-/* In NHWC a thread works out V channels, so let it go over some rows. */
+/* In NHWC a thread computes the constants of V channels, so it processes several
+ * rows. */
 #define COLUMN_BLOCKS 1024
 
 template <typename PASS, int V> static int launch_pass(void *queue, PASS pass,
@@ -248,8 +249,8 @@ extern "C" int native_norm_backward(void *queue, uint32_t dtype, void *grad_in,
 #undef CALL
 }
 
-/* --- the running ones --------------------------------------------------------
- * running = (1 - momentum) running + momentum new, the new variance unbiased. */
+/* --- the running statistics -----------------------------------------------------
+ * running = (1 - momentum) running + momentum new; the new variance is unbiased. */
 
 static __global__ void update_running(float *running_mean, float *running_var,
 	const struct cnn_state *state, const double *sums, double n, struct native_norm s)

@@ -23,8 +23,8 @@ struct batchnorm2d {
 
 /* --- the plan ------------------------------------------------------------- */
 
-/* So many that the card has enough to do, each with enough for a block. A matter
- * of the shape alone: the order of a sum must not depend on the card's size. */
+/* Enough splits to keep the card busy, each with enough elements for a block. They
+ * depend on the shape alone: the order of a sum must not depend on the card's size. */
 static uint32_t splits_of(const struct native_norm *s, uint32_t batch)
 {
 	const size_t blocks = s->is_nhwc ? (s->channels + 31) / 32 : s->channels;
@@ -66,7 +66,7 @@ static int create(const struct cnn_host *host, const struct cnn_run *run,
 
 /* --- calls ---------------------------------------------------------------- */
 
-/* scratch: the shard's sums (2,C), and behind them those of its parts. */
+/* scratch: the shard's sums (2,C), followed by those of its parts. */
 static double *parts_of(const struct batchnorm2d *b, const struct cnn_call *call)
 {
 	return (double *)call->scratch + 2 * (size_t)b->norm.channels;
@@ -77,7 +77,7 @@ static double elements(const struct batchnorm2d *b, uint64_t samples)
 	return (double)samples * (double)b->norm.area;
 }
 
-/* A batch of one element a channel has no variance to divide by. */
+/* One element per channel has no variance to divide by. */
 static int check_total(const struct batchnorm2d *b, uint64_t total)
 {
 	if (elements(b, total) > 1)
@@ -129,7 +129,7 @@ static int backward(void *instance, const struct cnn_call *call)
 	const double *own = call->reduced;
 	int code;
 
-	/* A shard that is the whole batch has the whole batch's sums. */
+	/* If the shard is the whole batch, its sums are the batch's. */
 	if (call->samples != call->total) {
 		own = call->scratch;
 		if ((code = gradient_sums(b, call, call->scratch)) != CNN_OK)

@@ -1,5 +1,5 @@
-/* conv-backward.cu - the gradients of weights, biases and input from out's; see
- * conv.h. One launch makes all of them: they do not wait for each other. */
+/* conv-backward.cu - the gradients of weights, biases and input from out's; see conv.h.
+ * One launch computes all of them: they are independent. */
 #include "conv-resident.h"
 
 /* grad_weight (O,patch), grad_bias = grad_conv' (patches, ones). */
@@ -17,7 +17,7 @@ template <typename T, int N> static __device__ inline void weight_tile(
 		make_tile<T, N>(s, t, gradients, patches));
 }
 
-/* grad_in (pixels,C) = grad_conv, as each pixel saw it, times weight. */
+/* grad_in (pixels,C) = grad_conv, as gathered for each pixel, times weight. */
 template <typename T, int N> static __device__ inline void input_tile(
 	const struct conv_shape &s, const struct conv_job &job,
 	const struct conv_buffers &b, uint32_t block)
@@ -32,8 +32,8 @@ template <typename T, int N> static __device__ inline void input_tile(
 		make_tile<T, N>(s, t, gradients, weights));
 }
 
-/* The weights' tiles, of W columns, first: they take longer. The input's have I
- * columns; with I = RESIDENT they are of that method. */
+/* The tiles of the weights, of W columns, come first: they take longer. Those of the
+ * input have I columns; I = RESIDENT selects the resident method. */
 #define RESIDENT 0
 
 template <typename T, int W, int I> static __global__ void __launch_bounds__(CONV_THREADS,

@@ -1,11 +1,11 @@
-/* conv-forward.cu - out = conv(in), relu(conv(in)), or the largest of relu(conv(in))
- * in each window; see conv.h. */
+/* conv-forward.cu - out = conv(in), relu(conv(in)), or the largest of relu(conv(in)) in
+ * each window; see conv.h. */
 #include "conv-gather.h"
 #include "conv-result.h"
 
-/* out = the largest of each window's pixels, at least 0; saved = its place, the
- * first of equals, or CONV_DEAD. They are compared as they would be in out. A
- * NaN is larger than all. */
+/* out = the largest of each window's pixels, at least 0. saved = its index, the first
+ * of equals, or CONV_DEAD. Pixels are compared after rounding to out's type. A NaN wins
+ * over all. */
 template <typename T, int N> static __device__ inline void put_window(
 	const struct conv_shape &s, const struct conv_buffers &b, uint32_t window,
 	uint32_t channel, const float *sums)

@@ -1,27 +1,27 @@
-/* conv-gather.h - the operands of conv.h's products, made a vector (16 bytes) at
- * a time from the tensors that they are views of: forward's, and the weights of
- * the input's gradient. conv-gradients.h has the rest.
+/* conv-gather.h - gathers the operands of conv.h's products from their tensors, one
+ * vector (16 bytes) at a time: forward's operands, and the weights for the input's
+ * gradient. conv-gradients.h has the rest.
  *
- * Each struct stands for one operand and one thread: start() finds out what
- * stays as k goes on, fetch(s, k) makes x, the thread's vectors of the chunk at k.
- * What is outside of a tensor, and of the operand, is 0 and not read. Vectors
- * are read at once where the channels of a group are whole vectors, else element
- * by element.
+ * Each struct is one operand as one thread sees it. start() computes what does not
+ * depend on k. fetch(s, k) sets x to the thread's vectors of the chunk at k. Elements
+ * outside of a tensor, and outside of the operand, are 0 and are not read. Vectors are
+ * read whole if the channels of a group are a whole number of vectors, else element by
+ * element.
  */
 #ifndef NATIVE_CONV_GATHER_H
 #define NATIVE_CONV_GATHER_H
 
 #include "conv-tile.h"
 
-/* A coordinate that stays outside of any image, whichever way a kernel moves it:
- * all sizes are below 2^30 (conv_shape_read). Coordinates left of an image are
- * negative, that is very large. */
+/* A coordinate that stays outside of any image wherever a kernel moves it: all sizes
+ * are below 2^30 (conv_shape_read). Coordinates left of an image are negative, which is
+ * very large as unsigned. */
 #define CONV_OUTSIDE 0xc0000000u
 
 /* --- places ------------------------------------------------------------------------- */
 
-/* Pixel number `row` of the output, counted window by window: its place e in its
- * window, the sample n, and where in conv it is, if it is inside. */
+/* Pixel number `row` of the output, counted window by window: its index e in its
+ * window, its sample n, and its place in conv, if it is inside. */
 struct out_place { uint32_t window, e, n, y, x, inside; };
 
 static __device__ inline struct out_place out_place_of(const struct conv_shape &s,
@@ -45,8 +45,8 @@ static __device__ inline struct out_place out_place_of(const struct conv_shape &
 	return p;
 }
 
-/* Element k of a patch of `channels` channels: how far the kernel's place moves
- * a window, and the channel; `tap` numbers the kernel's places. */
+/* Element k of a patch of `channels` channels: the offset of the kernel's place in the
+ * window, and the channel. `tap` numbers the kernel's places. */
 struct patch_place { uint32_t tap, dy, dx, channel; };
 
 static __device__ inline struct patch_place patch_place_of(const struct conv_shape &s,
@@ -63,7 +63,7 @@ static __device__ inline struct patch_place patch_place_of(const struct conv_sha
 	return p;
 }
 
-/* Where the window of an output's pixel begins in the input. */
+/* The beginning of an output pixel's window in the input. */
 template <typename T> struct origin {
 	const T *image;
 	uint32_t y, x;
@@ -92,7 +92,7 @@ template <typename T> struct origin {
 
 /* --- the input's patches -------------------------------------------------------------- */
 
-/* Rows are the output's pixels, k goes through the patch. */
+/* Rows are the output's pixels; k runs over the patch. */
 template <typename T> struct patches_along_k {
 	typedef ::panel<T, CONV_ROWS, true> panel;
 	vector x[panel::slots];
@@ -156,7 +156,7 @@ template <typename T> struct patches_along_k {
 
 /* --- the weights ------------------------------------------------------------------------ */
 
-/* A vector of weights in T; the first `count` of them, the others are 0. */
+/* A vector of weights in T: the first `count` of them, and zeros. */
 template <typename T> static __device__ inline vector weights_of(const float *p)
 {
 	typename wide<T>::type v;
@@ -183,11 +183,11 @@ template <typename T> static __device__ inline vector weights_of(const float *p,
 	return packed<T>(v);
 }
 
-/* Columns are the output's channels, k goes through the patch. */
+/* Columns are the output's channels; k runs over the patch. */
 template <typename T, int N> struct weights_along_k {
 	typedef ::panel<T, N, true> panel;
 	vector x[panel::slots];
-	const float *row[panel::slots];      /* of the weights; NULL: none */
+	const float *row[panel::slots];      /* of the weights; NULL if there is none */
 
 	__device__ inline void start(const struct conv_shape &s, const float *weight,
 		const struct tile &t)
@@ -215,8 +215,8 @@ template <typename T, int N> struct weights_along_k {
 	}
 };
 
-/* Columns are the input's channels, k goes through the kernel's places and their
- * output channels. */
+/* Columns are the input's channels; k runs over the kernel's places and their output
+ * channels. */
 template <typename T, int N> struct weights_along_columns {
 	typedef ::panel<T, N, false> panel;
 	vector x[panel::slots];

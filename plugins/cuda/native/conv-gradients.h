@@ -1,5 +1,5 @@
-/* conv-gradients.h - backward's operands: conv's gradient as out's gives it, and
- * the input's patches with pixels along k. See conv-gather.h. */
+/* conv-gradients.h - backward's operands: conv's gradient, derived from out's, and the
+ * input's patches with pixels along k. See conv-gather.h. */
 #ifndef NATIVE_CONV_GRADIENTS_H
 #define NATIVE_CONV_GRADIENTS_H
 
@@ -7,7 +7,7 @@
 
 /* --- the output's gradient -------------------------------------------------------------- */
 
-/* conv's gradient from out's: element `at` of out, at place e of its window. */
+/* conv's gradient from out's: element `at` of out, for index e in its window. */
 template <typename T> static __device__ inline T gradient(const struct conv_shape &s,
 	const struct conv_buffers &b, size_t at, uint32_t e)
 {
@@ -17,7 +17,7 @@ template <typename T> static __device__ inline T gradient(const struct conv_shap
 	return ((const T *)b.grad_out)[at];
 }
 
-/* v's elements that are to be kept, and zeros. */
+/* v with zeros in place of the elements that are not kept. */
 template <typename T> static __device__ inline vector only(vector v,
 	const bool (&keep)[chunk<T>::vector])
 {
@@ -59,8 +59,8 @@ template <typename T> static __device__ inline vector gradients(const struct con
 	return v;
 }
 
-/* Rows are the input's pixels, k goes through the kernel's places and their
- * output channels. */
+/* Rows are the input's pixels; k runs over the kernel's places and their output
+ * channels. */
 template <typename T> struct gradients_along_k {
 	typedef ::panel<T, CONV_ROWS, true> panel;
 	vector x[panel::slots];
@@ -86,8 +86,9 @@ template <typename T> struct gradients_along_k {
 		}
 	}
 
-	/* The pixel of conv that sees slot i's pixel at this place of the kernel, if
-	 * there is one: its element of out at channel 0, and e. */
+	/* Finds the pixel of conv that reads slot i's pixel at this place of the
+	 * kernel. *at = its element of out at channel 0, *e = its index in the window.
+	 * False if there is none. */
 	__device__ inline bool find(const struct conv_shape &s, int i,
 		const struct patch_place &p, size_t *at, uint32_t *e) const
 	{
@@ -162,7 +163,7 @@ template <typename T> struct gradients_along_k {
 	}
 };
 
-/* Rows are the output's channels, k are its pixels. */
+/* Rows are the output's channels; k runs over its pixels. */
 template <typename T> struct gradients_along_rows {
 	typedef ::panel<T, CONV_ROWS, false> panel;
 	vector x[panel::slots];
@@ -215,14 +216,14 @@ template <typename T> struct gradients_along_rows {
 
 /* --- the input's patches ---------------------------------------------------------------- */
 
-/* Columns go through the patch, with a column of ones at its end if there is a
- * bias; k are the output's pixels. */
+/* Columns run over the patch, followed by a column of ones if there is a bias; k runs
+ * over the output's pixels. */
 template <typename T, int N> struct patches_along_columns {
 	typedef ::panel<T, N, false> panel;
 	vector x[panel::slots];
 	const T *in;
 	uint32_t group, column, end;
-	struct patch_place place;            /* of column, where vectors are whole */
+	struct patch_place place;            /* of column, if vectors are whole */
 
 	__device__ inline void start(const struct conv_shape &s, const struct conv_job &job,
 		const void *input, const struct tile &t)
@@ -234,7 +235,7 @@ template <typename T, int N> struct patches_along_columns {
 		place = patch_place_of(s, column, s.by_c);
 	}
 
-	/* An element of column `at` behind the patch, in a row that is there. */
+	/* An element of column `at` after the patch; `row`: the row exists. */
 	static __device__ inline T beside(const struct conv_shape &s, uint32_t at, bool row)
 	{
 		return from_float<T>(s.bias && at == s.patch && row ? 1 : 0);

@@ -1,7 +1,6 @@
-/* conv-plugin.h - the provider that the plugins over conv.h share: conv.c.
+/* conv-plugin.h - the provider shared by the plugins over conv.h; see conv.c.
  *
- * A plugin is its run's name alone; what the run is made of, conv_shape_read()
- * finds out from the nodes.
+ * A plugin only names its run. conv_shape_read() derives the rest from the nodes.
  */
 #ifndef NATIVE_CONV_PLUGIN_H
 #define NATIVE_CONV_PLUGIN_H
@@ -19,7 +18,7 @@ int conv_param_export(void *instance, void *queue, uint32_t index, const float *
 int conv_forward(void *instance, const struct cnn_call *);
 int conv_backward(void *instance, const struct cnn_call *);
 
-/* A plugin: its file's name and its run. */
+/* Defines a plugin: its file's name and its run. */
 #define CONV_PLUGIN(NAME, RUN) \
 static const struct cnn_provider provider = { \
 	.size = sizeof(provider), .run = (RUN), \

@@ -1,14 +1,14 @@
-/* conv-resident.h - the input's gradient for kernels that move pixel by pixel
- * (stride 1), with conv's gradient of a whole image in shared memory; in half.
+/* conv-resident.h - the input's gradient for kernels with stride 1, with conv's
+ * gradient of a whole image in shared memory; in half.
  *
  *   grad_in[y][x] = sum over i, j of grad_conv[y + padding - i dilation][x likewise]
  *                   weight[i][j], (O) times (O,C)
  *
- * The image lies there as a plane with zeros around it, so wide that in each place
- * of the kernel row m of the product, y plane_w + x, is pixel m + (a constant) of
- * the plane. So A's fragments are loaded from the plane as it is, and nothing is
- * gathered for a chunk but the weights; rows with x >= w are made in vain. Pixels are
- * 16 elements further apart than they need be, which keeps them aligned.
+ * The image is stored as a plane with zeros around it. Its width is chosen so that, for
+ * each place of the kernel, row m of the product, m = y plane_w + x, is pixel m + (a
+ * constant) of the plane. So A's fragments are loaded directly from the plane, and only
+ * the weights of a chunk are gathered. Rows with x >= w are computed but not used. A
+ * gap of 16 elements between pixels keeps them aligned.
  */
 #ifndef NATIVE_CONV_RESIDENT_H
 #define NATIVE_CONV_RESIDENT_H
@@ -17,7 +17,7 @@
 #include "conv-result.h"
 
 #define CONV_WARPS (CONV_THREADS / WARP)
-#define CONV_DOWN 4                      /* fragments of a warp, under each other */
+#define CONV_DOWN 4                      /* fragments of a warp, one below another */
 
 static __device__ inline uint32_t plane_pitch(const struct conv_shape &s)
 {
@@ -48,7 +48,7 @@ template <typename T> struct plane {
 			((vector *)at)[i] = vector();
 	}
 
-	/* The plane's pixel for conv's, or NULL. */
+	/* The plane's pixel of a pixel of conv, or NULL. */
 	__device__ inline T *find(const struct conv_shape &s, uint32_t y, uint32_t x) const
 	{
 		y += top;
@@ -56,7 +56,7 @@ template <typename T> struct plane {
 		return y < high && x < s.plane_w ? at + (y * s.plane_w + x) * pitch : NULL;
 	}
 
-	/* From each window's gradient to the pixel that was its largest. */
+	/* Copies each window's gradient to the pixel that was its largest. */
 	__device__ inline void fill_pooled(const struct conv_shape &s,
 		const struct conv_buffers &b, uint32_t n, uint32_t group)
 	{
@@ -105,11 +105,12 @@ template <typename T> struct plane {
 	}
 };
 
-/* Each warp makes every fourth fragment of 16 rows, all of the 32 columns. */
+/* Each warp computes every fourth fragment of 16 rows, with all 32 columns. */
 template <typename T> struct resident_sums {
 	typedef ::panel<T, 32, false> B;
 	nvcuda::wmma::fragment<nvcuda::wmma::accumulator, 16, 16, 16, float> sum[CONV_DOWN][2];
-	uint32_t first, count;               /* this warp's fragments are there below */
+	uint32_t first, count;               /* this warp has fragments of rows below
+	                                      * count */
 
 	__device__ inline void clear(const struct conv_shape &s, uint32_t row)
 	{
@@ -122,7 +123,7 @@ template <typename T> struct resident_sums {
 				nvcuda::wmma::fill_fragment(sum[i][j], 0.0f);
 	}
 
-	/* At 16 k's: `from` is the plane's pixel for row 0. */
+	/* Adds 16 k's. `from` is the plane's pixel of row 0. */
 	__device__ inline void add(const T *from, uint32_t pitch, const T *b)
 	{
 		nvcuda::wmma::fragment<nvcuda::wmma::matrix_b, 16, 16, 16, T,
@@ -158,7 +159,7 @@ template <typename T> struct resident_sums {
 	}
 };
 
-/* grad_in = the tile's sums (256,32), but for the rows beside the image. */
+/* grad_in = the tile's sums (256,32), except the rows beside the image. */
 template <typename T> static __device__ inline void put_resident(const struct conv_shape &s,
 	const struct conv_buffers &b, const struct tile &t, uint32_t n, const float *sums)
 {

@@ -1,16 +1,15 @@
-/* conv-result.h - what becomes of a tile's sums (see conv.h): elements of the
- * result, or of a part of it where the product is cut along k; then conv_finish
- * adds the parts in their order.
+/* conv-result.h - stores a tile's sums (see conv.h): elements of the result, or of one
+ * part of it if the product is cut along k. conv_finish then adds the parts in order.
  *
- * A Result's put(s, b, group, row, column, x) stores element (row, column) of
- * the group's product.
+ * The put(s, b, group, row, column, x) of a Result stores element (row, column) of the
+ * group's product.
  */
 #ifndef NATIVE_CONV_RESULT_H
 #define NATIVE_CONV_RESULT_H
 
 #include "conv-tile.h"
 
-#define CONV_SLICES 8                    /* of the parts, in conv_finish */
+#define CONV_SLICES 8                    /* into which conv_finish divides the parts */
 
 /* Rows are pixels of out (not of windows), columns its channels. */
 template <typename T> struct out_result {
@@ -75,8 +74,8 @@ template <class Result, int N> static __device__ inline void put_tile(
 	}
 }
 
-/* result = the sum of the parts, partial (splits, count). A warp takes a slice of
- * the parts for 32 elements, a block of eight warps all of them. */
+/* result = the sum of the parts, partial (splits, count). A warp adds one slice of the
+ * parts for 32 elements; a block of eight warps adds all of them. */
 template <class Result> static __global__ void conv_finish(const struct conv_shape s,
 	const struct conv_job job, const struct conv_buffers b)
 {

@@ -1,22 +1,23 @@
-/* conv-small.cu - the first layer's convolution, whose patches are too small for
- * tensor cores: 9, 25 or 27 elements, as of 3x3 or 5x5 of one channel, 3x3 of three.
+/* conv-small.cu - a first layer's convolution, whose patches are too small for tensor
+ * cores: 9, 25 or 27 elements, like 3x3 or 5x5 of one channel or 3x3 of three.
  *
- *   out[n][y][x][o] = bias[o] + sum over k of weight[o][k] view[first(y, x) + place[k]]
+ *   out[n][y][x][o] = bias[o] + sum over k of weight[o][k]
+ *                     view[first(y, x) + place[k]]
  *   grad_weight[o][k] = sum over n, y, x of grad_conv[n][y][x][o]
  *                       view[first(y, x) + place[k]];   grad_bias: with 1 for view
- * where view (C,VH,VW) is one image with its padding, in float in shared memory,
- * and first a window's first element. With pooling backward adds one pixel for
- * each window, the one that was its largest. A block has an image, or one of its
- * `parts`; weights are rounded to T, products and sums float.
+ * view (C,VH,VW) is one image with its padding, in float in shared memory. first is the
+ * first element of a window. With pooling, backward adds one pixel per window: the one
+ * that was its largest. A block has one image or one of its `parts`. Weights are
+ * rounded to T; products and sums are float.
  */
 #include "conv-result.h"
 
 #define WARPS (CONV_SMALL_THREADS / WARP)
-#define OUTPUTS 8                        /* channels that a thread makes at once */
+#define OUTPUTS 8                        /* channels that a thread computes at once */
 #define PIXELS 4                         /* and pixels: of a window, or neighbours */
 #define AHEAD 4                          /* windows that backward reads at once */
 
-/* view = image n; the block has not met yet. */
+/* view = image n. Does not synchronise the block. */
 template <typename T> static __device__ inline void fill_view(const struct conv_shape &s,
 	const void *in, uint32_t n, float *view)
 {
@@ -32,7 +33,7 @@ template <typename T> static __device__ inline void fill_view(const struct conv_
 	}
 }
 
-/* place[k] = where element k of a patch is in view, from the patch's first. */
+/* place[k] = the offset in view of element k of a patch from its first element. */
 template <int PATCH> static __device__ inline void set_places(const struct conv_shape &s,
 	uint32_t (&place)[PATCH])
 {
@@ -49,14 +50,14 @@ template <int PATCH> static __device__ inline void set_places(const struct conv_
 	}
 }
 
-/* Where the patch of conv's pixel (y,x) begins in view. */
+/* The offset in view of the patch of conv's pixel (y,x). */
 static __device__ inline uint32_t first_of(const struct conv_shape &s, uint32_t y, uint32_t x)
 {
 	return y * s.stride[0] * s.view_w + x * s.stride[1];
 }
 
-/* What each block does: windows (pixels, where there is no pooling) begin .. end - 1
- * of image n. */
+/* The work of one block: windows (pixels, without pooling) begin .. end - 1 of image
+ * n. */
 struct share { uint32_t n, begin, end; };
 
 static __device__ inline struct share share_of(const struct conv_shape &s,
@@ -102,7 +103,7 @@ template <int PATCH> static __device__ inline void add_patches(const float *view
 	}
 }
 
-/* `count` of the eight channels are there. */
+/* Stores eight channels, or the first `count` of them. */
 template <typename T> static __device__ inline void store(T *to, const T (&x)[OUTPUTS],
 	bool whole, uint32_t count)
 {
@@ -118,8 +119,8 @@ template <typename T> static __device__ inline void store(T *to, const T (&x)[OU
 		*(pack<T, OUTPUTS> *)to = all;
 }
 
-/* A window's largest, as put_window() of conv-forward.cu has it; `inside` has a bit
- * for each pixel. */
+/* Stores a window's largest, like put_window() of conv-forward.cu. `inside` has one bit
+ * per pixel. */
 template <typename T> static __device__ inline void put_largest(const struct conv_shape &s,
 	const struct conv_buffers &b, size_t at, uint32_t o, uint32_t inside,
 	const float (&sum)[PIXELS][OUTPUTS])
@@ -175,7 +176,8 @@ template <typename T> static __device__ inline void put_pixels(const struct conv
 	}
 }
 
-/* One thread's pixels: of window p.begin + i, or pixels p.begin + 4 i and on. */
+/* The pixels of one thread: of window p.begin + i, or four pixels from p.begin + 4
+ * i. */
 template <typename T, int PATCH> static __device__ inline void make_pixels(
 	const struct conv_shape &s, const struct conv_buffers &b, const struct share &p,
 	uint32_t i, uint32_t o, const float *view, const float *weights, uint32_t outputs,
@@ -234,8 +236,8 @@ __launch_bounds__(CONV_SMALL_THREADS) conv_small_forward(const struct conv_shape
 
 /* --- backward ------------------------------------------------------------------------ */
 
-/* The gradient of channel o at a window, and the first element of the patch that
- * it belongs to. */
+/* The gradient of channel o at a window, and the first element of the patch that it
+ * belongs to. */
 struct contribution { float g; uint32_t first; };
 
 template <typename T> static __device__ inline struct contribution contribution_of(
@@ -264,8 +266,9 @@ template <typename T> static __device__ inline struct contribution contribution_
 	return c;
 }
 
-/* sum += of the share's windows every eighth, from `warp` on; the last of sum is the
- * gradients' own. Some are read ahead, as memory takes its time. */
+/* Adds every eighth window of the share to sum, from `warp` on. The last element of sum
+ * adds the gradients themselves. Several windows are read ahead to hide the latency of
+ * memory. */
 template <typename T, int PATCH> static __device__ inline void add_share(
 	const struct conv_shape &s, const struct conv_buffers &b, const struct share &p,
 	uint32_t warp, uint32_t o, const float *view, const uint32_t (&place)[PATCH],
@@ -291,7 +294,7 @@ template <typename T, int PATCH> static __device__ inline void add_share(
 	}
 }
 
-/* The sums of a block's warps, added in their order. all (WARPS,PATCH+1,WARP). */
+/* Adds the sums of a block's warps in order. all (WARPS,PATCH+1,WARP). */
 template <int PATCH> static __device__ inline void put_sums(const struct conv_shape &s,
 	const struct conv_job &job, const struct conv_buffers &b, uint32_t split, uint32_t o0,
 	const float *all)

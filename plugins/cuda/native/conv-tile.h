@@ -1,10 +1,10 @@
 /* conv-tile.h - a block's tile of a product (see conv.h):
  *   sums (64,N) = A (64,K) B (K,N), in float, in the order of k.
  *
- * A chunk of k's at a time, both operands' panels go from memory through
- * registers into shared memory; there is room for two of each, so that the next
- * is on its way while the tensor cores (in float: each thread by itself) work
- * on the last. The tile's sums end in shared memory too, in place of the panels.
+ * The panels of both operands go chunk by chunk from memory through registers into
+ * shared memory. There is room for two of each: the next chunk is loaded while the
+ * tensor cores (in float: the threads themselves) work on the last one. The tile's
+ * sums end in shared memory too, in place of the panels.
  */
 #ifndef NATIVE_CONV_TILE_H
 #define NATIVE_CONV_TILE_H
@@ -13,7 +13,7 @@
 #include "gpu.h"
 #include <string.h>
 
-/* Blocks of a multiprocessor, by their registers. */
+/* Blocks per multiprocessor, limited by their registers. */
 #define CONV_PER_SM(T, N) (sizeof(T) == 4 && (N) == 64 ? 3 : 4)
 
 extern __shared__ __align__(32) unsigned char shared[];
@@ -36,7 +36,7 @@ template <typename T> static __device__ inline T from_float(float value)
 	return x;
 }
 
-/* A vector is moved as four words, and taken apart only where it must be. */
+/* A vector is moved as four words, and split into elements only where necessary. */
 typedef pack<uint32_t, 4> vector;
 
 template <typename T> static __device__ inline vector packed(const typename wide<T>::type &x)
@@ -56,10 +56,10 @@ template <typename T> static __device__ inline typename wide<T>::type unpacked(
 	return x;
 }
 
-/* The part of an operand that a chunk needs: `side` rows of A, or columns of B,
- * by the chunk's k's. A line is one row with all k's (along_k), or one k with all
- * rows; lines are a vector apart, so that eight of them lie in different banks.
- * Each thread moves `slots` vectors, all at the same place in their lines. */
+/* The part of an operand that a chunk needs: `side` rows of A, or columns of B, by the
+ * k's of the chunk. A line is one row with all k's (along_k), or one k with all rows.
+ * Lines have a gap of one vector, so that eight of them lie in different banks. Each
+ * thread moves `slots` vectors, all at the same position in their lines. */
 template <typename T, int SIDE, bool ALONG_K> struct panel {
 	static const bool along_k = ALONG_K;
 	static const int lines = ALONG_K ? SIDE : chunk<T>::depth;
@@ -119,7 +119,7 @@ template <typename T, int N, class A, class B> struct tensor_sums {
 				nvcuda::wmma::fill_fragment(sum[i][j], 0.0f);
 	}
 
-	/* Only the first `depth` k's are of use; the others are zeros. */
+	/* Only the first `depth` k's are used; the others are zeros. */
 	__device__ inline void add(const T *a, const T *b, uint32_t depth)
 	{
 		for (int k = 0; k < chunk<T>::depth; k += 16) {
@@ -159,15 +159,16 @@ template <typename T, int N, class A, class B> struct tensor_sums {
 
 /* --- sums by the threads ----------------------------------------------------------- */
 
-/* Each thread makes `down` x 4. Its rows (columns) are neighbours where a panel's
- * lines are k's, to be read at once, and else far apart, in different banks. */
+/* Each thread computes `down` x 4 sums. If a panel's lines are k's, the thread's rows
+ * (columns) are neighbours, which are read at once; otherwise they are far apart, in
+ * different banks. */
 template <typename T, int N, class A, class B> struct thread_sums {
 	static const int wide_threads = N / 4, high = CONV_THREADS / wide_threads;
 	static const int down = CONV_ROWS / high;
 
 	float sum[down][4];
 
-	/* The tile's row (column) of number i, where `threads` share a side. */
+	/* The i-th row (column) of the thread, where `threads` threads share a side. */
 	static __device__ inline int of(bool along_k, int i, int thread, int threads)
 	{
 		return along_k ? thread + i * threads : i / 4 * 4 * threads + thread * 4 + i % 4;
@@ -183,7 +184,7 @@ template <typename T, int N, class A, class B> struct thread_sums {
 		return of(B::along_k, j, threadIdx.x % wide_threads, wide_threads);
 	}
 
-	/* x[i][l] = number i of k + l, for four k's. */
+	/* x[i][l] = the element of row (column) i at k + l, for four k's. */
 	template <class P, int COUNT> static __device__ inline void read(float x[][4],
 		const T *p, int k, int thread, int threads)
 	{
@@ -246,7 +247,7 @@ template <typename T, int N, class A, class B> using tile_sums =
 
 /* --- the tile ------------------------------------------------------------------------ */
 
-/* Which one a block makes, and its k's: first <= k < end. */
+/* The tile that a block computes, and its k's: first <= k < end. */
 struct tile {
 	uint32_t group, split, row, column, first, end;
 };
@@ -269,7 +270,7 @@ static __device__ inline struct tile tile_of(const struct conv_job &job, uint32_
 	return t;
 }
 
-/* The sums in shared memory, (64,N), lie a little apart as well. */
+/* The sums in shared memory, (64,N), with a gap between rows as well. */
 template <int N> struct tile_result {
 	static const int pitch = N + 4;
 	static const int bytes = CONV_ROWS * pitch * (int)sizeof(float);
@@ -281,9 +282,9 @@ template <typename T, int N, class A, class B> constexpr int tile_bytes(void)
 		? 2 * (A::count + B::count) * (int)sizeof(T) : tile_result<N>::bytes;
 }
 
-/* Makes the sums of tile t, and lets the block meet: each turn fetches a chunk and
- * adds the one before it. GatherA and GatherB (see
- * conv-gather.h) fetch(s, k) a chunk's vectors into x. */
+/* Computes the sums of tile t and synchronises the block. Each pass fetches a chunk and
+ * adds the one before it. The fetch(s, k) of GatherA and GatherB (see conv-gather.h)
+ * loads a chunk's vectors into x. */
 template <typename T, int N, class GatherA, class GatherB>
 static __device__ inline const float *make_tile(const struct conv_shape &s,
 	const struct tile &t, GatherA &a, GatherB &b)

@@ -1,5 +1,5 @@
-/* conv.c - see conv-plugin.h: an instance of a run, its parameters' layout, and
- * what each call launches. */
+/* conv.c - see conv-plugin.h: an instance of a run, the layout of its parameters, and
+ * the launches of each call. */
 #include "conv-plugin.h"
 #include "conv.h"
 #include <cuda_runtime_api.h>
@@ -11,8 +11,8 @@ struct conv {
 	const struct cnn_host *host;
 	struct conv_shape shape;
 	size_t outputs, channels, places;    /* of the weights: plain (outputs,
-	                                      * channels, places), here (outputs,
-	                                      * places, channels) */
+	                                      * channels, places), in this instance
+	                                      * (outputs, places, channels) */
 };
 
 /* --- the plan --------------------------------------------------------------------- */
@@ -22,15 +22,15 @@ static size_t pixels_of(const struct cnn_shape *s)
 	return s->rank == 3 ? s->dims[1] * s->dims[2] : 1;
 }
 
-/* Have NCHW and NHWC the same bytes? */
+/* True if NCHW and NHWC have the same bytes. */
 static bool is_either(const struct cnn_shape *s)
 {
 	return s->rank != 3 || s->dims[0] == 1 || pixels_of(s) == 1;
 }
 
-/* Channels last, but NCHW if it comes so and nothing is lost by it: where the
- * bytes are the same, where all elements are taken in whatever order, and where
- * a pixel's channels could not be read as vectors. */
+/* Chooses NHWC. Keeps an NCHW input if that costs nothing: if the bytes are the same,
+ * if the order of the elements does not matter, or if a pixel's channels could not be
+ * read as vectors. */
 static uint32_t layout_of(const struct cnn_run *run)
 {
 	const struct cnn_edge *in = &run->inputs[0];
@@ -46,8 +46,8 @@ static uint32_t layout_of(const struct cnn_run *run)
 	return conv_shape_read(&s, run, CNN_NHWC) && s.vector_c ? CNN_NHWC : CNN_NCHW;
 }
 
-/* A group of few channels leaves most of a tile empty: a kernel made for that, if
- * there is one, does better. */
+/* A group with few channels leaves most of a tile empty. Scores lower then, so that a
+ * kernel made for that case, if there is one, is chosen. */
 int conv_score(const struct cnn_host *host, const struct cnn_run *run)
 {
 	const int score = native_score(run, true);
@@ -65,7 +65,7 @@ int conv_score(const struct cnn_host *host, const struct cnn_run *run)
 	return run->node_count > 1 ? score + 5 : score;
 }
 
-/* Backward's two jobs have room for their parts behind each other. */
+/* The parts of backward's two jobs follow each other in scratch. */
 static size_t make_backward(const struct conv_shape *s, uint32_t samples, bool wants_input,
 	struct conv_job *weight, struct conv_job *input)
 {
@@ -83,7 +83,7 @@ static size_t make_forward(const struct conv_shape *s, uint32_t samples,
 	return conv_partial_count(s, job);
 }
 
-/* Fewer samples may be cut into more parts, so all numbers are looked at. */
+/* Fewer samples may be cut into more parts, so all numbers are checked. */
 static size_t scratch_bytes(const struct conv_shape *s, const struct cnn_run *run)
 {
 	struct conv_job job, input;
@@ -101,7 +101,7 @@ static size_t scratch_bytes(const struct conv_shape *s, const struct cnn_run *ru
 	return most * sizeof(float);
 }
 
-/* "flatten linear" of NHWC has a place for each pixel, as a kernel has. */
+/* "flatten linear" of NHWC has one place per pixel, like a kernel has. */
 static void set_weight_order(struct conv *v, const struct cnn_run *run, uint32_t layout)
 {
 	const struct conv_shape *s = &v->shape;

@@ -1,7 +1,7 @@
 /* cross_entropy: out[n] = log(sum over k of exp(in[n][k])) - in[n][label[n]].
  * in (N,K), labels and out (N).
  *   grad_in[n][k] = (softmax(in[n])[k] - (k == label[n])) * loss_scale / total
- * saved: the first factor of that (N,K).
+ * saved: the first factor of grad_in (N,K).
  */
 #include "kernels.h"
 #include "native.h"

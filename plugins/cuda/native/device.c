@@ -1,6 +1,5 @@
-/* device.c - a CUDA device: memory, copies, and the queue with what is put into
- * it. One stream does all work; the thread that opened the device is the one that
- * calls it. */
+/* device.c - a CUDA device: memory, copies, and the queue. One stream does all work.
+ * Only the thread that opened the device calls it. */
 #include "kernels.h"
 #include "native.h"
 #include <cuda_runtime_api.h>
@@ -10,7 +9,7 @@
 #define STAGE_BYTES ((size_t)1 << 20)        /* of pinned memory, twice */
 #define MARKS_A_PAGE 256
 
-/* Pinned memory on its way to the device until `sent`. */
+/* Pinned memory that is in use until `sent` has occurred. */
 struct stage {
 	void *memory;
 	cudaEvent_t sent;
@@ -23,10 +22,10 @@ struct cuda {
 	cudaStream_t queue;
 	struct stage stages[2];
 	unsigned next_stage;
-	cudaEvent_t *marks[65536 / MARKS_A_PAGE];    /* made when first wanted */
+	cudaEvent_t *marks[65536 / MARKS_A_PAGE];    /* created on first use */
 };
 
-/* --- which ---------------------------------------------------------------- */
+/* --- the card ------------------------------------------------------------- */
 
 static int no_device(const struct cnn_host *host, cudaError_t e)
 {
@@ -214,8 +213,8 @@ static void free_memory(void *device, void *memory)
 	cudaFree(memory);
 }
 
-/* Through pinned memory, of which one half fills while the other empties: so src
- * is read when this returns, and the queue is not waited for. */
+/* Copies through pinned memory: one half is filled while the other is sent. src has
+ * been read when this returns, and the function does not wait for the queue. */
 static int upload(void *device, void *queue, void *dst, const void *src, size_t bytes)
 {
 	struct cuda *c = device;
@@ -363,7 +362,7 @@ static void release(void *device, void *graph)
 
 /* --- time ----------------------------------------------------------------- */
 
-/* The event of a mark, made if it is not there; NULL: the error is left. */
+/* The event of a mark, created on first use; NULL: the error is set. */
 static cudaEvent_t event_of(struct cuda *c, uint32_t number)
 {
 	cudaEvent_t **page = &c->marks[number / MARKS_A_PAGE];

@@ -1,7 +1,7 @@
-/* dropout: in training out[i] = in[i] mask[i] / (1 - p), where mask[i] is 1 if
- * the uniform of element i, its NCHW index in the whole batch, is at least p, else
- * 0; and grad_in[i] = grad_out[i] mask[i] / (1 - p). Otherwise out = in.
- * saved: mask, a byte an element, as the elements lie.
+/* dropout: in training out[i] = in[i] mask[i] / (1 - p), and grad_in[i] = grad_out[i]
+ * mask[i] / (1 - p). mask[i] is 1 if the uniform of element i is at least p, else 0; i
+ * is the NCHW index in the whole batch. Otherwise out = in.
+ * saved: mask, one byte per element, in the order of the elements in memory.
  */
 #include "kernels.h"
 #include "native.h"

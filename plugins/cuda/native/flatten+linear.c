@@ -1,5 +1,5 @@
-/* flatten linear: the elements of an image stay in the order in which they lie, and
- * the weights are brought into that order instead. */
+/* flatten linear: the elements of an image keep their order in memory; the weights are
+ * put into that order instead. */
 #include "conv-plugin.h"
 
 CONV_PLUGIN("flatten+linear", "flatten linear");

@@ -1,5 +1,5 @@
-/* flatten: out = in, both in C order; from NHWC the channels are brought before
- * the pixels on the way. */
+/* flatten: out = in, both in C order. From NHWC it moves the channels before the
+ * pixels. */
 #include "kernels.h"
 #include "native.h"
 

@@ -1,9 +1,10 @@
-/* gpu.h - what the kernels of cuda/native are written with.
+/* gpu.h - common definitions for the kernels of cuda/native.
  *
- * The one file that knows where it is compiled: by nvcc for a GPU, or, with
- * CNN_HOSTCUDA, by a C++ compiler against headers that run the same kernels on
- * the CPU for the tests. Whatever CUDA C++ cannot say and PTX must is here, each
- * with its twin for the host. Shared memory is always the launch's own:
+ * The only file that depends on the compiler: nvcc for a GPU, or, with CNN_HOSTCUDA,
+ * a C++ compiler with headers that run the same kernels on the CPU for the tests. PTX
+ * that CUDA C++ cannot express belongs here, each piece with its equivalent for the
+ * host.
+ * Shared memory is always sized by the launch:
  *   extern __shared__ __align__(16) unsigned char shared[];
  */
 #ifndef NATIVE_GPU_H
@@ -16,13 +17,13 @@
 #include <mma.h>
 #include <type_traits>
 
-/* What became of the kernel that was just put into the queue: CUDA's error as an
- * int. Under CNN_POLICY_CHECK it has run by then; the name of one that failed is
- * native_done()'s to tell. In native.c. */
+/* Returns the status of the kernel just put into the queue: a cudaError_t as an int.
+ * With CNN_POLICY_CHECK it waits for the kernel; native_done() then reports the name of
+ * a kernel that failed. In native.c. */
 extern "C" int native_launched(const char *kernel, void *queue);
 
-/* Puts a kernel into the queue; the result is native_launched()'s. A kernel with a
- * comma in its name goes into parentheses. */
+/* Puts a kernel into the queue and returns native_launched()'s result. Put a kernel
+ * with a comma in its name into parentheses. */
 #ifdef CNN_HOSTCUDA
 #define LAUNCH(kernel, grid, block, shared_bytes, queue, ...) \
 	(HOSTCUDA_LAUNCH(kernel, grid, block, shared_bytes, queue, __VA_ARGS__), \
@@ -33,27 +34,27 @@ extern "C" int native_launched(const char *kernel, void *queue);
 		__VA_ARGS__), native_launched(#kernel, queue))
 #endif
 
-/* CALL(T) with the C type of a dtype: float where it is no half. */
+/* CALL(T) with the C type of a dtype: float if it is not a half type. */
 #define BY_DTYPE(dtype, CALL) \
 	((dtype) == CNN_F16 ? CALL(__half) : \
 	(dtype) == CNN_BF16 ? CALL(__nv_bfloat16) : CALL(float))
 
-/* Are there tensor cores for products of T? float has none of its own precision,
- * and bfloat16 none before compute capability 8.0. */
+/* True if there are tensor cores for products of T. float has none at its own
+ * precision, and bfloat16 has none below compute capability 8.0. */
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
 #define HAS_TENSOR_CORES(T) (sizeof(T) == 2)
 #else
 #define HAS_TENSOR_CORES(T) (std::is_same<T, __half>::value)
 #endif
 
-/* --- how many ------------------------------------------------------------- */
+/* --- counts -------------------------------------------------------------- */
 
 #define WARP 32
 #define ALL_LANES 0xffffffffu
-#define MAX_BLOCKS 32768                     /* of one launch that loops */
+#define MAX_BLOCKS 32768                     /* of one launch of a loop kernel */
 
-/* Blocks of `block` threads for n of them, for a kernel that loops over what is
- * more: for (i = first_item(); i < n; i += item_step()). */
+/* Number of blocks of `block` threads for n items, for a kernel that loops over the
+ * rest: for (i = first_item(); i < n; i += item_step()). */
 static inline unsigned blocks_of(size_t n, unsigned block)
 {
 	size_t blocks = (n + block - 1) / block;
@@ -71,7 +72,7 @@ static __device__ inline size_t item_step(void)
 	return (size_t)gridDim.x * blockDim.x;
 }
 
-/* Can it be read 16 bytes at a time? */
+/* True if p can be read 16 bytes at a time. */
 static inline bool is_aligned(const void *p)
 {
 	return (uintptr_t)p % 16 == 0;
@@ -93,14 +94,14 @@ static __device__ inline void set_float(__nv_bfloat16 *p, float x)
 /* N elements that are read and written at once. */
 template <typename T, int N> struct __align__(sizeof(T) * N) pack { T x[N]; };
 
-/* As many as 16 bytes hold. */
+/* As many elements as fit in 16 bytes. */
 template <typename T> struct wide {
 	static const int count = 16 / sizeof(T);
 	typedef pack<T, count> type;
 };
 
-/* Sums and maxima over the 32 lanes of a warp, all of them present; each lane
- * gets the same result, added up in the same order. */
+/* Sums and maxima over all 32 lanes of a warp. Each lane gets the same result, added in
+ * the same order. */
 template <typename T> static __device__ inline T warp_sum(T x)
 {
 	for (int lane = WARP / 2; lane > 0; lane /= 2)
@@ -115,8 +116,8 @@ static __device__ inline float warp_max(float x)
 	return x;
 }
 
-/* The sum over a block of whole warps, in the order of their numbers, in its
- * thread 0; shared has room for one a warp, and is free again afterwards. */
+/* The sum over a block of whole warps, in the order of their numbers, returned in
+ * thread 0. shared has room for one value per warp and may be reused afterwards. */
 template <typename T> static __device__ inline T block_sum(T x, T *shared)
 {
 	const unsigned warps = blockDim.x / WARP;
@@ -131,7 +132,7 @@ template <typename T> static __device__ inline T block_sum(T x, T *shared)
 	return x;
 }
 
-/* x * y + z with each operation rounded, as C on the CPU has it. */
+/* x * y + z, each operation rounded, like C on the CPU. */
 static __device__ inline double rounded_mul_add(double x, double y, double z)
 {
 	return __dadd_rn(__dmul_rn(x, y), z);

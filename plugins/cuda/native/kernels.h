@@ -1,9 +1,9 @@
-/* kernels.h - what the .cu files offer the plugins: functions that put kernels
- * into the queue and return a cudaError_t as int.
+/* kernels.h - functions of the .cu files that put kernels into the queue. They return a
+ * cudaError_t as int.
  *
- * Arrays lie in device memory, 64-byte aligned unless it says otherwise. Where a
- * function takes a dtype, its void arrays are CNN_F32, CNN_F16 or CNN_BF16, and
- * it computes in float. Arguments: out, inputs, weights, sizes.
+ * Arrays lie in device memory and are 64-byte aligned unless stated otherwise. If a
+ * function takes a dtype, its void arrays are CNN_F32, CNN_F16 or CNN_BF16, and it
+ * computes in float. Order of arguments: out, inputs, weights, sizes.
  */
 #ifndef NATIVE_KERNELS_H
 #define NATIVE_KERNELS_H
@@ -14,18 +14,18 @@
 extern "C" {
 #endif
 
-/* --- tensor.cu: what the device does -------------------------------------- */
+/* --- tensor.cu: functions of the device ------------------------------------- */
 
-/* dst += src; CNN_F64 too. */
+/* dst += src; also for CNN_F64. */
 int native_accumulate(void *queue, uint32_t dtype, void *dst, const void *src,
 	size_t count);
-/* dst = src in another type (CNN_F64 too) and layout, rounded once; dst's padding
+/* dst = src in another type (also CNN_F64) and layout, rounded once; the padding of dst
  * becomes zero. */
 int native_reorder(void *queue, const struct cnn_shape *, size_t samples,
 	struct cnn_format to, void *dst, struct cnn_format from, const void *src);
 int native_gather(void *queue, const struct cnn_state *, const struct cnn_gather *);
 
-/* --- step.cu: what it does at a step's end -------------------------------- */
+/* --- step.cu: the end of a step -------------------------------------------- */
 
 int native_score_samples(void *queue, struct cnn_score *, const float *logits,
 	size_t classes, const int32_t *labels, const float *losses, uint32_t samples);
@@ -44,12 +44,13 @@ int native_relu_backward(void *queue, uint32_t dtype, void *grad_in, const void 
 	const void *grad_out, size_t count);
 
 struct native_dropout {
-	float p, scale;                      /* of zero; of what stays, 1 / (1 - p) */
+	float p, scale;                      /* probability of zero; factor 1 / (1 -
+	                                      * p) */
 	uint32_t random_stream, is_nhwc;
-	uint32_t channels, area;             /* of a sample; 1, all where not NHWC */
+	uint32_t channels, area;             /* of a sample; 1 and all unless NHWC */
 };
 
-/* mask: a byte an element, where that element is in memory. */
+/* mask: one byte per element, in the same place as the element. */
 int native_dropout_forward(void *queue, uint32_t dtype, void *out, uint8_t *mask,
 	const void *in, const struct cnn_state *, const struct native_dropout *,
 	uint64_t first_sample, uint32_t samples);
@@ -60,8 +61,8 @@ int native_dropout_backward(void *queue, uint32_t dtype, void *grad_in,
 int native_add_inputs(void *queue, uint32_t dtype, void *out, const void *const *in,
 	uint32_t in_count, size_t count);
 
-/* loss (N) of logits (N,K); difference (N,K) = softmax - one of the label, unless
- * NULL. */
+/* loss (N) of logits (N,K). difference (N,K) = softmax minus the label's one-hot row,
+ * unless NULL. */
 int native_cross_entropy_forward(void *queue, float *loss, float *difference,
 	const float *logits, const int32_t *labels, uint32_t samples, size_t classes);
 /* grad_in = difference * state->loss_scale / total. */
@@ -71,15 +72,15 @@ int native_cross_entropy_backward(void *queue, float *grad_in,
 
 /* --- pool.cu -------------------------------------------------------------- */
 
-/* in (N,C,H,W), out (N,C,OH,OW), both NCHW or both NHWC; [0] is H, [1] is W. */
+/* in (N,C,H,W), out (N,C,OH,OW), both NCHW or both NHWC. [0] is H, [1] is W. */
 struct native_pool {
 	uint32_t c, h, w, oh, ow;
 	uint32_t kernel[2], stride[2], padding[2];
 	uint32_t is_nhwc;
-	uint32_t index_size;                 /* of a winner: 1, 2 or 4 bytes */
+	uint32_t index_size;                 /* bytes of a winner's index: 1, 2 or 4 */
 };
 
-/* winners: for each output the place of its element in the window, unless NULL. */
+/* winners: for each output, the index of its element in the window, unless NULL. */
 int native_maxpool_forward(void *queue, uint32_t dtype, void *out, void *winners,
 	const void *in, const struct native_pool *, uint32_t samples);
 int native_maxpool_backward(void *queue, uint32_t dtype, void *grad_in,
@@ -94,15 +95,16 @@ int native_avgpool_backward(void *queue, uint32_t dtype, void *grad_in,
 
 struct native_norm {
 	uint32_t channels, area, is_nhwc;
-	uint32_t splits;                     /* in how many parts a channel is summed */
+	uint32_t splits;                     /* parts in which a channel is summed */
 	double eps, momentum;
 };
 
 /* sums (2,C): of in and of in^2 over the samples. scratch (2,C,splits). */
 int native_norm_sums(void *queue, uint32_t dtype, double *sums, const void *in,
 	double *scratch, const struct native_norm *, uint32_t samples);
-/* Training: from sums over n elements of each channel, which also gives saved
- * (2,C): mean and 1 / sqrt(var + eps). Where sums is NULL, from the running ones. */
+/* Training: statistics from the sums over the n elements of each channel; also writes
+ * saved (2,C): mean and 1 / sqrt(var + eps). If sums is NULL: the running
+ * statistics. */
 int native_norm_forward(void *queue, uint32_t dtype, void *out, double *saved,
 	const void *in, const double *sums, double n, const float *const params[4],
 	const struct native_norm *, uint32_t samples);
@@ -110,8 +112,8 @@ int native_norm_forward(void *queue, uint32_t dtype, void *out, double *saved,
 int native_norm_gradient_sums(void *queue, uint32_t dtype, double *sums,
 	const void *in, const void *grad_out, const double *saved, double *scratch,
 	const struct native_norm *, uint32_t samples);
-/* grad_in, unless NULL, from sums over n elements; grad_weight and grad_bias from
- * the shard's own. */
+/* grad_in, unless NULL, from the sums over n elements. grad_weight and grad_bias from
+ * `own`, the shard's sums. */
 int native_norm_backward(void *queue, uint32_t dtype, void *grad_in,
 	float *grad_weight, float *grad_bias, const void *in, const void *grad_out,
 	const double *saved, const double *sums, double n, const double *own,
@@ -121,7 +123,7 @@ int native_norm_update(void *queue, float *running_mean, float *running_var,
 
 /* --- optimizers.cu -------------------------------------------------------- */
 
-/* The arrays of a struct cnn_update are aligned to their elements alone. */
+/* The arrays of a struct cnn_update are aligned only to their elements. */
 int native_adam(const struct cnn_update *);
 int native_sgd(const struct cnn_update *);
 

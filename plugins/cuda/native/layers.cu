@@ -1,8 +1,8 @@
 /* layers.cu - relu, dropout, add, cross_entropy.
  *
- * The elementwise ones take 16 bytes (dropout: 4 elements) a thread and turn;
- * their arrays are aligned for that, and each element is read before it is
- * written by the same thread, so that they may work in place.
+ * The elementwise kernels process 16 bytes (dropout: 4 elements) per thread and pass.
+ * Their arrays are aligned for that. The thread that writes an element has read it
+ * before, so they may work in place.
  */
 #include "gpu.h"
 #include "kernels.h"
@@ -12,9 +12,9 @@
 
 /* --- relu --------------------------------------------------------------------
  * out = max(in, 0); grad_in = grad_out where out is above 0, else 0. A NaN stays
- * one. */
+ * NaN. */
 
-/* Where gate is above 0 the value, else 0. */
+/* The value where gate is above 0 or NaN, else 0. */
 template <typename T> static __device__ void pass(T *out, T gate, T value)
 {
 	set_float(out, to_float(gate) <= 0 ? 0 : to_float(value));
@@ -54,9 +54,9 @@ extern "C" int native_relu_backward(void *queue, uint32_t dtype, void *grad_in,
 }
 
 /* --- dropout -----------------------------------------------------------------
- * out = in mask scale; mask = 1 where the element's uniform is at least p. The
- * element's number is its NCHW index in the whole batch. A thread makes the four
- * numbers of one Philox block. */
+ * out = in mask scale; mask = 1 if the element's uniform is at least p. The element's
+ * number is its NCHW index in the whole batch. A thread uses the four numbers of one
+ * Philox block. */
 
 template <typename T> static __device__ void drop(T *out, uint8_t *mask, T in,
 	uint32_t word, const struct native_dropout *d)
@@ -89,7 +89,8 @@ template <typename T> static __global__ void dropout_flat(T *out, uint8_t *mask,
 			continue;
 		}
 		for (size_t k = 0; k < 4; k++) {
-			const size_t i = b * 4 + k - skipped;   /* huge where below 0 */
+			const size_t i = b * 4 + k - skipped;   /* wraps to a huge value
+			                                         * if negative */
 
 			if (i < count)
 				drop(&out[i], &mask[i], in[i], r.w[k], &d);
@@ -97,8 +98,8 @@ template <typename T> static __global__ void dropout_flat(T *out, uint8_t *mask,
 	}
 }
 
-/* NHWC: threads side by side take channels side by side, and of each channel
- * the blocks that its elements lie in. */
+/* NHWC: neighbouring threads take neighbouring channels, and for each channel the
+ * Philox blocks of its elements. */
 template <typename T> static __global__ void dropout_nhwc(T *out, uint8_t *mask,
 	const T *in, const struct cnn_state *state, struct native_dropout d,
 	uint64_t first, size_t samples)
@@ -114,7 +115,8 @@ template <typename T> static __global__ void dropout_nhwc(T *out, uint8_t *mask,
 		const struct words r = philox(state->seed, d.random_stream, state->step, b);
 
 		for (size_t k = 0; k < 4; k++) {
-			const uint64_t p = b * 4 + k - start;   /* huge where below 0 */
+			const uint64_t p = b * 4 + k - start;   /* wraps to a huge value
+			                                         * if negative */
 			const size_t at = n * size + (size_t)p * d.channels + c;
 
 			if (p < d.area)
@@ -191,7 +193,8 @@ template <typename T> static __global__ void add_inputs(T *out, struct inputs s,
 		float sum[wide<T>::count] = { 0 };
 		pack p;
 
-		/* To the end of the array: unrolled, it stays out of local memory. */
+		/* The constant bound lets the loop unroll, which keeps `s` out of local
+		 * memory. */
 		for (size_t k = 0; k < CNN_MAX_INPUTS; k++) {
 			if (k >= s.count)
 				break;
@@ -227,11 +230,11 @@ extern "C" int native_add_inputs(void *queue, uint32_t dtype, void *out,
 }
 
 /* --- cross_entropy -----------------------------------------------------------
- * With e_k = exp(x_k - max x) and R the sum of all e_k but the label's,
+ * With e_k = exp(x_k - max x) and R the sum of all e_k except the label's,
  *   loss = log(e_label + R) - (x_label - max x)
  *   softmax_k - (k == label) = e_k / (e_label + R), for the label -R / (...)
- * so that neither loses its digits where the label's softmax is nearly 1. A warp
- * takes a sample. */
+ * Both then keep their precision if the label's softmax is nearly 1. One warp per
+ * sample. */
 
 static __global__ void cross_entropy_forward(float *loss, float *difference,
 	const float *logits, const int32_t *labels, unsigned samples, size_t classes)

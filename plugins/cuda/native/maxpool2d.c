@@ -1,7 +1,7 @@
 /* maxpool2d: out[c][y][x] = max of in[c] over the window at (y, x).
- * in (C,H,W), out (C,OH,OW). The first of equal elements wins, a NaN over all.
- * saved: for each output the winner's place in its window, in as few bytes as
- * the window allows.
+ * in (C,H,W), out (C,OH,OW). The first of equal elements wins; a NaN wins over all.
+ * saved: for each output, the winner's index in its window, in as few bytes as the
+ * window allows.
  */
 #include "pool.h"
 

@@ -1,4 +1,4 @@
-/* native.c - what the plugins of cuda/native share on the host. */
+/* native.c - host functions shared by the plugins of cuda/native. */
 #include "native.h"
 #include <cuda_runtime_api.h>
 #include <string.h>
@@ -13,7 +13,7 @@ static bool is_captured(cudaStream_t queue)
 		|| status != cudaStreamCaptureStatusNone;
 }
 
-/* One thread puts kernels into the queue. */
+/* Only one thread puts kernels into the queue. */
 static struct {
 	bool checking;
 	const char *failed;                  /* kernel, or NULL */
@@ -48,8 +48,8 @@ int native_done(const struct cnn_host *host, const char *what, int error, void *
 		e = cudaStreamSynchronize(queue);
 	if (e == cudaSuccess)
 		return CNN_OK;
-	cudaGetLastError();                  /* or the next launch would find it */
-	/* A GPU without room for it is a GPU that will not do. */
+	cudaGetLastError();                  /* so that no later launch reports it */
+	/* A GPU without enough memory counts as unusable. */
 	return host->fail(host, CNN_EPLUGIN, "cuda: %s%s%s: %s", what, kernel ? ": " : "",
 		kernel ? kernel : "", cudaGetErrorString(e));
 }

@@ -1,9 +1,9 @@
-/* native.h - what the plugins of cuda/native share on the host.
+/* native.h - host functions shared by the plugins of cuda/native.
  *
- * A plugin is one .c file: the entry, the plan, and for each call the launch of
- * kernels that kernels.h (conv.h) declares and the .cu files hold. Nothing here
- * or there reads device memory on the host, allocates or waits during a call, so
- * that all of it can be captured.
+ * A plugin is one .c file: the entry, the plan, and for each call the launch of kernels
+ * that kernels.h (conv.h) declares and the .cu files define. During a call, no code
+ * here or there reads device memory on the host, allocates or waits. So every call can
+ * be captured.
  */
 #ifndef NATIVE_H
 #define NATIVE_H
@@ -11,35 +11,35 @@
 #include <cnn/plugin.h>
 #include <stdbool.h>
 
-/* CNN_OK if error, a cudaError_t, is none; else a message that names what was done,
- * and the kernel of it that failed. With CNN_POLICY_CHECK it waits first for what is
- * in the queue, unless that is being captured. */
+/* Returns CNN_OK if error, a cudaError_t, is cudaSuccess; otherwise sets a message with
+ * the operation and, if known, the kernel that failed. With CNN_POLICY_CHECK it first
+ * waits for the queue, unless the queue is being captured. */
 int native_done(const struct cnn_host *, const char *what, int error, void *queue);
-/* From here on each launch waits for its kernel, if the policy says so: as an
- * instance is made. */
+/* Makes each later launch wait for its kernel if the policy says so. Called when an
+ * instance is created. */
 void native_check_launches(const struct cnn_host *);
 
-/* How an instance of most layers begins. */
+/* The first member of most layers' instances. */
 struct native {
 	const struct cnn_host *host;
 	uint32_t dtype, layout;              /* of all inputs and the output */
 	uint32_t in_count;
-	size_t in, out;                      /* elements of a sample, in each input
+	size_t in, out;                      /* elements of one sample, in each input
 	                                      * and in the output */
 };
 
-/* 20 a node where the run is in one of the types that kernels are made for:
- * float, and where `half`, f16 and bf16; else 0. */
+/* 20 per node if the kernels support the run's type: float, and with `half` also f16
+ * and bf16; else 0. */
 int native_score(const struct cnn_run *, bool half);
-/* *instance = `bytes` zeroed that begin with a struct native; the plan's formats
- * become the first input's type and layout, NHWC for a blocked one. */
+/* *instance = `bytes` zeroed bytes that begin with a struct native. The plan's formats
+ * become the first input's type and layout; a blocked layout becomes NHWC. */
 int native_create(const struct cnn_host *, const struct cnn_run *,
 	struct cnn_plan *, size_t bytes, void **instance);
 void native_destroy(void *instance);
 /* *bytes = a * b * size, or the error "too large". */
 int native_bytes(const struct cnn_host *, size_t a, size_t b, size_t size,
 	size_t *bytes);
-/* dst = src, unless they are one. */
+/* dst = src, unless they are the same buffer. */
 int native_copy(const struct cnn_host *, void *dst, const void *src, size_t bytes,
 	void *queue);
 
@@ -53,7 +53,7 @@ static inline size_t native_size(uint32_t dtype)
 	return native_is_half(dtype) ? 2 : 4;
 }
 
-/* A layer's whole entry. Its file has a create(), forward() and backward(); more
+/* Defines a layer's entry. Its file has create(), forward() and backward(). Further
  * members of struct cnn_provider follow. */
 #define NATIVE_PLUGIN(NAME, HALF, ...) \
 static int score(const struct cnn_host *host, const struct cnn_run *run) \

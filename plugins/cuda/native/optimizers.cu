@@ -1,13 +1,13 @@
-/* optimizers.cu - adam and sgd, elementwise; with t = 1, 2, ... the update's
- * number and g = grad * grad_scale + weight_decay * param:
+/* optimizers.cu - adam and sgd, elementwise; for update number t = 1, 2, ... and
+ * g = grad * grad_scale + weight_decay * param:
  *   adam: m = beta1 m + (1 - beta1) g
  *         v = beta2 v + (1 - beta2) g^2
  *         param -= lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
  *   sgd:  m = momentum m + g
- *         param -= lr m, without momentum lr g, and m is left alone
- * Where state->bad is set nothing is done. One pass, 16 bytes a thread and turn
- * where all arrays are aligned for it.
- * (D. P. Kingma and J. Ba, "Adam", ICLR 2015; the decay is PyTorch's, added to
+ *         param -= lr m; without momentum param -= lr g, and m is not changed
+ * If state->bad is set, nothing is changed. One pass, with 16 bytes per thread and pass
+ * if all arrays are aligned for it.
+ * (D. P. Kingma and J. Ba, "Adam", ICLR 2015; weight decay as in PyTorch, added to
  * the gradient.)
  */
 #include "gpu.h"
@@ -18,7 +18,7 @@
 
 typedef pack<float, 4> four;
 
-/* How many packs of four there are, if all arrays may be read so. */
+/* The number of packs of four, or 0 if an array is not aligned for them. */
 static size_t packs_of(const struct cnn_update *u, int moments)
 {
 	bool aligned = is_aligned(u->params) && is_aligned(u->grads);
@@ -36,7 +36,7 @@ struct adam {
 	double log_beta1, log_beta2;
 };
 
-/* What is the same for all elements of a step. */
+/* The values that are the same for all elements of a step. */
 struct adam_step { float step, root, scale; };
 
 static __device__ void adam_one(float *param, float *m, float *v, float grad,
@@ -49,8 +49,8 @@ static __device__ void adam_one(float *param, float *m, float *v, float grad,
 	*param -= s->step * (*m / (sqrtf(*v) / s->root + a->eps));
 }
 
-/* Worked out by two threads of each block, in double: 1 - beta^t, written so
- * that it keeps its digits where beta^t is nearly 1. */
+/* Computed by two threads of each block, in double. 1 - beta^t is written so that it
+ * keeps its precision if beta^t is nearly 1. */
 static __device__ struct adam_step adam_begin(const struct cnn_state *state,
 	const struct adam *a, float *shared)
 {

@@ -1,8 +1,8 @@
-/* philox.h - the random numbers of the host, made on the device.
+/* philox.h - the host's random numbers, generated on the device.
  *
  * J. K. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011:
- * Philox4x32-10. Elements 4 block .. 4 block + 3 of the sequence (seed, stream,
- * step) are the words of counter (block, step, stream) under the key seed.
+ * Philox4x32-10. Elements 4 block .. 4 block + 3 of the sequence (seed, stream, step)
+ * are the words of counter (block, step, stream) under the key seed.
  */
 #ifndef NATIVE_PHILOX_H
 #define NATIVE_PHILOX_H

@@ -1,10 +1,10 @@
 /* pool.cu - maxpool2d and avgpool2d.
  *
- * in (N,C,H,W), out (N,C,OH,OW), both NCHW or both NHWC. A thread takes one
- * element, or in NHWC, where the channels allow it, the 16 bytes of channels
- * side by side. Backward each thread asks which windows an element of the input
- * lies in and adds up what they give it, in their order, so that nothing is
- * added to by two threads; these are few, and their loops not worth unrolling.
+ * in (N,C,H,W), out (N,C,OH,OW), both NCHW or both NHWC. A thread processes one element
+ * or, in NHWC with suitable channels, 16 bytes of neighbouring channels. Backward
+ * gathers: each thread finds the windows that contain an element of the input and adds
+ * their contributions in order, so that no two threads add to one element. These loops
+ * are short and not worth unrolling.
  */
 #include "gpu.h"
 #include "kernels.h"
@@ -14,9 +14,9 @@
 
 typedef struct native_pool shape;
 
-/* --- who does what -----------------------------------------------------------
- * Threads are laid out as (packs of a sample, samples): so the places within a
- * sample need no more than 32 bits. */
+/* --- the work of a thread -----------------------------------------------------
+ * The grid is (packs of a sample, samples), so places within a sample need no more
+ * than 32 bits. */
 
 static dim3 block_of(uint32_t items)
 {
@@ -63,22 +63,22 @@ template <int V> static __device__ struct place place_of(const shape *s, uint32_
 	return p;
 }
 
-/* Where channel c of pixel (y, x) lies in a sample. */
+/* The index in a sample of channel c of pixel (y, x). */
 static __device__ uint32_t index_of(const shape *s, uint32_t c, uint32_t y, uint32_t x,
 	uint32_t h, uint32_t w)
 {
 	return s->is_nhwc ? (y * w + x) * s->c + c : (c * h + y) * w + x;
 }
 
-/* The pack at element `at`, a multiple of V. (Indexed as packs: so the compiler
- * sees that it may be written whole.) */
+/* Writes the pack at element `at`, a multiple of V. (Indexing by packs lets the
+ * compiler write it whole.) */
 template <typename T, int V> static __device__ void put(T *out, size_t at,
 	pack<T, V> p)
 {
 	((pack<T, V> *)out)[at / V] = p;
 }
 
-/* The part of a window that lies in the image: begin .. end - 1. */
+/* The part of a window inside the image: begin .. end - 1. */
 struct range { uint32_t begin, end; };
 
 static __device__ struct range window(uint32_t at, uint32_t stride, uint32_t padding,
@@ -94,7 +94,7 @@ static __device__ struct range window(uint32_t at, uint32_t stride, uint32_t pad
 	return r;
 }
 
-/* The windows that place `at` of the image lies in. */
+/* The windows that contain place `at` of the image. */
 static __device__ struct range windows_over(uint32_t at, uint32_t stride,
 	uint32_t padding, uint32_t kernel, uint32_t size)
 {
@@ -108,7 +108,7 @@ static __device__ struct range windows_over(uint32_t at, uint32_t stride,
 	return r;
 }
 
-/* The place of pixel (y, x) in a window, KW ky + kx. */
+/* The index of pixel (y, x) in a window, KW ky + kx. */
 static __device__ uint32_t place_in(const shape *s, const struct place *window,
 	uint32_t y, uint32_t x)
 {
@@ -117,9 +117,9 @@ static __device__ uint32_t place_in(const shape *s, const struct place *window,
 }
 
 /* --- maxpool2d ---------------------------------------------------------------
- * out[c][y][x] = max of in[c] over the window at (y, x). The first of equal
- * elements wins, a NaN over all. winners: the place of out's element in its
- * window, in as many bytes as the largest needs. */
+ * out[c][y][x] = max of in[c] over the window at (y, x). The first of equal elements
+ * wins; a NaN wins over all. winners: the index of out's element in its window, in as
+ * many bytes as the largest index needs. */
 
 template <int V> static __device__ void put_winners(void *winners, size_t at,
 	const uint32_t *winner, uint32_t size)
@@ -175,7 +175,7 @@ template <typename T, int V> static __global__ void maxpool_forward(T *out,
 			s.w);
 		const size_t at = n * out_size + index_of(&s, p.c, p.y, p.x, s.oh, s.ow);
 		const T *image = in + n * size;
-		/* Where the window begins; no window is empty. */
+		/* Start with the window's first element; no window is empty. */
 		pack<T, V> best = *(const pack<T, V> *)&image[index_of(&s, p.c, ys.begin,
 			xs.begin, s.h, s.w)];
 		uint32_t winner[V];
@@ -240,8 +240,8 @@ template <typename T, int V> static __global__ void maxpool_backward(T *grad_in,
 }
 
 /* --- avgpool2d ---------------------------------------------------------------
- * out[c][y][x] = sum of in[c] over the window at (y, x) / (KH KW); padding
- * counts, as zeros. */
+ * out[c][y][x] = sum of in[c] over the window at (y, x) / (KH KW). Padding counts as
+ * zeros. */
 
 template <typename T, int V> static __global__ void avgpool_forward(T *out, const T *in,
 	shape s, uint32_t samples)
@@ -309,7 +309,7 @@ template <typename T, int V> static __global__ void avgpool_backward(T *grad_in,
 
 /* --- launching ------------------------------------------------------------ */
 
-/* CALL(T, V) with V channels a thread. */
+/* CALL(T, V) with V channels per thread. */
 #define BY_WIDTH(T, s, CALL) \
 	((s)->is_nhwc && (s)->c % wide<T>::count == 0 ? CALL(T, wide<T>::count) \
 		: CALL(T, 1))

@@ -1,4 +1,4 @@
-# What each plugin of cuda/native is made of, besides its own file and native.c.
+# The parts of each plugin of cuda/native, besides its own file and native.c.
 COMMON_cuda_native := native.c
 PARTS_cuda_native_device := tensor.cu step.cu
 PARTS_cuda_native_relu := layers.cu

@@ -1,5 +1,5 @@
-/* relu: out = max(in, 0); grad_in = grad_out where out is above 0, else 0. A NaN
- * stays one. */
+/* relu: out = max(in, 0); grad_in = grad_out where out is above 0, else 0. A NaN stays
+ * NaN. */
 #include "kernels.h"
 #include "native.h"
 

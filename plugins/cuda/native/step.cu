@@ -8,7 +8,7 @@
 
 /* --- score ---------------------------------------------------------------- */
 
-/* The larger of two logits, of equals the one of the smaller class. */
+/* The larger of two logits; of equal ones, that of the smaller class. */
 struct best { float logit; unsigned class_number; };
 
 static __device__ struct best better(struct best a, struct best b)
@@ -39,11 +39,11 @@ static __device__ unsigned best_class(const float *logits, unsigned classes,
 	return best.class_number;
 }
 
-/* A thread's loads are all under way at once, and one block is all there is. */
+/* All loads of a thread are in flight at once, because there is only one block. */
 #define CLASSES_A_LANE 16
 
-/* *score = { sum of losses, number of samples whose best class is the label's }:
- * one block, `lanes` threads a sample. */
+/* *score = { sum of losses, number of samples whose best class is the label's }. One
+ * block, `lanes` threads per sample. */
 static __global__ void score_samples(struct cnn_score *score, const float *logits,
 	unsigned classes, const int32_t *labels, const float *losses, unsigned samples,
 	unsigned lanes)
@@ -87,8 +87,8 @@ extern "C" int native_score_samples(void *queue, struct cnn_score *score,
 
 /* --- norm ----------------------------------------------------------------- */
 
-/* sums[block] = the sum of the squares of its CNN_NORM_BLOCK numbers: in each thread,
- * then over the block. */
+/* sums[block] = the sum of the squares of its CNN_NORM_BLOCK numbers: added in each
+ * thread, then over the block. */
 static __global__ void norm(double *sums, const float *x, size_t count,
 	struct cnn_state *bad)
 {
@@ -119,7 +119,7 @@ extern "C" int native_norm(void *queue, double *sums, const float *x, size_t cou
 		sums, x, count, bad);
 }
 
-/* One block: the sums in pairs, then pairs of pairs. */
+/* One block: adds the sums in pairs, then pairs of pairs. */
 static __global__ void clip(double *sums, size_t count, double most,
 	struct cnn_state *state)
 {
@@ -134,7 +134,7 @@ static __global__ void clip(double *sums, size_t count, double most,
 	if (threadIdx.x != 0)
 		return;
 	scale = most / (sqrt(count > 0 ? sums[0] : 0) * (double)state->grad_scale + 1e-6);
-	/* Not a number stays one. */
+	/* A NaN stays NaN. */
 	if (!(scale >= 1))
 		state->grad_scale = (float)((double)state->grad_scale * scale);
 }
@@ -147,8 +147,8 @@ extern "C" int native_clip(void *queue, double *sums, size_t count, double most,
 
 /* --- advance -------------------------------------------------------------- */
 
-/* PyTorch's GradScaler: double after so many good steps, but never to infinity, from
- * which nothing comes back; halve after a bad one. */
+/* PyTorch's GradScaler: doubles the scale after this many good steps, but never to
+ * infinity, from which it could not return; halves it after a bad one. */
 #define GROWTH_STEPS 2000
 
 static __device__ void move_scale(struct cnn_state *s)

@@ -1,4 +1,4 @@
-/* tensor.cu - what the device does with tensors: sums, conversions, gathering. */
+/* tensor.cu - the device's tensor functions: sums, conversions, gathering. */
 #include "gpu.h"
 #include "kernels.h"
 
@@ -6,8 +6,8 @@
 
 /* --- one element of any type ---------------------------------------------- */
 
-/* A double as a float that may be rounded again: towards zero, with the last
- * bit set where anything was lost, so that no tie appears that was none. */
+/* A double as a float that may be rounded again. Rounds to odd: truncates, and sets the
+ * last bit if digits were lost, so that the second rounding sees no false tie. */
 static __device__ float round_odd(double d)
 {
 	float f = (float)d;
@@ -55,8 +55,8 @@ static __device__ void store(uint32_t dtype, void *data, size_t i, double x)
 
 /* --- sums ----------------------------------------------------------------- */
 
-/* A float holds more than twice a half's digits and two, so that rounding the
- * sum to one and then to a half is as good as rounding once. */
+/* A float has more than twice a half's digits plus two, so rounding the sum to float
+ * and then to half equals rounding once. */
 template <typename T> static __device__ T sum_of(T a, T b)
 {
 	T sum;
@@ -110,9 +110,9 @@ extern "C" int native_accumulate(void *queue, uint32_t dtype, void *dst,
 
 /* --- conversions ---------------------------------------------------------- */
 
-/* How channel c, pixel p of a sample lies in a layout: at
- * (c / block) * area * block + p * block + c % block. NCHW is blocks of one
- * channel, NHWC one block of all. */
+/* The place of channel c, pixel p of a sample in a layout is (c / block) * area * block
+ * + p * block + c % block. NCHW has blocks of one channel, NHWC one block of all
+ * channels. */
 struct lay { size_t block, stored; };
 
 static struct lay lay_of(uint32_t layout, size_t channels)
@@ -125,7 +125,7 @@ static struct lay lay_of(uint32_t layout, size_t channels)
 	return l;
 }
 
-/* Any type to any, any layout to any: one thread an element of dst. */
+/* Any type and layout to any other: one thread per element of dst. */
 static __global__ void convert_any(uint32_t to_type, void *dst, struct lay to,
 	uint32_t from_type, const void *src, struct lay from, size_t channels,
 	size_t area, size_t samples)
@@ -164,8 +164,8 @@ template <typename OUT, typename IN> static __global__ void convert(OUT *dst,
 #define TILE 32                              /* elements either way */
 #define TILE_ROWS 8                          /* of threads */
 
-/* dst (N,columns,rows) = src (N,rows,columns), through tiles in shared memory
- * whose rows are one longer, so that a column lies in different banks. */
+/* dst (N,columns,rows) = src (N,rows,columns), through tiles in shared memory. The
+ * tiles' rows have one extra element, so that a column lies in different banks. */
 template <typename OUT, typename IN> static __global__ void transpose(OUT *dst,
 	const IN *src, size_t rows, size_t columns, size_t samples)
 {
@@ -192,7 +192,7 @@ template <typename OUT, typename IN> static __global__ void transpose(OUT *dst,
 	}
 }
 
-/* One sample's matrix, or, with rows = 0, all that lies as it is to lie. */
+/* The matrix of one sample; rows = 0: all elements keep their order. */
 struct matrix { size_t rows, columns, samples; };
 
 template <typename OUT, typename IN> static int launch_convert(void *queue, void *dst,
@@ -209,7 +209,7 @@ template <typename OUT, typename IN> static int launch_convert(void *queue, void
 		m.rows, m.columns, m.samples);
 }
 
-/* The ways that a training step may take; -1: none of them. */
+/* The conversions of a training step; -1: none of them. */
 static int convert_fast(void *queue, uint32_t to, void *dst, uint32_t from,
 	const void *src, struct matrix m)
 {
@@ -230,7 +230,7 @@ static int convert_fast(void *queue, uint32_t to, void *dst, uint32_t from,
 	return -1;
 }
 
-/* Narrower than this a tile is mostly empty. */
+/* Below this a tile is mostly empty. */
 #define NARROW 8
 
 extern "C" int native_reorder(void *queue, const struct cnn_shape *shape,
@@ -268,8 +268,8 @@ extern "C" int native_reorder(void *queue, const struct cnn_shape *shape,
 
 /* --- gathering ------------------------------------------------------------ */
 
-/* out (samples,elements) = data (rows,elements) * scale + offset, of the row that
- * comes at each place. Block column y goes over the samples y, y + gridDim.y, ... */
+/* out (samples,elements) = data (rows,elements) * scale + offset, for the row of each
+ * sample. Block column y processes the samples y, y + gridDim.y, ... */
 struct rows {
 	const struct cnn_state *state;
 	const uint32_t *order;
@@ -280,7 +280,7 @@ struct rows {
 	double scale, offset;
 };
 
-/* The row of sample n, whose label one thread copies. */
+/* The row of sample n. One thread copies its label. */
 static __device__ size_t row_of(const struct rows *r, uint32_t n)
 {
 	size_t row = (size_t)r->state->cursor + r->first + n;
@@ -304,8 +304,8 @@ static __global__ void gather_any(uint32_t out_type, void *out, uint32_t type,
 	}
 }
 
-/* Of types that are a byte: the 256 values are worked out in double once a
- * block. Packs are as many elements as fill 16 bytes of out. */
+/* For one-byte types: the 256 values are computed in double once per block. Packs have
+ * as many elements as fill 16 bytes of out. */
 template <typename OUT> static __global__ void gather_bytes(OUT *out, uint32_t type,
 	const uint8_t *data, struct rows r, size_t packs)
 {
@@ -339,7 +339,7 @@ template <typename OUT> static __global__ void gather_bytes(OUT *out, uint32_t t
 	}
 }
 
-#define ROW_BLOCKS 16                        /* at most, so that tables pay */
+#define ROW_BLOCKS 16                        /* at most, so that the tables pay off */
 #define MAX_GRID_Y 65535
 
 static dim3 row_grid(const struct rows *r, size_t items)

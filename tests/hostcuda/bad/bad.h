@@ -1,6 +1,6 @@
-/* bad.h - what each faulty kernel's file needs: numbers on the device, and a look
- * at the result. A file exports run(sound), which launches its kernel with the
- * fault, or without. */
+/* bad.h - common to the files of faulty kernels: numbers on the device, and output of
+ * the result. A file exports run(sound), which launches its kernel without the fault,
+ * or with it. */
 #ifndef BAD_H
 #define BAD_H
 

@@ -1,4 +1,4 @@
-/* Reads what an asynchronous copy is still bringing. */
+/* Reads the destination of an asynchronous copy before the wait. */
 #include "bad.h"
 
 __global__ void copy_without_wait(float *y, const float *x, bool sound)

@@ -1,4 +1,4 @@
-/* In one warp half of the lanes shuffle while half of them vote. */
+/* Half of a warp's lanes shuffle while the other half votes. */
 #include "bad.h"
 
 __global__ void different_operations(int *y, bool sound)

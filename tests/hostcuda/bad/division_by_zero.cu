@@ -1,4 +1,4 @@
-/* A GPU divides integers by zero in silence. */
+/* A GPU does not report an integer division by zero. */
 #include "bad.h"
 
 __global__ void division_by_zero(int *y, int n)

@@ -1,4 +1,4 @@
-/* Waits for a number that nobody sets. */
+/* Waits for a number that no thread sets. */
 #include "bad.h"
 
 __global__ void endless_spin(int *y, bool sound)

@@ -1,4 +1,4 @@
-/* A launch with a pointer to what was freed. */
+/* A launch with a pointer to freed memory. */
 #include "bad.h"
 
 __global__ void freed_argument(float *y, const float *x)

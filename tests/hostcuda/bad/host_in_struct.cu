@@ -1,9 +1,8 @@
-/* The same, inside a struct. What looks like a pointer in the padding of one is
- * none. */
+/* The same, inside a struct. A value in a struct's padding is not a pointer. */
 #include "bad.h"
 
 struct job {
-	int n; /* and four bytes that belong to nothing */
+	int n; /* followed by four bytes of padding */
 	const float *x;
 };
 

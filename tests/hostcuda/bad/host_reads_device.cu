@@ -1,4 +1,4 @@
-/* The host looks into device memory itself. */
+/* The host reads device memory directly. */
 #include "bad.h"
 
 void run(int sound)

@@ -1,4 +1,4 @@
-/* The sum of a warp of 20 lanes as if it had 32. */
+/* Sums a warp of 20 lanes as if it had 32. */
 #include "bad.h"
 
 __global__ void inactive_lane(float *y, const float *x, bool sound)

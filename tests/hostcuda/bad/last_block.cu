@@ -1,4 +1,4 @@
-/* The last block adds up what all have left; the fault is the missing fence. */
+/* The last block sums the results of all blocks; the fault is the missing fence. */
 #include "bad.h"
 
 __global__ void last_block(float *y, unsigned *ticket, float *part, bool sound)

@@ -1,4 +1,4 @@
-/* All add to one number, with no atomic operation. */
+/* All threads add to one number without an atomic operation. */
 #include "bad.h"
 
 __global__ void lost_update(float *y, bool sound)

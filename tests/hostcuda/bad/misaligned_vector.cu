@@ -1,4 +1,4 @@
-/* Reads four floats at once from an odd place. */
+/* Reads four floats at once from a misaligned address. */
 #include "bad.h"
 
 __global__ void misaligned_vector(float4 *y, const float *x)

@@ -1,4 +1,4 @@
-/* The sum of a block's numbers by halves, with no barrier between the steps. */
+/* Sums a block's numbers by halves, without a barrier between the steps. */
 #include "bad.h"
 
 __global__ void missing_barrier(float *y, const float *x, bool sound)

@@ -1,4 +1,4 @@
-/* Lanes hand numbers on through shared memory, with no __syncwarp in between. */
+/* Lanes pass numbers through shared memory without __syncwarp in between. */
 #include "bad.h"
 
 __global__ void missing_syncwarp(float *y, const float *x, bool sound)

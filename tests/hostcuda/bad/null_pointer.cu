@@ -1,4 +1,4 @@
-/* An optional array is used where it isn't there. */
+/* Uses an optional array that is absent. */
 #include "bad.h"
 
 __global__ void null_pointer(float *y, const float *x)

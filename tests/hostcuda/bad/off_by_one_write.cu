@@ -1,4 +1,4 @@
-/* <= for <: writes one element past the end, inside the last page. */
+/* <= instead of <: writes one element past the end, inside the last page. */
 #include "bad.h"
 
 __global__ void off_by_one_write(float *y, int n, bool sound)

@@ -1,4 +1,4 @@
-/* Each block leaves its number in one place. */
+/* Each block writes its number to the same place. */
 #include "bad.h"
 
 __global__ void race_between_blocks(float *y, bool sound)

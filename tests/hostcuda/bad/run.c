@@ -1,8 +1,9 @@
-/* run.c - each faulty kernel is reported, by its name and with the right word;
- * its sound twin isn't, and gives one result whatever the order of threads.
+/* run.c - checks that each faulty kernel is reported by its name and with the right
+ * word, and that its sound twin is not reported and gives the same result for every
+ * order of threads.
  *
- *	run FOLDER		FOLDER holds plain/NAME.so and trace/NAME.so
- *	run FILE.so SOUND	one of them, for valgrind or a debugger */
+ * 	run FOLDER		FOLDER has plain/NAME.so and trace/NAME.so
+ * 	run FILE.so SOUND	one of them, for valgrind or a debugger */
 #include "../child.h"
 #include "../../unit/tap.h"
 
@@ -17,7 +18,7 @@
 #define ASAN false
 #endif
 
-/* How a fault shows where no report names it. */
+/* The effect of a fault that is not reported by name. */
 static const char CHANGES[] = "(the result changes with the seed)";
 static const char NAN_RESULT[] = "(the result is NaN)";
 static const char UNSEEN[] = "(it is not seen)";
@@ -95,7 +96,7 @@ static void run_with(struct child *c, const struct job *job, int seed)
 	child_run(c, environment, run_one, (void *)job);
 }
 
-/* One run's end: by the report, which names the kernel. */
+/* True if the run ended with a report that names the kernel. */
 static bool reports(const struct child *c, const char *name, const char *word)
 {
 	char start[128];
@@ -179,7 +180,7 @@ static void check_host(const char *folder)
 	check_sound(&job, "host_reads_device", "plain");
 }
 
-/* valgrind tells where a result that was never set is used. */
+/* valgrind reports where an uninitialised result is used. */
 static void check_valgrind(const char *self, const char *folder)
 {
 	static const char *const names[] = { "uninitialised_global", "uninitialised_shared" };
@@ -215,7 +216,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
 		const char *bounds = "out of bounds";
 
-		/* AddressSanitizer knows the bounds to the byte, and says so first. */
+		/* AddressSanitizer knows the bounds to the byte, and reports them
+		 * first. */
 		check_build(argv[1], "plain", &faults[i],
 			ASAN && !strcmp(faults[i].trace, bounds) ? bounds : faults[i].plain);
 		check_build(argv[1], "trace", &faults[i], faults[i].trace);

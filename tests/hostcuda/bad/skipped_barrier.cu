@@ -1,4 +1,4 @@
-/* Threads that have nothing to do return before a barrier. */
+/* Threads without work return before a barrier. */
 #include "bad.h"
 
 __global__ void skipped_barrier(float *y, int n, bool sound)

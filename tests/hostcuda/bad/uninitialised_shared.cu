@@ -1,4 +1,4 @@
-/* Adds up an array in shared memory of which the last part was never written. */
+/* Sums an array in shared memory whose last part was never written. */
 #include "bad.h"
 
 __global__ void uninitialised_shared(float *y, const float *x, int n, bool sound)

@@ -1,4 +1,4 @@
-/* Follows a pointer that lies in device memory, to what was freed. */
+/* Follows a pointer stored in device memory to freed memory. */
 #include "bad.h"
 
 __global__ void use_after_free(float *y, float *const *table)

@@ -1,4 +1,4 @@
-/* Relies on which lane holds which element. */
+/* Relies on the mapping of elements to lanes. */
 #include "bad.h"
 
 #include <mma.h>

@@ -1,4 +1,4 @@
-/* A product of 31 lanes. */
+/* A product with 31 lanes. */
 #include "bad.h"
 
 #include <mma.h>

@@ -1,4 +1,4 @@
-/* A tile that begins in the middle of 32 bytes. */
+/* A tile whose address is not a multiple of 32 bytes. */
 #include "bad.h"
 
 #include <mma.h>

@@ -1,5 +1,5 @@
-/* cuda_bf16.h - bfloat16 as a two-byte struct: the upper half of a float,
- * rounded to nearest even; every NaN comes out as 0x7fff. */
+/* cuda_bf16.h - bfloat16 as a two-byte struct: the upper half of a float, rounded to
+ * nearest even. Every NaN becomes 0x7fff. */
 #ifndef HOSTCUDA_CUDA_BF16_H
 #define HOSTCUDA_CUDA_BF16_H
 

@@ -1,7 +1,7 @@
-/* cuda_fp16.h - binary16 as a two-byte struct: conversions round to nearest
- * even, through subnormals and infinity; every NaN comes out as 0x7fff.
- * Arithmetic is done in float and rounded once more, which for + - * / gives
- * the correctly rounded half (24 bits are twice 11 and 2 more). */
+/* cuda_fp16.h - binary16 as a two-byte struct. Conversions round to nearest even,
+ * including subnormals and infinity. Every NaN becomes 0x7fff. Arithmetic is done in
+ * float and rounded again; for + - * / that gives the correctly rounded half (24 bits
+ * are at least 2 * 11 + 2). */
 #ifndef HOSTCUDA_CUDA_FP16_H
 #define HOSTCUDA_CUDA_FP16_H
 
@@ -54,8 +54,8 @@ HOSTCUDA_FUNCTION(__half, __high2half, (__half2 v), v.y)
 HOSTCUDA_FUNCTION(float, __low2float, (__half2 v), (float)v.x)
 HOSTCUDA_FUNCTION(float, __high2float, (__half2 v), (float)v.y)
 
-/* Each operator and intrinsic of a 16-bit type, for it and its pair. fma is
- * rounded from a sum in double. */
+/* The operators and intrinsics of a 16-bit type and of its pair. fma is rounded from a
+ * sum in double. */
 #define HOSTCUDA_ARITHMETIC(type, pair) \
 	HOSTCUDA_FUNCTION(type, operator+, (type x, type y), type((float)x + (float)y)) \
 	HOSTCUDA_FUNCTION(type, operator-, (type x, type y), type((float)x - (float)y)) \

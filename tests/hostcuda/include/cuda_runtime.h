@@ -1,12 +1,12 @@
 /* cuda_runtime.h - CUDA C++ for the host's compiler: every thread is a fiber.
  *
- * In C this is the runtime API alone. In C++ a kernel is a function, and
+ * In C this is only the runtime API. In C++ a kernel is a function, and
  *
- *	HOSTCUDA_LAUNCH(kernel, grid, block, shared_bytes, stream, arguments...)
+ * 	HOSTCUDA_LAUNCH(kernel, grid, block, shared_bytes, stream, arguments...)
  *
- * stands for kernel<<<grid, block, shared_bytes, stream>>>(arguments...).
- * Shared memory is dynamic only, declared at global scope or in a function that
- * is in no namespace: extern __shared__ unsigned char shared[]; */
+ * replaces kernel<<<grid, block, shared_bytes, stream>>>(arguments...).
+ * Shared memory is only dynamic, declared at global scope or in a function outside of
+ * any namespace: extern __shared__ unsigned char shared[]; */
 #ifndef HOSTCUDA_CUDA_RUNTIME_H
 #define HOSTCUDA_CUDA_RUNTIME_H
 
@@ -27,8 +27,8 @@
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
 #define __align__(n) __attribute__((aligned(n)))
-/* On anything but the extern array this attribute draws a warning: a static
- * __shared__ object would be one of each thread's own. */
+/* On anything except the extern array this attribute causes a warning: each thread
+ * would have its own static __shared__ object. */
 #define __shared__ __attribute__((visibility("default")))
 
 #define threadIdx (*(const uint3 *)&hostcuda_index.thread)

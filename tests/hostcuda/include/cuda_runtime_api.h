@@ -1,7 +1,7 @@
-/* cuda_runtime_api.h - the part of CUDA's runtime API that hostcuda has.
+/* cuda_runtime_api.h - the part of CUDA's runtime API that hostcuda implements.
  *
- * Names, signatures and values are those of CUDA 13.0, so that the same file
- * compiles against either header. Valid C17 and C++17. */
+ * Names, signatures and values are those of CUDA 13.0, so that the same file compiles
+ * with either header. Valid C17 and C++17. */
 #ifndef HOSTCUDA_CUDA_RUNTIME_API_H
 #define HOSTCUDA_CUDA_RUNTIME_API_H
 
@@ -11,7 +11,7 @@
 
 #define CUDART_VERSION 13000
 
-/* Arguments that C++ may leave out. */
+/* Default arguments in C++. */
 #ifdef __cplusplus
 #define HOSTCUDA_DEFAULT(value) = value
 #else
@@ -142,7 +142,7 @@ enum cudaDeviceAttr {
 	cudaDevAttrReservedSharedMemoryPerBlock = 111
 };
 
-/* CUDA's has more members; those here have its names and types. */
+/* CUDA's struct has more members; these have its names and types. */
 struct cudaDeviceProp {
 	char name[256];
 	size_t totalGlobalMem;

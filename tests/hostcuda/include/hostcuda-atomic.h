@@ -1,8 +1,8 @@
 /* hostcuda-atomic.h - atomic operations and fences.
  *
- * All threads are fibers of one, so a plain read and write is atomic; the
- * library is told first, which may switch to another fiber. Neither inlined nor
- * traced: to the tracer these are not ordinary accesses. */
+ * All threads are fibers of one thread, so a plain read and write is atomic. The
+ * library is called first, and may switch to another fiber. The functions are neither
+ * inlined nor traced: to the tracer they are not ordinary accesses. */
 #ifndef HOSTCUDA_ATOMIC_H
 #define HOSTCUDA_ATOMIC_H
 
@@ -10,7 +10,7 @@
 
 #define HOSTCUDA_ATOMIC __attribute__((noinline, unused, no_sanitize("thread")))
 
-/* old is what was there; `next` is the expression of what will be. */
+/* old is the previous value; `next` is the expression of the new one. */
 #define HOSTCUDA_ATOMIC_OP(name, type, next) \
 	HOSTCUDA_ATOMIC static type name(type *address, type value) \
 	{ \

@@ -1,5 +1,5 @@
-/* hostcuda-launch.h - a launch as a closure: the kernel and its arguments by
- * value, and a list of which of them are pointers. */
+/* hostcuda-launch.h - a launch as a closure: the kernel, its arguments by value, and a
+ * list of the arguments with their kinds. */
 #ifndef HOSTCUDA_LAUNCH_H
 #define HOSTCUDA_LAUNCH_H
 
@@ -7,7 +7,7 @@
 
 #include <type_traits>
 
-/* Without it the pointers inside structs aren't looked at. */
+/* Without it, pointers inside structs are not checked. */
 #if defined __has_builtin
 #if __has_builtin(__builtin_clear_padding)
 #define HOSTCUDA_CLEAR_PADDING 1
@@ -19,7 +19,7 @@
 
 namespace hostcuda {
 
-/* The arguments in order, and the call that spreads them out again. */
+/* The arguments in order, and the call that passes them on. */
 template <class... P> struct pack;
 
 template <> struct pack<> {
@@ -49,7 +49,7 @@ template <class First, class... Rest> struct pack<First, Rest...> {
 			HOSTCUDA_CLEAR_PADDING && std::is_class<First>::value ? HOSTCUDA_STRUCT :
 			HOSTCUDA_PLAIN;
 #if HOSTCUDA_CLEAR_PADDING
-		/* What is left over there may look like a pointer. */
+		/* Leftover bytes in the padding may look like a pointer. */
 		if constexpr (std::is_class<First>::value)
 			__builtin_clear_padding(&first);
 #endif
@@ -81,8 +81,8 @@ template <class... P> struct closure {
 	}
 };
 
-/* What <<<...>>> is: something to be called with the kernel's arguments, each of
- * which is converted as in any call. */
+/* The equivalent of <<<...>>>: a callable that takes the kernel's arguments, each of
+ * which is converted like in any call. */
 template <class... P> struct configured {
 	const char *name;
 	void (*kernel)(P...);
@@ -118,7 +118,7 @@ configured<P...> configure(const char *name, void (*kernel)(P...), dim3 grid, di
 	::hostcuda::configure(#kernel, kernel, grid, block, shared_bytes, \
 		(cudaStream_t)(stream))(__VA_ARGS__)
 
-/* As in C, for a kernel as it is. */
+/* Like in C, for a kernel without a cast. */
 template <class... P>
 inline cudaError_t cudaFuncSetAttribute(void (*kernel)(P...), enum cudaFuncAttribute attribute,
 	int value)

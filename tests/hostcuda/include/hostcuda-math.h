@@ -1,5 +1,5 @@
-/* hostcuda-math.h - CUDA's arithmetic functions that <math.h> lacks, and the
- * reinterpretations. The fast ones (__expf) are as exact here as the slow. */
+/* hostcuda-math.h - CUDA's arithmetic functions that <math.h> lacks, and bit casts. The
+ * fast functions (__expf) are as exact here as the slow ones. */
 #ifndef HOSTCUDA_MATH_H
 #define HOSTCUDA_MATH_H
 
@@ -43,7 +43,7 @@ HOSTCUDA_MIN_MAX(long, long, long)
 HOSTCUDA_MIN_MAX(unsigned long, unsigned long, unsigned long)
 HOSTCUDA_MIN_MAX(long long, long long, long long)
 HOSTCUDA_MIN_MAX(unsigned long long, unsigned long long, unsigned long long)
-/* One NaN gives the other operand, as fmin and fmax do. */
+/* If one operand is NaN, the result is the other, like fmin and fmax. */
 HOSTCUDA_FUNCTION(float, min, (float x, float y), fminf(x, y))
 HOSTCUDA_FUNCTION(float, max, (float x, float y), fmaxf(x, y))
 HOSTCUDA_FUNCTION(double, min, (double x, double y), fmin(x, y))
@@ -69,7 +69,7 @@ HOSTCUDA_FUNCTION(float, rsqrtf, (float x), (float)(1.0 / sqrt((double)x)))
 HOSTCUDA_FUNCTION(float, __frsqrt_rn, (float x), rsqrtf(x))
 HOSTCUDA_FUNCTION(float, __saturatef, (float x), x > 0 ? x < 1 ? x : 1.0f : 0.0f)
 
-/* The C library declares functions of these names itself. */
+/* The C library itself declares functions with these names. */
 #define __expf(x) expf(x)
 #define __logf(x) logf(x)
 #define __log2f(x) log2f(x)
@@ -86,7 +86,7 @@ HOSTCUDA_FUNCTION(double, __longlong_as_double, (long long x), hostcuda::bits<do
 
 namespace hostcuda {
 
-/* As the hardware converts: NaN is 0, what is too large saturates. */
+/* Converts like the hardware: NaN becomes 0, values out of range saturate. */
 template <class T>
 inline T saturate(double x, double low, double high, T lowest, T highest)
 {

@@ -1,5 +1,5 @@
-/* hostcuda-warp.h - barriers, shuffles and votes. The place in the source comes
- * by default arguments, so that two barriers in two branches can be told apart. */
+/* hostcuda-warp.h - barriers, shuffles and votes. Default arguments pass the place in
+ * the source, so that two barriers in two branches can be distinguished. */
 #ifndef HOSTCUDA_WARP_H
 #define HOSTCUDA_WARP_H
 

@@ -1,7 +1,7 @@
-/* hostcuda.h - what these headers ask of the library; not a part of CUDA.
+/* hostcuda.h - the library's functions for these headers; not a part of CUDA.
  *
- * Code under test uses CUDA's names only. Everything here is called from device
- * code, on the fiber of a CUDA thread, but hostcuda_launch. */
+ * Code under test uses only CUDA's names. Everything here except hostcuda_launch is
+ * called from device code, on the fiber of a CUDA thread. */
 #ifndef HOSTCUDA_H
 #define HOSTCUDA_H
 
@@ -16,15 +16,15 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-/* Where the running thread is; threadIdx and the like read it. */
+/* The running thread's indices, which threadIdx and the like read. */
 struct hostcuda_index {
 	uint3 thread, block;
 	dim3 block_dim, grid_dim;
 };
 extern struct hostcuda_index hostcuda_index;
 
-/* A meeting of a block's or a warp's threads. All who meet say the same kind,
- * mask and place in the source. */
+/* A meeting of a block's or a warp's threads. All participants pass the same kind, mask
+ * and place in the source. */
 enum hostcuda_kind {
 	HOSTCUDA_SYNCTHREADS = 1,
 	HOSTCUDA_SYNCTHREADS_OR,
@@ -43,22 +43,22 @@ enum hostcuda_kind {
 	HOSTCUDA_WMMA_MMA
 };
 
-/* The meeting of a block; `predicate` counts for or, and, count. */
+/* The meeting of a block. `predicate` is used by or, and, count. */
 int hostcuda_block_meeting(enum hostcuda_kind kind, int predicate, const char *file, int line);
 
-/* The meeting of the lanes in `mask`. `value` is what a shuffle hands on or a
- * vote asks, `lane` and `width` the shuffle's operands; returns the shuffled
- * value or the vote. */
+/* The meeting of the lanes in `mask`. `value` is the value that a shuffle passes on or
+ * the predicate of a vote; `lane` and `width` are the shuffle's operands. Returns the
+ * shuffled value or the vote. */
 uint64_t hostcuda_warp_meeting(enum hostcuda_kind kind, unsigned mask, uint64_t value,
 	int lane, int width, const char *file, int line);
 
-/* Said before an atomic operation on `bytes` bytes at `address`. It may let other
+/* Called before an atomic operation on `bytes` bytes at `address`. It may let other
  * threads run first. */
 void hostcuda_atomic(const void *address, size_t bytes);
 void hostcuda_fence(void);
 
-/* PTX's cp.async.ca.shared.global of 4, 8 or 16 bytes (zeros where nothing is
- * there), .commit_group and .wait_group; the copy is done at the wait. */
+/* PTX's cp.async.ca.shared.global of 4, 8 or 16 bytes (zeros if `there` is false),
+ * .commit_group and .wait_group. The copy is done at the wait. */
 void hostcuda_copy_async(void *shared, const void *from, size_t bytes, bool there);
 void hostcuda_copies_commit(void);
 void hostcuda_copies_wait(unsigned under_way);
@@ -68,9 +68,9 @@ void hostcuda_copies_wait(unsigned under_way);
 enum hostcuda_use { HOSTCUDA_A, HOSTCUDA_B, HOSTCUDA_ACCUMULATOR };
 enum hostcuda_type { HOSTCUDA_HALF, HOSTCUDA_BFLOAT16, HOSTCUDA_FLOAT };
 
-/* Slot s (lane * elements of a lane + element) of a fragment of n elements, n a
- * power of two, holds the tile's element (s * mul + add) % n: by the seed, as
- * CUDA leaves the mapping open. */
+/* Slot s (lane * elements of a lane + element) of a fragment of n elements, n a power
+ * of two, holds the tile's element (s * mul + add) % n. The mapping depends on the
+ * seed, since CUDA does not specify it. */
 struct hostcuda_scatter {
 	unsigned mul, add;
 };
@@ -89,7 +89,7 @@ struct hostcuda_product {
 	struct hostcuda_part a, b, c, d;
 };
 
-/* A warp agrees on a load's or store's operands, which are checked. */
+/* A warp agrees on the operands of a load or store, which are checked. */
 void hostcuda_wmma_transfer(enum hostcuda_kind kind, const void *pointer, unsigned ldm,
 	size_t element_bytes, int layout, const char *file, int line);
 void hostcuda_wmma_product(const struct hostcuda_product *p, const char *file, int line);
@@ -104,10 +104,10 @@ struct hostcuda_argument {
 	size_t offset, bytes;
 };
 
-/* A launch; the closure holds the kernel and the arguments by value, and
- * run(closure) is one thread. The library copies what it keeps. */
+/* A launch. The closure holds the kernel and the arguments by value; run(closure) is
+ * one thread. The library copies what it keeps. */
 struct hostcuda_launch {
-	const char *kernel; /* its name as the source has it */
+	const char *kernel; /* its name in the source */
 	const void *function;
 	void (*run)(const void *closure);
 	const void *closure;
@@ -119,7 +119,7 @@ struct hostcuda_launch {
 	cudaStream_t stream;
 };
 
-/* As <<<>>>: what is wrong shows in cudaGetLastError(). */
+/* Like <<<>>>: cudaGetLastError() returns the error. */
 void hostcuda_launch(const struct hostcuda_launch *launch);
 
 #pragma GCC visibility pop

@@ -1,9 +1,9 @@
 /* mma.h - nvcuda::wmma for half and bfloat16, 16x16x16, 32x8x16 and 8x32x16.
  *
- * Which lane holds which element is open in CUDA; here it changes with the
- * seed. A fragment of a or b may hold an element in several lanes, as on the
- * hardware. Each lane moves its own elements, so that a bad address is found in
- * the lane that meets it; the product is made once a warp, in the library. */
+ * CUDA does not specify which lane holds which element; here the mapping depends on the
+ * seed. As on the hardware, several lanes may hold the same element of a or b. Each
+ * lane moves its own elements, so that a bad address is found in the lane that uses it.
+ * The library computes the product once per warp. */
 #ifndef HOSTCUDA_MMA_H
 #define HOSTCUDA_MMA_H
 
@@ -25,8 +25,8 @@ enum layout_t { mem_row_major, mem_col_major };
 
 namespace hostcuda_tile {
 
-/* The rows, columns and lanes' share of each use; copies of an element where
- * the hardware keeps some. */
+/* The rows, columns and elements per lane of each use; with copies of an element where
+ * the hardware keeps several. */
 template <class Use, int m, int n, int k, class T> struct shape;
 
 template <int m, int n, int k, class T> struct shape<accumulator, m, n, k, T> {
@@ -64,7 +64,7 @@ struct fragment : hostcuda_tile::shape<Use, m, n, k, T> {
 	enum { num_elements = tile::elements, num_storage_elements = tile::elements };
 	T x[tile::elements];
 
-	/* Poison until it is filled or loaded; the product looks for it. */
+	/* Poison until it is filled or loaded; the product checks for it. */
 	fragment()
 	{
 		memset((void *)x, 0xff, sizeof x);

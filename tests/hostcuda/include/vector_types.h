@@ -1,7 +1,7 @@
 /* vector_types.h - CUDA's small vectors and dim3, for C and C++.
  *
- * Types of 2, 4, 8 and 16 bytes are aligned to their size, as CUDA aligns them,
- * so that -fsanitize=alignment sees a vector load from a bad address. */
+ * Types of 2, 4, 8 and 16 bytes are aligned to their size, as in CUDA, so that
+ * -fsanitize=alignment finds a vector load from a misaligned address. */
 #ifndef HOSTCUDA_VECTOR_TYPES_H
 #define HOSTCUDA_VECTOR_TYPES_H
 
