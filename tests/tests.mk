@@ -1,6 +1,6 @@
-# tests.mk - what only tests need. For the main Makefile.
+# tests.mk - targets for tests only. Included by the main Makefile.
 #
-# Other builds of the same sources are made by make again, with another BUILD.
+# Other builds of the same sources run make again with another BUILD.
 
 unit_src    := $(wildcard tests/unit/*.c)
 unit_tests  := $(patsubst %.c,$(BUILD)/%,$(unit_src))
@@ -14,7 +14,7 @@ $(conformance): $(call objects,$(wildcard tests/conformance/*.c)) $(libcore)
 	@mkdir -p $(@D)
 	$(link) -lm -ldl -pthread
 
-# Providers that are wrong.
+# Faulty providers.
 bad_so := $(patsubst tests/conformance/bad/%.c,$(BUILD)/plugins-bad/cpu/bad/%.so,$(wildcard tests/conformance/bad/*.c))
 $(BUILD)/plugins-bad/cpu/bad/%.so: tests/conformance/bad/%.c $(stamp) $(wildcard tests/conformance/bad/*.h plugins/cpu/ref/*.h) libcore/include/cnn/plugin.h
 	@umask 022; mkdir -p $(@D)
@@ -26,35 +26,35 @@ include tests/hostcuda/hostcuda.mk
 include tests/cudnn/cudnn.mk
 
 .PHONY: f64 host-cuda
-# The oracle in double.
+# The ref provider in double.
 f64:
 	@$(MAKE) --no-print-directory NVCC= BUILD=$(BUILD)/f64 CPPFLAGS='$(CPPFLAGS) -DCNN_REF_DOUBLE' cpu-ref
 
-# The CUDA plugins for the tests' own runtime: once for speed, once traced.
+# The CUDA plugins for the tests' own runtime: a fast build and a traced one.
 host-cuda: $(hostcuda_so)
 	@$(MAKE) --no-print-directory HOSTCUDA=plain HOSTCUDA_LIB=$(BUILD)/hostcuda \
 		BUILD=$(BUILD)/hostcuda cuda-native
 	@$(MAKE) --no-print-directory HOSTCUDA=trace HOSTCUDA_LIB=$(BUILD)/hostcuda \
 		BUILD=$(BUILD)/hostcuda/traced cuda-native
 
-# --- what to call ----------------------------------------------------------------------
+# --- targets -------------------------------------------------------------------------
 
 .PHONY: test-programs check check-full test check-asan coverage gpu-bundle
 test-programs: hostcuda-tests host-cuda cudnn-tests f64 $(unit_tests) $(conformance) $(bad_so)
 
-check:                                      ## builds and runs all tests; installs nothing
+check:                                      ## build and run all tests; install nothing
 	@build-aux/deps.sh --check run dev
 	@$(again) all test-programs fuzz-programs
 	@BIN=$(BIN) BUILD=$(BUILD) CC='$(CC)' FULL=$(FULL) TEST_TIMEOUT=$(TEST_TIMEOUT) tests/run
 
-check-full:                                 ## check with the whole of the sweeps of which check takes samples
+check-full:                                 ## run check with complete instead of sampled sweeps
 	@$(MAKE) --no-print-directory check FULL=1 TEST_TIMEOUT=7200
 
-test: deps-dev                              ## deps-dev, then check
+test: deps-dev                              ## run deps-dev, then check
 	@$(MAKE) --no-print-directory check
 
-# Folders of its own; the tools in bin find ../build/plugins there too.
-check-asan:                                 ## unit tests, conformance and tools under ASan and UBSan
+# In folders of its own; the tools in bin find ../build/plugins there too.
+check-asan:                                 ## run unit tests, conformance and tools under ASan and UBSan
 	@$(again) BUILD=build/asan/build BIN=build/asan/bin \
 		CFLAGS='-O1 -g -fno-omit-frame-pointer' \
 		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' \
@@ -64,9 +64,9 @@ check-asan:                                 ## unit tests, conformance and tools
 		LSAN_OPTIONS=suppressions=$(CURDIR)/build-aux/lsan.supp:print_suppressions=0 \
 		UBSAN_OPTIONS=print_stacktrace=1 tests/run unit conformance bats
 
-# Folders of its own as well. The plugins are not counted, and those for CUDA not
-# built. A program that is killed leaves no counts.
-coverage:                                   ## what of libcore, formats and tools the tests reach (SUITES="unit bats": those)
+# In folders of its own too. Plugins are not counted, and the CUDA plugins are not
+# built. A program that is killed writes no counts.
+coverage:                                   ## measure the coverage of libcore, formats and tools (SUITES="unit bats": by those)
 	@$(again) BUILD=build/coverage/build BIN=build/coverage/bin NVCC= CFLAGS='-O1 -g' \
 		SANITIZE='--coverage -fprofile-update=atomic' \
 		plugin_cflags='$(plugin_cflags) -fno-profile-arcs -fno-test-coverage' \
@@ -76,19 +76,19 @@ coverage:                                   ## what of libcore, formats and tool
 		tests/run $(or $(SUITES),unit conformance bats faults) || status=1; \
 		build-aux/coverage.sh || status=1; exit $$status
 
-gpu-bundle: all f64 $(conformance)          ## a folder for a machine with a GPU, and gpu-check.sh in it
+gpu-bundle: all f64 $(conformance)          ## make a folder for a machine with a GPU, with gpu-check.sh in it
 	@BIN=$(BIN) BUILD=$(BUILD) CUDA=$(CUDA) CC='$(CC)' tests/gpu/bundle.sh
 
 .PHONY: lint
-lint:                                       ## warnings of gcc and clang as errors, clang-tidy, cppcheck, mandoc
+lint:                                       ## run gcc and clang (warnings are errors), clang-tidy, cppcheck, mandoc
 	@build-aux/deps.sh --check run lint
 	@build-aux/lint.sh
 
 # --- fuzzing ---------------------------------------------------------------------
 
-# By clang's libFuzzer, in folders of its own; where there is none, tests/fuzz/run
-# says so. The plugins find the sanitizers' functions in the program that opens
-# them. Some calls are counted by tests/fuzz/fuzz.c.
+# With clang's libFuzzer, in folders of its own. If it is missing, tests/fuzz/run reports
+# that. The plugins use the sanitizers' functions of the program that opens them.
+# tests/fuzz/fuzz.c counts some calls.
 FUZZ_CC ?= clang
 fuzz_common  := $(addprefix $(BUILD)/obj/tests/fuzz/,fuzz.o mend.o compute.o)
 fuzz_targets := $(patsubst tests/fuzz/%.c,$(BIN)/%,$(wildcard tests/fuzz/fuzz-*.c))
@@ -112,6 +112,6 @@ fuzz-programs:
 		SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' \
 		plugin_ldflags='-shared' fuzz-targets
 
-fuzz:                                       ## each fuzz target for SECONDS (60), two at a time
+fuzz:                                       ## run each fuzz target for SECONDS (60), two at a time
 	@$(again) all fuzz-programs
 	@BIN=$(BIN) BUILD=$(BUILD) SECONDS_EACH=$(or $(SECONDS),60) tests/fuzz/run

@@ -77,7 +77,7 @@ static int evaluate(struct cnn_load *load, struct cnn_dataset *data,
 			r = cnn_load_next(load, &header, e);
 	}
 	if (r == CNN_END && v->samples == 0)
-		r = cnn_fail(e, CNN_EDATA, "the data hold no sample");
+		r = cnn_fail(e, CNN_EDATA, "the data contain no samples");
 	cnn_executor_close(ex);
 	return r == CNN_END ? CNN_OK : r;
 }
@@ -93,7 +93,7 @@ int main(int argc, char **argv)
 	int first = cnn_options_parse(&program, argc, argv), r;
 
 	if (tsv && json)
-		cnn_usage(&program, "--tsv and --json exclude each other");
+		cnn_usage(&program, "--tsv and --json are mutually exclusive");
 	if ((r = cnn_output_check(output, false, &e)) < 0 ||
 	    (r = compute_open(&compute, &plugins, &e)) < 0 ||
 	    (r = cnn_dataset_new(&data, image, label, &e)) < 0 ||

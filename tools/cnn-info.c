@@ -92,10 +92,10 @@ static int read_model(struct cnn_load *load, struct cnn_error *e)
 
 	while ((r = cnn_load_next(load, &header, e)) == CNN_OK)
 		if (load->model)
-			return cnn_fail(e, CNN_EDATA, "%s: holds data too",
+			return cnn_fail(e, CNN_EDATA, "%s: also contains data",
 				cnn_operands_name(load->in));
 	return r < 0 ? r : load->model ? CNN_OK :
-		cnn_fail(e, CNN_EDATA, "no model in %s; tensor-stat tells of data",
+		cnn_fail(e, CNN_EDATA, "no model in %s (tensor-stat describes data)",
 			cnn_operands_name(load->in));
 }
 
@@ -108,9 +108,9 @@ int main(int argc, char **argv)
 	int first = cnn_options_parse(&program, argc, argv), r;
 
 	if (devices && first < argc)
-		cnn_usage(&program, "--devices: takes no operand");
+		cnn_usage(&program, "--devices: takes no operands");
 	if ((net || training) && first == argc)
-		cnn_usage(&program, "--%s: a model is wanted (- is standard input)",
+		cnn_usage(&program, "--%s: needs a model (- for standard input)",
 			net ? "net" : "training");
 	if ((r = compute_open(&compute, &plugins, &e)) < 0 ||
 	    (r = cnn_output_open(&out, NULL, false, &e)) < 0)

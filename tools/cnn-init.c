@@ -41,7 +41,8 @@ static int read_text(const char *path, char **text, size_t *size,
 		return r;
 	if ((r = cnn_input_peek(in, CNN_MAX_NET + 1, &data, size, e)) == CNN_OK) {
 		if (*size == 0)
-			r = cnn_fail(e, CNN_EDATA, "%s: is empty", cnn_input_name(in));
+			r = cnn_fail(e, CNN_EDATA, "%s: empty file",
+				cnn_input_name(in));
 		else if (*size > CNN_MAX_NET)
 			r = cnn_fail(e, CNN_EDATA, "%s: more than %zu bytes: is this a net?",
 				cnn_input_name(in), CNN_MAX_NET);

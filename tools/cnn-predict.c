@@ -54,8 +54,9 @@ static int write_header(struct prediction *run, const struct cnn_header *data,
 
 	if (cnn_header_find(data, "logits") || cnn_header_find(data, "class")) {
 		cnn_header_free(h);
-		return cnn_fail(e, CNN_EDATA, "%s: has predictions already; tensor-cat "
-			"--fields leaves them out", cnn_operands_name(run->load.in));
+		return cnn_fail(e, CNN_EDATA, "%s: already contains predictions "
+			"(remove them with tensor-cat --fields)",
+			cnn_operands_name(run->load.in));
 	}
 	if (h && cnn_header_add(h, "logits", CNN_F32, 1, &run->queue.classes))
 		class = cnn_header_add(h, "class", CNN_I32, 0, NULL);

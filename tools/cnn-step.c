@@ -53,26 +53,28 @@ static int check_options(char *const *operands, struct cnn_error *e)
 	for (; *operands; operands++)
 		standard = standard || strcmp(*operands, "-") == 0;
 	if (standard && job.val_path && strcmp(job.val_path, "-") == 0)
-		return cnn_fail(e, CNN_EUSAGE, "--val: -: standard input is an operand's");
+		return cnn_fail(e, CNN_EUSAGE, "--val: -: standard input is already an "
+			"operand");
 	if (train.stream && (train.resume || job.val_path || given("epochs") || job.metrics_path ||
 	    train.time_epochs))
-		return cnn_fail(e, CNN_EUSAGE, "--stream goes once through data that are "
-			"not kept: without --epochs, --resume, --val, --metrics and "
+		return cnn_fail(e, CNN_EUSAGE, "--stream reads the data once: it can't "
+			"be combined with --epochs, --resume, --val, --metrics or "
 			"--time-epochs");
 	if (train.stream && (strcmp(train.schedule, "linear") == 0 ||
 	    strcmp(train.schedule, "cosine") == 0))
-		return cnn_fail(e, CNN_EUSAGE, "--schedule: %s: --stream does not know how "
-			"long the run will be", train.schedule);
+		return cnn_fail(e, CNN_EUSAGE, "--schedule: %s: can't be combined with "
+			"--stream: the length of the run is unknown", train.schedule);
 	if (job.checkpoint_every && !job.checkpoint_path)
-		return cnn_fail(e, CNN_EUSAGE, "--checkpoint-every: without --checkpoint");
+		return cnn_fail(e, CNN_EUSAGE, "--checkpoint-every: needs "
+			"--checkpoint");
 	if (job.checkpoint_path && strcmp(job.checkpoint_path, "-") == 0)
-		return cnn_fail(e, CNN_EUSAGE, "--checkpoint: -: a file is wanted");
+		return cnn_fail(e, CNN_EUSAGE, "--checkpoint: -: must be a file");
 	if (job.metrics_path && strcmp(job.metrics_path, "-") == 0)
-		return cnn_fail(e, CNN_EUSAGE, "--metrics: -: a file is wanted");
+		return cnn_fail(e, CNN_EUSAGE, "--metrics: -: must be a file");
 	/* On a resume the checkpoint may set the optimizer. */
 	if (train.momentum > 0 && !train.resume && strcmp(train.optimizer, "sgd") != 0)
-		return cnn_fail(e, CNN_EUSAGE, "--momentum: %s has none: it is sgd's",
-			train.optimizer);
+		return cnn_fail(e, CNN_EUSAGE, "--momentum: does not apply to %s, only "
+			"to sgd", train.optimizer);
 	if (given("steps") && !given("epochs"))
 		train.epochs = UINT64_MAX;
 	/* If --epochs fixes the length of the run, decreasing the rate to zero is worth

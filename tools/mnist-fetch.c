@@ -53,7 +53,7 @@ int main(int argc, char **argv)
 	if (cnn_request_check(&request, &e) < 0)
 		cnn_usage(&program, "%s", e.text);
 	if (seed != UINT64_MAX && !drawn)
-		cnn_usage(&program, "--seed: %s is not drawn, it has none", dataset);
+		cnn_usage(&program, "--seed: does not apply to %s", dataset);
 	if (seed == UINT64_MAX && drawn)
 		seed = 0;
 	request.seed = seed;

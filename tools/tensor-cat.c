@@ -55,8 +55,8 @@ static int parse_options(struct cnn_convert_options *o, struct cnn_error *e)
 	    e)) < 0)
 		return rc;
 	if (repair && (range || fields || batch || named.count || o->to))
-		return cnn_fail(e, CNN_EUSAGE, "--repair stands alone: convert what it "
-			"kept");
+		return cnn_fail(e, CNN_EUSAGE, "--repair can't be combined with "
+			"conversion options: convert its output");
 	return CNN_OK;
 }
 
@@ -75,8 +75,8 @@ static int convert_all(const struct cnn_convert_options *o,
 	if (rc == CNN_END)
 		rc = cnn_convert_end(convert, e);
 	if (rc == CNN_OK && range && !cnn_convert_kept(convert))
-		cnn_message(&program, 1, "no sample is in --range %s (there are %ju)",
-			range, (uintmax_t)cnn_convert_seen(convert));
+		cnn_message(&program, 1, "--range %s: selects no samples (there are "
+			"%ju)", range, (uintmax_t)cnn_convert_seen(convert));
 	cnn_convert_close(convert);
 	return rc;
 }

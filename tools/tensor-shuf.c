@@ -48,8 +48,8 @@ static int shuffle_all(struct cnn_operands *in, struct cnn_writer *writer,
 		else if (!first && (rc = begin(&first, header, writer, e)) == CNN_OK)
 			rc = cnn_shuffle_open(&shuffle, first, writer, seed, buffer, e);
 		else if (first && !cnn_header_compatible(first, header))
-			rc = cnn_fail(e, CNN_EDATA, "%s: its fields are not those before it",
-				cnn_operands_name(in));
+			rc = cnn_fail(e, CNN_EDATA, "%s: its fields differ from those "
+				"of the data before it", cnn_operands_name(in));
 		while (rc == CNN_OK && (rc = cnn_operands_record(in, &record, e)) == CNN_OK)
 			rc = cnn_shuffle_add(shuffle, &record, e);
 		if (rc < 0)

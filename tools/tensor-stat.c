@@ -46,7 +46,7 @@ int main(int argc, char **argv)
 	size_t count = (size_t)(argc - first), segment = 0;
 
 	if (tsv && json)
-		cnn_usage(&program, "--tsv and --json exclude each other");
+		cnn_usage(&program, "--tsv and --json are mutually exclusive");
 	rc = cnn_operands_open(&in, count ? (const char *const *)argv + first :
 		standard, count ? count : 1, NULL, &e);
 	while (rc == CNN_OK && (rc = cnn_operands_header(in, &header, &e)) == CNN_OK)

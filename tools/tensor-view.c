@@ -14,17 +14,18 @@ static const char *image = "image", *label = "label", *png;
 static uint64_t wanted = 12, columns;
 
 static const struct cnn_option options[] = {
-	{ "count", 'n', CNN_OPT_UINT, &wanted, "N", "number of pictures", .min = 1 },
+	{ "count", 'n', CNN_OPT_UINT, &wanted, "N", "number of images", .min = 1 },
 	{ "columns", 'c', CNN_OPT_UINT, &columns, "N",
-		"pictures side by side; by default as many as fit", .min = 1, .max = 10000 },
-	{ "image", 'i', CNN_OPT_STR, &image, "NAME", "field of the pictures" },
+		"images side by side; by default as many as fit", .min = 1,
+		.max = 10000 },
+	{ "image", 'i', CNN_OPT_STR, &image, "NAME", "field of the images" },
 	{ "label", 'l', CNN_OPT_STR, &label, "NAME", "field of the labels" },
 	{ "png", 'p', CNN_OPT_STR, &png, "FILE", "write a contact sheet instead" },
 	{ NULL }
 };
 
 static const struct cnn_program program = {
-	"tensor-view", "[FILE ...]", "Shows the pictures of a data set", options, 0, -1
+	"tensor-view", "[FILE ...]", "Shows the images of a data set", options, 0, -1
 };
 
 static size_t terminal_width(void)
@@ -41,7 +42,7 @@ static int show(struct cnn_view *v, struct cnn_error *e)
 	int rc;
 
 	if (!v->samples->samples)
-		return cnn_fail(e, CNN_EDATA, "no pictures");
+		return cnn_fail(e, CNN_EDATA, "no images");
 	if (png) {
 		if ((rc = cnn_output_open(&out, png, true, e)) < 0)
 			return rc;

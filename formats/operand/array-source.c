@@ -33,8 +33,9 @@ static int name_field(struct cnn_array_source *p, const struct cnn_member *membe
 	if (!field)
 		field = natural_field(&p->shape);
 	if (!field)
-		return cnn_fail(e, CNN_EUSAGE, "%s: %s %s is neither images nor labels; "
-			"say what it is: tensor-cat --field NAME=%s", p->name,
+		return cnn_fail(e, CNN_EUSAGE, "%s: %s %s is neither images nor "
+			"labels: name its field with tensor-cat --field NAME=%s",
+			p->name,
 			cnn_dtype_name(p->shape.dtype), cnn_shape_text(p->shape.rank,
 			p->shape.shape, text, sizeof text), p->name);
 	if (!(p->field = strdup(field)))
@@ -106,7 +107,8 @@ static int check_ratio(const struct cnn_array_source *p, const struct cnn_member
 {
 	if (held > HELD_FREELY && held / HELD_RATIO > cnn_members_consumed(s))
 		return cnn_fail(e, CNN_EDATA, "%s: unpacks to more than %d times its "
-			"size; unpack it first if that is right", p->name, HELD_RATIO);
+			"size: if this is expected, unpack it first", p->name,
+			HELD_RATIO);
 	return CNN_OK;
 }
 
@@ -151,7 +153,7 @@ static int open_again(struct cnn_array_source *p, struct cnn_error *e)
 		return rc;
 	if (!member.codec) {
 		cnn_input_close(member.in);
-		return cnn_fail(e, CNN_EDATA, "%s: changed while it was read", p->name);
+		return cnn_fail(e, CNN_EDATA, "%s: changed while being read", p->name);
 	}
 	if ((rc = cnn_array_source_open(&again, &member, p->field, e)) < 0)
 		return rc;
@@ -164,7 +166,7 @@ static int open_again(struct cnn_array_source *p, struct cnn_error *e)
 	}
 	cnn_array_source_free(&again);
 	return same ? CNN_OK : cnn_fail(e, CNN_EDATA,
-		"%s: changed while it was read", p->name);
+		"%s: changed while being read", p->name);
 }
 
 int cnn_array_source_read(struct cnn_array_source *p, size_t n, void *buf, struct cnn_error *e)

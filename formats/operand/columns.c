@@ -60,7 +60,8 @@ int cnn_columns_append(struct cnn_columns *columns, const struct cnn_record *rec
 		size_t row = columns->row[i];
 
 		if (!t)
-			return cnn_fail(e, CNN_EDATA, "a record without field %s", f->name);
+			return cnn_fail(e, CNN_EDATA, "a record has no field %s",
+				f->name);
 		if (n && row)
 			memcpy(columns->data[i] + columns->samples * row,
 				(const unsigned char *)t->data + first * row, n * row);

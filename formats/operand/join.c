@@ -80,8 +80,8 @@ static int check_lengths(const struct cnn_group *g, struct cnn_error *e)
 		return CNN_OK;
 	b = &g->columns[g->count - 1];
 	if (a->samples != b->samples)
-		return cnn_fail(e, CNN_EDATA, "%s: %zu samples of %s, where %s brought "
-			"%zu of %s", b->sources[0].name, b->samples, b->sources[0].field,
+		return cnn_fail(e, CNN_EDATA, "%s: %zu samples of %s, but %s has %zu "
+			"of %s", b->sources[0].name, b->samples, b->sources[0].field,
 			a->sources[0].name, a->samples, a->sources[0].field);
 	return CNN_OK;
 }

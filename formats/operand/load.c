@@ -32,7 +32,8 @@ static int read_model(struct cnn_load *l, const struct cnn_header *header,
 	int r;
 
 	if (l->model)
-		return cnn_fail(e, CNN_EUSAGE, "%s: a second model", name);
+		return cnn_fail(e, CNN_EUSAGE, "%s: second model: only one is allowed",
+			name);
 	r = cnn_model_begin(&l->model, name, header, l->plugins, l->max_memory, e);
 	while (r == CNN_OK && (r = cnn_operands_record(l->in, &rec, e)) == CNN_OK)
 		if ((r = cnn_model_add(l->model, &rec, e)) < 0)
@@ -65,10 +66,10 @@ static int ask_standard_input(struct cnn_load *l, const char *what,
 	struct cnn_error *e)
 {
 	if (l->stdin_is)
-		return cnn_fail(e, CNN_EUSAGE, "no %s in any operand, and standard input is "
-			"that of %s", what, l->stdin_is);
+		return cnn_fail(e, CNN_EUSAGE, "no %s in any operand, and standard "
+			"input is used by %s", what, l->stdin_is);
 	if (cnn_operands_has_stdin(l->in))
-		return cnn_fail(e, CNN_EDATA, "no %s in any operand, nor in standard "
+		return cnn_fail(e, CNN_EDATA, "no %s in any operand or in standard "
 			"input", what);
 	return cnn_operands_add(l->in, "-", e);
 }
@@ -106,7 +107,7 @@ int cnn_load_file(struct cnn_dataset **set, const char *path, const char *image,
 	while (r == CNN_OK && (r = cnn_load_next(&l, &header, e)) == CNN_OK)
 		r = read_data(&l, header, *set, true, e);
 	if (r == CNN_END && (*set)->samples == 0)
-		r = cnn_fail(e, CNN_EDATA, "%s: holds no sample", path);
+		r = cnn_fail(e, CNN_EDATA, "%s: contains no samples", path);
 	cnn_load_close(&l);
 	return r == CNN_END ? CNN_OK : r;
 }
@@ -139,8 +140,8 @@ int cnn_load_model(struct cnn_load *l, const struct cnn_header **data,
 		return r;
 	while ((r = cnn_operands_header(l->in, data, e)) == CNN_OK && !l->model) {
 		if ((*data)->kind != CNN_MODEL)
-			return cnn_fail(e, CNN_EDATA, "%s: data, but no operand and not "
-				"standard input begins with a model",
+			return cnn_fail(e, CNN_EDATA, "%s: contains data, but neither "
+				"an operand nor standard input begins with a model",
 				cnn_operands_name(l->in));
 		if ((r = read_model(l, *data, e)) < 0)
 			return r;
@@ -148,7 +149,7 @@ int cnn_load_model(struct cnn_load *l, const struct cnn_header **data,
 	if (r < 0 || (r == CNN_OK && (*data)->kind == CNN_DATA))
 		return r;
 	if (r == CNN_OK)
-		return cnn_fail(e, CNN_EUSAGE, "%s: a second model",
+		return cnn_fail(e, CNN_EUSAGE, "%s: second model: only one is allowed",
 			cnn_operands_name(l->in));
 	if (!l->model)
 		return cnn_fail(e, CNN_EDATA, "no model in any operand");

@@ -103,8 +103,8 @@ static int try_archive(struct cnn_members *s, struct cnn_input **in,
 	if (rc < 0 || !*is_archive)
 		return rc;
 	if (s->depth == MAX_DEPTH)
-		return cnn_fail(e, CNN_EDATA, "%s: an archive in an archive in an "
-			"archive; unpack it first", cnn_input_name(*in));
+		return cnn_fail(e, CNN_EDATA, "%s: archives are nested too deeply: "
+			"unpack it first", cnn_input_name(*in));
 	if ((rc = cnn_input_peek(*in, 2, &p, &have, e)) < 0)
 		return rc;
 	level->zip = p[0] == 'P';
@@ -157,8 +157,8 @@ int cnn_members_next(struct cnn_members *s, struct cnn_member *member,
 	while (is_archive) {
 		rc = next_input(s, &member->in, &name, e);
 		if (rc == CNN_END && s->count == 0)
-			return cnn_fail(e, CNN_EDATA, "%s: an archive that holds no file",
-				s->name);
+			return cnn_fail(e, CNN_EDATA, "%s: the archive contains no "
+				"files", s->name);
 		if (rc != CNN_OK)
 			return rc;
 		if ((rc = try_archive(s, &member->in, &is_archive, e)) < 0)
@@ -169,7 +169,7 @@ int cnn_members_next(struct cnn_members *s, struct cnn_member *member,
 	if (!member->codec) {
 		rc = cnn_input_peek(member->in, SNIFF_STREAM, &p, &have, e);
 		if (rc == CNN_OK && !looks_like_stream(p, have))
-			rc = cnn_fail(e, CNN_EDATA, "%s: in no known format (tensor "
+			rc = cnn_fail(e, CNN_EDATA, "%s: unknown format (not a tensor "
 				"stream, IDX, npy, PNG or an archive of these)",
 				cnn_input_name(member->in));
 		if (rc < 0)

@@ -95,10 +95,10 @@ static int add_entry(struct cnn_operands *ops, const char *path,
 		return rc;
 	if (field && !entry->member.codec)
 		return cnn_fail(e, CNN_EUSAGE, "%s: a tensor stream names its own "
-			"fields; it is no operand of --field", entry->path);
+			"fields: not allowed in --field", entry->path);
 	if (field && !entry->member.alone)
-		return cnn_fail(e, CNN_EUSAGE, "%s: an archive of several files is no "
-			"operand of --field", entry->path);
+		return cnn_fail(e, CNN_EUSAGE, "%s: an archive of several files is not "
+			"allowed in --field", entry->path);
 	if (entry->regular && ops->count > KEEP_OPEN)
 		entry_close(entry);
 	return CNN_OK;
@@ -114,7 +114,7 @@ static int add_field(struct cnn_operands *ops, const char *text,
 	if (!equals || size == 0 || !equals[1])
 		return cnn_fail(e, CNN_EUSAGE, "--field: %s: must be NAME=FILE", text);
 	if (size > CNN_MAX_NAME)
-		return cnn_fail(e, CNN_EUSAGE, "--field: a name of more than %d bytes",
+		return cnn_fail(e, CNN_EUSAGE, "--field: name is longer than %d bytes",
 			CNN_MAX_NAME);
 	return add_entry(ops, equals + 1, text, size, e);
 }

@@ -2,7 +2,6 @@
 #include "option-private.h"
 
 #include <math.h>
-#include <string.h>
 
 bool cnn_option_uint_fits(const struct cnn_option *o, uint64_t u)
 {
@@ -13,19 +12,4 @@ bool cnn_option_float_fits(const struct cnn_option *o, double f)
 {
 	return isfinite(f)
 		&& ((o->fmin == 0 && o->fmax == 0) || (f >= o->fmin && f <= o->fmax));
-}
-
-bool cnn_option_is_choice(const char *choices, const char *text)
-{
-	const size_t size = strlen(text);
-
-	for (const char *c = choices; ; c++) {
-		size_t n = strcspn(c, "|");
-
-		if (n == size && !memcmp(c, text, n))
-			return true;
-		c += n;
-		if (*c == '\0')
-			return false;
-	}
 }

@@ -1,6 +1,8 @@
 /* option.c - the parser and the history entry, both driven by the option table. */
 #include "option-private.h"
 
+#include "base/choice.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -67,7 +69,7 @@ static void set_float(const struct cnn_program *program,
 static void set_choice(const struct cnn_program *program,
 	const struct cnn_option *o, const char *text)
 {
-	if (!cnn_option_is_choice(o->choices, text))
+	if (cnn_choice_find(o->choices, text) < 0)
 		cnn_usage(program, "--%s: %s: must be one of %s", o->name, text,
 			o->choices);
 	*(const char **)o->value = text;
@@ -232,8 +234,8 @@ int cnn_options_parse(const struct cnn_program *program, int argc, char **argv)
 			size_t n = strcspn(text, "=");
 
 			if (n != strlen(o->name))
-				cnn_usage(program, "--%.*s: unknown option; is --%s meant?",
-					(int)n, text, o->name);
+				cnn_usage(program, "--%.*s: unknown option (did you "
+					"mean --%s?)", (int)n, text, o->name);
 		}
 		switch (o->value ? 0 : o->letter) {    /* common options have no
 		                                        * value */
@@ -258,7 +260,7 @@ int cnn_options_parse(const struct cnn_program *program, int argc, char **argv)
 	if (operands < program->min_operands)
 		cnn_usage(program, "needs %s", program->operands);
 	if (program->max_operands >= 0 && operands > program->max_operands)
-		cnn_usage(program, "%s: one operand too many",
+		cnn_usage(program, "%s: unexpected operand",
 			argv[optind + program->max_operands]);
 	return optind;
 }

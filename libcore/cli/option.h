@@ -59,9 +59,6 @@ extern int cnn_verbosity;
  * operand. */
 int cnn_options_parse(const struct cnn_program *, int argc, char **argv);
 
-/* Whether text is one of the choices, which are separated by |. */
-bool cnn_option_is_choice(const char *choices, const char *text);
-
 /* Prints "tool: text" and a reference to --help on standard error; exits 2. */
 _Noreturn void cnn_usage(const struct cnn_program *, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -1,9 +1,9 @@
-/* assign.c - who computes what.
+/* assign.c - chooses the provider of each run of layers.
  *
- * The net falls into chains: stretches of nodes each of which feeds the next
- * and nothing else. Along a chain the providers' claims are tiled so that the
- * total of the scores is the highest; of equal ones the longer claim wins. On a
- * resume the checkpoint says who claims what, and the scores have no say. */
+ * The net is split into chains: sequences of nodes in which each node feeds only the
+ * next one. Each chain is tiled with runs so that the sum of the providers' scores is
+ * highest; the longer run wins a tie. On a resume the checkpoint fixes the runs, and
+ * the scores do not count. */
 #include "executor-private.h"
 
 #include "base/tensor.h"
@@ -13,14 +13,14 @@
 
 struct claim {
 	struct cnn_plugin *plugin;
-	uint32_t count;              /* nodes it covers; 0: none found */
-	int score, total;            /* its own, and with the best that follows */
+	uint32_t count;              /* nodes of the run; 0: none found */
+	int score, total;            /* its own, and with the best runs after it */
 };
 
 struct chain { size_t nodes[CNN_MAX_NODES]; size_t count; };
 
-/* A node's element type under autocast: half for those that gain by it, float
- * for those that need it, else whatever comes. */
+/* A node's element type under autocast: half for layers that gain by it, float for
+ * layers that need it, otherwise the type of the inputs. */
 static uint32_t node_dtype(const struct cnn_executor *ex, const uint32_t *dtypes,
 	size_t n)
 {
@@ -38,7 +38,7 @@ static uint32_t node_dtype(const struct cnn_executor *ex, const uint32_t *dtypes
 	return dtype;
 }
 
-/* Describes a run to its provider. The edges' layouts are not known yet. */
+/* Describes a run to its provider. The layouts of the edges are not known yet. */
 static void describe(const struct cnn_executor *ex, const size_t *nodes,
 	uint32_t count, uint32_t dtype, struct cnn_unit *u)
 {
@@ -79,13 +79,13 @@ static void describe(const struct cnn_executor *ex, const size_t *nodes,
 	u->run.training = ex->options.training;
 }
 
-/* More than all scores of a net together. */
+/* More than the sum of all scores of a net. */
 #define NAMED 1000000
-/* A node's worth of what a checkpoint says: more than its score, and for all nodes
- * less than a wish. */
+/* Bonus of a recorded run per node: more than any score. The sum over all nodes is
+ * below NAMED. */
 #define RECORDED 900
 
-/* Does --provider TYPE+TYPE=NAME ask for this plugin, a run's? */
+/* True if --provider TYPE+TYPE=NAME names this plugin, which computes a run. */
 static bool is_named(const struct cnn_executor *ex, const struct cnn_plugin *p)
 {
 	size_t n = strlen(p->name);
@@ -100,7 +100,7 @@ static bool is_named(const struct cnn_executor *ex, const struct cnn_plugin *p)
 	return false;
 }
 
-/* Each --provider must name a plugin of the device that was found. */
+/* Checks that each --provider names a plugin that was found for the device. */
 static int check_wishes(const struct cnn_executor *ex, struct cnn_error *e)
 {
 	for (size_t i = 0; i < ex->options.on.provider_count; i++) {
@@ -108,7 +108,8 @@ static int check_wishes(const struct cnn_executor *ex, struct cnn_error *e)
 		bool found = false;
 
 		if (!end)
-			return cnn_fail(e, CNN_EUSAGE, "--provider: %s: TYPE=NAME is wanted", s);
+			return cnn_fail(e, CNN_EUSAGE, "--provider: %s: must be "
+				"TYPE=NAME", s);
 		for (size_t k = 0; k < cnn_plugins_count(ex->plugins) && !found; k++) {
 			const struct cnn_plugin *p = cnn_plugins_at(ex->plugins, k);
 
@@ -118,14 +119,14 @@ static int check_wishes(const struct cnn_executor *ex, struct cnn_error *e)
 				strncmp(p->name, s, (size_t)(end - s)) == 0;
 		}
 		if (!found)
-			return cnn_fail(e, CNN_EPLUGIN, "--provider: %s: no plugin %s/%s/%.*s; "
-				"cnn-info lists the plugins found", s,
+			return cnn_fail(e, CNN_EPLUGIN, "--provider: %s: no plugin "
+				"%s/%s/%.*s (cnn-info lists the plugins)", s,
 				ex->options.on.device, end + 1, (int)(end - s), s);
 	}
 	return CNN_OK;
 }
 
-/* The provider that --provider TYPE=NAME wants for a type, or NULL. */
+/* The provider that --provider TYPE=NAME sets for a type, or NULL. */
 static const char *wanted_provider(const struct cnn_executor *ex, const char *type)
 {
 	size_t n = strlen(type);
@@ -139,8 +140,8 @@ static const char *wanted_provider(const struct cnn_executor *ex, const char *ty
 	return NULL;
 }
 
-/* Do the types in the plugin's name, TYPE[+TYPE ...], stand in the chain from
- * `at` on? Returns how many there are, 0 if not. */
+/* Returns the number of types in the plugin's name, TYPE[+TYPE ...], if the chain has
+ * these types from `at` on; otherwise 0. */
 static uint32_t matches(const struct cnn_executor *ex, const char *name,
 	const struct chain *c, size_t at, const uint32_t *dtypes)
 {
@@ -163,7 +164,7 @@ static uint32_t matches(const struct cnn_executor *ex, const char *name,
 	return count;
 }
 
-/* May this plugin claim these nodes, as far as the user has a say? */
+/* True if the user's options allow this plugin for these nodes. */
 static bool allowed(const struct cnn_executor *ex, const struct cnn_plugin *p,
 	const struct chain *c, size_t at, uint32_t count)
 {
@@ -182,14 +183,14 @@ static bool allowed(const struct cnn_executor *ex, const struct cnn_plugin *p,
 	return true;
 }
 
-/* --- what a checkpoint says -------------------------------------------------------- */
+/* --- runs recorded in a checkpoint ------------------------------------------------ */
 
 static const struct cnn_value *record_of(const struct cnn_executor *ex)
 {
 	return ex->options.training ? ex->options.on.recorded : NULL;
 }
 
-/* Line i of the record, "conv1+relu1=cpu/native". It is as foreign as any stream. */
+/* Line i of the record, "conv1+relu1=cpu/native". The record is untrusted input. */
 static const char *record_line(const struct cnn_value *record, size_t i)
 {
 	const struct cnn_value *line = record->as.array.items[i];
@@ -197,7 +198,7 @@ static const char *record_line(const struct cnn_value *record, size_t i)
 	return line->type == CNN_STR ? line->as.str.data : "";
 }
 
-/* Does the line say that these nodes were computed by this plugin? */
+/* True if the line records that this plugin computed these nodes. */
 static bool says(const struct cnn_executor *ex, const char *line, const size_t *nodes,
 	uint32_t count, const char *device, const char *provider)
 {
@@ -225,7 +226,7 @@ static bool is_recorded(const struct cnn_executor *ex, const size_t *nodes,
 	return false;
 }
 
-/* "cpu/native", by which the checkpoint's node was computed, or NULL. */
+/* The provider recorded for a node, "cpu/native", or NULL. */
 static const char *recorded_provider(const struct cnn_executor *ex, const char *name)
 {
 	const struct cnn_value *record = record_of(ex);
@@ -243,11 +244,11 @@ static const char *recorded_provider(const struct cnn_executor *ex, const char *
 
 static int contradicts(const char *option, struct cnn_error *e)
 {
-	return cnn_fail(e, CNN_EUSAGE, "%s: contradicts the checkpoint that is resumed; "
-		"without it the checkpoint's providers are taken", option);
+	return cnn_fail(e, CNN_EUSAGE, "%s: conflicts with the checkpoint (omit it to "
+		"use the checkpoint's providers)", option);
 }
 
-/* May this plugin claim these nodes? CNN_END: no. */
+/* CNN_OK if this plugin may compute these nodes, CNN_END if not. */
 static int may_claim(const struct cnn_executor *ex, const struct cnn_plugin *p,
 	const struct chain *c, size_t at, uint32_t count, struct cnn_error *e)
 {
@@ -260,7 +261,8 @@ static int may_claim(const struct cnn_executor *ex, const struct cnn_plugin *p,
 		"--no-fuse" : "--provider", e);
 }
 
-/* With --provider others were let in beside the record, to see who wins. */
+/* --provider also admits runs that are not recorded. Fails if one of them was
+ * chosen. */
 static int check_record(const struct cnn_executor *ex, struct cnn_error *e)
 {
 	for (size_t i = 0; record_of(ex) && i < ex->unit_count; i++)
@@ -270,10 +272,10 @@ static int check_record(const struct cnn_executor *ex, struct cnn_error *e)
 	return CNN_OK;
 }
 
-/* --- claims ------------------------------------------------------------------------ */
+/* --- choosing the runs ------------------------------------------------------------ */
 
-/* A plugin whose libraries are not there, cuDNN's where there is no cuDNN, is
- * passed over; whatever else is wrong with one is told. */
+/* Skips a plugin whose libraries are missing, such as cuDNN's where cuDNN is not
+ * installed. Any other failure is an error. */
 static int open_plugin(struct cnn_executor *ex, struct cnn_plugin *p,
 	struct cnn_error *e)
 {
@@ -289,7 +291,7 @@ static int open_plugin(struct cnn_executor *ex, struct cnn_plugin *p,
 	return r < 0 ? cnn_fail(e, why.code, "%s", why.text) : CNN_OK;
 }
 
-/* best[at] = the best claim from node `at` of the chain on. */
+/* best[at] = the best run that begins at node `at` of the chain. */
 static int best_claim(struct cnn_executor *ex, const struct chain *c, size_t at,
 	const uint32_t *dtypes, struct claim *best, struct cnn_error *e)
 {
@@ -341,18 +343,19 @@ static int no_provider(const struct cnn_executor *ex, size_t node, uint32_t dtyp
 
 	if (record_of(ex)) {
 		want = recorded_provider(ex, n->name);
-		return want ? cnn_fail(e, CNN_EPLUGIN, "%s: the checkpoint that is resumed "
-			"had it computed by %.64s, which is not here, and by others the "
-			"bytes would differ; without --resume its weights alone are taken",
-			n->name, want) : cnn_fail(e, CNN_EDATA, "the checkpoint's providers "
-			"make no sense: none computed %s", n->name);
+		return want ? cnn_fail(e, CNN_EPLUGIN, "%s: the checkpoint used %.64s, "
+			"which is not available, and other providers give different "
+			"bytes (omit --resume to use only its weights)",
+			n->name, want) : cnn_fail(e, CNN_EDATA, "the checkpoint's "
+			"providers are invalid: none for %s", n->name);
 	}
 	if (want)
-		return cnn_fail(e, CNN_EPLUGIN, "%s: no provider %s of %s on %s in %s that "
-			"takes its arguments", n->name, want, n->type, ex->options.on.device,
+		return cnn_fail(e, CNN_EPLUGIN, "%s: no provider %s of %s on %s in %s "
+			"supports its arguments", n->name, want, n->type,
+			ex->options.on.device,
 			cnn_dtype_name(dtype));
 	return cnn_fail(e, CNN_EPLUGIN, "%s: no plugin on %s computes %s in %s with "
-		"these arguments; cnn-info lists the plugins found", n->name,
+		"these arguments (cnn-info lists the plugins)", n->name,
 		ex->options.on.device, n->type, cnn_dtype_name(dtype));
 }
 
@@ -371,7 +374,8 @@ static int claim_chain(struct cnn_executor *ex, const struct chain *c,
 		struct cnn_unit *u = &ex->units[ex->unit_count];
 
 		if (best[at].count == 0) {
-			/* Name the node that nobody takes, not the chain's first. */
+			/* Name the node that no provider computes, not the chain's
+			 * first. */
 			while (at + 1 < c->count && best[at + 1].total < 0)
 				at++;
 			r = no_provider(ex, c->nodes[at], dtypes[c->nodes[at]], e);
@@ -395,7 +399,7 @@ static int by_first_node(const void *a, const void *b)
 		u->node_index[0] > v->node_index[0];
 }
 
-/* Units move while they are sorted: let them point at themselves again. */
+/* Sorting moves the units: set their pointers into themselves again. */
 static void settle_units(struct cnn_executor *ex)
 {
 	qsort(ex->units, ex->unit_count, sizeof *ex->units, by_first_node);
@@ -410,7 +414,7 @@ static void settle_units(struct cnn_executor *ex)
 	}
 }
 
-/* The nodes that each node feeds once the identities are out of the way. */
+/* Counts the nodes that each node feeds, with identities resolved. */
 static void count_consumers(const struct cnn_executor *ex, size_t *consumers,
 	size_t *consumer)
 {

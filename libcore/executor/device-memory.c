@@ -1,4 +1,4 @@
-/* device-memory.c - memory of the device, counted and bounded by --max-memory. */
+/* device-memory.c - memory of the device, counted and limited by --max-memory. */
 #include "executor-private.h"
 
 int cnn_executor_take(struct cnn_executor *ex, void **p, size_t bytes,
@@ -10,11 +10,11 @@ int cnn_executor_take(struct cnn_executor *ex, void **p, size_t bytes,
 	bytes = cnn_align(bytes ? bytes : 1);
 	if (bytes > SIZE_MAX / 2 - ex->memory ||
 	    (limit && ex->memory + bytes > limit))
-		return cnn_fail(e, CNN_ENOMEM, "the net takes more than the %zu MiB of "
+		return cnn_fail(e, CNN_ENOMEM, "the net needs more than the %zu MiB of "
 			"--max-memory", (limit ? limit : SIZE_MAX / 2) >> 20);
 	*p = ex->device_functions->alloc(ex->device, bytes);
 	if (!*p)
-		/* A GPU without room is a GPU that will not do. */
+		/* A GPU without enough memory counts as unusable. */
 		return cnn_plugins_error(ex->plugins, ex->own_memory ? CNN_EPLUGIN :
 			CNN_ENOMEM, e);
 	ex->memory += bytes;

@@ -20,7 +20,7 @@ static int take_floats(struct cnn_executor *ex, float **p, size_t count,
 	return r;
 }
 
-/* Small tables of the host's own. */
+/* Small tables in the host's memory. */
 static int table(void *p, size_t count, size_t size, struct cnn_error *e)
 {
 	void *block = calloc(count ? count : 1, size);
@@ -60,7 +60,7 @@ static uint32_t cores(void)
 		(uint32_t)CPU_COUNT(&set) : 1;
 }
 
-/* How a batch is cut, and who works. */
+/* Decides the shard size and the number of workers. */
 static void cut_batch(struct cnn_executor *ex)
 {
 	const struct cnn_executor_options *o = &ex->options;
@@ -88,7 +88,7 @@ static int find_optimizer(struct cnn_executor *ex, struct cnn_error *e)
 	return CNN_OK;
 }
 
-/* Gives every parameter its place: 64-byte aligned, trainable ones together. */
+/* Sets every parameter's offset: 64-byte aligned, trainable ones together. */
 static int place_params(struct cnn_executor *ex, struct cnn_error *e)
 {
 	int r = table(&ex->slots, ex->graph->param_count, sizeof *ex->slots, e);
@@ -114,7 +114,7 @@ static int place_params(struct cnn_executor *ex, struct cnn_error *e)
 	return r;
 }
 
-/* What layers that look across samples add up: a shard's, and the batch's. */
+/* Memory for the sums of layers that need the whole batch: per shard, and in total. */
 static int take_sums(struct cnn_executor *ex, struct cnn_error *e)
 {
 	size_t bytes = ex->partial_count * sizeof *ex->partials;
@@ -172,7 +172,7 @@ static int take_arenas(struct cnn_executor *ex, struct cnn_error *e)
 	return take_sums(ex, e);
 }
 
-/* The most shards that one worker ever has. */
+/* The most shards of one worker. */
 static uint32_t worker_shards(const struct cnn_executor *ex)
 {
 	return (ex->shards_max + ex->worker_count - 1) / ex->worker_count;
@@ -181,8 +181,8 @@ static uint32_t worker_shards(const struct cnn_executor *ex)
 static int open_worker(struct cnn_executor *ex, uint32_t number, struct cnn_error *e)
 {
 	struct cnn_worker *w = &ex->workers[number];
-	/* With across_samples layers all of a worker's shards are under way at
-	 * once; otherwise one, and the sums that wait for a sibling. */
+	/* With across_samples layers, all of a worker's shards are in progress at once.
+	 * Otherwise one is, beside the sums that wait for a sibling. */
 	size_t depth = ex->phases > 1 ? worker_shards(ex) + 1 :
 		cnn_reduce_depth(worker_shards(ex));
 	void *block;
@@ -210,7 +210,7 @@ static int start_threads(struct cnn_executor *ex, struct cnn_error *e)
 	sigset_t all, old;
 	int err = 0;
 
-	/* Signals are the tool's main thread's. */
+	/* Workers block all signals: the tool's main thread handles them. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	for (uint32_t i = 1; i < ex->worker_count && err == 0; i++) {
@@ -233,8 +233,8 @@ static int open_all(struct cnn_executor *ex, struct cnn_error *e)
 	if ((r = cnn_claim(ex, e)) < 0)
 		return r;
 	if (ex->options.training && !ex->loss)
-		return cnn_fail(e, CNN_EDATA, "the net has no loss to train by: end it "
-			"with cross_entropy");
+		return cnn_fail(e, CNN_EDATA, "the net has no loss to train with: end "
+			"it with cross_entropy");
 	if ((ex->options.training && (r = find_optimizer(ex, e)) < 0) ||
 	    (r = cnn_plan_make(ex, e)) < 0 || (r = place_params(ex, e)) < 0)
 		return r;
@@ -281,8 +281,8 @@ void cnn_executor_close(struct cnn_executor *ex)
 	if (!ex)
 		return;
 	if (ex->threads_started > 0) {
-		/* Threads that could not all be started wait for those that were
-		 * not: let the barrier be content with what is there. */
+		/* Started threads wait for all workers, though not all could be
+		 * started: lower the barrier's count to the threads that exist. */
 		cnn_barrier_shrink(&ex->barrier, ex->threads_started + 1);
 		ex->stop = true;
 		cnn_barrier_wait(&ex->barrier);
@@ -295,7 +295,7 @@ void cnn_executor_close(struct cnn_executor *ex)
 	for (uint32_t i = 0; ex->workers && i < ex->worker_count; i++) {
 		struct cnn_worker *w = &ex->workers[i];
 
-		/* Between steps a gradient arena is spare or on the stack. */
+		/* Between steps each gradient arena is spare or on the stack. */
 		while (w->spare_count > 0)
 			ex->device_functions->free(ex->device, w->spare[--w->spare_count]);
 		while (w->stack_count > 0)
@@ -341,7 +341,7 @@ void cnn_executor_close(struct cnn_executor *ex)
 	free(ex);
 }
 
-/* --- what was chosen ---------------------------------------------------------------------- */
+/* --- the chosen providers --------------------------------------------------------- */
 
 bool cnn_executor_run_at(const struct cnn_executor *ex, size_t i,
 	struct cnn_executor_run *run)

@@ -1,6 +1,6 @@
-/* feed.c - what steps read, and what they leave behind: the rows of the data set,
- * their order, the learning rates, the state, the records. All of it lies where
- * the device reads it, so that a step needs nothing from the host. */
+/* feed.c - inputs and results of steps: the rows of the data set, their order, the
+ * learning rates, the state, the records. All of it lies in memory that the device
+ * reads, so a step needs nothing from the host. */
 #include "executor-private.h"
 
 #include "base/tensor.h"
@@ -29,7 +29,8 @@ void cnn_forget_recordings(struct cnn_executor *ex)
 	}
 }
 
-/* Room for `bytes`. What grows moves, so nothing may be under way on it. */
+/* Makes room for `bytes`. Growing moves the block, so no work on it may be in
+ * progress. */
 static int reserve(struct cnn_executor *ex, void **p, size_t *room, size_t bytes,
 	struct cnn_error *e)
 {
@@ -87,7 +88,8 @@ int cnn_executor_set_rows(struct cnn_executor *ex, const struct cnn_rows *rows,
 	struct cnn_gather old = r->gather;
 	int code = CNN_OK;
 
-	/* The CPU's rows lie where they are; no step is under way on either. */
+	/* On the CPU the rows stay in the caller's memory. No step is in flight on
+	 * either device. */
 	r->gather = (struct cnn_gather){ .size = sizeof r->gather,
 		.dtype = rows->dtype, .data = rows->data, .labels = rows->labels,
 		.elements = elements, .scale = rows->scale, .offset = rows->offset,
@@ -128,13 +130,13 @@ int cnn_executor_set_epoch(struct cnn_executor *ex, const struct cnn_epoch *epoc
 
 	if (epoch->count > r->count || r->count > UINT32_MAX ||
 	    epoch->cursor > epoch->count || epoch->steps == 0)
-		return cnn_fail(e, CNN_EUSAGE, "an epoch of %zu rows, from %zu on, where "
+		return cnn_fail(e, CNN_EUSAGE, "epoch of %zu rows from row %zu on, but "
 			"there are %zu", epoch->count, epoch->cursor, r->count);
 	code = reserve(ex, &block, &r->order_room, order, e);
 	r->order = block;
 	if (code < 0)
 		return code;
-	/* One more, which the end of the last step reads and nothing uses. */
+	/* One more rate, which the end of the last step reads but nothing uses. */
 	block = r->rates;
 	code = reserve(ex, &block, &r->rates_room, rates + sizeof *r->rates, e);
 	r->rates = block;
@@ -158,7 +160,7 @@ int cnn_executor_set_state(struct cnn_executor *ex, const struct cnn_state *stat
 	struct cnn_state s = *state;
 
 	if (ex->begun != ex->collected)
-		return cnn_fail(e, CNN_EUSAGE, "steps are under way");
+		return cnn_fail(e, CNN_EUSAGE, "steps are still running");
 	s.bad = s.rate = s.cursor = 0;
 	s.lr = 0;
 	s.grad_scale = 1 / s.loss_scale;
@@ -184,8 +186,8 @@ int cnn_executor_result(struct cnn_executor *ex, struct cnn_step_record *record,
 	int r;
 
 	if (ex->collected == ex->begun)
-		return cnn_fail(e, CNN_EUSAGE, "no step is under way");
-	/* All that are under way in one go: the wait is for the last of them. */
+		return cnn_fail(e, CNN_EUSAGE, "no step is running");
+	/* Fetch all that are in flight at once: the wait is for the last of them. */
 	if (ex->collected == ex->fetched) {
 		r = ex->device_functions->download(ex->device, ex->queue,
 			ex->fetched_records, ex->records, sizeof ex->fetched_records);

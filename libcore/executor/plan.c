@@ -1,9 +1,9 @@
-/* plan.c - what happens in which order, and which buffer each step of it needs.
+/* plan.c - the order of the operations, and the buffers of each.
  *
- * Providers are created front to back, each told the format its input comes in
- * and answering with the format it wants and the one it gives; a reorder stands
- * where these differ. Then the forward and backward operations are listed, and
- * each buffer's life is from the first to the last operation that touches it. */
+ * Providers are created front to back. Each gets the format of its input and answers
+ * with the formats that it needs and gives. A reorder is inserted where they differ.
+ * Then the forward and backward operations are listed. A buffer lives from the first to
+ * the last operation that uses it. */
 #include "executor-private.h"
 
 #include "base/tensor.h"
@@ -15,10 +15,10 @@ struct planner {
 	struct cnn_error *e;
 	size_t buffer_room, op_room;
 	bool *kept;                      /* buffer -> backward reads it */
-	size_t *uses;                    /* node -> units that it feeds */
+	size_t *uses;                    /* node -> number of units it feeds */
 	uint32_t phase;
-	int code;                        /* the first failure; later steps idle */
-	struct cnn_op nowhere;           /* what they fill in then */
+	int code;                        /* the first failure; later calls do nothing */
+	struct cnn_op nowhere;           /* operation that later calls fill in then */
 };
 
 /* --- buffers and operations ----------------------------------------------------- */
@@ -71,7 +71,7 @@ static size_t new_tensor(struct planner *p, const struct cnn_shape *s,
 	return new_buffer(p, tensor_bytes(p, s, f));
 }
 
-/* The buffer is alive at the operation listed last. */
+/* The operation listed last uses the buffer. */
 static void touch(struct planner *p, size_t buffer)
 {
 	struct cnn_buffer *b;
@@ -171,8 +171,8 @@ static int create(struct planner *p, struct cnn_unit *u)
 	if (u->across)
 		good = good && u->provider->reduce_forward && u->provider->reduce_backward;
 	if (!good)
-		return cnn_fail(p->e, CNN_EPLUGIN, "%s: %s: answers with a plan that "
-			"breaks the contract of cnn/plugin.h", u->nodes[0].name,
+		return cnn_fail(p->e, CNN_EPLUGIN, "%s: %s: returned a plan that "
+			"violates the contract of cnn/plugin.h", u->nodes[0].name,
 			u->plugin->path);
 	ex->formats[u->node_index[u->node_count - 1]] = plan->output;
 	u->packed = ex->packed_bytes;
@@ -187,12 +187,12 @@ static int create(struct planner *p, struct cnn_unit *u)
 
 /* --- forward ------------------------------------------------------------------------ */
 
-/* May the unit write its output over its first input? */
+/* True if the unit may write its output over its first input. */
 static bool in_place(const struct planner *p, const struct cnn_unit *u)
 {
 	const struct cnn_executor *ex = p->ex;
 	size_t src = u->inputs[0];
-	bool own = u->in[0] != ex->values[src];      /* a reorder's result */
+	bool own = u->in[0] != ex->values[src];      /* result of a reorder */
 
 	return u->plan.flags & CNN_INPLACE_FORWARD && p->code == CNN_OK &&
 		(own || (p->uses[src] == 1 && src != ex->alias[ex->graph->output])) &&
@@ -253,8 +253,8 @@ static bool has_trainable(const struct cnn_unit *u)
 	return false;
 }
 
-/* Chooses where the unit's backward writes the gradient of input i: straight to
- * the node's gradient if it is the first and of the right format. */
+/* Chooses the buffer for the gradient of input i: the node's own gradient, if this is
+ * the first contribution and the format is right. */
 static size_t gradient_target(struct planner *p, struct cnn_unit *u, uint32_t i)
 {
 	struct cnn_executor *ex = p->ex;
@@ -273,8 +273,8 @@ static size_t gradient_target(struct planner *p, struct cnn_unit *u, uint32_t i)
 	return target;
 }
 
-/* Brings a gradient that could not go straight there to its node: in the order
- * in which backward meets the consumers, the last first. */
+/* Adds a gradient that was written to another buffer to its node's gradient, in the
+ * order in which backward reaches the consumers: the last first. */
 static void deliver(struct planner *p, struct cnn_unit *u, uint32_t i)
 {
 	struct cnn_executor *ex = p->ex;
@@ -337,9 +337,9 @@ static void plan_backward(struct planner *p, struct cnn_unit *u)
 		deliver(p, u, i);
 }
 
-/* --- all of it --------------------------------------------------------------------------- */
+/* --- the whole plan --------------------------------------------------------------- */
 
-/* The logits as plain floats, for people and for cnn-predict. */
+/* The logits as plain floats, for the loss display and cnn-predict. */
 static void plan_output(struct planner *p)
 {
 	struct cnn_executor *ex = p->ex;
@@ -367,14 +367,14 @@ static void list_operations(struct planner *p)
 		plan_forward(p, ex->loss);
 	for (size_t i = ex->unit_count; ex->options.training && i-- > 0; )
 		plan_backward(p, &ex->units[i]);
-	/* Read when the shard is done. */
+	/* They are read when the shard is done. */
 	touch(p, ex->logits);
 	if (ex->loss)
 		touch(p, ex->loss->out);
 	ex->phases = p->phase + 1;
 }
 
-/* The samples are gathered in half where nobody wants them in float. */
+/* Samples are gathered in half if no run reads them in float. */
 static uint32_t input_dtype(const struct cnn_executor *ex)
 {
 	uint32_t dtype = CNN_DTYPE_NONE;

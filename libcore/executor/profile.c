@@ -1,10 +1,10 @@
-/* profile.c - where a step's time goes.
+/* profile.c - the time of each part of a step.
  *
- * Every operation has a slot, and so have the parts of a step that are none. On
- * a device that works behind our back the queue is marked before and after each
- * piece of work, which shows how long the device itself was at it; on the CPU
- * each worker looks at the clock, and the mean over the workers is what counts.
- * The first step, in which things are made that later ones find, is left out. */
+ * Each operation has a slot, and so have the parts of a step that are no operation. On
+ * an asynchronous device the queue is marked before and after each piece of work, which
+ * gives the device's own time. On the CPU each worker reads the clock, and the mean
+ * over the workers is reported. The first step is left out, because it also builds
+ * things that later steps reuse. */
 #include "executor-private.h"
 
 #include "base/tensor.h"
@@ -14,7 +14,7 @@
 #include <time.h>
 
 #define MOST_SLOTS 32767                     /* two marks each */
-#define CALLER_MARK (2 * MOST_SLOTS)         /* the next two: the caller's */
+#define CALLER_MARK (2 * MOST_SLOTS)         /* the next two are the caller's */
 
 struct cnn_profile {
 	size_t slots;
@@ -47,7 +47,7 @@ int cnn_profile_open(struct cnn_executor *ex, struct cnn_error *e)
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	p->slots = ex->op_count + CNN_PART_COUNT;
 	if (p->slots > MOST_SLOTS)
-		return cnn_fail(e, CNN_EUSAGE, "--profile: a net of %zu operations",
+		return cnn_fail(e, CNN_EUSAGE, "--profile: too many operations: %zu",
 			ex->op_count);
 	p->seconds = calloc(ex->worker_count * p->slots, sizeof *p->seconds);
 	p->started = calloc(ex->worker_count, sizeof *p->started);
@@ -127,7 +127,7 @@ int cnn_profile_step(struct cnn_executor *ex)
 	return r;
 }
 
-/* --- between two marks ------------------------------------------------------------- */
+/* --- the caller's marks ----------------------------------------------------------- */
 
 int cnn_executor_mark(struct cnn_executor *ex, uint32_t end, struct cnn_error *e)
 {
@@ -152,7 +152,7 @@ int cnn_executor_marked(struct cnn_executor *ex, double *seconds, struct cnn_err
 	return r < 0 ? cnn_plugins_error(ex->plugins, r, e) : CNN_OK;
 }
 
-/* --- what it comes to ----------------------------------------------------------------- */
+/* --- the report ------------------------------------------------------------------- */
 
 static double tensor_bytes(const struct cnn_shape *s, struct cnn_format f)
 {
@@ -160,7 +160,7 @@ static double tensor_bytes(const struct cnn_shape *s, struct cnn_format f)
 		(double)cnn_dtype_size((enum cnn_dtype)f.dtype);
 }
 
-/* The least that must move: each tensor once a pass, each parameter once a step. */
+/* The least data to move: each tensor once per pass, each parameter once per step. */
 static void count_work(const struct cnn_executor *ex, const struct cnn_op *op,
 	double samples, struct cnn_profile_row *row)
 {
@@ -182,7 +182,7 @@ static void count_work(const struct cnn_executor *ex, const struct cnn_op *op,
 		(double)u->plan.saved_bytes / ex->shard_size +
 		tensor_bytes(&u->run.output, u->plan.output)) +
 		(backward ? 2 * params : params);
-	/* Backward is a product for the weights and one for the input. */
+	/* Backward is one product for the weights and one for the input. */
 	row->flops = samples * flops * (!backward ? 1 :
 		(u->run.param_count > 0) + (grad_in > 0));
 }

@@ -1,16 +1,15 @@
-/* step.c - one batch through the graph.
+/* step.c - runs one batch through the graph.
  *
- * Every worker takes consecutive shards through the phases: stretches of the
- * list of operations between the layers that look across samples (most nets
- * have one phase). Then all meet, each adds up its slice of the gradients that
- * are still apart and updates the same slice of the parameters. On a GPU there
- * is one worker with one shard, and all that a step of its size puts into the
- * queue is recorded the second time and replayed from then on. */
+ * Each worker takes consecutive shards through the phases: the parts of the list of
+ * operations between the layers that need the whole batch (most nets have one phase).
+ * Then all workers meet. Each adds up its slice of the gradients that are not summed
+ * yet and updates the same slice of the parameters. A GPU has one worker with one
+ * shard; the second step of a size is recorded, and later ones replay it. */
 #include "executor-private.h"
 
 /* --- all shards, all workers ------------------------------------------------------------- */
 
-/* Between two phases, alone: sums over the batch for the layer that waits. */
+/* Between two phases, on one worker: sums over the batch for the waiting layer. */
 static void between_phases(struct cnn_executor *ex, uint32_t phase)
 {
 	for (size_t i = 0; i < ex->op_count; i++) {
@@ -27,7 +26,8 @@ static void between_phases(struct cnn_executor *ex, uint32_t phase)
 	}
 }
 
-/* At the end of a step, alone: the running statistics, unless the step is skipped. */
+/* At the end of a step, on one worker: updates the running statistics, unless the step
+ * is skipped. */
 static int update_buffers(struct cnn_executor *ex)
 {
 	int r = CNN_OK;
@@ -45,8 +45,8 @@ static int update_buffers(struct cnn_executor *ex)
 	return r;
 }
 
-/* The norm of the gradients, of which each worker takes a part. With fp16 one bad number
- * anywhere stops the update everywhere; with --grad-clip the gradients are scaled. */
+/* The norm of the gradients; each worker computes a part. With fp16, one inf or nan
+ * anywhere stops the whole update. With --grad-clip the gradients are scaled. */
 static void take_norm(struct cnn_worker *w, size_t count, const float *grads,
 	double *norms)
 {
@@ -65,12 +65,12 @@ static void take_norm(struct cnn_worker *w, size_t count, const float *grads,
 	cnn_barrier_wait(&ex->barrier);
 }
 
-/* Adds up and updates the worker's slice of the parameters. */
+/* Sums and updates the worker's slice of the parameters. */
 static void update_slice(struct cnn_worker *w)
 {
 	struct cnn_executor *ex = w->ex;
 	const size_t part = cnn_profile_part(ex, CNN_PART_UPDATE);
-	/* Slices are whole blocks of the norm, if it is wanted. */
+	/* Slices are whole blocks of the norm, if it is used. */
 	const size_t unit = ex->norms ? CNN_NORM_BLOCK : 16;
 	const size_t units = (ex->param_floats + unit - 1) / unit;
 	const size_t from = units * w->number / ex->worker_count * unit;
@@ -103,7 +103,7 @@ static void update_slice(struct cnn_worker *w)
 		w->code = cnn_profile_end(w, part);
 }
 
-/* Alone. Without a wait behind it: nobody begins anything before the caller. */
+/* On one worker. Needs no barrier after it: no worker begins before the caller does. */
 static void end_step(struct cnn_worker *w)
 {
 	struct cnn_executor *ex = w->ex;
@@ -142,7 +142,7 @@ static void work(struct cnn_worker *w)
 		for (uint32_t s = from; s < to && w->code >= 0; s++)
 			w->code = cnn_shard_run(w, s, phase);
 		cnn_barrier_wait(&ex->barrier);
-		if (!ex->options.training)           /* which has one phase */
+		if (!ex->options.training)           /* inference has one phase */
 			return;
 		if (w->number == 0) {
 			if (phase + 1 < ex->phases)
@@ -212,15 +212,15 @@ static int pack(struct cnn_executor *ex)
 	return CNN_OK;
 }
 
-/* What must be there before a batch of this size: nothing of it is recorded. */
+/* Builds what a batch of this size needs; none of this is recorded. */
 static int prepare_batch(struct cnn_executor *ex, uint32_t samples,
 	struct cnn_error *e)
 {
 	int r = CNN_OK;
 
 	if (samples == 0 || samples > ex->options.batch)
-		return cnn_fail(e, CNN_EUSAGE, "a batch of %u samples where 1 to %u were "
-			"announced", samples, ex->options.batch);
+		return cnn_fail(e, CNN_EUSAGE, "batch of %u samples: must be 1 to %u",
+			samples, ex->options.batch);
 	if (samples >= ex->shard_size)
 		r = prepare(ex, ex->shard_size);
 	if (r >= 0)
@@ -233,7 +233,7 @@ static int run_batch(struct cnn_executor *ex, uint32_t first, uint32_t samples)
 	const size_t part = cnn_profile_part(ex, CNN_PART_PACK);
 	int r;
 
-	/* Within a recording the parameters have always changed. */
+	/* In a recording the parameters have always changed. */
 	if (ex->options.training || ex->params_changed)
 		if ((r = cnn_profile_begin(&ex->workers[0], part)) < 0 ||
 		    (r = pack(ex)) < 0 ||
@@ -254,7 +254,7 @@ static int run_batch(struct cnn_executor *ex, uint32_t first, uint32_t samples)
 
 /* --- recording -------------------------------------------------------------------------------- */
 
-/* The place of steps of so many samples; NULL: there is none left. */
+/* The recording of steps with this many samples; NULL: no place is left. */
 static struct cnn_recording *find_recording(struct cnn_executor *ex, uint32_t samples)
 {
 	for (int i = 0; i < CNN_RECORDINGS; i++) {
@@ -280,8 +280,8 @@ static int record_batch(struct cnn_executor *ex, struct cnn_recording *rec)
 	return r < 0 ? r : ended;
 }
 
-/* The first step of a size is done as it comes, so that whatever is made when it
- * is first wanted is there when the second is recorded. */
+/* The first step of a size runs without recording, so that everything that is built on
+ * first use exists when the second is recorded. */
 static int train_batch(struct cnn_executor *ex, uint32_t samples)
 {
 	const struct cnn_device *d = ex->device_functions;
@@ -300,7 +300,7 @@ static int train_batch(struct cnn_executor *ex, uint32_t samples)
 	return r < 0 ? r : d->replay(ex->device, ex->queue, rec->graph);
 }
 
-/* --- the caller's side ---------------------------------------------------------------------- */
+/* --- functions of the interface --------------------------------------------------- */
 
 int cnn_executor_train(struct cnn_executor *ex, uint32_t samples, struct cnn_error *e)
 {
@@ -308,12 +308,12 @@ int cnn_executor_train(struct cnn_executor *ex, uint32_t samples, struct cnn_err
 	int r;
 
 	if (!ex->options.training || !rows->gather.labels)
-		return cnn_fail(e, CNN_EUSAGE, "training wants labels, and an executor "
-			"opened for it");
+		return cnn_fail(e, CNN_EUSAGE, "training needs labels and an executor "
+			"opened for training");
 	if (samples > rows->epoch - rows->ahead ||
 	    ex->begun - ex->collected >= cnn_executor_depth(ex))
-		return cnn_fail(e, CNN_EUSAGE, "a step of %u samples where %zu are left, "
-			"behind %llu steps", samples, rows->epoch - rows->ahead,
+		return cnn_fail(e, CNN_EUSAGE, "step of %u samples, but %zu are left "
+			"after %llu steps", samples, rows->epoch - rows->ahead,
 			(unsigned long long)(ex->begun - ex->collected));
 	ex->out_logits = ex->out_losses = NULL;
 	if ((r = prepare_batch(ex, samples, e)) < 0)

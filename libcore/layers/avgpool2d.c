@@ -4,7 +4,7 @@
 
 static const struct cnn_arg args[] = {
 	{ "kernel", CNN_ARG_PAIR, 1, 0, 1, LAYER_MAX_WINDOW },
-	{ "stride", CNN_ARG_PAIR, 0, 0, 1, LAYER_MAX_WINDOW },  /* default: kernel */
+	{ "stride", CNN_ARG_PAIR, 0, 0, 1, LAYER_MAX_WINDOW, .like = "kernel" },
 	{ "padding", CNN_ARG_PAIR, 0, 0, 0, LAYER_MAX_WINDOW },
 };
 

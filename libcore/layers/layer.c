@@ -26,7 +26,7 @@ int cnn_layer_check(const struct cnn_host *host, const char *what,
 	size_t n = 1;
 
 	if (s->rank > CNN_MAX_RANK)
-		return host->fail(host, CNN_EDATA, "%s has %u axes, at most %d will do",
+		return host->fail(host, CNN_EDATA, "%s has %u axes (at most %d)",
 			what, s->rank, CNN_MAX_RANK);
 	for (uint32_t i = 0; i < s->rank; i++) {
 		if (s->dims[i] == 0)
@@ -71,7 +71,7 @@ int cnn_layer_same_shape(const struct cnn_host *host, const struct cnn_node *nod
 struct cnn_window cnn_layer_pool_window(const struct cnn_node *node)
 {
 	const struct cnn_arg_value *kernel = &node->args[0], *padding = &node->args[2];
-	const struct cnn_arg_value *stride = node->args[1].given ? &node->args[1] : kernel;
+	const struct cnn_arg_value *stride = &node->args[1];
 
 	return (struct cnn_window){
 		.kernel = { kernel->i, kernel->j },

@@ -1,5 +1,7 @@
 /* graph.c - builds nodes with shapes and parameters from the lines of a net. */
 #include "graph.h"
+
+#include "args.h"
 #include "base/random.h"
 #include "base/tensor.h"
 #include <ctype.h>
@@ -71,79 +73,17 @@ static int parse_input(struct builder *b, const struct cnn_net_line *l,
 		if (!*s)
 			break;
 		if (*s++ != 'x')
-			return cnn_fail(b->e, CNN_EDATA, "a shape as 1x28x28 is wanted");
+			return cnn_fail(b->e, CNN_EDATA, "needs a shape such as "
+				"1x28x28");
 	}
 	if (shape->rank == 0 || *s || (s > l->pairs[0].value && s[-1] == 'x'))
-		return cnn_fail(b->e, CNN_EDATA, "a shape as 1x28x28 is wanted");
+		return cnn_fail(b->e, CNN_EDATA, "needs a shape such as 1x28x28");
 	if (!fits(shape))
 		return cnn_fail(b->e, CNN_EDATA, "%s is too large", l->pairs[0].value);
 	return CNN_OK;
 }
 
 /* --- arguments ---------------------------------------------------------------- */
-
-static int bad_value(struct builder *b, const struct cnn_arg *a, const char *text)
-{
-	static const char *const what[] = {
-		[CNN_ARG_INT] = "a whole number",
-		[CNN_ARG_PAIR] = "N or HxW",
-		[CNN_ARG_FLOAT] = "a number",
-		[CNN_ARG_BOOL] = "true or false",
-	};
-
-	if (a->type == CNN_ARG_BOOL)
-		return cnn_fail(b->e, CNN_EDATA, "%s=%s: true or false is wanted", a->name,
-			text);
-	return cnn_fail(b->e, CNN_EDATA, "%s=%s: %s from %.10g to %.10g is wanted", a->name,
-		text, what[a->type], a->min, a->max);
-}
-
-/* Parses a whole number at *s within the argument's range, and moves *s past it. */
-static bool whole(const struct cnn_arg *a, const char **s, int64_t *value)
-{
-	char *end;
-	long long n;
-
-	if (!isdigit((unsigned char)**s) && **s != '-')
-		return false;
-	n = strtoll(*s, &end, 10);
-	*s = end;
-	*value = n;
-	return (double)n >= a->min && (double)n <= a->max;
-}
-
-static int parse_value(struct builder *b, const struct cnn_arg *a, const char *text,
-	struct cnn_arg_value *v)
-{
-	const char *s = text;
-	char *end;
-	bool good = true;
-
-	v->given = 1;
-	switch (a->type) {
-	case CNN_ARG_INT:
-	case CNN_ARG_PAIR:
-		good = whole(a, &s, &v->i);
-		v->j = v->i;
-		if (good && a->type == CNN_ARG_PAIR && *s == 'x') {
-			s++;
-			good = whole(a, &s, &v->j);
-		}
-		v->f = (double)v->i;
-		break;
-	case CNN_ARG_FLOAT:
-		v->f = strtod(s, &end);
-		good = end != s && v->f >= a->min && v->f <= a->max;
-		s = end;
-		break;
-	case CNN_ARG_BOOL:
-		v->i = strcmp(text, "true") == 0;
-		good = v->i || strcmp(text, "false") == 0;
-		s += strlen(s);
-		break;
-	}
-	return good && !*s ? CNN_OK : bad_value(b, a, text);
-}
 
 static int unknown_key(struct builder *b, const struct cnn_layer_def *def,
 	const char *key, const char *value)
@@ -152,12 +92,12 @@ static int unknown_key(struct builder *b, const struct cnn_layer_def *def,
 	size_t used = 0;
 
 	if (!*key)
-		return cnn_fail(b->e, CNN_EDATA, "%s: key=value is wanted", value);
+		return cnn_fail(b->e, CNN_EDATA, "%s: must be key=value", value);
 	for (uint32_t i = 0; i < def->arg_count && used < sizeof known; i++)
 		used += (size_t)snprintf(known + used, sizeof known - used, "%s%s",
 			i ? ", " : "", def->args[i].name);
-	return cnn_fail(b->e, CNN_EDATA, "%s=: no such key (%s)", key,
-		def->arg_count ? known : "it takes none");
+	return cnn_fail(b->e, CNN_EDATA, "%s=: unknown argument (known: %s)", key,
+		def->arg_count ? known : "none");
 }
 
 static int parse_args(struct builder *b, const struct cnn_net_line *l,
@@ -166,11 +106,7 @@ static int parse_args(struct builder *b, const struct cnn_net_line *l,
 	uint32_t i;
 	int r;
 
-	for (i = 0; i < def->arg_count; i++) {
-		values[i].f = def->args[i].initial;
-		values[i].i = values[i].j = def->args[i].type == CNN_ARG_FLOAT ? 0 :
-			(int64_t)def->args[i].initial;
-	}
+	cnn_args_default(def, values);
 	for (size_t p = 0; p < l->pair_count; p++) {
 		const struct cnn_net_pair *pair = &l->pairs[p];
 
@@ -179,13 +115,10 @@ static int parse_args(struct builder *b, const struct cnn_net_line *l,
 				break;
 		if (i == def->arg_count)
 			return unknown_key(b, def, pair->key, pair->value);
-		if ((r = parse_value(b, &def->args[i], pair->value, &values[i])) < 0)
+		if ((r = cnn_arg_parse(&def->args[i], pair->value, &values[i], b->e)) < 0)
 			return r;
 	}
-	for (i = 0; i < def->arg_count; i++)
-		if (def->args[i].required && !values[i].given)
-			return cnn_fail(b->e, CNN_EDATA, "%s= is missing", def->args[i].name);
-	return CNN_OK;
+	return cnn_args_complete(def, values, b->e);
 }
 
 /* --- nodes -------------------------------------------------------------------- */
@@ -220,7 +153,8 @@ static int add_params(struct builder *b, size_t index)
 		*p = (struct cnn_graph_param){ .def = defs[i], .node = index };
 		if (defs[i].shape.rank > CNN_MAX_RANK ||
 		    !cnn_shape_count((int)defs[i].shape.rank, defs[i].shape.dims, &p->count))
-			return cnn_fail(b->e, CNN_EDATA, "its %s is too large", defs[i].name);
+			return cnn_fail(b->e, CNN_EDATA, "its parameter %s is too "
+				"large", defs[i].name);
 		if (asprintf(&p->name, "%s.%s", n->node.name, defs[i].name) < 0) {
 			p->name = NULL;
 			return cnn_fail(b->e, CNN_ENOMEM, "out of memory");
@@ -257,7 +191,8 @@ static int add_layer(struct builder *b, size_t index, const struct cnn_net_line 
 		struct cnn_graph_node *from = &g->nodes[l->from[i]];
 
 		if (from->def && from->def->flags & CNN_LAYER_LOSS)
-			return cnn_fail(b->e, CNN_EDATA, "a loss feeds no other layer");
+			return cnn_fail(b->e, CNN_EDATA, "a loss can't feed another "
+				"layer");
 		n->inputs[i] = l->from[i];
 		n->node.inputs[i] = from->node.output;
 		from->consumers++;
@@ -265,8 +200,8 @@ static int add_layer(struct builder *b, size_t index, const struct cnn_net_line 
 	if ((r = n->def->infer(host, &n->node, &n->node.output)) < 0)
 		return cnn_plugins_error(g->plugins, r, b->e);
 	if (!fits(&n->node.output))
-		return cnn_fail(b->e, CNN_EPLUGIN, "its definition gives an output of no "
-			"possible shape");
+		return cnn_fail(b->e, CNN_EPLUGIN, "its definition infers an invalid "
+			"output shape");
 	return add_params(b, index);
 }
 
@@ -284,16 +219,16 @@ static int find_ends(struct builder *b)
 		if (n->def && n->def->flags & CNN_LAYER_LOSS) {
 			if (g->loss)
 				return at_line(b, &g->net->lines[i], cnn_fail(b->e, CNN_EDATA,
-					"a second loss"));
+					"second loss: a net has at most one"));
 			g->loss = i;
 		}
 		if (n->consumers == 0 && i != last)
 			return at_line(b, &g->net->lines[i], cnn_fail(b->e, CNN_EDATA,
-				"%s feeds no other layer", n->node.name));
+				"%s: no layer uses its output", n->node.name));
 	}
 	if (last == 0)
-		return cnn_fail(b->e, CNN_EDATA, "%s: holds no layer but the input",
-			b->where);
+		return cnn_fail(b->e, CNN_EDATA, "%s: the net has no layer besides the "
+			"input", b->where);
 	g->output = g->loss ? g->nodes[g->loss].inputs[0] : last;
 	return CNN_OK;
 }

@@ -24,15 +24,15 @@ static int check_params(const struct cnn_model *m, size_t copies, size_t max_byt
 		size_t rows = s->rank > 0 && s->dims[0] ? s->dims[0] : 1;
 
 		if (g->params[i].count / rows > CNN_MAX_TENSOR / sizeof(float))
-			return cnn_fail(e, CNN_EDATA, "%s: one row of it takes more than "
-				"%zu MiB", g->params[i].name, CNN_MAX_TENSOR >> 20);
+			return cnn_fail(e, CNN_EDATA, "%s: one row takes more than %zu "
+				"MiB", g->params[i].name, CNN_MAX_TENSOR >> 20);
 		if (g->params[i].count > SIZE_MAX / 64 - floats)
 			return cnn_fail(e, CNN_ENOMEM, "too many parameters");
 		floats += g->params[i].count;
 	}
 	if (max_bytes && floats > max_bytes / sizeof(float) / copies)
-		return cnn_fail(e, CNN_ENOMEM, "the net's parameters%s take %zu MiB: more "
-			"than --max-memory", copies > 1 ? " and moments" : "",
+		return cnn_fail(e, CNN_ENOMEM, "the net's parameters%s take %zu MiB, "
+			"more than --max-memory", copies > 1 ? " and moments" : "",
 			floats * copies / (1 << 18));
 	return CNN_OK;
 }
@@ -139,7 +139,7 @@ int cnn_model_set_classes(struct cnn_model *m, const struct cnn_value *classes,
 	struct cnn_value *copy;
 
 	if (classes->type != CNN_ARRAY)
-		return cnn_fail(e, CNN_EDATA, "the classes are no list of names");
+		return cnn_fail(e, CNN_EDATA, "the classes must be a list of names");
 	if (!(copy = cnn_value_copy(classes)))
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	cnn_value_free(m->classes);
@@ -186,7 +186,7 @@ static int find_moments(struct cnn_model *m, const struct cnn_header *h,
 		if (k < count)
 			continue;
 		if (count == CNN_MAX_MOMENTS || strlen(at + 1) >= sizeof *m->moment_names)
-			return cnn_fail(e, CNN_EDATA, "field %s: no known moment",
+			return cnn_fail(e, CNN_EDATA, "field %s: unknown moment",
 				h->fields[i].name);
 		names[count++] = at + 1;
 	}
@@ -207,7 +207,7 @@ int cnn_model_begin(struct cnn_model **model, const char *where,
 
 	*model = NULL;
 	if (!cnn_value_get_str(h->model, "net", &net))
-		return cnn_fail(e, CNN_EDATA, "%s: a model without its net", where);
+		return cnn_fail(e, CNN_EDATA, "%s: the model has no net", where);
 	if (!(m = calloc(1, sizeof *m)) || !(m->meta = cnn_value_copy(h->meta)) ||
 	    !(m->history = cnn_value_copy(h->history)) ||
 	    (training && !(m->training = cnn_value_copy(training)))) {
@@ -285,7 +285,8 @@ int cnn_model_add(struct cnn_model *m, const struct cnn_record *rec,
 				cnn_shape_text(t->rank, t->shape, a, sizeof a),
 				cnn_graph_shape_text(&p->def.shape, b, sizeof b));
 		if (count > p->count - *done)
-			return cnn_fail(e, CNN_EDATA, "%s: comes twice", rec->names[i]);
+			return cnn_fail(e, CNN_EDATA, "%s: occurs twice",
+				rec->names[i]);
 		cnn_to_f32(t->dtype, t->data, count, to + *done);
 		*done += count;
 	}

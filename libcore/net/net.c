@@ -73,17 +73,17 @@ static int parse_from(struct parser *p, struct cnn_net_line *l, char *list)
 	size_t index;
 
 	if (l->from)
-		return bad(p, "from= stands twice");
+		return bad(p, "from= is given twice");
 	if (!(l->from = calloc(MAX_FROM, sizeof *l->from)))
 		return out_of_memory(p);
 	for (name = strtok_r(list, ",", &save); name; name = strtok_r(NULL, ",", &save)) {
 		if (!find_above(p->net, name, &index))
-			return bad(p, "from=%s: no layer above is called so", name);
+			return bad(p, "from=%s: no layer above has this name", name);
 		if (l->from_count == MAX_FROM)
 			return bad(p, "from=: more than %d names", MAX_FROM);
 		l->from[l->from_count++] = index;
 	}
-	return l->from_count ? CNN_OK : bad(p, "from= names no layer");
+	return l->from_count ? CNN_OK : bad(p, "from=: needs the name of a layer");
 }
 
 static int parse_pair(struct parser *p, struct cnn_net_line *l, char *word)
@@ -96,12 +96,12 @@ static int parse_pair(struct parser *p, struct cnn_net_line *l, char *word)
 	if (equals && strcmp(word, "from") == 0)
 		return parse_from(p, l, equals + 1);
 	if (equals && (!*word || !equals[1]))
-		return bad(p, "%s=%s: key=value is wanted", word, equals + 1);
+		return bad(p, "%s=%s: must be key=value", word, equals + 1);
 	for (size_t i = 0; equals && i < l->pair_count; i++)
 		if (strcmp(l->pairs[i].key, word) == 0)
-			return bad(p, "%s= stands twice", word);
+			return bad(p, "%s= is given twice", word);
 	if (l->pair_count == MAX_PAIRS)
-		return bad(p, "more than %d words", MAX_PAIRS);
+		return bad(p, "more than %d arguments", MAX_PAIRS);
 	pairs = realloc(l->pairs, (l->pair_count + 1) * sizeof *pairs);
 	if (!pairs)
 		return out_of_memory(p);
@@ -155,29 +155,30 @@ static int parse_line(struct parser *p, char *text)
 	if (word[n - 1] == ':') {
 		word[n - 1] = '\0';
 		if (!is_name(word))
-			return bad(p, "%s: is no name: letters, digits and _.- are", word);
+			return bad(p, "%s: invalid name: use letters, digits and _.-",
+				word);
 		if (!(l->name = strdup(word)))
 			return out_of_memory(p);
 		if (!(word = strtok_r(NULL, " \t\r", &save)))
-			return bad(p, "%s: a type is wanted", l->name);
+			return bad(p, "%s: the layer type is missing", l->name);
 	}
 	if (!is_type(word))
-		return bad(p, "%s: is no layer type", word);
+		return bad(p, "%s: invalid layer type", word);
 	if (!(l->type = strdup(word)))
 		return out_of_memory(p);
 	if (!l->name && (r = make_name(p, l)) < 0)
 		return r;
 	if (find_above(net, l->name, &other))
-		return bad(p, "%s: line %u is called so already", l->name,
+		return bad(p, "%s: this name is already used on line %u", l->name,
 			net->lines[other].number);
 	while ((word = strtok_r(NULL, " \t\r", &save)))
 		if ((r = parse_pair(p, l, word)) < 0)
 			return r;
 	if ((strcmp(l->type, "input") == 0) != (net->count == 1))
 		return bad(p, net->count == 1 ? "the first layer must be the input: "
-			"input CxHxW" : "the input must be the first layer, and the only one");
+			"input CxHxW" : "only the first layer can be an input");
 	if (net->count == 1 && l->from)
-		return bad(p, "the input comes from nowhere");
+		return bad(p, "the input takes no from=");
 	if (net->count > 1 && !l->from) {
 		if (!(l->from = malloc(sizeof *l->from)))
 			return out_of_memory(p);
@@ -198,10 +199,10 @@ int cnn_net_parse(struct cnn_net **net, const char *where, const char *text,
 	if (!p.net)
 		return out_of_memory(&p);
 	if (size > CNN_MAX_NET)
-		r = cnn_fail(e, CNN_EDATA, "%s: a net of %zu bytes: at most %zu are taken",
-			where, size, CNN_MAX_NET);
+		r = cnn_fail(e, CNN_EDATA, "%s: net of %zu bytes is too large (at most "
+			"%zu)", where, size, CNN_MAX_NET);
 	else if (memchr(text, '\0', size))
-		r = cnn_fail(e, CNN_EDATA, "%s: is no text", where);
+		r = cnn_fail(e, CNN_EDATA, "%s: not text", where);
 	else if (!(copy = strndup(text, size)))
 		r = out_of_memory(&p);
 	for (line = copy; r == CNN_OK && line; line = next) {
@@ -212,7 +213,7 @@ int cnn_net_parse(struct cnn_net **net, const char *where, const char *text,
 	}
 	free(copy);
 	if (r == CNN_OK && p.net->count == 0)
-		r = cnn_fail(e, CNN_EDATA, "%s: holds no layer", where);
+		r = cnn_fail(e, CNN_EDATA, "%s: the net has no layers", where);
 	if (r < 0) {
 		cnn_net_free(p.net);
 		*net = NULL;

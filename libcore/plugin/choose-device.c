@@ -37,12 +37,13 @@ int cnn_device_choose(struct cnn_plugins *plugins, const char *spec,
 	}
 	*device = "cuda";
 	if (strncmp(spec, "cuda", 4) != 0 || (spec[4] && spec[4] != ':'))
-		return cnn_fail(e, CNN_EUSAGE, "--device: %s: auto, cpu, cuda or cuda:N is "
-			"wanted", spec);
+		return cnn_fail(e, CNN_EUSAGE, "--device: %s: must be auto, cpu, cuda "
+			"or cuda:N", spec);
 	if (spec[4]) {
 		n = strtoul(spec + 5, &end, 10);
 		if (!strchr("0123456789", spec[5]) || !spec[5] || *end || n > 1023)
-			return cnn_fail(e, CNN_EUSAGE, "--device: %s: cuda:N is wanted", spec);
+			return cnn_fail(e, CNN_EUSAGE, "--device: %s: must be cuda:N",
+				spec);
 		*ordinal = (uint32_t)n;
 	}
 	r = probe(plugins, "cuda", *ordinal, e);

@@ -39,5 +39,6 @@ int cnn_isa_choose(const char *want, const char **isa, struct cnn_error *e)
 			*isa = names[i];
 			return CNN_OK;
 		}
-	return cnn_fail(e, CNN_EPLUGIN, "--isa: %s: this CPU has %s", want, *isa);
+	return cnn_fail(e, CNN_EPLUGIN, "--isa: %s: this CPU supports at most %s", want,
+		*isa);
 }

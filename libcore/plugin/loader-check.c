@@ -75,8 +75,8 @@ static int check_provider(const struct cnn_plugin *p,
 	if (f->size < SIZE_THROUGH(cnn_provider, update_buffers))
 		return refuse(p, e, "struct cnn_provider of %u bytes is too small", f->size);
 	if (!f->run || !names_run(p->name, f->run))
-		return refuse(p, e, "computes the run \"%s\", which its name doesn't say",
-			f->run ? f->run : "");
+		return refuse(p, e, "computes the run \"%s\", which does not match its "
+			"name", f->run ? f->run : "");
 	if (!f->score || !f->create || !f->destroy || !f->forward)
 		return refuse(p, e, "lacks one of score, create, destroy, forward");
 	if (!f->param_import != !f->param_export)
@@ -93,15 +93,15 @@ static int check_optimizer(const struct cnn_plugin *p,
 	if (f->size < SIZE_THROUGH(cnn_optimizer, update))
 		return refuse(p, e, "struct cnn_optimizer of %u bytes is too small", f->size);
 	if (strncmp(p->name, prefix, n) || !same(f->name, p->name + n))
-		return refuse(p, e, "is the optimiser \"%s\", which its name doesn't say",
-			f->name ? f->name : "");
+		return refuse(p, e, "is the optimizer \"%s\", which does not match its "
+			"name", f->name ? f->name : "");
 	if (!f->update)
 		return refuse(p, e, "lacks update");
 	if (f->moment_count > sizeof f->moments / sizeof *f->moments)
-		return refuse(p, e, "wants %u moments", f->moment_count);
+		return refuse(p, e, "declares too many moments: %u", f->moment_count);
 	for (uint32_t i = 0; i < f->moment_count; i++)
 		if (!f->moments[i] || !cnn_is_layer_type(f->moments[i]))
-			return refuse(p, e, "moment %u has no proper name", i);
+			return refuse(p, e, "moment %u has an invalid name", i);
 	return CNN_OK;
 }
 
@@ -111,15 +111,26 @@ static int check_device(const struct cnn_plugin *p, const struct cnn_device *f,
 	if (f->size < SIZE_THROUGH(cnn_device, elapsed))
 		return refuse(p, e, "struct cnn_device of %u bytes is too small", f->size);
 	if (strcmp(p->name, "device") || !same(f->name, p->device))
-		return refuse(p, e, "is the device \"%s\", which its path doesn't say",
-			f->name ? f->name : "");
+		return refuse(p, e, "is the device \"%s\", which does not match its "
+			"path", f->name ? f->name : "");
 	if (!f->probe || !f->open || !f->close || !f->alloc || !f->free || !f->upload
 	    || !f->download || !f->add || !f->reorder || !f->gather || !f->score
 	    || !f->norm || !f->clip || !f->advance || !f->capture != !f->captured
 	    || !f->capture != !f->replay || !f->capture != !f->release
 	    || !f->mark != !f->elapsed)
-		return refuse(p, e, "lacks one of a device's functions");
+		return refuse(p, e, "lacks one of the functions of a device");
 	return CNN_OK;
+}
+
+/* Does the argument have what its type needs, and a default of the same type? */
+static bool has_type(const struct cnn_layer_def *d, const struct cnn_arg *a)
+{
+	bool found = !a->like;
+
+	for (uint32_t i = 0; a->like && i < d->arg_count; i++)
+		found = found || (&d->args[i] != a && d->args[i].name && !d->args[i].like
+			&& strcmp(d->args[i].name, a->like) == 0 && d->args[i].type == a->type);
+	return found && (a->type != CNN_ARG_CHOICE || (a->choices && *a->choices));
 }
 
 static int check_definition(const struct cnn_plugin *p,
@@ -128,10 +139,10 @@ static int check_definition(const struct cnn_plugin *p,
 	if (d->size < SIZE_THROUGH(cnn_layer_def, flops))
 		return refuse(p, e, "struct cnn_layer_def of %u bytes is too small", d->size);
 	if (!d->type || !cnn_is_layer_type(d->type))
-		return refuse(p, e, "its layer type doesn't match [a-z][a-z0-9_]*");
+		return refuse(p, e, "its layer type does not match [a-z][a-z0-9_]*");
 	if (!same(d->type, p->name))
-		return refuse(p, e, "defines the layer type %s, which its name doesn't say",
-			d->type);
+		return refuse(p, e, "defines the layer type %s, which does not match "
+			"its name", d->type);
 	if (!d->infer)
 		return refuse(p, e, "its definition lacks infer");
 	if (d->min_inputs < 1 || d->min_inputs > d->max_inputs
@@ -140,12 +151,13 @@ static int check_definition(const struct cnn_plugin *p,
 			d->min_inputs, d->max_inputs);
 	if (d->arg_count > MAX_ARGS || (d->arg_count > 0 && !d->args))
 		return refuse(p, e, "its definition has %u arguments%s", d->arg_count,
-			d->args ? "" : " and no table of them");
+			d->args ? "" : " but no table of them");
 	for (uint32_t i = 0; i < d->arg_count; i++)
 		if (!d->args[i].name || !cnn_is_layer_type(d->args[i].name)
-		    || d->args[i].type > CNN_ARG_BOOL)
-			return refuse(p, e, "argument %u of its definition has no proper "
-				"name or type", i);
+		    || d->args[i].type > CNN_ARG_LIST
+		    || !has_type(d, &d->args[i]))
+			return refuse(p, e, "argument %u of its definition has an "
+				"invalid name or type", i);
 	return CNN_OK;
 }
 
@@ -154,7 +166,7 @@ static int check_functions(const struct cnn_plugin *p,
 {
 	if (entry->kind == CNN_PLUGIN_DEFINITION)
 		return entry->definition ? CNN_OK
-			: refuse(p, e, "brings neither functions nor a definition");
+			: refuse(p, e, "has neither functions nor a definition");
 	if (!entry->functions)
 		return refuse(p, e, "has no functions");
 	switch (entry->kind) {
@@ -165,8 +177,8 @@ static int check_functions(const struct cnn_plugin *p,
 	case CNN_PLUGIN_DEVICE:
 		return check_device(p, entry->functions, e);
 	default:
-		return refuse(p, e, "is of kind %u, which this version doesn't know",
-			entry->kind);
+		return refuse(p, e, "is of kind %u, which this version does not "
+			"support", entry->kind);
 	}
 }
 
@@ -178,29 +190,37 @@ int cnn_check_entry(const struct cnn_plugin *p,
 	/* Magic, major and size are the first members, in this order. Until they have
 	 * been checked, the rest has no meaning. */
 	if (entry->magic != CNN_PLUGIN_MAGIC)
-		return refuse(p, e, "cnn_plugin_entry doesn't begin with the magic number");
+		return refuse(p, e, "cnn_plugin_entry does not begin with the magic "
+			"number");
 	if (entry->abi_major != CNN_ABI_MAJOR)
-		return refuse(p, e, "made for plugin interface %u.%u, this program has "
-			"%u.%u: rebuild it", entry->abi_major, entry->abi_minor,
+		return refuse(p, e, "built for plugin interface %u.%u, but this "
+			"program has %u.%u: rebuild it", entry->abi_major,
+			entry->abi_minor,
 			CNN_ABI_MAJOR, CNN_ABI_MINOR);
 	if (entry->size < SIZE_THROUGH(cnn_plugin_entry, definition))
 		return refuse(p, e, "struct cnn_plugin_entry of %u bytes is too small",
 			entry->size);
 	if (!same(entry->name, p->name) || !same(entry->device, p->device)
 	    || !same(entry->provider, p->provider))
-		return refuse(p, e, "calls itself %s/%s/%s",
-			entry->device ? entry->device : "",
+		return refuse(p, e, "calls itself %s/%s/%s, which does not match its "
+			"path", entry->device ? entry->device : "",
 			entry->provider ? entry->provider : "",
 			entry->name ? entry->name : "");
 	if (!entry->version)
 		return refuse(p, e, "has no version");
 	/* find("device") trusts the name, so check the kind. */
 	if (strcmp(p->name, "device") == 0 && entry->kind != CNN_PLUGIN_DEVICE)
-		return refuse(p, e, "is no device plugin");
+		return refuse(p, e, "is not a device plugin");
 	rc = check_functions(p, entry, e);
 	if (rc == CNN_OK && entry->definition)
 		rc = check_definition(p, entry->definition, e);
 	return rc;
+}
+
+/* Either may be NULL. */
+static bool same_text(const char *a, const char *b)
+{
+	return !a || !b ? a == b : strcmp(a, b) == 0;
 }
 
 bool cnn_same_definition(const struct cnn_layer_def *a,
@@ -215,7 +235,8 @@ bool cnn_same_definition(const struct cnn_layer_def *a,
 
 		if (strcmp(x->name, y->name) || x->type != y->type
 		    || x->required != y->required || x->initial != y->initial
-		    || x->min != y->min || x->max != y->max)
+		    || x->min != y->min || x->max != y->max
+		    || !same_text(x->choices, y->choices) || !same_text(x->like, y->like))
 			return false;
 	}
 	return true;

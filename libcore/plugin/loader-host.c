@@ -49,7 +49,7 @@ static void *host_alloc(const struct cnn_host *host, size_t bytes)
 	if (bytes <= SIZE_MAX - ALIGNMENT)    /* never 0 bytes: might yield NULL */
 		memory = aligned_alloc(ALIGNMENT, (bytes / ALIGNMENT + 1) * ALIGNMENT);
 	if (!memory)
-		host_fail(host, CNN_ENOMEM, "no memory for %zu bytes", bytes);
+		host_fail(host, CNN_ENOMEM, "out of memory for %zu bytes", bytes);
 	else
 		cnn_prefer_huge_pages(memory, bytes);
 	return memory;
@@ -182,7 +182,7 @@ int cnn_plugins_error(struct cnn_plugins *p, int code, struct cnn_error *e)
 	pthread_mutex_lock(&p->lock);
 	if (code != CNN_OK)
 		cnn_fail(e, code, "%s", p->error.code != CNN_OK ? p->error.text
-			: "a plugin failed and left no message");
+			: "a plugin failed without a message");
 	p->error.code = CNN_OK;
 	pthread_mutex_unlock(&p->lock);
 	return code;

@@ -18,8 +18,8 @@ int cnn_scan_trust(const char *path, const struct stat *st, struct cnn_error *e)
 		return cnn_fail(e, CNN_EPLUGIN, "%s: refused: belongs to another "
 			"user (%u)", path, (unsigned)st->st_uid);
 	if (st->st_mode & (S_IWGRP | S_IWOTH))
-		return cnn_fail(e, CNN_EPLUGIN, "%s: refused: may be written by "
-			"others (chmod go-w)", path);
+		return cnn_fail(e, CNN_EPLUGIN, "%s: refused: others can write to it "
+			"(chmod go-w)", path);
 	return CNN_OK;
 }
 
@@ -136,8 +136,8 @@ static int scan_path(struct cnn_plugins *p, const char *path, struct cnn_error *
 
 		if (*path != '/')
 			return cnn_fail(e, CNN_EUSAGE, "CNN_PLUGIN_PATH: %.*s: must be "
-				"absolute: plugins are never taken from the current folder",
-				n ? (int)n : 7, n ? path : "(empty)");
+				"absolute: plugins are never loaded from the current "
+				"directory", n ? (int)n : 7, n ? path : "(empty)");
 		folder = strndup(path, n);
 		if (!folder)
 			return cnn_fail_errno(e, ENOMEM, "CNN_PLUGIN_PATH");
@@ -202,7 +202,8 @@ int cnn_scan_all(struct cnn_plugins *p, const char *const *dirs, size_t count,
 
 	for (size_t i = 0; rc == CNN_OK && i < count; i++) {
 		if (*dirs[i] == '\0')
-			return cnn_fail(e, CNN_EUSAGE, "--plugin-dir: names no folder");
+			return cnn_fail(e, CNN_EUSAGE, "--plugin-dir: the directory's "
+				"name is empty");
 		rc = scan_folder(p, dirs[i], e);
 		if (rc != CNN_OK)
 			cnn_error_prefix(e, "--plugin-dir");

@@ -102,7 +102,7 @@ static int load(struct cnn_plugin *plugin,
 		return cnn_fail(e, CNN_EPLUGIN, "%s: not loaded: %s", plugin->path,
 			strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return cnn_fail(e, CNN_EPLUGIN, "%s: not loaded: no regular file",
+		return cnn_fail(e, CNN_EPLUGIN, "%s: not loaded: not a regular file",
 			plugin->path);
 	rc = cnn_scan_trust(plugin->path, &st, e);
 	if (rc != CNN_OK)
@@ -124,8 +124,8 @@ static int load(struct cnn_plugin *plugin,
 	 * libraries loaded with it may point into it. */
 	*entry = dlsym(handle, "cnn_plugin_entry");
 	if (!*entry)
-		return cnn_fail(e, CNN_EPLUGIN, "%s: not loaded: no plugin: exports no "
-			"cnn_plugin_entry", plugin->path);
+		return cnn_fail(e, CNN_EPLUGIN, "%s: not loaded: not a plugin: exports "
+			"no cnn_plugin_entry", plugin->path);
 	return CNN_OK;
 }
 
@@ -163,7 +163,7 @@ static char *folder_list(const struct cnn_plugins *p)
 	for (size_t i = 0; i < p->folder_count; i++)
 		fprintf(f, "%s%s", i ? ", " : "", p->folders[i]);
 	if (p->folder_count == 0)
-		fputs("any folder", f);
+		fputs("any directory", f);
 	return fclose(f) == 0 ? text : (free(text), NULL);
 }
 
@@ -277,7 +277,7 @@ int cnn_layer_find(struct cnn_plugins *p, const char *type,
 
 	/* The type comes from the text of a net or from a stream. */
 	if (!cnn_is_layer_type(type))
-		return cnn_fail(e, CNN_EPLUGIN, "%.64s: no layer type: it must match "
+		return cnn_fail(e, CNN_EPLUGIN, "%.64s: invalid layer type: must match "
 			"[a-z][a-z0-9_]*", type);
 	def = cnn_builtin_layer(type);
 	if (!def)

@@ -91,12 +91,12 @@ int cnn_input_open(struct cnn_input **in, const char *path, struct cnn_error *e)
 		return cnn_fail_errno(e, errno, "%s: can't open", path);
 	if (isatty(fd)) {
 		fd_close((void *)(intptr_t)fd);
-		return cnn_fail(e, CNN_EUSAGE, "%s: is a terminal: a file or a pipe is "
-			"wanted", name);
+		return cnn_fail(e, CNN_EUSAGE, "%s: is a terminal: use a file or a "
+			"pipe", name);
 	}
 	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
 		fd_close((void *)(intptr_t)fd);
-		return cnn_fail(e, CNN_EIO, "%s: is a folder", name);
+		return cnn_fail(e, CNN_EIO, "%s: is a directory", name);
 	}
 	return cnn_input_wrap(in, name, &ops, (void *)(intptr_t)fd, e);
 }
@@ -227,7 +227,7 @@ int cnn_input_read(struct cnn_input *in, void *buf, size_t size, struct cnn_erro
 		if ((r = cnn_input_some(in, p, size, &got, e)) < 0)
 			return r;
 		if (got == 0)
-			return cnn_fail(e, CNN_EDATA, "%s: ends early, at byte %llu",
+			return cnn_fail(e, CNN_EDATA, "%s: truncated at byte %llu",
 				in->name, in->offset);
 	}
 	return CNN_OK;

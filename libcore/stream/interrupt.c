@@ -134,7 +134,7 @@ static void on_crash(int number)
 	say(program_invocation_short_name);
 	say(": ");
 	say(atomic_load(&loading));
-	say(": crashed while it was loaded\n");
+	say(": crashed while being loaded\n");
 	unlink_temporaries();
 	raise(number);    /* default action on return (SA_RESETHAND) */
 }

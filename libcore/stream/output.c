@@ -51,7 +51,8 @@ static int open_temporary(struct cnn_output *out, struct cnn_error *e)
 
 		free(out->temporary);
 		out->temporary = NULL;
-		return cnn_fail_errno(e, err, "%s: can't write beside it", out->name);
+		return cnn_fail_errno(e, err, "%s: can't create a temporary file "
+			"beside it", out->name);
 	}
 	fchmod(out->fd, mode);
 	return CNN_OK;
@@ -119,7 +120,7 @@ int cnn_output_open(struct cnn_output **output, const char *path, bool binary,
 	if (!path || strcmp(path, "-") == 0)
 		fd = STDOUT_FILENO;
 	else if (*path == '\0')
-		r = cnn_fail(e, CNN_EUSAGE, "the name of the output is empty");
+		r = cnn_fail(e, CNN_EUSAGE, "the output's file name is empty");
 	else if (!(out->path = follow(path, &fd)))
 		r = cnn_fail_errno(e, errno, "%s: can't open", path);
 	if (r == CNN_OK && !(out->name = strdup(fd == STDOUT_FILENO ? "standard output" :
@@ -133,14 +134,15 @@ int cnn_output_open(struct cnn_output **output, const char *path, bool binary,
 		out->fd = STDOUT_FILENO;
 		if (binary && isatty(out->fd))
 			r = cnn_fail(e, CNN_EUSAGE, "standard output: is a terminal: "
-				"binary goes to a file or a pipe (or -o FILE)");
+				"write binary data to a file or a pipe (or use -o "
+				"FILE)");
 	} else if (fd >= 0) {
 		if ((out->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3)) < 0)
 			r = cnn_fail_errno(e, errno, "%s: can't open", path);
 	} else if (stat(out->path, &st) == 0 && !S_ISREG(st.st_mode)) {
 		/* /dev/full or a FIFO: there is nothing to rename. */
 		if (S_ISDIR(st.st_mode))
-			r = cnn_fail(e, CNN_EIO, "%s: is a folder", path);
+			r = cnn_fail(e, CNN_EIO, "%s: is a directory", path);
 		else if ((out->fd = open(out->path, O_WRONLY | O_CLOEXEC)) < 0)
 			r = cnn_fail_errno(e, errno, "%s: can't open", path);
 	} else {
@@ -235,7 +237,8 @@ static int sync_folder(const char *folder, const char *path, struct cnn_error *e
 
 	if (fd >= 0) {
 		if (fsync(fd) < 0 && errno != EINVAL)
-			r = cnn_fail_errno(e, errno, "%s: can't sync its folder", path);
+			r = cnn_fail_errno(e, errno, "%s: can't sync its directory",
+				path);
 		close(fd);
 	}
 	return r;

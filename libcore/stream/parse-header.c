@@ -19,9 +19,9 @@ static int parse_field(struct cnn_header *h, const msgpack_object_kv *kv,
 	int rank;
 
 	if (!cnn_object_name(&kv->key, name))
-		return cnn_fail(e, CNN_EDATA, "a field's name is not one: 1 to %d "
-			"printable bytes are wanted, and neither \"end\" nor "
-			"\"tensor-stream\"", CNN_MAX_NAME);
+		return cnn_fail(e, CNN_EDATA, "invalid field name: must be 1 to %d "
+			"printable bytes, but not \"end\" or \"tensor-stream\"",
+			CNN_MAX_NAME);
 	if (cnn_header_find(h, name))
 		return cnn_fail(e, CNN_EDATA, "field %s: declared twice", name);
 	if (o->type != MSGPACK_OBJECT_MAP)
@@ -32,11 +32,12 @@ static int parse_field(struct cnn_header *h, const msgpack_object_kv *kv,
 	memcpy(text, s, n);
 	text[n] = '\0';
 	if ((dtype = cnn_dtype_parse(text)) == CNN_DTYPE_NONE)
-		return cnn_fail(e, CNN_EDATA, "field %s: no such dtype: %s", name, text);
+		return cnn_fail(e, CNN_EDATA, "field %s: unknown dtype: %s", name,
+			text);
 	if (!cnn_object_shape(cnn_object_get(o, "shape"), &rank, shape) ||
 	    rank + (h->kind == CNN_DATA) > CNN_MAX_RANK || !cnn_shape_count(rank, shape, &n))
-		return cnn_fail(e, CNN_EDATA, "field %s: no shape, or none of at most %d "
-			"axes", name, CNN_MAX_RANK - (h->kind == CNN_DATA));
+		return cnn_fail(e, CNN_EDATA, "field %s: shape is missing or has more "
+			"than %d axes", name, CNN_MAX_RANK - (h->kind == CNN_DATA));
 	if (h->field_count == cnn_header_limit(h->kind))
 		return cnn_fail(e, CNN_EDATA, "field %s: too many fields", name);
 	if (!(f = cnn_header_add(h, name, dtype, rank, shape)))
@@ -47,18 +48,19 @@ static int parse_field(struct cnn_header *h, const msgpack_object_kv *kv,
 		if ((cnn_object_get(o, "scale") && !cnn_object_number(cnn_object_get(o, "scale"), &f->scale)) ||
 		    (cnn_object_get(o, "offset") && !cnn_object_number(cnn_object_get(o, "offset"), &f->offset)) ||
 		    !isfinite(f->scale) || !isfinite(f->offset))
-			return cnn_fail(e, CNN_EDATA, "field %s: scale or offset is no number",
-				name);
+			return cnn_fail(e, CNN_EDATA, "field %s: scale and offset must "
+				"be numbers", name);
 	}
 	if ((v = cnn_object_get(o, "classes"))) {
 		if (v->type != MSGPACK_OBJECT_ARRAY)
-			return cnn_fail(e, CNN_EDATA, "field %s: classes is no array", name);
+			return cnn_fail(e, CNN_EDATA, "field %s: classes must be an "
+				"array", name);
 		if (!(f->classes = cnn_value_unpack(v)))
 			return cnn_fail(e, CNN_ENOMEM, "out of memory");
 		for (size_t i = 0; i < f->classes->as.array.count; i++)
 			if (f->classes->as.array.items[i]->type != CNN_STR)
-				return cnn_fail(e, CNN_EDATA, "field %s: class %zu is no text",
-					name, i);
+				return cnn_fail(e, CNN_EDATA, "field %s: class %zu "
+					"must be a string", name, i);
 	}
 	/* Keep the keys of later versions. */
 	if (!(f->other = cnn_value_unpack(o)))
@@ -86,8 +88,8 @@ static int take_value(const msgpack_object *map, const char *key,
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	if (v->type != type) {
 		cnn_value_free(v);
-		return cnn_fail(e, CNN_EDATA, "\"%s\" is no %s", key,
-			type == CNN_MAP ? "map" : "array");
+		return cnn_fail(e, CNN_EDATA, "\"%s\" must be %s", key,
+			type == CNN_MAP ? "a map" : "an array");
 	}
 	cnn_value_free(*to);
 	*to = v;
@@ -113,15 +115,15 @@ static int header_of(const msgpack_object *o, struct cnn_header **header,
 		return cnn_fail(e, CNN_EDATA, "version %llu: this program reads version "
 			"%d", (unsigned long long)version, CNN_STREAM_VERSION);
 	if (!cnn_object_has_text_keys(o))
-		return cnn_fail(e, CNN_EDATA, "a key that is no text");
+		return cnn_fail(e, CNN_EDATA, "a key is not a string");
 	kind = cnn_object_get(o, "kind");
 	if (!kind || (!cnn_object_is(kind, "data") && !cnn_object_is(kind, "model")))
-		return cnn_fail(e, CNN_EDATA, "kind is neither \"data\" nor \"model\"");
+		return cnn_fail(e, CNN_EDATA, "kind must be \"data\" or \"model\"");
 	if (!(h = *header = cnn_header_new(cnn_object_is(kind, "model") ? CNN_MODEL : CNN_DATA)))
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	if ((fields = cnn_object_get(o, "fields"))) {
 		if (fields->type != MSGPACK_OBJECT_MAP)
-			return cnn_fail(e, CNN_EDATA, "\"fields\" is no map");
+			return cnn_fail(e, CNN_EDATA, "\"fields\" must be a map");
 		for (uint32_t i = 0; i < fields->via.map.size; i++)
 			if ((r = parse_field(h, &fields->via.map.ptr[i], e)) < 0)
 				return r;

@@ -28,7 +28,7 @@ static int type_of(const msgpack_object *o, const struct cnn_field *f,
 	    o->via.array.ptr[0].via.array.size == 2)
 		o = &o->via.array.ptr[0].via.array.ptr[1];
 	if (!cnn_object_text(o, &s, &n) || n == 0 || n >= sizeof text)
-		return cnn_fail(e, CNN_EDATA, "a structured or unnamed type");
+		return cnn_fail(e, CNN_EDATA, "structured or unnamed type");
 	memcpy(text, s, n);
 	text[n] = '\0';
 	*swap = text[0] == '>';
@@ -45,7 +45,7 @@ static int type_of(const msgpack_object *o, const struct cnn_field *f,
 		*dtype = cnn_dtype_parse(text);
 	}
 	if (*dtype == CNN_DTYPE_NONE || *dtype == CNN_BF16 || !strchr("<|", text[0]))
-		return cnn_fail(e, CNN_EDATA, "type %.*s is not taken", (int)n, s);
+		return cnn_fail(e, CNN_EDATA, "type %.*s is not supported", (int)n, s);
 	return CNN_OK;
 }
 
@@ -66,22 +66,23 @@ static int parse_tensor(const msgpack_object *o, const struct cnn_field *f,
 	if (!nd || nd->type != MSGPACK_OBJECT_BOOLEAN || !type || !data)
 		return cnn_fail(e, CNN_EDATA, "not a tensor as msgpack-numpy writes them");
 	if (kind && cnn_object_is(kind, "O"))
-		return cnn_fail(e, CNN_EDATA, "kind O is a pickle, which could run code: "
-			"it is never taken");
+		return cnn_fail(e, CNN_EDATA, "kind O is not supported: it is a "
+			"pickle, which could run code");
 	if (!nd->via.boolean)
-		return cnn_fail(e, CNN_EDATA, "a numpy scalar: an array is wanted");
+		return cnn_fail(e, CNN_EDATA, "numpy scalar: must be an array");
 	if (kind && !cnn_object_is(kind, "") && !cnn_object_is(kind, "V"))
-		return cnn_fail(e, CNN_EDATA, "an unknown kind of tensor");
+		return cnn_fail(e, CNN_EDATA, "unknown kind of tensor");
 	if ((r = type_of(type, f, &t->dtype, swap, e)) < 0)
 		return r;
 	if (!cnn_object_shape(cnn_object_get(o, "shape"), &t->rank, t->shape))
-		return cnn_fail(e, CNN_EDATA, "no shape of at most %d axes", CNN_MAX_RANK);
+		return cnn_fail(e, CNN_EDATA, "shape is missing or has more than %d "
+			"axes", CNN_MAX_RANK);
 	if (!cnn_object_text(data, &s, &n))
 		return cnn_fail(e, CNN_EDATA, "no data");
 	if (!cnn_tensor_bytes(t, &bytes) || bytes != n) {
 		char shape[CNN_SHAPE_TEXT];
 
-		return cnn_fail(e, CNN_EDATA, "%zu bytes for %s %s", n,
+		return cnn_fail(e, CNN_EDATA, "%zu bytes of data do not fit %s %s", n,
 			cnn_dtype_name(t->dtype),
 			cnn_shape_text(t->rank, t->shape, shape, sizeof shape));
 	}
@@ -141,13 +142,15 @@ static int parse_end(const msgpack_object *o, struct cnn_end *end,
 	if (!(v = cnn_object_get(o, "xxh3")))
 		return CNN_OK;
 	if (!cnn_object_text(v, &s, &n) || n != 16)
-		return cnn_fail(e, CNN_EDATA, "end: xxh3 is no 16 hexadecimal digits");
+		return cnn_fail(e, CNN_EDATA, "end: xxh3 must be 16 hexadecimal "
+			"digits");
 	memcpy(text, s, n);
 	text[n] = '\0';
 	end->digest = strtoull(text, &stop, 16);
 	end->has_digest = true;
 	if (*stop || strspn(text, "0123456789abcdefABCDEF") != 16)
-		return cnn_fail(e, CNN_EDATA, "end: xxh3 is no 16 hexadecimal digits");
+		return cnn_fail(e, CNN_EDATA, "end: xxh3 must be 16 hexadecimal "
+			"digits");
 	return CNN_OK;
 }
 
@@ -168,7 +171,7 @@ static int check_tensor(const struct cnn_header *h, const struct cnn_field *f,
 				(size_t)(f->rank - 1) * sizeof *f->shape) == 0));
 	if (t->dtype == f->dtype && fits)
 		return CNN_OK;
-	return cnn_fail(e, CNN_EDATA, "%s %s%s where the header says %s %s%s",
+	return cnn_fail(e, CNN_EDATA, "%s %s%s does not match the header's %s %s%s",
 		cnn_dtype_name(t->dtype), data ? "Nx" : "",
 		data && t->rank > 0 ? cnn_shape_text(t->rank - 1, t->shape + 1, a, sizeof a)
 			: cnn_shape_text(t->rank, t->shape, a, sizeof a),
@@ -188,8 +191,9 @@ static int parse_member(struct cnn_header *h, bool learning,
 
 	if (!cnn_object_name(&kv->key, name))
 		return cnn_fail(e, CNN_EDATA, strcmp(name, "tensor-stream") == 0 ?
-			"a header before the end of the segment: the producer died" :
-			"a field's name is not one");
+			"new header before the end of the segment: the first stream is "
+			"truncated" :
+			"invalid field name");
 	f = cnn_header_find(h, name);
 	if (!f && !learning)
 		return cnn_fail(e, CNN_EDATA, "field %s: not in the header", name);
@@ -204,13 +208,14 @@ static int parse_member(struct cnn_header *h, bool learning,
 		goto named;
 	}
 	if (cnn_record_find(rec, name)) {
-		r = cnn_fail(e, CNN_EDATA, "stands twice in the record");
+		r = cnn_fail(e, CNN_EDATA, "occurs twice in the record");
 		goto named;
 	}
 	if ((r = check_tensor(h, f, &t, e)) < 0)
 		goto named;
 	if (data && rec->count > 0 && t.shape[0] != rec->samples) {
-		r = cnn_fail(e, CNN_EDATA, "%zu samples where %s has %zu", t.shape[0],
+		r = cnn_fail(e, CNN_EDATA, "%zu samples, but field %s has %zu",
+			t.shape[0],
 			rec->names[0], rec->samples);
 		goto named;
 	}
@@ -240,7 +245,7 @@ static int record_of(const msgpack_object *o, struct cnn_header *h,
 		if ((r = parse_member(h, learning, &o->via.map.ptr[i], scratch, rec, e)) < 0)
 			return r;
 	if (h->kind == CNN_DATA && rec->count != h->field_count)
-		return cnn_fail(e, CNN_EDATA, "%zu fields where the header declares %zu",
+		return cnn_fail(e, CNN_EDATA, "%zu fields, but the header declares %zu",
 			rec->count, h->field_count);
 	return CNN_OK;
 }

@@ -141,7 +141,7 @@ int cnn_reader_header(struct cnn_reader *r, const struct cnn_header **header,
 	while (r->state == INSIDE && code == CNN_OK)
 		code = cnn_reader_record(r, &unread, e);
 	if (r->state == FAILED)
-		return cnn_fail(e, CNN_EDATA, "%s: read on after an error",
+		return cnn_fail(e, CNN_EDATA, "%s: read after an error",
 			cnn_input_name(r->in));
 	if (code >= 0)
 		code = next_item(r, &header_bounds, &data, &size, e);
@@ -150,8 +150,12 @@ int cnn_reader_header(struct cnn_reader *r, const struct cnn_header **header,
 	if (code == CNN_OK && size == 0) {
 		if (r->any)
 			return CNN_END;
-		code = cnn_fail(e, CNN_EDATA, "%s: is empty: the producer died before "
-			"its header", cnn_input_name(r->in));
+		if (strcmp(cnn_input_name(r->in), "standard input") == 0)
+			code = cnn_fail(e, CNN_EDATA, "standard input is empty: no data "
+				"given?");
+		else
+			code = cnn_fail(e, CNN_EDATA, "%s: empty file",
+				cnn_input_name(r->in));
 	}
 	if (code >= 0)
 		code = read_header(r, data, size, e);
@@ -170,14 +174,16 @@ static int check_end(struct cnn_reader *r, const struct cnn_end *end,
 	uint64_t digest = XXH3_64bits_digest(r->hash);
 
 	if (end->has_records && end->records != r->records)
-		return cnn_fail(e, CNN_EDATA, "%s: end: %llu records announced, %zu "
-			"read", name, (unsigned long long)end->records, r->records);
+		return cnn_fail(e, CNN_EDATA, "%s: end: declares %llu records, but %zu "
+			"were read", name, (unsigned long long)end->records,
+			r->records);
 	if (end->has_samples && end->samples != r->samples)
-		return cnn_fail(e, CNN_EDATA, "%s: end: %llu samples announced, %zu "
-			"read", name, (unsigned long long)end->samples, r->samples);
+		return cnn_fail(e, CNN_EDATA, "%s: end: declares %llu samples, but %zu "
+			"were read", name, (unsigned long long)end->samples,
+			r->samples);
 	if (end->has_digest && end->digest != digest)
-		return cnn_fail(e, CNN_EDATA, "%s: end: digest %016llx announced, "
-			"%016llx read: the stream was altered on its way", name,
+		return cnn_fail(e, CNN_EDATA, "%s: end: declares digest %016llx, but "
+			"the data have %016llx: the stream is damaged", name,
 			(unsigned long long)end->digest, (unsigned long long)digest);
 	return CNN_OK;
 }
@@ -197,8 +203,8 @@ static int read_record(struct cnn_reader *r, struct cnn_record *rec,
 		return code;
 	}
 	if (size == 0)
-		return cnn_fail(e, CNN_EDATA, "%s: stops after record %zu without its "
-			"end: the producer died (tensor-cat --repair keeps what came)",
+		return cnn_fail(e, CNN_EDATA, "%s: truncated after record %zu "
+			"(tensor-cat --repair keeps the complete records)",
 			name, r->records);
 	r->item = data;
 	r->item_size = size;
@@ -228,7 +234,7 @@ int cnn_reader_record(struct cnn_reader *r, struct cnn_record *rec,
 	if (r->state == BETWEEN && !r->pending)
 		return CNN_END;
 	if (r->state == FAILED)
-		return cnn_fail(e, CNN_EDATA, "%s: read on after an error",
+		return cnn_fail(e, CNN_EDATA, "%s: read after an error",
 			cnn_input_name(r->in));
 	if (r->pending) {
 		r->pending = false;

@@ -78,14 +78,15 @@ int cnn_scan_item(struct cnn_input *in, const struct cnn_bounds *bounds,
 		if (have == 0)
 			return CNN_OK;
 		if (++values > bounds->values)
-			return cnn_fail(e, CNN_EDATA, "byte %llu: an item of more than "
+			return cnn_fail(e, CNN_EDATA, "byte %llu: item of more than "
 				"%zu values", cnn_input_offset(in), bounds->values);
 		if (have <= at)
 			goto early;
 		t = token_of((*data)[at]);
 		if (t.kind == BAD)
-			return cnn_fail(e, CNN_EDATA, "byte %llu: 0x%02x begins nothing "
-				"that a tensor stream holds", cnn_input_offset(in) + at, (*data)[at]);
+			return cnn_fail(e, CNN_EDATA, "byte %llu: 0x%02x is not valid "
+				"in a tensor stream", cnn_input_offset(in) + at,
+				(*data)[at]);
 		need = at + 1 + t.length_bytes;
 		if ((r = cnn_input_peek(in, need, data, &have, e)) < 0)
 			return r;
@@ -100,12 +101,13 @@ int cnn_scan_item(struct cnn_input *in, const struct cnn_bounds *bounds,
 			if (length > bounds->values || depth + 1 == CNN_MAX_DEPTH)
 				return cnn_fail(e, CNN_EDATA, "byte %llu: %s",
 					cnn_input_offset(in) + at, length > bounds->values ?
-					"a count beyond any bound" : "nested too deeply");
+					"count is too large" : "nested too deeply");
 			open[++depth] = t.kind == MAP ? length * 2 : length;
 		} else {
 			if (t.kind == STRING && length > bounds->string)
-				return cnn_fail(e, CNN_EDATA, "byte %llu: %zu bytes in one "
-					"value: at most %zu are taken", cnn_input_offset(in) + at, length, bounds->string);
+				return cnn_fail(e, CNN_EDATA, "byte %llu: value of %zu "
+					"bytes is too large (at most %zu)",
+					cnn_input_offset(in) + at, length, bounds->string);
 			at += length;
 			if (at > bounds->item)
 				break;
@@ -117,9 +119,9 @@ int cnn_scan_item(struct cnn_input *in, const struct cnn_bounds *bounds,
 		if (at > bounds->item)
 			break;
 	}
-	return cnn_fail(e, CNN_EDATA, "byte %llu: an item of more than %zu bytes",
+	return cnn_fail(e, CNN_EDATA, "byte %llu: item of more than %zu bytes",
 		cnn_input_offset(in), bounds->item);
 early:
-	return cnn_fail(e, CNN_EDATA, "ends in the middle of an item, at byte "
-		"%llu: the producer died", cnn_input_offset(in) + have);
+	return cnn_fail(e, CNN_EDATA, "truncated in the middle of an item, at byte "
+		"%llu", cnn_input_offset(in) + have);
 }

@@ -175,8 +175,8 @@ int cnn_writer_header(struct cnn_writer *w, const struct cnn_header *h,
 		cnn_value_pack(pk, h->other->as.map.values[i]);
 	}
 	if (w->buf.size > CNN_MAX_HEADER)
-		return cnn_fail(e, CNN_EDATA, "%s: a header of %zu bytes: at most %zu "
-			"are taken; its history or classes are too long",
+		return cnn_fail(e, CNN_EDATA, "%s: header of %zu bytes is too large "
+			"(at most %zu): its history or list of classes is too long",
 			cnn_output_name(w->out), w->buf.size, CNN_MAX_HEADER);
 	return emit(w, e);
 }
@@ -194,8 +194,8 @@ static int check_field(const struct cnn_writer *w, const char *name,
 	if (t->dtype != f->dtype || t->rank - sample_axis != f->rank ||
 	    (sample_axis && memcmp(t->shape + 1, f->shape,
 		(size_t)f->rank * sizeof *f->shape) != 0))
-		return cnn_fail(e, CNN_EDATA, "field %s: %s %s does not fit the header's "
-			"%s %s", name, cnn_dtype_name(t->dtype),
+		return cnn_fail(e, CNN_EDATA, "field %s: %s %s does not match the "
+			"header's %s %s", name, cnn_dtype_name(t->dtype),
 			cnn_shape_text(t->rank - sample_axis, t->shape + sample_axis, a,
 				sizeof a), cnn_dtype_name(f->dtype),
 			cnn_shape_text(f->rank, f->shape, b, sizeof b));
@@ -247,7 +247,7 @@ int cnn_writer_record(struct cnn_writer *w, const struct cnn_record *rec,
 		return cnn_fail(e, CNN_EUSAGE, "a record outside a segment");
 	data = w->header->kind == CNN_DATA;
 	if (rec->count == 0 || (data && rec->count != w->header->field_count))
-		return cnn_fail(e, CNN_EDATA, "a record of %zu fields where the header "
+		return cnn_fail(e, CNN_EDATA, "record has %zu fields, but the header "
 			"has %zu", rec->count, w->header->field_count);
 	for (size_t i = 0; i < rec->count; i++) {
 		const struct cnn_tensor *t = &rec->tensors[i];
@@ -257,7 +257,8 @@ int cnn_writer_record(struct cnn_writer *w, const struct cnn_record *rec,
 		if (t->rank == 0)
 			continue;
 		if (data && i > 0 && t->shape[0] != rows)
-			return cnn_fail(e, CNN_EDATA, "field %s: %zu samples where %s has %zu",
+			return cnn_fail(e, CNN_EDATA, "field %s: %zu samples, but "
+				"field %s has %zu",
 				rec->names[i], t->shape[0], rec->names[0], rows);
 		rows = t->shape[0];
 		n = cnn_tensor_sample_count(t) * cnn_dtype_size(t->dtype);
@@ -265,8 +266,8 @@ int cnn_writer_record(struct cnn_writer *w, const struct cnn_record *rec,
 			row_bytes = n;
 	}
 	if (row_bytes > CNN_MAX_TENSOR)
-		return cnn_fail(e, CNN_EDATA, "one row of a tensor takes %zu bytes: at "
-			"most %zu are written", row_bytes, CNN_MAX_TENSOR);
+		return cnn_fail(e, CNN_EDATA, "one row of a tensor takes %zu bytes (at "
+			"most %zu)", row_bytes, CNN_MAX_TENSOR);
 	/* Parameters that share a record can differ in length. */
 	if (rows == 0 || (!data && rec->count > 1))
 		return write_rows(w, rec, 0, 0, e);

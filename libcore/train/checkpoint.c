@@ -25,14 +25,14 @@ static int resume_device(const struct cnn_model *m, struct cnn_train_options *o,
 		    at[1 + strlen(devices[i])] == '/')
 			device = devices[i];
 	if (!device)
-		return cnn_fail(e, CNN_EDATA, "the checkpoint's providers are missing or "
-			"make no sense");
+		return cnn_fail(e, CNN_EDATA, "the checkpoint's providers are missing "
+			"or invalid");
 	o->on.recorded = list;
 	if (strcmp(device, o->on.device) == 0)
 		return CNN_OK;
 	if (o->device_given)
-		return cnn_fail(e, CNN_EUSAGE, "--device: contradicts the checkpoint that is "
-			"resumed");
+		return cnn_fail(e, CNN_EUSAGE, "--device: conflicts with the "
+			"checkpoint");
 	return cnn_device_choose(m->graph->plugins, device, &o->on.device,
 		&o->on.ordinal, e);
 }
@@ -43,8 +43,9 @@ int cnn_train_resume(const struct cnn_model *m, struct cnn_train_options *o,
 	int r;
 
 	if (!m->training)
-		return cnn_fail(e, CNN_EDATA, "the model has no training state to resume "
-			"from: it was never trained, or stripped");
+		return cnn_fail(e, CNN_EDATA, "the model has no training state to "
+			"resume from: it was never trained, or only its weights were "
+			"kept");
 	r = cnn_train_options_load(o, m->training, e);
 	return r < 0 ? r : resume_device(m, o, e);
 }
@@ -63,20 +64,20 @@ int cnn_trainer_restore(struct cnn_trainer *t, struct cnn_error *e)
 	    !cnn_value_get_float(v, "loss_scale", &t->loss_scale) ||
 	    !cnn_value_get_uint(v, "samples", &samples) ||
 	    !cnn_value_get_str(v, "digest", &digest))
-		return cnn_fail(e, CNN_EDATA, "the checkpoint's training state is not "
-			"complete");
+		return cnn_fail(e, CNN_EDATA, "the checkpoint's training state is "
+			"incomplete");
 	if (samples == 0)
-		return cnn_fail(e, CNN_EDATA, "it was trained by --stream, which keeps no "
-			"place in the data to go on from");
+		return cnn_fail(e, CNN_EDATA, "trained with --stream: can't be "
+			"resumed, as its position in the data is unknown");
 	if (!t->data || samples != t->data->samples || strcmp(digest, t->digest) != 0)
-		return cnn_fail(e, CNN_EDATA, "these are not the data that the checkpoint "
-			"was trained on (%llu samples, digest %s)",
+		return cnn_fail(e, CNN_EDATA, "the data are not those that the "
+			"checkpoint was trained on (%llu samples, digest %s)",
 			(unsigned long long)samples, digest);
 	if (t->cursor >= samples || t->updates > t->step || t->step >= UINT32_MAX ||
 	    t->epoch >= UINT32_MAX || t->good_steps >= UINT32_MAX ||
 	    !isfinite(t->loss_scale) || t->loss_scale <= 0)
-		return cnn_fail(e, CNN_EDATA, "the checkpoint's training state makes no "
-			"sense");
+		return cnn_fail(e, CNN_EDATA, "the checkpoint's training state is "
+			"invalid");
 	return cnn_plugins_set_choices(t->model->graph->plugins,
 		cnn_value_get(v, "choices"), e);
 }
@@ -163,7 +164,7 @@ int cnn_trainer_save(struct cnn_trainer *t, struct cnn_error *e)
 	int r;
 
 	if (t->ahead > 0)
-		return cnn_fail(e, CNN_EUSAGE, "steps are under way");
+		return cnn_fail(e, CNN_EUSAGE, "steps are still running");
 	if ((r = cnn_executor_get_state(t->ex, &now, e)) < 0)
 		return r;
 	t->updates = now.updates;

@@ -48,7 +48,8 @@ static int no_field(const struct cnn_header *h, const char *name, const char *op
 		snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "",
 			h->fields[i].name);
 	}
-	return cnn_fail(e, CNN_EDATA, "no field %s among %s; --%s names another", name,
+	return cnn_fail(e, CNN_EDATA, "no field %s (fields: %s): choose another with "
+		"--%s", name,
 		*known ? known : "none", option);
 }
 
@@ -63,8 +64,8 @@ static int begin(struct cnn_dataset *d, const struct cnn_field *image,
 	memcpy(d->shape, image->shape, sizeof d->shape);
 	if (!cnn_shape_count(d->rank, d->shape, &count) || count == 0 ||
 	    !cnn_mul(count, cnn_dtype_size(d->dtype), &d->sample_bytes))
-		return cnn_fail(e, CNN_EDATA, "field %s: an empty or too large sample",
-			d->image);
+		return cnn_fail(e, CNN_EDATA, "field %s: a sample is empty or too "
+			"large", d->image);
 	d->scale = image->has_scale ? image->scale :
 		image->dtype == CNN_U8 ? 1.0 / 255 : 1;
 	d->offset = image->has_scale ? image->offset : 0;
@@ -111,8 +112,9 @@ static int check_classes(const struct cnn_dataset *d, const struct cnn_value *is
 		i++;
 	if (i == is->as.array.count && i == was->as.array.count)
 		return CNN_OK;
-	return cnn_fail(e, CNN_EDATA, "field %s: class %zu is %s, %s it is %s", d->label, i,
-		class_name(is, i), where, class_name(was, i));
+	return cnn_fail(e, CNN_EDATA, "field %s: class %zu is %s, but %s in %s",
+		d->label, i,
+		class_name(is, i), class_name(was, i), where);
 }
 
 int cnn_dataset_check_classes(const struct cnn_dataset *d, const struct cnn_value *was,
@@ -138,8 +140,8 @@ int cnn_dataset_segment(struct cnn_dataset *d, const struct cnn_header *h,
 	    (!cnn_dtype_is_integer(label->dtype) || label->rank != 0))
 		label = NULL;
 	if (label && (!cnn_dtype_is_integer(label->dtype) || label->rank != 0))
-		return cnn_fail(e, CNN_EDATA, "field %s: %s of shape %s: one integer a "
-			"sample is wanted", d->label, cnn_dtype_name(label->dtype),
+		return cnn_fail(e, CNN_EDATA, "field %s: %s of shape %s: must be one "
+			"integer per sample", d->label, cnn_dtype_name(label->dtype),
 			cnn_shape_text(label->rank, label->shape, a, sizeof a));
 	if (d->dtype == CNN_DTYPE_NONE)
 		return begin(d, image, label, e);
@@ -147,16 +149,17 @@ int cnn_dataset_segment(struct cnn_dataset *d, const struct cnn_header *h,
 	if (image->dtype != d->dtype || image->rank != d->rank ||
 	    memcmp(image->shape, d->shape, (size_t)d->rank * sizeof *d->shape) != 0 ||
 	    scale != d->scale || (image->has_scale ? image->offset : 0) != d->offset)
-		return cnn_fail(e, CNN_EDATA, "field %s: %s %s, or another scale, where the "
-			"data before it had %s %s", d->image, cnn_dtype_name(image->dtype),
+		return cnn_fail(e, CNN_EDATA, "field %s: %s %s or its scale does not "
+			"match the data before it: %s %s", d->image,
+			cnn_dtype_name(image->dtype),
 			cnn_shape_text(image->rank, image->shape, a, sizeof a),
 			cnn_dtype_name(d->dtype),
 			cnn_shape_text(d->rank, d->shape, b, sizeof b));
 	if ((label != NULL) != d->has_labels)
-		return cnn_fail(e, CNN_EDATA, "field %s: in some data and not in others",
-			d->label);
+		return cnn_fail(e, CNN_EDATA, "field %s: present in only some of the "
+			"data", d->label);
 	return !label ? CNN_OK : check_classes(d, label->classes, d->classes,
-		"in the data before it", e);
+		"the data before it", e);
 }
 
 /* Initial capacity in samples: enough for the first record and for all samples
@@ -215,8 +218,8 @@ int cnn_dataset_append(struct cnn_dataset *d, struct cnn_record *rec,
 		if ((value < 0 || value > INT32_MAX) && !d->need_labels)
 			value = -1;
 		else if (value < 0 || value > INT32_MAX)
-			return cnn_fail(e, CNN_EDATA, "sample %zu: label %lld is no class",
-				d->dropped + d->samples + i, (long long)value);
+			return cnn_fail(e, CNN_EDATA, "sample %zu: label %lld is not a "
+				"class", d->dropped + d->samples + i, (long long)value);
 		d->labels[d->samples + i] = (int32_t)value;
 	}
 	d->samples += rec->samples;
@@ -245,7 +248,8 @@ int cnn_dataset_check_labels(const struct cnn_dataset *d, size_t classes,
 {
 	for (size_t i = 0; d->has_labels && i < d->samples; i++)
 		if ((size_t)d->labels[i] >= classes)
-			return cnn_fail(e, CNN_EDATA, "sample %zu: label %d, but the net tells "
-				"%zu classes apart", d->dropped + i, d->labels[i], classes);
+			return cnn_fail(e, CNN_EDATA, "sample %zu: label %d, but the "
+				"net has %zu classes", d->dropped + i, d->labels[i],
+				classes);
 	return CNN_OK;
 }

@@ -45,7 +45,7 @@ void cnn_dataset_drop(struct cnn_dataset *, size_t n);
 void cnn_dataset_digest(const struct cnn_dataset *, char digest[17]);
 
 /* Checks that the class names of the dataset equal the given ones. The error names the
- * first difference; `where` says where the given names come from, for example "in the
+ * first difference; `where` says where the given names come from, for example "the
  * model". If either has no class names, there is nothing to check. */
 int cnn_dataset_check_classes(const struct cnn_dataset *, const struct cnn_value *,
 	const char *where, struct cnn_error *);

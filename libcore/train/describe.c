@@ -100,11 +100,12 @@ void cnn_print_profile(FILE *f, const struct cnn_trainer *t)
 	for (size_t i = 0; cnn_executor_profile_at(t->ex, i, &row); i++)
 		total += row.seconds;
 	if (row.steps == 0) {
-		fprintf(f, "--profile: there was no second step to measure\n");
+		fprintf(f, "--profile: nothing to measure: fewer than two steps "
+			"ran\n");
 		return;
 	}
-	fprintf(f, "%-32s %-14s %-8s %10s %6s %9s %9s %9s\n", "layer", "what",
-		"by", "us/step", "share", "MB/step", "MFLOP", "GFLOP/s");
+	fprintf(f, "%-32s %-14s %-8s %10s %6s %9s %9s %9s\n", "layer", "operation",
+		"provider", "us/step", "share", "MB/step", "MFLOP", "GFLOP/s");
 	for (size_t i = 0; cnn_executor_profile_at(t->ex, i, &row); i++) {
 		if (row.seconds <= 0)
 			continue;

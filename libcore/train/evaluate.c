@@ -109,7 +109,8 @@ static int make_confusion(struct cnn_evaluation *v, const struct cnn_model *m,
 	if (v->confusion)
 		return CNN_OK;
 	if (classes > 16384)
-		return cnn_fail(e, CNN_EDATA, "a confusion matrix of %zu classes", classes);
+		return cnn_fail(e, CNN_EDATA, "too many classes for a confusion "
+			"matrix: %zu", classes);
 	v->has_loss = m->graph->loss != 0;
 	v->classes = classes;
 	v->confusion = calloc(classes * classes, sizeof *v->confusion);
@@ -126,7 +127,7 @@ int cnn_evaluate(struct cnn_executor *ex, const struct cnn_model *m,
 
 	if ((r = cnn_check_input(m->graph, d, e)) < 0 ||
 	    (r = cnn_dataset_check_labels(d, classes, e)) < 0 ||
-	    (r = cnn_dataset_check_classes(d, m->classes, "to the model", e)) < 0 ||
+	    (r = cnn_dataset_check_classes(d, m->classes, "the model", e)) < 0 ||
 	    (r = make_confusion(v, m, e)) < 0 ||
 	    (r = set_rows(ex, d, count, true, e)) < 0)
 		return r;
@@ -157,7 +158,8 @@ int cnn_check_input(const struct cnn_graph *g, const struct cnn_dataset *d,
 	if ((int)want->rank == d->rank &&
 	    memcmp(want->dims, d->shape, want->rank * sizeof *d->shape) == 0)
 		return CNN_OK;
-	return cnn_fail(e, CNN_EDATA, "field %s: samples of shape %s do not fit the "
-		"net's input %s", d->image, cnn_shape_text(d->rank, d->shape, a, sizeof a),
+	return cnn_fail(e, CNN_EDATA, "field %s: samples of shape %s do not match the "
+		"net's input %s", d->image, cnn_shape_text(d->rank, d->shape, a,
+		sizeof a),
 		cnn_graph_shape_text(want, b, sizeof b));
 }

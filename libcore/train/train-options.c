@@ -1,6 +1,7 @@
 /* train-options.c - the option table and the functions that use it. */
 #include "train-options.h"
 
+#include "base/choice.h"
 #include "executor/amp.h"
 #include "plugin/loader.h"
 
@@ -186,7 +187,7 @@ static bool fits(const struct row *r, union value v)
 	case CNN_OPT_CHOICE:
 		if (r->stand_in && strcmp(v.text, r->stand_in) == 0)
 			return false;
-		return r->flags & OPEN || cnn_option_is_choice(r->choices, v.text);
+		return r->flags & OPEN || cnn_choice_find(r->choices, v.text) >= 0;
 	default:
 		return true;
 	}
@@ -247,11 +248,11 @@ int cnn_train_options_load(struct cnn_train_options *o, const struct cnn_value *
 		    (o->given[i] || !cnn_value_get(map, key_of(r, key)))))
 			continue;
 		if (!load(r, map, key_of(r, key), &v) || !fits(r, v))
-			return cnn_fail(e, CNN_EDATA, "the checkpoint's %s is missing or not "
-				"valid", key);
+			return cnn_fail(e, CNN_EDATA, "the checkpoint's %s is missing "
+				"or invalid", key);
 		if (o->given[i] && !same(r, v, get(o, r)))
-			return cnn_fail(e, CNN_EUSAGE, "--%s: contradicts the checkpoint that "
-				"is resumed", r->name);
+			return cnn_fail(e, CNN_EUSAGE, "--%s: conflicts with the "
+				"checkpoint", r->name);
 		set(o, r, v);
 	}
 	return CNN_OK;

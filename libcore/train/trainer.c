@@ -36,8 +36,8 @@ static int load_params(struct cnn_trainer *t, struct cnn_error *e)
 		snprintf(name, sizeof name, "%s.%s", t->options.optimizer,
 			cnn_executor_moment_name(t->ex, k));
 		if (k >= m->moment_count || strcmp(m->moment_names[k], name) != 0)
-			return cnn_fail(e, CNN_EDATA, "the checkpoint lacks its %s moments",
-				name);
+			return cnn_fail(e, CNN_EDATA, "the checkpoint has no %s "
+				"moments", name);
 		for (size_t i = 0; r == CNN_OK && i < m->graph->param_count; i++)
 			if (m->moments[k][i])
 				r = cnn_executor_set_moment(t->ex, i, k, m->moments[k][i], e);
@@ -78,7 +78,7 @@ static int check_fields(const struct cnn_trainer *t, struct cnn_error *e)
 		if (g->params[i].def.kind == CNN_PARAM_TRAINABLE)
 			fields += cnn_executor_moment_count(t->ex);
 	return fields <= CNN_MAX_PARAMETERS ? CNN_OK : cnn_fail(e, CNN_EDATA,
-		"%zu parameters and moments of %s: a model holds at most %d", fields,
+		"%zu parameters and moments of %s: a model has at most %d", fields,
 		t->options.optimizer, CNN_MAX_PARAMETERS);
 }
 
@@ -128,7 +128,7 @@ int cnn_trainer_open(struct cnn_trainer **trainer, struct cnn_model *m,
 	t->loss_scale = cnn_amp_dtype(options->amp) == CNN_F16 ? FIRST_SCALE : 1;
 	if (data) {
 		if (data->samples == 0)
-			r = cnn_fail(e, CNN_EDATA, "the data hold no sample");
+			r = cnn_fail(e, CNN_EDATA, "the data contain no samples");
 		cnn_dataset_digest(data, t->digest);
 		if (r == CNN_OK && (r = cnn_check_input(m->graph, data, e)) == CNN_OK)
 			r = cnn_dataset_check_labels(data, cnn_graph_shape_count(

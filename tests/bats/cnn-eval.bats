@@ -59,7 +59,7 @@ value() {
 	cnn-eval --tsv model.cnn data.tns > t
 	run -0 --separate-stderr cnn-eval model.cnn data.tns
 	[ -z "$stderr" ]
-	[[ $output == "accuracy "*" % ($(value correct) of 100)"$'\n'"loss "*"confusion: "* ]]
+	[[ $output == "accuracy "*" % ($(value correct) of 100)"$'\n'"loss "*"confusion matrix (rows: "* ]]
 	cnn-eval --json model.cnn data.tns > j
 	[ "$(wc -l < j)" = 1 ]
 	perl -MJSON::PP -e 'local $/; my $j = decode_json(<STDIN>);
@@ -69,7 +69,7 @@ value() {
 		"$(value loss)" < j > got
 	[ "$(cat got)" = "100	$(value correct)	3	$(value recall/3)	$(value confusion/2/2)" ]
 	run -2 --separate-stderr cnn-eval --tsv --json model.cnn data.tns -o out
-	says "cnn-eval: --tsv and --json exclude each other"*
+	says "cnn-eval: --tsv and --json are mutually exclusive"*
 }
 
 @test "operands in any order, from files, pipes and FIFOs, to a file" {
@@ -89,7 +89,7 @@ value() {
 	cat model.cnn > m & cat data.tns > d &
 	cnn-eval --tsv d m | cmp - want
 	run -1 --separate-stderr bash -c "cat data.tns model.cnn | cnn-eval -o out"
-	says "cnn-eval: standard input: data, but *begins with a model"
+	says "cnn-eval: standard input: contains data, but *begins with a model"
 }
 
 @test "neither threads nor batches nor records change a figure" {
@@ -151,20 +151,20 @@ value() {
 	cnn-eval --tsv pets.cnn pets > t
 	[ "$(value samples/cat)" = 7 ]
 	run -1 --separate-stderr cnn-eval pets.cnn others -o out
-	says "cnn-eval: others: field label: class 0 is dog, to the model it is cat"
+	says "cnn-eval: others: field label: class 0 is dog, but cat in the model"
 	run -1 --separate-stderr cnn-eval pets.cnn pets others -o out
-	says "cnn-eval: others: field label: class 0 is dog, in the data before it it is cat"
+	says "cnn-eval: others: field label: class 0 is dog, but cat in the data before it"
 	classes more cat dog eel fox
 	run -1 --separate-stderr cnn-eval pets.cnn more -o out
-	says "cnn-eval: more: field label: class 3 is fox, to the model it is none"
+	says "cnn-eval: more: field label: class 3 is fox, but none in the model"
 	# what is learnt anew is called anew
 	cnn-step -q pets.cnn others > others.cnn
 	cnn-eval others.cnn others > out
 	rm out
 	run -1 --separate-stderr cnn-step -q init.cnn pets others -o out
-	says "cnn-step: others: field label: class 0 is dog, in the data before it it is cat"
+	says "cnn-step: others: field label: class 0 is dog, but cat in the data before it"
 	run -1 --separate-stderr cnn-step -q --val others init.cnn pets -o out
-	says "cnn-step: others: field label: class 0 is dog, in the data to learn from it is cat"
+	says "cnn-step: others: field label: class 0 is dog, but cat in the training data"
 }
 
 @test "--image and --label name the fields" {
@@ -173,36 +173,36 @@ value() {
 	tensor-cat --field picture=i4.idx --field truth=l.idx -o named.tns
 	cnn-eval --tsv --image picture --label truth model.cnn named.tns | cmp - want
 	run -1 --separate-stderr cnn-eval model.cnn named.tns -o out
-	says "cnn-eval: named.tns: no field image among picture, truth; --image names another"
+	says "cnn-eval: named.tns: no field image (fields: picture, truth): choose another with --image"
 }
 
 @test "what does not fit is refused" {
 	run -1 --separate-stderr cnn-eval model.cnn wide.tns -o out
 	says "cnn-eval: wide.tns: *1x4x5*1x8x8"
 	run -1 --separate-stderr cnn-eval model.cnn i.idx -o out
-	says "cnn-eval: i.idx: no field label among image; --label names another"
+	says "cnn-eval: i.idx: no field label (fields: image): choose another with --label"
 	with_label 77 10 l.idx > bad.idx
 	tensor-cat i.idx bad.idx -o bad.tns
 	run -1 --separate-stderr cnn-eval model.cnn bad.tns -o out
-	says "cnn-eval: bad.tns: sample 77: label 10, but the net tells 10 classes apart"
+	says "cnn-eval: bad.tns: sample 77: label 10, but the net has 10 classes"
 	cat $(yes data.tns | head -12) bad.tns > more.tns
 	run -1 --separate-stderr cnn-eval model.cnn more.tns -o out
 	says "cnn-eval: more.tns: sample 1277: label 10, but *"
 	run -1 --separate-stderr cnn-eval model.cnn none.tns -o out
-	says "cnn-eval: the data hold no sample"
+	says "cnn-eval: the data contain no samples"
 	run -2 --separate-stderr cnn-eval model.cnn model.cnn data.tns -o out
-	says "cnn-eval: model.cnn: a second model"
+	says "cnn-eval: model.cnn: second model: only one is allowed"
 	run -2 --separate-stderr bash -c "cat model.cnn data.tns init.cnn | cnn-eval -o out"
-	says "cnn-eval: standard input: a second model"
+	says "cnn-eval: standard input: second model: only one is allowed"
 	run -1 --separate-stderr cnn-eval model.cnn -o out < /dev/null
-	says "cnn-eval: standard input: is empty*"
+	says "cnn-eval: standard input is empty: no data given?"
 	run -1 --separate-stderr cnn-eval -o out < model.cnn
-	says "cnn-eval: no data in any operand, nor in standard input"
+	says "cnn-eval: no data in any operand or in standard input"
 	run -1 --separate-stderr cnn-eval -o out < data.tns
 	says "cnn-eval: *begins with a model"
 	head -c -3 data.tns > cut
 	run -1 --separate-stderr cnn-eval model.cnn cut -o out
-	says "cnn-eval: cut: *the producer died"
+	says "cnn-eval: cut: *truncated *"
 }
 
 @test "--amp, --provider, --no-fuse, --device, --max-memory" {

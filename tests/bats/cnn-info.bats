@@ -91,22 +91,22 @@ cross_entropy' > m
 
 @test "what is no model is refused" {
 	run -1 --separate-stderr cnn-info data.tns
-	says "cnn-info: no model in data.tns; tensor-stat tells of data"
+	says "cnn-info: no model in data.tns (tensor-stat describes data)"
 	run -1 --separate-stderr cnn-info tiny.net
-	says "cnn-info: tiny.net: in no known format*"
+	says "cnn-info: tiny.net: unknown format*"
 	run -1 --separate-stderr cnn-info nowhere
 	says "cnn-info: nowhere: *No such file*"
 	cat init.cnn data.tns > both
 	run -1 --separate-stderr cnn-info both
-	says "cnn-info: both: holds data too"
+	says "cnn-info: both: also contains data"
 	cat init.cnn init.cnn > both
 	run -2 --separate-stderr cnn-info both
-	says "cnn-info: both: a second model"
+	says "cnn-info: both: second model: only one is allowed"
 	head -c -3 init.cnn > cut
 	run -1 --separate-stderr cnn-info cut
-	says "cnn-info: cut: *the producer died"
+	says "cnn-info: cut: *truncated *"
 	run -1 --separate-stderr cnn-info - < /dev/null
-	says "cnn-info: standard input: is empty*"
+	says "cnn-info: standard input is empty: no data given?"
 }
 
 @test "misuse, --device, --max-memory" {
@@ -117,10 +117,10 @@ cross_entropy' > m
 	run -2 --separate-stderr cnn-info --device tpu init.cnn
 	says "cnn-info: *tpu*"
 	run -2 --separate-stderr cnn-info --devices init.cnn
-	[[ $stderr == "cnn-info: --devices: takes no operand"* ]]
+	[[ $stderr == "cnn-info: --devices: takes no operands"* ]]
 	for o in net training; do
 		run -2 --separate-stderr cnn-info --$o < init.cnn
-		[[ $stderr == "cnn-info: --$o: a model is wanted"* ]]
+		[[ $stderr == "cnn-info: --$o: needs a model"* ]]
 	done
 	printf 'input 1000\nlinear out=1000\n' | cnn-init > big
 	run -1 --separate-stderr cnn-info --max-memory 3 big

@@ -79,32 +79,32 @@ bad() {
 
 @test "what is wrong in a net is named with its line" {
 	bad 3 "convd2: *conv2d*linear*" 'input 1x8x8\n\nconvd2 out=3\n' 3
-	bad 2 "conv2d: kernal=: no such key (out, kernel, stride, padding, dilation, groups, bias)" \
+	bad 2 "conv2d: kernal=: unknown argument (known: out, kernel, stride, padding, dilation, groups, bias)" \
 		'input 1x8x8\nconv2d out=3 kernal=3\n'
 	bad 2 "conv2d: kernel= is missing" 'input 1x8x8\nconv2d out=3\n'
 	bad 2 "conv2d: kernel 9x9 does not fit input 1x8x8" 'input 1x8x8\nconv2d out=3 kernel=9\n'
-	bad 2 "relu: slope=: no such key (it takes none)" 'input 1x8x8\nrelu slope=1\n'
+	bad 2 "relu: slope=: unknown argument (known: none)" 'input 1x8x8\nrelu slope=1\n'
 	bad 2 "linear: *flatten before it" 'input 1x8x8\nlinear out=3\n'
 	bad 3 "add: *input 1 is 1x8x8, input 2 is 1x4x4" \
 		'input 1x8x8\np: maxpool2d kernel=2\nadd from=input,p\n'
-	bad 2 "from=x: no layer above is called so" 'input 1x8x8\nrelu from=x\n'
+	bad 2 "from=x: no layer above has this name" 'input 1x8x8\nrelu from=x\n'
 	bad 1 "the first layer must be the input*" 'relu\n'
-	bad 1 "input: a shape as 1x28x28 is wanted" 'input 1x\n'
-	bad 2 "dropout: p=2: a number from 0 to 1 is wanted" 'input 4\ndropout p=2\n'
+	bad 1 "input: needs a shape such as 1x28x28" 'input 1x\n'
+	bad 2 "dropout: p=2: must be a number from 0 to 1" 'input 4\ndropout p=2\n'
 }
 
 @test "what is no net is refused" {
 	run -1 --separate-stderr cnn-init /dev/null -o out
-	says "cnn-init: /dev/null: is empty"
+	says "cnn-init: /dev/null: empty file"
 	printf '# nothing\n\n' > c
 	run -1 --separate-stderr cnn-init c -o out
-	says "cnn-init: c: holds no layer"
+	says "cnn-init: c: the net has no layers"
 	echo 'input 1x8x8' > c
 	run -1 --separate-stderr cnn-init c -o out
-	says "cnn-init: c: holds no layer but the input"
+	says "cnn-init: c: the net has no layer besides the input"
 	cnn-init tiny.net > model
 	run -1 --separate-stderr cnn-init model -o out
-	says "cnn-init: model: is no text"
+	says "cnn-init: model: not text"
 	head -c 70000 /dev/zero | tr '\0' '#' > c
 	run -1 --separate-stderr cnn-init c -o out
 	says "cnn-init: c: *more than 65536 bytes*"

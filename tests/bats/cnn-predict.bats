@@ -24,7 +24,7 @@ setup() {
 	tensor-cat --fields class --to npy p | tail -c +129 | od -An -v -td4 -w4 | tr -d ' ' > classes
 	cnn-predict --tsv model.cnn data.tns | tail -n +2 | cut -f2 | cmp - classes
 	run -1 --separate-stderr cnn-predict model.cnn p -o out
-	says "cnn-predict: p: has predictions already; *"
+	says "cnn-predict: p: already contains predictions *"
 	tensor-cat --fields image,label p | cnn-predict --tsv model.cnn |
 		cmp - <(cnn-predict --tsv model.cnn data.tns)
 }
@@ -105,7 +105,7 @@ setup() {
 	# nothing is written under its name when the end is bad
 	head -c -3 ten > cut
 	run -1 --separate-stderr cnn-predict model.cnn cut -o out
-	says "cnn-predict: cut: *the producer died"
+	says "cnn-predict: cut: *truncated *"
 }
 
 @test "no sample gives a stream of none" {
@@ -120,18 +120,18 @@ setup() {
 	cnn-predict --tsv --image picture --label truth model.cnn named.tns |
 		cmp - <(cnn-predict --tsv model.cnn data.tns)
 	run -1 --separate-stderr cnn-predict model.cnn named.tns -o out
-	says "cnn-predict: named.tns: no field image among picture, truth; --image names another"
+	says "cnn-predict: named.tns: no field image (fields: picture, truth): choose another with --image"
 }
 
 @test "what does not fit is refused" {
 	run -1 --separate-stderr cnn-predict model.cnn wide.tns -o out
 	says "cnn-predict: wide.tns: *1x4x5*1x8x8"
 	run -2 --separate-stderr cnn-predict model.cnn model.cnn data.tns -o out
-	says "cnn-predict: model.cnn: a second model"
+	says "cnn-predict: model.cnn: second model: only one is allowed"
 	run -1 --separate-stderr cnn-predict model.cnn -o out < /dev/null
-	says "cnn-predict: standard input: is empty*"
+	says "cnn-predict: standard input is empty: no data given?"
 	run -1 --separate-stderr cnn-predict -o out < model.cnn
-	says "cnn-predict: no data in any operand, nor in standard input"
+	says "cnn-predict: no data in any operand or in standard input"
 	run -1 --separate-stderr cnn-predict -o out < data.tns
 	says "cnn-predict: *begins with a model"
 	run -1 --separate-stderr cnn-predict model.cnn nowhere -o out

@@ -64,9 +64,9 @@ setup() {
 	cnn-step -q --image picture --label truth init.cnn named.tns > got
 	[ "$(stat_of digest got)" = "$(stat_of digest want)" ]
 	run -1 --separate-stderr cnn-step -q init.cnn named.tns -o out
-	says "cnn-step: named.tns: no field image among picture, truth; --image names another"
+	says "cnn-step: named.tns: no field image (fields: picture, truth): choose another with --image"
 	run -1 --separate-stderr cnn-step -q --image picture init.cnn named.tns -o out
-	says "cnn-step: named.tns: no field label among picture, truth; --label names another"
+	says "cnn-step: named.tns: no field label (fields: picture, truth): choose another with --label"
 }
 
 @test "two models are a usage error" {
@@ -75,7 +75,7 @@ setup() {
 		"cat init.cnn init.cnn data.tns | cnn-step" \
 		"cnn-step --stream init.cnn init.cnn data.tns"; do
 		run -2 --separate-stderr bash -c "$line -o out"
-		says "cnn-step: *: a second model"
+		says "cnn-step: *: second model: only one is allowed"
 	done
 	run -2 --separate-stderr cnn-step - - -o out < init.cnn
 	says "cnn-step: standard input can be read only once"
@@ -83,23 +83,23 @@ setup() {
 
 @test "what is missing is asked of standard input, and named" {
 	run -1 --separate-stderr cnn-step init.cnn -o out < /dev/null
-	says "cnn-step: standard input: is empty: *"
+	says "cnn-step: standard input is empty: no data given?"
 	run -1 --separate-stderr cnn-step data.tns -o out < /dev/null
-	says "cnn-step: standard input: is empty: *"
+	says "cnn-step: standard input is empty: no data given?"
 	run -1 --separate-stderr cnn-step -o out < /dev/null
-	says "cnn-step: standard input: is empty: *"
+	says "cnn-step: standard input is empty: no data given?"
 	run -1 --separate-stderr cnn-step -o out < init.cnn
-	says "cnn-step: no data in any operand, nor in standard input"
+	says "cnn-step: no data in any operand or in standard input"
 	run -1 --separate-stderr cnn-step -o out < data.tns
-	says "cnn-step: no model in any operand, nor in standard input"
+	says "cnn-step: no model in any operand or in standard input"
 	run -1 --separate-stderr cnn-step data.tns -o out < data.tns
-	says "cnn-step: no model in any operand, nor in standard input"
+	says "cnn-step: no model in any operand or in standard input"
 	run -1 --separate-stderr cnn-step --stream -o out < data.tns
 	says "cnn-step: *begins with a model"
 	run -1 --separate-stderr cnn-step nowhere data.tns -o out
 	says "cnn-step: nowhere: *No such file*"
 	run -1 --separate-stderr cnn-step tiny.net data.tns -o out
-	says "cnn-step: tiny.net: in no known format*"
+	says "cnn-step: tiny.net: unknown format*"
 }
 
 # --- data that do not fit ---------------------------------------------------------
@@ -119,13 +119,13 @@ setup() {
 
 @test "labels that are missing or no class" {
 	run -1 --separate-stderr cnn-step init.cnn i.idx -o out
-	says "cnn-step: i.idx: no field label among image; --label names another"
+	says "cnn-step: i.idx: no field label (fields: image): choose another with --label"
 	with_label 77 10 l.idx > bad.idx
 	tensor-cat i.idx bad.idx -o bad.tns
 	run -1 --separate-stderr cnn-step init.cnn bad.tns -o out
-	says "cnn-step: *sample 77: label 10, but the net tells 10 classes apart"
+	says "cnn-step: *sample 77: label 10, but the net has 10 classes"
 	run -1 --separate-stderr cnn-step --batch 30 --stream init.cnn bad.tns -o out
-	says "cnn-step: *sample 77: label 10, but the net tells 10 classes apart"
+	says "cnn-step: *sample 77: label 10, but the net has 10 classes"
 	cat data.tns bad.tns > more.tns
 	run -1 --separate-stderr cnn-step --stream init.cnn more.tns -o out
 	says "cnn-step: more.tns: sample 177: label 10, *"
@@ -136,11 +136,11 @@ setup() {
 
 @test "data without a sample" {
 	run -1 --separate-stderr cnn-step init.cnn none.tns -o out
-	says "cnn-step: *no sample"
+	says "cnn-step: *no samples"
 	run -1 --separate-stderr cnn-step --stream init.cnn none.tns -o out
-	says "cnn-step: *no sample"
+	says "cnn-step: *no samples"
 	run -1 --separate-stderr cnn-step --val none.tns init.cnn data.tns -o out
-	says "cnn-step: none.tns: *no sample"
+	says "cnn-step: none.tns: *no samples"
 	cnn-step -q init.cnn none.tns data.tns none.tns > got
 	cnn-step -q init.cnn data.tns | cmp - got
 }
@@ -148,23 +148,23 @@ setup() {
 @test "a damaged end trains nothing, with --stream writes nothing" {
 	head -c -3 data.tns > cut
 	run -1 --separate-stderr cnn-step --metrics m init.cnn cut -o out
-	says "cnn-step: cut: *the producer died"
+	says "cnn-step: cut: *truncated *"
 	[ ! -e m ]
 	run -1 --separate-stderr cnn-step --stream --batch 10 init.cnn cut -o out
-	says "cnn-step: cut: *the producer died"
+	says "cnn-step: cut: *truncated *"
 	run -1 --separate-stderr bash -c "cnn-step --stream --batch 10 init.cnn cut > piped"
 	[ ! -s piped ]
 	run -1 --separate-stderr bash -c "head -c 3000 data.tns | cnn-step init.cnn -o out"
-	says "cnn-step: standard input: *the producer died"
+	says "cnn-step: standard input: *truncated *"
 	head -c -3 init.cnn > cut
 	run -1 --separate-stderr cnn-step cut data.tns -o out
-	says "cnn-step: cut: *the producer died"
+	says "cnn-step: cut: *truncated *"
 }
 
 @test "a net without a loss can't be trained, one without parameters can" {
 	grep -v cross tiny.net | cnn-init > no.cnn
 	run -1 --separate-stderr cnn-step no.cnn data.tns -o out
-	says "cnn-step: *no loss to train by*"
+	says "cnn-step: *no loss to train with*"
 	printf 'input 1x8x8\nflatten\ncross_entropy\n' | cnn-init > none.cnn
 	labels l64 100
 	cnn-step -q none.cnn i.idx l64 > got

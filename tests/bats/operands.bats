@@ -36,7 +36,7 @@ setup() {
 	images i 9 4 5
 	labels l 8
 	run -1 --separate-stderr tensor-cat i l -o out
-	[ "$stderr" = "tensor-cat: l: 8 samples of label, where i brought 9 of image" ]
+	[ "$stderr" = "tensor-cat: l: 8 samples of label, but i has 9 of image" ]
 	[ ! -e out ]
 }
 
@@ -61,7 +61,7 @@ setup() {
 @test "an array that is neither image nor label must be named" {
 	perl -e 'print pack("N3 C*", 0x802, 3, 2, 1 .. 6)' > x
 	run -2 --separate-stderr tensor-cat x
-	[[ $stderr == "tensor-cat: x: uint8 3x2 is neither images nor labels; "*"--field NAME=x" ]]
+	[[ $stderr == "tensor-cat: x: uint8 3x2 is neither images nor labels: "*"--field NAME=x" ]]
 	tensor-cat --field code=x -o out
 	[ "$(stat_of code.shape out)" = 2 ]
 	labels l 3
@@ -81,7 +81,7 @@ setup() {
 	[[ $stderr == *"a tensor stream names its own fields"* ]]
 	tar cf x.tar i
 	run -2 --separate-stderr tensor-cat --field x=x.tar
-	[[ $stderr == *"no operand of --field"* ]]
+	[[ $stderr == *"not allowed in --field"* ]]
 	run -1 tensor-cat --field x=absent
 }
 
@@ -102,10 +102,10 @@ setup() {
 @test "files in no known format, empty ones and folders are refused" {
 	echo hello > x
 	run -1 --separate-stderr tensor-cat x
-	[[ $stderr == "tensor-cat: x: in no known format"* ]]
+	[[ $stderr == "tensor-cat: x: unknown format"* ]]
 	: > x
 	run -1 --separate-stderr tensor-cat x
-	[[ $stderr == "tensor-cat: x: is empty"* ]]
+	[[ $stderr == "tensor-cat: x: empty file"* ]]
 	mkdir d
 	run -1 --separate-stderr tensor-cat d
 	[[ $stderr == "tensor-cat: d: "* ]]

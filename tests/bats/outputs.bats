@@ -38,7 +38,7 @@ setup() {
 @test "links that lead nowhere, in a ring, to a folder" {
 	ln -s missing/x gone
 	run -1 --separate-stderr cnn-init tiny.net -o gone
-	[[ $stderr == "cnn-init: gone: can't write beside it: No such file"* ]]
+	[[ $stderr == "cnn-init: gone: can't create a temporary file beside it: No such file"* ]]
 	ln -s b a
 	ln -s a b
 	run -1 --separate-stderr cnn-init tiny.net -o a
@@ -47,7 +47,7 @@ setup() {
 	mkdir f
 	ln -s f folder
 	run -1 --separate-stderr cnn-init tiny.net -o folder
-	[[ $stderr == "cnn-init: folder: is a folder" ]]
+	[[ $stderr == "cnn-init: folder: is a directory" ]]
 }
 
 @test "a descriptor is written to, and its name stays" {
@@ -74,10 +74,10 @@ setup() {
 @test "an empty name is told of before the work" {
 	for o in "-o" "-c"; do
 		run -2 --separate-stderr cnn-step $o "" want data.tns
-		[ "$stderr" = "cnn-step: the name of the output is empty" ]
+		[ "$stderr" = "cnn-step: the output's file name is empty" ]
 	done
 	run -2 --separate-stderr tensor-cat -o "" data.tns
-	[ "$stderr" = "tensor-cat: the name of the output is empty" ]
+	[ "$stderr" = "tensor-cat: the output's file name is empty" ]
 }
 
 @test "nothing is written into a file for standard error's sake when that is closed" {

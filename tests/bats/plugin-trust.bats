@@ -29,11 +29,11 @@ teardown() {
 
 @test "wrong magic, another major version, a short struct" {
 	plugin dir -DMAGIC=1
-	plugin_refused dir/cpu/bad/sieve.so "doesn't begin with the magic number"
+	plugin_refused dir/cpu/bad/sieve.so "does not begin with the magic number"
 	plugin dir -DMAJOR=3
-	plugin_refused dir/cpu/bad/sieve.so "made for plugin interface 3.0, this program has 2.0"
+	plugin_refused dir/cpu/bad/sieve.so "built for plugin interface 3.0, but this program has 2.0"
 	plugin dir -DMAJOR=0
-	plugin_refused dir/cpu/bad/sieve.so "made for plugin interface 0.0"
+	plugin_refused dir/cpu/bad/sieve.so "built for plugin interface 0.0"
 	plugin dir -DENTRY_SIZE=16
 	plugin_refused dir/cpu/bad/sieve.so "of 16 bytes is too small"
 	plugin dir -DFUNCTIONS_SIZE=16
@@ -101,13 +101,13 @@ teardown() {
 @test "files and folders that others may write are refused" {
 	plugin dir
 	chmod o+w dir/cpu/bad/sieve.so
-	plugin_refused dir/cpu/bad/sieve.so "may be written by others"
+	plugin_refused dir/cpu/bad/sieve.so "others can write to it"
 	chmod 664 dir/cpu/bad/sieve.so
-	plugin_refused dir/cpu/bad/sieve.so "may be written by others"
+	plugin_refused dir/cpu/bad/sieve.so "others can write to it"
 	chmod 644 dir/cpu/bad/sieve.so
 	for folder in dir dir/cpu dir/cpu/bad; do
 		chmod 777 $folder
-		plugin_refused $folder "may be written by others"
+		plugin_refused $folder "others can write to it"
 		chmod 755 $folder
 	done
 	cnn-init --plugin-dir dir sieve.net > init.cnn
@@ -137,7 +137,7 @@ teardown() {
 		${CC:-cc} -shared -fPIC "-DHOW=$how" -o dir/cpu/bad/sieve.so crash.c
 		run --separate-stderr cnn-init --plugin-dir dir -o out.cnn sieve.net
 		[ "$status" -gt 128 ]
-		[[ $stderr == *"cnn-init: dir/cpu/bad/sieve.so: crashed while it was loaded"* ]]
+		[[ $stderr == *"cnn-init: dir/cpu/bad/sieve.so: crashed while being loaded"* ]]
 		[ "$(echo *.cnn*)" = '*.cnn*' ]
 		# what does not need it goes on
 		cnn-init --plugin-dir dir relu.net > y

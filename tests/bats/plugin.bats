@@ -116,7 +116,7 @@ weights() {
 	[[ $stderr == "cnn-init: x.net:3: leaky_relu: negative_slope=2: "*"from 0 to 1"* ]]
 	sed 's/leaky_relu/& slope=0.1/' leaky.net > x.net
 	run -1 --separate-stderr cnn-init --plugin-dir "$mine" x.net
-	[[ $stderr == "cnn-init: x.net:3: leaky_relu: slope=: no such key (negative_slope)"* ]]
+	[[ $stderr == "cnn-init: x.net:3: leaky_relu: slope=: unknown argument (known: negative_slope)"* ]]
 }
 
 # --- what is not there --------------------------------------------------------------
@@ -193,11 +193,11 @@ weights() {
 	cnn-step -q --resume --plugin-dir new part data.tns | cmp - whole
 	run -2 --separate-stderr cnn-step -q --resume --plugin-dir new -p leaky_relu=better \
 		part data.tns -o y
-	[[ $stderr == "cnn-step: --provider: contradicts the checkpoint"* ]]
+	[[ $stderr == "cnn-step: --provider: conflicts with the checkpoint"* ]]
 	# Now only the better one is there, which is another.
 	run -3 --separate-stderr env -u CNN_PLUGIN_PATH "$PREFIX/bin/cnn-step" -q --resume \
 		--plugin-dir new part data.tns -o y
-	[[ $stderr == "cnn-step: leaky_relu"[12]": the checkpoint that is resumed had it computed by cpu/example, which is not here"* ]] || { echo "$stderr"; false; }
+	[[ $stderr == "cnn-step: leaky_relu"[12]": the checkpoint used cpu/example, which is not available"* ]] || { echo "$stderr"; false; }
 	[ ! -e y ]
 }
 

@@ -120,7 +120,7 @@ step_of() {
 		[ $status = $((128 + $(kill -l $signal))) ]
 		[ ! -e out.cnn ]
 		[ "$(ls | grep -c '\.cnn\.')" = 0 ]
-		grep -q "stopped by a signal after step $(step_of c.cnn); --resume" said
+		grep -q "stopped by a signal after step $(step_of c.cnn); resume from c.cnn" said
 		[ "$(tail -n 1 m.tsv | cut -f 1)" = "$(step_of c.cnn)" ]
 		run_all --resume c.cnn data.tns
 		cmp out.cnn whole.cnn

@@ -106,7 +106,7 @@ label_values() {
 @test "--range beyond the samples selects none, and says so" {
 	data a 7
 	run -0 --separate-stderr tensor-cat --range 7: a -o out
-	[ "$stderr" = "tensor-cat: no sample is in --range 7: (there are 7)" ]
+	[ "$stderr" = "tensor-cat: --range 7:: selects no samples (there are 7)" ]
 	[ "$(stat_of samples out)" = 0 ]
 	run -0 --separate-stderr tensor-cat -q --range 7: a -o out
 	[ -z "$stderr" ]
@@ -143,13 +143,13 @@ label_values() {
 @test "--fields: misuse" {
 	data a 3
 	run -1 --separate-stderr tensor-cat --fields image,labels a
-	[ "$stderr" = "tensor-cat: a: no field labels; there is image, label" ]
+	[ "$stderr" = "tensor-cat: a: no field labels (fields: image, label)" ]
 	for fields in '' , a, ,a a,,b; do
 		run -2 --separate-stderr tensor-cat --fields "$fields" a
-		[[ $stderr == *"an empty name"* ]]
+		[[ $stderr == *"empty name"* ]]
 	done
 	run -2 --separate-stderr tensor-cat --fields image,image a
-	[[ $stderr == *"stands twice"* ]]
+	[[ $stderr == *"is given twice"* ]]
 }
 
 @test "--batch cuts anew, across segments that agree" {
@@ -202,19 +202,19 @@ label_values() {
 	tail -c +17 i > want; tail -c +17 j >> want
 	tail -c +17 out | cmp - want
 	run -1 --separate-stderr tensor-cat i k --to idx -o bad
-	[[ $stderr == "tensor-cat: k: "*"--to idx writes one array" ]]
+	[[ $stderr == "tensor-cat: k: "*"--to idx writes a single array" ]]
 	[ ! -e bad ]
 }
 
 @test "--to: misuse" {
 	data a 3
 	run -2 --separate-stderr tensor-cat --to idx a
-	[ "$stderr" = "tensor-cat: --to idx takes one field; choose by --fields (image, label)" ]
+	[ "$stderr" = "tensor-cat: --to idx takes one field: choose it with --fields (image, label)" ]
 	run -2 tensor-cat --to jpeg a
 	run -1 --separate-stderr tensor-cat --to png --fields image a
-	[[ $stderr == *"one picture"* ]]
+	[[ $stderr == *"one uint8 image"* ]]
 	run -1 --separate-stderr tensor-cat --to png --fields label --range :1 a
-	[[ $stderr == *"one picture"* ]]
+	[[ $stderr == *"one uint8 image"* ]]
 	tensor-cat --to png --fields image --range 1:2 a | tensor-cat --to idx |
 		cmp - <(tensor-cat --to idx --fields image --range 1:2 a)
 	need_python numpy
@@ -242,7 +242,7 @@ label_values() {
 	tensor-cat --range 0:6 a -o r
 	tensor-cat --range 0:6 ma | cmp - <(cat m r)
 	run -1 --separate-stderr tensor-cat --to npy m
-	[[ $stderr == *"a model can't be written as npy"* ]]
+	[[ $stderr == *"can't write a model as npy"* ]]
 }
 
 # --- repair -----------------------------------------------------------------------
@@ -282,7 +282,7 @@ label_values() {
 	data a 2000 28 28
 	perl -pe 'BEGIN { $/ = undef } substr($_, 5000, 1) ^= "\1"' a > bad
 	run -1 --separate-stderr tensor-cat --repair bad -o out
-	[[ $stderr == "tensor-cat: nothing can be vouched for: bad: end: "* ]]
+	[[ $stderr == "tensor-cat: nothing can be recovered: bad: end: "* ]]
 	[ ! -e out ]
 }
 

@@ -170,14 +170,14 @@ assert f["f"]["mean"] is None and f["f"]["std"] is None and s["s"]["std"] is Non
 	run -1 --separate-stderr tensor-stat bad
 	[[ $stderr == "tensor-stat: bad: "* ]]
 	run -1 --separate-stderr tensor-stat /dev/null
-	[[ $stderr == *"is empty"* ]]
+	[[ $stderr == *"empty file"* ]]
 	run -1 tensor-stat absent
 }
 
 @test "misuse, and a full disk" {
 	data a 5
 	run -2 --separate-stderr tensor-stat --tsv --json a
-	[[ $stderr == "tensor-stat: --tsv and --json exclude each other"* ]]
+	[[ $stderr == "tensor-stat: --tsv and --json are mutually exclusive"* ]]
 	run -2 tensor-stat --nonsense a
 	run -0 --separate-stderr tensor-stat --help
 	[[ $output == "Usage: tensor-stat"* ]]

@@ -120,10 +120,10 @@ np.save("x", np.arange(2*3*4*5, dtype="u1").reshape(2, 3, 4, 5))'
 	run -1 --separate-stderr tensor-view l
 	[[ $stderr == "tensor-view: l: no field image (see --image)" ]]
 	run -1 --separate-stderr tensor-view --image label l
-	[[ $stderr == *"scalar is no picture"* ]]
+	[[ $stderr == *"scalar is not an image"* ]]
 	images i 0 4 5
 	run -1 --separate-stderr tensor-view i
-	[[ $stderr == "tensor-view: no pictures" ]]
+	[[ $stderr == "tensor-view: no images" ]]
 }
 
 @test "a stream is read to its end" {

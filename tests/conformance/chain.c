@@ -1,5 +1,6 @@
 /* chain.c - a run of layers written in one line, with its shapes. */
 #include "chain.h"
+#include "net/args.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,27 +24,6 @@ static bool parse_shape(const char *text, struct cnn_shape *s)
 	return *end == '\0';
 }
 
-static bool parse_value(const struct cnn_arg *arg, const char *text,
-	struct cnn_arg_value *value)
-{
-	char *end = NULL;
-
-	value->given = 1;
-	if (arg->type == CNN_ARG_BOOL) {
-		value->i = strcmp(text, "true") == 0;
-		return value->i || strcmp(text, "false") == 0;
-	}
-	if (arg->type == CNN_ARG_FLOAT) {
-		value->f = strtod(text, &end);
-	} else {                             /* not strtod: 0x1 is a pair */
-		value->i = value->j = strtol(text, &end, 10);
-		value->f = (double)value->i;
-		if (arg->type == CNN_ARG_PAIR && *end == 'x')
-			value->j = strtol(end + 1, &end, 10);
-	}
-	return *end == '\0' && value->f >= arg->min && value->f <= arg->max;
-}
-
 static int parse_node(struct chain *c, uint32_t i, char *text,
 	struct cnn_plugins *plugins, struct cnn_error *e)
 {
@@ -58,10 +38,7 @@ static int parse_node(struct chain *c, uint32_t i, char *text,
 	if (def->arg_count > CHAIN_MAX_ARGS)
 		return cnn_fail(e, CNN_EUSAGE, "%s has too many arguments", word);
 	c->defs[i] = def;
-	for (uint32_t a = 0; a < def->arg_count; a++) {
-		c->args[i][a].i = c->args[i][a].j = (int64_t)def->args[a].initial;
-		c->args[i][a].f = def->args[a].initial;
-	}
+	cnn_args_default(def, c->args[i]);
 	while ((word = strtok_r(NULL, " ", &save))) {
 		uint32_t a = 0;
 
@@ -70,12 +47,12 @@ static int parse_node(struct chain *c, uint32_t i, char *text,
 		*value++ = '\0';
 		while (a < def->arg_count && strcmp(def->args[a].name, word) != 0)
 			a++;
-		if (a == def->arg_count || !parse_value(&def->args[a], value,
-				&c->args[i][a]))
-			return cnn_fail(e, CNN_EUSAGE, "%s: %s=%s is wrong", def->type,
-				word, value);
+		if (a == def->arg_count)
+			return cnn_fail(e, CNN_EUSAGE, "%s has no %s", def->type, word);
+		if ((code = cnn_arg_parse(&def->args[a], value, &c->args[i][a], e)) != CNN_OK)
+			return code;
 	}
-	return CNN_OK;
+	return cnn_args_complete(def, c->args[i], e);
 }
 
 /* Shapes and parameters of node i, whose inputs are known. */

@@ -1,5 +1,5 @@
-/* fuzz-operand - a file that may be in any format, as the tools take it: the
- * content decides. Read as tensor-cat, -shuf, -stat, -view and cnn-step do. */
+/* fuzz-operand - a file in any format, as the tools accept it: the content decides. It
+ * is read like tensor-cat, -shuf, -stat, -view and cnn-step do. */
 #include "fuzz.h"
 
 #include "tools/tensor-cat/convert.h"
@@ -17,11 +17,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define HELD ((size_t)1 << 20)       /* bytes of pictures that are held to be shown */
-#define LEARNT ((size_t)4 << 20)     /* and to be learnt from */
-/* A sample is held by the reader, by what converts it, and by what writes it. */
+#define HELD ((size_t)1 << 20)       /* bytes of pictures held for display */
+#define LEARNT ((size_t)4 << 20)     /* and for training */
+/* A sample is held by the reader, by the converter and by the writer. */
 #define CONVERTED (FUZZ_FIXED + ((size_t)128 << 20))
-#define WIDE 200                     /* sides beyond this are not drawn */
+#define WIDE 200                     /* pictures with larger sides are not drawn */
 
 static int file;
 static char path[32];
@@ -29,7 +29,7 @@ static char path[32];
 static const struct cnn_option no_options[] = { { NULL } };
 static const struct cnn_program program = { "fuzz", "", "", no_options, 0, -1 };
 
-/* A FIFO is read once and a file perhaps twice, so it is a file. */
+/* A file, because a FIFO can be read only once and a file is perhaps read twice. */
 static void set_file(const uint8_t *data, size_t size)
 {
 	if (!file) {
@@ -50,7 +50,7 @@ static struct cnn_operands *open_file(struct fuzz_result *r)
 	return r->code < 0 ? NULL : in;
 }
 
-/* --- what the tools do with a segment ------------------------------------------------ */
+/* --- operations on a segment ------------------------------------------------------ */
 
 static void show_picture(const struct cnn_header *h, struct cnn_record *rec)
 {
@@ -93,7 +93,7 @@ static void read_segment(struct cnn_operands *in, const struct cnn_header *h,
 	while ((r->code = cnn_operands_record(in, &rec, &r->e)) == CNN_OK) {
 		fuzz_add_record(r, &rec);
 		if (cnn_stat_add(stat, &rec, &own) < 0)
-			fuzz_check(own.code < 0, "no message");
+			fuzz_check(own.code < 0, "without a message");
 		if (learns && rec.samples * set->sample_bytes < LEARNT &&
 		    cnn_dataset_append(set, &rec, &own) == CNN_OK)
 			cnn_dataset_drop(set, set->samples / 2);
@@ -125,7 +125,7 @@ static void read_all(struct fuzz_result *r)
 	cnn_operands_close(in);
 }
 
-/* --- and with all of them -------------------------------------------------------------- */
+/* --- operations on all segments --------------------------------------------------- */
 
 static void convert_all(const struct cnn_convert_options *o, struct fuzz_result *r)
 {
@@ -203,7 +203,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			.to = &cnn_codec_png, .program = &program },
 	};
 	struct fuzz_result once = { 0 }, r = { 0 };
-	size_t way = size % 8;               /* one of them each time */
+	size_t way = size % 8;               /* one of the operations each time */
 
 	set_file(data, size);
 	fuzz_begin(size, FUZZ_FIXED);

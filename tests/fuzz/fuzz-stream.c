@@ -1,6 +1,6 @@
-/* fuzz-stream - tensor streams: cnn_reader, and cnn_writer behind it.
+/* fuzz-stream - tensor streams: cnn_reader, followed by cnn_writer.
  *
- * What was read can be written, and then reads the same. */
+ * Everything that was read can be written, and then reads the same. */
 #include "fuzz.h"
 
 #include "base/value.h"
@@ -9,10 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define AGAIN ((size_t)48 << 10)     /* the longest that is written again, */
+#define AGAIN ((size_t)48 << 10)     /* longest stream that is written again, */
 #define PIPE (1 << 20)               /* into a pipe of this size */
 
-/* Flavour 2 looks at the headers alone. */
+/* Flavour 2 reads only the headers. */
 static void read_segments(struct cnn_reader *reader, struct fuzz_result *r)
 {
 	const struct cnn_header *h;
@@ -52,7 +52,7 @@ static void read_stream(struct cnn_input *in, struct fuzz_result *r)
 
 /* --- written again ---------------------------------------------------------------- */
 
-/* Like the other digest, but of the content alone: the items' bytes may differ. */
+/* Like the other digest, but of the content only: the items' bytes may differ. */
 static void read_content(struct cnn_reader *reader, struct cnn_writer *w,
 	struct fuzz_result *r)
 {
@@ -77,11 +77,11 @@ static void read_content(struct cnn_reader *reader, struct cnn_writer *w,
 	r->code = r->e.code ? r->e.code : code;
 }
 
-/* What may be read and not be written: what a header, or a row, would take when
- * it is written as we do. */
+/* True for data that can be read and not written: our encoding of a header or of a row
+ * would be too long. */
 static bool is_refused(const struct cnn_error *e)
 {
-	return e->code == CNN_EDATA && (strstr(e->text, "a header of ") ||
+	return e->code == CNN_EDATA && (strstr(e->text, "header of ") ||
 		strncmp(e->text, "one row of a tensor takes ", 26) == 0);
 }
 

@@ -1,4 +1,4 @@
-/* Graphs: shapes, parameters, edges, and what is refused with its line. */
+/* Graphs: shapes, parameters, edges, and errors with their line numbers. */
 #include "tap.h"
 
 #include "net/graph.h"
@@ -52,7 +52,7 @@ static bool shape_is(const struct cnn_shape *s, const char *want)
 	return false;
 }
 
-/* The output's shape of a layer on an input. */
+/* The output shape of a layer for an input shape. */
 static void gives(const char *input, const char *layer, const char *want)
 {
 	char text[300];
@@ -197,19 +197,19 @@ static void test_edges(void)
 	cnn_graph_free(NULL);
 }
 
-/* --- what is refused -------------------------------------------------------------- */
+/* --- errors ----------------------------------------------------------------------- */
 
 static void test_errors(void)
 {
-	refused("input 4\n", "x.net: holds no layer but the input");
-	refused("input\nrelu\n", "x.net:1: input: a shape as 1x28x28 is wanted");
-	refused("input 1x28x\nrelu\n", "x.net:1: input: a shape as 1x28x28 is wanted");
-	refused("input x28\nrelu\n", "x.net:1: input: a shape as 1x28x28 is wanted");
-	refused("input 0x4\nrelu\n", "x.net:1: input: a shape as 1x28x28 is wanted");
-	refused("input -1\nrelu\n", "x.net:1: input: a shape as 1x28x28 is wanted");
-	refused("input 1x28x28 2\nrelu\n", "x.net:1: input: a shape as 1x28x28 is wanted");
-	refused("input shape=4\nrelu\n", "x.net:1: input: a shape as 1x28x28 is wanted");
-	refused("input 1x1x1x1x1x1x1x1\nrelu\n", "x.net:1: input: a shape as 1x28x28 is wanted");
+	refused("input 4\n", "x.net: the net has no layer besides the input");
+	refused("input\nrelu\n", "x.net:1: input: needs a shape such as 1x28x28");
+	refused("input 1x28x\nrelu\n", "x.net:1: input: needs a shape such as 1x28x28");
+	refused("input x28\nrelu\n", "x.net:1: input: needs a shape such as 1x28x28");
+	refused("input 0x4\nrelu\n", "x.net:1: input: needs a shape such as 1x28x28");
+	refused("input -1\nrelu\n", "x.net:1: input: needs a shape such as 1x28x28");
+	refused("input 1x28x28 2\nrelu\n", "x.net:1: input: needs a shape such as 1x28x28");
+	refused("input shape=4\nrelu\n", "x.net:1: input: needs a shape such as 1x28x28");
+	refused("input 1x1x1x1x1x1x1x1\nrelu\n", "x.net:1: input: needs a shape such as 1x28x28");
 	refused("input 99999999999999999999\nrelu\n", "x.net:1: input: *");
 	refused("input 65536x65536\nrelu\n", "x.net:1: input: 65536x65536 is too large");
 	refused("input 2147483647x2147483647x2147483647x2147483647x2147483647\nrelu\n",
@@ -217,23 +217,23 @@ static void test_errors(void)
 
 	refused("input 1x8x8\nconv2d kernel=3\n", "x.net:2: conv2d: out= is missing");
 	refused("input 1x8x8\n\nconv2d out=2 kernel=3 size=4\n", "x.net:3: conv2d: size=: "
-		"no such key (out, kernel, stride, padding, dilation, groups, bias)");
-	refused("input 1x8x8\nrelu x\n", "x.net:2: relu: x: key=value is wanted");
-	refused("input 1x8x8\nrelu x=1\n", "x.net:2: relu: x=: no such key (it takes none)");
-	refused("input 1x8x8\nconv2d out=0 kernel=3\n", "x.net:2: conv2d: out=0: a whole "
+		"unknown argument (known: out, kernel, stride, padding, dilation, groups, bias)");
+	refused("input 1x8x8\nrelu x\n", "x.net:2: relu: x: must be key=value");
+	refused("input 1x8x8\nrelu x=1\n", "x.net:2: relu: x=: unknown argument (known: none)");
+	refused("input 1x8x8\nconv2d out=0 kernel=3\n", "x.net:2: conv2d: out=0: must be a whole "
 		"number from 1 to *");
 	refused("input 1x8x8\nconv2d out=2.5 kernel=3\n", "x.net:2: conv2d: out=2.5: *");
 	refused("input 1x8x8\nconv2d out=2x3 kernel=3\n", "x.net:2: conv2d: out=2x3: *");
 	refused("input 1x8x8\nconv2d out=99999999999999999999 kernel=3\n", "x.net:2: conv2d: out=*");
-	refused("input 1x8x8\nconv2d out=2 kernel=3x\n", "x.net:2: conv2d: kernel=3x: N or "
-		"HxW from 1 to 65535 is wanted");
+	refused("input 1x8x8\nconv2d out=2 kernel=3x\n", "x.net:2: conv2d: kernel=3x: must be N or "
+		"HxW from 1 to 65535");
 	refused("input 1x8x8\nconv2d out=2 kernel=3x0\n", "x.net:2: conv2d: kernel=3x0: *");
 	refused("input 1x8x8\nconv2d out=2 kernel=3x3x3\n", "x.net:2: conv2d: kernel=3x3x3: *");
 	refused("input 1x8x8\nconv2d out=2 kernel=3 padding=-1\n", "x.net:2: conv2d: padding=-1: *");
 	refused("input 1x8x8\nconv2d out=2 kernel=3 stride=0\n", "x.net:2: conv2d: stride=0: *");
 	refused("input 1x8x8\nconv2d out=2 kernel=3 bias=no\n",
-		"x.net:2: conv2d: bias=no: true or false is wanted");
-	refused("input 4\ndropout p=1.5\n", "x.net:2: dropout: p=1.5: a number from 0 to 1 is wanted");
+		"x.net:2: conv2d: bias=no: must be true or false");
+	refused("input 4\ndropout p=1.5\n", "x.net:2: dropout: p=1.5: must be a number from 0 to 1");
 	refused("input 4\ndropout p=nan\n", "x.net:2: dropout: p=nan: *");
 	refused("input 4\ndropout p=0.5x\n", "x.net:2: dropout: p=0.5x: *");
 
@@ -258,12 +258,12 @@ static void test_errors(void)
 	refused("input 1x4x4\nm: maxpool2d kernel=2\nadd from=input,m\n", "x.net:3: add: add "
 		"wants equal shapes: input 1 is 1x4x4, input 2 is 1x2x2");
 
-	refused("input 4\ncross_entropy\nrelu\n", "x.net:3: relu: a loss feeds no other layer");
+	refused("input 4\ncross_entropy\nrelu\n", "x.net:3: relu: a loss can't feed another layer");
 	refused("input 4\na: cross_entropy\nb: cross_entropy from=input\n",
 		"x.net:*");
-	refused("input 4\na: relu\nb: relu from=input\n", "x.net:2: relu: a feeds no other layer");
-	refused("input 4\nl: cross_entropy\nr: relu from=input\n", "x.net:2: cross_entropy: l "
-		"feeds no other layer");
+	refused("input 4\na: relu\nb: relu from=input\n", "x.net:2: relu: a: no layer uses its output");
+	refused("input 4\nl: cross_entropy\nr: relu from=input\n", "x.net:2: cross_entropy: l: "
+		"no layer uses its output");
 
 	refused("input 2000000000\nlinear out=2\n", "x.net:2: linear: weight 2x2000000000 is "
 		"too large*");
@@ -277,7 +277,7 @@ static void test_errors(void)
 		strstr(error.text, "relu"), "an unknown layer's error lists the known ones");
 }
 
-/* What is cut anywhere gives a graph or a message, and leaks nothing. */
+/* A text cut anywhere gives a graph or a message, and leaks nothing. */
 static void test_cuts(void)
 {
 	static const char text[] = "input 2x8x8\na: conv2d out=2 kernel=3 padding=1\n"

@@ -1,5 +1,5 @@
-/* The plugin loader, on plugins that are built here from loader/plugin.c: a few
- * good ones, and one for each thing a plugin may get wrong. */
+/* The plugin loader, on plugins built here from loader/plugin.c: a few valid ones, and
+ * one for each error that a plugin can have. */
 #include "tap.h"
 
 #include "plugin/loader.h"
@@ -12,13 +12,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Tests run in the root of the tree. */
+/* The tests run in the root of the tree. */
 #define HEADERS "libcore/include"
 #define SOURCE "tests/unit/loader/plugin.c"
 
 static char root[256];
 
-/* Where, with what, and the reason given if it is refused. */
+/* Path, compiler flags, and the expected reason if the plugin is refused. */
 static const struct { const char *path, *flags, *why; } plugins[] = {
 	{ "a/cpu/ref/conv2d", "", NULL },
 	{ "a/cpu/ref/conv2d+relu", "-DRUN='\"conv2d relu\"'", NULL },
@@ -33,22 +33,27 @@ static const struct { const char *path, *flags, *why; } plugins[] = {
 	  "defines the layer type swish differently from " },
 	{ "a/cpu/new/relu", "-DTYPE='\"relu\"' -DALPHA=1",
 	  "defines the layer type relu differently from cnntools itself" },
-	{ "a/cpu/bad/magic", "-DMAGIC=1", "doesn't begin with the magic number" },
-	{ "a/cpu/bad/major", "-DMAJOR=3", "made for plugin interface 3.0, this program has" },
+	{ "a/cpu/bad/magic", "-DMAGIC=1", "does not begin with the magic number" },
+	{ "a/cpu/bad/major", "-DMAJOR=3", "built for plugin interface 3.0, but this program has" },
 	{ "a/cpu/bad/size", "-DENTRY_SIZE=24", "struct cnn_plugin_entry of 24 bytes is too small" },
 	{ "a/cpu/bad/fsize", "-DFUNCTIONS_SIZE=8", "struct cnn_provider of 8 bytes is too small" },
 	{ "a/cpu/bad/kind", "-DKIND=77", "is of kind 77" },
 	{ "a/cpu/bad/communicator", "-DKIND=CNN_PLUGIN_COMMUNICATOR", "is of kind 5" },
 	{ "a/cpu/bad/functions", "-DFUNCTIONS=NULL", "has no functions" },
 	{ "a/cpu/bad/definition", "-DKIND=CNN_PLUGIN_DEFINITION",
-	  "brings neither functions nor a definition" },
+	  "has neither functions nor a definition" },
 	{ "a/cpu/bad/forward", "-DFORWARD=NULL", "lacks one of" },
 	{ "a/cpu/bad/run", "-DRUN='\"conv2d\"'", "computes the run \"conv2d\"" },
 	{ "a/cpu/bad/run+run", "-DRUN='\"run+run\"'", "computes the run \"run+run\"" },
 	{ "a/cpu/bad/optimizer-sgd",
-	  "-DKIND=CNN_PLUGIN_OPTIMIZER -DOPTIMIZER='\"adam\"'", "is the optimiser \"adam\"" },
-	{ "a/cpu/bad/type", "-DTYPE='\"Type\"' -DALPHA=1", "doesn't match [a-z][a-z0-9_]*" },
+	  "-DKIND=CNN_PLUGIN_OPTIMIZER -DOPTIMIZER='\"adam\"'", "is the optimizer \"adam\"" },
+	{ "a/cpu/bad/type", "-DTYPE='\"Type\"' -DALPHA=1", "does not match [a-z][a-z0-9_]*" },
 	{ "a/cpu/bad/other", "-DTYPE='\"type\"' -DALPHA=1", "defines the layer type type" },
+	{ "a/cpu/bad/choice", "-DTYPE='\"choice\"' -DARG='{ \"mode\", CNN_ARG_CHOICE }'",
+	  "argument 0 of its definition" },
+	{ "a/cpu/bad/like",
+	  "-DTYPE='\"like\"' -DARG='{ \"a\", CNN_ARG_INT, .like = \"b\" }'",
+	  "argument 0 of its definition" },
 	{ "a/cpu/bad/symbol", "-DNO_ENTRY", "exports no cnn_plugin_entry" },
 	{ "b/cpu/ref/conv2d", "", NULL },
 	{ "b/cpu/ref/linear", "", NULL },
@@ -65,7 +70,7 @@ static char *at(const char *path)
 	return p;
 }
 
-/* One shell compiles all, some at a time. */
+/* One shell compiles all of them, several at a time. */
 static bool build(void)
 {
 	const char *cc = getenv("CC");
@@ -95,7 +100,7 @@ static bool build(void)
 		if (i % 4 == 3)
 			fputs("wait\n", sh);
 	}
-	/* What a folder may hold besides. */
+	/* Other things that a folder may contain. */
 	fprintf(sh, "wait; cd %s/a; echo no object > cpu/bad/garbage.so\n"
 		"mkdir cpu/bad/folder.so Cpu cpu/Ref; cp cpu/ref/conv2d.so Cpu\n"
 		"cp cpu/ref/conv2d.so cpu/ref/Conv.so; cp cpu/ref/conv2d.so cpu/ref/x.y.so\n"
@@ -194,7 +199,7 @@ static void test_opening(void)
 	}
 	for (size_t i = 0; p && i < 3; i++) {
 		static const char *const names[] = { "garbage", "folder", "dangling" };
-		static const char *const whys[] = { "", "no regular file", "No such file" };
+		static const char *const whys[] = { "", "not a regular file", "No such file" };
 		struct cnn_plugin *q;
 		int rc;
 
@@ -241,11 +246,11 @@ static void test_finding(void)
 
 		memset(&e, 0, sizeof e);
 		ok(cnn_layer_find(p, types[i], &def, &e) == CNN_EPLUGIN
-			&& says(&e, CNN_EPLUGIN, "no layer type"), "no type: '%s'", types[i]);
+			&& says(&e, CNN_EPLUGIN, "invalid layer type"), "no type: '%s'", types[i]);
 	}
 	memset(&e, 0, sizeof e);
 	ok(cnn_layer_find(p, "major", &def, &e) == CNN_EPLUGIN
-		&& says(&e, CNN_EPLUGIN, "major.so: not loaded: made for"),
+		&& says(&e, CNN_EPLUGIN, "major.so: not loaded: built for"),
 		"a plugin that can't be opened is the answer for its type");
 	cnn_plugins_close(p);
 }
@@ -303,7 +308,7 @@ static void test_trust(void)
 	for (size_t i = 0; i < 3; i++) {
 		chmod(at(folders[i]), i == 1 ? 0775 : 0757);
 		p = open_at(at("b"), &e);
-		ok(!p && says(&e, CNN_EPLUGIN, "may be written by others")
+		ok(!p && says(&e, CNN_EPLUGIN, "others can write to it")
 			&& says(&e, CNN_EPLUGIN, folders[i]), "others may write: %s", folders[i]);
 		cnn_plugins_close(p);
 		chmod(at(folders[i]), 0755);
@@ -312,7 +317,7 @@ static void test_trust(void)
 	chmod(at("b/cpu/ref/linear.so"), 0666);
 	p = open_at(at("b"), &e);
 	ok(p && cnn_plugins_find(p, "cpu", "ref", "linear", &q, &e) == CNN_EPLUGIN
-		&& says(&e, CNN_EPLUGIN, "linear.so: refused: may be written by others"),
+		&& says(&e, CNN_EPLUGIN, "linear.so: refused: others can write to it"),
 		"others may write the file");
 	ok(!getenv("CNN_TEST_OPENED"), "and it was not opened");
 	cnn_plugins_close(p);
@@ -327,7 +332,7 @@ static void test_trust(void)
 	cnn_plugins_close(p);
 }
 
-/* --- the host's table ------------------------------------------------------ */
+/* --- the host's functions ------------------------------------------------------ */
 
 static char ended[8];
 
@@ -348,7 +353,7 @@ static int make_a(const struct cnn_host *host, void **object)
 	return CNN_OK;
 }
 
-/* b stands on a. */
+/* b depends on a. */
 static int make_b(const struct cnn_host *host, void **object)
 {
 	return host->service(host, "a", make_a, end_a, object);
@@ -377,7 +382,7 @@ static void test_host(void)
 		&& cnn_plugins_error(p, CNN_EDATA, &e) == CNN_EDATA
 		&& says(&e, CNN_EDATA, "first 1"), "the first message stays");
 	memset(&e, 0, sizeof e);
-	ok(cnn_plugins_error(p, CNN_EIO, &e) == CNN_EIO && says(&e, CNN_EIO, "no message"),
+	ok(cnn_plugins_error(p, CNN_EIO, &e) == CNN_EIO && says(&e, CNN_EIO, "without a message"),
 		"and is gone once it is taken");
 	memset(&e, 0, sizeof e);
 	ok(cnn_plugins_error(p, 1, &e) == CNN_EPLUGIN && e.code == CNN_EPLUGIN,
@@ -392,7 +397,7 @@ static void test_host(void)
 	memset(&e, 0, sizeof e);
 	x = h->alloc(h, SIZE_MAX - 3);
 	ok(!x && cnn_plugins_error(p, CNN_ENOMEM, &e) == CNN_ENOMEM
-		&& says(&e, CNN_ENOMEM, "no memory for"), "too much memory");
+		&& says(&e, CNN_ENOMEM, "out of memory for"), "too much memory");
 	h->uniform(0, 0, 0, 0, 2, u);
 	ok(u[0] == (float)(0x6627e8d5 >> 8) / 16777216, "random numbers");
 

@@ -1,4 +1,5 @@
-/* The net language as text: what its lines mean, and every error with its line. */
+/* The net language as text: the meaning of its lines, and every error with its line
+ * number. */
 #include "tap.h"
 
 #include "net/net.h"
@@ -70,38 +71,38 @@ static void test_lines(void)
 
 static void test_errors(void)
 {
-	refused("", "x.net: holds no layer");
-	refused("# nothing\n\n", "x.net: holds no layer");
+	refused("", "x.net: the net has no layers");
+	refused("# nothing\n\n", "x.net: the net has no layers");
 	refused("\nrelu\n", "x.net:2: the first layer must be the input: input CxHxW");
 	refused("input 4\nrelu\ninput 4\n",
-		"x.net:3: input: line 1 is called so already");
+		"x.net:3: input: this name is already used on line 1");
 	refused("input 4\nin2: input 4\n",
-		"x.net:2: the input must be the first layer, and the only one");
-	refused("input 4\nRelu\n", "x.net:2: Relu: is no layer type");
-	refused("input 4\n../x\n", "x.net:2: ../x: is no layer type");
-	refused("input 4\n2conv\n", "x.net:2: 2conv: is no layer type");
-	refused("input 4\nout=3 linear\n", "x.net:2: out=3: is no layer type");
-	refused("input 4\nfc: \n", "x.net:2: fc: a type is wanted");
-	refused("input 4\nf@c: relu\n", "x.net:2: f@c: is no name: letters, digits and _.- are");
-	refused("input 4\n: relu\n", "x.net:2: : is no name: letters, digits and _.- are");
-	refused("input 4\na: b: relu\n", "x.net:2: b:: is no layer type");
-	refused("input 4\na: relu\na: relu\n", "x.net:3: a: line 2 is called so already");
+		"x.net:2: only the first layer can be an input");
+	refused("input 4\nRelu\n", "x.net:2: Relu: invalid layer type");
+	refused("input 4\n../x\n", "x.net:2: ../x: invalid layer type");
+	refused("input 4\n2conv\n", "x.net:2: 2conv: invalid layer type");
+	refused("input 4\nout=3 linear\n", "x.net:2: out=3: invalid layer type");
+	refused("input 4\nfc: \n", "x.net:2: fc: the layer type is missing");
+	refused("input 4\nf@c: relu\n", "x.net:2: f@c: invalid name: use letters, digits and _.-");
+	refused("input 4\n: relu\n", "x.net:2: : invalid name: use letters, digits and _.-");
+	refused("input 4\na: b: relu\n", "x.net:2: b:: invalid layer type");
+	refused("input 4\na: relu\na: relu\n", "x.net:3: a: this name is already used on line 2");
 	refused("input 4\nrelu2: relu\nrelu\n",
-		"x.net:3: relu2: line 2 is called so already");
-	refused("input 4\nlinear out=3 out=4\n", "x.net:2: out= stands twice");
-	refused("input 4\nlinear out=\n", "x.net:2: out=: key=value is wanted");
-	refused("input 4\nlinear =3\n", "x.net:2: =3: key=value is wanted");
-	refused("input 4\nrelu from=\n", "x.net:2: from= names no layer");
-	refused("input 4\nrelu from=,\n", "x.net:2: from= names no layer");
-	refused("input 4\nrelu from=input from=input\n", "x.net:2: from= stands twice");
+		"x.net:3: relu2: this name is already used on line 2");
+	refused("input 4\nlinear out=3 out=4\n", "x.net:2: out= is given twice");
+	refused("input 4\nlinear out=\n", "x.net:2: out=: must be key=value");
+	refused("input 4\nlinear =3\n", "x.net:2: =3: must be key=value");
+	refused("input 4\nrelu from=\n", "x.net:2: from=: needs the name of a layer");
+	refused("input 4\nrelu from=,\n", "x.net:2: from=: needs the name of a layer");
+	refused("input 4\nrelu from=input from=input\n", "x.net:2: from= is given twice");
 	refused("input 4\nrelu from=later\nlater: relu\n",
-		"x.net:2: from=later: no layer above is called so");
+		"x.net:2: from=later: no layer above has this name");
 	refused("input 4\nme: relu from=me\n",
-		"x.net:2: from=me: no layer above is called so");
-	refused("input 4 from=input\n", "x.net:1: from=input: no layer above is called so");
+		"x.net:2: from=me: no layer above has this name");
+	refused("input 4 from=input\n", "x.net:1: from=input: no layer above has this name");
 }
 
-/* A text of `count` times `part` behind `head`. */
+/* A text of `head` followed by `count` times `part`. */
 static char *repeat(const char *head, const char *part, size_t count)
 {
 	size_t h = strlen(head), n = strlen(part);
@@ -139,13 +140,13 @@ static void test_bounds(void)
 	refused(text, "x.net:2: from=: more than 64 names");
 	free(text);
 	text = repeat("input 4\nrelu", " x", 33);
-	refused(text, "x.net:2: more than 32 words");
+	refused(text, "x.net:2: more than 32 arguments");
 	free(text);
 
 	text = repeat("input 4\n", "n", 101);
 	line = repeat(text, ": relu", 1);
 	net = parse(line, &e);
-	ok(!net && strstr(e.text, "x.net:2: ") == e.text && strstr(e.text, "is no name"),
+	ok(!net && strstr(e.text, "x.net:2: ") == e.text && strstr(e.text, "invalid name"),
 		"a name of 101 bytes is none");
 	free(line);
 	free(text);
@@ -163,7 +164,7 @@ static void test_bounds(void)
 	cnn_net_free(net);
 	free(text);
 	text = repeat("input 4\n#", "#", CNN_MAX_NET - 8);
-	refused(text, "x.net: a net of 65537 bytes: at most 65536 are taken");
+	refused(text, "x.net: net of 65537 bytes is too large (at most 65536)");
 	free(text);
 }
 
@@ -171,7 +172,7 @@ static void test_bytes(void)
 {
 	struct cnn_error e = { 0 };
 	struct cnn_net *net = NULL;
-	/* Not ended by a NUL: a sanitizer sees what reads on. */
+	/* No NUL at the end: a sanitizer sees a read past the end. */
 	char *text = malloc(12);
 
 	memcpy(text, "input 4\nrelu", 12);
@@ -182,8 +183,9 @@ static void test_bytes(void)
 	e = (struct cnn_error){ 0 };
 	text[5] = '\0';
 	ok(cnn_net_parse(&net, "x", text, 12, &e) == CNN_EDATA &&
-		!strcmp(e.text, "x: is no text"), "a NUL inside is no text");
-	/* Every byte anywhere: no crash, and a message if it is refused. */
+		!strcmp(e.text, "x: not text"), "a NUL inside is no text");
+	/* Every byte value at every position: no crash, and a message if it is
+	 * refused. */
 	for (int at = 0; at < 12; at++)
 		for (int c = 0; c < 256; c++) {
 			memcpy(text, "input 4\nrelu", 12);

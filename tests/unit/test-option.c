@@ -1,5 +1,5 @@
-/* The option table: parser, --help, history, messages. Each case runs in a
- * child, whose output and exit status are looked at. */
+/* The option table: parser, --help, history, messages. Each case runs in a child; the
+ * test checks its output and exit status. */
 #include "tap.h"
 
 #include "cli/option.h"
@@ -47,7 +47,7 @@ static const struct cnn_program program = {
 static int status;
 static char out[4096], err[4096];
 
-/* What the tool prints when all is well: its history, settings and operands. */
+/* Prints the history, settings and operands, if the options are valid. */
 static int tool(int argc, char **argv)
 {
 	int first = cnn_options_parse(&program, argc, argv);
@@ -72,8 +72,7 @@ static void slurp(FILE *f, char *buf, size_t size)
 	fclose(f);
 }
 
-/* Runs the tool with the words of line; sink is where its output goes, NULL for
- * out[]. */
+/* Runs the tool with the words of line. sink receives its output; NULL: out[]. */
 static void run(const char *line, const char *sink)
 {
 	FILE *o = tmpfile(), *e = tmpfile();
@@ -99,7 +98,8 @@ static void run(const char *line, const char *sink)
 	slurp(e, err, sizeof err);
 }
 
-/* Is line refused with exit 2, this message, and nothing on standard output? */
+/* Checks that line is refused with exit status 2, this message and no standard
+ * output. */
 static void refused(const char *line, const char *message)
 {
 	char want[512];
@@ -110,7 +110,7 @@ static void refused(const char *line, const char *message)
 		printf("# exit %d, got: %s# want: %s", status, err, want);
 }
 
-/* Is line taken, with `want` on standard output? */
+/* Checks that line is accepted and that standard output contains `want`. */
 static void taken(const char *line, const char *want)
 {
 	run(line, NULL);
@@ -120,9 +120,9 @@ static void taken(const char *line, const char *want)
 
 static void test_misuse(void)
 {
-	refused("--bat 5", "--bat: unknown option; is --batch meant?");
-	refused("x --hel", "--hel: unknown option; is --help meant?");
-	refused("--s 1", "--s: unknown option");    /* two begin so */
+	refused("--bat 5", "--bat: unknown option (did you mean --batch?)");
+	refused("x --hel", "--hel: unknown option (did you mean --help?)");
+	refused("--s 1", "--s: unknown option");    /* two options begin with it */
 	refused("--foo=3", "--foo: unknown option");
 	refused("-z", "-z: unknown option");
 	refused("-qz", "-z: unknown option");
@@ -144,7 +144,7 @@ static void test_misuse(void)
 	refused("--momentum 1e999", "--momentum: 1e999: must be a number, at least 0");
 	refused("--amp fp1", "--amp: fp1: must be one of off|bf16|fp16");
 	refused("--amp off|bf16", "--amp: off|bf16: must be one of off|bf16|fp16");
-	refused("a b c", "c: one operand too many");
+	refused("a b c", "c: unexpected operand");
 }
 
 static void test_use(void)

@@ -1,5 +1,5 @@
-/* Decoding of the data sets whose files are too large to be in a test: small
- * files of the same make. */
+/* Decoders of the data sets whose files are too large for a test, on small files of the
+ * same format. */
 #include "tap.h"
 
 #include "tools/mnist-fetch/samples.h"
@@ -49,7 +49,7 @@ static void make_labels(struct bytes *b, uint32_t n, const unsigned char *labels
 	put(b, labels, n);
 }
 
-/* gzip alone: format RAW. */
+/* RAW: gzip only. */
 static struct archive *begin_archive(struct bytes *b, int format)
 {
 	struct archive *a = archive_write_new();
@@ -94,7 +94,7 @@ static uint8_t images[64 * 3072], labels[64];
 static size_t count;
 static struct cnn_error error;
 
-/* Reads all, three at a time. */
+/* Reads all samples, three at a time. */
 static int decode(const char *name, enum cnn_split split, const struct bytes *image,
 	const struct bytes *label)
 {
@@ -134,7 +134,7 @@ static void test_idx(void)
 		&& strstr(error.text, "7 images, but 6 labels"), "counts must agree");
 	make_labels(&two, 7, (unsigned char[]){ 0, 1, 2, 3, 4, 10, 6 });
 	ok(decode("kmnist", CNN_TEST, &one, &two) == CNN_EDATA
-		&& strstr(error.text, "10 is none of the 10 classes"), "labels must exist");
+		&& strstr(error.text, "10 is not one of the 10 classes"), "labels must exist");
 	make_images(&one, 7, 27);
 	ok(decode("kmnist", CNN_TEST, &one, &two) == CNN_EDATA, "the size must be right");
 	ok(decode("kmnist", CNN_TEST, &two, &two) == CNN_EDATA, "labels are no images");
@@ -192,7 +192,7 @@ static void test_emnist(void)
 		"emnist: the set's members");
 }
 
-/* n records: labels, then 3072 times the number of the record. */
+/* n records: labels, then 3072 times the record's number. */
 static void make_cifar(struct bytes *b, unsigned n, unsigned coarse, unsigned first)
 {
 	b->size = 0;

@@ -1,9 +1,9 @@
-/* Tensor streams that foreign programs wrote: what is sound is taken, what is wrong
- * is refused by name. */
+/* Tensor streams written by foreign programs: valid ones are accepted, and invalid ones
+ * are refused with a message that names the error. */
 #include "stream-bytes.h"
 #include "tap.h"
 
-/* Is the one tensor taken, as this type and these bytes? */
+/* Checks that the only tensor is accepted with this type and these bytes. */
 static void taken(const char *what, const struct foreign *f, enum cnn_dtype dtype,
 	const void *want, size_t bytes)
 {
@@ -31,7 +31,8 @@ static void taken(const char *what, const struct foreign *f, enum cnn_dtype dtyp
 	cnn_reader_close(reader);
 }
 
-/* Is what is in buf refused with a message that ends so (or holds it, with a *)? */
+/* Checks that buf is refused with a message that ends in `why` (or contains it, if
+ * `why` has a *). */
 static void refused(const char *why)
 {
 	struct cnn_reader *reader;
@@ -101,33 +102,33 @@ static void test_bad_tensors(void)
 	struct foreign f = good;
 
 	f.kind = "O";
-	bad_tensor(f, "x: record 0: field x: kind O is a pickle, which could run code: it is never taken");
+	bad_tensor(f, "x: record 0: field x: kind O is not supported: it is a pickle, which could run code");
 	f = good;
 	f.nd_false = true;
-	bad_tensor(f, "a numpy scalar: an array is wanted");
+	bad_tensor(f, "numpy scalar: must be an array");
 	f = good;
 	f.kind = "Z";
-	bad_tensor(f, "an unknown kind of tensor");
+	bad_tensor(f, "unknown kind of tensor");
 	f = good;
 	f.no_shape = true;
-	bad_tensor(f, "no shape of at most 8 axes");
+	bad_tensor(f, "shape is missing or has more than 8 axes");
 	f = good;
 	f.rank = 9;
-	bad_tensor(f, "no shape of at most 8 axes");
+	bad_tensor(f, "shape is missing or has more than 8 axes");
 	f = good;
 	f.rank = 0;
 	f.bytes = 4;
 	bad_tensor(f, "no sample axis");
 	f = good;
 	f.bytes = 15;
-	bad_tensor(f, "15 bytes for float32 4");
+	bad_tensor(f, "15 bytes of data do not fit float32 4");
 	f = good;
 	f.shape[0] = 5;
-	bad_tensor(f, "16 bytes for float32 5");
+	bad_tensor(f, "16 bytes of data do not fit float32 5");
 	f = (struct foreign){ "<f4", "", 3, { 1ull << 62, 1ull << 62, 16 }, data, 16, .wide = true };
-	bad_tensor(f, "16 bytes for float32 4611686018427387904x4611686018427387904x16");
+	bad_tensor(f, "16 bytes of data do not fit float32 4611686018427387904x4611686018427387904x16");
 	f = (struct foreign){ "<f4", "", 2, { 1ull << 63, 0 }, data, 16, .wide = true };
-	bad_tensor(f, "16 bytes for float32 9223372036854775808x0");
+	bad_tensor(f, "16 bytes of data do not fit float32 9223372036854775808x0");
 	for (size_t i = 0; i < 9; i++) {
 		static const char *const types[] = { "<u2", "<u4", "<c8", "<M8", "|S4", "<U1",
 			"<V2", "f4", "|O8" };
@@ -135,12 +136,12 @@ static void test_bad_tensors(void)
 
 		f = good;
 		f.type = types[i];
-		snprintf(why, sizeof why, "type %s is not taken", types[i]);
+		snprintf(why, sizeof why, "type %s is not supported", types[i]);
 		bad_tensor(f, why);
 	}
 	f = good;
 	f.type = "";
-	bad_tensor(f, "a structured or unnamed type");
+	bad_tensor(f, "structured or unnamed type");
 	begin();
 	byte(7);
 	end();
@@ -169,14 +170,14 @@ static void test_records(void)
 	one("x", 3);
 	one("x", 3);
 	end();
-	refused("record 0: field x: stands twice in the record");
+	refused("record 0: field x: occurs twice in the record");
 	size = 0;
 	header("data", 0);
 	map(2);
 	one("x", 3);
 	one("y", 4);
 	end();
-	refused("record 0: field y: 4 samples where x has 3");
+	refused("record 0: field y: 4 samples, but field x has 3");
 	size = 0;
 	header("data", 0);
 	map(1);
@@ -193,24 +194,24 @@ static void test_records(void)
 	map(1);
 	one("x", 3);
 	end();
-	refused("record 1: 1 fields where the header declares 2");
+	refused("record 1: 1 fields, but the header declares 2");
 	size = 0;
 	header("data", 0);
 	map(1);
 	one("", 3);
 	end();
-	refused("record 0: a field's name is not one");
+	refused("record 0: invalid field name");
 	size = 0;
 	header("data", 0);
 	map(1);
 	one("a\x1b[2J", 3);
 	end();
-	refused("record 0: a field's name is not one");
+	refused("record 0: invalid field name");
 	size = 0;
 	header("data", 0);
 	header("data", 0);
 	end();
-	refused("record 0: a header before the end of the segment: the producer died");
+	refused("record 0: new header before the end of the segment: the first stream is truncated");
 	size = 0;
 	header("data", 0);
 	map(65);
@@ -230,7 +231,7 @@ static void test_headers(void)
 	struct cnn_record rec;
 
 	size = 0;
-	refused("x: is empty: the producer died before its header");
+	refused("x: empty file");
 	size = 0;
 	map(2);
 	str("tensor-stream");
@@ -248,7 +249,7 @@ static void test_headers(void)
 	refused("header: no version");
 	size = 0;
 	header("movie", 0);
-	refused("header: kind is neither \"data\" nor \"model\"");
+	refused("header: kind must be \"data\" or \"model\"");
 	size = 0;
 	map(1);
 	str("kind");
@@ -259,7 +260,7 @@ static void test_headers(void)
 	header("data", 1);
 	str("fields");
 	array(0);
-	refused("header: \"fields\" is no map");
+	refused("header: \"fields\" must be a map");
 	size = 0;
 	header("data", 1);
 	str("fields");
@@ -273,7 +274,7 @@ static void test_headers(void)
 	ok(read_all(&reader, &rec, &h) == CNN_EDATA && strstr(error.text, "float31"),
 		"an unknown dtype is named");
 	cnn_reader_close(reader);
-	/* What it declares must come. */
+	/* A declared field must follow. */
 	size = 0;
 	header("data", 1);
 	str("fields");
@@ -291,7 +292,7 @@ static void test_headers(void)
 		"another type than the header's is named");
 	cnn_reader_close(reader);
 
-	/* A header that declares nothing, and nothing behind it. */
+	/* A header that declares nothing, with no record. */
 	size = 0;
 	header("data", 0);
 	end();
@@ -322,8 +323,8 @@ static void test_ends(void)
 	header("data", 0);
 	map(1);
 	one("x", 3);
-	refused("x: stops after record 1 without its end: the producer died "
-		"(tensor-cat --repair keeps what came)");
+	refused("x: truncated after record 1 "
+		"(tensor-cat --repair keeps the complete records)");
 	size = 0;
 	header("data", 0);
 	map(1);
@@ -333,7 +334,7 @@ static void test_ends(void)
 	map(1);
 	str("records");
 	byte(2);
-	refused("end: 2 records announced, 1 read");
+	refused("end: declares 2 records, but 1 were read");
 	size = 0;
 	header("data", 0);
 	map(1);
@@ -343,7 +344,7 @@ static void test_ends(void)
 	map(1);
 	str("samples");
 	byte(4);
-	refused("end: 4 samples announced, 3 read");
+	refused("end: declares 4 samples, but 3 were read");
 	size = 0;
 	header("data", 0);
 	map(1);
@@ -351,7 +352,7 @@ static void test_ends(void)
 	map(1);
 	str("xxh3");
 	str("0123456789abcdeg");
-	refused("end: xxh3 is no 16 hexadecimal digits");
+	refused("end: xxh3 must be 16 hexadecimal digits");
 	size = 0;
 	header("data", 0);
 	map(1);
@@ -371,7 +372,7 @@ static void test_ends(void)
 		struct cnn_record rec;
 
 		ok(read_all(&reader, &rec, &h) == CNN_EDATA &&
-			strstr(error.text, "end: digest 0123456789abcdef announced, "),
+			strstr(error.text, "end: declares digest 0123456789abcdef, "),
 			"a digest that is another's");
 		cnn_reader_close(reader);
 	}

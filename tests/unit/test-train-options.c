@@ -1,4 +1,4 @@
-/* The table of training options: defaults, checkpoints, what a resume takes. */
+/* The table of training options: defaults, checkpoints, the options of a resume. */
 #include "tap.h"
 
 #include "train/train-options.h"
@@ -8,7 +8,7 @@
 
 static struct cnn_train_options options;
 
-/* The options' map, as a checkpoint has it. */
+/* The map of the options in a checkpoint. */
 static struct cnn_value *saved(void)
 {
 	struct cnn_value *map = cnn_value_map();
@@ -17,7 +17,7 @@ static struct cnn_value *saved(void)
 	return map;
 }
 
-/* Loads the map into defaults of which `given` was given as it stands. */
+/* Loads the map over the defaults. `given` is the option that the user gave. */
 static int load(const struct cnn_value *map, const char *given, struct cnn_error *e)
 {
 	struct cnn_option rows[CNN_TRAIN_OPTIONS_MAX];
@@ -35,8 +35,8 @@ static int load(const struct cnn_value *map, const char *given, struct cnn_error
 static void prepare(void)
 {
 	cnn_train_options_init(&options);
-	options.schedule = "cosine";     /* in place of auto */
-	options.isa = "sse41";           /* in place of native */
+	options.schedule = "cosine";     /* instead of auto */
+	options.isa = "sse41";           /* instead of native */
 }
 
 static void test_rows(void)
@@ -59,8 +59,8 @@ static void test_rows(void)
 			if (strcmp(rows[k].name, rows[i].name) == 0 ||
 			    (rows[k].letter && rows[k].letter == rows[i].letter))
 				ok(false, "%s has a name and a letter of its own", rows[i].name);
-		/* What changes the result must be in a checkpoint. --stream can't be
-		 * resumed. */
+		/* An option that changes the result must be in a checkpoint. --stream
+		 * cannot be resumed. */
 		if (rows[i].flags & CNN_OPT_RESULT && strcmp(rows[i].name, "stream") != 0)
 			ok(cnn_value_get(map, key) != NULL, "%s is kept", rows[i].name);
 	}
@@ -85,7 +85,7 @@ static void test_round_trip(void)
 		options.weight_decay == 1e-4 && strcmp(options.amp, "bf16") == 0 &&
 		options.seed == UINT64_MAX && options.no_shuffle && options.batch == 64 &&
 		strcmp(options.schedule, "cosine") == 0, "and come back");
-	ok(load(map, "lr", &e) == CNN_EUSAGE && strstr(e.text, "--lr: contradicts"),
+	ok(load(map, "lr", &e) == CNN_EUSAGE && strstr(e.text, "--lr: conflicts"),
 		"one given otherwise contradicts: %s", e.text);
 	ok(load(map, "batch", &e) == CNN_OK, "one given as it is does not");
 	ok(load(map, "epochs", &e) == CNN_OK && options.epochs == 1,

@@ -54,7 +54,8 @@ static void print_table(FILE *f, const struct cnn_evaluation *v,
 	}
 	if (v->classes > 24)
 		return;
-	fprintf(f, "\nconfusion: a row a true class, a column a predicted one\n%-14s", "");
+	fprintf(f, "\nconfusion matrix (rows: true class, columns: predicted "
+		"class)\n%-14s", "");
 	for (size_t c = 0; c < v->classes; c++)
 		fprintf(f, " %6.6s", cnn_model_class(m, c, buf));
 	for (size_t t = 0; t < v->classes; t++) {

@@ -44,7 +44,7 @@ static int report(struct run *run, const struct cnn_train_status *s,
 		100 * run->accuracy);
 	cnn_progress_update(&run->progress, run->done, "images", note);
 	if (!isfinite(s->loss) && !s->skipped && !run->warned) {
-		cnn_message(run->job->program, 1, "step %llu: the loss is not a finite number: "
+		cnn_message(run->job->program, 1, "step %llu: the loss is not finite: "
 			"is --lr too high?", (unsigned long long)s->step);
 		run->warned = true;
 	}
@@ -125,7 +125,7 @@ int run_stream(struct run *run, struct cnn_error *e)
 	while (r == CNN_OK && (r = stream_segment(run, header, e)) == CNN_END)
 		r = cnn_load_next(&run->load, &header, e);
 	if (r == CNN_END && run->data->dropped + run->data->samples == 0)
-		r = cnn_fail(e, CNN_EDATA, "the data hold no sample");
+		r = cnn_fail(e, CNN_EDATA, "the data contain no samples");
 	if (r == CNN_END && run->data->samples > 0 &&
 	    (r = feed(run, 0, run->data->samples, e)) == CNN_OK)
 		r = CNN_END;
@@ -165,7 +165,7 @@ static int check_validation(struct run *run, struct cnn_error *e)
 	if ((r = cnn_check_input(g, run->val, e)) < 0 ||
 	    (r = cnn_dataset_check_labels(run->val, cnn_class_count(g), e)) < 0 ||
 	    (r = cnn_dataset_check_classes(run->val, run->data->classes,
-		"in the data to learn from", e)) < 0)
+		"the training data", e)) < 0)
 		cnn_error_prefix(e, "%s", run->job->val_path);
 	return r;
 }
@@ -183,7 +183,7 @@ static int interrupted(struct run *run, struct cnn_error *e)
 		return e->code;
 	cnn_message(run->job->program, 1, "stopped by a signal after step %llu%s%s",
 		(unsigned long long)cnn_trainer_step_number(run->trainer),
-		run->job->checkpoint_path ? "; --resume goes on from " : "",
+		run->job->checkpoint_path ? "; resume from " : "",
 		run->job->checkpoint_path ? run->job->checkpoint_path : "");
 	cnn_interrupt_exit();
 	return CNN_OK;
@@ -195,6 +195,7 @@ int run_held(struct run *run, struct cnn_error *e)
 	const struct job *job = run->job;
 	struct cnn_train_status s;
 	struct cnn_model *m;
+	uint64_t epoch = 0;
 	int r = cnn_load_all(&run->load, run->data, true, e);
 
 	if (r < 0)
@@ -225,8 +226,11 @@ int run_held(struct run *run, struct cnn_error *e)
 	cnn_interrupt_release();
 	if (r == CNN_END && cnn_interrupted())
 		return interrupted(run, e);
-	if (r == CNN_END && run->done == 0)
-		cnn_message(job->program, 1, "no step is left to do; --epochs says how far");
+	if (r == CNN_END && run->done == 0) {
+		cnn_value_get_uint(m->training, "epoch", &epoch);
+		cnn_message(job->program, 1, "nothing to do: the model already has %llu "
+			"epochs (raise --epochs)", (unsigned long long)epoch);
+	}
 	return r == CNN_END ? CNN_OK : r;
 }
 
@@ -235,8 +239,8 @@ void run_check_result(const struct run *run)
 	const struct cnn_model *m = run->load.model;
 
 	if (run->steps > 0 && run->skipped == run->steps)
-		cnn_message(run->job->program, 1, "all %llu steps were skipped: the gradients "
-			"overflow in fp16, however they are scaled",
+		cnn_message(run->job->program, 1, "all %llu steps were skipped: the "
+			"gradients overflow in fp16 at any loss scale",
 			(unsigned long long)run->steps);
 	for (size_t i = 0; i < m->graph->param_count && !run->warned; i++) {
 		const struct cnn_graph_param *p = &m->graph->params[i];
@@ -246,8 +250,8 @@ void run_check_result(const struct run *run)
 			bad += !isfinite(m->params[i][k]);
 		if (bad == 0)
 			continue;
-		cnn_message(run->job->program, 1, "%s: %zu of %zu values are no finite "
-			"numbers: are those of the data?", p->name, bad, p->count);
+		cnn_message(run->job->program, 1, "%s: %zu of %zu values are not "
+			"finite: do the data contain NaN?", p->name, bad, p->count);
 		break;
 	}
 }

@@ -54,8 +54,8 @@ static int read_record(struct cifar_samples *s, uint8_t *image, uint8_t *label,
 		return r;
 	*label = labels[d->label_bytes - 1];
 	if (*label >= d->class_count)
-		return cnn_fail(e, CNN_EDATA, "%s: label %u is none of the %zu classes",
-			cnn_input_name(s->member), *label, d->class_count);
+		return cnn_fail(e, CNN_EDATA, "%s: label %u is not one of the %zu "
+			"classes", cnn_input_name(s->member), *label, d->class_count);
 	return cnn_input_read(s->member, image, cnn_catalogue_image_bytes(d), e);
 }
 

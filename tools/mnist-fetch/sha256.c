@@ -12,7 +12,7 @@ static EVP_MD_CTX *context(struct cnn_sha256 *d)
 
 static int failed(struct cnn_error *e)
 {
-	return cnn_fail(e, CNN_EIO, "libcrypto can't compute SHA-256");
+	return cnn_fail(e, CNN_EIO, "libcrypto does not support SHA-256");
 }
 
 int cnn_sha256_new(struct cnn_sha256 **digest, struct cnn_error *e)

@@ -49,15 +49,15 @@ int cnn_request_check(const struct cnn_request *r, struct cnn_error *e)
 		return cnn_fail(e, CNN_EUSAGE, "%s: no such split (known: train, test)",
 			r->split);
 	if (r->from_count > 0 && d->coding == CNN_CODING_STROKES)
-		return cnn_fail(e, CNN_EUSAGE, "%s is drawn, not fetched: it takes no --from",
-			d->name);
+		return cnn_fail(e, CNN_EUSAGE, "%s is generated, not downloaded: "
+			"--from does not apply", d->name);
 	for (size_t i = 0; i < r->from_count; i++) {
 		if (!cnn_is_url(r->from[i]) && strstr(r->from[i], "://"))
-			return cnn_fail(e, CNN_EUSAGE, "--from: %s: not an http or https URL, "
-				"nor a path", r->from[i]);
+			return cnn_fail(e, CNN_EUSAGE, "--from: %s: not an http or "
+				"https URL or a path", r->from[i]);
 		if (r->offline && cnn_is_url(r->from[i]))
-			return cnn_fail(e, CNN_EUSAGE, "--from: %s: needs the network, which "
-				"--offline rules out", r->from[i]);
+			return cnn_fail(e, CNN_EUSAGE, "--from: %s: needs the network, "
+				"but --offline is set", r->from[i]);
 	}
 	return CNN_OK;
 }

@@ -88,7 +88,8 @@ static int make_folders(const char *path, struct cnn_error *e)
 		if (p)
 			*p = '\0';
 		if (mkdir(copy, 0777) < 0 && errno != EEXIST)
-			r = cnn_fail_errno(e, errno, "%s: can't make the folder", copy);
+			r = cnn_fail_errno(e, errno, "%s: can't create the directory",
+				copy);
 		if (p)
 			*p = '/';
 	} while (p && r == CNN_OK);
@@ -102,7 +103,7 @@ int cnn_store_lock(struct cnn_store *s, bool wait, struct cnn_error *e)
 	int r;
 
 	if (!s->folder)
-		return cnn_fail(e, CNN_EIO, "cache: there is no home folder");
+		return cnn_fail(e, CNN_EIO, "cache: no home directory");
 	if (s->lock < 0) {
 		if ((r = make_folders(s->folder, e)) < 0)
 			return r;
@@ -122,7 +123,7 @@ int cnn_store_lock(struct cnn_store *s, bool wait, struct cnn_error *e)
 	while (r < 0 && errno == EINTR);
 	if (r < 0 && errno == EWOULDBLOCK)
 		return CNN_END;
-	return r < 0 ? cnn_fail_errno(e, errno, "%s: can't be locked", s->folder)
+	return r < 0 ? cnn_fail_errno(e, errno, "%s: can't lock it", s->folder)
 		: CNN_OK;
 }
 
@@ -137,7 +138,8 @@ int cnn_store_make_temporary(struct cnn_store *s, struct cnn_error *e)
 		return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", base);
 	if (!mkdtemp(folder)) {
 		free(folder);
-		return cnn_fail_errno(e, errno, "%s: can't make a temporary folder", base);
+		return cnn_fail_errno(e, errno, "%s: can't create a temporary "
+			"directory", base);
 	}
 	cnn_store_close(s);
 	s->folder = folder;
@@ -241,7 +243,7 @@ int cnn_store_find(struct cnn_store *s, const struct cnn_part *part,
 		cnn_fail(e, r, "%s", why.text);
 	*damaged = r == CNN_END;
 	if (r == CNN_OK && lseek(fd, 0, SEEK_SET) < 0)
-		r = cnn_fail_errno(e, errno, "can't go back to the start");
+		r = cnn_fail_errno(e, errno, "can't seek to the start");
 	if (r == CNN_OK && !(ctx = malloc(sizeof *ctx)))
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
 	if (r < 0)

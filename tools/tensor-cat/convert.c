@@ -155,7 +155,7 @@ static int select_fields(const struct cnn_convert_options *o,
 		struct cnn_field *f = cnn_header_find(h, o->fields[i]), wanted;
 
 		if (!f)
-			return cnn_fail(e, CNN_EDATA, "%s: no field %s; there is %s",
+			return cnn_fail(e, CNN_EDATA, "%s: no field %s (fields: %s)",
 				where, o->fields[i], field_names(h, names, sizeof names));
 		wanted = *f;
 		memmove(h->fields + i + 1, h->fields + i,
@@ -170,8 +170,9 @@ static int select_fields(const struct cnn_convert_options *o,
 		cnn_value_free(f->other);
 	}
 	if (o->to && h->field_count != 1)
-		return cnn_fail(e, CNN_EUSAGE, "--to %s takes one field; choose by "
-			"--fields (%s)", o->to->name, field_names(h, names, sizeof names));
+		return cnn_fail(e, CNN_EUSAGE, "--to %s takes one field: choose it "
+			"with --fields (%s)", o->to->name, field_names(h, names,
+			sizeof names));
 	return CNN_OK;
 }
 
@@ -187,8 +188,9 @@ static int begin_segment(struct cnn_convert *c, struct cnn_header *h,
 	}
 	if (c->header && c->o->to) {
 		cnn_header_free(h);
-		return cnn_fail(e, CNN_EDATA, "%s: not of the type and shape before it; "
-			"--to %s writes one array", where, c->o->to->name);
+		return cnn_fail(e, CNN_EDATA, "%s: type or shape differs from the data "
+			"before it: --to %s writes a single array", where,
+			c->o->to->name);
 	}
 	if ((rc = end_segment(c, e)) < 0 || (rc = cnn_columns_init(&c->columns, h, e)) < 0) {
 		cnn_header_free(h);
@@ -263,7 +265,7 @@ int cnn_convert_segment(struct cnn_convert *c, struct cnn_operands *in,
 	int rc;
 
 	if (header->kind == CNN_MODEL && c->o->to)
-		return cnn_fail(e, CNN_EDATA, "%s: a model can't be written as %s",
+		return cnn_fail(e, CNN_EDATA, "%s: can't write a model as %s",
 			where, c->o->to->name);
 	if (stream && (header->kind == CNN_MODEL || !converts(c->o))) {
 		rc = end_segment(c, e);

@@ -47,7 +47,7 @@ static int repair_segment(struct cnn_operands *in, const struct cnn_header *head
 	if (rc < 0)
 		cnn_fail(e, rc, "%s", own.text);
 	if (rc < 0 && at_end_item(in))
-		cnn_error_prefix(e, "nothing can be vouched for");
+		cnn_error_prefix(e, "nothing can be recovered");
 	return rc;
 }
 
@@ -64,8 +64,8 @@ int cnn_repair(struct cnn_operands *in, struct cnn_output *out,
 		return rc;
 	while ((rc = cnn_operands_header(in, &header, e)) == CNN_OK) {
 		if (!cnn_operands_item(in, &(const void *){ 0 }, &(size_t){ 0 })) {
-			rc = cnn_fail(e, CNN_EUSAGE, "%s: no tensor stream: there is "
-				"nothing to repair", cnn_operands_name(in));
+			rc = cnn_fail(e, CNN_EUSAGE, "%s: not a tensor stream: nothing "
+				"to repair", cnn_operands_name(in));
 			break;
 		}
 		rc = repair_segment(in, header, writer, kept, e);

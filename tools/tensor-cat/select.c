@@ -52,14 +52,15 @@ int cnn_names_parse(const char *text, char ***names, size_t *count,
 		size_t n = strcspn(p, ",");
 
 		if (n == 0)
-			return cnn_fail(e, CNN_EUSAGE, "--fields: %s: an empty name", text);
+			return cnn_fail(e, CNN_EUSAGE, "--fields: %s: empty name",
+				text);
 		if (*count == CNN_MAX_FIELDS)
 			return cnn_fail(e, CNN_EUSAGE, "--fields: more than %d names",
 				CNN_MAX_FIELDS);
 		for (size_t i = 0; i < *count; i++)
 			if (strlen((*names)[i]) == n && !memcmp((*names)[i], p, n))
-				return cnn_fail(e, CNN_EUSAGE, "--fields: %s: %s stands twice",
-					text, (*names)[i]);
+				return cnn_fail(e, CNN_EUSAGE, "--fields: %s: %s is "
+					"given twice", text, (*names)[i]);
 		if (!((*names)[*count] = strndup(p, n)))
 			return cnn_fail(e, CNN_ENOMEM, "out of memory");
 		++*count;

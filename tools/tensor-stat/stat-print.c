@@ -77,7 +77,7 @@ static void print_labels(const struct cnn_stat *s, FILE *out)
 		putc('\n', out);
 	}
 	if (s->label_others)
-		fprintf(out, "  label  any other  %" PRIu64 "\n", s->label_others);
+		fprintf(out, "  label  other  %" PRIu64 "\n", s->label_others);
 }
 
 static void print_history(const struct cnn_value *history, FILE *out)

@@ -19,11 +19,11 @@ int cnn_view_check(const struct cnn_header *h, const char *image,
 		return cnn_fail(e, CNN_EDATA, "%s: no field %s (see --image)", where,
 			image);
 	if (f->rank != 2 && f->rank != 3)
-		return cnn_fail(e, CNN_EDATA, "%s: field %s: %s is no picture", where,
+		return cnn_fail(e, CNN_EDATA, "%s: field %s: %s is not an image", where,
 			image, cnn_shape_text(f->rank, f->shape, text, sizeof text));
 	for (int i = 0; i < f->rank; i++)
 		if (f->shape[i] == 0)
-			return cnn_fail(e, CNN_EDATA, "%s: field %s: pictures without "
+			return cnn_fail(e, CNN_EDATA, "%s: field %s: images have no "
 				"pixels", where, image);
 	return CNN_OK;
 }

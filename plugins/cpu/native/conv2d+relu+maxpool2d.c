@@ -36,7 +36,7 @@ static bool supports(const struct cnn_run *run)
 		&& is_pair(&conv[DILATION], 1) && conv[GROUPS].i == 1
 		&& conv[PADDING].i == conv[PADDING].j
 		&& is_pair(&pool[POOL_KERNEL], 2) && is_pair(&pool[POOL_PADDING], 0)
-		&& (!pool[POOL_STRIDE].given || is_pair(&pool[POOL_STRIDE], 2));
+		&& is_pair(&pool[POOL_STRIDE], 2);
 }
 
 static void describe(struct conv *v, const struct cnn_host *host,

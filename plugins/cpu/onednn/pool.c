@@ -117,7 +117,7 @@ static struct od_window window_of(const struct cnn_node *node)
 {
 	enum { KERNEL, STRIDE, PADDING };
 	const struct cnn_arg_value *a = node->args;
-	const struct cnn_arg_value *stride = a[STRIDE].given ? &a[STRIDE] : &a[KERNEL];
+	const struct cnn_arg_value *stride = &a[STRIDE];
 
 	return (struct od_window){
 		.kernel = { a[KERNEL].i, a[KERNEL].j },

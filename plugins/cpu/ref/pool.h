@@ -18,7 +18,7 @@ static inline void pool_read(struct pool *p, const struct cnn_run *run)
 {
 	enum { KERNEL, STRIDE, PADDING };
 	const struct cnn_arg_value *a = run->nodes[0].args;
-	const struct cnn_arg_value *stride = &a[a[STRIDE].given ? STRIDE : KERNEL];
+	const struct cnn_arg_value *stride = &a[STRIDE];
 	const size_t *in = run->inputs[0].shape.dims, *out = run->output.dims;
 
 	p->c = in[0], p->h = in[1], p->w = in[2], p->oh = out[1], p->ow = out[2];

@@ -12,7 +12,7 @@ struct pool_size {
 
 struct pool {
 	struct provider p;
-	struct graph_spec spec;          /* but for kind and n */
+	struct graph_spec spec;          /* except kind and n */
 	bool max, training, wants_gradient;
 	size_t workspace_bytes;
 	struct pool_size *sizes;
@@ -84,7 +84,8 @@ static int not_prepared(const struct pool *p)
 
 enum { KERNEL, STRIDE, PADDING };
 
-/* Far behind our own pooling: this is compiled first, and was never timed. */
+/* Far below the native pooling: cuDNN must compile this first, and it was never
+ * timed. */
 int pool_score(const struct cnn_run *run, bool max)
 {
 	const struct cnn_arg_value *a = run->nodes[0].args;
@@ -98,7 +99,7 @@ static void read_node(struct pool *p, const struct cnn_run *run)
 {
 	const struct cnn_node *node = &run->nodes[0];
 	const struct cnn_arg_value *a = node->args;
-	const struct cnn_arg_value *stride = &a[a[STRIDE].given ? STRIDE : KERNEL];
+	const struct cnn_arg_value *stride = &a[STRIDE];
 	const size_t *in = node->inputs[0].dims, *out = node->output.dims;
 
 	p->spec = (struct graph_spec){

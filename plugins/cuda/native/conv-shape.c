@@ -1,9 +1,9 @@
-/* conv-shape.c - from a run of layers to the numbers that the kernels work by. */
+/* conv-shape.c - derives the kernels' parameters from a run of layers. */
 #include "conv.h"
 #include "native.h"
 #include <string.h>
 
-#define MAX_SIZE (1u << 30)              /* of a padded image's side: see CONV_OUTSIDE */
+#define MAX_SIZE (1u << 30)              /* side of a padded image: see CONV_OUTSIDE */
 #define MAX_ROWS ((size_t)INT32_MAX - CONV_ROWS)
 
 /* --- the shape ------------------------------------------------------------------ */
@@ -67,13 +67,14 @@ static void read_maxpool2d(struct conv_shape *s, const struct cnn_node *node)
 
 	s->pooled = 1;
 	pair(s->window, &a[KERNEL]);
-	pair(s->window_stride, &a[a[STRIDE].given ? STRIDE : KERNEL]);
+	pair(s->window_stride, &a[STRIDE]);
 	pair(s->window_padding, &a[PADDING]);
 	s->ph = (uint32_t)node->output.dims[1];
 	s->pw = (uint32_t)node->output.dims[2];
 }
 
-/* Do the conditions of conv-resident.h hold, and is most of its tile of use? */
+/* Sets `resident` if the conditions of conv-resident.h hold and most of its tile is
+ * used. */
 static void check_resident(struct conv_shape *s)
 {
 	uint64_t rows;
@@ -91,7 +92,7 @@ static void check_resident(struct conv_shape *s)
 	s->resident = 1;
 }
 
-/* And those of conv-small.cu? */
+/* Sets `small` if the conditions of conv-small.cu hold. */
 static void check_small(struct conv_shape *s)
 {
 	const uint64_t high = (s->oh - 1) * (uint64_t)s->stride[0]
@@ -109,7 +110,7 @@ static void check_small(struct conv_shape *s)
 	s->small = 1;
 }
 
-/* Windows without pooling, and what follows from the rest. */
+/* Fills in windows without pooling, and the derived members. */
 static void complete(struct conv_shape *s, uint32_t in_layout)
 {
 	const uint32_t vector = 16 / (uint32_t)native_size(s->dtype);
@@ -147,7 +148,7 @@ static void complete(struct conv_shape *s, uint32_t in_layout)
 	check_small(s);
 }
 
-/* Coordinates can't wrap, and each pixel of conv is in one window at most. */
+/* True if coordinates cannot wrap and each pixel of conv is in at most one window. */
 static int is_countable(const struct conv_shape *s)
 {
 	uint64_t area = (uint64_t)s->window[0] * s->window[1];
@@ -192,7 +193,7 @@ static uint32_t up(uint64_t n, uint32_t by)
 	return (uint32_t)((n + by - 1) / by);
 }
 
-/* False: one of the sides is too long. */
+/* Returns 0 if one of the sides is too long. */
 static int set_sides(struct conv_job *job, const struct conv_shape *s,
 	enum conv_product product, uint32_t samples)
 {
@@ -218,9 +219,9 @@ static int set_sides(struct conv_job *job, const struct conv_shape *s,
 	return rows <= MAX_ROWS && columns <= MAX_ROWS && depth <= MAX_ROWS;
 }
 
-/* Cuts a product of few tiles along k, if it is so long that this wins more than
- * another kernel costs; not into less than CONV_MIN_CHUNKS, and not where windows
- * are pooled, whose parts would be larger than out. */
+/* Cuts a product of few tiles along k if it is so long that the gain exceeds the cost
+ * of another kernel. A part has at least CONV_MIN_CHUNKS chunks. Pooled products are
+ * not cut, because their parts would be larger than out. */
 static void split(struct conv_job *job, const struct conv_shape *s,
 	enum conv_product product, uint64_t tiles)
 {
@@ -248,8 +249,9 @@ static uint64_t set_tiles(struct conv_job *job, const struct conv_shape *s,
 	return (uint64_t)job->row_tiles * job->column_tiles * s->groups;
 }
 
-/* Tiles of 64 columns where there are columns and, if nothing can be cut along
- * k, tiles enough. A tile of forward has whole windows. */
+/* Tiles have 64 columns, or 32 if the product has no more columns or, in forward and
+ * the input's gradient, fewer than CONV_BLOCKS tiles of 64. With the resident method
+ * the weights' tiles always have 64. A tile of forward has whole windows. */
 static uint64_t make_tiles(struct conv_job *job, const struct conv_shape *s,
 	enum conv_product product)
 {
@@ -276,8 +278,8 @@ static uint64_t make_resident(struct conv_job *job, const struct conv_shape *s,
 	return (uint64_t)samples * job->row_tiles * job->column_tiles * s->groups;
 }
 
-/* Forward: at least CONV_BLOCKS shares of images; backward at most, each block
- * with some. */
+/* Forward: at least CONV_BLOCKS shares of images. Backward: at most CONV_BLOCKS, each
+ * block with one or more shares. */
 static uint64_t make_small(struct conv_job *job, const struct conv_shape *s,
 	enum conv_product product, uint32_t samples)
 {

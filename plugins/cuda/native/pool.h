@@ -1,4 +1,4 @@
-/* pool.h - how maxpool2d and avgpool2d read their arguments. */
+/* pool.h - reads the arguments of maxpool2d and avgpool2d. */
 #ifndef NATIVE_POOL_H
 #define NATIVE_POOL_H
 
@@ -17,7 +17,7 @@ static inline int pool_create(const struct cnn_host *host, const struct cnn_run 
 	enum { KERNEL, STRIDE, PADDING };
 	const struct cnn_arg_value *a = run->nodes[0].args;
 	const struct cnn_arg_value *kernel = &a[KERNEL], *padding = &a[PADDING];
-	const struct cnn_arg_value *stride = &a[a[STRIDE].given ? STRIDE : KERNEL];
+	const struct cnn_arg_value *stride = &a[STRIDE];
 	const size_t *in = run->inputs[0].shape.dims, *out = run->output.dims;
 	int code = native_create(host, run, plan, sizeof(struct pool), instance);
 	struct pool *p = *instance;

@@ -1,6 +1,6 @@
-/* plugin.c - what test-loader.c makes its plugins of, good ones and bad ones:
- * each is this file with other macros. DEVICE, PROVIDER and NAME are always
- * given; TYPE (with ALPHA) adds a definition, OPTIMIZER makes an optimiser. */
+/* plugin.c - source of the plugins of test-loader.c, valid and invalid: each is this
+ * file with other macros. DEVICE, PROVIDER and NAME are always defined. TYPE (with
+ * ALPHA) adds a definition, OPTIMIZER makes an optimizer. */
 #include <cnn/plugin.h>
 
 #include <stdlib.h>
@@ -33,7 +33,7 @@
 #define FORWARD forward
 #endif
 
-/* Shows whether the file was opened at all. */
+/* Shows whether the file was loaded at all. */
 __attribute__((constructor)) static void opened(void)
 {
 	setenv("CNN_TEST_OPENED", DEVICE "/" PROVIDER "/" NAME, 1);
@@ -95,9 +95,11 @@ static int infer(const struct cnn_host *host, const struct cnn_node *node,
 	return CNN_OK;
 }
 
-static const struct cnn_arg args[] = {
-	{ "alpha", CNN_ARG_FLOAT, 0, ALPHA, -10, 10 },
-};
+#ifndef ARG
+#define ARG { "alpha", CNN_ARG_FLOAT, 0, ALPHA, -10, 10 }
+#endif
+
+static const struct cnn_arg args[] = { ARG };
 
 static const struct cnn_layer_def definition = {
 	.size = sizeof definition, .type = TYPE, .summary = "for a test",
