@@ -170,7 +170,7 @@ static const char *key_of(const struct row *r, char key[32])
 {
 	size_t n = 0;
 
-	for (; r->name[n] && n < 31; n++)
+	for (; n < 31 && r->name[n]; n++)
 		key[n] = r->name[n] == '-' ? '_' : r->name[n];
 	key[n] = '\0';
 	return key;

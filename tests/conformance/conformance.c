@@ -336,7 +336,7 @@ static bool is_sampled(const struct suite *s, unsigned i, unsigned count)
 	if (s->sample < 2)
 		return true;
 	cnn_random_uniform(s->seed, count, 0, i, 1, &x);
-	return x * (float)s->sample < 1 || i == s->seed % count;
+	return x * (float)s->sample < 1 || (count > 0 && i == s->seed % count);
 }
 
 /* The cases whose run is this; of them, those in the sample are tried. */
