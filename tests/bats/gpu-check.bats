@@ -5,6 +5,7 @@
 bats_require_minimum_version 1.5.0
 
 setup_file() {
+	load models
 	cd "$BATS_FILE_TMPDIR"
 	[ -d "$BUILD/hostcuda/plugins/cuda/native" ] || return 0
 	mkdir -p plugins/cuda data programs
