@@ -59,7 +59,7 @@ repository() {
 # --- the minimal Debian -----------------------------------------------------------
 
 mirror=$(repository Debian)
-mirror=${mirror:-http://deb.debian.org/debian}
+[ "$mirror" ] || die "apt knows no mirror of Debian"
 security=$(repository Debian-Security)
 base=$cache/$suite.tar
 
