@@ -17,7 +17,7 @@ struct level {
 struct cnn_members {
 	char *name;
 	struct cnn_input *root;      /* the input, until its format is known */
-	const struct cnn_input *bottom;    /* the same input, whoever owns it later */
+	const struct cnn_input *bottom;    /* the input; borrowed */
 	struct level levels[MAX_DEPTH];
 	int depth;
 	bool named;                  /* an archive had named members */

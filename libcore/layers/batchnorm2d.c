@@ -1,6 +1,6 @@
 /* batchnorm2d: out = (in - mean[c]) / sqrt(var[c] + eps) * weight[c] + bias[c]. In
- * training, mean and (biased) variance are those of channel c over the whole batch; in
- * inference they are the running ones. Training updates these by
+ * training, mean[c] and var[c] (biased) are taken over channel c of the whole batch.
+ * In inference they are the running values. Training updates the running values by
  *   running = (1 - momentum) running + momentum new,
  * where the new variance is the unbiased one. */
 #include "layer.h"

@@ -1,7 +1,7 @@
 /* cuda_runtime_api.h - the part of CUDA's runtime API that hostcuda implements.
  *
- * Names, signatures and values are those of CUDA 13.0, so that the same file compiles
- * with either header. Valid C17 and C++17. */
+ * Names, signatures and values agree with CUDA 13.0. A file therefore compiles with
+ * either header. Valid C17 and C++17. */
 #ifndef HOSTCUDA_CUDA_RUNTIME_API_H
 #define HOSTCUDA_CUDA_RUNTIME_API_H
 
