@@ -119,9 +119,8 @@ uint32_t cnn_executor_depth(const struct cnn_executor *);
 int cnn_executor_result(struct cnn_executor *, struct cnn_step_record *,
 	struct cnn_error *);
 
-/* Puts a mark into the device's queue at the begin (end = 0) or the end (1) of the work
- * to be timed. On a device without a queue it reads the clock. */
-int cnn_executor_mark(struct cnn_executor *, uint32_t end, struct cnn_error *);
+/* Puts a mark into the device's queue before the work to be timed, or at its end. On a device without a queue it reads the clock. */
+int cnn_executor_mark(struct cnn_executor *, bool end, struct cnn_error *);
 /* The time between the two marks. Waits until the device has reached the second. */
 int cnn_executor_marked(struct cnn_executor *, double *seconds, struct cnn_error *);
 

@@ -129,14 +129,14 @@ int cnn_profile_step(struct cnn_executor *ex)
 
 /* --- the caller's marks ----------------------------------------------------------- */
 
-int cnn_executor_mark(struct cnn_executor *ex, uint32_t end, struct cnn_error *e)
+int cnn_executor_mark(struct cnn_executor *ex, bool end, struct cnn_error *e)
 {
 	int r = CNN_OK;
 
 	if (ex->device_functions->mark)
-		r = ex->device_functions->mark(ex->device, ex->queue, CALLER_MARK + !!end);
+		r = ex->device_functions->mark(ex->device, ex->queue, CALLER_MARK + end);
 	else
-		ex->marked[!!end] = now();
+		ex->marked[end] = now();
 	return r < 0 ? cnn_plugins_error(ex->plugins, r, e) : CNN_OK;
 }
 

@@ -253,7 +253,7 @@ static int run_ahead(struct cnn_trainer *t, struct cnn_error *e)
 		t->ahead_samples += count;
 		if (t->options.time_epochs &&
 		    t->cursor + t->ahead_samples == t->data->samples &&
-		    (r = cnn_executor_mark(t->ex, 1, e)) < 0)
+		    (r = cnn_executor_mark(t->ex, true, e)) < 0)
 			return r;
 	}
 	return CNN_OK;
@@ -267,7 +267,7 @@ static int shuffle(struct cnn_trainer *t, struct cnn_error *e)
 	if (t->begun_epoch == t->epoch)
 		return CNN_OK;
 	t->first_cursor = t->cursor;
-	if (t->options.time_epochs && (r = cnn_executor_mark(t->ex, 0, e)) < 0)
+	if (t->options.time_epochs && (r = cnn_executor_mark(t->ex, false, e)) < 0)
 		return r;
 	if (!t->options.no_shuffle)
 		cnn_random_permutation(t->options.seed, (uint32_t)t->epoch, t->order,
