@@ -102,7 +102,7 @@ static int open_device(struct cnn_plugins *plugins, const char *name,
 
 /* --- one provider, one case, one type ---------------------------------------------- */
 
-static const struct { uint32_t dtype; const char *name; } types[] = {
+static const struct element_type types[] = {
 	{ CNN_F32, "f32" }, { CNN_BF16, "bf16" }, { CNN_F16, "f16" },
 };
 
@@ -207,76 +207,12 @@ static int check_evaluation(struct suite *s, const struct subject *subject,
 	return code;
 }
 
-/* What a device can't compute in, no provider is held to. */
-static bool can_compute(const struct subject *subject, uint32_t dtype)
+bool can_compute(const struct subject *subject, uint32_t dtype)
 {
 	struct cnn_error e = { 0 };
 
 	return !subject->device->supports || cnn_plugins_error(subject->plugins,
 		subject->device->supports(subject->device_handle, dtype), &e) == CNN_OK;
-}
-
-/* A NaN that became a number, and a number that became infinite, must be noticed. */
-static bool notices_odd(struct results *r, const struct results *reference, double bound)
-{
-	bool noticed = true;
-	char where[200];
-
-	for (size_t k = 0; k < r->of[0].n; k++) {
-		double *x = &r->of[0].x[k], kept = *x;
-
-		if (!isnan(reference->of[0].x[k]) && k > 0)
-			continue;
-		*x = isnan(kept) ? 0 : INFINITY;
-		noticed = noticed && !results_as_odd(r, reference, bound, false, where,
-			sizeof(where));
-		*x = kept;
-	}
-	return noticed;
-}
-
-/* NaN and the infinities go through as IEEE arithmetic has it. */
-static bool check_odd(struct suite *s, const struct subject *subject, const struct chain *c,
-	const struct test_case *t, int type)
-{
-	struct settings settings = { .dtype = types[type].dtype, .samples = t->samples,
-		.shard = t->shard, .training = true };
-	struct results results = { 0 }, reference = { 0 };
-	struct cnn_error e = { 0 };
-	struct data data = { 0 };
-	bool spreads = false;
-	char where[200] = "";
-	int code;
-
-	if (!can_compute(subject, settings.dtype) || runner_score(subject, c, &settings) <= 0)
-		return false;
-	for (uint32_t i = 0; i < c->node_count; i++)
-		spreads |= strcmp(c->types[i], "conv2d") == 0;
-	code = data_make(&data, &s->reference, c, t, settings.dtype);
-	for (int training = 1; training >= 0 && code == CNN_OK; training--) {
-		settings.training = training;
-		if (runner_score(subject, c, &settings) <= 0)
-			continue;
-		code = results_of_chain(&reference, suite_reference, s, c, &settings, &data, &e);
-		if (code == CNN_OK)
-			code = results_of_run(&results, subject, c, &settings, &data, NULL, &e);
-		if (code == CNN_OK) {
-			const double bound = settings.dtype == CNN_F32 ? 1e-4 : 0.1;
-			bool good = results_as_odd(&results, &reference, bound, spreads, where,
-				sizeof(where)) && notices_odd(&results, &reference, bound);
-
-			/* Padding holds zero times what is not finite. */
-			claim(s, good, "%s/%s %s%s, not finite: %s of %s (%s)", s->device,
-				s->provider, types[type].name, training ? "" : " evaluation",
-				t->net, t->inputs, where);
-		}
-		results_free(&results);
-		results_free(&reference);
-	}
-	if (code != CNN_OK)
-		claim(s, false, "%s of %s, not finite: %s", t->net, t->inputs, e.text);
-	data_free(&data);
-	return true;
 }
 
 /* Returns whether the provider offers this at all. */
@@ -339,8 +275,8 @@ static bool is_sampled(const struct suite *s, unsigned i, unsigned count)
 	return x * (float)s->sample < 1 || (count > 0 && i == s->seed % count);
 }
 
-/* The cases whose run is this; of them, those in the sample are tried. */
-static unsigned cases_of(struct suite *s, const char *run, bool *chosen)
+/* Chooses the cases that have this run and are in the sample. */
+static void choose_cases(struct suite *s, const char *run, bool *chosen)
 {
 	unsigned count = 0, k = 0;
 
@@ -364,7 +300,6 @@ static unsigned cases_of(struct suite *s, const char *run, bool *chosen)
 			else if (strcmp(run, name) == 0)
 				chosen[i] = is_sampled(s, k++, count);
 		}
-	return count;
 }
 
 static void test_run(struct suite *s, struct cnn_plugin *p)
@@ -380,7 +315,7 @@ static void test_run(struct suite *s, struct cnn_plugin *p)
 		free(chosen);
 		return;
 	}
-	cases_of(s, subject.provider->run, chosen);
+	choose_cases(s, subject.provider->run, chosen);
 	for (size_t i = 0; i < test_case_count; i++) {
 		const struct test_case *t = &test_cases[i];
 		struct chain c;
@@ -388,7 +323,7 @@ static void test_run(struct suite *s, struct cnn_plugin *p)
 		if (!chosen[i] || chain_parse(&c, s->oracle, t->net, t->inputs, &e) != CNN_OK)
 			continue;
 		for (int type = 0; type < 3 && t->values == NOT_FINITE; type++)
-			cases += check_odd(s, &subject, &c, t, type);
+			cases += check_not_finite(s, &subject, &c, t, &types[type]);
 		if (t->values == NOT_FINITE)
 			continue;
 		for (int type = 0; type < 3; type++)

@@ -29,6 +29,18 @@ bool suite_tests(const struct suite *, const char *name);
 int suite_provider(struct suite *, struct cnn_plugin *, struct subject *,
 	struct cnn_error *);
 
+/* What a provider is tried in. */
+struct element_type {
+	uint32_t dtype;
+	const char *name;
+};
+
+/* Does the device compute in this type? No provider is held to one that it lacks. */
+bool can_compute(const struct subject *, uint32_t dtype);
+/* One NOT_FINITE case of a provider in one type. Returns whether it offers this at all. */
+bool check_not_finite(struct suite *, const struct subject *, const struct chain *,
+	const struct test_case *, const struct element_type *);
+
 void test_runs(struct suite *);          /* conformance.c */
 void test_gradients(struct suite *);
 void test_definitions(struct suite *);   /* definitions.c */
