@@ -84,6 +84,14 @@ INLINE vec dot(vec sum, int32_t two, __m512i weights)
 
 #define NAN_BITS 0x7fc00000
 
+#if !AVX512
+/* All bits of a lane are set where v is not a number. */
+INLINE ivec is_nan(vec v)
+{
+	return ((ivec)v & 0x7fffffff) > 0x7f800000;
+}
+#endif
+
 /* max(0, the largest of four), and (if wanted) which it was. If one of the four is NaN,
  * so is the result. */
 INLINE vec pool(const vec *s, int8_t *codes)
@@ -118,7 +126,7 @@ INLINE vec pool(const vec *s, int8_t *codes)
 	ivec below_wins = below > above;
 	vec best = choose(below_wins, below, above);
 	ivec dead = best <= (vec){ 0 };
-	ivec odd = (s[0] != s[0]) | (s[1] != s[1]) | (s[2] != s[2]) | (s[3] != s[3]);
+	ivec odd = is_nan(s[0]) | is_nan(s[1]) | is_nan(s[2]) | is_nan(s[3]);
 
 	if (codes) {
 		ivec code = (~below_wins & b_wins & places[1])

@@ -76,7 +76,7 @@ static inline bool od_has_nan(uint32_t dtype, size_t count, const void *x)
 		if (dtype == CNN_BF16)
 			any |= (od_bits32)(((od_bits16)bits & 0x7fff) > 0x7f80);
 		else
-			any |= (od_float)bits != (od_float)bits;
+			any |= (od_bits32)((bits & 0x7fffffff) > 0x7f800000);
 	}
 	return (any[0] | any[1] | any[2] | any[3]) != 0;
 }
