@@ -166,6 +166,7 @@ $$(foreach n,$$($(2)_names),$$(eval $(BUILD)/plugins/$(1)/$$(n).so: \
 	$$(call part_objects,$(1),$(2),$$(n).c $$(COMMON_$(2)) $$(PARTS_$(2)_$$(n)))))
 .PHONY: $(subst /,-,$(1))
 $(subst /,-,$(1)): $$($(2)_so)
+	$$(call remove,$$(filter-out $$^,$$(wildcard $(BUILD)/plugins/$(1)/*.so)))
 $$(foreach l,$$(LEVELS_$(2)),$$(eval $$(call level_rule,$(1),$(2),$$(l))))
 endef
 define level_rule
@@ -191,9 +192,10 @@ cpu_so  := $(call so_of,cpu)
 cuda_so := $(if $(SKIP_cuda),,$(call so_of,cuda))
 plugins_so := $(cpu_so) $(cuda_so)
 # A plugin whose source was removed would still be found, so remove it.
-stale_so := $(filter-out $(patsubst plugins/%.c,$(BUILD)/plugins/%.so,$(wildcard plugins/*/*/*.c)),$(wildcard $(BUILD)/plugins/*/*/*.so))
+remove = $(if $(strip $(1)),rm -f $(1))
 plugins: $(cpu_so) cuda
-	$(if $(stale_so),rm -f $(stale_so))
+	$(call remove,$(filter-out $(patsubst plugins/%.c,$(BUILD)/plugins/%.so, \
+		$(wildcard plugins/*/*/*.c)),$(wildcard $(BUILD)/plugins/*/*/*.so)))
 	$(call not_built,cpu)
 
 # --- plugins for CUDA ------------------------------------------------------------

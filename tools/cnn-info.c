@@ -39,7 +39,7 @@ static int print_device(struct cnn_output *out, struct cnn_plugins *plugins,
 	int r = cnn_plugins_find(plugins, name, NULL, "device", &p, &why);
 
 	if (r == CNN_OK) {
-		d = p->entry->functions;
+		d = p->entry->device_functions;
 		if ((r = d->probe(cnn_plugins_host(plugins), ordinal, &info)) < 0)
 			cnn_plugins_error(plugins, r, &why);
 	}
@@ -63,7 +63,39 @@ static int print_devices(struct cnn_output *out, struct cnn_plugins *plugins,
 	return r == CNN_END ? CNN_OK : r;
 }
 
-/* Prints one line per provider: its plugins and their folder. */
+/* Prints what a plugin offers, or why it cannot be opened. */
+static int print_plugin(struct cnn_output *out, struct cnn_plugins *plugins,
+	struct cnn_plugin *p, struct cnn_error *e)
+{
+	struct cnn_error why = { 0 };
+	size_t n = strlen(p->path);
+	const char *separator = "";
+	int r = cnn_output_printf(out, e, "  %-12s ", p->name);
+
+	if (r == CNN_OK && cnn_plugin_open(plugins, p, &why) < 0)
+		return cnn_output_printf(out, e, "%s\n", why.text +
+			(strncmp(why.text, p->path, n) == 0 ? n + strlen(": ") : 0));
+	if (r == CNN_OK && p->entry->device_functions)
+		r = cnn_output_printf(out, e, "the device");
+	for (uint32_t i = 0; r == CNN_OK && i < p->entry->kernel_count; i++) {
+		r = cnn_output_printf(out, e, "%s%s", separator,
+			cnn_kernel_at(p->entry, i)->run);
+		separator = ", ";
+	}
+	for (uint32_t i = 0; r == CNN_OK && i < p->entry->optimizer_count; i++) {
+		r = cnn_output_printf(out, e, "%s%s", separator,
+			cnn_optimizer_at(p->entry, i)->name);
+		separator = ", ";
+	}
+	for (uint32_t i = 0; r == CNN_OK && i < p->entry->definition_count; i++) {
+		r = cnn_output_printf(out, e, "%sdefinition of %s", separator,
+			cnn_definition_at(p->entry, i)->type);
+		separator = ", ";
+	}
+	return r == CNN_OK ? cnn_output_printf(out, e, "\n") : r;
+}
+
+/* Prints each provider's folder, and a line per plugin in it. */
 static int print_plugins(struct cnn_output *out, struct cnn_plugins *plugins,
 	struct cnn_error *e)
 {
@@ -71,18 +103,18 @@ static int print_plugins(struct cnn_output *out, struct cnn_plugins *plugins,
 	int r = CNN_OK;
 
 	for (size_t i = 0; r == CNN_OK && i < cnn_plugins_count(plugins); i++) {
-		const struct cnn_plugin *p = cnn_plugins_at(plugins, i);
+		struct cnn_plugin *p = cnn_plugins_at(plugins, i);
 		size_t folder = strlen(p->path) - strlen(strrchr(p->path, '/'));
 
 		if (!last || strcmp(last->device, p->device) != 0 ||
 		    strcmp(last->provider, p->provider) != 0)
-			r = cnn_output_printf(out, e, "%splugins %s/%s in %.*s:", last ?
-				"\n" : "", p->device, p->provider, (int)folder, p->path);
+			r = cnn_output_printf(out, e, "plugins %s/%s in %.*s\n", p->device,
+				p->provider, (int)folder, p->path);
 		if (r == CNN_OK)
-			r = cnn_output_printf(out, e, " %s", p->name);
+			r = print_plugin(out, plugins, p, e);
 		last = p;
 	}
-	return r == CNN_OK ? cnn_output_printf(out, e, last ? "\n" : "plugins none\n") : r;
+	return r == CNN_OK && !last ? cnn_output_printf(out, e, "plugins none\n") : r;
 }
 
 static int read_model(struct cnn_load *load, struct cnn_error *e)

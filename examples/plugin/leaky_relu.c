@@ -15,26 +15,28 @@ static int infer(const struct cnn_host *host, const struct cnn_node *node,
 	return (void)host, CNN_OK;
 }
 
-static const struct cnn_layer_def definition = {
-	.size = sizeof(definition), .type = "leaky_relu",
+static const struct cnn_layer_def definitions[] = { {
+	.size = sizeof(struct cnn_layer_def), .type = "leaky_relu",
 	.summary = "rectified linear unit with a slope below zero",
 	.args = &slope, .arg_count = 1, .min_inputs = 1, .max_inputs = 1,
 	.flags = CNN_LAYER_FLOAT, .infer = infer,
-};
+} };
 
-/* The provider for the CPU. */
+/* The kernel for the CPU. */
 struct leaky_relu { float slope; size_t count; };    /* elements a sample */
 
-static int score(const struct cnn_host *host, const struct cnn_run *run)
+static int score(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run)
 {
-	return (void)host, run->dtype == CNN_F32;    /* 1: plain C */
+	return (void)host, (void)kernel, run->dtype == CNN_F32;    /* 1: plain C */
 }
 
-static int create(const struct cnn_host *host, const struct cnn_run *run,
-	struct cnn_plan *plan, void **instance)
+static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run, struct cnn_plan *plan, void **instance)
 {
 	struct leaky_relu *l = *instance = malloc(sizeof(*l));
 
+	(void)kernel;
 	if (!l)
 		return host->fail(host, CNN_ENOMEM, "leaky_relu: out of memory");
 	l->slope = (float)run->nodes[0].args[0].f;
@@ -64,11 +66,10 @@ static int backward(void *instance, const struct cnn_call *call)
 	return CNN_OK;
 }
 
-static const struct cnn_provider provider = {
-	.size = sizeof(provider), .run = "leaky_relu", .score = score, .create = create,
-	.destroy = free, .forward = forward, .backward = backward,
-};
+static const struct cnn_kernel kernels[] = { {
+	.size = sizeof(struct cnn_kernel), .run = "leaky_relu", .score = score,
+	.create = create, .destroy = free, .forward = forward, .backward = backward,
+} };
 
-CNN_PLUGIN_ENTRY(.kind = CNN_PLUGIN_LAYER, .name = "leaky_relu", .version = "1.0",
-	.device = "cpu", .provider = "example", .functions = &provider,
-	.definition = &definition);
+CNN_PLUGIN_ENTRY(.name = "leaky_relu", .version = "1.0", .device = "cpu",
+	.provider = "example", CNN_KERNELS(kernels), CNN_DEFINITIONS(definitions));

@@ -1,7 +1,7 @@
-/* assign.c - chooses the provider of each run of layers.
+/* assign.c - assigns a kernel to each run of layers.
  *
  * The net is split into chains: sequences of nodes in which each node feeds only the
- * next one. Each chain is tiled with runs so that the sum of the providers' scores is
+ * next one. Each chain is tiled with runs so that the sum of the kernels' scores is
  * highest; the longer run wins a tie. On a resume the checkpoint fixes the runs, and
  * the scores do not count. */
 #include "executor-private.h"
@@ -12,7 +12,8 @@
 #include <string.h>
 
 struct claim {
-	struct cnn_plugin *plugin;
+	const struct cnn_plugin *plugin;
+	const struct cnn_kernel *kernel;
 	uint32_t count;              /* nodes of the run; 0: none found */
 	int score, total;            /* its own, and with the best runs after it */
 };
@@ -85,22 +86,35 @@ static void describe(const struct cnn_executor *ex, const size_t *nodes,
  * below NAMED. */
 #define RECORDED 900
 
-/* True if --provider TYPE+TYPE=NAME names this plugin, which computes a run. */
-static bool is_named(const struct cnn_executor *ex, const struct cnn_plugin *p)
+/* True if --provider TYPE+TYPE=NAME names this run and provider. */
+static bool is_named(const struct cnn_executor *ex, const char *run,
+	const char *provider)
 {
-	size_t n = strlen(p->name);
+	size_t n = strlen(run);
 
-	for (size_t i = 0; strchr(p->name, '+') && i < ex->options.on.provider_count; i++) {
+	for (size_t i = 0; strchr(run, '+') && i < ex->options.on.provider_count; i++) {
 		const char *s = ex->options.on.providers[i];
 
-		if (strncmp(s, p->name, n) == 0 && s[n] == '=' &&
-		    strcmp(s + n + 1, p->provider) == 0)
+		if (strncmp(s, run, n) == 0 && s[n] == '=' &&
+		    strcmp(s + n + 1, provider) == 0)
 			return true;
 	}
 	return false;
 }
 
-/* Checks that each --provider names a plugin that was found for the device. */
+/* Does the provider have a kernel for the run, whose name is n bytes of text? */
+static bool has_kernel(const struct cnn_plugin *p, const char *run, size_t n)
+{
+	for (uint32_t i = 0; p->entry && i < p->entry->kernel_count; i++) {
+		const char *other = cnn_kernel_at(p->entry, i)->run;
+
+		if (strlen(other) == n && strncmp(other, run, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Checks that each --provider names a kernel of the device. */
 static int check_wishes(const struct cnn_executor *ex, struct cnn_error *e)
 {
 	for (size_t i = 0; i < ex->options.on.provider_count; i++) {
@@ -115,12 +129,11 @@ static int check_wishes(const struct cnn_executor *ex, struct cnn_error *e)
 
 			found = strcmp(p->device, ex->options.on.device) == 0 &&
 				strcmp(p->provider, end + 1) == 0 &&
-				strlen(p->name) == (size_t)(end - s) &&
-				strncmp(p->name, s, (size_t)(end - s)) == 0;
+				has_kernel(p, s, (size_t)(end - s));
 		}
 		if (!found)
-			return cnn_fail(e, CNN_EPLUGIN, "--provider: %s: no plugin "
-				"%s/%s/%.*s (cnn-info lists the plugins)", s,
+			return cnn_fail(e, CNN_EPLUGIN, "--provider: %s: %s/%s has no "
+				"kernel %.*s (cnn-info lists the kernels)", s,
 				ex->options.on.device, end + 1, (int)(end - s), s);
 	}
 	return CNN_OK;
@@ -140,14 +153,14 @@ static const char *wanted_provider(const struct cnn_executor *ex, const char *ty
 	return NULL;
 }
 
-/* Returns the number of types in the plugin's name, TYPE[+TYPE ...], if the chain has
+/* Returns the number of types in a kernel's run, TYPE[+TYPE ...], if the chain has
  * these types from `at` on; otherwise 0. */
-static uint32_t matches(const struct cnn_executor *ex, const char *name,
+static uint32_t matches(const struct cnn_executor *ex, const char *run,
 	const struct chain *c, size_t at, const uint32_t *dtypes)
 {
 	uint32_t count = 0, params = 0;
 
-	for (const char *s = name; *s; count++) {
+	for (const char *s = run; *s; count++) {
 		const struct cnn_graph_node *node;
 		size_t n = strcspn(s, "+");
 
@@ -164,20 +177,20 @@ static uint32_t matches(const struct cnn_executor *ex, const char *name,
 	return count;
 }
 
-/* True if the user's options allow this plugin for these nodes. */
-static bool allowed(const struct cnn_executor *ex, const struct cnn_plugin *p,
-	const struct chain *c, size_t at, uint32_t count)
+/* True if the user's options allow this kernel for these nodes. */
+static bool allowed(const struct cnn_executor *ex, const struct claim *k,
+	const struct chain *c, size_t at)
 {
 	const char *want;
 
-	if (count > 1 && ex->options.on.no_fuse)
+	if (k->count > 1 && ex->options.on.no_fuse)
 		return false;
-	if (is_named(ex, p))
+	if (is_named(ex, k->kernel->run, k->plugin->provider))
 		return true;
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < k->count; i++) {
 		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.ArraySubscript): matches() stayed in c */
 		want = wanted_provider(ex, ex->graph->nodes[c->nodes[at + i]].node.type);
-		if (want && (count > 1 || strcmp(want, p->provider) != 0))
+		if (want && (k->count > 1 || strcmp(want, k->plugin->provider) != 0))
 			return false;
 	}
 	return true;
@@ -248,16 +261,16 @@ static int contradicts(const char *option, struct cnn_error *e)
 		"use the checkpoint's providers)", option);
 }
 
-/* CNN_OK if this plugin may compute these nodes, CNN_END if not. */
-static int may_claim(const struct cnn_executor *ex, const struct cnn_plugin *p,
-	const struct chain *c, size_t at, uint32_t count, struct cnn_error *e)
+/* CNN_OK if this kernel may compute these nodes, CNN_END if not. */
+static int may_claim(const struct cnn_executor *ex, const struct claim *k,
+	const struct chain *c, size_t at, struct cnn_error *e)
 {
-	bool wanted = allowed(ex, p, c, at, count);
+	bool wanted = allowed(ex, k, c, at);
 
-	if (!record_of(ex) || !is_recorded(ex, &c->nodes[at], count, p))
+	if (!record_of(ex) || !is_recorded(ex, &c->nodes[at], k->count, k->plugin))
 		return wanted && (!record_of(ex) || ex->options.on.provider_count > 0) ?
 			CNN_OK : CNN_END;
-	return wanted ? CNN_OK : contradicts(count > 1 && ex->options.on.no_fuse ?
+	return wanted ? CNN_OK : contradicts(k->count > 1 && ex->options.on.no_fuse ?
 		"--no-fuse" : "--provider", e);
 }
 
@@ -274,61 +287,52 @@ static int check_record(const struct cnn_executor *ex, struct cnn_error *e)
 
 /* --- choosing the runs ------------------------------------------------------------ */
 
-/* Skips a plugin whose libraries are missing, such as cuDNN's where cuDNN is not
- * installed. Any other failure is an error. */
-static int open_plugin(struct cnn_executor *ex, struct cnn_plugin *p,
+/* Sets the claim's score and total. CNN_END if its kernel may not or cannot compute the
+ * nodes. best[at + 1] and those after it are known. */
+static int rate(const struct cnn_executor *ex, struct claim *new, const struct chain *c,
+	size_t at, const uint32_t *dtypes, const struct claim *best,
 	struct cnn_error *e)
 {
-	struct cnn_error why = { 0 };
-	int r = CNN_OK;
+	const struct cnn_kernel *kernel = new->kernel;
+	struct cnn_unit u;
+	int r;
 
-	if (!p->incomplete)
-		r = cnn_plugin_open(ex->plugins, p, &why);
-	if (r < 0 && p->incomplete) {
-		ex->host->log(ex->host, 2, "%s", why.text);
-		return CNN_OK;
-	}
-	return r < 0 ? cnn_fail(e, why.code, "%s", why.text) : CNN_OK;
+	new->count = matches(ex, kernel->run, c, at, dtypes);
+	if (new->count == 0 || best[at + new->count].total < 0)
+		return CNN_END;
+	if ((r = may_claim(ex, new, c, at, e)) != CNN_OK)
+		return r;
+	describe(ex, &c->nodes[at], new->count, dtypes[c->nodes[at]], &u);
+	new->score = kernel->score(ex->host, kernel, &u.run);
+	if (new->score <= 0 || (ex->options.training && !kernel->backward))
+		return CNN_END;
+	new->total = new->score + best[at + new->count].total +
+		(is_named(ex, kernel->run, new->plugin->provider) ? NAMED : 0) +
+		(record_of(ex) && is_recorded(ex, &c->nodes[at], new->count, new->plugin) ?
+			RECORDED * (int)new->count : 0);
+	return CNN_OK;
 }
 
 /* best[at] = the best run that begins at node `at` of the chain. */
 static int best_claim(struct cnn_executor *ex, const struct chain *c, size_t at,
 	const uint32_t *dtypes, struct claim *best, struct cnn_error *e)
 {
-	struct cnn_unit u;
-	const struct cnn_provider *provider;
-	int r;
-
 	best[at] = (struct claim){ 0 };
 	for (size_t i = 0; i < cnn_plugins_count(ex->plugins); i++) {
-		struct cnn_plugin *p = cnn_plugins_at(ex->plugins, i);
-		struct claim new = { p, 0, 0, 0 };
+		const struct cnn_plugin *p = cnn_plugins_at(ex->plugins, i);
 
-		if (strcmp(p->device, ex->options.on.device) != 0)
+		if (strcmp(p->device, ex->options.on.device) != 0 || !p->entry)
 			continue;
-		new.count = matches(ex, p->name, c, at, dtypes);
-		if (new.count == 0 || best[at + new.count].total < 0)
-			continue;
-		if ((r = may_claim(ex, p, c, at, new.count, e)) < 0)
-			return r;
-		if (r == CNN_END)
-			continue;
-		if ((r = open_plugin(ex, p, e)) < 0)
-			return r;
-		if (!p->entry || p->entry->kind != CNN_PLUGIN_LAYER)
-			continue;
-		provider = p->entry->functions;
-		describe(ex, &c->nodes[at], new.count, dtypes[c->nodes[at]], &u);
-		new.score = provider->score(ex->host, &u.run);
-		if (new.score <= 0 || (ex->options.training && !provider->backward))
-			continue;
-		new.total = new.score + best[at + new.count].total +
-			(is_named(ex, p) ? NAMED : 0) + (record_of(ex) &&
-			is_recorded(ex, &c->nodes[at], new.count, p) ?
-			RECORDED * (int)new.count : 0);
-		if (new.total > best[at].total ||
-		    (new.total == best[at].total && new.count > best[at].count))
-			best[at] = new;
+		for (uint32_t k = 0; k < p->entry->kernel_count; k++) {
+			struct claim new = { p, cnn_kernel_at(p->entry, k), 0, 0, 0 };
+			int r = rate(ex, &new, c, at, dtypes, best, e);
+
+			if (r < 0)
+				return r;
+			if (r == CNN_OK && (new.total > best[at].total ||
+			    (new.total == best[at].total && new.count > best[at].count)))
+				best[at] = new;
+		}
 	}
 	if (best[at].count == 0)
 		best[at].total = -1;
@@ -354,8 +358,8 @@ static int no_provider(const struct cnn_executor *ex, size_t node, uint32_t dtyp
 			"supports its arguments", n->name, want, n->type,
 			ex->options.on.device,
 			cnn_dtype_name(dtype));
-	return cnn_fail(e, CNN_EPLUGIN, "%s: no plugin on %s computes %s in %s with "
-		"these arguments (cnn-info lists the plugins)", n->name,
+	return cnn_fail(e, CNN_EPLUGIN, "%s: no kernel on %s computes %s in %s with "
+		"these arguments (cnn-info lists the kernels)", n->name,
 		ex->options.on.device, n->type, cnn_dtype_name(dtype));
 }
 
@@ -383,7 +387,7 @@ static int claim_chain(struct cnn_executor *ex, const struct chain *c,
 		}
 		describe(ex, &c->nodes[at], best[at].count, dtypes[c->nodes[at]], u);
 		u->plugin = best[at].plugin;
-		u->provider = best[at].plugin->entry->functions;
+		u->kernel = best[at].kernel;
 		u->score = best[at].score;
 		ex->unit_count++;
 	}
@@ -449,7 +453,8 @@ int cnn_claim(struct cnn_executor *ex, struct cnn_error *e)
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
 		goto out;
 	}
-	if ((r = check_wishes(ex, e)) < 0)
+	if ((r = cnn_plugins_open_device(ex->plugins, ex->options.on.device, e)) < 0 ||
+	    (r = check_wishes(ex, e)) < 0)
 		goto out;
 	dtypes[0] = CNN_F32;
 	for (size_t n = 1; n < g->node_count; n++) {

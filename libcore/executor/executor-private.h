@@ -1,6 +1,6 @@
 /* executor-private.h - the parts behind executor/executor.h.
  *
- *   assign.c    chooses the provider of each run of layers
+ *   assign.c    assigns a kernel to each run of layers
  *   plan.c      formats, buffers, the list of operations
  *   arena.c     the offset of each buffer
  *   device-memory.c  allocation of the device's memory
@@ -23,10 +23,10 @@
 #define CNN_ALIGN ((size_t)64)
 #define CNN_NONE SIZE_MAX
 
-/* A run of layers that one provider computes. */
+/* A run of layers that one kernel computes. */
 struct cnn_unit {
 	const struct cnn_plugin *plugin;
-	const struct cnn_provider *provider;
+	const struct cnn_kernel *kernel;
 	int score;
 	uint32_t node_count;
 	size_t node_index[CNN_MAX_RUN];

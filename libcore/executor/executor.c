@@ -40,7 +40,7 @@ static int open_device(struct cnn_executor *ex, struct cnn_error *e)
 	r = cnn_plugins_find(ex->plugins, ex->options.on.device, NULL, "device", &p, e);
 	if (r < 0)
 		return r;
-	ex->device_functions = d = p->entry->functions;
+	ex->device_functions = d = p->entry->device_functions;
 	r = d->open(ex->host, ex->options.on.ordinal, &ex->device);
 	if (r >= 0 && d->supports)
 		r = d->supports(ex->device, ex->options.amp);
@@ -72,20 +72,6 @@ static void cut_batch(struct cnn_executor *ex)
 	ex->worker_count = o->on.threads ? (uint32_t)o->on.threads : cores();
 	if (ex->worker_count > ex->shards_max)
 		ex->worker_count = ex->shards_max;
-}
-
-static int find_optimizer(struct cnn_executor *ex, struct cnn_error *e)
-{
-	struct cnn_plugin *p;
-	char name[128];
-	int r;
-
-	snprintf(name, sizeof name, "optimizer-%s", ex->options.optimizer);
-	r = cnn_plugins_find(ex->plugins, ex->options.on.device, NULL, name, &p, e);
-	if (r < 0)
-		return r;
-	ex->optimizer = p->entry->functions;
-	return CNN_OK;
 }
 
 /* Sets every parameter's offset: 64-byte aligned, trainable ones together. */
@@ -235,7 +221,8 @@ static int open_all(struct cnn_executor *ex, struct cnn_error *e)
 	if (ex->options.training && !ex->loss)
 		return cnn_fail(e, CNN_EDATA, "the net has no loss to train with: end "
 			"it with cross_entropy");
-	if ((ex->options.training && (r = find_optimizer(ex, e)) < 0) ||
+	if ((ex->options.training && (r = cnn_optimizer_find(ex->plugins,
+		ex->options.on.device, ex->options.optimizer, &ex->optimizer, e)) < 0) ||
 	    (r = cnn_plan_make(ex, e)) < 0 || (r = place_params(ex, e)) < 0)
 		return r;
 	ex->context_count = ex->phases > 1 ? ex->shards_max : ex->worker_count;
@@ -291,7 +278,7 @@ void cnn_executor_close(struct cnn_executor *ex)
 	}
 	for (size_t i = 0; i < ex->unit_count; i++)
 		if (ex->units[i].instance)
-			ex->units[i].provider->destroy(ex->units[i].instance);
+			ex->units[i].kernel->destroy(ex->units[i].instance);
 	for (uint32_t i = 0; ex->workers && i < ex->worker_count; i++) {
 		struct cnn_worker *w = &ex->workers[i];
 

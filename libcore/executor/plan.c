@@ -154,11 +154,12 @@ static int create(struct planner *p, struct cnn_unit *u)
 	plan->output.layout = out->rank == 3 ? plan->inputs[0].layout : CNN_NCHW;
 	for (uint32_t i = 0; i < u->run.param_count; i++)
 		plan->param_counts[i] = ex->graph->params[u->param_index[i]].count;
-	r = u->provider->create(ex->host, &u->run, plan, &u->instance);
+	r = u->kernel->create(ex->host, u->kernel, &u->run, plan,
+		&u->instance);
 	if (r < 0) {
 		r = cnn_plugins_error(ex->plugins, r, p->e);
 		cnn_error_prefix(p->e, "%s: %s/%s/%s", u->nodes[0].name,
-			u->plugin->device, u->plugin->provider, u->plugin->name);
+			u->plugin->device, u->plugin->provider, u->kernel->run);
 		return r;
 	}
 	good = right_format(out, plan->output, out_dtype);
@@ -169,7 +170,7 @@ static int create(struct planner *p, struct cnn_unit *u)
 		good = good && plan->param_counts[i] >=
 			ex->graph->params[u->param_index[i]].count;
 	if (u->across)
-		good = good && u->provider->reduce_forward && u->provider->reduce_backward;
+		good = good && u->kernel->reduce_forward && u->kernel->reduce_backward;
 	if (!good)
 		return cnn_fail(p->e, CNN_EPLUGIN, "%s: %s: returned a plan that "
 			"violates the contract of cnn/plugin.h", u->nodes[0].name,

@@ -78,13 +78,13 @@ static int run_unit(const struct shard *s, const struct cnn_op *op)
 	}
 	switch (op->kind) {
 	case CNN_OP_FORWARD:
-		return u->provider->forward(u->instance, &c);
+		return u->kernel->forward(u->instance, &c);
 	case CNN_OP_BACKWARD:
-		return u->provider->backward(u->instance, &c);
+		return u->kernel->backward(u->instance, &c);
 	case CNN_OP_REDUCE_FORWARD:
-		return u->provider->reduce_forward(u->instance, &c);
+		return u->kernel->reduce_forward(u->instance, &c);
 	default:
-		return u->provider->reduce_backward(u->instance, &c);
+		return u->kernel->reduce_backward(u->instance, &c);
 	}
 }
 

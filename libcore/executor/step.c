@@ -36,10 +36,10 @@ static int update_buffers(struct cnn_executor *ex)
 		const struct cnn_unit *u = &ex->units[i];
 		void *params[CNN_MAX_PARAMS];
 
-		if (!u->across || !u->provider->update_buffers)
+		if (!u->across || !u->kernel->update_buffers)
 			continue;
 		cnn_unit_params(ex, u, params);
-		r = u->provider->update_buffers(u->instance, ex->queue, ex->state,
+		r = u->kernel->update_buffers(u->instance, ex->queue, ex->state,
 			ex->reduced + u->partial, ex->samples, params);
 	}
 	return r;
@@ -185,8 +185,8 @@ static int prepare(struct cnn_executor *ex, uint32_t samples)
 	for (size_t i = 0; i < ex->unit_count; i++) {
 		const struct cnn_unit *u = &ex->units[i];
 
-		if (u->provider->prepare &&
-		    (r = u->provider->prepare(u->instance, samples)) < 0)
+		if (u->kernel->prepare &&
+		    (r = u->kernel->prepare(u->instance, samples)) < 0)
 			return r;
 	}
 	ex->prepared[samples] = true;
@@ -201,10 +201,10 @@ static int pack(struct cnn_executor *ex)
 		const struct cnn_unit *u = &ex->units[i];
 		void *params[CNN_MAX_PARAMS];
 
-		if (!u->provider->pack)
+		if (!u->kernel->pack)
 			continue;
 		cnn_unit_params(ex, u, params);
-		r = u->provider->pack(u->instance, ex->queue, params,
+		r = u->kernel->pack(u->instance, ex->queue, params,
 			ex->packed + u->packed);
 		if (r < 0)
 			return r;

@@ -13,7 +13,7 @@ static int probe(struct cnn_plugins *plugins, const char *device, uint32_t ordin
 
 	if (r < 0)
 		return r;
-	functions = p->entry->functions;
+	functions = p->entry->device_functions;
 	r = functions->probe(cnn_plugins_host(plugins), ordinal, &info);
 	return r < 0 ? cnn_plugins_error(plugins, r, e) : CNN_OK;
 }

@@ -16,6 +16,7 @@
 	(offsetof(struct type, member) + sizeof ((struct type *)NULL)->member)
 
 #define MAX_ARGS 64
+#define MAX_COUNT 1000
 
 bool cnn_is_layer_type(const char *type)
 {
@@ -43,65 +44,60 @@ static int refuse(const struct cnn_plugin *p, struct cnn_error *e,
 	return rc;
 }
 
-/* Whether name consists of the types of the run "conv2d relu", joined by '+'. */
-static bool names_run(const char *name, const char *run)
+/* Does the text consist of layer types joined by '+'? */
+static bool is_run(const char *run)
 {
 	char type[64];
-	size_t used = 0;
 
-	for (const char *p = run; ; p++) {
-		char c = *p == ' ' ? '+' : *p;
+	for (;;) {
+		size_t n = strcspn(run, "+");
 
-		if (c != *name++ || *p == '+')
+		if (n >= sizeof type)
 			return false;
-		if (c != '+' && c != '\0') {
-			if (used == sizeof type - 1)
-				return false;
-			type[used++] = c;
-			continue;
-		}
-		type[used] = '\0';
-		used = 0;
+		memcpy(type, run, n);
+		type[n] = '\0';
 		if (!cnn_is_layer_type(type))
 			return false;
-		if (c == '\0')
+		if (run[n] == '\0')
 			return true;
+		run += n + 1;
 	}
 }
 
-static int check_provider(const struct cnn_plugin *p,
-	const struct cnn_provider *f, struct cnn_error *e)
+static int check_kernel(const struct cnn_plugin *p, const struct cnn_kernel *k,
+	struct cnn_error *e)
 {
-	if (f->size < SIZE_THROUGH(cnn_provider, update_buffers))
-		return refuse(p, e, "struct cnn_provider of %u bytes is too small", f->size);
-	if (!f->run || !names_run(p->name, f->run))
-		return refuse(p, e, "computes the run \"%s\", which does not match its "
-			"name", f->run ? f->run : "");
-	if (!f->score || !f->create || !f->destroy || !f->forward)
-		return refuse(p, e, "lacks one of score, create, destroy, forward");
-	if (!f->param_import != !f->param_export)
-		return refuse(p, e, "has only one of param_import and param_export");
+	if (k->size < SIZE_THROUGH(cnn_kernel, update_buffers))
+		return refuse(p, e, "struct cnn_kernel of %u bytes is too small", k->size);
+	if (!k->run || !is_run(k->run))
+		return refuse(p, e, "computes the run \"%s\": its layer types must match "
+			"[a-z][a-z0-9_]* and be joined by +", k->run ? k->run : "");
+	if (!k->score || !k->create || !k->destroy || !k->forward)
+		return refuse(p, e, "kernel %s lacks one of score, create, destroy, "
+			"forward", k->run);
+	if (!k->param_import != !k->param_export)
+		return refuse(p, e, "kernel %s has only one of param_import and "
+			"param_export", k->run);
 	return CNN_OK;
 }
 
 static int check_optimizer(const struct cnn_plugin *p,
 	const struct cnn_optimizer *f, struct cnn_error *e)
 {
-	static const char prefix[] = "optimizer-";
-	size_t n = sizeof prefix - 1;
-
 	if (f->size < SIZE_THROUGH(cnn_optimizer, update))
 		return refuse(p, e, "struct cnn_optimizer of %u bytes is too small", f->size);
-	if (strncmp(p->name, prefix, n) || !same(f->name, p->name + n))
-		return refuse(p, e, "is the optimizer \"%s\", which does not match its "
-			"name", f->name ? f->name : "");
+	if (!f->name || !cnn_is_layer_type(f->name))
+		return refuse(p, e, "the optimizer \"%s\" has an invalid name",
+			f->name ? f->name : "");
 	if (!f->update)
-		return refuse(p, e, "lacks update");
+		return refuse(p, e, "optimizer %s lacks update", f->name);
 	if (f->moment_count > sizeof f->moments / sizeof *f->moments)
-		return refuse(p, e, "declares too many moments: %u", f->moment_count);
+		return refuse(p, e, "optimizer %s declares too many moments: %u", f->name,
+			f->moment_count);
 	for (uint32_t i = 0; i < f->moment_count; i++)
 		if (!f->moments[i] || !cnn_is_layer_type(f->moments[i]))
-			return refuse(p, e, "moment %u has an invalid name", i);
+			return refuse(p, e, "moment %u of optimizer %s has an invalid name",
+				i, f->name);
 	return CNN_OK;
 }
 
@@ -110,7 +106,7 @@ static int check_device(const struct cnn_plugin *p, const struct cnn_device *f,
 {
 	if (f->size < SIZE_THROUGH(cnn_device, elapsed))
 		return refuse(p, e, "struct cnn_device of %u bytes is too small", f->size);
-	if (strcmp(p->name, "device") || !same(f->name, p->device))
+	if (!same(f->name, p->device))
 		return refuse(p, e, "is the device \"%s\", which does not match its "
 			"path", f->name ? f->name : "");
 	if (!f->probe || !f->open || !f->close || !f->alloc || !f->free || !f->upload
@@ -140,46 +136,62 @@ static int check_definition(const struct cnn_plugin *p,
 		return refuse(p, e, "struct cnn_layer_def of %u bytes is too small", d->size);
 	if (!d->type || !cnn_is_layer_type(d->type))
 		return refuse(p, e, "its layer type does not match [a-z][a-z0-9_]*");
-	if (!same(d->type, p->name))
-		return refuse(p, e, "defines the layer type %s, which does not match "
-			"its name", d->type);
 	if (!d->infer)
-		return refuse(p, e, "its definition lacks infer");
+		return refuse(p, e, "the definition of %s lacks infer", d->type);
 	if (d->min_inputs < 1 || d->min_inputs > d->max_inputs
 	    || d->max_inputs > CNN_MAX_INPUTS)
-		return refuse(p, e, "its definition takes from %u to %u inputs",
-			d->min_inputs, d->max_inputs);
+		return refuse(p, e, "the definition of %s takes from %u to %u inputs",
+			d->type, d->min_inputs, d->max_inputs);
 	if (d->arg_count > MAX_ARGS || (d->arg_count > 0 && !d->args))
-		return refuse(p, e, "its definition has %u arguments%s", d->arg_count,
-			d->args ? "" : " but no table of them");
+		return refuse(p, e, "the definition of %s has %u arguments%s", d->type,
+			d->arg_count, d->args ? "" : " but no table of them");
 	for (uint32_t i = 0; i < d->arg_count; i++)
 		if (!d->args[i].name || !cnn_is_layer_type(d->args[i].name)
 		    || d->args[i].type > CNN_ARG_LIST
 		    || !has_type(d, &d->args[i]))
-			return refuse(p, e, "argument %u of its definition has an "
-				"invalid name or type", i);
+			return refuse(p, e, "argument %u of the definition of %s has "
+				"an invalid name or type", i, d->type);
 	return CNN_OK;
 }
 
-static int check_functions(const struct cnn_plugin *p,
+/* Checks that a table of count elements exists and that they have one size. */
+static int check_table(const struct cnn_plugin *p, const char *what, const void *table,
+	uint32_t count, struct cnn_error *e)
+{
+	uint32_t size, other;
+
+	if (count == 0)
+		return CNN_OK;
+	if (!table || count > MAX_COUNT)
+		return refuse(p, e, "has %u %ss%s", count, what, table ? "" :
+			" but no table of them");
+	memcpy(&size, table, sizeof size);
+	for (uint32_t i = 1; i < count; i++) {
+		memcpy(&other, (const char *)table + (size_t)i * size, sizeof other);
+		if (other != size)
+			return refuse(p, e, "%s %u has another size than the first", what, i);
+	}
+	return CNN_OK;
+}
+
+static int check_tables(const struct cnn_plugin *p,
 	const struct cnn_plugin_entry *entry, struct cnn_error *e)
 {
-	if (entry->kind == CNN_PLUGIN_DEFINITION)
-		return entry->definition ? CNN_OK
-			: refuse(p, e, "has neither functions nor a definition");
-	if (!entry->functions)
-		return refuse(p, e, "has no functions");
-	switch (entry->kind) {
-	case CNN_PLUGIN_LAYER:
-		return check_provider(p, entry->functions, e);
-	case CNN_PLUGIN_OPTIMIZER:
-		return check_optimizer(p, entry->functions, e);
-	case CNN_PLUGIN_DEVICE:
-		return check_device(p, entry->functions, e);
-	default:
-		return refuse(p, e, "is of kind %u, which this version does not "
-			"support", entry->kind);
-	}
+	int r;
+
+	if ((r = check_table(p, "kernel", entry->kernels, entry->kernel_count, e)) < 0 ||
+	    (r = check_table(p, "optimizer", entry->optimizers, entry->optimizer_count,
+		e)) < 0 ||
+	    (r = check_table(p, "definition", entry->definitions,
+		entry->definition_count, e)) < 0)
+		return r;
+	for (uint32_t i = 0; r == CNN_OK && i < entry->kernel_count; i++)
+		r = check_kernel(p, cnn_kernel_at(entry, i), e);
+	for (uint32_t i = 0; r == CNN_OK && i < entry->optimizer_count; i++)
+		r = check_optimizer(p, cnn_optimizer_at(entry, i), e);
+	for (uint32_t i = 0; r == CNN_OK && i < entry->definition_count; i++)
+		r = check_definition(p, cnn_definition_at(entry, i), e);
+	return r;
 }
 
 int cnn_check_entry(const struct cnn_plugin *p,
@@ -197,7 +209,7 @@ int cnn_check_entry(const struct cnn_plugin *p,
 			"program has %u.%u: rebuild it", entry->abi_major,
 			entry->abi_minor,
 			CNN_ABI_MAJOR, CNN_ABI_MINOR);
-	if (entry->size < SIZE_THROUGH(cnn_plugin_entry, definition))
+	if (entry->size < SIZE_THROUGH(cnn_plugin_entry, device_functions))
 		return refuse(p, e, "struct cnn_plugin_entry of %u bytes is too small",
 			entry->size);
 	if (!same(entry->name, p->name) || !same(entry->device, p->device)
@@ -208,13 +220,15 @@ int cnn_check_entry(const struct cnn_plugin *p,
 			entry->name ? entry->name : "");
 	if (!entry->version)
 		return refuse(p, e, "has no version");
-	/* find("device") trusts the name, so check the kind. */
-	if (strcmp(p->name, "device") == 0 && entry->kind != CNN_PLUGIN_DEVICE)
-		return refuse(p, e, "is not a device plugin");
-	rc = check_functions(p, entry, e);
-	if (rc == CNN_OK && entry->definition)
-		rc = check_definition(p, entry->definition, e);
-	return rc;
+	/* Devices are looked up by the file's name. */
+	if (!entry->device_functions != (strcmp(p->name, "device") != 0))
+		return refuse(p, e, entry->device_functions ? "has a device, but is not named "
+			"device.so" : "is not a device plugin");
+	if (!entry->device_functions && entry->kernel_count == 0 &&
+	    entry->optimizer_count == 0 && entry->definition_count == 0)
+		return refuse(p, e, "offers nothing");
+	rc = entry->device_functions ? check_device(p, entry->device_functions, e) : CNN_OK;
+	return rc == CNN_OK ? check_tables(p, entry, e) : rc;
 }
 
 /* Either may be NULL. */

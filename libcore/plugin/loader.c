@@ -66,25 +66,61 @@ struct cnn_plugin *cnn_plugins_at(struct cnn_plugins *p, size_t index)
 
 /* All definitions of a type must be the same: a model written with one definition can
  * be read with another. */
-static int compare_definitions(struct cnn_plugins *p,
-	const struct cnn_plugin *plugin, const struct cnn_layer_def *d,
+static int compare_definition(const struct cnn_plugin *plugin,
+	const struct cnn_layer_def *d, const struct cnn_plugin *other,
 	struct cnn_error *e)
 {
-	const struct cnn_layer_def *builtin = cnn_builtin_layer(d->type);
+	for (uint32_t i = 0; i < other->entry->definition_count; i++) {
+		const struct cnn_layer_def *o = cnn_definition_at(other->entry, i);
 
-	if (builtin && !cnn_same_definition(builtin, d))
-		return cnn_fail(e, CNN_EPLUGIN, "%s: not loaded: defines the layer type "
-			"%s differently from cnntools itself", plugin->path, d->type);
-	for (size_t i = 0; i < p->found_count; i++) {
-		const struct cnn_plugin_entry *other = p->found[i].entry;
-
-		if (other && other->definition && !strcmp(other->definition->type, d->type)
-		    && !cnn_same_definition(other->definition, d))
+		if (strcmp(d->type, o->type) == 0 && !cnn_same_definition(d, o))
 			return cnn_fail(e, CNN_EPLUGIN, "%s: not loaded: defines the layer "
 				"type %s differently from %s", plugin->path, d->type,
-				p->found[i].path);
+				other->path);
 	}
 	return CNN_OK;
+}
+
+/* A provider computes each run in one way. */
+static int compare_kernel(const struct cnn_plugin *plugin, const struct cnn_kernel *k,
+	const struct cnn_plugin *other, struct cnn_error *e)
+{
+	if (strcmp(plugin->device, other->device) != 0 ||
+	    strcmp(plugin->provider, other->provider) != 0)
+		return CNN_OK;
+	for (uint32_t i = 0; i < other->entry->kernel_count; i++)
+		if (strcmp(k->run, cnn_kernel_at(other->entry, i)->run) == 0)
+			return cnn_fail(e, CNN_EPLUGIN, "%s: not loaded: has a kernel for "
+				"%s, as has %s", plugin->path, k->run, other->path);
+	return CNN_OK;
+}
+
+/* Compares an entry with the built-in types and with all open plugins. */
+static int compare(struct cnn_plugins *p, const struct cnn_plugin *plugin,
+	const struct cnn_plugin_entry *entry, struct cnn_error *e)
+{
+	int r = CNN_OK;
+
+	for (uint32_t i = 0; i < entry->definition_count; i++) {
+		const struct cnn_layer_def *d = cnn_definition_at(entry, i);
+		const struct cnn_layer_def *builtin = cnn_builtin_layer(d->type);
+
+		if (builtin && !cnn_same_definition(builtin, d))
+			return cnn_fail(e, CNN_EPLUGIN, "%s: not loaded: defines the layer "
+				"type %s differently from cnntools itself", plugin->path,
+				d->type);
+	}
+	for (size_t i = 0; i < p->found_count; i++) {
+		const struct cnn_plugin *other = &p->found[i];
+
+		if (!other->entry)
+			continue;
+		for (uint32_t k = 0; r == CNN_OK && k < entry->definition_count; k++)
+			r = compare_definition(plugin, cnn_definition_at(entry, k), other, e);
+		for (uint32_t k = 0; r == CNN_OK && k < entry->kernel_count; k++)
+			r = compare_kernel(plugin, cnn_kernel_at(entry, k), other, e);
+	}
+	return r;
 }
 
 /* Opening runs the file's constructors, so check its owner first. Nobody else can
@@ -141,11 +177,30 @@ int cnn_plugin_open(struct cnn_plugins *p, struct cnn_plugin *plugin,
 	rc = load(plugin, &entry, e);
 	if (rc == CNN_OK)
 		rc = cnn_check_entry(plugin, entry, e);
-	if (rc == CNN_OK && entry->definition)
-		rc = compare_definitions(p, plugin, entry->definition, e);
+	if (rc == CNN_OK)
+		rc = compare(p, plugin, entry, e);
 	if (rc != CNN_OK)
 		return rc;
 	plugin->entry = entry;
+	return CNN_OK;
+}
+
+int cnn_plugins_open_device(struct cnn_plugins *p, const char *device,
+	struct cnn_error *e)
+{
+	for (size_t i = 0; i < p->found_count; i++) {
+		struct cnn_plugin *plugin = &p->found[i];
+		struct cnn_error why = { 0 };
+		int r;
+
+		if (strcmp(plugin->device, device) != 0 || plugin->incomplete)
+			continue;
+		r = cnn_plugin_open(p, plugin, &why);
+		if (r < 0 && !plugin->incomplete)
+			return cnn_fail(e, r, "%s", why.text);
+		if (r < 0)
+			p->host.log(&p->host, 2, "%s", why.text);
+	}
 	return CNN_OK;
 }
 
@@ -220,12 +275,69 @@ int cnn_plugins_find(struct cnn_plugins *p, const char *device,
 	return rc;
 }
 
-/* Whether the plugin's name is one of a layer type, so that it may define that type. */
-static bool may_define(const struct cnn_plugin *plugin)
+/* "ref/adam, ref/sgd": the optimizers of a device. */
+static char *optimizer_list(const struct cnn_plugins *p, const char *device)
 {
-	return cnn_is_layer_type(plugin->name) && strcmp(plugin->name, "device");
+	const char *separator = "";
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return NULL;
+	for (size_t i = 0; i < p->found_count; i++) {
+		const struct cnn_plugin *q = &p->found[i];
+
+		if (strcmp(q->device, device) != 0 || !q->entry)
+			continue;
+		for (uint32_t k = 0; k < q->entry->optimizer_count; k++) {
+			fprintf(f, "%s%s/%s", separator, q->provider,
+				cnn_optimizer_at(q->entry, k)->name);
+			separator = ", ";
+		}
+	}
+	if (!*separator)
+		fputs("none", f);
+	return fclose(f) == 0 ? text : (free(text), NULL);
 }
 
+int cnn_optimizer_find(struct cnn_plugins *p, const char *device, const char *name,
+	const struct cnn_optimizer **out, struct cnn_error *e)
+{
+	char *names;
+	int r = cnn_plugins_open_device(p, device, e);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < p->found_count; i++) {
+		const struct cnn_plugin *q = &p->found[i];
+
+		if (strcmp(q->device, device) != 0 || !q->entry)
+			continue;
+		for (uint32_t k = 0; k < q->entry->optimizer_count; k++) {
+			*out = cnn_optimizer_at(q->entry, k);
+			if (strcmp((*out)->name, name) == 0)
+				return CNN_OK;
+		}
+	}
+	names = optimizer_list(p, device);
+	r = cnn_fail(e, CNN_EPLUGIN, "no plugin on %s has the optimizer %s; known: %s",
+		device, name, names ? names : "");
+	free(names);
+	return r;
+}
+
+/* The definition of the type in an open plugin, or NULL. */
+static const struct cnn_layer_def *definition_in(const struct cnn_plugin *p,
+	const char *type)
+{
+	for (uint32_t i = 0; p->entry && i < p->entry->definition_count; i++)
+		if (strcmp(cnn_definition_at(p->entry, i)->type, type) == 0)
+			return cnn_definition_at(p->entry, i);
+	return NULL;
+}
+
+/* The built-in layer types, and those of the plugins that are open. */
 static char *type_list(const struct cnn_plugins *p)
 {
 	char *text = NULL;
@@ -236,34 +348,41 @@ static char *type_list(const struct cnn_plugins *p)
 		return NULL;
 	for (size_t i = 0; cnn_builtin_layers[i]; i++)
 		fprintf(f, "%s%s", i ? ", " : "", cnn_builtin_layers[i]->type);
-	for (size_t i = 0; i < p->found_count; i++) {
-		const struct cnn_plugin_entry *entry = p->found[i].entry;
-		const char *name = p->found[i].name;
-		bool listed = !may_define(&p->found[i]) || cnn_builtin_layer(name)
-			|| (entry && !entry->definition);
+	for (size_t i = 0; i < p->found_count; i++)
+		for (uint32_t k = 0; p->found[i].entry &&
+		     k < p->found[i].entry->definition_count; k++) {
+			const char *type = cnn_definition_at(p->found[i].entry, k)->type;
+			bool listed = cnn_builtin_layer(type) != NULL;
 
-		for (size_t j = 0; !listed && j < i; j++)
-			listed = !strcmp(p->found[j].name, name);
-		if (!listed)
-			fprintf(f, ", %s", name);
-	}
+			for (size_t j = 0; j < i; j++)
+				listed |= definition_in(&p->found[j], type) != NULL;
+			if (!listed)
+				fprintf(f, ", %s", type);
+		}
 	return fclose(f) == 0 ? text : (free(text), NULL);
 }
 
-/* Opens the plugins with the type's name, of any/ or of the devices, until one defines
- * the type. *first keeps the error of the first one that could not be opened. */
+/* Opens plugins until one defines the type: those of any/ before those of the devices,
+ * and among these those with the type's name first. Only of such a plugin does an error
+ * matter; *first keeps the first one. */
 static const struct cnn_layer_def *plugin_layer(struct cnn_plugins *p,
-	const char *type, bool any, struct cnn_error *first)
+	const char *type, struct cnn_error *first)
 {
-	for (size_t i = 0; i < p->found_count; i++) {
-		struct cnn_plugin *q = &p->found[i];
+	const struct cnn_layer_def *def;
 
-		if (strcmp(q->name, type) || !may_define(q)
-		    || any != !strcmp(q->device, "any"))
-			continue;
-		if (cnn_plugin_open(p, q, first) == CNN_OK && q->entry->definition)
-			return q->entry->definition;
-	}
+	for (int pass = 0; pass < 4; pass++)
+		for (size_t i = 0; i < p->found_count; i++) {
+			struct cnn_plugin *q = &p->found[i];
+			struct cnn_error ignored = { 0 };
+			bool named = strcmp(q->name, type) == 0;
+
+			if ((strcmp(q->device, "any") == 0) != (pass < 2) ||
+			    named != (pass % 2 == 0) || q->incomplete ||
+			    cnn_plugin_open(p, q, named ? first : &ignored) != CNN_OK)
+				continue;
+			if ((def = definition_in(q, type)))
+				return def;
+		}
 	return NULL;
 }
 
@@ -281,9 +400,7 @@ int cnn_layer_find(struct cnn_plugins *p, const char *type,
 			"[a-z][a-z0-9_]*", type);
 	def = cnn_builtin_layer(type);
 	if (!def)
-		def = plugin_layer(p, type, true, &first);
-	if (!def)
-		def = plugin_layer(p, type, false, &first);
+		def = plugin_layer(p, type, &first);
 	if (def) {
 		*out = def;
 		return CNN_OK;

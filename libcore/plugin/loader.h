@@ -1,7 +1,7 @@
 /* loader.h - finds and opens plugins.
  *
- * A plugin's path DEVICE/PROVIDER/NAME.so says what it is, so folders are only listed,
- * and a plugin is opened only when it is needed. Folders are searched in this order:
+ * A plugin's path is DEVICE/PROVIDER/NAME.so. Folders are only listed; the plugins of a
+ * device are opened when it is used. What a plugin offers is in its entry. Folders are searched in this order:
  * those given, $CNN_PLUGIN_PATH (colon-separated, ignored in setuid programs), the
  * installed one (located relative to the executable). If a path exists in several
  * folders, the first one wins. Files and folders that other users own or may write are
@@ -35,12 +35,38 @@ struct cnn_plugin {
 	const struct cnn_plugin_entry *entry;
 	bool incomplete;                 /* a library that it needs is missing */
 };
+
+/* Elements of an open plugin's tables. A plugin of a later minor version has larger
+ * ones. */
+static inline const struct cnn_kernel *cnn_kernel_at(const struct cnn_plugin_entry *e,
+	size_t i)
+{
+	return (const void *)((const char *)e->kernels + i * e->kernels->size);
+}
+
+static inline const struct cnn_optimizer *cnn_optimizer_at(
+	const struct cnn_plugin_entry *e, size_t i)
+{
+	return (const void *)((const char *)e->optimizers + i * e->optimizers->size);
+}
+
+static inline const struct cnn_layer_def *cnn_definition_at(
+	const struct cnn_plugin_entry *e, size_t i)
+{
+	return (const void *)((const char *)e->definitions + i * e->definitions->size);
+}
+
 size_t cnn_plugins_count(const struct cnn_plugins *);
 struct cnn_plugin *cnn_plugins_at(struct cnn_plugins *, size_t index);
 
 /* Opens a plugin and checks magic, version, size, and that the entry agrees with its
  * path, before any of its functions is called. */
 int cnn_plugin_open(struct cnn_plugins *, struct cnn_plugin *, struct cnn_error *);
+
+/* Opens all plugins of a device, for their kernels and optimizers. Passes over those
+ * that need a library which is not installed, such as cuDNN. */
+int cnn_plugins_open_device(struct cnn_plugins *, const char *device,
+	struct cnn_error *);
 
 /* Finds and opens the plugin DEVICE/PROVIDER/NAME; provider NULL matches any. If
  * absent, returns CNN_EPLUGIN; the message lists the folders searched and the names
@@ -49,9 +75,14 @@ int cnn_plugins_find(struct cnn_plugins *, const char *device,
 	const char *provider, const char *name, struct cnn_plugin **,
 	struct cnn_error *);
 
-/* Finds the definition of a layer type: the built-in one, else one of a plugin with the
- * type's name (any/ first, then the devices). If unknown, returns CNN_EPLUGIN; the
- * message lists the known types. */
+/* The optimizer of this name that the first plugin of the device has, in the order of
+ * providers. If there is none, returns CNN_EPLUGIN; the message lists the known ones. */
+int cnn_optimizer_find(struct cnn_plugins *, const char *device, const char *name,
+	const struct cnn_optimizer **, struct cnn_error *);
+
+/* Finds the definition of a layer type: the built-in one, else that of a plugin (any/
+ * first, then the devices). If unknown, returns CNN_EPLUGIN; the message lists the known
+ * types. */
 int cnn_layer_find(struct cnn_plugins *, const char *type,
 	const struct cnn_layer_def **, struct cnn_error *);
 

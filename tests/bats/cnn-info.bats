@@ -16,7 +16,9 @@ setup() {
 	run -0 --separate-stderr cnn-info
 	[ -z "$stderr" ]
 	[[ $output == "device  cpu "*$'\n'"device  cuda "* ]]
-	[[ $output == *"plugins cpu/ref in /"*"/plugins/cpu/ref: "*" conv2d "*" optimizer-adam "* ]]
+	[[ $output == *"plugins cpu/ref in /"*"/plugins/cpu/ref"$'\n'"  conv "*" conv2d"$'\n'* ]]
+	[[ $output == *"  device       the device"$'\n'* && $output == *" adam, sgd"$'\n'* ]]
+	[[ $output == *" relu, add, flatten, dropout"$'\n'* ]]
 	run -0 cnn-info --devices
 	[[ $output == "device  cpu "*$'\n'"device  cuda "* && $output != *$'\n'plugins* ]]
 	run -0 cnn-info --devices

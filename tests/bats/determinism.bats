@@ -308,7 +308,7 @@ providers_of() {
 		says "cnn-step: --[np]*: conflicts with the checkpoint (omit it *"
 	done
 	run -3 --separate-stderr cnn-step --resume -p relu=magic part data.tns -o out
-	says "cnn-step: --provider: relu=magic: no plugin *"
+	says "cnn-step: --provider: relu=magic: *has no kernel relu*"
 	cnn-step -q --steps 1 --no-fuse -p relu=ref tiny.cnn data.tns > part
 	run -2 --separate-stderr cnn-step --resume -p conv2d+relu=onednn part data.tns -o out
 	says "cnn-step: --provider: conflicts *"

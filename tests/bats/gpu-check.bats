@@ -148,7 +148,10 @@ value() {
 
 @test "gpu-check: a failure is one line, and what comes after it is not lost" {
 	cp -r "$plugins" broken
-	cp broken/cuda/native/dropout.so broken/cuda/native/batchnorm2d.so
+	root=$BATS_TEST_DIRNAME/../..
+	(umask 022; ${CC:-cc} -I"$root/libcore/include" -fPIC -shared -fvisibility=hidden \
+		-DDEVICE='"cuda"' -DPROVIDER='"native"' -DNAME='"norm"' -DRUN='"batchnorm2d"' \
+		-o broken/cuda/native/norm.so "$root/tests/unit/loader/plugin.c")
 	plugins=$PWD/broken
 	check facts conformance starts
 	[ "$status" = 1 ]

@@ -36,19 +36,19 @@ teardown() {
 	plugin_refused dir/cpu/bad/sieve.so "built for plugin interface 0.0"
 	plugin dir -DENTRY_SIZE=16
 	plugin_refused dir/cpu/bad/sieve.so "of 16 bytes is too small"
-	plugin dir -DFUNCTIONS_SIZE=16
+	plugin dir -DKERNEL_SIZE=16
 	plugin_refused dir/cpu/bad/sieve.so "of 16 bytes is too small"
 }
 
 @test "no entry, no functions, a missing symbol, no plugin at all" {
 	plugin dir -DNO_ENTRY
 	plugin_refused dir/cpu/bad/sieve.so "exports no cnn_plugin_entry"
-	plugin dir -DFUNCTIONS=NULL
-	plugin_refused dir/cpu/bad/sieve.so "has no functions"
+	plugin dir '-DOFFERS=.kernels = NULL'
+	plugin_refused dir/cpu/bad/sieve.so "offers nothing"
+	plugin dir '-DOFFERS=.kernel_count = 3'
+	plugin_refused dir/cpu/bad/sieve.so "has 3 kernels but no table of them"
 	plugin dir -DFORWARD=NULL
 	plugin_refused dir/cpu/bad/sieve.so "lacks one of"
-	plugin dir -DKIND=99
-	plugin_refused dir/cpu/bad/sieve.so "kind 99"
 	plugin dir -Wl,-z,undefs '-DFORWARD=cnn_forward_from_the_host' -include <(echo '
 		#include <cnn/plugin.h>
 		int cnn_forward_from_the_host(void *, const struct cnn_call *);')
@@ -81,8 +81,6 @@ teardown() {
 	plugin_refused dir/cpu/bad/sieve.so "calls itself cpu/good/sieve"
 	plugin dir -UDEVICE '-DDEVICE="cuda"' 2> /dev/null
 	plugin_refused dir/cpu/bad/sieve.so "calls itself cuda/bad/sieve"
-	plugin dir -UTYPE '-DTYPE="colander"' 2> /dev/null
-	plugin_refused dir/cpu/bad/sieve.so "defines the layer type colander"
 	plugin dir '-DRUN="conv2d sieve"'
 	plugin_refused dir/cpu/bad/sieve.so 'computes the run "conv2d sieve"'
 }
@@ -153,7 +151,8 @@ teardown() {
 	cp -r dir/cpu/bad dir/cpu/.bad
 	cp -r dir/cpu "dir/c-u"
 	run -0 cnn-info --plugin-dir dir
-	[ "$(grep -F "in dir" <<< "$output" | grep ^plugins)" = "plugins cpu/bad in dir/cpu/bad: sieve" ]
+	[ "$(grep -F "in dir" <<< "$output" | grep ^plugins)" = "plugins cpu/bad in dir/cpu/bad" ]
+	[ "$(grep -c sieve <<< "$output")" = 1 ]
 	[[ $output != *$'\e'* && $output != *Sieve* && $output != *[Bb]ad\ in*.bad* ]]
 }
 

@@ -35,12 +35,12 @@ weights() {
 
 @test "the installed tools find their own plugins, and the example by --plugin-dir" {
 	run -0 cnn-info
-	[[ $output == *"plugins cpu/ref in $PREFIX/lib/cnntools/plugins/cpu/ref: "* ]]
+	[[ $output == *"plugins cpu/ref in $PREFIX/lib/cnntools/plugins/cpu/ref"$'\n'* ]]
 	[[ $output != *leaky_relu* ]]
 	run -0 cnn-info --plugin-dir "$mine"
-	[[ $output == *"plugins cpu/example in $mine/cpu/example: leaky_relu"* ]]
+	[[ $output == *"plugins cpu/example in $mine/cpu/example"$'\n'"  leaky_relu   leaky_relu, definition of leaky_relu"* ]]
 	run -0 env CNN_PLUGIN_PATH="/nowhere:$mine" cnn-info
-	[[ $output == *"plugins cpu/example in $mine/cpu/example: leaky_relu"* ]]
+	[[ $output == *"plugins cpu/example in $mine/cpu/example"$'\n'"  leaky_relu   leaky_relu, definition of leaky_relu"* ]]
 }
 
 @test "the example's net is made, shown, trained, evaluated and used" {
@@ -139,9 +139,8 @@ weights() {
 	tensor-stat init.cnn > /dev/null            # which needs none
 }
 
-@test "a definition without a provider: made and moved, but not run" {
-	plugin dir -DKIND=CNN_PLUGIN_DEFINITION -DDEVICE='"any"' -DFUNCTIONS=NULL \
-		-UPROVIDER -DPROVIDER='"bad"' 2> /dev/null
+@test "a definition without a kernel: made and moved, but not run" {
+	plugin dir -DOFFERS='CNN_DEFINITIONS(definitions)' -UDEVICE -DDEVICE='"any"' 2> /dev/null
 	mkdir dir/any
 	mv dir/cpu/bad dir/any/bad
 	cnn-init --plugin-dir dir sieve.net > init.cnn

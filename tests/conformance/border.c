@@ -144,8 +144,8 @@ int border_put_param(struct runner *r, uint32_t i, const struct buffer *b,
 	for (size_t k = 0; k < n; k++)
 		plain[k] = (float)x[k];
 	border_poison(r, b);
-	if (s->provider->param_import)
-		code = s->provider->param_import(r->instance, s->queue, i, plain, b->data);
+	if (s->kernel->param_import)
+		code = s->kernel->param_import(r->instance, s->queue, i, plain, b->data);
 	else
 		code = border_upload(s, b->data, plain, n * sizeof(float));
 	free(plain);
@@ -164,12 +164,12 @@ int border_add_param(struct runner *r, uint32_t i, const struct buffer *b, doubl
 	int code = border_download(s, native, b->data, b->bytes);
 
 	border_check(r, b);
-	if (code == CNN_OK && s->provider->param_export && !is_f64(r)) {
-		code = s->provider->param_export(r->instance, s->queue, i, b->data, plain);
+	if (code == CNN_OK && s->kernel->param_export && !is_f64(r)) {
+		code = s->kernel->param_export(r->instance, s->queue, i, b->data, plain);
 		if (code == CNN_OK)
 			code = border_alloc(r, &imported, b->bytes);
 		if (code == CNN_OK)
-			code = s->provider->param_import(r->instance, s->queue, i, plain,
+			code = s->kernel->param_import(r->instance, s->queue, i, plain,
 				imported.data);
 		if (code == CNN_OK)
 			code = border_download(s, again, imported.data, b->bytes);

@@ -156,6 +156,6 @@ void chain_run_name(const struct chain *c, char *name, size_t size)
 
 	*name = '\0';
 	for (uint32_t i = 0; i < c->node_count && n < size; i++)
-		n += (size_t)snprintf(name + n, size - n, "%s%s", i ? " " : "",
+		n += (size_t)snprintf(name + n, size - n, "%s%s", i ? "+" : "",
 			c->types[i]);
 }

@@ -25,7 +25,7 @@ int chain_parse(struct chain *c, struct cnn_plugins *, const char *net,
 	const char *inputs, struct cnn_error *);
 /* *one = node i of c, alone. */
 void chain_pick(const struct chain *c, uint32_t i, struct chain *one);
-/* The types, as a provider names its run: "conv2d relu". */
+/* The types, as a kernel names its run: "conv2d+relu". */
 void chain_run_name(const struct chain *c, char *name, size_t size);
 
 size_t chain_count(const struct cnn_shape *);   /* elements of a sample */

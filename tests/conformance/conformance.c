@@ -1,16 +1,17 @@
 /* conformance.c - does a provider's every run compute what the contract says?
  *
  *   conformance [--plugin-dir DIR] [--f64-dir DIR] [--isa NAME] [--must-fail]
- *               [--sample N [--seed SEED]] [DEVICE/PROVIDER [PLUGIN ...]]
+ *               [--sample N [--seed SEED]] [--list] [DEVICE/PROVIDER [NAME ...]]
  *
  * Each run that the provider (cpu/ref if none is named) offers is tried on every
  * case of cases.c that it fits, in float, bfloat16 and half as far as it takes
  * them, against cpu/ref in double, layer by layer. The oracle itself is held
  * against finite differences and PyTorch's recorded numbers. With --must-fail
  * each of the provider's runs is known to be broken, and the test is that this
- * one notices. With PLUGIN names (conv2d+relu, optimizer-adam, device), the test
- * covers those plugins alone. With --sample about one case in N is tried, and at least
- * one of each plugin; SEED decides which.
+ * one notices. With names, of runs (conv2d+relu), optimizers (adam) or plugins (device),
+ * the test covers those alone; --list prints them, after the family of each. With
+ * --sample about one case in N is tried, and at least one of each kernel; SEED decides
+ * which.
  */
 #include "conformance.h"
 #include "gradients.h"
@@ -38,47 +39,68 @@ bool claim(struct suite *s, bool good, const char *fmt, ...)
 
 /* --- finding ------------------------------------------------------------------- */
 
-int suite_provider(struct suite *s, struct cnn_plugin *p, struct subject *subject,
-	struct cnn_error *e)
+bool suite_tests(const struct suite *s, const char *plugin, const char *name)
 {
-	int code = cnn_plugin_open(s->plugins, p, e);
+	if (!s->names[0])
+		return true;
+	for (char *const *n = s->names; *n; n++)
+		if (strcmp(*n, name) == 0 || strcmp(*n, plugin) == 0)
+			return true;
+	return false;
+}
+
+const struct cnn_plugin *suite_next(struct suite *s, size_t *i)
+{
+	for (; *i < cnn_plugins_count(s->plugins); ++*i) {
+		struct cnn_plugin *p = cnn_plugins_at(s->plugins, *i);
+		struct cnn_error e = { 0 };
+
+		if (strcmp(p->device, s->device) != 0
+				|| strcmp(p->provider, s->provider) != 0)
+			continue;
+		if (cnn_plugin_open(s->plugins, p, &e) == CNN_OK)
+			return ++*i, p;
+		if (suite_tests(s, p->name, p->name))
+			ok(false, "%s opens: %s", p->path, e.text);
+	}
+	return NULL;
+}
+
+static const struct cnn_kernel *kernel_of(const struct cnn_plugin *p, const char *run)
+{
+	for (uint32_t k = 0; k < p->entry->kernel_count; k++)
+		if (strcmp(cnn_kernel_at(p->entry, k)->run, run) == 0)
+			return cnn_kernel_at(p->entry, k);
+	return NULL;
+}
+
+int suite_kernel(struct suite *s, const char *run, struct subject *subject)
+{
+	const struct cnn_plugin *p;
 
 	*subject = s->subject;
-	if (code == CNN_OK)
-		subject->provider = p->entry->functions;
-	return code;
+	for (size_t i = 0; (p = suite_next(s, &i)); )
+		if (suite_tests(s, p->name, run) && (subject->kernel = kernel_of(p, run)))
+			return CNN_OK;
+	return CNN_EPLUGIN;
 }
 
 int suite_reference(void *context, const char *type, struct subject *subject,
 	struct cnn_error *e)
 {
 	struct suite *s = context;
-	struct cnn_plugin *p;
-	int code = cnn_plugins_find(s->oracle, "cpu", "ref", type, &p, e);
+	int code = cnn_plugins_open_device(s->oracle, "cpu", e);
 
 	*subject = s->reference;
-	if (code == CNN_OK)
-		subject->provider = p->entry->functions;
-	return code;
-}
+	for (size_t i = 0; code == CNN_OK && i < cnn_plugins_count(s->oracle); i++) {
+		const struct cnn_plugin *p = cnn_plugins_at(s->oracle, i);
 
-bool suite_tests(const struct suite *s, const char *name)
-{
-	if (!s->names[0])
-		return true;
-	for (char *const *n = s->names; *n; n++)
-		if (strcmp(*n, name) == 0)
-			return true;
-	return false;
-}
-
-static bool is_layer(const struct suite *s, const struct cnn_plugin *p)
-{
-	return suite_tests(s, p->name)
-		&& strcmp(p->device, s->device) == 0
-		&& strcmp(p->provider, s->provider) == 0
-		&& strcmp(p->name, "device") != 0
-		&& strncmp(p->name, "optimizer-", 10) != 0;
+		if (strcmp(p->device, "cpu") == 0 && strcmp(p->provider, "ref") == 0
+				&& (subject->kernel = kernel_of(p, type)))
+			return CNN_OK;
+	}
+	return code == CNN_OK ? cnn_fail(e, CNN_EPLUGIN, "ref has no kernel for %s", type)
+		: code;
 }
 
 /* The oracle is tested for what nobody else is held against. */
@@ -95,7 +117,7 @@ static int open_device(struct cnn_plugins *plugins, const char *name,
 
 	if (code != CNN_OK)
 		return code;
-	*device = p->entry->functions;
+	*device = p->entry->device_functions;
 	return cnn_plugins_error(plugins,
 		(*device)->open(cnn_plugins_host(plugins), 0, handle), e);
 }
@@ -240,7 +262,9 @@ static bool check_case(struct suite *s, const struct subject *subject,
 	if (code == CNN_OK)
 		code = results_of_chain(&reference, suite_reference, s, c, &settings,
 			&data, &e);
-	if (code == CNN_OK)
+	if (code != CNN_OK)              /* not the subject's fault */
+		ok(false, "%s: the reference: %s", what, e.text);
+	else
 		code = results_of_run(&results, subject, c, &settings, &data, &complaint,
 			&e);
 	if (code == CNN_OK) {
@@ -256,7 +280,7 @@ static bool check_case(struct suite *s, const struct subject *subject,
 	}
 	if (code == CNN_OK)
 		code = check_evaluation(s, subject, c, &settings, &data, bounds, what, &e);
-	if (code != CNN_OK)
+	if (code != CNN_OK && reference.count > 0)
 		claim(s, false, "%s: %s", what, e.text);
 	results_free(&results);
 	results_free(&reference);
@@ -302,20 +326,16 @@ static void choose_cases(struct suite *s, const char *run, bool *chosen)
 		}
 }
 
-static void test_run(struct suite *s, struct cnn_plugin *p)
+static void test_run(struct suite *s, const struct cnn_kernel *kernel)
 {
 	bool *chosen = calloc(test_case_count, sizeof(*chosen));
+	struct subject subject = s->subject;
 	struct cnn_error e = { 0 };
-	struct subject subject;
 	unsigned cases = 0;
 
 	s->failures = 0;
-	if (suite_provider(s, p, &subject, &e) != CNN_OK) {
-		ok(false, "%s opens: %s", p->path, e.text);
-		free(chosen);
-		return;
-	}
-	choose_cases(s, subject.provider->run, chosen);
+	subject.kernel = kernel;
+	choose_cases(s, kernel->run, chosen);
 	for (size_t i = 0; i < test_case_count; i++) {
 		const struct test_case *t = &test_cases[i];
 		struct chain c;
@@ -333,40 +353,78 @@ static void test_run(struct suite *s, struct cnn_plugin *p)
 	}
 	free(chosen);
 	if (s->must_fail)
-		ok(s->failures > 0, "%s/%s/%s is found out", s->device, s->provider,
-			p->name);
+		ok(s->failures > 0, "%s/%s %s is found out", s->device, s->provider,
+			kernel->run);
 	else
-		ok(cases > 0, "%s/%s/%s: %u cases", s->device, s->provider, p->name,
+		ok(cases > 0, "%s/%s %s: %u cases", s->device, s->provider, kernel->run,
 			cases);
 }
 
-/* A name that no plugin has would leave nothing to test. */
+/* Does a plugin have this name, or offer something under it? */
+static bool offers(const struct cnn_plugin *p, const char *name)
+{
+	bool found = strcmp(p->name, name) == 0 || kernel_of(p, name);
+
+	for (uint32_t k = 0; k < p->entry->optimizer_count; k++)
+		found |= strcmp(cnn_optimizer_at(p->entry, k)->name, name) == 0;
+	return found;
+}
+
+/* A name that is not there would leave nothing to test. */
 static void test_names(struct suite *s)
 {
 	for (char *const *n = s->names; *n; n++) {
-		struct cnn_error e = { 0 };
-		struct cnn_plugin *p;
-		int code = cnn_plugins_find(s->plugins, s->device, s->provider, *n, &p, &e);
+		const struct cnn_plugin *p;
+		bool found = false;
 
-		ok(code == CNN_OK, "%s/%s/%s is there%s%s", s->device, s->provider, *n,
-			e.text[0] ? ": " : "", e.text);
+		for (size_t i = 0; !found && (p = suite_next(s, &i)); )
+			found = offers(p, *n);
+		ok(found, "%s/%s has %s", s->device, s->provider, *n);
 	}
 }
 
 void test_runs(struct suite *s)
 {
+	const struct cnn_plugin *p;
 	unsigned runs = 0;
 
-	for (size_t i = 0; i < cnn_plugins_count(s->plugins); i++) {
-		struct cnn_plugin *p = cnn_plugins_at(s->plugins, i);
+	for (size_t i = 0; (p = suite_next(s, &i)); )
+		for (uint32_t k = 0; k < p->entry->kernel_count; k++) {
+			const struct cnn_kernel *kernel = cnn_kernel_at(p->entry, k);
 
-		if (is_layer(s, p)) {
-			test_run(s, p);
+			if (!suite_tests(s, p->name, kernel->run))
+				continue;
+			test_run(s, kernel);
 			runs++;
 		}
-	}
 	if (!s->names[0])
 		ok(runs > 0, "%s/%s has layers: %u", s->device, s->provider, runs);
+}
+
+/* Prints what can be tested, a line each: its family, and its name. The family of a run
+ * is its first layer's type. A plugin that cannot be opened is its own family. */
+static void list_names(struct suite *s)
+{
+	for (size_t i = 0; i < cnn_plugins_count(s->plugins); i++) {
+		struct cnn_plugin *p = cnn_plugins_at(s->plugins, i);
+		struct cnn_error e = { 0 };
+
+		if (strcmp(p->device, s->device) != 0
+				|| strcmp(p->provider, s->provider) != 0)
+			continue;
+		if (cnn_plugin_open(s->plugins, p, &e) != CNN_OK
+				|| p->entry->device_functions) {
+			printf("%s %s\n", p->name, p->name);
+			continue;
+		}
+		for (uint32_t k = 0; k < p->entry->kernel_count; k++) {
+			const char *run = cnn_kernel_at(p->entry, k)->run;
+
+			printf("%.*s %s\n", (int)strcspn(run, "+"), run, run);
+		}
+		for (uint32_t k = 0; k < p->entry->optimizer_count; k++)
+			printf("optimizer %s\n", cnn_optimizer_at(p->entry, k)->name);
+	}
 }
 
 /* --- the oracle -------------------------------------------------------------------- */
@@ -448,6 +506,7 @@ int main(int argc, char **argv)
 		{ "must-fail", no_argument, NULL, 'f' },
 		{ "sample", required_argument, NULL, 'n' },
 		{ "seed", required_argument, NULL, 's' },
+		{ "list", no_argument, NULL, 'l' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *dir = "build/plugins", *f64_dir = "build/f64/plugins";
@@ -455,6 +514,7 @@ int main(int argc, char **argv)
 	char subject[100] = "cpu/ref", *slash;
 	struct suite s = { 0 };
 	struct cnn_error e = { 0 };
+	bool list = false;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
@@ -465,6 +525,7 @@ int main(int argc, char **argv)
 		case 'f': s.must_fail = true; break;
 		case 'n': s.sample = (unsigned)strtoul(optarg, NULL, 10); break;
 		case 's': s.seed = (unsigned)strtoul(optarg, NULL, 10); break;
+		case 'l': list = true; break;
 		default: return 2;
 		}
 	if (optind < argc)
@@ -482,6 +543,15 @@ int main(int argc, char **argv)
 		printf("1..0 # SKIP %s\n", e.text);
 		return 0;
 	}
+	if (list) {
+		if (cnn_plugins_open(&s.plugins, &dir, 1, &e) != CNN_OK) {
+			fprintf(stderr, "conformance: %s\n", e.text);
+			return 1;
+		}
+		list_names(&s);
+		cnn_plugins_close(s.plugins);
+		return 0;
+	}
 	if (suite_open(&s, dir, f64_dir, &e) != CNN_OK) {
 		printf("Bail out! %s\n", e.text);
 		return 1;
@@ -495,7 +565,7 @@ int main(int argc, char **argv)
 	test_runs(&s);
 	if (!s.must_fail) {
 		test_recorded(&s);
-		if (suite_tests(&s, "device"))
+		if (suite_tests(&s, "device", "device"))
 			test_device(&s);
 		test_optimizers(&s);
 	}

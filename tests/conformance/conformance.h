@@ -8,8 +8,9 @@ struct suite {
 	struct cnn_plugins *plugins;         /* of what is tested */
 	struct cnn_plugins *oracle;          /* cpu/ref in double */
 	const char *device, *provider;
-	char *const *names;                  /* plugins to test, then NULL; none: all */
-	struct subject subject, reference;   /* but for the provider's functions */
+	char *const *names;                  /* plugins, runs and optimizers to test,
+	                                      * then NULL; none: all */
+	struct subject subject, reference;   /* except the kernel */
 	unsigned sample, seed;               /* one case in so many, which the seed decides */
 	bool must_fail;                      /* the provider is broken: count */
 	unsigned failures;                   /* counted while must_fail */
@@ -23,11 +24,13 @@ bool claim(struct suite *, bool good, const char *fmt, ...);
 /* A find_layer (check.h) of cpu/ref in double; the context is the suite. */
 int suite_reference(void *suite, const char *type, struct subject *,
 	struct cnn_error *);
-/* Is the provider's plugin of this name to be tested? */
-bool suite_tests(const struct suite *, const char *name);
-/* The provider DEVICE/PROVIDER/name, opened. */
-int suite_provider(struct suite *, struct cnn_plugin *, struct subject *,
-	struct cnn_error *);
+/* Is what a plugin offers under this name (a run, an optimizer) to be tested? */
+bool suite_tests(const struct suite *, const char *plugin, const char *name);
+/* Plugin number i of those to be tested, opened, from *i on; NULL after the last. One
+ * that cannot be opened fails a test. */
+const struct cnn_plugin *suite_next(struct suite *, size_t *i);
+/* The provider's kernel for a run. */
+int suite_kernel(struct suite *, const char *run, struct subject *);
 
 /* What a provider is tried in. */
 struct element_type {

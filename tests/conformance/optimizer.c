@@ -77,41 +77,34 @@ static double run_recorded(struct suite *s, const struct cnn_optimizer *o,
 	return worst;
 }
 
-void test_optimizers(struct suite *s)
+static void test_optimizer(struct suite *s, const struct cnn_optimizer *o)
 {
 	const size_t count = sizeof(recorded_optimizers) / sizeof(recorded_optimizers[0]);
+	unsigned tried = 0;
 
-	for (size_t i = 0; i < cnn_plugins_count(s->plugins); i++) {
-		struct cnn_plugin *p = cnn_plugins_at(s->plugins, i);
-		const struct cnn_optimizer *o;
-		struct cnn_error e = { 0 };
-		unsigned tried = 0;
+	for (size_t k = 0; k < count; k++) {
+		const struct recorded_optimizer *r = &recorded_optimizers[k];
+		double whole, sliced;
 
-		if (strcmp(p->device, s->device) != 0
-				|| strcmp(p->provider, s->provider) != 0
-				|| strncmp(p->name, "optimizer-", 10) != 0
-				|| !suite_tests(s, p->name))
+		if (strcmp(r->name, o->name) != 0)
 			continue;
-		if (cnn_plugin_open(s->plugins, p, &e) != CNN_OK) {
-			claim(s, false, "%s opens: %s", p->path, e.text);
-			continue;
-		}
-		o = p->entry->functions;
-		for (size_t k = 0; k < count; k++) {
-			const struct recorded_optimizer *r = &recorded_optimizers[k];
-			double whole, sliced;
-
-			if (strcmp(r->name, o->name) != 0)
-				continue;
-			whole = run_recorded(s, o, r, 1, COUNT);
-			sliced = run_recorded(s, o, r, 1024, 4);
-			claim(s, whole <= 1e-6 && sliced <= 1e-6, "%s/%s %s as PyTorch: lr %g, "
-				"momentum %g, weight decay %g (%.2g, %.2g)", s->device,
-				s->provider, o->name, r->lr, r->momentum, r->weight_decay,
-				whole, sliced);
-			tried++;
-		}
-		claim(s, tried > 0, "%s/%s %s has recorded cases: %u", s->device, s->provider,
-			o->name, tried);
+		whole = run_recorded(s, o, r, 1, COUNT);
+		sliced = run_recorded(s, o, r, 1024, 4);
+		claim(s, whole <= 1e-6 && sliced <= 1e-6, "%s/%s %s as PyTorch: lr %g, "
+			"momentum %g, weight decay %g (%.2g, %.2g)", s->device, s->provider,
+			o->name, r->lr, r->momentum, r->weight_decay, whole, sliced);
+		tried++;
 	}
+	claim(s, tried > 0, "%s/%s %s has recorded cases: %u", s->device, s->provider,
+		o->name, tried);
+}
+
+void test_optimizers(struct suite *s)
+{
+	const struct cnn_plugin *p;
+
+	for (size_t i = 0; (p = suite_next(s, &i)); )
+		for (uint32_t k = 0; k < p->entry->optimizer_count; k++)
+			if (suite_tests(s, p->name, cnn_optimizer_at(p->entry, k)->name))
+				test_optimizer(s, cnn_optimizer_at(p->entry, k));
 }

@@ -15,23 +15,6 @@ struct recorded_layer {
 
 #include "recorded/layers.h"
 
-/* The provider's plugin whose run is this one layer. */
-static int find_run(struct suite *s, const char *type, struct subject *subject)
-{
-	struct cnn_error e = { 0 };
-
-	for (size_t i = 0; i < cnn_plugins_count(s->plugins); i++) {
-		struct cnn_plugin *p = cnn_plugins_at(s->plugins, i);
-
-		if (suite_tests(s, type)
-				&& strcmp(p->device, s->device) == 0
-				&& strcmp(p->provider, s->provider) == 0
-				&& strcmp(p->name, type) == 0)
-			return suite_provider(s, p, subject, &e);
-	}
-	return CNN_EPLUGIN;
-}
-
 static double *copy(const double *x, size_t n)
 {
 	double *y = calloc(n + 1, sizeof(*y));
@@ -86,9 +69,12 @@ static void test_layer(struct suite *s, const struct recorded_layer *l, uint32_t
 		claim(s, false, "recorded %s: %s", l->net, e.text);
 		return;
 	}
-	if (dtype == CNN_F64)
-		suite_reference(s, c.types[0], &subject, &e);
-	else if (find_run(s, c.types[0], &subject) != CNN_OK
+	if (dtype == CNN_F64) {
+		if (suite_reference(s, c.types[0], &subject, &e) != CNN_OK) {
+			claim(s, false, "recorded %s: %s", l->net, e.text);
+			return;
+		}
+	} else if (suite_kernel(s, c.types[0], &subject) != CNN_OK
 			|| runner_score(&subject, &c, &settings) <= 0)
 		return;                      /* not offered */
 	read_recorded(l, &c, &data, &recorded);

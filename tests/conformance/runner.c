@@ -1,4 +1,4 @@
-/* runner.c - drives one provider's instance of a run as the executor would. */
+/* runner.c - drives one kernel's instance of a run as the executor would. */
 #include "border.h"
 #include "base/tensor.h"
 #include <pthread.h>
@@ -36,7 +36,8 @@ int runner_score(const struct subject *subject, const struct chain *c,
 	struct cnn_edge edges[CNN_MAX_INPUTS];
 	const struct cnn_run run = describe(c, s, edges);
 
-	return subject->provider->score(cnn_plugins_host(subject->plugins), &run);
+	return subject->kernel->score(cnn_plugins_host(subject->plugins), subject->kernel,
+		&run);
 }
 
 static size_t tensor_bytes(const struct cnn_shape *s, struct cnn_format f, uint32_t n)
@@ -144,7 +145,7 @@ int runner_open(struct runner *r, const struct subject *subject,
 		r->plan.output.dtype = CNN_F32;
 	for (uint32_t i = 0; i < c->param_count; i++)
 		r->plan.param_counts[i] = chain_count(&c->params[i].shape);
-	code = subject->provider->create(host, &run, &r->plan, &r->instance);
+	code = subject->kernel->create(host, subject->kernel, &run, &r->plan, &r->instance);
 	if (code != CNN_OK)
 		return cnn_plugins_error(subject->plugins, code, e);
 
@@ -190,13 +191,13 @@ void runner_close(struct runner *r)
 	border_free(r, &r->reduced);
 	border_free(r, &r->reduced_backward);
 	border_free(r, &r->state);
-	r->subject->provider->destroy(r->instance);
+	r->subject->kernel->destroy(r->instance);
 	r->subject = NULL;
 }
 
 int runner_set_params(struct runner *r, double *const *params, struct cnn_error *e)
 {
-	const struct cnn_provider *p = r->subject->provider;
+	const struct cnn_kernel *p = r->subject->kernel;
 	void *data[CNN_MAX_PARAMS] = { NULL };
 	int code = CNN_OK;
 
@@ -314,7 +315,7 @@ static int reduce(struct runner *r, provider_function *function, size_t count,
 
 static int forward(struct runner *r, double *const *in, double *out)
 {
-	const struct cnn_provider *p = r->subject->provider;
+	const struct cnn_kernel *p = r->subject->kernel;
 	const struct chain *c = r->chain;
 	const bool across = c->across_samples && r->settings.training;
 	void *params[CNN_MAX_PARAMS];
@@ -360,7 +361,7 @@ int runner_forward(struct runner *r, double *const *in, double *out,
 static int backward(struct runner *r, const double *grad_out, double *const *grad_in,
 	double *const *grad_params)
 {
-	const struct cnn_provider *p = r->subject->provider;
+	const struct cnn_kernel *p = r->subject->kernel;
 	const struct chain *c = r->chain;
 	int code = CNN_OK;
 

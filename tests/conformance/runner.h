@@ -1,4 +1,4 @@
-/* runner.h - drives one provider's instance of a run as the executor would, but
+/* runner.h - drives one kernel's instance of a run as the executor would, but
  * with every care taken to catch it out: whatever it must write was poisoned
  * before, whatever it may not read in backward is poisoned then, buffers end in
  * a guard, and outside the border all numbers are double.
@@ -14,7 +14,7 @@
  * buffers are in, and the CPU's, which reorders. */
 struct subject {
 	struct cnn_plugins *plugins;
-	const struct cnn_provider *provider;
+	const struct cnn_kernel *kernel;
 	const struct cnn_device *device, *cpu;
 	void *device_handle, *cpu_handle, *queue;
 };
@@ -53,7 +53,7 @@ struct runner {
 	const char *complaint;           /* a promise that was broken */
 };
 
-/* The provider's score for the run; negative: a code. */
+/* The kernel's score for the run; negative: a code. */
 int runner_score(const struct subject *, const struct chain *,
 	const struct settings *);
 

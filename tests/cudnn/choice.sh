@@ -9,7 +9,7 @@ set -u
 
 BUILD=$(realpath "${BUILD:-build}") BIN=$(realpath "${BIN:-bin}")
 set_dir=$BUILD/tests/cudnn/plugins
-if [ ! -e "$set_dir/cuda/cudnn/conv2d.so" ]; then
+if [ ! -e "$set_dir/cuda/cudnn/conv.so" ]; then
 	printf 'ok 1 - the choice of engines # SKIP no cuDNN\n1..1\n'
 	exit 0
 fi
@@ -36,9 +36,11 @@ ok() {
 	fi
 }
 
+by_cudnn=(-p conv2d=cudnn -p conv2d+relu=cudnn -p conv2d+relu+conv2d=cudnn)
+
 # Trains on the simulated GPU; messages go to standard error.
 train() {
-	cnn-step --plugin-dir "$set_dir" --device cuda --batch 16 "$@"
+	cnn-step --plugin-dir "$set_dir" --device cuda --batch 16 "${by_cudnn[@]}" "$@"
 }
 
 # engines: the "ENGINE GRAPH SAMPLES" that -vv reports, once each
@@ -81,7 +83,8 @@ plain() {
 ok "in float the first engine that is deterministic and doesn't round" plain
 
 fused() {
-	cnn-info --training --plugin-dir "$set_dir" --device cuda net.cnn | tee info
+	cnn-info --training --plugin-dir "$set_dir" --device cuda "${by_cudnn[@]}" net.cnn |
+		tee info
 	[ "$(grep -c 'conv.*cuda/cudnn' info)" = 3 ] && grep -q 'relu1.*same run' info &&
 		grep -q 'conv2 .*same run' info && grep -q 'relu2.*same run' info
 }
@@ -132,7 +135,7 @@ unset HOSTCUDA_MEMORY FAKE_CUDNN_BIG
 
 ok "no room for the engine that there is: exit 3" fails 3 "workspace of 5.*out of memory" \
 	env HOSTCUDA_MEMORY=$((256 << 20)) FAKE_CUDNN_BIG=2 cnn-step --plugin-dir "$set_dir" \
-	--device cuda --batch 16 net.cnn data.tns -o w.cnn
+	--device cuda --batch 16 "${by_cudnn[@]}" net.cnn data.tns -o w.cnn
 
 val() {
 	train net.cnn data.tns --epochs 2 --val data.tns -o x.cnn &&

@@ -14,8 +14,7 @@ $(BUILD)/tests/cudnn/%: $(BUILD)/obj/tests/cudnn/%.o \
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LIBS_cuda_cudnn)
 
-# The plugins on hostcuda and fake.h's cuDNN, with those of cuda/native except the
-# convolutions. make runs again with a library in place of cuDNN.
+# The plugins on hostcuda and fake.h's cuDNN, beside those of cuda/native. make runs again with a library in place of cuDNN.
 cudnn_fake := $(BUILD)/tests/cudnn
 cudnn_fake_obj := $(addprefix $(cudnn_fake)/,fake.o fake-run.o fake-kernels.o)
 $(cudnn_fake_obj): $(cudnn_fake)/%.o: tests/cudnn/%.cu
@@ -32,8 +31,9 @@ cudnn-plugins: $(cudnn_fake)/libfakecudnn.so host-cuda
 		CFLAGS_cuda='-DCNN_HOSTCUDA -I$(hostcuda)/include -I$(CUDA)/include' \
 		LIBS_cuda_cudnn="-L$(cudnn_fake) -lfakecudnn -Wl,-rpath,'$(abspath $(cudnn_fake))'" cuda-cudnn
 	@umask 022; mkdir -p $(cudnn_fake)/plugins/cuda/native; \
+	for so in $(cudnn_fake)/plugins/cuda/native/*.so; do \
+		[ -e $(BUILD)/hostcuda/plugins/cuda/native/$${so##*/} ] || rm -f $$so; done; \
 	for so in $(BUILD)/hostcuda/plugins/cuda/native/*.so; do \
-		case $$so in *conv2d*) continue ;; esac; \
 		cmp -s $$so $(cudnn_fake)/plugins/cuda/native/$${so##*/} || \
 			cp $$so $(cudnn_fake)/plugins/cuda/native/; done
 

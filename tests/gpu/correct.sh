@@ -4,18 +4,15 @@
 
 # --- each kernel against ref ---------------------------------------------------------
 
-# families PROVIDER: its plugins by the type of their first layer, a family a line
+# families PROVIDER: a family a line: its name, and what it has of the provider
 families() {
-	local plugin
-	for plugin in "$work/all/$plugins/cuda/$1"/*.so; do
-		plugin=${plugin##*/}
-		echo "${plugin%.so}"
-	done | awk '
-		{ f = $0; sub(/[+-].*/, "", f); if (!(f in of)) order[++n] = f; of[f] = of[f] " " $0 }
+	"$work/tests/conformance" --plugin-dir "$work/all/$plugins" --list "cuda/$1" | awk '
+		!($1 in of) { order[++n] = $1 }
+		{ of[$1] = of[$1] " " $2 }
 		END { for (i = 1; i <= n; i++) print order[i] of[order[i]] }'
 }
 
-# family PROVIDER NAME PLUGIN...: conformance of a family, and its line in the report
+# family PROVIDER NAME KERNEL...: conformance of a family, and its line in the report
 family() {
 	local provider=$1 name=$2 status=0 tap
 	shift 2
@@ -46,19 +43,18 @@ conformance() {
 	finish
 }
 
-# A process a plugin, and more time: cuDNN makes some hundred plans for each, and may
+# A process a kernel, and more time: cuDNN makes some hundred plans for each, and may
 # compile kernels for them.
 conformance_cudnn() {
-	local plugin name
+	local name
 	if [ -z "$has_cudnn" ]; then
 		omit conformance.cudnn "${no_cudnn:-there is no cuda/cudnn here}"
 		return
 	fi
 	conformance_limit=100
-	for plugin in "$work/all/$plugins/cuda/cudnn"/*.so; do
-		name=${plugin##*/}
-		begin family cudnn "${name%.so}" "${name%.so}"
-	done
+	while read -r _ name; do
+		begin family cudnn "$name" "$name"
+	done < <("$work/tests/conformance" --plugin-dir "$work/all/$plugins" --list cuda/cudnn)
 	finish
 }
 

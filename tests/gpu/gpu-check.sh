@@ -243,7 +243,7 @@ if [ "$source" ]; then
 fi
 
 no_cudnn='' has_cudnn=''
-if ldd "$work/all/$plugins/cuda/cudnn/conv2d.so" > "$work/ldd" 2>&1; then
+if ldd "$work/all/$plugins/cuda/cudnn/conv.so" > "$work/ldd" 2>&1; then
 	no_cudnn=$(awk '/not found/ { print "no " $1 " here"; exit }' "$work/ldd")
 	[ "$no_cudnn" ] || has_cudnn=yes
 fi

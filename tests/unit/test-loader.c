@@ -20,43 +20,51 @@ static char root[256];
 
 /* Path, compiler flags, and the expected reason if the plugin is refused. */
 static const struct { const char *path, *flags, *why; } plugins[] = {
-	{ "a/cpu/ref/conv2d", "", NULL },
-	{ "a/cpu/ref/conv2d+relu", "-DRUN='\"conv2d relu\"'", NULL },
-	{ "a/cpu/ref/optimizer-adam",
-	  "-DKIND=CNN_PLUGIN_OPTIMIZER -DOPTIMIZER='\"adam\"'", NULL },
+	{ "a/cpu/ref/conv", "-DRUN='\"conv2d\"' -DSECOND='sizeof(struct cnn_kernel)'", NULL },
+	{ "a/cpu/ref/fused", "-DRUN='\"conv2d+relu\"'", NULL },
+	{ "a/cpu/ref/optimizers",
+	  "-DOPTIMIZER='\"adam\"' -DOFFERS='CNN_OPTIMIZERS(optimizers)'", NULL },
 	{ "a/cpu/new/minor", "-DMINOR=9 -DENTRY_SIZE='sizeof(struct cnn_plugin_entry)+8'", NULL },
 	{ "a/cpu/new/gelu", "-DTYPE='\"gelu\"' -DALPHA=1", NULL },
 	{ "a/any/x/swish",
-	  "-DKIND=CNN_PLUGIN_DEFINITION -DFUNCTIONS=NULL -DTYPE='\"swish\"' -DALPHA=1", NULL },
+	  "-DTYPE='\"swish\"' -DALPHA=1 -DOFFERS='CNN_DEFINITIONS(definitions)'", NULL },
+	{ "a/any/x/more",
+	  "-DTYPE='\"mish\"' -DALPHA=1 -DOFFERS='CNN_DEFINITIONS(definitions)'", NULL },
 	{ "a/cpu/new/swish", "-DTYPE='\"swish\"' -DALPHA=1", NULL },
 	{ "a/cpu/zoo/swish", "-DTYPE='\"swish\"' -DALPHA=2",
 	  "defines the layer type swish differently from " },
 	{ "a/cpu/new/relu", "-DTYPE='\"relu\"' -DALPHA=1",
 	  "defines the layer type relu differently from cnntools itself" },
+	{ "a/cpu/ref/twice", "-DRUN='\"conv2d\"'", "has a kernel for conv2d, as has " },
 	{ "a/cpu/bad/magic", "-DMAGIC=1", "does not begin with the magic number" },
 	{ "a/cpu/bad/major", "-DMAJOR=3", "built for plugin interface 3.0, but this program has" },
 	{ "a/cpu/bad/size", "-DENTRY_SIZE=24", "struct cnn_plugin_entry of 24 bytes is too small" },
-	{ "a/cpu/bad/fsize", "-DFUNCTIONS_SIZE=8", "struct cnn_provider of 8 bytes is too small" },
-	{ "a/cpu/bad/kind", "-DKIND=77", "is of kind 77" },
-	{ "a/cpu/bad/communicator", "-DKIND=CNN_PLUGIN_COMMUNICATOR", "is of kind 5" },
-	{ "a/cpu/bad/functions", "-DFUNCTIONS=NULL", "has no functions" },
-	{ "a/cpu/bad/definition", "-DKIND=CNN_PLUGIN_DEFINITION",
-	  "has neither functions nor a definition" },
+	{ "a/cpu/bad/ksize", "-DKERNEL_SIZE=8", "struct cnn_kernel of 8 bytes is too small" },
+	{ "a/cpu/bad/sizes", "-DSECOND=8", "kernel 1 has another size than the first" },
+	{ "a/cpu/bad/count", "-DOFFERS='.kernel_count = 2'", "has 2 kernels but no table of them" },
+	{ "a/cpu/bad/many", "-DOFFERS='.kernels = kernels, .kernel_count = 1 << 20'",
+	  "has 1048576 kernels" },
+	{ "a/cpu/bad/nothing", "-DOFFERS='.kernels = NULL'", "offers nothing" },
+	{ "a/cpu/bad/device", "", "is not a device plugin" },
+	{ "a/cpu/bad/hidden",
+	  "-DOFFERS='.device_functions = &(const struct cnn_device){ 1 }'",
+	  "has a device, but is not named device.so" },
 	{ "a/cpu/bad/forward", "-DFORWARD=NULL", "lacks one of" },
-	{ "a/cpu/bad/run", "-DRUN='\"conv2d\"'", "computes the run \"conv2d\"" },
-	{ "a/cpu/bad/run+run", "-DRUN='\"run+run\"'", "computes the run \"run+run\"" },
-	{ "a/cpu/bad/optimizer-sgd",
-	  "-DKIND=CNN_PLUGIN_OPTIMIZER -DOPTIMIZER='\"adam\"'", "is the optimizer \"adam\"" },
+	{ "a/cpu/bad/run", "-DRUN='\"conv2d relu\"'", "computes the run \"conv2d relu\"" },
+	{ "a/cpu/bad/end", "-DRUN='\"conv2d+\"'", "computes the run \"conv2d+\"" },
+	{ "a/cpu/bad/optimizers",
+	  "-DOPTIMIZER='\"Adam\"'", "the optimizer \"Adam\" has an invalid name" },
 	{ "a/cpu/bad/type", "-DTYPE='\"Type\"' -DALPHA=1", "does not match [a-z][a-z0-9_]*" },
-	{ "a/cpu/bad/other", "-DTYPE='\"type\"' -DALPHA=1", "defines the layer type type" },
 	{ "a/cpu/bad/choice", "-DTYPE='\"choice\"' -DARG='{ \"mode\", CNN_ARG_CHOICE }'",
-	  "argument 0 of its definition" },
+	  "argument 0 of the definition of choice" },
 	{ "a/cpu/bad/like",
 	  "-DTYPE='\"like\"' -DARG='{ \"a\", CNN_ARG_INT, .like = \"b\" }'",
-	  "argument 0 of its definition" },
+	  "argument 0 of the definition of like" },
 	{ "a/cpu/bad/symbol", "-DNO_ENTRY", "exports no cnn_plugin_entry" },
-	{ "b/cpu/ref/conv2d", "", NULL },
+	{ "b/cpu/ref/conv", "-DRUN='\"conv2d\"'", NULL },
 	{ "b/cpu/ref/linear", "", NULL },
+	{ "d/cpu/ref/optimizers",
+	  "-DOPTIMIZER='\"adam\"' -DOFFERS='CNN_OPTIMIZERS(optimizers)'", NULL },
 };
 enum { PLUGINS = sizeof plugins / sizeof *plugins };
 
@@ -102,9 +110,9 @@ static bool build(void)
 	}
 	/* Other things that a folder may contain. */
 	fprintf(sh, "wait; cd %s/a; echo no object > cpu/bad/garbage.so\n"
-		"mkdir cpu/bad/folder.so Cpu cpu/Ref; cp cpu/ref/conv2d.so Cpu\n"
-		"cp cpu/ref/conv2d.so cpu/ref/Conv.so; cp cpu/ref/conv2d.so cpu/ref/x.y.so\n"
-		"echo > README; echo > cpu/ref/conv2d.d; echo > cpu/ref/.so; ln -s none zero\n"
+		"mkdir cpu/bad/folder.so Cpu cpu/Ref; cp cpu/ref/conv.so Cpu\n"
+		"cp cpu/ref/conv.so cpu/ref/Conv.so; cp cpu/ref/conv.so cpu/ref/x.y.so\n"
+		"echo > README; echo > cpu/ref/conv.d; echo > cpu/ref/.so; ln -s none zero\n"
 		"ln -s none.so cpu/bad/dangling.so\n", root);
 	return pclose(sh) == 0;
 }
@@ -152,16 +160,19 @@ static void test_listing(void)
 	struct cnn_error e;
 	struct cnn_plugins *p = open_at(at("a"), &e);
 	bool all = true, sorted = true;
+	size_t in_a = 0;
 
 	if (!ok(p != NULL, "a folder is listed")) {
 		printf("# %s\n", e.text);
 		return;
 	}
 	for (int i = 0; i < PLUGINS; i++)
-		if (*plugins[i].path == 'a')
+		if (*plugins[i].path == 'a') {
 			all &= listed(p, plugins[i].path + 2) != NULL;
+			in_a++;
+		}
 	ok(all, "each plugin is found");
-	ok(cnn_plugins_count(p) == PLUGINS - 2 + 3,
+	ok(cnn_plugins_count(p) == in_a + 3,
 		"and nothing else but garbage, folder and dangling");
 	for (size_t i = 1; i < cnn_plugins_count(p); i++) {
 		struct cnn_plugin *x = cnn_plugins_at(p, i - 1), *y = cnn_plugins_at(p, i);
@@ -219,11 +230,11 @@ static void test_finding(void)
 
 	if (!p)
 		return;
-	ok(cnn_plugins_find(p, "cpu", NULL, "conv2d", &q, &e) == 0 && q->entry
+	ok(cnn_plugins_find(p, "cpu", NULL, "conv", &q, &e) == 0 && q->entry
 		&& !strcmp(q->provider, "ref"), "a plugin of any provider");
 	ok(cnn_plugins_find(p, "cpu", "ref", "linear", &q, &e) == CNN_EPLUGIN
 		&& says(&e, CNN_EPLUGIN, "cpu/ref/linear: no such plugin in ")
-		&& says(&e, CNN_EPLUGIN, "known: conv2d, conv2d+relu, optimizer-adam"),
+		&& says(&e, CNN_EPLUGIN, "known: conv, fused, optimizers, twice"),
 		"an unknown one is answered with the known ones");
 	memset(&e, 0, sizeof e);
 	ok(cnn_plugins_find(p, "cuda", NULL, "device", &q, &e) == CNN_EPLUGIN
@@ -236,10 +247,12 @@ static void test_finding(void)
 		"a type of any/, and no device's plugin is opened for it");
 	ok(cnn_layer_find(p, "gelu", &def, &e) == 0
 		&& !strcmp(def->type, "gelu"), "a type of a device");
+	ok(cnn_layer_find(p, "mish", &def, &e) == 0 && !strcmp(def->type, "mish"),
+		"a type in a plugin of another name");
 	memset(&e, 0, sizeof e);
 	ok(cnn_layer_find(p, "conv3d", &def, &e) == CNN_EPLUGIN
 		&& says(&e, CNN_EPLUGIN, "conv3d: no such layer type; known: conv2d, ")
-		&& strstr(e.text, "gelu") && !strstr(e.text, "device"),
+		&& strstr(e.text, "gelu") && strstr(e.text, "mish"),
 		"an unknown type is answered with the known ones");
 	for (size_t i = 0; i < 5; i++) {
 		static const char *const types[] = { "../../x", "Conv", "1d", "", "a+b" };
@@ -255,6 +268,41 @@ static void test_finding(void)
 	cnn_plugins_close(p);
 }
 
+/* What the executor looks up: kernels by tables, optimizers by name. */
+static void test_tables(void)
+{
+	struct cnn_error e;
+	struct cnn_plugins *p = open_at(at("a"), &e);
+	const struct cnn_optimizer *o = NULL;
+	struct cnn_plugin *q;
+
+	if (!p)
+		return;
+	q = listed(p, "cpu/ref/conv");
+	ok(cnn_plugin_open(p, q, &e) == 0 && q->entry->kernel_count == 2
+		&& !strcmp(cnn_kernel_at(q->entry, 0)->run, "conv2d")
+		&& !strcmp(cnn_kernel_at(q->entry, 1)->run, "second"), "a table of kernels");
+	ok(cnn_plugins_open_device(p, "cpu", &e) == CNN_EPLUGIN
+		&& says(&e, CNN_EPLUGIN, "/a/cpu/bad/"),
+		"a device with a plugin that is refused can't be used");
+	cnn_plugins_close(p);
+	p = open_at(at("b"), &e);
+	ok(p && cnn_plugins_open_device(p, "cpu", &e) == 0
+		&& cnn_plugins_at(p, 0)->entry && cnn_plugins_at(p, 1)->entry,
+		"all plugins of a device are opened");
+	ok(p && cnn_optimizer_find(p, "cpu", "adam", &o, &e) == CNN_EPLUGIN
+		&& says(&e, CNN_EPLUGIN, "no plugin on cpu has the optimizer adam; known: none"),
+		"no optimizer");
+	cnn_plugins_close(p);
+	p = open_at(at("d"), &e);
+	ok(p && cnn_optimizer_find(p, "cpu", "adam", &o, &e) == 0 && !strcmp(o->name, "adam"),
+		"an optimizer");
+	memset(&e, 0, sizeof e);
+	ok(p && cnn_optimizer_find(p, "cpu", "lion", &o, &e) == CNN_EPLUGIN
+		&& says(&e, CNN_EPLUGIN, "known: ref/adam"), "an unknown one");
+	cnn_plugins_close(p);
+}
+
 static void test_path(void)
 {
 	struct cnn_error e;
@@ -265,12 +313,12 @@ static void test_path(void)
 	snprintf(path, sizeof path, "%s:%s:%s", at("none"), at("b"), at("a"));
 	setenv("CNN_PLUGIN_PATH", path, 1);
 	p = open_at(NULL, &e);
-	q = p ? listed(p, "cpu/ref/conv2d") : NULL;
-	ok(q && strstr(q->path, "/b/cpu") && listed(p, "cpu/ref/conv2d+relu"),
+	q = p ? listed(p, "cpu/ref/conv") : NULL;
+	ok(q && strstr(q->path, "/b/cpu") && listed(p, "cpu/ref/fused"),
 		"the first folder of $CNN_PLUGIN_PATH wins, a missing one is passed over");
 	cnn_plugins_close(p);
 	p = open_at(at("a"), &e);
-	q = p ? listed(p, "cpu/ref/conv2d") : NULL;
+	q = p ? listed(p, "cpu/ref/conv") : NULL;
 	ok(q && strstr(q->path, "/a/cpu") && listed(p, "cpu/ref/linear"),
 		"--plugin-dir comes before $CNN_PLUGIN_PATH");
 	cnn_plugins_close(p);
@@ -423,6 +471,7 @@ int main(void)
 		test_listing();
 		test_opening();
 		test_finding();
+		test_tables();
 		test_path();
 		test_trust();
 		test_host();

@@ -14,7 +14,9 @@
  *   sample    one element of axis 0. Shapes here never include the sample axis.
  *   shard     the samples of one call: the whole batch on a GPU, at most
  *             --shard-size samples on the CPU.
- *   run       one layer, or a chain of layers that one provider computes as one.
+ *   run       one layer, or a chain of layers that one kernel computes.
+ *   kernel    code that computes a run on a device.
+ *   provider  a set of kernels: those in the folder DEVICE/PROVIDER.
  *   =         the function overwrites the buffer.
  *   +=        the function adds to the buffer.
  *   queue     the order of a device's work, which may be done later: a CUDA stream;
@@ -221,7 +223,7 @@ struct cnn_layer_def {
 	double (*flops)(const struct cnn_node *);
 };
 
-/* --- providers: the kernels of a run on a device ------------------------- */
+/* --- kernels: how a device computes a run -------------------------------- */
 
 struct cnn_edge {
 	struct cnn_shape shape;
@@ -229,7 +231,7 @@ struct cnn_edge {
 	uint32_t wants_gradient;             /* backward must fill grad_in */
 };
 
-/* The run that a provider is asked to compute. */
+/* The run that a kernel is asked to compute. */
 struct cnn_run {
 	uint32_t size;
 	uint32_t node_count;
@@ -256,7 +258,7 @@ enum cnn_plan_flags {
 	CNN_INPLACE_BACKWARD = 8,  /* grad_in[0] may be grad_out */
 };
 
-/* The provider's answer. The host zeroes it except `size`, the formats (initially the
+/* The kernel's answer. The host zeroes it except `size`, the formats (initially the
  * offered ones, with the output's layout as of inputs[0]) and param_counts (the
  * elements of the plain shapes). */
 struct cnn_plan {
@@ -306,18 +308,23 @@ struct cnn_call {
 	void *queue;
 };
 
-/* The functions of a provider. Those marked (optional) may be NULL. Threads: forward,
- * backward and reduce_* run on any thread, concurrently for different workers. All
- * others run on one thread, while none of those runs. */
-struct cnn_provider {
+/* A kernel: how a provider computes one run. Functions marked (optional) may be NULL.
+ * Threads: forward, backward and reduce_* run on any thread, concurrently for different
+ * workers. All others run on one thread, while none of those runs. */
+struct cnn_kernel {
 	uint32_t size;
-	const char *run;                     /* "conv2d", "conv2d relu maxpool2d" */
-	/* Rates the provider for this run: 0 cannot compute it; plain C scores 1 per
+	const char *run;                     /* types of the layers: "conv2d",
+	                                      * "conv2d+relu+maxpool2d" */
+	const void *data;                    /* the provider's own, or NULL: what
+	                                      * kernels with the same functions differ
+	                                      * in */
+	/* Rates the kernel for this run: 0 cannot compute it; plain C scores 1 per
 	 * node, a tuned library 10, a kernel that beats it 20. Must be cheap and build
 	 * nothing. */
-	int (*score)(const struct cnn_host *, const struct cnn_run *);
-	int (*create)(const struct cnn_host *, const struct cnn_run *,
-		struct cnn_plan *, void **instance);
+	int (*score)(const struct cnn_host *, const struct cnn_kernel *,
+		const struct cnn_run *);
+	int (*create)(const struct cnn_host *, const struct cnn_kernel *,
+		const struct cnn_run *, struct cnn_plan *, void **instance);
 	void (*destroy)(void *instance);     /* NULL is fine */
 	/* (optional) Called before the first call with this many samples, so that
 	 * forward and backward need not build anything. */
@@ -332,7 +339,7 @@ struct cnn_provider {
 	int (*pack)(void *instance, void *queue, void *const *params, void *packed);
 	/* out = f(in), saved = data for backward. For a loss: out[samples]. */
 	int (*forward)(void *instance, const struct cnn_call *);
-	/* grad_in = , grad_params = (of this shard only). NULL in a provider that only
+	/* grad_in = , grad_params = (of this shard only). NULL in a kernel that only
 	 * evaluates. */
 	int (*backward)(void *instance, const struct cnn_call *);
 	/* (across_samples, training) partial = the shard's terms of the sums that
@@ -431,7 +438,7 @@ struct cnn_device {
 	/* (optional) Checks that it can compute in this element type; CNN_EPLUGIN with
 	 * the reason if not. */
 	int (*supports)(void *device, uint32_t dtype);
-	/* (optional) The one queue of all functions below and of the providers. */
+	/* (optional) The one queue of all functions below and of the kernels. */
 	void *(*queue)(void *device);
 	void *(*alloc)(void *device, size_t bytes);   /* zeroed; NULL: error set */
 	void (*free)(void *device, void *);
@@ -484,30 +491,34 @@ struct cnn_device {
 
 /* --- the entry ------------------------------------------------------------- */
 
-enum cnn_plugin_kind {
-	CNN_PLUGIN_LAYER = 1,      /* functions: struct cnn_provider */
-	CNN_PLUGIN_OPTIMIZER,      /* struct cnn_optimizer */
-	CNN_PLUGIN_DEVICE,         /* struct cnn_device */
-	CNN_PLUGIN_DEFINITION,     /* none: only adds a layer type (any/) */
-	CNN_PLUGIN_COMMUNICATOR,   /* reserved */
-};
-
+/* What a plugin is, and what it offers. A table without elements is NULL. The elements
+ * of a table have one size. */
 struct cnn_plugin_entry {
 	uint32_t magic;                      /* CNN_PLUGIN_MAGIC */
 	uint16_t abi_major, abi_minor;
 	uint32_t size;                       /* of this struct */
-	uint32_t kind;                       /* enum cnn_plugin_kind */
-	const char *name;                    /* like the file: "conv2d+relu" */
+	uint32_t kernel_count, optimizer_count, definition_count;
+	const char *name;                    /* like the file: "pool" */
 	const char *version;
 	const char *device, *provider;       /* like its folders: "cpu", "ref" */
-	const void *functions;
-	const struct cnn_layer_def *definition;   /* of a new type, or NULL */
+	const struct cnn_kernel *kernels;
+	const struct cnn_optimizer *optimizers;
+	const struct cnn_layer_def *definitions;   /* of new layer types */
+	const struct cnn_device *device_functions;   /* if name is "device" */
 };
+
+/* Members of the entry, from an array. */
+#define CNN_KERNELS(array) .kernels = (array), \
+	.kernel_count = sizeof(array) / sizeof((array)[0])
+#define CNN_OPTIMIZERS(array) .optimizers = (array), \
+	.optimizer_count = sizeof(array) / sizeof((array)[0])
+#define CNN_DEFINITIONS(array) .definitions = (array), \
+	.definition_count = sizeof(array) / sizeof((array)[0])
 
 #define CNN_EXPORT __attribute__((visibility("default")))
 extern const struct cnn_plugin_entry cnn_plugin_entry;
 
-/* Defines a plugin's export, given the members from `kind` on. */
+/* Defines a plugin's export, given the members from `name` on. */
 #define CNN_PLUGIN_ENTRY(...) \
 	CNN_EXPORT const struct cnn_plugin_entry cnn_plugin_entry = { \
 		.magic = CNN_PLUGIN_MAGIC, \

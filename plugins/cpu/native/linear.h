@@ -47,23 +47,4 @@ struct linear_kernels {
 extern const struct linear_kernels linear_kernels_plain, linear_kernels_avx2,
 	linear_kernels_avx512, linear_kernels_bf16;
 
-/* What the plugins have. */
-/* `trains` where AVX-512 trains in f32, for which these kernels were made. */
-int linear_score(const struct cnn_host *, const struct cnn_run *, int trains,
-	int otherwise);
-int linear_create(const struct cnn_host *, const struct cnn_run *, struct cnn_plan *,
-	void **instance);
-void linear_destroy(void *instance);
-int linear_param_import(void *instance, void *queue, uint32_t index,
-	const float *plain, float *native);
-int linear_param_export(void *instance, void *queue, uint32_t index,
-	const float *native, float *plain);
-int linear_forward(void *instance, const struct cnn_call *);
-int linear_backward(void *instance, const struct cnn_call *);
-
-#define LINEAR_FUNCTIONS \
-	.create = linear_create, .destroy = linear_destroy, \
-	.param_import = linear_param_import, .param_export = linear_param_export, \
-	.forward = linear_forward, .backward = linear_backward
-
 #endif

@@ -75,10 +75,9 @@ static inline void native_clear(void *p, size_t bytes)
 		memset(p, 0, bytes);
 }
 
-/* The only entry that a plugin of this provider exports. */
-#define NATIVE_PLUGIN(file_name, provider_functions) \
-	CNN_PLUGIN_ENTRY(.kind = CNN_PLUGIN_LAYER, .name = (file_name), \
-		.version = CNN_VERSION, .device = "cpu", .provider = "native", \
-		.functions = &(provider_functions))
+/* Defines a plugin's entry. Its tables follow. */
+#define NATIVE_PLUGIN(NAME, ...) \
+	CNN_PLUGIN_ENTRY(.name = (NAME), .version = CNN_VERSION, .device = "cpu", \
+		.provider = "native", __VA_ARGS__)
 
 #endif

@@ -1,9 +1,7 @@
 COMMON_cpu_native := native.c
-PARTS_cpu_native := linear-shared.c
 LEVELED_cpu_native := conv-kernels.c linear-kernels.c
-PARTS_cpu_native_conv2d+relu+maxpool2d := conv-kernels.c
-$(foreach p,linear linear+relu flatten+linear+relu,\
-	$(eval PARTS_cpu_native_$(p) := linear-shared.c linear-kernels.c))
+PARTS_cpu_native_conv := conv-kernels.c
+PARTS_cpu_native_linear := linear-kernels.c
 
 # The plain level's vectors are wider than its registers, which gcc mentions where
 # they are handed to a function; all of those are inlined.

@@ -1,5 +1,12 @@
-/* linear: out[o] = bias[o] + sum over i of weight[o][i] in[i]. */
+/* linear.c - linear, flatten+linear: out[o] = bias[o] + sum over i of weight[o][i] in[i].
+ */
 #include "weighted.h"
+
+/* How a kernel differs. */
+struct variant {
+	struct weighted_def (*def)(const struct cnn_run *);
+	int score;
+};
 
 static struct weighted_def linear_def(const struct cnn_run *run)
 {
@@ -13,24 +20,50 @@ static struct weighted_def linear_def(const struct cnn_run *run)
 	};
 }
 
-static int score(const struct cnn_host *host, const struct cnn_run *run)
+/* The inner product of whole images. It takes them in the blocked layout that a
+ * convolution or a pooling left, with the weights in the matching order. So neither is
+ * reordered in a step. */
+static struct weighted_def flat_def(const struct cnn_run *run)
 {
-	struct weighted_def def = linear_def(run);
+	const struct cnn_shape *in = &run->nodes[0].inputs[0];
+	struct weighted_def def = {
+		.type = "flatten linear", .weight_ndims = in->rank == 3 ? 4 : 2,
+		.weight_dims = { (dnnl_dim_t)run->output.dims[0], 1 },
+		.in = *in,
+	};
 
-	return weighted_supports(host, run, &def) ? 10 : 0;
+	for (uint32_t i = 0; i < in->rank; i++) {
+		if (in->rank == 3)
+			def.weight_dims[i + 1] = (dnnl_dim_t)in->dims[i];
+		else
+			def.weight_dims[1] *= (dnnl_dim_t)in->dims[i];
+	}
+	return def;
 }
 
-static int create(const struct cnn_host *host, const struct cnn_run *run,
-	struct cnn_plan *plan, void **instance)
+static int score(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run)
 {
-	struct weighted_def def = linear_def(run);
+	const struct variant *v = kernel->data;
+	struct weighted_def def = v->def(run);
+
+	return weighted_supports(host, run, &def) ? v->score : 0;
+}
+
+static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run, struct cnn_plan *plan, void **instance)
+{
+	const struct variant *v = kernel->data;
+	struct weighted_def def = v->def(run);
 
 	return weighted_create(host, run, &def, plan, instance);
 }
 
-static const struct cnn_provider provider = {
-	.size = sizeof(struct cnn_provider), .run = "linear",
-	.score = score, .create = create, WEIGHTED_FUNCTIONS,
+static const struct variant plain = { linear_def, 10 }, flat = { flat_def, 22 };
+
+static const struct cnn_kernel kernels[] = {
+	WEIGHTED_KERNEL("linear", plain),
+	WEIGHTED_KERNEL("flatten+linear", flat),
 };
 
-OD_PLUGIN("linear", provider);
+OD_PLUGIN("linear", CNN_KERNELS(kernels));

@@ -1,10 +1,10 @@
-/* onednn.h - what the oneDNN providers share: the engine, primitives that are
+/* onednn.h - what the oneDNN plugins share: the engine, primitives that are
  * ready to run on any worker, and the layouts of both sides.
  *
  * One thread. oneDNN must see one thread when a primitive is made and when it
  * runs, on every thread: a new one starts with OpenMP's maximum, and a kernel
  * made for two threads that runs on one waits in a barrier for ever. So every
- * function of a provider begins with od_one_thread(), the executor having one
+ * function of a kernel begins with od_one_thread(), the executor having one
  * worker a core already; that also makes the result the same on each of them.
  *
  * Statuses. Functions that build return oneDNN's status, so that score() can
@@ -88,10 +88,9 @@ uint32_t od_blocked_layout(void);
 /* Whether it is one of the implementations without a kernel of their own. */
 bool od_is_slow(const_dnnl_primitive_desc_t);
 
-/* The only entry that a plugin of this provider exports. */
-#define OD_PLUGIN(file_name, provider_functions) \
-	CNN_PLUGIN_ENTRY(.kind = CNN_PLUGIN_LAYER, .name = (file_name), \
-		.version = CNN_VERSION, .device = "cpu", .provider = "onednn", \
-		.functions = &(provider_functions))
+/* Defines a plugin's entry. Its tables follow. */
+#define OD_PLUGIN(NAME, ...) \
+	CNN_PLUGIN_ENTRY(.name = (NAME), .version = CNN_VERSION, .device = "cpu", \
+		.provider = "onednn", __VA_ARGS__)
 
 #endif

@@ -1,5 +1,11 @@
-/* pool.c - see pool.h. */
-#include "pool.h"
+/* pool.c - maxpool2d, relu+maxpool2d, avgpool2d: out[c][y][x] = the maximum, or the mean, over a window.
+ *
+ * Backward of the maximum goes by the places that oneDNN's forward notes in
+ * `saved`. A run that begins with relu pools the raw input and applies ReLU to
+ * what is left, since max(relu(x)) = relu(max(x)): a quarter of the work, and
+ * of the masking in backward, for a window of 2 x 2.
+ */
+#include "onednn.h"
 #include "bits.h"
 
 #include <string.h>
@@ -12,6 +18,14 @@ struct sized {
 	struct sized *next;
 	uint32_t samples;
 	struct od_op forward, backward;
+};
+
+/* How a kernel differs. */
+struct pool_def {
+	const char *type;
+	dnnl_alg_kind_t algorithm;
+	bool relu;
+	int score;
 };
 
 struct pool {
@@ -164,7 +178,8 @@ static void pool_close(struct pool *p)
 	od_close(&p->od);
 }
 
-bool pool_supports(const struct cnn_host *host, const struct cnn_run *run,
+/* Has oneDNN kernels for it? Leaves no message. */
+static bool supports(const struct cnn_host *host, const struct cnn_run *run,
 	const struct pool_def *def)
 {
 	dnnl_primitive_desc_t forward, backward = NULL;
@@ -192,9 +207,30 @@ bool pool_supports(const struct cnn_host *host, const struct cnn_run *run,
 	return status == dnnl_success;
 }
 
-int pool_create(const struct cnn_host *host, const struct cnn_run *run,
-	const struct pool_def *def, struct cnn_plan *plan, void **instance)
+static int score(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run)
 {
+	const struct pool_def *def = kernel->data;
+
+	return supports(host, run, def) ? def->score : 0;
+}
+
+static void destroy(void *instance)
+{
+	struct pool *p = instance;
+	const struct cnn_host *host;
+
+	if (!p)
+		return;
+	host = p->od.host;
+	pool_close(p);
+	host->free(host, p);
+}
+
+static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run, struct cnn_plan *plan, void **instance)
+{
+	const struct pool_def *def = kernel->data;
 	struct pool *p = host->alloc(host, sizeof *p);
 	dnnl_status_t status;
 
@@ -207,7 +243,7 @@ int pool_create(const struct cnn_host *host, const struct cnn_run *run,
 	if (status != dnnl_success) {
 		int code = od_fail(&p->od, "create", status);
 
-		pool_destroy(p);
+		destroy(p);
 		return code;
 	}
 	if (def->relu && run->training)
@@ -225,19 +261,7 @@ int pool_create(const struct cnn_host *host, const struct cnn_run *run,
 	return CNN_OK;
 }
 
-void pool_destroy(void *instance)
-{
-	struct pool *p = instance;
-	const struct cnn_host *host;
-
-	if (!p)
-		return;
-	host = p->od.host;
-	pool_close(p);
-	host->free(host, p);
-}
-
-int pool_prepare(void *instance, uint32_t samples)
+static int prepare(void *instance, uint32_t samples)
 {
 	struct pool *p = instance;
 	dnnl_status_t status;
@@ -310,7 +334,7 @@ static void keep_nans(const struct pool *p, const struct cnn_call *c)
 	}
 }
 
-int pool_forward(void *instance, const struct cnn_call *c)
+static int forward(void *instance, const struct cnn_call *c)
 {
 	const struct pool *p = instance;
 	const struct sized *s = find_size(p, c->samples);
@@ -330,7 +354,7 @@ int pool_forward(void *instance, const struct cnn_call *c)
 	return code;
 }
 
-int pool_backward(void *instance, const struct cnn_call *c)
+static int backward(void *instance, const struct cnn_call *c)
 {
 	const struct pool *p = instance;
 	const struct sized *s = find_size(p, c->samples);
@@ -349,3 +373,29 @@ int pool_backward(void *instance, const struct cnn_call *c)
 	return od_op_run(&p->od, &s->backward, c->worker, scratch_of(p, c),
 		(const void *[]){ grad_out, c->grad_in[0], c->saved });
 }
+
+static const struct pool_def max = {
+	.type = "maxpool2d", .algorithm = dnnl_pooling_max, .score = 10,
+};
+/* Scores so that "conv2d", "relu+maxpool2d" beats "conv2d+relu", "maxpool2d". */
+static const struct pool_def relu_max = {
+	.type = "relu maxpool2d", .algorithm = dnnl_pooling_max, .relu = true,
+	.score = 23,
+};
+static const struct pool_def avg = {
+	.type = "avgpool2d", .algorithm = dnnl_pooling_avg_include_padding, .score = 10,
+};
+
+#define POOL_KERNEL(RUN, DEF) { \
+	.size = sizeof(struct cnn_kernel), .run = (RUN), .data = &(DEF), \
+	.score = score, .create = create, .destroy = destroy, .prepare = prepare, \
+	.forward = forward, .backward = backward, \
+}
+
+static const struct cnn_kernel kernels[] = {
+	POOL_KERNEL("maxpool2d", max),
+	POOL_KERNEL("relu+maxpool2d", relu_max),
+	POOL_KERNEL("avgpool2d", avg),
+};
+
+OD_PLUGIN("pool", CNN_KERNELS(kernels));

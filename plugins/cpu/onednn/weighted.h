@@ -34,7 +34,7 @@ bool weighted_supports(const struct cnn_host *, const struct cnn_run *,
 int weighted_create(const struct cnn_host *, const struct cnn_run *,
 	const struct weighted_def *, struct cnn_plan *, void **instance);
 
-/* The other functions of the provider, as in cnn/plugin.h. */
+/* The other functions of a kernel, as in cnn/plugin.h. */
 void weighted_destroy(void *instance);
 int weighted_prepare(void *instance, uint32_t samples);
 int weighted_param_import(void *instance, void *queue, uint32_t index,
@@ -45,10 +45,14 @@ int weighted_pack(void *instance, void *queue, void *const *params, void *packed
 int weighted_forward(void *instance, const struct cnn_call *);
 int weighted_backward(void *instance, const struct cnn_call *);
 
-#define WEIGHTED_FUNCTIONS \
+/* A kernel by its run and its data. The file has score() and create(). */
+#define WEIGHTED_KERNEL(RUN, DATA) { \
+	.size = sizeof(struct cnn_kernel), .run = (RUN), .data = &(DATA), \
+	.score = score, .create = create, \
 	.destroy = weighted_destroy, .prepare = weighted_prepare, \
 	.param_import = weighted_param_import, \
 	.param_export = weighted_param_export, .pack = weighted_pack, \
-	.forward = weighted_forward, .backward = weighted_backward
+	.forward = weighted_forward, .backward = weighted_backward, \
+}
 
 #endif

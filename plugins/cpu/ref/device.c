@@ -451,4 +451,4 @@ static const struct cnn_device functions = {
 	.score = score, .norm = norm, .clip = clip, .advance = advance,
 };
 
-REF_ENTRY("device", CNN_PLUGIN_DEVICE, functions);
+REF_PLUGIN("device", .device_functions = &functions);

@@ -52,4 +52,8 @@ static const struct ref_layer layer = {
 	.forward = forward, .backward = backward,
 };
 
-REF_PLUGIN("linear", layer);
+static const struct cnn_kernel kernels[] = {
+	REF_KERNEL("linear", layer),
+};
+
+REF_PLUGIN("linear", CNN_KERNELS(kernels));

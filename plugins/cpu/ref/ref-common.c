@@ -29,9 +29,11 @@ int ref_bytes(const struct ref *r, size_t a, size_t b, size_t size, size_t *byte
 	return CNN_OK;
 }
 
-int ref_score(const struct cnn_host *host, const struct cnn_run *run,
-	const struct ref_layer *layer)
+int ref_score(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run)
 {
+	const struct ref_layer *layer = kernel->data;
+
 	(void)host;
 	if (run->dtype == REF_DTYPE)
 		return 1;
@@ -54,9 +56,10 @@ static int half_scratch(const struct ref *r, uint32_t batch, size_t *bytes)
 	return CNN_OK;
 }
 
-int ref_create(const struct cnn_host *host, const struct cnn_run *run,
-	struct cnn_plan *plan, const struct ref_layer *layer, void **instance)
+int ref_create(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run, struct cnn_plan *plan, void **instance)
 {
+	const struct ref_layer *layer = kernel->data;
 	struct ref *r = host->alloc(host, layer->instance_size);
 	int code = CNN_OK;
 

@@ -1,7 +1,7 @@
 /* ref.h - shared by the plugins of cpu/ref.
  *
- * `ref` is the reference: every layer in plain C, with its formula above the loop. Each
- * file holds the kernels of one type, for NCHW tensors of `real` only. ref-common.c
+ * `ref` is the reference: every layer in plain C, with its formula above the loop, for
+ * NCHW tensors of `real` only. Each file is the plugin of one family. ref-common.c
  * connects them to the host: it fills the plan, and turns a call in bfloat16 or half
  * into the same call on copies in `real`. With -DCNN_REF_DOUBLE real is double; the
  * gradient tests use that build.
@@ -24,7 +24,7 @@ struct ref;
 
 typedef int ref_function(void *instance, const struct cnn_call *);
 
-/* The kernels of one type. In the calls that they get, in, out, the gradients and the
+/* The functions of one layer type. In the calls that they get, in, out, the gradients and the
  * parameters are `real`, and scratch is theirs alone. */
 struct ref_layer {
 	size_t instance_size;                /* of a struct that begins with struct
@@ -51,11 +51,11 @@ struct ref {
 	size_t kernel_scratch;               /* bytes: offset after the half copies */
 };
 
-/* The provider's functions, common to all types. */
-int ref_score(const struct cnn_host *, const struct cnn_run *,
-	const struct ref_layer *);
-int ref_create(const struct cnn_host *, const struct cnn_run *,
-	struct cnn_plan *, const struct ref_layer *, void **instance);
+/* The functions of all kernels. The kernel's data is its struct ref_layer. */
+int ref_score(const struct cnn_host *, const struct cnn_kernel *,
+	const struct cnn_run *);
+int ref_create(const struct cnn_host *, const struct cnn_kernel *,
+	const struct cnn_run *, struct cnn_plan *, void **instance);
 void ref_destroy(void *instance);
 int ref_forward(void *instance, const struct cnn_call *);
 int ref_backward(void *instance, const struct cnn_call *);
@@ -75,27 +75,17 @@ void ref_matmul_t(real *c, const real *a, const real *b, size_t m, size_t n,
 /* The sum of n elements. */
 double ref_sum(const real *x, size_t n);
 
-/* Defines a layer's entry from its name, its struct ref_layer and optional further
- * members of struct cnn_provider. */
-#define REF_PLUGIN(NAME, LAYER, ...) \
-static int score(const struct cnn_host *host, const struct cnn_run *run) \
-{ \
-	return ref_score(host, run, &(LAYER)); \
-} \
-static int create(const struct cnn_host *host, const struct cnn_run *run, \
-	struct cnn_plan *plan, void **instance) \
-{ \
-	return ref_create(host, run, plan, &(LAYER), instance); \
-} \
-static const struct cnn_provider provider = { \
-	.size = sizeof(provider), .run = NAME, \
-	.score = score, .create = create, .destroy = ref_destroy, \
+/* A kernel by its run and its struct ref_layer. Further members of struct cnn_kernel
+ * follow. */
+#define REF_KERNEL(RUN, LAYER, ...) { \
+	.size = sizeof(struct cnn_kernel), .run = (RUN), .data = &(LAYER), \
+	.score = ref_score, .create = ref_create, .destroy = ref_destroy, \
 	.forward = ref_forward, .backward = ref_backward, __VA_ARGS__ \
-}; \
-REF_ENTRY(NAME, CNN_PLUGIN_LAYER, provider)
+}
 
-#define REF_ENTRY(NAME, KIND, FUNCTIONS) \
-CNN_PLUGIN_ENTRY(.kind = (KIND), .name = (NAME), .version = CNN_VERSION, \
-	.device = "cpu", .provider = "ref", .functions = &(FUNCTIONS))
+/* Defines a plugin's entry. Its lists follow. */
+#define REF_PLUGIN(NAME, ...) \
+CNN_PLUGIN_ENTRY(.name = (NAME), .version = CNN_VERSION, \
+	.device = "cpu", .provider = "ref", __VA_ARGS__)
 
 #endif

@@ -1,7 +1,14 @@
-/* pool.c - see pool.h. */
-#include "pool.h"
+/* pool.c - maxpool2d, avgpool2d: out[c][y][x] = the maximum, or the mean, over a window.
+ *
+ * cuDNN's engines for it are compiled when the plan is made. Backward of the maximum
+ * uses the indices that forward stores in `saved`, one byte each.
+ */
+#include "provider.h"
 
 #include <string.h>
+
+/* How a kernel differs. */
+struct pool_kind { bool max; };
 
 /* The ops for one number of samples. */
 struct pool_size {
@@ -86,13 +93,17 @@ enum { KERNEL, STRIDE, PADDING };
 
 /* Far below the native pooling: cuDNN must compile this first, and it was never
  * timed. */
-int pool_score(const struct cnn_run *run, bool max)
+/* 0 if cuDNN does not support it. */
+static int score(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run)
 {
 	const struct cnn_arg_value *a = run->nodes[0].args;
+	const struct pool_kind *kind = kernel->data;
 
+	(void)host;
 	if (run->nodes[0].inputs[0].rank != 3 || !provider_supports(run, &run->nodes[0]))
 		return 0;
-	return max && a[KERNEL].i * a[KERNEL].j > GRAPH_MAX_INDEX ? 0 : 5;
+	return kind->max && a[KERNEL].i * a[KERNEL].j > GRAPH_MAX_INDEX ? 0 : 5;
 }
 
 static void read_node(struct pool *p, const struct cnn_run *run)
@@ -115,36 +126,7 @@ static void read_node(struct pool *p, const struct cnn_run *run)
 	p->wants_gradient = run->inputs[0].wants_gradient;
 }
 
-int pool_create(const struct cnn_host *host, const struct cnn_run *run, const char *type,
-	bool max, struct cnn_plan *plan, void **instance)
-{
-	struct pool *p = host->alloc(host, sizeof *p);
-	int code;
-
-	if (!p)
-		return CNN_ENOMEM;
-	memset(p, 0, sizeof *p);
-	code = provider_open(&p->p, host, run->nodes[0].name, type);
-	if (code == CNN_OK) {
-		read_node(p, run);
-		p->max = max;
-		code = add_size(p, run->batch, false);
-	}
-	if (code != CNN_OK) {
-		pool_destroy(p);
-		return code;
-	}
-	plan->inputs[0] = (struct cnn_format){ run->dtype, CNN_NHWC };
-	plan->output = plan->inputs[0];
-	plan->scratch_bytes = p->workspace_bytes + PROVIDER_SLACK;
-	if (saves(p))
-		plan->saved_bytes = run->batch
-			* (size_t)(p->spec.o * p->spec.oh * p->spec.ow);
-	*instance = p;
-	return CNN_OK;
-}
-
-void pool_destroy(void *instance)
+static void destroy(void *instance)
 {
 	struct pool *p = instance;
 	struct pool_size *s;
@@ -159,14 +141,44 @@ void pool_destroy(void *instance)
 	p->p.host->free(p->p.host, p);
 }
 
-int pool_prepare(void *instance, uint32_t samples)
+static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run, struct cnn_plan *plan, void **instance)
+{
+	const struct pool_kind *kind = kernel->data;
+	struct pool *p = host->alloc(host, sizeof *p);
+	int code;
+
+	if (!p)
+		return CNN_ENOMEM;
+	memset(p, 0, sizeof *p);
+	code = provider_open(&p->p, host, run->nodes[0].name, kernel->run);
+	if (code == CNN_OK) {
+		read_node(p, run);
+		p->max = kind->max;
+		code = add_size(p, run->batch, false);
+	}
+	if (code != CNN_OK) {
+		destroy(p);
+		return code;
+	}
+	plan->inputs[0] = (struct cnn_format){ run->dtype, CNN_NHWC };
+	plan->output = plan->inputs[0];
+	plan->scratch_bytes = p->workspace_bytes + PROVIDER_SLACK;
+	if (saves(p))
+		plan->saved_bytes = run->batch
+			* (size_t)(p->spec.o * p->spec.oh * p->spec.ow);
+	*instance = p;
+	return CNN_OK;
+}
+
+static int prepare(void *instance, uint32_t samples)
 {
 	struct pool *p = instance;
 
 	return find_size(p, samples) ? CNN_OK : add_size(p, samples, true);
 }
 
-int pool_forward(void *instance, const struct cnn_call *c)
+static int forward(void *instance, const struct cnn_call *c)
 {
 	const struct pool *p = instance;
 	const struct pool_size *s = find_size(p, c->samples);
@@ -181,7 +193,7 @@ int pool_forward(void *instance, const struct cnn_call *c)
 		{ GRAPH_X, c->in[0] }, { GRAPH_Y, c->out });
 }
 
-int pool_backward(void *instance, const struct cnn_call *c)
+static int backward(void *instance, const struct cnn_call *c)
 {
 	const struct pool *p = instance;
 	const struct pool_size *s = find_size(p, c->samples);
@@ -197,3 +209,18 @@ int pool_backward(void *instance, const struct cnn_call *c)
 	return PROVIDER_RUN(&p->p, &s->backward, c->queue, c->scratch,
 		{ GRAPH_Y, c->grad_out }, { GRAPH_X, c->grad_in[0] });
 }
+
+static const struct pool_kind max = { true }, avg = { false };
+
+#define POOL_KERNEL(RUN, DATA) { \
+	.size = sizeof(struct cnn_kernel), .run = (RUN), .data = &(DATA), \
+	.score = score, .create = create, .destroy = destroy, .prepare = prepare, \
+	.forward = forward, .backward = backward, \
+}
+
+static const struct cnn_kernel kernels[] = {
+	POOL_KERNEL("maxpool2d", max),
+	POOL_KERNEL("avgpool2d", avg),
+};
+
+PROVIDER_PLUGIN("pool", CNN_KERNELS(kernels));

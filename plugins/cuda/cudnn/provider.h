@@ -99,10 +99,9 @@ static inline size_t provider_round(size_t bytes)
 	return (bytes + 255) / 256 * 256;
 }
 
-/* Defines the entry, the only export of a plugin. */
-#define PROVIDER_PLUGIN(file_name, provider_functions) \
-	CNN_PLUGIN_ENTRY(.kind = CNN_PLUGIN_LAYER, .name = (file_name), \
-		.version = CNN_VERSION, .device = "cuda", .provider = "cudnn", \
-		.functions = &(provider_functions))
+/* Defines a plugin's entry. Its tables follow. */
+#define PROVIDER_PLUGIN(NAME, ...) \
+	CNN_PLUGIN_ENTRY(.name = (NAME), .version = CNN_VERSION, .device = "cuda", \
+		.provider = "cudnn", __VA_ARGS__)
 
 #endif

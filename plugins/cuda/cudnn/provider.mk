@@ -2,8 +2,9 @@
 # headers and libraries in $(CUDA) or, if set, in CUDNN=/path.
 CUDNN ?= $(CUDA)
 cudnn_lib := $(firstword $(wildcard $(CUDNN)/lib64 $(CUDNN)/lib) $(CUDNN)/lib64)
-COMMON_cuda_cudnn := graphs.c check.c engines.c provider.c tune.c convolution.c \
-	single.c pool.c kernels.cu
+COMMON_cuda_cudnn := graphs.c check.c engines.c provider.c tune.c
+PARTS_cuda_cudnn := chain.c convolution.c
+PARTS_cuda_cudnn_conv := $(PARTS_cuda_cudnn) kernels.cu
 CFLAGS_cuda_cudnn := -I$(CUDNN)/include
 LIBS_cuda_cudnn := -L$(cudnn_lib) -Wl,-rpath,$(cudnn_lib) -lcudnn
 SKIP_cuda_cudnn := $(shell $(CC) $(CPPFLAGS) -I$(CUDNN)/include -I$(CUDA)/include -E -dM -x c \

@@ -1,7 +1,17 @@
-/* conv.c - see conv-plugin.h: an instance of a run, the layout of its parameters, and
- * the launches of each call. */
-#include "conv-plugin.h"
+/* conv.c - convolutions and linear layers, see conv.h: an instance of a run, the layout of
+ * its parameters, and the launches of each call.
+ *
+ * A kernel only names its run. conv_shape_read() derives the rest from the nodes:
+ *   linear   a convolution of 1x1 images
+ *   relu     is applied to the sums before they are stored; backward reads out again to
+ *            see where it passes the gradient
+ *   maxpool2d   neither of the larger tensors is stored; for pools whose windows do not
+ *            overlap and have at most 64 pixels
+ *   flatten  the elements of an image keep their order in memory; the weights are put
+ *            into that order instead
+ */
 #include "conv.h"
+#include "native.h"
 #include <cuda_runtime_api.h>
 #include <string.h>
 
@@ -48,13 +58,13 @@ static uint32_t layout_of(const struct cnn_run *run)
 
 /* A group with few channels leaves most of a tile empty. Scores lower then, so that a
  * kernel made for that case, if there is one, is chosen. */
-int conv_score(const struct cnn_host *host, const struct cnn_run *run)
+static int conv_score(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run)
 {
-	const int score = native_score(run, true);
+	const int score = native_score(host, kernel, run);
 	struct conv_job job;
 	struct conv_shape s;
 
-	(void)host;
 	if (score == 0 || !conv_shape_read(&s, run, CNN_NHWC))
 		return 0;
 	for (int product = CONV_FORWARD; product <= CONV_WEIGHT; product++)
@@ -115,14 +125,23 @@ static void set_weight_order(struct conv *v, const struct cnn_run *run, uint32_t
 	}
 }
 
-int conv_create(const struct cnn_host *host, const struct cnn_run *run,
-	struct cnn_plan *plan, void **instance)
+static void conv_destroy(void *instance)
+{
+	struct conv *v = instance;
+
+	if (v)
+		v->host->free(v->host, v);
+}
+
+static int conv_create(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run, struct cnn_plan *plan, void **instance)
 {
 	const uint32_t layout = layout_of(run);
 	struct conv *v = host->alloc(host, sizeof(*v));
 	const struct conv_shape *s;
 	int code;
 
+	(void)kernel;
 	*instance = NULL;
 	native_check_launches(host);
 	if (!v)
@@ -151,14 +170,6 @@ int conv_create(const struct cnn_host *host, const struct cnn_run *run,
 	}
 	*instance = v;
 	return CNN_OK;
-}
-
-void conv_destroy(void *instance)
-{
-	struct conv *v = instance;
-
-	if (v)
-		v->host->free(v->host, v);
 }
 
 /* --- parameters --------------------------------------------------------------------- */
@@ -192,7 +203,7 @@ static bool is_transposed(const struct conv *v, uint32_t index)
 	return index == WEIGHT && v->channels > 1 && v->places > 1;
 }
 
-int conv_param_import(void *instance, void *queue, uint32_t index, const float *plain,
+static int conv_param_import(void *instance, void *queue, uint32_t index, const float *plain,
 	float *native)
 {
 	const struct conv *v = instance;
@@ -210,7 +221,7 @@ int conv_param_import(void *instance, void *queue, uint32_t index, const float *
 	return code;
 }
 
-int conv_param_export(void *instance, void *queue, uint32_t index, const float *native,
+static int conv_param_export(void *instance, void *queue, uint32_t index, const float *native,
 	float *plain)
 {
 	const struct conv *v = instance;
@@ -231,7 +242,7 @@ int conv_param_export(void *instance, void *queue, uint32_t index, const float *
 
 /* --- calls ----------------------------------------------------------------------------- */
 
-int conv_forward(void *instance, const struct cnn_call *call)
+static int conv_forward(void *instance, const struct cnn_call *call)
 {
 	const struct conv *v = instance;
 	const struct conv_shape *s = &v->shape;
@@ -248,7 +259,7 @@ int conv_forward(void *instance, const struct cnn_call *call)
 		&b), call->queue);
 }
 
-int conv_backward(void *instance, const struct cnn_call *call)
+static int conv_backward(void *instance, const struct cnn_call *call)
 {
 	const struct conv *v = instance;
 	const struct conv_shape *s = &v->shape;
@@ -267,3 +278,22 @@ int conv_backward(void *instance, const struct cnn_call *call)
 	return native_done(v->host, "conv_backward", native_conv_backward(call->queue, s,
 		&weight, &input, &b), call->queue);
 }
+
+#define CONV_KERNEL(RUN) { \
+	.size = sizeof(struct cnn_kernel), .run = (RUN), \
+	.score = conv_score, .create = conv_create, .destroy = conv_destroy, \
+	.param_import = conv_param_import, .param_export = conv_param_export, \
+	.forward = conv_forward, .backward = conv_backward, \
+}
+
+static const struct cnn_kernel kernels[] = {
+	CONV_KERNEL("conv2d"),
+	CONV_KERNEL("conv2d+relu"),
+	CONV_KERNEL("conv2d+relu+maxpool2d"),
+	CONV_KERNEL("linear"),
+	CONV_KERNEL("linear+relu"),
+	CONV_KERNEL("flatten+linear"),
+	CONV_KERNEL("flatten+linear+relu"),
+};
+
+NATIVE_PLUGIN("conv", CNN_KERNELS(kernels));

@@ -415,4 +415,4 @@ static const struct cnn_device functions = {
 	.mark = mark, .elapsed = elapsed,
 };
 
-NATIVE_ENTRY("device", CNN_PLUGIN_DEVICE, functions);
+NATIVE_PLUGIN("device", .device_functions = &functions);

@@ -36,7 +36,7 @@ int native_clip(void *queue, double *sums, size_t count, double most,
 	struct cnn_state *);
 int native_advance(void *queue, struct cnn_state *, const struct cnn_advance *);
 
-/* --- layers.cu ------------------------------------------------------------ */
+/* --- elementwise.cu ------------------------------------------------------- */
 
 int native_relu_forward(void *queue, uint32_t dtype, void *out, const void *in,
 	size_t count);
@@ -60,6 +60,8 @@ int native_dropout_backward(void *queue, uint32_t dtype, void *grad_in,
 /* out = in[0] + in[1] + ... */
 int native_add_inputs(void *queue, uint32_t dtype, void *out, const void *const *in,
 	uint32_t in_count, size_t count);
+
+/* --- loss.cu -------------------------------------------------------------- */
 
 /* loss (N) of logits (N,K). difference (N,K) = softmax minus the label's one-hot row,
  * unless NULL. */

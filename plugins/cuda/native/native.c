@@ -56,11 +56,19 @@ int native_done(const struct cnn_host *host, const char *what, int error, void *
 
 /* --- the plan ------------------------------------------------------------- */
 
-int native_score(const struct cnn_run *run, bool half)
+int native_score(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run)
 {
-	bool known = run->dtype == CNN_F32 || (half && native_is_half(run->dtype));
+	(void)host, (void)kernel;
+	return run->dtype == CNN_F32 || native_is_half(run->dtype) ?
+		20 * (int)run->node_count : 0;
+}
 
-	return known ? 20 * (int)run->node_count : 0;
+int native_score_float(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run)
+{
+	(void)host, (void)kernel;
+	return run->dtype == CNN_F32 ? 20 * (int)run->node_count : 0;
 }
 
 int native_create(const struct cnn_host *host, const struct cnn_run *run,

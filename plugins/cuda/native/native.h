@@ -1,7 +1,7 @@
 /* native.h - host functions shared by the plugins of cuda/native.
  *
- * A plugin is one .c file: the entry, the plan, and for each call the launch of kernels
- * that kernels.h (conv.h) declares and the .cu files define. During a call, no code
+ * A plugin is one .c file per family: the entry, the plans, and for each call the launch
+ * of CUDA kernels that kernels.h (conv.h) declares and the .cu files define. During a call, no code
  * here or there reads device memory on the host, allocates or waits. So every call can
  * be captured.
  */
@@ -28,9 +28,12 @@ struct native {
 	                                      * and in the output */
 };
 
-/* 20 per node if the kernels support the run's type: float, and with `half` also f16
- * and bf16; else 0. */
-int native_score(const struct cnn_run *, bool half);
+/* Scores: 20 per node if the kernels support the run's type: float, f16 and bf16, or
+ * float only; else 0. */
+int native_score(const struct cnn_host *, const struct cnn_kernel *,
+	const struct cnn_run *);
+int native_score_float(const struct cnn_host *, const struct cnn_kernel *,
+	const struct cnn_run *);
 /* *instance = `bytes` zeroed bytes that begin with a struct native. The plan's formats
  * become the first input's type and layout; a blocked layout becomes NHWC. */
 int native_create(const struct cnn_host *, const struct cnn_run *,
@@ -53,23 +56,17 @@ static inline size_t native_size(uint32_t dtype)
 	return native_is_half(dtype) ? 2 : 4;
 }
 
-/* Defines a layer's entry. Its file has create(), forward() and backward(). Further
- * members of struct cnn_provider follow. */
-#define NATIVE_PLUGIN(NAME, HALF, ...) \
-static int score(const struct cnn_host *host, const struct cnn_run *run) \
-{ \
-	(void)host; \
-	return native_score(run, (HALF)); \
-} \
-static const struct cnn_provider provider = { \
-	.size = sizeof(provider), .run = NAME, \
-	.score = score, .create = create, .destroy = native_destroy, \
-	.forward = forward, .backward = backward, __VA_ARGS__ \
-}; \
-NATIVE_ENTRY(NAME, CNN_PLUGIN_LAYER, provider)
+/* A kernel by its run, the prefix of its functions and its score. Further members of
+ * struct cnn_kernel follow. */
+#define NATIVE_KERNEL(RUN, PREFIX, SCORE, ...) { \
+	.size = sizeof(struct cnn_kernel), .run = (RUN), \
+	.score = (SCORE), .create = PREFIX##_create, .destroy = native_destroy, \
+	.forward = PREFIX##_forward, .backward = PREFIX##_backward, __VA_ARGS__ \
+}
 
-#define NATIVE_ENTRY(NAME, KIND, FUNCTIONS) \
-CNN_PLUGIN_ENTRY(.kind = (KIND), .name = (NAME), .version = CNN_VERSION, \
-	.device = "cuda", .provider = "native", .functions = &(FUNCTIONS))
+/* Defines a plugin's entry. Its tables follow. */
+#define NATIVE_PLUGIN(NAME, ...) \
+	CNN_PLUGIN_ENTRY(.name = (NAME), .version = CNN_VERSION, .device = "cuda", \
+		.provider = "native", __VA_ARGS__)
 
 #endif

@@ -1,4 +1,4 @@
-/* bad.h - scaffolding of providers that each break one promise, which the
+/* bad.h - scaffolding of kernels that each break one promise, which the
  * conformance test (--must-fail) has to notice. They take float, NCHW alone. */
 #ifndef BAD_H
 #define BAD_H
@@ -13,17 +13,19 @@ struct bad {
 	struct cnn_arg_value args[4];
 };
 
-static int bad_score(const struct cnn_host *host, const struct cnn_run *run)
+static int bad_score(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run)
 {
-	(void)host;
+	(void)host, (void)kernel;
 	return run->dtype == CNN_F32;
 }
 
-static int bad_create(const struct cnn_host *host, const struct cnn_run *run,
-	struct cnn_plan *plan, void **instance)
+static int bad_create(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run, struct cnn_plan *plan, void **instance)
 {
 	struct bad *b = host->alloc(host, sizeof(*b));
 
+	(void)kernel;
 	if (!b)
 		return CNN_ENOMEM;
 	b->host = host;
@@ -48,12 +50,12 @@ static void bad_destroy(void *instance)
 }
 
 #define BAD_PLUGIN(NAME) \
-static const struct cnn_provider provider = { \
-	.size = sizeof(provider), .run = NAME, \
+static const struct cnn_kernel kernels[] = { { \
+	.size = sizeof(struct cnn_kernel), .run = NAME, \
 	.score = bad_score, .create = bad_create, .destroy = bad_destroy, \
 	.forward = forward, .backward = backward, \
-}; \
-CNN_PLUGIN_ENTRY(.kind = CNN_PLUGIN_LAYER, .name = NAME, .version = "0", \
-	.device = "cpu", .provider = "bad", .functions = &provider)
+} }; \
+CNN_PLUGIN_ENTRY(.name = NAME, .version = "0", .device = "cpu", .provider = "bad", \
+	CNN_KERNELS(kernels))
 
 #endif

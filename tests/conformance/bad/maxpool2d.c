@@ -5,11 +5,12 @@
 
 /* Only non-overlapping windows without padding, in square images of one row of
  * planes: it is the tie that matters. */
-static int score(const struct cnn_host *host, const struct cnn_run *run)
+static int score(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run)
 {
 	const struct cnn_arg_value *a = run->nodes[0].args;
 
-	return bad_score(host, run) && a[0].i == 2 && a[0].j == 2 && !a[1].given
+	return bad_score(host, kernel, run) && a[0].i == 2 && a[0].j == 2 && !a[1].given
 		&& !a[2].given && run->inputs[0].shape.dims[1] == 7
 		&& run->inputs[0].shape.dims[2] == 5;
 }

@@ -1,6 +1,7 @@
 /* plugin.c - source of the plugins of test-loader.c, valid and invalid: each is this
- * file with other macros. DEVICE, PROVIDER and NAME are always defined. TYPE (with
- * ALPHA) adds a definition, OPTIMIZER makes an optimizer. */
+ * file with other macros. DEVICE, PROVIDER and NAME are always defined. RUN names the
+ * kernel's run, TYPE (with ALPHA) adds a definition, OPTIMIZER an optimizer. OFFERS
+ * replaces the entry's tables. */
 #include <cnn/plugin.h>
 
 #include <stdlib.h>
@@ -17,17 +18,11 @@
 #ifndef ENTRY_SIZE
 #define ENTRY_SIZE sizeof(struct cnn_plugin_entry)
 #endif
-#ifndef KIND
-#define KIND CNN_PLUGIN_LAYER
-#endif
 #ifndef RUN
 #define RUN NAME
 #endif
-#ifndef FUNCTIONS
-#define FUNCTIONS &functions
-#endif
-#ifndef FUNCTIONS_SIZE
-#define FUNCTIONS_SIZE sizeof functions
+#ifndef KERNEL_SIZE
+#define KERNEL_SIZE sizeof(struct cnn_kernel)
 #endif
 #ifndef FORWARD
 #define FORWARD forward
@@ -40,29 +35,31 @@ __attribute__((constructor)) static void opened(void)
 }
 
 #ifdef OPTIMIZER
-
 static int update(const struct cnn_host *host, const struct cnn_update *u)
 {
 	(void)host, (void)u;
 	return CNN_OK;
 }
 
-static const struct cnn_optimizer functions = {
-	FUNCTIONS_SIZE, OPTIMIZER, 1, { "m" }, update
+static const struct cnn_optimizer optimizers[] = {
+	{ sizeof(struct cnn_optimizer), OPTIMIZER, 1, { "m" }, update }
 };
-
+#define WITH_OPTIMIZERS CNN_OPTIMIZERS(optimizers)
 #else
+#define WITH_OPTIMIZERS .optimizers = NULL
+#endif
 
-static int score(const struct cnn_host *host, const struct cnn_run *run)
+static int score(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run)
 {
-	(void)host, (void)run;
+	(void)host, (void)kernel, (void)run;
 	return 1;
 }
 
-static int create(const struct cnn_host *host, const struct cnn_run *run,
-	struct cnn_plan *plan, void **instance)
+static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run, struct cnn_plan *plan, void **instance)
 {
-	(void)host, (void)run, (void)plan;
+	(void)host, (void)kernel, (void)run, (void)plan;
 	*instance = NULL;
 	return CNN_OK;
 }
@@ -78,12 +75,14 @@ static int forward(void *instance, const struct cnn_call *call)
 	return CNN_OK;
 }
 
-static const struct cnn_provider functions = {
-	.size = FUNCTIONS_SIZE, .run = RUN,
-	.score = score, .create = create, .destroy = destroy, .forward = FORWARD,
-};
-
+static const struct cnn_kernel kernels[] = {
+	{ .size = KERNEL_SIZE, .run = RUN, .score = score, .create = create,
+	  .destroy = destroy, .forward = FORWARD },
+#ifdef SECOND
+	{ .size = SECOND, .run = "second", .score = score, .create = create,
+	  .destroy = destroy, .forward = forward },
 #endif
+};
 
 #ifdef TYPE
 
@@ -101,20 +100,22 @@ static int infer(const struct cnn_host *host, const struct cnn_node *node,
 
 static const struct cnn_arg args[] = { ARG };
 
-static const struct cnn_layer_def definition = {
-	.size = sizeof definition, .type = TYPE, .summary = "for a test",
-	.args = args, .arg_count = 1, .min_inputs = 1, .max_inputs = 1,
-	.infer = infer,
+static const struct cnn_layer_def definitions[] = {
+	{ .size = sizeof(struct cnn_layer_def), .type = TYPE, .summary = "for a test",
+	  .args = args, .arg_count = 1, .min_inputs = 1, .max_inputs = 1, .infer = infer },
 };
-
-#define DEFINITION &definition
+#define WITH_DEFINITIONS CNN_DEFINITIONS(definitions)
 #else
-#define DEFINITION NULL
+#define WITH_DEFINITIONS .definitions = NULL
+#endif
+
+#ifndef OFFERS
+#define OFFERS CNN_KERNELS(kernels), WITH_OPTIMIZERS, WITH_DEFINITIONS
 #endif
 
 #ifndef NO_ENTRY
 CNN_EXPORT const struct cnn_plugin_entry cnn_plugin_entry = {
-	MAGIC, MAJOR, MINOR, ENTRY_SIZE, KIND, NAME, "1.2", DEVICE, PROVIDER,
-	FUNCTIONS, DEFINITION
+	.magic = MAGIC, .abi_major = MAJOR, .abi_minor = MINOR, .size = ENTRY_SIZE,
+	.name = NAME, .version = "1.2", .device = DEVICE, .provider = PROVIDER, OFFERS
 };
 #endif

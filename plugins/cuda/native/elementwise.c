@@ -1,0 +1,194 @@
+/* elementwise.c - relu, add, flatten, dropout. */
+#include "kernels.h"
+#include "native.h"
+
+/* relu: out = max(in, 0); grad_in = grad_out where out is above 0, else 0. A NaN stays
+ * NaN. */
+static int relu_create(const struct cnn_host *host,
+	const struct cnn_kernel *kernel, const struct cnn_run *run, struct cnn_plan *plan,
+	void **instance)
+{
+	(void)kernel;
+	plan->flags = CNN_KEEP_OUTPUT | CNN_INPLACE_FORWARD | CNN_INPLACE_BACKWARD;
+	return native_create(host, run, plan, sizeof(struct native), instance);
+}
+
+static int relu_forward(void *instance, const struct cnn_call *call)
+{
+	const struct native *n = instance;
+
+	return native_done(n->host, "relu forward", native_relu_forward(call->queue,
+		n->dtype, call->out, call->in[0], n->in * call->samples), call->queue);
+}
+
+static int relu_backward(void *instance, const struct cnn_call *call)
+{
+	const struct native *n = instance;
+
+	if (!call->grad_in[0])
+		return CNN_OK;
+	return native_done(n->host, "relu backward", native_relu_backward(call->queue,
+		n->dtype, call->grad_in[0], call->out, call->grad_out,
+		n->in * call->samples), call->queue);
+}
+
+/* add: out = in[0] + in[1] + ..., in this order; each grad_in = grad_out. */
+static int add_create(const struct cnn_host *host,
+	const struct cnn_kernel *kernel, const struct cnn_run *run, struct cnn_plan *plan,
+	void **instance)
+{
+	(void)kernel;
+	plan->flags = CNN_INPLACE_FORWARD | CNN_INPLACE_BACKWARD;
+	return native_create(host, run, plan, sizeof(struct native), instance);
+}
+
+static int add_forward(void *instance, const struct cnn_call *call)
+{
+	const struct native *n = instance;
+
+	return native_done(n->host, "add forward", native_add_inputs(call->queue, n->dtype,
+		call->out, call->in, n->in_count, n->in * call->samples), call->queue);
+}
+
+static int add_backward(void *instance, const struct cnn_call *call)
+{
+	const struct native *n = instance;
+	const size_t bytes = n->in * call->samples * native_size(n->dtype);
+	int code = CNN_OK;
+
+	for (uint32_t k = 0; code == CNN_OK && k < n->in_count; k++)
+		if (call->grad_in[k])
+			code = native_copy(n->host, call->grad_in[k], call->grad_out, bytes,
+				call->queue);
+	return code;
+}
+
+/* flatten: out = in, both in C order. From NHWC it moves the channels before the
+ * pixels. */
+struct flatten {
+	struct native native;
+	struct cnn_shape shape;              /* of in */
+};
+
+static int flatten_create(const struct cnn_host *host,
+	const struct cnn_kernel *kernel, const struct cnn_run *run, struct cnn_plan *plan,
+	void **instance)
+{
+	int code = native_create(host, run, plan, sizeof(struct flatten), instance);
+	struct flatten *f = *instance;
+
+	(void)kernel;
+	if (code != CNN_OK)
+		return code;
+	f->shape = run->inputs[0].shape;
+	plan->output.layout = CNN_NCHW;
+	if (f->native.layout == CNN_NCHW)
+		plan->flags = CNN_INPLACE_FORWARD | CNN_INPLACE_BACKWARD;
+	return CNN_OK;
+}
+
+static int move(const struct flatten *f, const char *what, void *dst,
+	uint32_t dst_layout, const void *src, uint32_t src_layout,
+	const struct cnn_call *call)
+{
+	const struct native *n = &f->native;
+	const struct cnn_format to = { n->dtype, dst_layout };
+	const struct cnn_format from = { n->dtype, src_layout };
+
+	if (dst_layout == src_layout)
+		return native_copy(n->host, dst, src,
+			n->in * call->samples * native_size(n->dtype), call->queue);
+	return native_done(n->host, what, native_reorder(call->queue, &f->shape,
+		call->samples, to, dst, from, src), call->queue);
+}
+
+static int flatten_forward(void *instance, const struct cnn_call *call)
+{
+	const struct flatten *f = instance;
+
+	return move(f, "flatten forward", call->out, CNN_NCHW, call->in[0],
+		f->native.layout, call);
+}
+
+static int flatten_backward(void *instance, const struct cnn_call *call)
+{
+	const struct flatten *f = instance;
+
+	if (!call->grad_in[0])
+		return CNN_OK;
+	return move(f, "flatten backward", call->grad_in[0], f->native.layout,
+		call->grad_out, CNN_NCHW, call);
+}
+
+/* dropout: in training out[i] = in[i] mask[i] / (1 - p), and grad_in[i] = grad_out[i]
+ * mask[i] / (1 - p). mask[i] is 1 if the uniform of element i is at least p, else 0; i
+ * is the NCHW index in the whole batch. Otherwise out = in.
+ * saved: mask, one byte per element, in the order of the elements in memory.
+ */
+struct dropout {
+	struct native native;
+	struct native_dropout how;
+};
+
+static int dropout_create(const struct cnn_host *host,
+	const struct cnn_kernel *kernel, const struct cnn_run *run, struct cnn_plan *plan,
+	void **instance)
+{
+	const struct cnn_node *node = &run->nodes[0];
+	const double p = node->args[0].f;
+	const size_t *dims = run->inputs[0].shape.dims;
+	int code = native_create(host, run, plan, sizeof(struct dropout), instance);
+	struct dropout *d = *instance;
+
+	(void)kernel;
+	if (code != CNN_OK)
+		return code;
+	plan->flags = CNN_INPLACE_FORWARD | CNN_INPLACE_BACKWARD;
+	d->how = (struct native_dropout){
+		.p = (float)p, .scale = p < 1 ? (float)(1 / (1 - p)) : 0,
+		.random_stream = node->random_stream,
+		.is_nhwc = d->native.layout == CNN_NHWC, .channels = 1,
+	};
+	if (d->how.is_nhwc)
+		d->how.channels = (uint32_t)dims[0];
+	d->how.area = (uint32_t)(d->native.in / d->how.channels);
+	if (run->training)
+		code = native_bytes(host, d->native.in, run->batch, 1, &plan->saved_bytes);
+	if (code != CNN_OK)
+		native_destroy(d);
+	return code;
+}
+
+static int dropout_forward(void *instance, const struct cnn_call *call)
+{
+	const struct dropout *d = instance;
+	const struct native *n = &d->native;
+
+	if (!call->training)
+		return native_copy(n->host, call->out, call->in[0],
+			n->in * call->samples * native_size(n->dtype), call->queue);
+	return native_done(n->host, "dropout forward", native_dropout_forward(call->queue,
+		n->dtype, call->out, call->saved, call->in[0], call->state, &d->how,
+		call->first_sample, call->samples), call->queue);
+}
+
+static int dropout_backward(void *instance, const struct cnn_call *call)
+{
+	const struct dropout *d = instance;
+	const struct native *n = &d->native;
+
+	if (!call->grad_in[0])
+		return CNN_OK;
+	return native_done(n->host, "dropout backward", native_dropout_backward(
+		call->queue, n->dtype, call->grad_in[0], call->saved, call->grad_out,
+		d->how.scale, n->in * call->samples), call->queue);
+}
+
+static const struct cnn_kernel kernels[] = {
+	NATIVE_KERNEL("relu", relu, native_score),
+	NATIVE_KERNEL("add", add, native_score),
+	NATIVE_KERNEL("flatten", flatten, native_score),
+	NATIVE_KERNEL("dropout", dropout, native_score),
+};
+
+NATIVE_PLUGIN("elementwise", CNN_KERNELS(kernels));
