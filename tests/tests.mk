@@ -25,10 +25,16 @@ $(BUILD)/plugins-bad/cpu/bad/%.so: tests/conformance/bad/%.c $(stamp) $(wildcard
 include tests/hostcuda/hostcuda.mk
 include tests/cudnn/cudnn.mk
 
-.PHONY: f64 host-cuda
+.PHONY: f64 tsan host-cuda
 # The ref provider in double.
 f64:
 	@$(MAKE) --no-print-directory NVCC= BUILD=$(BUILD)/f64 CPPFLAGS='$(CPPFLAGS) -DCNN_REF_DOUBLE' cpu-ref
+
+# Executors side by side under ThreadSanitizer. libgomp, which oneDNN uses, is not
+# instrumented.
+tsan:
+	@$(MAKE) --no-print-directory NVCC= BUILD=$(BUILD)/tsan CFLAGS='-O1 -g' \
+		SANITIZE=-fsanitize=thread cpu-ref cpu-native $(BUILD)/tsan/tests/unit/test-executors
 
 # The CUDA plugins for the tests' own runtime: a fast build and a traced one.
 host-cuda: $(hostcuda_so)
@@ -40,7 +46,7 @@ host-cuda: $(hostcuda_so)
 # --- targets -------------------------------------------------------------------------
 
 .PHONY: test-programs check check-full test check-asan coverage gpu-bundle
-test-programs: hostcuda-tests host-cuda cudnn-tests f64 $(unit_tests) $(conformance) $(bad_so)
+test-programs: hostcuda-tests host-cuda cudnn-tests f64 tsan $(unit_tests) $(conformance) $(bad_so)
 
 check:                                      ## build and run all tests; install nothing
 	@build-aux/deps.sh --check run dev

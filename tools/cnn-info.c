@@ -3,6 +3,7 @@
 #include "compute.h"
 
 #include "executor/amp.h"
+#include "plugin/host.h"
 #include "train/describe.h"
 
 #include <string.h>
@@ -34,14 +35,17 @@ static int print_device(struct cnn_output *out, struct cnn_plugins *plugins,
 	struct cnn_device_info info = { .size = sizeof info };
 	struct cnn_error why = { 0 };
 	struct cnn_plugin *p;
+	struct cnn_plugin_host host;
 	const struct cnn_device *d;
 	char number[16] = "";
 	int r = cnn_plugins_find(plugins, name, NULL, "device", &p, &why);
 
 	if (r == CNN_OK) {
 		d = p->entry->device_functions;
-		if ((r = d->probe(cnn_plugins_host(plugins), ordinal, &info)) < 0)
-			cnn_plugins_error(plugins, r, &why);
+		cnn_host_init(&host, NULL, 0, NULL);
+		if ((r = d->probe(&host.host, ordinal, &info)) < 0)
+			cnn_host_error(&host, r, &why);
+		cnn_host_close(&host);
 	}
 	if (r < 0)
 		return ordinal > 0 ? CNN_END : cnn_output_printf(out, e,

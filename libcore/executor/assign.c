@@ -303,7 +303,7 @@ static int rate(const struct cnn_executor *ex, struct claim *new, const struct c
 	if ((r = may_claim(ex, new, c, at, e)) != CNN_OK)
 		return r;
 	describe(ex, &c->nodes[at], new->count, dtypes[c->nodes[at]], &u);
-	new->score = kernel->score(ex->host, kernel, &u.run);
+	new->score = kernel->score(&ex->host.host, kernel, &u.run);
 	if (new->score <= 0 || (ex->options.training && !kernel->backward))
 		return CNN_END;
 	new->total = new->score + best[at + new->count].total +

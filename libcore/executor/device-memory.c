@@ -15,7 +15,7 @@ int cnn_executor_take(struct cnn_executor *ex, void **p, size_t bytes,
 	*p = ex->device_functions->alloc(ex->device, bytes);
 	if (!*p)
 		/* A GPU without enough memory counts as unusable. */
-		return cnn_plugins_error(ex->plugins, ex->own_memory ? CNN_EPLUGIN :
+		return cnn_host_error(&ex->host, ex->own_memory ? CNN_EPLUGIN :
 			CNN_ENOMEM, e);
 	ex->memory += bytes;
 	return CNN_OK;

@@ -17,6 +17,7 @@
 #define EXECUTOR_PRIVATE_H
 
 #include "executor.h"
+#include "plugin/host.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -131,7 +132,7 @@ struct cnn_recording { uint32_t samples; bool warm; void *graph; };
 struct cnn_executor {
 	const struct cnn_graph *graph;
 	struct cnn_plugins *plugins;
-	const struct cnn_host *host;
+	struct cnn_plugin_host host;
 	struct cnn_executor_options options;
 	const struct cnn_device *device_functions;
 	void *device, *queue;

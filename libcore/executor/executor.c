@@ -41,11 +41,11 @@ static int open_device(struct cnn_executor *ex, struct cnn_error *e)
 	if (r < 0)
 		return r;
 	ex->device_functions = d = p->entry->device_functions;
-	r = d->open(ex->host, ex->options.on.ordinal, &ex->device);
+	r = d->open(&ex->host.host, ex->options.on.ordinal, &ex->device);
 	if (r >= 0 && d->supports)
 		r = d->supports(ex->device, ex->options.amp);
 	if (r < 0)
-		return cnn_plugins_error(ex->plugins, r, e);
+		return cnn_host_error(&ex->host, r, e);
 	ex->queue = d->queue ? d->queue(ex->device) : NULL;
 	ex->whole_batch = d->flags & CNN_DEVICE_WHOLE_BATCH;
 	ex->own_memory = d->flags & CNN_DEVICE_OWN_MEMORY;
@@ -253,7 +253,7 @@ int cnn_executor_open(struct cnn_executor **executor, const struct cnn_graph *g,
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	ex->graph = g;
 	ex->plugins = g->plugins;
-	ex->host = cnn_plugins_host(g->plugins);
+	cnn_host_init(&ex->host, options->on.isa, options->on.policy, options->on.choices);
 	ex->options = *options;
 	ex->params_changed = true;
 	if ((r = open_all(ex, e)) < 0)
@@ -297,6 +297,7 @@ void cnn_executor_close(struct cnn_executor *ex)
 		if (ex->contexts[i].grads)
 			ex->device_functions->free(ex->device, ex->contexts[i].grads);
 	}
+	cnn_host_end_services(&ex->host);
 	if (ex->device) {
 		ex->device_functions->free(ex->device, ex->params);
 		ex->device_functions->free(ex->device, ex->param_buffers);
@@ -325,6 +326,7 @@ void cnn_executor_close(struct cnn_executor *ex)
 	free(ex->workers);
 	free(ex->merges);
 	free(ex->prepared);
+	cnn_host_close(&ex->host);
 	free(ex);
 }
 

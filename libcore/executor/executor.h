@@ -14,7 +14,8 @@
  *   train         begins a step on the next rows
  *   result        returns the record of the oldest step not yet returned
  *
- * Not thread-safe: one caller at a time.
+ * Several executors may work at once, each with one caller at a time. They may share
+ * plugins, graphs and the memory of a data set, and nothing else.
  */
 #ifndef CNN_EXECUTOR_H
 #define CNN_EXECUTOR_H
@@ -41,6 +42,12 @@ struct cnn_compute {
 	 * Exactly these are used, so that a resumed run gives the same bytes. NULL: the
 	 * best. */
 	const struct cnn_value *recorded;
+	const char *isa;                 /* highest instruction set, constant text; NULL:
+	                                  * no limit */
+	uint32_t policy;                 /* enum cnn_policy */
+	/* What plugins choose by timing: earlier choices are used, new ones added. The
+	 * caller's; of one executor at a time. NULL: none are kept. */
+	struct cnn_value *choices;
 	bool no_graph;                   /* never record and replay a step */
 	bool profile;                    /* time each operation */
 	uint64_t max_memory;             /* bytes; 0: no limit */

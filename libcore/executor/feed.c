@@ -9,7 +9,7 @@
 
 static int failed(struct cnn_executor *ex, int r, struct cnn_error *e)
 {
-	return r < 0 ? cnn_plugins_error(ex->plugins, r, e) : CNN_OK;
+	return r < 0 ? cnn_host_error(&ex->host, r, e) : CNN_OK;
 }
 
 static int upload(struct cnn_executor *ex, void *dst, const void *src, size_t bytes,

@@ -14,7 +14,7 @@ static int import(struct cnn_executor *ex, size_t param, const float *plain,
 	else
 		r = ex->device_functions->upload(ex->device, ex->queue, arena + s->offset,
 			plain, ex->graph->params[param].count * sizeof *plain);
-	return r < 0 ? cnn_plugins_error(ex->plugins, r, e) : CNN_OK;
+	return r < 0 ? cnn_host_error(&ex->host, r, e) : CNN_OK;
 }
 
 static int export(struct cnn_executor *ex, size_t param, const float *arena,
@@ -29,7 +29,7 @@ static int export(struct cnn_executor *ex, size_t param, const float *arena,
 	else
 		r = ex->device_functions->download(ex->device, ex->queue, plain,
 			arena + s->offset, ex->graph->params[param].count * sizeof *plain);
-	return r < 0 ? cnn_plugins_error(ex->plugins, r, e) : CNN_OK;
+	return r < 0 ? cnn_host_error(&ex->host, r, e) : CNN_OK;
 }
 
 int cnn_executor_set_param(struct cnn_executor *ex, size_t param,

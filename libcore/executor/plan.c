@@ -154,10 +154,10 @@ static int create(struct planner *p, struct cnn_unit *u)
 	plan->output.layout = out->rank == 3 ? plan->inputs[0].layout : CNN_NCHW;
 	for (uint32_t i = 0; i < u->run.param_count; i++)
 		plan->param_counts[i] = ex->graph->params[u->param_index[i]].count;
-	r = u->kernel->create(ex->host, u->kernel, &u->run, plan,
+	r = u->kernel->create(&ex->host.host, u->kernel, &u->run, plan,
 		&u->instance);
 	if (r < 0) {
-		r = cnn_plugins_error(ex->plugins, r, p->e);
+		r = cnn_host_error(&ex->host, r, p->e);
 		cnn_error_prefix(p->e, "%s: %s/%s/%s", u->nodes[0].name,
 			u->plugin->device, u->plugin->provider, u->kernel->run);
 		return r;

@@ -137,7 +137,7 @@ int cnn_executor_mark(struct cnn_executor *ex, bool end, struct cnn_error *e)
 		r = ex->device_functions->mark(ex->device, ex->queue, CALLER_MARK + end);
 	else
 		ex->marked[end] = now();
-	return r < 0 ? cnn_plugins_error(ex->plugins, r, e) : CNN_OK;
+	return r < 0 ? cnn_host_error(&ex->host, r, e) : CNN_OK;
 }
 
 int cnn_executor_marked(struct cnn_executor *ex, double *seconds, struct cnn_error *e)
@@ -149,7 +149,7 @@ int cnn_executor_marked(struct cnn_executor *ex, double *seconds, struct cnn_err
 			seconds);
 	else
 		*seconds = ex->marked[1] - ex->marked[0];
-	return r < 0 ? cnn_plugins_error(ex->plugins, r, e) : CNN_OK;
+	return r < 0 ? cnn_host_error(&ex->host, r, e) : CNN_OK;
 }
 
 /* --- the report ------------------------------------------------------------------- */

@@ -98,7 +98,7 @@ static void update_slice(struct cnn_worker *w)
 	for (uint32_t m = 0; m < ex->optimizer->moment_count; m++)
 		u.moments[m] = ex->moments[m] + from;
 	if (u.count > 0 && w->code >= 0)
-		w->code = ex->optimizer->update(ex->host, &u);
+		w->code = ex->optimizer->update(&ex->host.host, &u);
 	if (w->code >= 0)
 		w->code = cnn_profile_end(w, part);
 }
@@ -225,7 +225,7 @@ static int prepare_batch(struct cnn_executor *ex, uint32_t samples,
 		r = prepare(ex, ex->shard_size);
 	if (r >= 0)
 		r = prepare(ex, samples % ex->shard_size);
-	return r < 0 ? cnn_plugins_error(ex->plugins, r, e) : CNN_OK;
+	return r < 0 ? cnn_host_error(&ex->host, r, e) : CNN_OK;
 }
 
 static int run_batch(struct cnn_executor *ex, uint32_t first, uint32_t samples)
@@ -286,7 +286,7 @@ static int train_batch(struct cnn_executor *ex, uint32_t samples)
 {
 	const struct cnn_device *d = ex->device_functions;
 	struct cnn_recording *rec = d->capture && !ex->options.on.no_graph && !ex->profile &&
-		!(ex->host->policy & CNN_POLICY_CHECK) ?
+		!(ex->host.host.policy & CNN_POLICY_CHECK) ?
 		find_recording(ex, samples) : NULL;
 	int r = CNN_OK;
 
@@ -319,7 +319,7 @@ int cnn_executor_train(struct cnn_executor *ex, uint32_t samples, struct cnn_err
 	if ((r = prepare_batch(ex, samples, e)) < 0)
 		return r;
 	if ((r = train_batch(ex, samples)) < 0 || (r = cnn_profile_step(ex)) < 0)
-		return cnn_plugins_error(ex->plugins, r, e);
+		return cnn_host_error(&ex->host, r, e);
 	rows->ahead += samples;
 	ex->begun++;
 	return CNN_OK;
@@ -341,5 +341,5 @@ int cnn_executor_infer(struct cnn_executor *ex, size_t first, uint32_t samples,
 	if ((r = prepare_batch(ex, samples, e)) < 0)
 		return r;
 	r = run_batch(ex, (uint32_t)first, samples);
-	return r < 0 ? cnn_plugins_error(ex->plugins, r, e) : CNN_OK;
+	return r < 0 ? cnn_host_error(&ex->host, r, e) : CNN_OK;
 }

@@ -4,6 +4,7 @@
 #include "args.h"
 #include "base/random.h"
 #include "base/tensor.h"
+#include "plugin/host.h"
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@ struct builder {
 	struct cnn_graph *g;
 	const char *where;
 	struct cnn_error *e;
+	struct cnn_plugin_host host;     /* for definitions */
 };
 
 /* Prefixes the message with "NET:LINE: TYPE: ". */
@@ -127,7 +129,6 @@ static int add_params(struct builder *b, size_t index)
 {
 	struct cnn_graph *g = b->g;
 	struct cnn_graph_node *n = &g->nodes[index];
-	const struct cnn_host *host = cnn_plugins_host(g->plugins);
 	struct cnn_param defs[CNN_MAX_PARAMS];
 	struct cnn_graph_param *params;
 	uint32_t count = 0;
@@ -137,8 +138,8 @@ static int add_params(struct builder *b, size_t index)
 	if (!n->def->params)
 		return CNN_OK;
 	memset(defs, 0, sizeof defs);
-	if ((r = n->def->params(host, &n->node, defs, &count)) < 0)
-		return cnn_plugins_error(g->plugins, r, b->e);
+	if ((r = n->def->params(&b->host.host, &n->node, defs, &count)) < 0)
+		return cnn_host_error(&b->host, r, b->e);
 	if (count > CNN_MAX_PARAMS)
 		return cnn_fail(b->e, CNN_EPLUGIN, "more than %d parameters", CNN_MAX_PARAMS);
 	if (count == 0)
@@ -169,7 +170,6 @@ static int add_layer(struct builder *b, size_t index, const struct cnn_net_line 
 {
 	struct cnn_graph *g = b->g;
 	struct cnn_graph_node *n = &g->nodes[index];
-	const struct cnn_host *host = cnn_plugins_host(g->plugins);
 	int r;
 
 	if ((r = cnn_layer_find(g->plugins, l->type, &n->def, b->e)) < 0)
@@ -197,8 +197,8 @@ static int add_layer(struct builder *b, size_t index, const struct cnn_net_line 
 		n->node.inputs[i] = from->node.output;
 		from->consumers++;
 	}
-	if ((r = n->def->infer(host, &n->node, &n->node.output)) < 0)
-		return cnn_plugins_error(g->plugins, r, b->e);
+	if ((r = n->def->infer(&b->host.host, &n->node, &n->node.output)) < 0)
+		return cnn_host_error(&b->host, r, b->e);
 	if (!fits(&n->node.output))
 		return cnn_fail(b->e, CNN_EPLUGIN, "its definition infers an invalid "
 			"output shape");
@@ -260,13 +260,14 @@ int cnn_graph_build(struct cnn_graph **graph, const char *where, const char *tex
 	size_t size, struct cnn_plugins *plugins, struct cnn_error *e)
 {
 	struct cnn_graph *g = calloc(1, sizeof *g);
-	struct builder b = { g, where, e };
+	struct builder b = { .g = g, .where = where, .e = e };
 	int r;
 
 	*graph = NULL;
 	if (!g)
 		return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", where);
 	g->plugins = plugins;
+	cnn_host_init(&b.host, NULL, 0, NULL);
 	if ((r = cnn_net_parse(&g->net, where, text, size, e)) == CNN_OK) {
 		g->text_size = size;
 		if (!(g->text = strndup(text, size)))
@@ -274,6 +275,7 @@ int cnn_graph_build(struct cnn_graph **graph, const char *where, const char *tex
 		else
 			r = build(&b);
 	}
+	cnn_host_close(&b.host);
 	if (r < 0)
 		cnn_graph_free(g);
 	else

@@ -1,4 +1,5 @@
 /* choose-device.c - selects the device to run on. */
+#include "host.h"
 #include "loader.h"
 #include <stdlib.h>
 #include <string.h>
@@ -8,14 +9,18 @@ static int probe(struct cnn_plugins *plugins, const char *device, uint32_t ordin
 {
 	struct cnn_device_info info = { .size = sizeof info };
 	const struct cnn_device *functions;
+	struct cnn_plugin_host host;
 	struct cnn_plugin *p;
 	int r = cnn_plugins_find(plugins, device, NULL, "device", &p, e);
 
 	if (r < 0)
 		return r;
 	functions = p->entry->device_functions;
-	r = functions->probe(cnn_plugins_host(plugins), ordinal, &info);
-	return r < 0 ? cnn_plugins_error(plugins, r, e) : CNN_OK;
+	cnn_host_init(&host, NULL, 0, NULL);
+	r = functions->probe(&host.host, ordinal, &info);
+	r = r < 0 ? cnn_host_error(&host, r, e) : CNN_OK;
+	cnn_host_close(&host);
+	return r;
 }
 
 int cnn_device_choose(struct cnn_plugins *plugins, const char *spec,

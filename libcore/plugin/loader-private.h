@@ -7,27 +7,13 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
-struct cnn_service {
-	struct cnn_service *older;
-	char *key;
-	void *object;
-	void (*destroy)(void *object);
-};
-
 struct cnn_plugins {
-	struct cnn_host host;
-	pthread_mutex_t lock;            /* of error: plugins fail on any thread */
-	struct cnn_error error;          /* left by a plugin */
-	struct cnn_service *services;    /* newest first */
-	struct cnn_value *choices;       /* recorded by host->remember() */
+	pthread_mutex_t lock;            /* held while plugins are opened */
 	char **folders;                  /* in search order */
 	size_t folder_count;
 	struct cnn_plugin *found;        /* sorted by device, provider, name */
 	size_t found_count;
 };
-
-/* Fills in the table of functions for plugins (loader-host.c). */
-void cnn_host_init(struct cnn_plugins *);
 
 /* Lists the plugins in the folders: dirs, $CNN_PLUGIN_PATH, the installed one
  * (loader-scan.c). */

@@ -1,10 +1,9 @@
 /* loader.c - looks up and opens plugins, and finds layer definitions. */
 #include "stream/interrupt-private.h"
+#include "host.h"
 #include "loader-private.h"
 
 #include "layers/builtin.h"
-
-#include "base/value.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -22,7 +21,6 @@ int cnn_plugins_open(struct cnn_plugins **out, const char *const *dirs,
 	if (!p)
 		return cnn_fail_errno(e, ENOMEM, "plugins");
 	pthread_mutex_init(&p->lock, NULL);
-	cnn_host_init(p);
 	rc = cnn_scan_all(p, dirs, dir_count, e);
 	if (rc != CNN_OK) {
 		cnn_plugins_close(p);
@@ -36,8 +34,6 @@ void cnn_plugins_close(struct cnn_plugins *p)
 {
 	if (!p)
 		return;
-	cnn_plugins_end_services(p);
-	cnn_value_free(p->choices);
 	for (size_t i = 0; i < p->found_count; i++) {
 		free(p->found[i].device);
 		free(p->found[i].provider);
@@ -165,7 +161,8 @@ static int load(struct cnn_plugin *plugin,
 	return CNN_OK;
 }
 
-int cnn_plugin_open(struct cnn_plugins *p, struct cnn_plugin *plugin,
+/* The lock is held. */
+static int open_plugin(struct cnn_plugins *p, struct cnn_plugin *plugin,
 	struct cnn_error *e)
 {
 	const struct cnn_plugin_entry *entry;
@@ -173,7 +170,7 @@ int cnn_plugin_open(struct cnn_plugins *p, struct cnn_plugin *plugin,
 
 	if (plugin->entry)
 		return CNN_OK;
-	p->host.log(&p->host, 2, "%s: opening", plugin->path);
+	cnn_plugin_log(2, "%s: opening", plugin->path);
 	rc = load(plugin, &entry, e);
 	if (rc == CNN_OK)
 		rc = cnn_check_entry(plugin, entry, e);
@@ -185,8 +182,18 @@ int cnn_plugin_open(struct cnn_plugins *p, struct cnn_plugin *plugin,
 	return CNN_OK;
 }
 
-int cnn_plugins_open_device(struct cnn_plugins *p, const char *device,
+int cnn_plugin_open(struct cnn_plugins *p, struct cnn_plugin *plugin,
 	struct cnn_error *e)
+{
+	int r;
+
+	pthread_mutex_lock(&p->lock);
+	r = open_plugin(p, plugin, e);
+	pthread_mutex_unlock(&p->lock);
+	return r;
+}
+
+static int open_device(struct cnn_plugins *p, const char *device, struct cnn_error *e)
 {
 	for (size_t i = 0; i < p->found_count; i++) {
 		struct cnn_plugin *plugin = &p->found[i];
@@ -195,13 +202,24 @@ int cnn_plugins_open_device(struct cnn_plugins *p, const char *device,
 
 		if (strcmp(plugin->device, device) != 0 || plugin->incomplete)
 			continue;
-		r = cnn_plugin_open(p, plugin, &why);
+		r = open_plugin(p, plugin, &why);
 		if (r < 0 && !plugin->incomplete)
 			return cnn_fail(e, r, "%s", why.text);
 		if (r < 0)
-			p->host.log(&p->host, 2, "%s", why.text);
+			cnn_plugin_log(2, "%s", why.text);
 	}
 	return CNN_OK;
+}
+
+int cnn_plugins_open_device(struct cnn_plugins *p, const char *device,
+	struct cnn_error *e)
+{
+	int r;
+
+	pthread_mutex_lock(&p->lock);
+	r = open_device(p, device, e);
+	pthread_mutex_unlock(&p->lock);
+	return r;
 }
 
 /* --- looking up ------------------------------------------------------------ */
@@ -362,7 +380,7 @@ static char *type_list(const struct cnn_plugins *p)
 	return fclose(f) == 0 ? text : (free(text), NULL);
 }
 
-/* Opens plugins until one defines the type: those of any/ before those of the devices,
+/* Opens plugins until one defines the type; the lock is held. Those of any/ before those of the devices,
  * and among these those with the type's name first. Only of such a plugin does an error
  * matter; *first keeps the first one. */
 static const struct cnn_layer_def *plugin_layer(struct cnn_plugins *p,
@@ -378,7 +396,7 @@ static const struct cnn_layer_def *plugin_layer(struct cnn_plugins *p,
 
 			if ((strcmp(q->device, "any") == 0) != (pass < 2) ||
 			    named != (pass % 2 == 0) || q->incomplete ||
-			    cnn_plugin_open(p, q, named ? first : &ignored) != CNN_OK)
+			    open_plugin(p, q, named ? first : &ignored) != CNN_OK)
 				continue;
 			if ((def = definition_in(q, type)))
 				return def;
@@ -389,7 +407,6 @@ static const struct cnn_layer_def *plugin_layer(struct cnn_plugins *p,
 int cnn_layer_find(struct cnn_plugins *p, const char *type,
 	const struct cnn_layer_def **out, struct cnn_error *e)
 {
-	const struct cnn_layer_def *def;
 	struct cnn_error first = { 0 };
 	char *types;
 	int rc;
@@ -398,16 +415,19 @@ int cnn_layer_find(struct cnn_plugins *p, const char *type,
 	if (!cnn_is_layer_type(type))
 		return cnn_fail(e, CNN_EPLUGIN, "%.64s: invalid layer type: must match "
 			"[a-z][a-z0-9_]*", type);
-	def = cnn_builtin_layer(type);
-	if (!def)
-		def = plugin_layer(p, type, &first);
-	if (def) {
-		*out = def;
+	*out = cnn_builtin_layer(type);
+	if (*out)
 		return CNN_OK;
-	}
-	if (first.code != CNN_OK)
+	pthread_mutex_lock(&p->lock);
+	*out = plugin_layer(p, type, &first);
+	types = *out ? NULL : type_list(p);
+	pthread_mutex_unlock(&p->lock);
+	if (*out)
+		return CNN_OK;
+	if (first.code != CNN_OK) {
+		free(types);
 		return cnn_fail(e, first.code, "%.64s: %s", type, first.text);
-	types = type_list(p);
+	}
 	rc = cnn_fail(e, CNN_EPLUGIN, "%.64s: no such layer type; known: %s", type,
 		types ? types : "");
 	free(types);

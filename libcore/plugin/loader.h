@@ -6,6 +6,9 @@
  * installed one (located relative to the executable). If a path exists in several
  * folders, the first one wins. Files and folders that other users own or may write are
  * refused.
+ *
+ * Threads may share a struct cnn_plugins. Plugins are opened under its lock, and an open
+ * entry never changes.
  */
 #ifndef CNN_LOADER_H
 #define CNN_LOADER_H
@@ -15,19 +18,11 @@
 #include <stdbool.h>
 
 struct cnn_plugins;
-struct cnn_value;
 
 /* Lists the plugins without opening any. dirs: the folders of --plugin-dir, or NULL. */
 int cnn_plugins_open(struct cnn_plugins **, const char *const *dirs,
 	size_t dir_count, struct cnn_error *);
 void cnn_plugins_close(struct cnn_plugins *);
-
-/* The table of functions for plugins. Errors reported through it are retrieved with
- * cnn_plugins_error(). */
-const struct cnn_host *cnn_plugins_host(const struct cnn_plugins *);
-/* Moves the message that a plugin left to *e, without a prefix; returns code. A
- * positive code, as from some library, becomes CNN_EPLUGIN. */
-int cnn_plugins_error(struct cnn_plugins *, int code, struct cnn_error *e);
 
 /* A plugin file; `entry` is NULL until it is opened. */
 struct cnn_plugin {
@@ -102,21 +97,5 @@ int cnn_device_choose(struct cnn_plugins *, const char *spec,
  * the CPU has ("generic" if it is not x86 or lacks SSE4.1). Returns CNN_EPLUGIN if the
  * CPU does not have the set. */
 int cnn_isa_choose(const char *want, const char **isa, struct cnn_error *);
-/* Limits plugins to this instruction set (struct cnn_host's isa). Call it before any of
- * them runs. */
-void cnn_plugins_set_isa(struct cnn_plugins *, const char *isa);
-
-/* Adds enum cnn_policy bits. Opening sets CNN_POLICY_CHECK if the environment has
- * CNN_CUDA_CHECK=1. */
-void cnn_plugins_add_policy(struct cnn_plugins *, uint32_t policy);
-
-/* What plugins have chosen by timing, as a map of integers; NULL if nothing yet. The
- * setter copies a map of earlier choices, which plugins will then find. */
-const struct cnn_value *cnn_plugins_choices(const struct cnn_plugins *);
-int cnn_plugins_set_choices(struct cnn_plugins *, const struct cnn_value *,
-	struct cnn_error *);
-
-/* Destroys the services that plugins created on the open device. */
-void cnn_plugins_end_services(struct cnn_plugins *);
 
 #endif

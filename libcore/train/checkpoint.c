@@ -53,6 +53,7 @@ int cnn_train_resume(const struct cnn_model *m, struct cnn_train_options *o,
 int cnn_trainer_restore(struct cnn_trainer *t, struct cnn_error *e)
 {
 	const struct cnn_value *v = t->model->training;
+	struct cnn_value *choices;
 	uint64_t samples = 0;
 	const char *digest;
 
@@ -78,8 +79,12 @@ int cnn_trainer_restore(struct cnn_trainer *t, struct cnn_error *e)
 	    !isfinite(t->loss_scale) || t->loss_scale <= 0)
 		return cnn_fail(e, CNN_EDATA, "the checkpoint's training state is "
 			"invalid");
-	return cnn_plugins_set_choices(t->model->graph->plugins,
-		cnn_value_get(v, "choices"), e);
+	choices = cnn_value_copy(cnn_value_get(v, "choices"));
+	if (choices) {
+		cnn_value_free(t->choices);
+		t->choices = choices;
+	}
+	return CNN_OK;
 }
 
 /* --- saving --------------------------------------------------------------- */
@@ -111,9 +116,6 @@ static struct cnn_value *providers(const struct cnn_trainer *t)
 
 static bool save_state(const struct cnn_trainer *t, struct cnn_value *v)
 {
-	const struct cnn_value *choices =
-		cnn_plugins_choices(t->model->graph->plugins);
-
 	return cnn_train_options_save(&t->options, v) &&
 		cnn_value_set(v, "step", cnn_value_uint(t->step)) &&
 		cnn_value_set(v, "updates", cnn_value_uint(t->updates)) &&
@@ -124,7 +126,8 @@ static bool save_state(const struct cnn_trainer *t, struct cnn_value *v)
 		cnn_value_set(v, "samples", cnn_value_uint(t->data ? t->data->samples : 0)) &&
 		cnn_value_set(v, "digest", cnn_value_str(t->digest)) &&
 		cnn_value_set(v, "providers", providers(t)) &&
-		(!choices || cnn_value_set(v, "choices", cnn_value_copy(choices)));
+		(t->choices->as.map.count == 0 ||
+		cnn_value_set(v, "choices", cnn_value_copy(t->choices)));
 }
 
 /* The information about the training that a stripped model keeps. */

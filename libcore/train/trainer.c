@@ -90,12 +90,24 @@ static int take_classes(struct cnn_trainer *t, const struct cnn_dataset *d,
 	return d->classes ? cnn_model_set_classes(t->model, d->classes, e) : CNN_OK;
 }
 
+struct cnn_compute cnn_trainer_compute(const struct cnn_trainer *t)
+{
+	const struct cnn_train_options *o = &t->options;
+	struct cnn_compute on = o->on;
+
+	on.isa = o->isa;
+	on.policy = (o->fast ? CNN_POLICY_FAST : 0) | (o->tf32 ? CNN_POLICY_TF32 : 0) |
+		(o->tune ? CNN_POLICY_TUNE : 0);
+	on.choices = t->choices;
+	return on;
+}
+
 static int open_executor(struct cnn_trainer *t, struct cnn_error *e)
 {
 	const struct cnn_train_options *o = &t->options;
 	uint64_t batch = o->batch;
 	struct cnn_executor_options eo = {
-		.on = o->on,
+		.on = cnn_trainer_compute(t),
 		.shard_size = (uint32_t)o->shard_size,
 		.training = true,
 		.amp = cnn_amp_dtype(o->amp),
@@ -125,6 +137,8 @@ int cnn_trainer_open(struct cnn_trainer **trainer, struct cnn_model *m,
 	t->data = data;
 	t->options = *options;
 	t->begun_epoch = UINT64_MAX;
+	if (!(t->choices = cnn_value_map()))
+		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
 	t->loss_scale = cnn_amp_dtype(options->amp) == CNN_F16 ? FIRST_SCALE : 1;
 	if (data) {
 		if (data->samples == 0)
@@ -160,6 +174,7 @@ void cnn_trainer_close(struct cnn_trainer *t)
 		return;
 	cnn_executor_close(t->ex);
 	cnn_value_free(t->resumed);
+	cnn_value_free(t->choices);
 	free(t->order);
 	free(t->rates);
 	free(t);

@@ -64,6 +64,9 @@ int cnn_trainer_feed(struct cnn_trainer *, const struct cnn_dataset *,
  * samples that this run will process (0: unknown). */
 uint64_t cnn_trainer_step_number(const struct cnn_trainer *);
 uint64_t cnn_trainer_samples(const struct cnn_trainer *);
+/* Where and how the trainer computes, for a validation between two of its steps. It
+ * shares what plugins have chosen by timing. */
+struct cnn_compute cnn_trainer_compute(const struct cnn_trainer *);
 /* Updates weights, moments and training state in the model, and the number of steps in
  * the last entry of its history, which the caller has added. Call it only after a step
  * at which the caller may save, or after the last one. */

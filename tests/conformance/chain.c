@@ -56,10 +56,9 @@ static int parse_node(struct chain *c, uint32_t i, char *text,
 }
 
 /* Shapes and parameters of node i, whose inputs are known. */
-static int complete_node(struct chain *c, uint32_t i, struct cnn_plugins *plugins,
-	struct cnn_error *e)
+static int complete_node(struct chain *c, uint32_t i, struct cnn_error *e)
 {
-	const struct cnn_host *host = cnn_plugins_host(plugins);
+	struct cnn_plugin_host host;
 	const struct cnn_layer_def *def = c->defs[i];
 	struct cnn_node *node = &c->nodes[i];
 	struct cnn_param params[CNN_MAX_PARAMS];
@@ -73,11 +72,15 @@ static int complete_node(struct chain *c, uint32_t i, struct cnn_plugins *plugin
 	node->type = c->types[i];
 	node->args = c->args[i];
 	node->random_stream = 1000 + i;
-	code = def->infer(host, node, &node->output);
+	cnn_host_init(&host, NULL, 0, NULL);
+	code = def->infer(&host.host, node, &node->output);
 	if (code == CNN_OK && def->params)
-		code = def->params(host, node, params, &count);
+		code = def->params(&host.host, node, params, &count);
 	if (code != CNN_OK)
-		return cnn_plugins_error(plugins, code, e);
+		cnn_host_error(&host, code, e);
+	cnn_host_close(&host);
+	if (code != CNN_OK)
+		return code;
 	if (c->param_count + count > CNN_MAX_PARAMS)
 		return cnn_fail(e, CNN_EUSAGE, "too many parameters");
 	c->first_param[i] = c->param_count;
@@ -118,7 +121,7 @@ int chain_parse(struct chain *c, struct cnn_plugins *plugins, const char *net,
 			node->inputs[0] = c->nodes[i - 1].output;
 		else
 			memcpy(node->inputs, c->inputs, sizeof(c->inputs));
-		if ((code = complete_node(c, i, plugins, e)) != CNN_OK)
+		if ((code = complete_node(c, i, e)) != CNN_OK)
 			return code;
 		c->output = node->output;
 	}

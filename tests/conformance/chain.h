@@ -2,6 +2,7 @@
 #ifndef CHAIN_H
 #define CHAIN_H
 
+#include "plugin/host.h"
 #include "plugin/loader.h"
 
 #define CHAIN_MAX_ARGS 16

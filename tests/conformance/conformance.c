@@ -109,8 +109,9 @@ static bool is_oracle(const struct suite *s)
 	return strcmp(s->device, "cpu") == 0 && strcmp(s->provider, "ref") == 0;
 }
 
-static int open_device(struct cnn_plugins *plugins, const char *name,
-	const struct cnn_device **device, void **handle, struct cnn_error *e)
+static int open_device(struct cnn_plugins *plugins, struct cnn_plugin_host *host,
+	const char *name, const struct cnn_device **device, void **handle,
+	struct cnn_error *e)
 {
 	struct cnn_plugin *p;
 	int code = cnn_plugins_find(plugins, name, NULL, "device", &p, e);
@@ -118,8 +119,7 @@ static int open_device(struct cnn_plugins *plugins, const char *name,
 	if (code != CNN_OK)
 		return code;
 	*device = p->entry->device_functions;
-	return cnn_plugins_error(plugins,
-		(*device)->open(cnn_plugins_host(plugins), 0, handle), e);
+	return cnn_host_error(host, (*device)->open(&host->host, 0, handle), e);
 }
 
 /* --- one provider, one case, one type ---------------------------------------------- */
@@ -233,7 +233,7 @@ bool can_compute(const struct subject *subject, uint32_t dtype)
 {
 	struct cnn_error e = { 0 };
 
-	return !subject->device->supports || cnn_plugins_error(subject->plugins,
+	return !subject->device->supports || cnn_host_error(subject->host,
 		subject->device->supports(subject->device_handle, dtype), &e) == CNN_OK;
 }
 
@@ -470,16 +470,16 @@ static int suite_open(struct suite *s, const char *dir, const char *f64_dir,
 	if ((code = cnn_plugins_open(&s->plugins, &dir, 1, e)) != CNN_OK
 			|| (code = cnn_plugins_open(&s->oracle, &f64_dir, 1, e)) != CNN_OK)
 		return code;
-	code = open_device(s->oracle, "cpu", &s->reference.cpu,
+	s->reference.host = &s->hosts[1];
+	code = open_device(s->oracle, s->reference.host, "cpu", &s->reference.cpu,
 		&s->reference.cpu_handle, e);
-	s->reference.plugins = s->oracle;
 	s->reference.device = s->reference.cpu;
 	s->reference.device_handle = s->reference.cpu_handle;
 	s->subject = s->reference;
-	s->subject.plugins = s->plugins;
+	s->subject.host = &s->hosts[0];
 	if (code == CNN_OK && strcmp(s->device, "cpu") != 0)
-		code = open_device(s->plugins, s->device, &s->subject.device,
-			&s->subject.device_handle, e);
+		code = open_device(s->plugins, s->subject.host, s->device,
+			&s->subject.device, &s->subject.device_handle, e);
 	if (code == CNN_OK && s->subject.device->queue)
 		s->subject.queue = s->subject.device->queue(s->subject.device_handle);
 	return code;
@@ -487,12 +487,14 @@ static int suite_open(struct suite *s, const char *dir, const char *f64_dir,
 
 static void suite_close(struct suite *s)
 {
-	if (s->plugins)
-		cnn_plugins_end_services(s->plugins);
+	cnn_host_end_services(&s->hosts[0]);
+	cnn_host_end_services(&s->hosts[1]);
 	if (s->subject.device && s->subject.device != s->reference.device)
 		s->subject.device->close(s->subject.device_handle);
 	if (s->reference.device)
 		s->reference.device->close(s->reference.device_handle);
+	cnn_host_close(&s->hosts[0]);
+	cnn_host_close(&s->hosts[1]);
 	cnn_plugins_close(s->plugins);
 	cnn_plugins_close(s->oracle);
 }
@@ -552,11 +554,12 @@ int main(int argc, char **argv)
 		cnn_plugins_close(s.plugins);
 		return 0;
 	}
+	cnn_host_init(&s.hosts[0], isa, 0, NULL);
+	cnn_host_init(&s.hosts[1], NULL, 0, NULL);
 	if (suite_open(&s, dir, f64_dir, &e) != CNN_OK) {
 		printf("Bail out! %s\n", e.text);
 		return 1;
 	}
-	cnn_plugins_set_isa(s.plugins, isa);
 	if (!s.must_fail && is_oracle(&s)) {
 		test_definitions(&s);
 		test_gradients(&s);

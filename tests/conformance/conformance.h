@@ -7,6 +7,7 @@
 struct suite {
 	struct cnn_plugins *plugins;         /* of what is tested */
 	struct cnn_plugins *oracle;          /* cpu/ref in double */
+	struct cnn_plugin_host hosts[2];     /* of the subject and the oracle */
 	const char *device, *provider;
 	char *const *names;                  /* plugins, runs and optimizers to test,
 	                                      * then NULL; none: all */

@@ -49,7 +49,7 @@ static int reorder(const struct subject *s, const struct cnn_shape *shape, size_
 static void test_memory(struct suite *s)
 {
 	const struct subject *d = &s->subject;
-	const struct cnn_host *host = cnn_plugins_host(s->plugins);
+	const struct cnn_host *host = &s->subject.host->host;
 	struct cnn_device_info info = { .size = sizeof(info) };
 	struct cnn_error e = { 0 };
 	unsigned char bytes[1000], more[1000];
@@ -61,7 +61,7 @@ static void test_memory(struct suite *s)
 	claim(s, code == CNN_OK && info.name[0] && info.memory > 0, "%s is there: %s; %s",
 		s->device, info.name, info.detail);
 	code = d->device->probe(host, 9999, &info);
-	cnn_plugins_error(s->plugins, code, &e);
+	cnn_host_error(s->subject.host, code, &e);
 	claim(s, code == CNN_EPLUGIN, "%s:9999 is not: %s", s->device, e.text);
 
 	p = d->device->alloc(d->device_handle, sizeof(bytes));

@@ -58,7 +58,7 @@ static double run_recorded(struct suite *s, const struct cnn_optimizer *o,
 
 			for (uint32_t m = 0; m < o->moment_count; m++)
 				u.moments[m] = moments[m] + first;
-			if (o->update(cnn_plugins_host(s->plugins), &u) != CNN_OK)
+			if (o->update(&s->subject.host->host, &u) != CNN_OK)
 				worst = INFINITY;
 		}
 		d->device->download(d->device_handle, d->queue, now, params, sizeof(now));

@@ -36,7 +36,7 @@ int runner_score(const struct subject *subject, const struct chain *c,
 	struct cnn_edge edges[CNN_MAX_INPUTS];
 	const struct cnn_run run = describe(c, s, edges);
 
-	return subject->kernel->score(cnn_plugins_host(subject->plugins), subject->kernel,
+	return subject->kernel->score(&subject->host->host, subject->kernel,
 		&run);
 }
 
@@ -122,7 +122,7 @@ int runner_open(struct runner *r, const struct subject *subject,
 	const struct chain *c, const struct settings *s, double *const *params,
 	struct cnn_error *e)
 {
-	const struct cnn_host *host = cnn_plugins_host(subject->plugins);
+	const struct cnn_host *host = &subject->host->host;
 	struct cnn_run run;
 	bool same;
 	int code;
@@ -147,7 +147,7 @@ int runner_open(struct runner *r, const struct subject *subject,
 		r->plan.param_counts[i] = chain_count(&c->params[i].shape);
 	code = subject->kernel->create(host, subject->kernel, &run, &r->plan, &r->instance);
 	if (code != CNN_OK)
-		return cnn_plugins_error(subject->plugins, code, e);
+		return cnn_host_error(subject->host, code, e);
 
 	/* In place is a matter of one buffer for two tensors of equal form. */
 	same = same_format(r->plan.inputs[0], r->plan.output)
@@ -161,7 +161,7 @@ int runner_open(struct runner *r, const struct subject *subject,
 		r->complaint = "keeps an input that it may overwrite";
 
 	if ((code = alloc_all(r)) != CNN_OK)
-		return cnn_plugins_error(subject->plugins, code, e);
+		return cnn_host_error(subject->host, code, e);
 	return runner_set_params(r, params, e);
 }
 
@@ -210,7 +210,7 @@ int runner_set_params(struct runner *r, double *const *params, struct cnn_error 
 		code = p->pack(r->instance, r->subject->queue, data, r->packed.data);
 		border_check(r, &r->packed);
 	}
-	return cnn_plugins_error(r->subject->plugins, code, e);
+	return cnn_host_error(r->subject->host, code, e);
 }
 
 int runner_get_params(struct runner *r, double *const *params, struct cnn_error *e)
@@ -222,7 +222,7 @@ int runner_get_params(struct runner *r, double *const *params, struct cnn_error 
 			* sizeof(double));
 		code = border_add_param(r, i, &r->params[i], params[i]);
 	}
-	return cnn_plugins_error(r->subject->plugins, code, e);
+	return cnn_host_error(r->subject->host, code, e);
 }
 
 /* --- calls ----------------------------------------------------------------------- */
@@ -355,7 +355,7 @@ static int forward(struct runner *r, double *const *in, double *out)
 int runner_forward(struct runner *r, double *const *in, double *out,
 	struct cnn_error *e)
 {
-	return cnn_plugins_error(r->subject->plugins, forward(r, in, out), e);
+	return cnn_host_error(r->subject->host, forward(r, in, out), e);
 }
 
 static int backward(struct runner *r, const double *grad_out, double *const *grad_in,
@@ -410,6 +410,6 @@ static int backward(struct runner *r, const double *grad_out, double *const *gra
 int runner_backward(struct runner *r, const double *grad_out,
 	double *const *grad_in, double *const *grad_params, struct cnn_error *e)
 {
-	return cnn_plugins_error(r->subject->plugins,
+	return cnn_host_error(r->subject->host,
 		backward(r, grad_out, grad_in, grad_params), e);
 }

@@ -13,7 +13,7 @@
 /* Whose functions are driven, and the device plugins: its own, whose memory the
  * buffers are in, and the CPU's, which reorders. */
 struct subject {
-	struct cnn_plugins *plugins;
+	struct cnn_plugin_host *host;
 	const struct cnn_kernel *kernel;
 	const struct cnn_device *device, *cpu;
 	void *device_handle, *cpu_handle, *queue;

@@ -2,6 +2,8 @@
  * one for each error that a plugin can have. */
 #include "tap.h"
 
+#include "base/value.h"
+#include "plugin/host.h"
 #include "plugin/loader.h"
 #include "cli/option.h"
 
@@ -415,25 +417,32 @@ static int make_none(const struct cnn_host *host, void **object)
 
 static void test_host(void)
 {
-	struct cnn_error e;
-	struct cnn_plugins *p = open_at(at("a"), &e);
-	const struct cnn_host *h;
+	struct cnn_error e = { 0 };
+	struct cnn_plugin_host host, other;
+	struct cnn_value *choices = cnn_value_map();
+	const struct cnn_host *h = &host.host;
 	void *x = NULL, *y = NULL;
+	uint64_t chosen = 0;
 	float u[2];
 
-	if (!p)
-		return;
-	h = cnn_plugins_host(p);
+	cnn_host_init(&host, "avx2", CNN_POLICY_FAST, choices);
+	cnn_host_init(&other, NULL, 0, NULL);
 	ok(h->size == sizeof *h && h->abi_major == CNN_ABI_MAJOR, "a sized table");
+	ok(!strcmp(h->isa, "avx2") && h->policy & CNN_POLICY_FAST && !other.host.isa
+		&& !(other.host.policy & CNN_POLICY_FAST),
+		"each host has its own instruction set and policy");
 	ok(h->fail(h, CNN_EDATA, "first %d", 1) == CNN_EDATA
 		&& h->fail(h, CNN_EIO, "second") == CNN_EIO
-		&& cnn_plugins_error(p, CNN_EDATA, &e) == CNN_EDATA
+		&& cnn_host_error(&other, CNN_EDATA, &e) == CNN_EDATA
+		&& says(&e, CNN_EDATA, "without a message"), "each has its own error");
+	memset(&e, 0, sizeof e);
+	ok(cnn_host_error(&host, CNN_EDATA, &e) == CNN_EDATA
 		&& says(&e, CNN_EDATA, "first 1"), "the first message stays");
 	memset(&e, 0, sizeof e);
-	ok(cnn_plugins_error(p, CNN_EIO, &e) == CNN_EIO && says(&e, CNN_EIO, "without a message"),
-		"and is gone once it is taken");
+	ok(cnn_host_error(&host, CNN_EIO, &e) == CNN_EIO
+		&& says(&e, CNN_EIO, "without a message"), "and is gone once it is taken");
 	memset(&e, 0, sizeof e);
-	ok(cnn_plugins_error(p, 1, &e) == CNN_EPLUGIN && e.code == CNN_EPLUGIN,
+	ok(cnn_host_error(&host, 1, &e) == CNN_EPLUGIN && e.code == CNN_EPLUGIN,
 		"a library's own code doesn't pass for CNN_END");
 
 	x = h->alloc(h, 1);
@@ -444,18 +453,28 @@ static void test_host(void)
 	h->free(h, NULL);
 	memset(&e, 0, sizeof e);
 	x = h->alloc(h, SIZE_MAX - 3);
-	ok(!x && cnn_plugins_error(p, CNN_ENOMEM, &e) == CNN_ENOMEM
+	ok(!x && cnn_host_error(&host, CNN_ENOMEM, &e) == CNN_ENOMEM
 		&& says(&e, CNN_ENOMEM, "out of memory for"), "too much memory");
 	h->uniform(0, 0, 0, 0, 2, u);
 	ok(u[0] == (float)(0x6627e8d5 >> 8) / 16777216, "random numbers");
 
+	ok(h->recall(h, "k", &chosen) == CNN_END && h->remember(h, "k", 7) == CNN_OK
+		&& h->recall(h, "k", &chosen) == CNN_OK && chosen == 7
+		&& cnn_value_get_uint(choices, "k", &chosen), "choices are kept");
+	ok(other.host.remember(&other.host, "k", 8) == CNN_OK
+		&& other.host.recall(&other.host, "k", &chosen) == CNN_END,
+		"or not, as the caller wants");
+
 	ok(h->service(h, "b", make_b, end_b, &x) == 0 && x == ended
 		&& h->service(h, "a", make_none, NULL, &y) == 0 && y == ended,
 		"a service is made once");
+	ok(other.host.service(&other.host, "a", make_none, end_a, &y) == CNN_EPLUGIN,
+		"for one host");
 	ok(h->service(h, "c", make_none, end_a, &y) == CNN_EPLUGIN, "or fails");
-	cnn_plugins_end_services(p);
+	cnn_host_close(&host);
 	ok(!strcmp(ended, "ba"), "services end in reverse order");
-	cnn_plugins_close(p);
+	cnn_host_close(&other);
+	cnn_value_free(choices);
 }
 
 int main(void)

@@ -6,7 +6,8 @@
 
 static int validate(struct run *run, struct cnn_evaluation *v, struct cnn_error *e)
 {
-	struct cnn_infer_options o = { run->job->train->on, run->job->train->amp, 256 };
+	struct cnn_infer_options o = { cnn_trainer_compute(run->trainer),
+		run->job->train->amp, 256 };
 	struct cnn_executor *ex = NULL;
 	int r = cnn_trainer_save(run->trainer, e);
 
@@ -65,16 +66,6 @@ static int report(struct run *run, const struct cnn_train_status *s,
 	return r;
 }
 
-/* Passes the instruction set and the policy to the plugins. */
-static void hold_plugins(struct run *run)
-{
-	const struct cnn_train_options *o = run->job->train;
-
-	cnn_plugins_set_isa(run->plugins, o->isa);
-	cnn_plugins_add_policy(run->plugins, (o->fast ? CNN_POLICY_FAST : 0) |
-		(o->tf32 ? CNN_POLICY_TF32 : 0) | (o->tune ? CNN_POLICY_TUNE : 0));
-}
-
 /* Does one step on samples that have arrived. */
 static int feed(struct run *run, size_t first, size_t count, struct cnn_error *e)
 {
@@ -117,7 +108,6 @@ int run_stream(struct run *run, struct cnn_error *e)
 	const struct cnn_header *header;
 	int r = cnn_load_model(&run->load, &header, e);
 
-	hold_plugins(run);
 	if (r == CNN_OK && (r = cnn_trainer_open(&run->trainer, run->load.model, NULL,
 		job->train, e)) == CNN_OK &&
 	    !cnn_history_add(run->load.model->history, job->program))
@@ -206,7 +196,6 @@ int run_held(struct run *run, struct cnn_error *e)
 	    ((r = cnn_train_resume(m, job->train, e)) < 0 ||
 	     (r = cnn_isa_choose(job->train->isa, &job->train->isa, e)) < 0))
 		return r;
-	hold_plugins(run);
 	if ((r = check_validation(run, e)) < 0 ||
 	    (r = cnn_trainer_open(&run->trainer, m, run->data, job->train, e)) < 0 ||
 	    (r = add_history(run, e)) < 0)

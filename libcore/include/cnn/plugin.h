@@ -97,6 +97,7 @@ struct cnn_step_record {
 
 /* --- services of the host ------------------------------------------------ */
 
+/* An executor's own, or made for one call. A process may have several. */
 struct cnn_host {
 	uint32_t size;
 	uint16_t abi_major, abi_minor;
@@ -118,9 +119,10 @@ struct cnn_host {
 	 * (seed, stream, step): Philox4x32-10, the same on every device. */
 	void (*uniform)(uint64_t seed, uint32_t stream, uint32_t step,
 		uint64_t first, size_t n, float *out);
-	/* An object that a provider's plugins share on the open device (a queue, an
-	 * engine, a handle). The first request makes it with create(); it is kept until
-	 * the device closes. Not allowed during forward or backward. */
+	/* An object that the kernels of one executor share on its device (an engine, a
+	 * handle). The first request makes it with create(); it is destroyed after all
+	 * instances, before the device closes. Not allowed during forward or
+	 * backward. */
 	int (*service)(const struct cnn_host *, const char *key,
 		int (*create)(const struct cnn_host *, void **object),
 		void (*destroy)(void *object), void **object);

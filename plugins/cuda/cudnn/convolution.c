@@ -175,7 +175,6 @@ void conv_close(struct conv *v)
 		v->sizes = s->next;
 		size_close(v, s);
 	}
-	provider_close(&v->p);
 }
 
 int conv_prepare(struct conv *v, uint32_t samples)

@@ -137,7 +137,6 @@ static void destroy(void *instance)
 		p->sizes = s->next;
 		size_close(p, s);
 	}
-	provider_close(&p->p);
 	p->p.host->free(p->p.host, p);
 }
 

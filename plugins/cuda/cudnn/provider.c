@@ -96,13 +96,6 @@ int provider_open(struct provider *p, const struct cnn_host *host, const char *n
 	return code;
 }
 
-void provider_close(const struct provider *p)
-{
-	/* The device destroys its stream before the handle. */
-	if (p->handle)
-		cudnnSetStream(p->handle, NULL);
-}
-
 /* --- ops -------------------------------------------------------------------------- */
 
 /* The key under which an engine's number is stored. It is valid for this graph only. */

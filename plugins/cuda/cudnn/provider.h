@@ -39,7 +39,6 @@ bool provider_supports(const struct cnn_run *, const struct cnn_node *);
 
 int provider_open(struct provider *, const struct cnn_host *, const char *name,
 	const char *type);
-void provider_close(const struct provider *);
 /* Sets "cuda/cudnn: NAME: what: why". Returns code, or CNN_EPLUGIN if memory ran
  * out. */
 int provider_fail(const struct provider *, int code, const char *what,

@@ -13,8 +13,8 @@ static bool is_captured(cudaStream_t queue)
 		|| status != cudaStreamCaptureStatusNone;
 }
 
-/* Only one thread puts kernels into the queue. */
-static struct {
+/* The launches of this thread. Only one thread puts kernels into a queue. */
+static _Thread_local struct {
 	bool checking;
 	const char *failed;                  /* kernel, or NULL */
 } launches;

@@ -1,10 +1,10 @@
-/* loader-host.c - the table of functions for plugins. */
-#include "loader-private.h"
-#include "base/memory.h"
+/* host.c - the functions of struct cnn_host. */
+#include "host.h"
 
-#include "cli/option.h"
+#include "base/memory.h"
 #include "base/random.h"
 #include "base/value.h"
+#include "cli/option.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -14,9 +14,16 @@
 
 #define ALIGNMENT 64
 
+struct cnn_service {
+	struct cnn_service *older;
+	char *key;
+	void *object;
+	void (*destroy)(void *object);
+};
+
 static int host_fail(const struct cnn_host *host, int code, const char *fmt, ...)
 {
-	struct cnn_plugins *p = host->context;
+	struct cnn_plugin_host *p = host->context;
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -27,19 +34,35 @@ static int host_fail(const struct cnn_host *host, int code, const char *fmt, ...
 	return code;
 }
 
-static void host_log(const struct cnn_host *host, int level, const char *fmt, ...)
+/* Nothing is printed without -v, whatever level is asked for. */
+__attribute__((format(printf, 2, 0)))
+static void log_text(int level, const char *fmt, va_list ap)
 {
 	char text[1000];
+
+	if (cnn_verbosity < (level < 2 ? 2 : level))
+		return;
+	vsnprintf(text, sizeof text, fmt, ap);
+	fprintf(stderr, "%s: %s\n", program_invocation_short_name, text);
+}
+
+void cnn_plugin_log(int level, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_text(level, fmt, ap);
+	va_end(ap);
+}
+
+static void host_log(const struct cnn_host *host, int level, const char *fmt, ...)
+{
 	va_list ap;
 
 	(void)host;
-	/* Plugins print nothing without -v, whatever level they ask for. */
-	if (cnn_verbosity < (level < 2 ? 2 : level))
-		return;
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
+	log_text(level, fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "%s: %s\n", program_invocation_short_name, text);
 }
 
 static void *host_alloc(const struct cnn_host *host, size_t bytes)
@@ -65,7 +88,7 @@ static int host_service(const struct cnn_host *host, const char *key,
 	int (*create)(const struct cnn_host *, void **object),
 	void (*destroy)(void *object), void **object)
 {
-	struct cnn_plugins *p = host->context;
+	struct cnn_plugin_host *p = host->context;
 	struct cnn_service *s;
 	int rc;
 
@@ -94,7 +117,7 @@ static int host_service(const struct cnn_host *host, const char *key,
 	return CNN_OK;
 }
 
-void cnn_plugins_end_services(struct cnn_plugins *p)
+void cnn_host_end_services(struct cnn_plugin_host *p)
 {
 	struct cnn_service *s;
 
@@ -111,71 +134,52 @@ void cnn_plugins_end_services(struct cnn_plugins *p)
 
 static int host_recall(const struct cnn_host *host, const char *key, uint64_t *value)
 {
-	const struct cnn_plugins *p = host->context;
+	const struct cnn_plugin_host *p = host->context;
 
-	return cnn_value_get_uint(p->choices, key, value) ? CNN_OK : CNN_END;
+	return p->choices && cnn_value_get_uint(p->choices, key, value) ? CNN_OK : CNN_END;
 }
 
 static int host_remember(const struct cnn_host *host, const char *key, uint64_t value)
 {
-	struct cnn_plugins *p = host->context;
+	const struct cnn_plugin_host *p = host->context;
 
-	if (!p->choices)
-		p->choices = cnn_value_map();
-	return cnn_value_set(p->choices, key, cnn_value_uint(value)) ? CNN_OK :
-		host_fail(host, CNN_ENOMEM, "%s: %s", key, strerror(ENOMEM));
+	return !p->choices || cnn_value_set(p->choices, key, cnn_value_uint(value)) ?
+		CNN_OK : host_fail(host, CNN_ENOMEM, "%s: %s", key, strerror(ENOMEM));
 }
 
-const struct cnn_value *cnn_plugins_choices(const struct cnn_plugins *p)
-{
-	return p->choices;
-}
+/* --- the host ------------------------------------------------------------------ */
 
-int cnn_plugins_set_choices(struct cnn_plugins *p, const struct cnn_value *choices,
-	struct cnn_error *e)
-{
-	struct cnn_value *copy = cnn_value_copy(choices);
-
-	if (choices && !copy)
-		return cnn_fail(e, CNN_ENOMEM, "out of memory");
-	cnn_value_free(p->choices);
-	p->choices = copy;
-	return CNN_OK;
-}
-
-void cnn_plugins_add_policy(struct cnn_plugins *p, uint32_t policy)
-{
-	p->host.policy |= policy;
-}
-
-void cnn_host_init(struct cnn_plugins *p)
+void cnn_host_init(struct cnn_plugin_host *p, const char *isa, uint32_t policy,
+	struct cnn_value *choices)
 {
 	const char *check = secure_getenv("CNN_CUDA_CHECK");
 
-	p->host = (struct cnn_host){
-		.size = sizeof p->host,
-		.abi_major = CNN_ABI_MAJOR, .abi_minor = CNN_ABI_MINOR,
-		.context = p,
-		.fail = host_fail, .log = host_log,
-		.alloc = host_alloc, .free = host_free,
-		.uniform = cnn_random_uniform,
-		.service = host_service,
-		.recall = host_recall, .remember = host_remember,
-		.policy = check && strcmp(check, "1") == 0 ? CNN_POLICY_CHECK : 0,
+	*p = (struct cnn_plugin_host){
+		.host = {
+			.size = sizeof p->host,
+			.abi_major = CNN_ABI_MAJOR, .abi_minor = CNN_ABI_MINOR,
+			.context = p,
+			.fail = host_fail, .log = host_log,
+			.alloc = host_alloc, .free = host_free,
+			.uniform = cnn_random_uniform,
+			.service = host_service,
+			.recall = host_recall, .remember = host_remember,
+			.isa = isa,
+			.policy = policy | (check && strcmp(check, "1") == 0 ?
+				CNN_POLICY_CHECK : 0),
+		},
+		.choices = choices,
 	};
+	pthread_mutex_init(&p->lock, NULL);
 }
 
-void cnn_plugins_set_isa(struct cnn_plugins *p, const char *isa)
+void cnn_host_close(struct cnn_plugin_host *p)
 {
-	p->host.isa = isa;
+	cnn_host_end_services(p);
+	pthread_mutex_destroy(&p->lock);
 }
 
-const struct cnn_host *cnn_plugins_host(const struct cnn_plugins *p)
-{
-	return &p->host;
-}
-
-int cnn_plugins_error(struct cnn_plugins *p, int code, struct cnn_error *e)
+int cnn_host_error(struct cnn_plugin_host *p, int code, struct cnn_error *e)
 {
 	if (code > 0)    /* a library's own code, not CNN_END */
 		code = CNN_EPLUGIN;
