@@ -83,10 +83,11 @@ static int print_rows(struct prediction *run, const float *logits, size_t count,
 
 	for (size_t i = 0; r == CNN_OK && i < count; i++) {
 		size_t c = cnn_best_class(logits + i * classes, classes, &p);
+		int32_t truth = cnn_dataset_label(d, i);
 
 		r = cnn_output_printf(run->out, e, "%zu\t%s\t%.6f\t%s\n", run->index + i,
-			cnn_model_class(m, c, a), p, d->has_labels && d->labels[i] >= 0 ?
-			cnn_model_class(m, (size_t)d->labels[i], b) : "-");
+			cnn_model_class(m, c, a), p, truth >= 0 ?
+			cnn_model_class(m, (size_t)truth, b) : "-");
 	}
 	return r;
 }
@@ -140,6 +141,8 @@ static int predict(struct prediction *run, struct cnn_error *e)
 	const struct cnn_header *header;
 	int r = cnn_load_model(&run->load, &header, e);
 
+	if (r == CNN_OK)
+		cnn_dataset_use(run->data, run->load.model->graph);
 	if (r == CNN_OK && (r = cnn_infer_open(&run->ex, run->load.model, &infer, e)) ==
 	    CNN_OK && tsv)
 		r = cnn_output_printf(run->out, e, "index\tclass\tprobability\tlabel\n");

@@ -44,14 +44,14 @@ static int read_model(struct cnn_load *l, const struct cnn_header *header,
 }
 
 static int read_data(struct cnn_load *l, const struct cnn_header *header,
-	struct cnn_dataset *data, bool need_labels, struct cnn_error *e)
+	struct cnn_dataset *data, bool targets, struct cnn_error *e)
 {
 	struct cnn_record rec;
-	int r = cnn_dataset_segment(data, header, need_labels, e);
+	int r = cnn_dataset_segment(data, header, targets, e);
 
 	data->expected = cnn_operands_bytes(l->in);
-	if (r == CNN_OK && l->model)
-		r = cnn_check_input(l->model->graph, data, e);
+	if (r == CNN_OK && data->graph)
+		r = cnn_dataset_check(data, data->graph, targets, e);
 	if (r < 0)
 		cnn_error_prefix(e, "%s", cnn_operands_name(l->in));
 	while (r == CNN_OK && (r = cnn_operands_record(l->in, &rec, e)) == CNN_OK)
@@ -74,7 +74,7 @@ static int ask_standard_input(struct cnn_load *l, const char *what,
 	return cnn_operands_add(l->in, "-", e);
 }
 
-int cnn_load_all(struct cnn_load *l, struct cnn_dataset *data, bool need_labels,
+int cnn_load_all(struct cnn_load *l, struct cnn_dataset *data, bool targets,
 	struct cnn_error *e)
 {
 	const struct cnn_header *header;
@@ -82,10 +82,12 @@ int cnn_load_all(struct cnn_load *l, struct cnn_dataset *data, bool need_labels,
 
 	for (;;) {
 		r = cnn_operands_header(l->in, &header, e);
-		if (r == CNN_OK)
-			r = header->kind == CNN_MODEL ? read_model(l, header, e) :
-				read_data(l, header, data, need_labels, e);
-		else if (r == CNN_END && l->model && data->dtype != CNN_DTYPE_NONE)
+		if (r == CNN_OK && header->kind == CNN_MODEL) {
+			if ((r = read_model(l, header, e)) == CNN_OK)
+				cnn_dataset_use(data, l->model->graph);
+		} else if (r == CNN_OK)
+			r = read_data(l, header, data, targets, e);
+		else if (r == CNN_END && l->model && data->begun)
 			return CNN_OK;
 		else if (r == CNN_END)
 			r = ask_standard_input(l, l->model ? "data" : "model", e);

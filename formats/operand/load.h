@@ -28,7 +28,7 @@ void cnn_load_close(struct cnn_load *);
 
 /* Reads the model, and all other segments into the dataset, verified to the end. If the
  * model or the data are missing, reads standard input too; if still missing, fails. */
-int cnn_load_all(struct cnn_load *, struct cnn_dataset *, bool need_labels,
+int cnn_load_all(struct cnn_load *, struct cnn_dataset *, bool targets,
 	struct cnn_error *);
 
 /* Reads all labelled samples of one file (--val), which must have at least one. The

@@ -32,11 +32,30 @@ static uint32_t node_dtype(const struct cnn_executor *ex, const uint32_t *dtypes
 		return ex->options.amp;
 	if (node->def->flags & CNN_LAYER_FLOAT)
 		return CNN_F32;
-	dtype = dtypes[ex->alias[node->inputs[0]]];
-	for (uint32_t i = 1; i < node->node.input_count; i++)
-		if (dtypes[ex->alias[node->inputs[i]]] != dtype)
+	dtype = CNN_DTYPE_NONE;
+	for (uint32_t i = 0; i < node->node.input_count; i++) {
+		uint32_t other = dtypes[ex->alias[node->inputs[i]]];
+
+		if (node->def->index_inputs >> i & 1)
+			continue;
+		if (dtype != CNN_DTYPE_NONE && other != dtype)
 			return CNN_F32;
-	return dtype;
+		dtype = other;
+	}
+	return dtype == CNN_DTYPE_NONE ? CNN_F32 : dtype;
+}
+
+/* Adds input i of a node to the inputs of the run. */
+static void describe_input(const struct cnn_executor *ex,
+	const struct cnn_graph_node *node, uint32_t i, uint32_t dtype, struct cnn_unit *u)
+{
+	uint32_t k = u->run.input_count++;
+	bool as_index = node->def->index_inputs >> i & 1;
+
+	u->inputs[k] = ex->alias[node->inputs[i]];
+	u->edges[k].shape = node->node.inputs[i];
+	u->edges[k].format = (struct cnn_format){ as_index ? CNN_I32 : dtype, CNN_NCHW };
+	u->edges[k].wants_gradient = !as_index && ex->wants_gradient[u->inputs[k]];
 }
 
 /* Describes a run to its provider. The layouts of the edges are not known yet. */
@@ -44,7 +63,6 @@ static void describe(const struct cnn_executor *ex, const size_t *nodes,
 	uint32_t count, uint32_t dtype, struct cnn_unit *u)
 {
 	const struct cnn_graph *g = ex->graph;
-	const struct cnn_graph_node *first = &g->nodes[nodes[0]];
 
 	memset(u, 0, sizeof *u);
 	u->node_count = count;
@@ -55,22 +73,19 @@ static void describe(const struct cnn_executor *ex, const size_t *nodes,
 		u->nodes[i] = n->node;
 		u->across |= ex->options.training &&
 			n->def->flags & CNN_LAYER_ACROSS_SAMPLES;
+		u->is_loss |= (n->def->flags & CNN_LAYER_LOSS) != 0;
+		/* Input 0 of a later node is the node before. */
+		for (uint32_t k = i > 0; k < n->node.input_count; k++)
+			describe_input(ex, n, k, dtype, u);
 		for (uint32_t p = 0; p < n->param_count; p++) {
 			u->param_index[u->run.param_count] = n->first_param + p;
 			u->params[u->run.param_count++] =
 				g->params[n->first_param + p].def;
 		}
 	}
-	for (uint32_t i = 0; i < first->node.input_count; i++) {
-		u->inputs[i] = ex->alias[first->inputs[i]];
-		u->edges[i].shape = first->node.inputs[i];
-		u->edges[i].format = (struct cnn_format){ dtype, CNN_NCHW };
-		u->edges[i].wants_gradient = ex->wants_gradient[u->inputs[i]];
-	}
 	u->run.size = sizeof u->run;
 	u->run.node_count = count;
 	u->run.nodes = u->nodes;
-	u->run.input_count = first->node.input_count;
 	u->run.inputs = u->edges;
 	u->run.output = g->nodes[nodes[count - 1]].node.output;
 	u->run.params = u->params;
@@ -158,7 +173,7 @@ static const char *wanted_provider(const struct cnn_executor *ex, const char *ty
 static uint32_t matches(const struct cnn_executor *ex, const char *run,
 	const struct chain *c, size_t at, const uint32_t *dtypes)
 {
-	uint32_t count = 0, params = 0;
+	uint32_t count = 0, params = 0, inputs = 0;
 
 	for (const char *s = run; *s; count++) {
 		const struct cnn_graph_node *node;
@@ -168,9 +183,10 @@ static uint32_t matches(const struct cnn_executor *ex, const char *run,
 			return 0;
 		node = &ex->graph->nodes[c->nodes[at + count]];
 		params += node->param_count;
+		inputs += node->node.input_count - (count > 0);
 		if (strlen(node->node.type) != n || strncmp(node->node.type, s, n) != 0 ||
 		    dtypes[c->nodes[at + count]] != dtypes[c->nodes[at]] ||
-		    params > CNN_MAX_PARAMS)
+		    params > CNN_MAX_PARAMS || inputs > CNN_MAX_INPUTS)
 			return 0;
 		s += n + (s[n] == '+');
 	}
@@ -413,9 +429,24 @@ static void settle_units(struct cnn_executor *ex)
 		u->run.nodes = u->nodes;
 		u->run.inputs = u->edges;
 		u->run.params = u->params;
-		if (ex->graph->loss && u->node_index[0] == ex->graph->loss)
-			ex->loss = u;
+		if (u->is_loss)
+			ex->losses[ex->loss_count++] = u;
 	}
+}
+
+/* Can the node be in a run with the one that feeds its input 0? Its other inputs must be
+ * inputs of the net, such as targets. */
+static bool continues(const struct cnn_graph *g, size_t index, size_t before,
+	const size_t *alias)
+{
+	const struct cnn_graph_node *n = &g->nodes[index];
+
+	if (alias[n->inputs[0]] != before)
+		return false;
+	for (uint32_t i = 1; i < n->node.input_count; i++)
+		if (g->nodes[alias[n->inputs[i]]].def)
+			return false;
+	return true;
 }
 
 /* Counts the nodes that each node feeds, with identities resolved. */
@@ -424,7 +455,7 @@ static void count_consumers(const struct cnn_executor *ex, size_t *consumers,
 {
 	const struct cnn_graph *g = ex->graph;
 
-	for (size_t n = 1; n < g->node_count; n++)
+	for (size_t n = 0; n < g->node_count; n++)
 		for (uint32_t i = 0; ex->alias[n] == n && i < g->nodes[n].node.input_count;
 		     i++) {
 			size_t from = ex->alias[g->nodes[n].inputs[i]];
@@ -456,11 +487,15 @@ int cnn_claim(struct cnn_executor *ex, struct cnn_error *e)
 	if ((r = cnn_plugins_open_device(ex->plugins, ex->options.on.device, e)) < 0 ||
 	    (r = check_wishes(ex, e)) < 0)
 		goto out;
-	dtypes[0] = CNN_F32;
-	for (size_t n = 1; n < g->node_count; n++) {
+	for (size_t n = 0; n < g->node_count; n++) {
+		ex->alias[n] = n;
+		dtypes[n] = g->nodes[n].index ? CNN_I32 : CNN_F32;
+	}
+	for (size_t n = 0; n < g->node_count; n++) {
 		const struct cnn_graph_node *node = &g->nodes[n];
 
-		ex->alias[n] = n;
+		if (!node->def)
+			continue;
 		if (!ex->options.training && node->def->flags & CNN_LAYER_TRAINING_ONLY)
 			ex->alias[n] = ex->alias[node->inputs[0]];
 		dtypes[n] = ex->alias[n] == n ? node_dtype(ex, dtypes, n) :
@@ -475,16 +510,17 @@ int cnn_claim(struct cnn_executor *ex, struct cnn_error *e)
 		memset(ex->wants_gradient, 0, g->node_count * sizeof *ex->wants_gradient);
 	count_consumers(ex, consumers, consumer);
 	output = ex->alias[g->output];
-	for (size_t n = 1; r == CNN_OK && n < g->node_count; n++) {
+	for (size_t n = 0; r == CNN_OK && n < g->node_count; n++) {
 		size_t m = n;
 
-		if (taken[n] || ex->alias[n] != n)
+		if (!g->nodes[n].def || taken[n] || ex->alias[n] != n)
 			continue;
 		for (c->count = 0; ; m = consumer[m]) {
 			c->nodes[c->count++] = m;
 			taken[m] = true;
-			if (consumers[m] != 1 || m == output ||
-			    g->nodes[consumer[m]].node.input_count != 1)
+			if (consumers[m] != 1 ||
+			    (m == output && !ex->options.training) ||
+			    !continues(g, consumer[m], m, ex->alias))
 				break;
 		}
 		r = claim_chain(ex, c, dtypes, e);

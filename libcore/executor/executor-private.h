@@ -40,6 +40,8 @@ struct cnn_unit {
 	struct cnn_plan plan;
 	void *instance;
 	bool across;                             /* across samples, and training */
+	bool is_loss;
+	bool skipped;                            /* needs a field that the rows lack */
 	size_t packed;                           /* offset in the packed arena */
 	size_t partial;                          /* first double of its sums */
 	/* Buffers, by number. */
@@ -86,7 +88,6 @@ struct cnn_partial {
 /* The memory of a shard on its way through the graph. */
 struct cnn_context {
 	unsigned char *arena;
-	int32_t *labels;                         /* of the shard */
 	float *grads;                            /* set while a shard uses the
 	                                          * context */
 };
@@ -111,10 +112,12 @@ struct cnn_merge { float *into; const float *from; };
 
 /* The data set, in memory that the device reads. */
 struct cnn_resident {
-	struct cnn_gather gather;                /* except the shard's part */
+	/* By input; data NULL: missing. `out` is set for each shard. */
+	struct cnn_gather_column columns[CNN_MAX_NET_INPUTS];
 	size_t count;                            /* rows */
-	void *data, *labels;                     /* copies, with own memory */
-	size_t data_room, labels_room;           /* bytes */
+	void *copies[CNN_MAX_NET_INPUTS];            /* with own memory */
+	size_t rooms[CNN_MAX_NET_INPUTS];            /* bytes */
+	bool ordered;                            /* by order; otherwise as they are */
 	uint32_t *order;
 	size_t order_room;
 	double *rates;
@@ -146,7 +149,9 @@ struct cnn_executor {
 	                                  * parameter? */
 	struct cnn_unit *units;
 	size_t unit_count;
-	struct cnn_unit *loss;           /* or NULL */
+	struct cnn_unit *losses[CNN_MAX_LOSSES];     /* in the graph's order */
+	uint32_t loss_count;
+	bool has_losses;                 /* the rows have what all losses need */
 	struct cnn_buffer *buffers;
 	size_t buffer_count;
 	struct cnn_op *ops;
@@ -177,7 +182,7 @@ struct cnn_executor {
 	uint32_t worker_count, threads_started;
 	double *partials, *reduced;      /* [shards_max][partial_count], [count]; the
 	                                  * same buffer if there is one shard */
-	struct cnn_score *scores;        /* one per shard */
+	struct cnn_result *results;      /* one per shard */
 	struct cnn_merge *merges;
 	size_t merge_count;
 
@@ -196,7 +201,8 @@ struct cnn_executor {
 	struct cnn_barrier barrier;
 	uint32_t first, samples;         /* in the batch, counted from the cursor */
 	double momentum, weight_decay;
-	float *out_logits, *out_losses;
+	float *out_logits;
+	bool wants_result;               /* of an inference */
 	uint32_t shards;
 	bool stop, failed;
 };
@@ -228,7 +234,7 @@ void cnn_unit_params(const struct cnn_executor *, const struct cnn_unit *,
 
 /* profile.c: adds the time between begin and end to the slot: an operation's number, or
  * cnn_profile_part(). Does nothing without --profile. */
-enum cnn_part { CNN_PART_GATHER, CNN_PART_PACK, CNN_PART_SCORE, CNN_PART_REDUCE,
+enum cnn_part { CNN_PART_GATHER, CNN_PART_PACK, CNN_PART_TOTAL, CNN_PART_REDUCE,
 	CNN_PART_UPDATE, CNN_PART_ADVANCE, CNN_PART_COUNT };
 int cnn_profile_open(struct cnn_executor *, struct cnn_error *);
 void cnn_profile_close(struct cnn_executor *);

@@ -138,15 +138,11 @@ static int take_arenas(struct cnn_executor *ex, struct cnn_error *e)
 		if ((r = cnn_executor_take(ex, &block, ex->arena_bytes, e)) < 0)
 			return r;
 		ex->contexts[c].arena = block;
-		if ((r = cnn_executor_take(ex, &block, ex->shard_size *
-			sizeof *ex->contexts[c].labels, e)) < 0)
-			return r;
-		ex->contexts[c].labels = block;
 	}
-	if ((r = cnn_executor_take(ex, &block, ex->shards_max * sizeof *ex->scores,
+	if ((r = cnn_executor_take(ex, &block, ex->shards_max * sizeof *ex->results,
 		e)) < 0)
 		return r;
-	ex->scores = block;
+	ex->results = block;
 	if (ex->options.training &&
 	    (ex->options.amp == CNN_F16 || ex->options.grad_clip > 0)) {
 		ex->norm_blocks = (ex->param_floats + CNN_NORM_BLOCK - 1) / CNN_NORM_BLOCK;
@@ -218,7 +214,7 @@ static int open_all(struct cnn_executor *ex, struct cnn_error *e)
 	cut_batch(ex);
 	if ((r = cnn_claim(ex, e)) < 0)
 		return r;
-	if (ex->options.training && !ex->loss)
+	if (ex->options.training && ex->loss_count == 0)
 		return cnn_fail(e, CNN_EDATA, "the net has no loss to train with: end "
 			"it with cross_entropy");
 	if ((ex->options.training && (r = cnn_optimizer_find(ex->plugins,
@@ -293,7 +289,6 @@ void cnn_executor_close(struct cnn_executor *ex)
 	}
 	for (size_t i = 0; ex->contexts && i < ex->context_count; i++) {
 		ex->device_functions->free(ex->device, ex->contexts[i].arena);
-		ex->device_functions->free(ex->device, ex->contexts[i].labels);
 		if (ex->contexts[i].grads)
 			ex->device_functions->free(ex->device, ex->contexts[i].grads);
 	}
@@ -302,7 +297,7 @@ void cnn_executor_close(struct cnn_executor *ex)
 		ex->device_functions->free(ex->device, ex->params);
 		ex->device_functions->free(ex->device, ex->param_buffers);
 		ex->device_functions->free(ex->device, ex->packed);
-		ex->device_functions->free(ex->device, ex->scores);
+		ex->device_functions->free(ex->device, ex->results);
 		ex->device_functions->free(ex->device, ex->norms);
 		if (ex->reduced != ex->partials)
 			ex->device_functions->free(ex->device, ex->reduced);

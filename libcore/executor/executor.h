@@ -83,20 +83,25 @@ int cnn_executor_set_moment(struct cnn_executor *, size_t param, uint32_t moment
 int cnn_executor_get_moment(struct cnn_executor *, size_t param, uint32_t moment,
 	float *values, struct cnn_error *);
 
-/* Rows of a data set. The caller owns them and keeps them unchanged until other rows
- * are set or the executor is closed. A device with memory of its own gets a copy. The
- * net's inputs are element * scale + offset. */
-struct cnn_rows {
+/* A field of a data set. What the net reads is element * scale + offset or, if it takes
+ * indices, the element, which the caller has checked against the graph's limit. */
+struct cnn_source {
 	enum cnn_dtype dtype;
-	const void *data;
-	const int32_t *labels;           /* NULL if there is no loss */
-	size_t count;
+	const void *data;                /* [count][elements of the input]; NULL: the
+	                                  * data do not have it */
 	double scale, offset;
+};
+/* Rows of a data set. The caller owns them and keeps them unchanged until other rows
+ * are set or the executor is closed. A device with memory of its own gets a copy. What
+ * needs a field that is missing is not computed; the net's output must not. */
+struct cnn_rows {
+	size_t count;
+	struct cnn_source fields[CNN_MAX_NET_INPUTS];   /* in the order of graph->inputs */
 };
 int cnn_executor_set_rows(struct cnn_executor *, const struct cnn_rows *,
 	struct cnn_error *);
 
-/* --- training: the rows have labels ------------------------------------------- */
+/* --- training: the rows have all fields --------------------------------------- */
 
 /* step, seed, updates, loss_scale and good_steps; the executor sets the other members.
  * set_state is not allowed while steps are in flight. */
@@ -134,9 +139,10 @@ int cnn_executor_marked(struct cnn_executor *, double *seconds, struct cnn_error
 /* --- inference ------------------------------------------------------------------ */
 
 /* Forward pass of rows first .. first + samples - 1. logits: [samples][elements of the
- * graph's output], or NULL. losses: [samples], or NULL; needs labels and a loss. */
+ * graph's output], or NULL. result: loss and hits, or NULL; needs a loss whose fields
+ * are there. */
 int cnn_executor_infer(struct cnn_executor *, size_t first, uint32_t samples,
-	float *logits, float *losses, struct cnn_error *);
+	float *logits, struct cnn_result *result, struct cnn_error *);
 
 /* --- the chosen providers --------------------------------------------------------- */
 

@@ -5,6 +5,7 @@
 
 #include "base/tensor.h"
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int failed(struct cnn_executor *ex, int r, struct cnn_error *e)
@@ -71,47 +72,77 @@ void cnn_feed_close(struct cnn_executor *ex)
 	cnn_forget_recordings(ex);
 	d->free(ex->device, ex->state);
 	d->free(ex->device, ex->records);
-	d->free(ex->device, ex->rows.data);
-	d->free(ex->device, ex->rows.labels);
+	for (uint32_t i = 0; i < ex->graph->input_count; i++)
+		d->free(ex->device, ex->rows.copies[i]);
 	d->free(ex->device, ex->rows.order);
 	d->free(ex->device, ex->rows.rates);
 }
 
 /* --- the data set --------------------------------------------------------------------- */
 
+/* Marks the units that need a field which the rows do not have. */
+static int skip_units(struct cnn_executor *ex, const struct cnn_rows *rows,
+	struct cnn_error *e)
+{
+	const struct cnn_graph *g = ex->graph;
+	bool *missing = calloc(g->node_count, sizeof *missing);
+	int r = CNN_OK;
+
+	if (!missing)
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	for (uint32_t i = 0; i < g->input_count; i++)
+		missing[g->inputs[i]] = !rows->fields[i].data;
+	for (size_t n = 0; n < g->node_count; n++)
+		for (uint32_t i = 0; i < g->nodes[n].node.input_count; i++)
+			missing[n] |= missing[ex->alias[g->nodes[n].inputs[i]]];
+	ex->has_losses = ex->loss_count > 0;
+	for (size_t i = 0; i < ex->unit_count; i++) {
+		struct cnn_unit *u = &ex->units[i];
+
+		u->skipped = missing[u->node_index[u->node_count - 1]];
+		ex->has_losses = ex->has_losses && !(u->is_loss && u->skipped);
+	}
+	if (missing[g->output] || (ex->options.training && !ex->has_losses))
+		r = cnn_fail(e, CNN_EUSAGE, "the data lack a field that the net reads");
+	free(missing);
+	return r;
+}
+
 int cnn_executor_set_rows(struct cnn_executor *ex, const struct cnn_rows *rows,
 	struct cnn_error *e)
 {
+	const struct cnn_graph *g = ex->graph;
 	struct cnn_resident *r = &ex->rows;
-	size_t elements = cnn_graph_shape_count(&ex->graph->nodes[0].node.output);
-	size_t bytes, labels = rows->labels ? rows->count * sizeof *rows->labels : 0;
-	struct cnn_gather old = r->gather;
-	int code = CNN_OK;
+	int code = skip_units(ex, rows, e);
 
-	/* On the CPU the rows stay in the caller's memory. No step is in flight on
-	 * either device. */
-	r->gather = (struct cnn_gather){ .size = sizeof r->gather,
-		.dtype = rows->dtype, .data = rows->data, .labels = rows->labels,
-		.elements = elements, .scale = rows->scale, .offset = rows->offset,
-		.out_dtype = ex->formats[0].dtype };
 	r->count = rows->count;
 	r->epoch = r->ahead = 0;
-	if (!ex->own_memory)
-		return CNN_OK;
-	if (!cnn_mul(rows->count, elements, &bytes) ||
-	    !cnn_mul(bytes, cnn_dtype_size(rows->dtype), &bytes))
-		return cnn_fail(e, CNN_ENOMEM, "the data set is too large");
-	if (old.dtype != r->gather.dtype || old.scale != rows->scale ||
-	    old.offset != rows->offset || !old.labels != !rows->labels)
-		cnn_forget_recordings(ex);
-	if ((code = reserve(ex, &r->data, &r->data_room, bytes, e)) < 0 ||
-	    (code = reserve(ex, &r->labels, &r->labels_room, labels, e)) < 0 ||
-	    (code = upload(ex, r->data, rows->data, bytes, e)) < 0 ||
-	    (code = upload(ex, r->labels, rows->labels, labels, e)) < 0)
-		return code;
-	r->gather.data = r->data;
-	r->gather.labels = rows->labels ? r->labels : NULL;
-	return CNN_OK;
+	for (uint32_t i = 0; code == CNN_OK && i < g->input_count; i++) {
+		const struct cnn_source *s = &rows->fields[i];
+		struct cnn_gather_column *c = &r->columns[i], old = *c;
+		size_t n = g->inputs[i], bytes = 0;
+
+		/* On the CPU the rows stay in the caller's memory. No step is in flight on
+		 * either device. */
+		*c = (struct cnn_gather_column){
+			.dtype = s->dtype, .data = s->data,
+			.elements = cnn_graph_shape_count(&g->nodes[n].node.output),
+			.scale = s->scale, .offset = s->offset,
+			.out_dtype = ex->formats[n].dtype,
+		};
+		if (!ex->own_memory)
+			continue;
+		if (s->data && (!cnn_mul(rows->count, c->elements, &bytes) ||
+		    !cnn_mul(bytes, cnn_dtype_size(s->dtype), &bytes)))
+			return cnn_fail(e, CNN_ENOMEM, "the data set is too large");
+		if (old.dtype != c->dtype || old.scale != c->scale ||
+		    old.offset != c->offset || !old.data != !c->data)
+			cnn_forget_recordings(ex);
+		if ((code = reserve(ex, &r->copies[i], &r->rooms[i], bytes, e)) == CNN_OK)
+			code = upload(ex, r->copies[i], s->data, bytes, e);
+		c->data = s->data ? r->copies[i] : NULL;
+	}
+	return code;
 }
 
 /* --- the epoch --------------------------------------------------------------------------- */
@@ -143,9 +174,9 @@ int cnn_executor_set_epoch(struct cnn_executor *ex, const struct cnn_epoch *epoc
 	if (code < 0 || (code = upload(ex, r->order, epoch->order, order, e)) < 0 ||
 	    (code = upload(ex, r->rates, epoch->rates, rates, e)) < 0)
 		return code;
-	if (!r->gather.order != !epoch->order)
+	if (r->ordered != (epoch->order != NULL))
 		cnn_forget_recordings(ex);
-	r->gather.order = epoch->order ? r->order : NULL;
+	r->ordered = epoch->order != NULL;
 	r->epoch = epoch->count;
 	r->ahead = epoch->cursor;
 	return upload(ex, (char *)ex->state + from, (const char *)&start + from,

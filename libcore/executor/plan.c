@@ -140,15 +140,17 @@ static int create(struct planner *p, struct cnn_unit *u)
 	struct cnn_executor *ex = p->ex;
 	struct cnn_plan *plan = &u->plan;
 	const struct cnn_shape *out = &u->run.output;
-	uint32_t out_dtype = u == ex->loss ? CNN_F32 : u->run.dtype;
+	uint32_t out_dtype = u->is_loss ? CNN_F32 : u->run.dtype;
 	bool good;
 	int r;
 
 	plan->size = sizeof *plan;
 	for (uint32_t i = 0; i < u->run.input_count; i++) {
+		bool as_index = u->edges[i].format.dtype == CNN_I32;
+
 		u->edges[i].format = ex->formats[u->inputs[i]];
 		plan->inputs[i].layout = u->edges[i].format.layout;
-		plan->inputs[i].dtype = u->run.dtype;
+		plan->inputs[i].dtype = as_index ? CNN_I32 : u->run.dtype;
 	}
 	plan->output.dtype = out_dtype;
 	plan->output.layout = out->rank == 3 ? plan->inputs[0].layout : CNN_NCHW;
@@ -165,10 +167,12 @@ static int create(struct planner *p, struct cnn_unit *u)
 	good = right_format(out, plan->output, out_dtype);
 	for (uint32_t i = 0; i < u->run.input_count; i++)
 		good = good && right_format(&u->edges[i].shape, plan->inputs[i],
-			u->run.dtype);
+			u->edges[i].format.dtype == CNN_I32 ? CNN_I32 : u->run.dtype);
 	for (uint32_t i = 0; i < u->run.param_count; i++)
 		good = good && plan->param_counts[i] >=
 			ex->graph->params[u->param_index[i]].count;
+	/* Some losses need the whole batch only with some arguments. */
+	u->across = u->across && plan->reduce_forward + plan->reduce_backward > 0;
 	if (u->across)
 		good = good && u->kernel->reduce_forward && u->kernel->reduce_backward;
 	if (!good)
@@ -340,7 +344,7 @@ static void plan_backward(struct planner *p, struct cnn_unit *u)
 
 /* --- the whole plan --------------------------------------------------------------- */
 
-/* The logits as plain floats, for the loss display and cnn-predict. */
+/* The logits as plain floats, for inference. */
 static void plan_output(struct planner *p)
 {
 	struct cnn_executor *ex = p->ex;
@@ -361,30 +365,34 @@ static void list_operations(struct planner *p)
 	struct cnn_executor *ex = p->ex;
 
 	for (size_t i = 0; i < ex->unit_count; i++)
-		if (&ex->units[i] != ex->loss)
+		if (!ex->units[i].is_loss)
 			plan_forward(p, &ex->units[i]);
-	plan_output(p);
-	if (ex->loss)
-		plan_forward(p, ex->loss);
+	ex->logits = CNN_NONE;
+	if (!ex->options.training)
+		plan_output(p);
+	for (uint32_t i = 0; i < ex->loss_count; i++)
+		plan_forward(p, ex->losses[i]);
 	for (size_t i = ex->unit_count; ex->options.training && i-- > 0; )
 		plan_backward(p, &ex->units[i]);
 	/* They are read when the shard is done. */
 	touch(p, ex->logits);
-	if (ex->loss)
-		touch(p, ex->loss->out);
+	for (uint32_t i = 0; i < ex->loss_count; i++)
+		touch(p, ex->losses[i]->out);
 	ex->phases = p->phase + 1;
 }
 
-/* Samples are gathered in half if no run reads them in float. */
-static uint32_t input_dtype(const struct cnn_executor *ex)
+/* The type in which an input is gathered: half if no run reads it in float. */
+static uint32_t input_dtype(const struct cnn_executor *ex, size_t node)
 {
 	uint32_t dtype = CNN_DTYPE_NONE;
 
+	if (ex->graph->nodes[node].index)
+		return CNN_I32;
 	for (size_t i = 0; i < ex->unit_count; i++) {
 		const struct cnn_unit *u = &ex->units[i];
 
 		for (uint32_t j = 0; j < u->run.input_count; j++)
-			if (u->inputs[j] == 0)
+			if (u->inputs[j] == node)
 				dtype = dtype == CNN_DTYPE_NONE || dtype == u->run.dtype ?
 					u->run.dtype : CNN_F32;
 	}
@@ -407,16 +415,23 @@ int cnn_plan_make(struct cnn_executor *ex, struct cnn_error *e)
 	}
 	for (size_t i = 0; i < g->node_count; i++)
 		ex->grads[i] = CNN_NONE;
-	ex->formats[0] = (struct cnn_format){ input_dtype(ex), CNN_NCHW };
+	for (uint32_t i = 0; i < g->input_count; i++)
+		ex->formats[g->inputs[i]] = (struct cnn_format){
+			input_dtype(ex, g->inputs[i]), CNN_NCHW };
 	for (size_t i = 0; r == CNN_OK && i < ex->unit_count; i++) {
 		r = create(&p, &ex->units[i]);
 		for (uint32_t j = 0; j < ex->units[i].run.input_count; j++)
 			p.uses[ex->units[i].inputs[j]]++;
 	}
 	if (r == CNN_OK) {
-		ex->values[0] = new_tensor(&p, &g->nodes[0].node.output, ex->formats[0]);
-		if (p.code == CNN_OK)
-			ex->buffers[ex->values[0]].first = 0;
+		for (uint32_t i = 0; i < g->input_count; i++) {
+			size_t n = g->inputs[i];
+
+			ex->values[n] = new_tensor(&p, &g->nodes[n].node.output,
+				ex->formats[n]);
+			if (p.code == CNN_OK)
+				ex->buffers[ex->values[n]].first = 0;
+		}
 		list_operations(&p);
 		r = p.code;
 	}

@@ -26,7 +26,7 @@ struct cnn_profile {
 
 static const char *const parts[CNN_PART_COUNT] = {
 	[CNN_PART_GATHER] = "gather", [CNN_PART_PACK] = "pack",
-	[CNN_PART_SCORE] = "score", [CNN_PART_REDUCE] = "reduce",
+	[CNN_PART_TOTAL] = "total", [CNN_PART_REDUCE] = "reduce",
 	[CNN_PART_UPDATE] = "update", [CNN_PART_ADVANCE] = "advance",
 };
 

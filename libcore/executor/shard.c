@@ -67,8 +67,6 @@ static int run_unit(const struct shard *s, const struct cnn_op *op)
 		c.partial = ex->partials + s->number * ex->partial_count + sums;
 		c.reduced = ex->reduced + sums;
 	}
-	if (u == ex->loss)
-		c.labels = s->context->labels;
 	if (backward) {
 		if (!(u->plan.flags & CNN_KEEP_OUTPUT))
 			c.out = NULL;
@@ -101,10 +99,7 @@ static int run_op(const struct shard *s, const struct cnn_op *op)
 			cnn_layout_count(&op->shape, op->from.layout, s->samples),
 			at(s, op->dst), at(s, op->src));
 	default:
-		/* A loss computes nothing without labels. */
-		if (op->unit == ex->loss && !ex->rows.gather.labels)
-			return CNN_OK;
-		return run_unit(s, op);
+		return op->unit->skipped ? CNN_OK : run_unit(s, op);
 	}
 }
 
@@ -120,56 +115,64 @@ static int measure_op(const struct shard *s, size_t i)
 static int begin_shard(const struct shard *s)
 {
 	struct cnn_executor *ex = s->w->ex;
-	struct cnn_gather g = ex->rows.gather;
+	struct cnn_gather_column columns[CNN_MAX_NET_INPUTS];
+	struct cnn_gather g = { .size = sizeof g, .first = ex->first + s->first,
+		.samples = s->samples, .columns = columns,
+		.order = ex->rows.ordered ? ex->rows.order : NULL };
 	const size_t part = cnn_profile_part(ex, CNN_PART_GATHER);
 	int r;
 
 	if (ex->options.training && !s->context->grads)
 		s->context->grads = s->w->spare[--s->w->spare_count];
-	g.first = ex->first + s->first;
-	g.samples = s->samples;
-	g.out = at(s, ex->values[0]);
-	g.out_labels = s->context->labels;
+	for (uint32_t i = 0; i < ex->graph->input_count; i++) {
+		if (!ex->rows.columns[i].data)
+			continue;
+		columns[g.column_count] = ex->rows.columns[i];
+		columns[g.column_count++].out = at(s, ex->values[ex->graph->inputs[i]]);
+	}
 	if ((r = cnn_profile_begin(s->w, part)) < 0 ||
 	    (r = ex->device_functions->gather(ex->device, ex->queue, ex->state, &g)) < 0)
 		return r;
 	return cnn_profile_end(s->w, part);
 }
 
-static int hand_out(const struct shard *s, const float *logits, const float *losses)
+/* Sums the losses of the shard. */
+static int total(const struct shard *s)
 {
 	struct cnn_executor *ex = s->w->ex;
-	const struct cnn_device *d = ex->device_functions;
+	const float *losses[CNN_MAX_LOSSES];
+
+	for (uint32_t i = 0; i < ex->loss_count; i++)
+		losses[i] = at(s, ex->losses[i]->out);
+	return ex->device_functions->total(ex->device, ex->queue, losses, ex->loss_count,
+		s->samples, &ex->results[s->number]);
+}
+
+static int hand_out(const struct shard *s)
+{
+	struct cnn_executor *ex = s->w->ex;
+	const float *logits = at(s, ex->logits);
 	int r = CNN_OK;
 
 	if (ex->out_logits)
-		r = d->download(ex->device, ex->queue,
+		r = ex->device_functions->download(ex->device, ex->queue,
 			ex->out_logits + s->first * ex->output_values, logits,
 			s->samples * ex->output_values * sizeof *logits);
-	if (r >= 0 && ex->out_losses && losses)
-		r = d->download(ex->device, ex->queue, ex->out_losses + s->first, losses,
-			s->samples * sizeof *losses);
-	return r;
+	return r >= 0 && ex->wants_result ? total(s) : r;
 }
 
 static int end_shard(const struct shard *s)
 {
 	struct cnn_executor *ex = s->w->ex;
-	const float *logits = at(s, ex->logits);
-	const float *losses = ex->loss && ex->rows.gather.labels ?
-		at(s, ex->loss->out) : NULL;
-	const size_t score = cnn_profile_part(ex, CNN_PART_SCORE);
+	const size_t part = cnn_profile_part(ex, CNN_PART_TOTAL);
 	const size_t reduce = cnn_profile_part(ex, CNN_PART_REDUCE);
 	float *sum;
 	int r;
 
 	if (!ex->options.training)
-		return hand_out(s, logits, losses);
-	if ((r = cnn_profile_begin(s->w, score)) < 0 ||
-	    (r = ex->device_functions->score(ex->device, ex->queue, logits,
-		ex->output_values, s->context->labels, losses, s->samples,
-		&ex->scores[s->number])) < 0 ||
-	    (r = cnn_profile_end(s->w, score)) < 0)
+		return hand_out(s);
+	if ((r = cnn_profile_begin(s->w, part)) < 0 || (r = total(s)) < 0 ||
+	    (r = cnn_profile_end(s->w, part)) < 0)
 		return r;
 	sum = s->context->grads;
 	s->context->grads = NULL;

@@ -112,7 +112,7 @@ static void end_step(struct cnn_worker *w)
 		.samples = ex->samples,
 		.shards = ex->shards,
 		.scaling = ex->options.amp == CNN_F16,
-		.scores = ex->scores,
+		.results = ex->results,
 		.rates = ex->rows.rates,
 		.records = ex->records,
 		.record_count = CNN_RECORDS,
@@ -307,15 +307,15 @@ int cnn_executor_train(struct cnn_executor *ex, uint32_t samples, struct cnn_err
 	struct cnn_resident *rows = &ex->rows;
 	int r;
 
-	if (!ex->options.training || !rows->gather.labels)
-		return cnn_fail(e, CNN_EUSAGE, "training needs labels and an executor "
-			"opened for training");
+	if (!ex->options.training || !ex->has_losses)
+		return cnn_fail(e, CNN_EUSAGE, "training needs rows and an executor opened "
+			"for training");
 	if (samples > rows->epoch - rows->ahead ||
 	    ex->begun - ex->collected >= cnn_executor_depth(ex))
 		return cnn_fail(e, CNN_EUSAGE, "step of %u samples, but %zu are left "
 			"after %llu steps", samples, rows->epoch - rows->ahead,
 			(unsigned long long)(ex->begun - ex->collected));
-	ex->out_logits = ex->out_losses = NULL;
+	ex->out_logits = NULL;
 	if ((r = prepare_batch(ex, samples, e)) < 0)
 		return r;
 	if ((r = train_batch(ex, samples)) < 0 || (r = cnn_profile_step(ex)) < 0)
@@ -325,21 +325,44 @@ int cnn_executor_train(struct cnn_executor *ex, uint32_t samples, struct cnn_err
 	return CNN_OK;
 }
 
+/* Adds the shards' results in their order. */
+static int fetch_result(struct cnn_executor *ex, struct cnn_result *result)
+{
+	struct cnn_result sum = { 0 };
+
+	for (uint32_t i = 0; i < ex->shards; i++) {
+		struct cnn_result part;
+		int r = ex->device_functions->download(ex->device, ex->queue, &part,
+			&ex->results[i], sizeof part);
+
+		if (r < 0)
+			return r;
+		sum.loss += part.loss;
+		sum.hits += part.hits;
+	}
+	*result = sum;
+	return CNN_OK;
+}
+
 int cnn_executor_infer(struct cnn_executor *ex, size_t first, uint32_t samples,
-	float *logits, float *losses, struct cnn_error *e)
+	float *logits, struct cnn_result *result, struct cnn_error *e)
 {
 	int r;
 
 	if (ex->options.training)
 		return cnn_fail(e, CNN_EUSAGE, "the executor was opened for training");
+	if (result && !ex->has_losses)
+		return cnn_fail(e, CNN_EUSAGE, "there is no loss, or no target for it");
 	if (first > ex->rows.count || samples > ex->rows.count - first ||
 	    ex->rows.count > UINT32_MAX)
 		return cnn_fail(e, CNN_EUSAGE, "rows %zu to %zu of %zu", first,
 			first + samples, ex->rows.count);
 	ex->out_logits = logits;
-	ex->out_losses = losses;
+	ex->wants_result = result != NULL;
 	if ((r = prepare_batch(ex, samples, e)) < 0)
 		return r;
 	r = run_batch(ex, (uint32_t)first, samples);
+	if (r >= 0 && result)
+		r = fetch_result(ex, result);
 	return r < 0 ? cnn_host_error(&ex->host, r, e) : CNN_OK;
 }

@@ -45,7 +45,7 @@ double cnn_graph_flops(const struct cnn_graph *g, size_t index)
 		(double)cnn_graph_shape_count(&n->node.output);
 }
 
-/* --- the shape of the input --------------------------------------------------- */
+/* --- inputs ------------------------------------------------------------------ */
 
 /* Whether this is a valid shape for a sample. The batch axis 0 comes on top of its
  * rank. */
@@ -58,10 +58,9 @@ static bool fits(const struct cnn_shape *s)
 }
 
 /* Parses "1x28x28": the dimensions of one sample. */
-static int parse_input(struct builder *b, const struct cnn_net_line *l,
-	struct cnn_shape *shape)
+static int parse_shape(struct builder *b, const char *text, struct cnn_shape *shape)
 {
-	const char *s = l->pair_count == 1 && !*l->pairs[0].key ? l->pairs[0].value : "";
+	const char *s = text;
 	char *end;
 
 	shape->rank = 0;
@@ -78,11 +77,95 @@ static int parse_input(struct builder *b, const struct cnn_net_line *l,
 			return cnn_fail(b->e, CNN_EDATA, "needs a shape such as "
 				"1x28x28");
 	}
-	if (shape->rank == 0 || *s || (s > l->pairs[0].value && s[-1] == 'x'))
+	if (shape->rank == 0 || *s || (s > text && s[-1] == 'x'))
 		return cnn_fail(b->e, CNN_EDATA, "needs a shape such as 1x28x28");
 	if (!fits(shape))
-		return cnn_fail(b->e, CNN_EDATA, "%s is too large", l->pairs[0].value);
+		return cnn_fail(b->e, CNN_EDATA, "%s is too large", text);
 	return CNN_OK;
+}
+
+static int list_input(struct builder *b, size_t index)
+{
+	struct cnn_graph *g = b->g;
+
+	if (g->input_count == CNN_MAX_NET_INPUTS)
+		return cnn_fail(b->e, CNN_EDATA, "more than %d inputs", CNN_MAX_NET_INPUTS);
+	g->inputs[g->input_count++] = index;
+	return CNN_OK;
+}
+
+/* Is the name that of a field in a stream? */
+static bool is_field(const char *s)
+{
+	return *s && strlen(s) <= 100 && s[strspn(s, "abcdefghijklmnopqrstuvwxyz"
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")] == '\0';
+}
+
+/* input SHAPE [field=NAME]. A shape of "scalar" has one number. */
+static int add_input(struct builder *b, size_t index, const struct cnn_net_line *l)
+{
+	struct cnn_graph *g = b->g;
+	struct cnn_graph_node *n = &g->nodes[index];
+	const char *shape = "";
+	int r;
+
+	n->field = "image";
+	for (size_t i = 0; i < l->pair_count; i++) {
+		const struct cnn_net_pair *pair = &l->pairs[i];
+
+		if (!*pair->key && !*shape)
+			shape = pair->value;
+		else if (strcmp(pair->key, "field") == 0 && is_field(pair->value))
+			n->field = pair->value;
+		else if (strcmp(pair->key, "field") == 0)
+			return cnn_fail(b->e, CNN_EDATA, "field=%s: invalid name",
+				pair->value);
+		else
+			return cnn_fail(b->e, CNN_EDATA, "%s%s%s: an input takes a shape "
+				"and field=", pair->key, *pair->key ? "=" : "", pair->value);
+	}
+	for (uint32_t i = 0; i < g->input_count; i++)
+		if (strcmp(g->nodes[g->inputs[i]].field, n->field) == 0)
+			return cnn_fail(b->e, CNN_EDATA, "line %u already reads the field "
+				"%s", g->nodes[g->inputs[i]].line, n->field);
+	if (index > 0 && strcmp(shape, "scalar") == 0)
+		n->node.output.rank = 0;
+	else if ((r = parse_shape(b, shape, &n->node.output)) < 0)
+		return r;
+	return list_input(b, index);
+}
+
+/* Sets *index to an input that reads the field as numbers or as indices; makes it if
+ * there is none. */
+static int find_input(struct builder *b, const char *field, bool as_index,
+	const struct cnn_shape *shape, unsigned line, size_t *index)
+{
+	struct cnn_graph *g = b->g;
+	struct cnn_graph_node *n;
+
+	for (uint32_t i = 0; i < g->input_count; i++) {
+		n = &g->nodes[*index = g->inputs[i]];
+		if (strcmp(n->field, field) != 0)
+			continue;
+		if (n->consumers == 0)
+			n->index = as_index;
+		if (n->index == as_index)
+			return CNN_OK;
+	}
+	*index = g->node_count;
+	n = &g->nodes[g->node_count];
+	if (asprintf(&n->own_name, "input:%s", field) < 0) {
+		n->own_name = NULL;
+		return cnn_fail(b->e, CNN_ENOMEM, "out of memory");
+	}
+	g->node_count++;
+	n->node.size = sizeof n->node;
+	n->node.name = n->own_name;
+	n->node.output = *shape;
+	n->field = field;
+	n->index = as_index;
+	n->line = line;
+	return list_input(b, *index);
 }
 
 /* --- arguments ---------------------------------------------------------------- */
@@ -166,6 +249,73 @@ static int add_params(struct builder *b, size_t index)
 	return CNN_OK;
 }
 
+/* Connects input i of node `index` with node `from`. */
+static int connect(struct builder *b, size_t index, uint32_t i, size_t from)
+{
+	struct cnn_graph *g = b->g;
+	struct cnn_graph_node *n = &g->nodes[index], *source = &g->nodes[from];
+	bool as_index = n->def->index_inputs >> i & 1;
+	int r;
+
+	if (source->def && source->def->flags & CNN_LAYER_LOSS)
+		return cnn_fail(b->e, CNN_EDATA, "a loss can't feed another layer");
+	if (source->def && as_index)
+		return cnn_fail(b->e, CNN_EDATA, "input %u takes indices: it must be an "
+			"input of the net, not %s", i + 1, source->node.name);
+	if (!source->def) {
+		if ((r = find_input(b, source->field, as_index, &source->node.output,
+			n->line, &from)) < 0)
+			return r;
+		source = &g->nodes[from];
+	}
+	n->inputs[i] = from;
+	n->node.inputs[i] = source->node.output;
+	source->consumers++;
+	return CNN_OK;
+}
+
+/* Connects the inputs. A loss without a target takes the field `label`. */
+static int connect_all(struct builder *b, size_t index, const struct cnn_net_line *l)
+{
+	static const struct cnn_shape scalar = { 0 };
+	struct cnn_graph_node *n = &b->g->nodes[index];
+	bool needs_target = n->def->flags & CNN_LAYER_LOSS && l->from_count == 1 &&
+		n->def->min_inputs == 2;
+	size_t target;
+	int r;
+
+	if (!needs_target && (l->from_count < n->def->min_inputs ||
+	    l->from_count > n->def->max_inputs || l->from_count > CNN_MAX_INPUTS))
+		return cnn_fail(b->e, CNN_EDATA, "takes %u to %u inputs, not %zu",
+			n->def->min_inputs, n->def->max_inputs, l->from_count);
+	for (size_t i = 0; i < l->from_count; i++)
+		if ((r = connect(b, index, (uint32_t)i, l->from[i])) < 0)
+			return r;
+	n->node.input_count = (uint32_t)l->from_count;
+	if (!needs_target)
+		return CNN_OK;
+	if ((r = find_input(b, "label", n->def->index_inputs >> 1 & 1, &scalar, n->line,
+		&target)) < 0)
+		return r;
+	n->node.input_count = 2;
+	return connect(b, index, 1, target);
+}
+
+/* The indices of an input must suit all its readers. */
+static void limit_indices(struct builder *b, const struct cnn_graph_node *n)
+{
+	for (uint32_t i = 0; i < n->node.input_count; i++) {
+		struct cnn_graph_node *source = &b->g->nodes[n->inputs[i]];
+		size_t limit;
+
+		if (!(n->def->index_inputs >> i & 1))
+			continue;
+		limit = n->def->index_limit(&n->node, i);
+		if (source->limit == 0 || limit < source->limit)
+			source->limit = limit;
+	}
+}
+
 static int add_layer(struct builder *b, size_t index, const struct cnn_net_line *l)
 {
 	struct cnn_graph *g = b->g;
@@ -174,62 +324,54 @@ static int add_layer(struct builder *b, size_t index, const struct cnn_net_line 
 
 	if ((r = cnn_layer_find(g->plugins, l->type, &n->def, b->e)) < 0)
 		return r;
-	if (l->from_count < n->def->min_inputs || l->from_count > n->def->max_inputs ||
-	    l->from_count > CNN_MAX_INPUTS)
-		return cnn_fail(b->e, CNN_EDATA, "takes %u to %u inputs, not %zu",
-			n->def->min_inputs, n->def->max_inputs, l->from_count);
 	n->args = calloc(n->def->arg_count + 1, sizeof *n->args);
 	if (!n->args)
 		return cnn_fail(b->e, CNN_ENOMEM, "out of memory");
-	if ((r = parse_args(b, l, n->def, n->args)) < 0)
+	if ((r = connect_all(b, index, l)) < 0 ||
+	    (r = parse_args(b, l, n->def, n->args)) < 0)
 		return r;
 	n->node.type = n->def->type;
 	n->node.args = n->args;
-	n->node.input_count = (uint32_t)l->from_count;
 	n->node.random_stream = cnn_random_stream(CNN_RANDOM_LAYER, l->name);
-	for (size_t i = 0; i < l->from_count; i++) {
-		struct cnn_graph_node *from = &g->nodes[l->from[i]];
-
-		if (from->def && from->def->flags & CNN_LAYER_LOSS)
-			return cnn_fail(b->e, CNN_EDATA, "a loss can't feed another "
-				"layer");
-		n->inputs[i] = l->from[i];
-		n->node.inputs[i] = from->node.output;
-		from->consumers++;
-	}
 	if ((r = n->def->infer(&b->host.host, &n->node, &n->node.output)) < 0)
 		return cnn_host_error(&b->host, r, b->e);
 	if (!fits(&n->node.output))
 		return cnn_fail(b->e, CNN_EPLUGIN, "its definition infers an invalid "
 			"output shape");
+	limit_indices(b, n);
 	return add_params(b, index);
 }
 
-/* Checks that there is at most one loss, and that only the last node feeds no other.
- * Sets the loss and the output: the node that feeds the loss or, without a loss, the
- * last one. */
+/* Checks that only a loss, or the last node of a net without one, feeds no other. Sets
+ * the losses and the output: the node that feeds the first loss or, without one, the
+ * last node. */
 static int find_ends(struct builder *b)
 {
 	struct cnn_graph *g = b->g;
-	size_t last = g->node_count - 1;
+	size_t last = g->net->count - 1;
 
-	for (size_t i = 0; i < g->node_count; i++) {
-		struct cnn_graph_node *n = &g->nodes[i];
+	for (size_t i = 0; i < g->net->count; i++) {
+		const struct cnn_graph_node *n = &g->nodes[i];
 
-		if (n->def && n->def->flags & CNN_LAYER_LOSS) {
-			if (g->loss)
-				return at_line(b, &g->net->lines[i], cnn_fail(b->e, CNN_EDATA,
-					"second loss: a net has at most one"));
-			g->loss = i;
-		}
-		if (n->consumers == 0 && i != last)
+		if (!n->def || !(n->def->flags & CNN_LAYER_LOSS))
+			continue;
+		if (g->loss_count == CNN_MAX_LOSSES)
+			return at_line(b, &g->net->lines[i], cnn_fail(b->e, CNN_EDATA,
+				"more than %d losses", CNN_MAX_LOSSES));
+		g->losses[g->loss_count++] = i;
+	}
+	for (size_t i = 0; i < g->net->count; i++) {
+		const struct cnn_graph_node *n = &g->nodes[i];
+		bool ends = n->def && n->def->flags & CNN_LAYER_LOSS;
+
+		if (n->consumers == 0 && !ends && (i != last || g->loss_count > 0))
 			return at_line(b, &g->net->lines[i], cnn_fail(b->e, CNN_EDATA,
 				"%s: no layer uses its output", n->node.name));
 	}
 	if (last == 0)
 		return cnn_fail(b->e, CNN_EDATA, "%s: the net has no layer besides the "
 			"input", b->where);
-	g->output = g->loss ? g->nodes[g->loss].inputs[0] : last;
+	g->output = g->loss_count > 0 ? g->nodes[g->losses[0]].inputs[0] : last;
 	return CNN_OK;
 }
 
@@ -238,18 +380,19 @@ static int build(struct builder *b)
 	struct cnn_graph *g = b->g;
 	int r;
 
-	g->nodes = calloc(g->net->count, sizeof *g->nodes);
+	g->nodes = calloc(g->net->count + CNN_MAX_NET_INPUTS + 1, sizeof *g->nodes);
 	if (!g->nodes)
 		return cnn_fail(b->e, CNN_ENOMEM, "%s: out of memory", b->where);
 	g->node_count = g->net->count;
-	for (size_t i = 0; i < g->node_count; i++) {
+	for (size_t i = 0; i < g->net->count; i++) {
 		const struct cnn_net_line *l = &g->net->lines[i];
 		struct cnn_graph_node *n = &g->nodes[i];
 
 		n->node.size = sizeof n->node;
 		n->node.name = l->name;
 		n->line = l->number;
-		r = i == 0 ? parse_input(b, l, &n->node.output) : add_layer(b, i, l);
+		r = strcmp(l->type, "input") == 0 ? add_input(b, i, l) :
+			add_layer(b, i, l);
 		if (r < 0)
 			return at_line(b, l, r);
 	}
@@ -289,8 +432,10 @@ void cnn_graph_free(struct cnn_graph *g)
 		return;
 	for (size_t i = 0; i < g->param_count; i++)
 		free(g->params[i].name);
-	for (size_t i = 0; i < g->node_count; i++)
+	for (size_t i = 0; i < g->node_count; i++) {
 		free(g->nodes[i].args);
+		free(g->nodes[i].own_name);
+	}
 	free(g->params);
 	free(g->nodes);
 	free(g->text);

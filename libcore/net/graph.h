@@ -9,10 +9,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define CNN_MAX_NET_INPUTS 16        /* fields that a net reads */
+
 struct cnn_graph_node {
-	struct cnn_node node;                /* as seen by plugins; the first node is
-	                                      * the input and has no type */
-	const struct cnn_layer_def *def;     /* NULL: the input */
+	struct cnn_node node;                /* as seen by plugins; an input has no
+	                                      * type */
+	const struct cnn_layer_def *def;     /* NULL: an input */
+	/* Of an input: the field of the data that it reads, and whether as indices, which
+	 * must then be below `limit`. */
+	const char *field;
+	bool index;
+	size_t limit;
+	char *own_name;                      /* of an input that no line names */
 	struct cnn_arg_value *args;
 	size_t inputs[CNN_MAX_INPUTS];       /* indices of its input nodes */
 	size_t first_param;                  /* index in graph->params */
@@ -28,12 +36,17 @@ struct cnn_graph_param {
 };
 
 struct cnn_graph {
-	struct cnn_graph_node *nodes;        /* in execution order */
+	/* One per line, in execution order; then inputs that no line names: the targets
+	 * of losses, and fields that are read both as numbers and as indices. */
+	struct cnn_graph_node *nodes;
 	size_t node_count;
 	struct cnn_graph_param *params;
 	size_t param_count;
+	size_t inputs[CNN_MAX_NET_INPUTS];       /* nodes; the first is node 0 */
+	uint32_t input_count;
 	size_t output;                       /* the node that yields the logits */
-	size_t loss;                         /* the loss node, or 0 */
+	size_t losses[CNN_MAX_LOSSES];       /* nodes */
+	uint32_t loss_count;
 	char *text;                          /* the net as text */
 	size_t text_size;
 	struct cnn_net *net;

@@ -121,7 +121,8 @@ static int make_name(struct parser *p, struct cnn_net_line *l)
 
 	for (struct cnn_net_line *o = p->net->lines; o < l; o++)
 		n += strcmp(o->type, l->type) == 0;
-	if (asprintf(&l->name, strcmp(l->type, "input") ? "%s%u" : "%s", l->type, n) < 0) {
+	if (asprintf(&l->name, n > 1 || strcmp(l->type, "input") != 0 ? "%s%u" : "%s",
+		l->type, n) < 0) {
 		l->name = NULL;
 		return out_of_memory(p);
 	}
@@ -134,6 +135,7 @@ static int parse_line(struct parser *p, char *text)
 	struct cnn_net_line *l;
 	char *save = NULL, *comment = strchr(text, '#'), *word;
 	size_t n, other;
+	bool is_input;
 	int r;
 
 	if (comment)
@@ -174,12 +176,12 @@ static int parse_line(struct parser *p, char *text)
 	while ((word = strtok_r(NULL, " \t\r", &save)))
 		if ((r = parse_pair(p, l, word)) < 0)
 			return r;
-	if ((strcmp(l->type, "input") == 0) != (net->count == 1))
-		return bad(p, net->count == 1 ? "the first layer must be the input: "
-			"input CxHxW" : "only the first layer can be an input");
-	if (net->count == 1 && l->from)
-		return bad(p, "the input takes no from=");
-	if (net->count > 1 && !l->from) {
+	is_input = strcmp(l->type, "input") == 0;
+	if (net->count == 1 && !is_input)
+		return bad(p, "the first layer must be the input: input CxHxW");
+	if (is_input && l->from)
+		return bad(p, "an input takes no from=");
+	if (!is_input && !l->from) {
 		if (!(l->from = malloc(sizeof *l->from)))
 			return out_of_memory(p);
 		l->from[0] = net->count - 2;

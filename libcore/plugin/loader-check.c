@@ -110,7 +110,7 @@ static int check_device(const struct cnn_plugin *p, const struct cnn_device *f,
 		return refuse(p, e, "is the device \"%s\", which does not match its "
 			"path", f->name ? f->name : "");
 	if (!f->probe || !f->open || !f->close || !f->alloc || !f->free || !f->upload
-	    || !f->download || !f->add || !f->reorder || !f->gather || !f->score
+	    || !f->download || !f->add || !f->reorder || !f->gather || !f->total
 	    || !f->norm || !f->clip || !f->advance || !f->capture != !f->captured
 	    || !f->capture != !f->replay || !f->capture != !f->release
 	    || !f->mark != !f->elapsed)
@@ -132,12 +132,14 @@ static bool has_type(const struct cnn_layer_def *d, const struct cnn_arg *a)
 static int check_definition(const struct cnn_plugin *p,
 	const struct cnn_layer_def *d, struct cnn_error *e)
 {
-	if (d->size < SIZE_THROUGH(cnn_layer_def, flops))
+	if (d->size < SIZE_THROUGH(cnn_layer_def, index_limit))
 		return refuse(p, e, "struct cnn_layer_def of %u bytes is too small", d->size);
 	if (!d->type || !cnn_is_layer_type(d->type))
 		return refuse(p, e, "its layer type does not match [a-z][a-z0-9_]*");
 	if (!d->infer)
 		return refuse(p, e, "the definition of %s lacks infer", d->type);
+	if (d->index_inputs && !d->index_limit)
+		return refuse(p, e, "the definition of %s lacks index_limit", d->type);
 	if (d->min_inputs < 1 || d->min_inputs > d->max_inputs
 	    || d->max_inputs > CNN_MAX_INPUTS)
 		return refuse(p, e, "the definition of %s takes from %u to %u inputs",
@@ -241,7 +243,7 @@ bool cnn_same_definition(const struct cnn_layer_def *a,
 	const struct cnn_layer_def *b)
 {
 	if (a->arg_count != b->arg_count || a->min_inputs != b->min_inputs
-	    || a->max_inputs != b->max_inputs || a->flags != b->flags
+	    || a->max_inputs != b->max_inputs || a->flags != b->flags || a->index_inputs != b->index_inputs
 	    || !a->params != !b->params)
 		return false;
 	for (uint32_t i = 0; i < a->arg_count; i++) {

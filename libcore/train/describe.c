@@ -32,7 +32,8 @@ static int print_rows(struct cnn_output *out, const struct cnn_model *m,
 	int r = cnn_output_printf(out, e, "%-16s %-14s %-14s %10s %12s  %s\n", "layer",
 		"type", "output", "parameters", "flop/sample", "computed by");
 
-	for (size_t i = 0; r == CNN_OK && i < g->node_count; i++) {
+	/* Inputs that no line of the net names are left out. */
+	for (size_t i = 0; r == CNN_OK && i < g->net->count; i++) {
 		const struct cnn_graph_node *n = &g->nodes[i];
 		size_t params = 0;
 

@@ -51,13 +51,13 @@ static void count_one(struct cnn_evaluation *v, const float *logits, int32_t lab
 	size_t best = cnn_best_class(logits, v->classes, &probability);
 
 	v->samples++;
-	v->correct += best == (size_t)label;
+	v->hits += best == (size_t)label;
 	v->confusion[(size_t)label * v->classes + best]++;
 }
 
 double cnn_evaluation_accuracy(const struct cnn_evaluation *v)
 {
-	return v->samples ? (double)v->correct / (double)v->samples : NAN;
+	return v->samples ? v->hits / (double)v->samples : NAN;
 }
 
 double cnn_evaluation_loss(const struct cnn_evaluation *v)
@@ -72,11 +72,10 @@ size_t cnn_class_count(const struct cnn_graph *g)
 	return cnn_graph_shape_count(&g->nodes[g->output].node.output);
 }
 
-static int set_rows(struct cnn_executor *ex, const struct cnn_dataset *d, size_t count,
-	bool labels, struct cnn_error *e)
+static int set_rows(struct cnn_executor *ex, const struct cnn_model *m,
+	const struct cnn_dataset *d, size_t count, bool targets, struct cnn_error *e)
 {
-	const struct cnn_rows rows = { d->dtype, d->data,
-		labels && d->has_labels ? d->labels : NULL, count, d->scale, d->offset };
+	const struct cnn_rows rows = cnn_dataset_rows(d, m->graph, targets, 0, count);
 
 	return cnn_executor_set_rows(ex, &rows, e);
 }
@@ -91,75 +90,82 @@ int cnn_predict(struct cnn_executor *ex, const struct cnn_model *m,
 	struct cnn_error *e)
 {
 	size_t classes = cnn_class_count(m->graph);
-	int r = cnn_check_input(m->graph, d, e);
+	int r = cnn_dataset_check(d, m->graph, false, e);
 
 	if (r == CNN_OK)
-		r = set_rows(ex, d, count, false, e);
+		r = set_rows(ex, m, d, count, false, e);
 	for (size_t at = 0; r == CNN_OK && at < count; at += batch)
 		r = cnn_executor_infer(ex, at, batch_at(count, at, batch),
 			logits + at * classes, NULL, e);
 	return r;
 }
 
-static int make_confusion(struct cnn_evaluation *v, const struct cnn_model *m,
+/* Is the net's output a class of each sample, which the labels tell? */
+static bool is_classifier(const struct cnn_model *m)
+{
+	const struct cnn_graph *g = m->graph;
+	const struct cnn_graph_node *target;
+
+	if (g->loss_count == 0)
+		return true;
+	target = &g->nodes[g->nodes[g->losses[0]].inputs[1]];
+	return target->index && target->node.output.rank == 0 &&
+		strcmp(target->field, "label") == 0;
+}
+
+static int begin_evaluation(struct cnn_evaluation *v, const struct cnn_model *m,
 	struct cnn_error *e)
 {
 	size_t classes = cnn_class_count(m->graph);
 
-	if (v->confusion)
+	v->has_loss = m->graph->loss_count > 0;
+	if (v->confusion || !is_classifier(m))
 		return CNN_OK;
 	if (classes > 16384)
 		return cnn_fail(e, CNN_EDATA, "too many classes for a confusion "
 			"matrix: %zu", classes);
-	v->has_loss = m->graph->loss != 0;
 	v->classes = classes;
 	v->confusion = calloc(classes * classes, sizeof *v->confusion);
 	return v->confusion ? CNN_OK : cnn_fail(e, CNN_ENOMEM, "out of memory");
+}
+
+static void count_batch(struct cnn_evaluation *v, const struct cnn_dataset *d,
+	size_t first, uint32_t samples, const float *logits,
+	const struct cnn_result *result)
+{
+	v->loss_sum += result->loss;
+	if (v->classes == 0) {
+		v->hits += result->hits;
+		v->samples += samples;
+	}
+	for (uint32_t i = 0; v->classes > 0 && i < samples; i++)
+		count_one(v, logits + i * v->classes, cnn_dataset_label(d, first + i));
 }
 
 int cnn_evaluate(struct cnn_executor *ex, const struct cnn_model *m,
 	const struct cnn_dataset *d, size_t count, uint64_t batch,
 	struct cnn_evaluation *v, struct cnn_error *e)
 {
-	size_t classes = cnn_class_count(m->graph);
-	float *logits, *losses;
+	float *logits;
 	int r;
 
-	if ((r = cnn_check_input(m->graph, d, e)) < 0 ||
-	    (r = cnn_dataset_check_labels(d, classes, e)) < 0 ||
+	if ((r = cnn_dataset_check(d, m->graph, true, e)) < 0 ||
 	    (r = cnn_dataset_check_classes(d, m->classes, "the model", e)) < 0 ||
-	    (r = make_confusion(v, m, e)) < 0 ||
-	    (r = set_rows(ex, d, count, true, e)) < 0)
+	    (r = begin_evaluation(v, m, e)) < 0 ||
+	    (v->classes > 0 && (r = cnn_dataset_check_labels(d, v->classes, e)) < 0) ||
+	    (r = set_rows(ex, m, d, count, true, e)) < 0)
 		return r;
-	logits = malloc(batch * classes * sizeof *logits);
-	losses = malloc(batch * sizeof *losses);
-	if (!logits || !losses)
+	logits = malloc(batch * cnn_class_count(m->graph) * sizeof *logits);
+	if (!logits)
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
 	for (size_t at = 0; r == CNN_OK && at < count; at += batch) {
 		uint32_t n = batch_at(count, at, batch);
+		struct cnn_result result = { 0 };
 
-		r = cnn_executor_infer(ex, at, n, logits, v->has_loss ? losses : NULL, e);
-		for (uint32_t i = 0; r == CNN_OK && i < n; i++) {
-			count_one(v, logits + i * classes, d->labels[at + i]);
-			v->loss_sum += v->has_loss ? losses[i] : 0;
-		}
+		r = cnn_executor_infer(ex, at, n, logits, v->has_loss ? &result : NULL, e);
+		if (r == CNN_OK)
+			count_batch(v, d, at, n, logits, &result);
 	}
 	free(logits);
-	free(losses);
 	return r;
-}
-
-int cnn_check_input(const struct cnn_graph *g, const struct cnn_dataset *d,
-	struct cnn_error *e)
-{
-	const struct cnn_shape *want = &g->nodes[0].node.output;
-	char a[CNN_SHAPE_TEXT], b[CNN_SHAPE_TEXT];
-
-	if ((int)want->rank == d->rank &&
-	    memcmp(want->dims, d->shape, want->rank * sizeof *d->shape) == 0)
-		return CNN_OK;
-	return cnn_fail(e, CNN_EDATA, "field %s: samples of shape %s do not match the "
-		"net's input %s", d->image, cnn_shape_text(d->rank, d->shape, a,
-		sizeof a),
-		cnn_graph_shape_text(want, b, sizeof b));
 }

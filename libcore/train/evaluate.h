@@ -7,10 +7,10 @@
 #include "net/model.h"
 
 struct cnn_evaluation {
-	uint64_t samples, correct;
-	double loss_sum;                 /* sum over the samples */
-	bool has_loss;                   /* the net ends with a loss */
-	size_t classes;
+	uint64_t samples;
+	double hits, loss_sum;           /* sums over the samples */
+	bool has_loss;                   /* the net has a loss */
+	size_t classes;                  /* 0: the target is not one class per sample */
 	uint64_t *confusion;             /* [truth][prediction], or NULL */
 };
 void cnn_evaluation_free(struct cnn_evaluation *);
@@ -29,7 +29,9 @@ int cnn_infer_open(struct cnn_executor **, const struct cnn_model *,
 /* Adds the first `count` samples to the evaluation; the first call sets classes and
  * allocates confusion. `batch` is the executor's. The division into batches can affect
  * the last digits of a result, so count must be a multiple of batch except in the last
- * call. The class names must be those of the model. */
+ * call. The class names must be those of the model. The
+ * samples' labels are counted if the net has no loss, or its first one takes them;
+ * otherwise the hits are those of the loss. */
 int cnn_evaluate(struct cnn_executor *, const struct cnn_model *,
 	const struct cnn_dataset *, size_t count, uint64_t batch, struct cnn_evaluation *,
 	struct cnn_error *);
@@ -42,9 +44,5 @@ int cnn_predict(struct cnn_executor *, const struct cnn_model *,
 size_t cnn_class_count(const struct cnn_graph *);
 /* Returns the index of the largest logit, and stores its softmax probability. */
 size_t cnn_best_class(const float *logits, size_t classes, double *probability);
-
-/* Checks that the data's images fit the net's input; the error names both shapes. */
-int cnn_check_input(const struct cnn_graph *, const struct cnn_dataset *,
-	struct cnn_error *);
 
 #endif

@@ -58,11 +58,11 @@ static int load_state(struct cnn_trainer *t, struct cnn_error *e)
 	return cnn_executor_set_state(t->ex, &s, e);
 }
 
-static int set_rows(struct cnn_trainer *t, const struct cnn_dataset *d,
-	struct cnn_error *e)
+static int set_rows(struct cnn_trainer *t, const struct cnn_dataset *d, size_t first,
+	size_t count, struct cnn_error *e)
 {
-	const struct cnn_rows rows = { d->dtype, d->data, d->labels, d->samples,
-		d->scale, d->offset };
+	const struct cnn_rows rows = cnn_dataset_rows(d, t->model->graph, true, first,
+		count);
 
 	return cnn_executor_set_rows(t->ex, &rows, e);
 }
@@ -87,7 +87,9 @@ static int check_fields(const struct cnn_trainer *t, struct cnn_error *e)
 static int take_classes(struct cnn_trainer *t, const struct cnn_dataset *d,
 	struct cnn_error *e)
 {
-	return d->classes ? cnn_model_set_classes(t->model, d->classes, e) : CNN_OK;
+	const struct cnn_column *c = cnn_dataset_labels(d);
+
+	return c && c->classes ? cnn_model_set_classes(t->model, c->classes, e) : CNN_OK;
 }
 
 struct cnn_compute cnn_trainer_compute(const struct cnn_trainer *t)
@@ -143,10 +145,8 @@ int cnn_trainer_open(struct cnn_trainer **trainer, struct cnn_model *m,
 	if (data) {
 		if (data->samples == 0)
 			r = cnn_fail(e, CNN_EDATA, "the data contain no samples");
-		cnn_dataset_digest(data, t->digest);
-		if (r == CNN_OK && (r = cnn_check_input(m->graph, data, e)) == CNN_OK)
-			r = cnn_dataset_check_labels(data, cnn_graph_shape_count(
-				&m->graph->nodes[m->graph->output].node.output), e);
+		if (r == CNN_OK && (r = cnn_dataset_check(data, m->graph, true, e)) == CNN_OK)
+			cnn_dataset_digest(data, m->graph, t->digest);
 		t->order = malloc(data->samples * sizeof *t->order + 1);
 		t->rates = malloc((data->samples / options->batch + 1) * sizeof *t->rates);
 		if ((!t->order || !t->rates) && r == CNN_OK)
@@ -160,7 +160,7 @@ int cnn_trainer_open(struct cnn_trainer **trainer, struct cnn_model *m,
 	    (r = check_fields(t, e)) == CNN_OK &&
 	    (r = load_params(t, e)) == CNN_OK &&
 	    (r = load_state(t, e)) == CNN_OK && data)
-		r = set_rows(t, data, e);
+		r = set_rows(t, data, 0, data->samples, e);
 	if (r < 0)
 		cnn_trainer_close(t);
 	else
@@ -226,7 +226,7 @@ static int collect(struct cnn_trainer *t, size_t count, const double *rates,
 		.step = t->step + 1,
 		.samples = count,
 		.loss = record.loss / (double)count,
-		.accuracy = (double)record.correct / (double)count,
+		.accuracy = record.hits / (double)count,
 		.lr = rates[t->step - t->first_rate],
 		.loss_scale = (double)record.loss_scale,
 		.skipped = record.skipped,
@@ -331,8 +331,6 @@ int cnn_trainer_feed(struct cnn_trainer *t, const struct cnn_dataset *d,
 	size_t first, size_t count, struct cnn_train_status *status,
 	struct cnn_error *e)
 {
-	const struct cnn_rows rows = { d->dtype, d->data + first * d->sample_bytes,
-		d->labels + first, count, d->scale, d->offset };
 	const uint64_t cursor = t->cursor;
 	double rate;
 	int r;
@@ -340,12 +338,10 @@ int cnn_trainer_feed(struct cnn_trainer *t, const struct cnn_dataset *d,
 	if (finished(t, 0))
 		return CNN_END;
 	if ((r = take_classes(t, d, e)) < 0 ||
-	    (r = cnn_check_input(t->model->graph, d, e)) < 0 ||
-	    (r = cnn_dataset_check_labels(d, cnn_graph_shape_count(&t->model->graph->
-		nodes[t->model->graph->output].node.output), e)) < 0)
+	    (r = cnn_dataset_check(d, t->model->graph, true, e)) < 0)
 		return r;
 	t->cursor = 0;                   /* start of the rows being fed */
-	if ((r = cnn_executor_set_rows(t->ex, &rows, e)) < 0 ||
+	if ((r = set_rows(t, d, first, count, e)) < 0 ||
 	    (r = begin_epoch(t, count, NULL, &rate, 1, e)) < 0 ||
 	    (r = cnn_executor_train(t->ex, (uint32_t)count, e)) < 0 ||
 	    (r = collect(t, count, &rate, status, e)) < 0)

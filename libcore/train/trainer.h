@@ -24,7 +24,7 @@ struct cnn_train_status {
 	uint64_t step, epoch, cursor;    /* as above, after the step */
 	uint64_t samples;                /* in the step */
 	double loss;                     /* mean over the step's samples */
-	double accuracy;                 /* share of them classified correctly */
+	double accuracy;                 /* mean of their hits */
 	double lr, loss_scale;
 	bool epoch_ends, skipped;
 	/* Set at the end of an epoch if time_epochs is set: the time that this run

@@ -170,3 +170,77 @@ setup() {
 	cnn-step -q none.cnn i.idx l64 > got
 	[ "$(stat_of records got)" = 0 ]
 }
+
+# two: a net that reads two fields and has two losses.
+two() {
+	cat <<-END
+		input 1x8x8
+		o: input 1x8x8 field=other
+		a: conv2d out=2 kernel=3 from=input
+		b: conv2d out=2 kernel=3 from=o
+		sum: add from=a,b
+		relu
+		flat: flatten
+		fc: linear out=10
+		aux: linear out=10 from=flat
+		first: cross_entropy from=fc
+		second: cross_entropy from=aux
+	END
+}
+
+# other FILE: data with the fields image, other and label
+other() {
+	images o.idx 100 8 8
+	perl -0777 -pe 'substr($_, 16) = reverse substr($_, 16)' o.idx > r.idx
+	{ printf '\0\0\10\4\0\0\0\144\0\0\0\1\0\0\0\10\0\0\0\10'; tail -c +17 i.idx; } > i4.idx
+	{ printf '\0\0\10\4\0\0\0\144\0\0\0\1\0\0\0\10\0\0\0\10'; tail -c +17 r.idx; } > r4.idx
+	tensor-cat -F image=i4.idx -F other=r4.idx -F label=l.idx -o "$1"
+}
+
+@test "a net of two fields and two losses: trained, resumed, evaluated, used" {
+	two | cnn-init > two.cnn
+	other both.tns
+	cnn-step -q -t 1 -b 16 -e 3 two.cnn both.tns > want
+	cnn-step -q -t 2 -b 16 -e 3 both.tns two.cnn | cmp - want
+	cnn-step -q -b 16 -e 3 --steps 10 two.cnn both.tns > part
+	cnn-step -q --resume part both.tns | cmp - want
+	cnn-step -q -b 16 --strip --stream two.cnn both.tns > streamed
+	cnn-step -q -b 16 --strip --no-shuffle --schedule constant two.cnn both.tns > held
+	[ "$(stat_of digest streamed)" = "$(stat_of digest held)" ]
+	# Both losses count, and the hits are those of the first.
+	cnn-eval --tsv want both.tns > v
+	cnn-step -q -b 16 -e 3 --val both.tns --metrics m two.cnn both.tns > v.cnn
+	cmp v.cnn want
+	cnn-predict --tsv want both.tns > p
+	[ "$(awk 'NR > 1 { n += $2 == $4 } END { print n }' p)" = "$(awk '$1 == "correct" { print $2 }' v)" ]
+	# Targets are not needed to predict.
+	tensor-cat --fields image,other both.tns -o bare.tns
+	cnn-predict --tsv want bare.tns | cut -f 1-3 | cmp - <(cut -f 1-3 p)
+	run -1 --separate-stderr cnn-predict want data.tns -o out
+	says "cnn-predict: data.tns: no field other (fields: image, label)"
+	run -1 --separate-stderr cnn-step two.cnn data.tns -o out
+	says "cnn-step: data.tns: no field other (fields: image, label)"
+	run -1 --separate-stderr cnn-step two.cnn bare.tns -o out
+	says "cnn-step: bare.tns: no field label (fields: image, other): choose another with --label"
+}
+
+@test "the objective is the sum of the losses" {
+	cnn-step -q --optimizer sgd --lr 0.02 --strip init.cnn data.tns > doubled
+	{ cat tiny.net; echo 'again: cross_entropy from=fc1'; } | cnn-init > twice.cnn
+	cnn-step -q --optimizer sgd --lr 0.01 --strip --metrics m twice.cnn data.tns > both
+	[ "$(stat_of digest both)" = "$(stat_of digest doubled)" ]
+	cnn-eval --tsv init.cnn data.tns > one
+	cnn-eval --tsv twice.cnn data.tns > two
+	awk '$1 == "loss" { print 2 * $2 }' one > want
+	awk '$1 == "loss" { print 1 * $2 }' two | cmp - want
+	diff <(grep -v ^loss one) <(grep -v ^loss two)
+}
+
+@test "the data's other fields do no harm" {
+	other both.tns
+	cnn-step -q init.cnn data.tns > want
+	cnn-step -q init.cnn both.tns > got
+	[ "$(stat_of digest got)" = "$(stat_of digest want)" ]
+	cnn-step -q both.tns init.cnn > got
+	[ "$(stat_of digest got)" = "$(stat_of digest want)" ]
+}

@@ -92,11 +92,14 @@ int border_put(struct runner *r, const struct buffer *b,
 	size_t bytes = cnn_layout_count(shape, format.layout, samples)
 		* cnn_dtype_size(format.dtype);
 	void *native = malloc(bytes + 1);
-	int code;
+	int code = CNN_OK;
 
 	border_poison(r, b);
-	code = s->cpu->reorder(s->cpu_handle, NULL, shape, samples,
-		(struct cnn_format){ CNN_F64, CNN_NCHW }, x, format, native);
+	for (size_t i = 0; format.dtype == CNN_I32 && i < bytes / sizeof(int32_t); i++)
+		((int32_t *)native)[i] = (int32_t)x[i];
+	if (format.dtype != CNN_I32)
+		code = s->cpu->reorder(s->cpu_handle, NULL, shape, samples,
+			(struct cnn_format){ CNN_F64, CNN_NCHW }, x, format, native);
 	if (code == CNN_OK)
 		code = border_upload(s, b->data, native, bytes);
 	free(native);

@@ -121,6 +121,11 @@ int chain_parse(struct chain *c, struct cnn_plugins *plugins, const char *net,
 			node->inputs[0] = c->nodes[i - 1].output;
 		else
 			memcpy(node->inputs, c->inputs, sizeof(c->inputs));
+		if (c->defs[i]->flags & CNN_LAYER_LOSS) {
+			c->index[c->input_count] = true;
+			c->target[i] = c->input_count++;
+			node->inputs[node->input_count++] = (struct cnn_shape){ 0 };
+		}
 		if ((code = complete_node(c, i, e)) != CNN_OK)
 			return code;
 		c->output = node->output;
@@ -144,6 +149,8 @@ void chain_pick(const struct chain *c, uint32_t i, struct chain *one)
 	one->nodes[0].type = one->types[0];
 	one->input_count = c->nodes[i].input_count;
 	memcpy(one->inputs, c->nodes[i].inputs, sizeof(one->inputs));
+	for (uint32_t k = 0; k < one->input_count; k++)
+		one->index[k] = c->defs[i]->index_inputs >> k & 1;
 	one->output = c->nodes[i].output;
 	one->param_count = c->first_param[i + 1] - first;
 	one->first_param[1] = one->param_count;

@@ -83,6 +83,16 @@ static int round_to(const struct subject *s, double *x, size_t n, uint32_t dtype
 	return code;
 }
 
+/* Indices that the loss at the end of the chain takes. */
+static void make_indices(double *x, size_t n, const struct chain *c)
+{
+	const struct cnn_layer_def *def = c->defs[c->node_count - 1];
+	const size_t limit = def->index_limit(&c->nodes[c->node_count - 1], 1);
+
+	for (size_t i = 0; i < n; i++)
+		x[i] = (double)(i * 7 % limit);
+}
+
 int data_make(struct data *d, const struct subject *s, const struct chain *c,
 	const struct test_case *t, uint32_t dtype)
 {
@@ -99,6 +109,10 @@ int data_make(struct data *d, const struct subject *s, const struct chain *c,
 	for (uint32_t i = 0; code == CNN_OK && i < c->input_count; i++) {
 		n = chain_count(&c->inputs[i]) * t->samples;
 		d->in[i] = numbers(n);
+		if (c->index[i]) {
+			make_indices(d->in[i], n, c);
+			continue;
+		}
 		values(d->in[i], n, 10 + i, t->values);
 		code = round_to(s, d->in[i], n, dtype);
 	}
@@ -107,13 +121,6 @@ int data_make(struct data *d, const struct subject *s, const struct chain *c,
 		d->params[i] = numbers(n);
 		param_values(d->params[i], &c->params[i], 50 + i, t->values);
 		code = round_to(s, d->params[i], n, dtype == CNN_F64 ? CNN_F64 : CNN_F32);
-	}
-	if (c->loss) {
-		const struct cnn_shape *in = &c->nodes[c->node_count - 1].inputs[0];
-
-		d->labels = calloc(t->samples, sizeof(*d->labels));
-		for (uint32_t i = 0; i < t->samples; i++)
-			d->labels[i] = (int32_t)(i * 7 % chain_count(in));
 	}
 	return code;
 }
@@ -125,7 +132,6 @@ void data_free(struct data *d)
 	for (size_t i = 0; i < CNN_MAX_PARAMS; i++)
 		free(d->params[i]);
 	free(d->grad_out);
-	free(d->labels);
 }
 
 /* --- the results -------------------------------------------------------------- */
@@ -162,6 +168,8 @@ static struct places make_room(struct results *r, const struct chain *c,
 	if (!s->training)
 		return p;
 	for (uint32_t i = 0; i < c->input_count && !s->no_input_gradient; i++) {
+		if (c->index[i])
+			continue;
 		snprintf(name, sizeof(name), "gradient of input %u", i + 1);
 		p.grad_in[i] = add_result(r, name,
 			chain_count(&c->inputs[i]) * s->samples, false);
@@ -199,12 +207,9 @@ int results_of_run(struct results *results, const struct subject *subject,
 	const char **complaint, struct cnn_error *e)
 {
 	struct places p = make_room(results, c, s);
-	struct settings with_labels = *s;
 	struct runner r;
-	int code;
+	int code = runner_open(&r, subject, c, s, d->params, e);
 
-	with_labels.labels = d->labels;
-	code = runner_open(&r, subject, c, &with_labels, d->params, e);
 	if (code == CNN_OK)
 		code = runner_forward(&r, d->in, p.out, e);
 	if (code == CNN_OK && s->training)
@@ -232,14 +237,18 @@ int results_of_chain(struct results *results, find_layer *find, void *context,
 
 	of_node.dtype = CNN_F64;
 	of_node.layout = CNN_NCHW;
-	of_node.labels = d->labels;
 	of_node.no_input_gradient = of_node.in_place = of_node.other_thread = false;
 	memset(runners, 0, sizeof(runners));
 	for (uint32_t i = 0; code == CNN_OK && i < count; i++) {
 		uint32_t first = c->first_param[i];
 		size_t n = chain_count(&c->nodes[i].output) * s->samples;
-		double *const *in = i ? &between[i] : d->in;
+		double *in[CNN_MAX_INPUTS];
 
+		memcpy(in, d->in, sizeof(in));
+		if (i) {
+			in[0] = between[i];
+			in[1] = d->in[c->target[i]];
+		}
 		chain_pick(c, i, &nodes[i]);
 		between[i + 1] = numbers(n);
 		grads[i + 1] = numbers(n);
@@ -257,7 +266,8 @@ int results_of_chain(struct results *results, find_layer *find, void *context,
 			* sizeof(double));
 	for (uint32_t i = count; code == CNN_OK && s->training && i-- > 0;) {
 		double *unwanted[CNN_MAX_INPUTS] = { NULL };
-		double *const *grad_in = i ? &grads[i] : p.grad_in;
+		double *of_input[CNN_MAX_INPUTS] = { grads[i] };
+		double *const *grad_in = i ? of_input : p.grad_in;
 
 		if (i == 0 && s->no_input_gradient) {
 			runners[i].settings.no_input_gradient = true;

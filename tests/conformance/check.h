@@ -21,7 +21,6 @@ struct results {
 /* The numbers a case is run on. */
 struct data {
 	double *in[CNN_MAX_INPUTS], *params[CNN_MAX_PARAMS], *grad_out;
-	int32_t *labels;
 };
 
 /* Numbers that `dtype` holds exactly (parameters: float's, or all of double's). */

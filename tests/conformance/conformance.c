@@ -165,6 +165,15 @@ static bool notices_errors(const struct results *r, const struct results *refere
 	return true;
 }
 
+static uint32_t real_inputs(const struct chain *c)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < c->input_count; i++)
+		n += !c->index[i];
+	return n;
+}
+
 /* The same bytes in place, from another thread, and without the gradient of the
  * input, which leaves those of the parameters alone. */
 static int check_variants(struct suite *s, const struct subject *subject,
@@ -190,7 +199,7 @@ static int check_variants(struct suite *s, const struct subject *subject,
 		code = results_of_run(&results, subject, c, &varied, d, &complaint, e);
 		if (v == 2) {                /* the output, then the parameters' */
 			wanted.count = 1;
-			for (size_t i = 1 + c->input_count; i < plain->count; i++)
+			for (size_t i = 1 + real_inputs(c); i < plain->count; i++)
 				wanted.of[wanted.count++] = plain->of[i];
 		}
 		if (code == CNN_OK && !results_equal(&results, &wanted))

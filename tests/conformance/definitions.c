@@ -25,7 +25,7 @@ static const struct {
 	{ "add", "3x2 3x2 3x2", "3x2", "", 12 },
 	{ "batchnorm2d", "5x2x2", "5x2x2", "weight 5 =1; bias 5 =0; "
 		"running_mean 5 =0 buffer; running_var 5 =1 buffer; ", 40 },
-	{ "cross_entropy", "10", "scalar", "", 40 },
+	{ "cross_entropy", "10", "2", "", 40 },
 };
 
 static const struct { const char *net, *inputs, *message; } wrong[] = {

@@ -3,42 +3,34 @@
 #include <math.h>
 #include <string.h>
 
-static void test_score(struct suite *s)
+/* The sums of two losses, with the hits of the first. */
+static void test_total(struct suite *s)
 {
-	enum { SAMPLES = 300, CLASSES = 7 };
+	enum { SAMPLES = 300 };
 	const struct subject *d = &s->subject;
-	static float logits[SAMPLES * CLASSES], losses[SAMPLES];
-	static int32_t labels[SAMPLES];
-	struct cnn_score score, *out = give(d, NULL, sizeof(*out));
-	uint32_t correct = 0;
-	double loss = 0;
-	void *dlogits, *dlosses, *dlabels;
+	static float first[SAMPLES][2], second[SAMPLES][2];
+	struct cnn_result got, *out = give(d, NULL, sizeof(*out)), want = { 0 };
+	const float *losses[2];
+	void *a, *b;
 	int code;
 
 	for (int i = 0; i < SAMPLES; i++) {
-		int best = i * 5 % CLASSES;
-
-		/* Ties go to the first: the last class ties with the best. */
-		for (int c = 0; c < CLASSES; c++)
-			logits[i * CLASSES + c] = (float)((c * 3 + i) % 4) - 9;
-		logits[i * CLASSES + best] = logits[i * CLASSES + CLASSES - 1] = 2;
-		labels[i] = i % 3 ? best : (best + 1) % CLASSES;
-		correct += labels[i] == best;
-		losses[i] = (float)(i * 7 % 64) / 64;
-		loss += losses[i];
+		first[i][0] = (float)(i * 7 % 64) / 64;
+		first[i][1] = i % 3 ? 0.5f : 1;
+		second[i][0] = (float)(i * 5 % 32) / 32;
+		second[i][1] = 77;
+		want.loss += (double)first[i][0] + (double)second[i][0];
+		want.hits += (double)first[i][1];
 	}
-	dlogits = give(d, logits, sizeof(logits));
-	dlosses = give(d, losses, sizeof(losses));
-	dlabels = give(d, labels, sizeof(labels));
-	code = d->device->score(d->device_handle, d->queue, dlogits, CLASSES, dlabels,
-		dlosses, SAMPLES, out);
-	take(d, &score, out, sizeof(score));
-	claim(s, code == CNN_OK && score.correct == correct && score.loss == loss,
-		"score: %u of %u right, loss %g of %g", score.correct, correct, score.loss,
-		loss);
-	d->device->free(d->device_handle, dlogits);
-	d->device->free(d->device_handle, dlosses);
-	d->device->free(d->device_handle, dlabels);
+	losses[0] = a = give(d, first, sizeof(first));
+	losses[1] = b = give(d, second, sizeof(second));
+	code = d->device->total(d->device_handle, d->queue, losses, 2, SAMPLES, out);
+	take(d, &got, out, sizeof(got));
+	claim(s, code == CNN_OK && got.hits == want.hits && got.loss == want.loss,
+		"total: hits %g of %g, loss %g of %g", got.hits, want.hits, got.loss,
+		want.loss);
+	d->device->free(d->device_handle, a);
+	d->device->free(d->device_handle, b);
 }
 
 enum { NORM_COUNT = 2 * CNN_NORM_BLOCK + 1003 };
@@ -136,13 +128,13 @@ static void test_clip(struct suite *s)
 static void test_advance(struct suite *s)
 {
 	const struct subject *d = &s->subject;
-	const struct cnn_score scores[] = { { 1.5, 3, 0 }, { 0.25, 2, 0 } };
+	const struct cnn_result results[] = { { 1.5, 3.25 }, { 0.25, 2 } };
 	const double rates[] = { 5, 4, 3, 2, 1, 0.5, 0.25 };
 	struct cnn_state state = { .seed = 77, .updates = 10, .loss_scale = 1024,
 		.good_steps = 1999, .step = 12, .lr = 4, .rate = 1, .cursor = 40 };
 	struct cnn_step_record records[4];
 	void *dstate = give(d, &state, sizeof(state)), *drecords;
-	void *dscores = give(d, scores, sizeof(scores));
+	void *dresults = give(d, results, sizeof(results));
 	void *drates = give(d, rates, sizeof(rates));
 	bool right = true;
 
@@ -150,7 +142,7 @@ static void test_advance(struct suite *s)
 	drecords = give(d, records, sizeof(records));
 	for (uint32_t i = 0; i < 5; i++) {
 		struct cnn_advance a = { .size = sizeof(a), .samples = 8, .shards = 2,
-			.scaling = 1, .scores = dscores, .rates = drates,
+			.scaling = 1, .results = dresults, .rates = drates,
 			.records = drecords, .record_count = 4 };
 		const float used = i == 0 ? 1024 : i < 3 ? 2048 : 1024;
 		const struct cnn_step_record *r = &records[(12 + i) % 4];
@@ -165,7 +157,7 @@ static void test_advance(struct suite *s)
 			&a) == CNN_OK;
 		d->device->download(d->device_handle, d->queue, records, drecords,
 			sizeof(records));
-		right = right && r->loss == 1.75 && r->correct == 5 && r->step == 12 + i
+		right = right && r->loss == 1.75 && r->hits == 5.25 && r->step == 12 + i
 			&& r->skipped == (i == 2) && r->loss_scale == used;
 	}
 	take(d, &state, dstate, sizeof(state));
@@ -173,7 +165,7 @@ static void test_advance(struct suite *s)
 		&& state.cursor == 80 && state.rate == 6 && state.lr == 0.25
 		&& state.good_steps == 2 && state.bad == 0 && state.loss_scale == 1024;
 	claim(s, right, "advance: records, loss scale, step, rate and cursor");
-	d->device->free(d->device_handle, dscores);
+	d->device->free(d->device_handle, dresults);
 	d->device->free(d->device_handle, drates);
 	d->device->free(d->device_handle, drecords);
 }
@@ -182,19 +174,19 @@ static void test_advance(struct suite *s)
 static float scale_after(struct suite *s, float scale, bool bad)
 {
 	const struct subject *d = &s->subject;
-	const struct cnn_score score = { 1, 1, 0 };
+	const struct cnn_result result = { 1, 1 };
 	const double rates[] = { 1, 1 };
 	struct cnn_state state = { .loss_scale = scale, .good_steps = 1999, .bad = bad };
 	struct cnn_step_record record = { 0 };
-	void *dstate = give(d, &state, sizeof(state)), *dscore = give(d, &score, sizeof(score));
+	void *dstate = give(d, &state, sizeof(state)), *dresult = give(d, &result, sizeof(result));
 	void *drates = give(d, rates, sizeof(rates)), *drecord = give(d, &record, sizeof(record));
 	const struct cnn_advance a = { .size = sizeof(a), .samples = 1, .shards = 1,
-		.scaling = 1, .scores = dscore, .rates = drates, .records = drecord,
+		.scaling = 1, .results = dresult, .rates = drates, .records = drecord,
 		.record_count = 1 };
 	int code = d->device->advance(d->device_handle, d->queue, dstate, &a);
 
 	take(d, &state, dstate, sizeof(state));
-	d->device->free(d->device_handle, dscore);
+	d->device->free(d->device_handle, dresult);
 	d->device->free(d->device_handle, drates);
 	d->device->free(d->device_handle, drecord);
 	return code == CNN_OK && state.good_steps == 0 ? state.loss_scale : -1;
@@ -262,7 +254,7 @@ static void test_marks(struct suite *s)
 
 void test_steps(struct suite *s)
 {
-	test_score(s);
+	test_total(s);
 	test_norm(s);
 	test_clip(s);
 	test_advance(s);

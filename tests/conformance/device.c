@@ -259,6 +259,9 @@ static void test_gather(struct suite *s)
 		double wanted[TAKEN * ELEMENTS], got[TAKEN * ELEMENTS];
 		float floats[TAKEN * ELEMENTS];
 		int32_t got_labels[TAKEN];
+		int32_t whole_numbers[TAKEN * ELEMENTS];
+		void *dwhole = give(d, NULL, sizeof(whole_numbers));
+		struct cnn_gather_column columns[3];
 		struct cnn_gather g;
 		struct cnn_state *state;
 		size_t out_bytes = TAKEN * ELEMENTS * cnn_dtype_size(out_type);
@@ -289,11 +292,17 @@ static void test_gather(struct suite *s)
 		dl = give(d, labels, sizeof(labels));
 		dout_labels = give(d, NULL, sizeof(got_labels));
 		state = give(d, &(struct cnn_state){ .cursor = 2 }, sizeof(*state));
-		g = (struct cnn_gather){ .size = sizeof(g), .dtype = types[t], .data = dd,
-			.labels = dl, .order = di, .elements = ELEMENTS, .first = 1,
-			.samples = TAKEN, .scale = 0.25, .offset = -3,
-			.out_dtype = out_type, .out = dout, .out_labels = dout_labels };
+		columns[0] = (struct cnn_gather_column){ types[t], out_type, dd, ELEMENTS,
+			0.25, -3, dout };
+		columns[1] = (struct cnn_gather_column){ CNN_I32, CNN_I32, dl, 1, 0.25, -3,
+			dout_labels };
+		/* A column of whole numbers can be taken as it is, too. */
+		columns[2] = (struct cnn_gather_column){ types[t], CNN_I32, dd, ELEMENTS,
+			0.25, -3, dwhole };
+		g = (struct cnn_gather){ .size = sizeof(g), .first = 1, .samples = TAKEN,
+			.columns = columns, .column_count = 3, .order = di };
 		code = d->device->gather(d->device_handle, d->queue, state, &g);
+		take(d, whole_numbers, dwhole, sizeof(whole_numbers));
 		take(d, out_type == CNN_F64 ? (void *)got : floats, dout, out_bytes);
 		take(d, got_labels, dout_labels, sizeof(got_labels));
 		d->device->free(d->device_handle, dd);
@@ -302,6 +311,8 @@ static void test_gather(struct suite *s)
 		d->device->free(d->device_handle, state);
 		for (int i = 0; i < TAKEN * ELEMENTS; i++)
 			wrong += (out_type == CNN_F64 ? got[i] : floats[i]) != wanted[i];
+		for (int i = 0; i < TAKEN * ELEMENTS; i++)
+			wrong += whole_numbers[i] != (wanted[i] + 3) / 0.25;
 		for (int i = 0; i < TAKEN; i++)
 			wrong += got_labels[i] != labels[index[i]];
 		claim(s, code == CNN_OK && wrong == 0, "gather from %s",
@@ -331,10 +342,10 @@ static void test_pixels(struct suite *s)
 			void *dd = give(d, data, sizeof(data)), *dout = give(d, NULL, bytes);
 			struct cnn_state *state = give(d, &(struct cnn_state){ 0 },
 				sizeof(*state));
-			struct cnn_gather g = { .size = sizeof(g), .dtype = CNN_U8,
-				.data = dd, .elements = ELEMENTS, .samples = ROWS,
-				.scale = scales[k][0], .offset = scales[k][1],
-				.out_dtype = types[t], .out = dout };
+			const struct cnn_gather_column column = { CNN_U8, types[t], dd,
+				ELEMENTS, scales[k][0], scales[k][1], dout };
+			struct cnn_gather g = { .size = sizeof(g), .samples = ROWS,
+				.columns = &column, .column_count = 1 };
 			int code = d->device->gather(d->device_handle, d->queue, state, &g);
 
 			for (int i = 0; i < ROWS * ELEMENTS; i++)

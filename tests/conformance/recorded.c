@@ -23,6 +23,24 @@ static double *copy(const double *x, size_t n)
 	return y;
 }
 
+/* Each recorded loss, and whether the label has the largest input. */
+static double *losses_of(const struct recorded_layer *l, const struct chain *c)
+{
+	const size_t classes = chain_count(&c->inputs[0]);
+	double *x = calloc(2 * l->samples + 1, sizeof(*x));
+
+	for (uint32_t n = 0; n < l->samples; n++) {
+		const double *logits = l->in[0] + n * classes;
+		size_t best = 0;
+
+		for (size_t k = 1; k < classes; k++)
+			best = logits[k] > logits[best] ? k : best;
+		x[2 * n] = l->out[n];
+		x[2 * n + 1] = best == (size_t)l->labels[n];
+	}
+	return x;
+}
+
 /* Recorded inputs, and what was recorded of the results in their order. */
 static void read_recorded(const struct recorded_layer *l, const struct chain *c,
 	struct data *d, struct results *results)
@@ -31,12 +49,17 @@ static void read_recorded(const struct recorded_layer *l, const struct chain *c,
 
 	memset(d, 0, sizeof(*d));
 	results->count = 0;
-	results->of[results->count].x = copy(l->out, n);
+	results->of[results->count].x = c->loss ? losses_of(l, c) : copy(l->out, n);
 	results->of[results->count++].n = n;
 	d->grad_out = copy(l->grad_out, n);
-	d->labels = memcpy(calloc(8, sizeof(int32_t)), l->labels, sizeof(l->labels));
 	for (uint32_t i = 0; i < c->input_count; i++) {
 		n = chain_count(&c->inputs[i]) * l->samples;
+		if (c->index[i]) {
+			d->in[i] = calloc(n + 1, sizeof(double));
+			for (size_t k = 0; k < n; k++)
+				d->in[i][k] = l->labels[k];
+			continue;
+		}
 		d->in[i] = copy(l->in[i], n);
 		results->of[results->count].x = copy(l->grad_in[i], n);
 		results->of[results->count++].n = n;

@@ -15,9 +15,10 @@ static struct cnn_run describe(const struct chain *c, const struct settings *s,
 	for (uint32_t i = 0; i < c->input_count; i++)
 		edges[i] = (struct cnn_edge){
 			.shape = c->inputs[i],
-			.format = { s->dtype, c->inputs[i].rank == 3 ? s->layout
-				: CNN_NCHW },
-			.wants_gradient = s->training && !s->no_input_gradient,
+			.format = { c->index[i] ? (uint32_t)CNN_I32 : s->dtype,
+				c->inputs[i].rank == 3 ? s->layout : CNN_NCHW },
+			.wants_gradient = s->training && !s->no_input_gradient
+				&& !c->index[i],
 		};
 	return (struct cnn_run){
 		.size = sizeof(struct cnn_run),
@@ -57,7 +58,7 @@ static int alloc_shard(struct runner *r, struct shard *s)
 		size_t in = tensor_bytes(&c->inputs[i], p->inputs[i], batch);
 
 		code = border_alloc(r, &s->in[i], in);
-		if (code == CNN_OK && r->settings.training)
+		if (code == CNN_OK && r->settings.training && !c->index[i])
 			code = border_alloc(r, &s->grad_in[i], in);
 	}
 	if (code == CNN_OK)
@@ -66,11 +67,6 @@ static int alloc_shard(struct runner *r, struct shard *s)
 		code = border_alloc(r, &s->grad_out, out);
 	if (code == CNN_OK)
 		code = border_alloc(r, &s->saved, p->saved_bytes);
-	if (code == CNN_OK && c->loss)
-		code = border_alloc(r, &s->labels, batch * sizeof(int32_t));
-	if (code == CNN_OK && c->loss)
-		code = border_upload(r->subject, s->labels.data, r->settings.labels + s->first,
-			s->samples * sizeof(int32_t));
 	for (uint32_t i = 0; code == CNN_OK && i < c->param_count; i++)
 		if (r->settings.training && c->params[i].kind == CNN_PARAM_TRAINABLE)
 			code = border_alloc(r, &s->grad_params[i],
@@ -181,7 +177,6 @@ void runner_close(struct runner *r)
 		border_free(r, &s->out);
 		border_free(r, &s->grad_out);
 		border_free(r, &s->saved);
-		border_free(r, &s->labels);
 	}
 	for (uint32_t i = 0; i < CNN_MAX_PARAMS; i++)
 		border_free(r, &r->params[i]);
@@ -258,7 +253,6 @@ static int call_provider(struct runner *r, struct shard *s,
 		.params = params, .grad_params = grad_params,
 		.packed = r->packed.data, .saved = s->saved.data,
 		.scratch = r->scratch.data,
-		.labels = s->labels.data,
 		.total = r->settings.samples, .partial = r->partial.data,
 		.reduced = reduced,
 		.state = r->state.data, .first_sample = s->first,
@@ -395,7 +389,7 @@ static int backward(struct runner *r, const double *grad_out, double *const *gra
 
 		code = call_provider(r, s, p->backward, r->reduced_backward.data);
 		for (uint32_t i = 0; code == CNN_OK && i < c->input_count; i++)
-			if (!r->settings.no_input_gradient)
+			if (!r->settings.no_input_gradient && !c->index[i])
 				code = border_get(r, i == 0 && r->in_place_backward
 					? &s->grad_out : &s->grad_in[i], &c->inputs[i],
 					r->plan.inputs[i], grad_in[i] + s->first

@@ -27,7 +27,6 @@ struct settings {
 	bool in_place;                   /* where the plan allows it */
 	bool no_input_gradient;
 	bool other_thread;               /* each call from a new thread */
-	const int32_t *labels;           /* [samples], of a loss */
 };
 
 struct buffer { void *data; size_t bytes; };
@@ -35,7 +34,7 @@ struct buffer { void *data; size_t bytes; };
 struct shard {
 	uint32_t first, samples;
 	struct buffer in[CNN_MAX_INPUTS], out, grad_out, grad_in[CNN_MAX_INPUTS];
-	struct buffer saved, grad_params[CNN_MAX_PARAMS], labels;
+	struct buffer saved, grad_params[CNN_MAX_PARAMS];
 };
 
 struct runner {

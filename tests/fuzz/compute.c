@@ -30,28 +30,37 @@ static bool is_small(const struct cnn_graph *g)
 	return flops <= MOST_FLOPS;
 }
 
-/* Samples that fit the net's input. */
+/* Samples that fit the net's inputs. */
 static struct cnn_dataset *make_data(const struct cnn_graph *g)
 {
-	const struct cnn_shape *s = &g->nodes[0].node.output;
-	size_t bytes = cnn_graph_shape_count(s) * SAMPLES;
 	struct cnn_dataset *d = calloc(1, sizeof *d);
 
 	fuzz_check(d, "no memory");
 	d->image = "image";
 	d->label = "label";
-	d->dtype = CNN_U8;
-	d->rank = (int)s->rank;
-	memcpy(d->shape, s->dims, s->rank * sizeof *s->dims);
-	d->sample_bytes = bytes / SAMPLES;
+	d->graph = g;
+	d->begun = true;
 	d->samples = d->room = SAMPLES;
-	d->data = malloc(bytes);
-	d->labels = calloc(SAMPLES, sizeof *d->labels);
-	d->has_labels = true;
-	d->scale = 1.0 / 255;
-	fuzz_check(d->data && d->labels, "no memory");
-	for (size_t i = 0; i < bytes; i++)
-		d->data[i] = (unsigned char)(i * 37);
+	d->columns = calloc(g->input_count, sizeof *d->columns);
+	fuzz_check(d->columns, "no memory");
+	for (uint32_t i = 0; i < g->input_count; i++) {
+		const struct cnn_graph_node *input = &g->nodes[g->inputs[i]];
+		const struct cnn_shape *s = &input->node.output;
+		struct cnn_column *c = &d->columns[i];
+		size_t count = cnn_graph_shape_count(s);
+
+		c->name = strdup(input->field);
+		c->dtype = s->rank == 0 ? CNN_I32 : CNN_U8;
+		c->rank = (int)s->rank;
+		memcpy(c->shape, s->dims, s->rank * sizeof *s->dims);
+		c->sample_bytes = count * cnn_dtype_size(c->dtype);
+		c->data = calloc(SAMPLES, c->sample_bytes);
+		c->scale = 1.0 / 255;
+		fuzz_check(c->name && c->data, "no memory");
+		for (size_t k = 0; !input->index && k < SAMPLES * c->sample_bytes; k++)
+			c->data[k] = (unsigned char)(k * 37);
+		d->column_count++;
+	}
 	return d;
 }
 
@@ -97,7 +106,7 @@ static void train(struct cnn_model *m, const struct cnn_dataset *d, bool resume)
 	char digest[17];
 
 	if (resume && d) {
-		cnn_dataset_digest(d, digest);
+		cnn_dataset_digest(d, m->graph, digest);
 		cnn_value_set(m->training, "digest", cnn_value_str(digest));
 		cnn_value_set(m->training, "samples", cnn_value_uint(d->samples));
 	}

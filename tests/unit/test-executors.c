@@ -60,7 +60,8 @@ enum { JOBS = sizeof jobs / sizeof *jobs };
 static int load(struct cnn_executor *ex, const struct cnn_graph *g, struct cnn_error *e)
 {
 	static const double rates[STEPS] = { 0.01, 0.01, 0.01, 0.01, 0.01, 0.01 };
-	const struct cnn_rows rows = { CNN_U8, data, labels, ROWS, 1 / 255.0, 0 };
+	const struct cnn_rows rows = { .count = ROWS, .fields = {
+		{ CNN_U8, data, 1 / 255.0, 0 }, { CNN_I32, labels, 1, 0 } } };
 	const struct cnn_state state = { .seed = 1, .loss_scale = 1 };
 	const struct cnn_epoch epoch = { .count = ROWS, .rates = rates, .steps = STEPS };
 	int r = CNN_OK;

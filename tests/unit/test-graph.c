@@ -84,7 +84,7 @@ static void test_shapes(void)
 	gives("4x8x8", "dropout", "4x8x8");
 	gives("4x8x8", "batchnorm2d", "4x8x8");
 	gives("4x8x8", "add from=input,input", "4x8x8");
-	gives("10", "cross_entropy", "scalar");
+	gives("10", "cross_entropy", "2");
 	gives("2x3x4x5x6x7x8", "relu", "2x3x4x5x6x7x8");
 }
 
@@ -103,7 +103,7 @@ static void test_seed(void)
 	double flops = 0;
 	bool good = true;
 
-	if (!ok(g && g->node_count == 12 && g->param_count == 8, "the seed's network"))
+	if (!ok(g && g->node_count == 13 && g->param_count == 8, "the seed's network"))
 		return;
 	for (size_t i = 0; i < 8; i++) {
 		const struct cnn_graph_param *p = &g->params[i];
@@ -124,10 +124,51 @@ static void test_seed(void)
 			"its initial values are within %.4f, and fill that", bound);
 		free(v);
 	}
-	ok(g->output == 10 && g->loss == 11, "the logits are what the loss takes");
+	ok(g->output == 10 && g->loss_count == 1 && g->losses[0] == 11, "the logits are what the loss takes");
 	for (size_t n = 0; n < g->node_count; n++)
 		flops += cnn_graph_flops(g, n);
 	ok(good && flops == 5319656, "a forward pass takes 5.3 million operations");
+	cnn_graph_free(g);
+}
+
+/* Inputs, what they read, and what nobody wrote down. */
+static void test_inputs(void)
+{
+	struct cnn_graph *g = build("input 4\nt: input scalar field=truth\n"
+		"a: linear out=3 from=input\nb: linear out=5 from=a\n"
+		"cross_entropy from=a,t\ncross_entropy from=b\n");
+	const struct cnn_graph_node *n;
+
+	if (!ok(g && g->node_count == 7 && g->input_count == 3 && g->loss_count == 2,
+		"a net with three inputs and two losses"))
+		return;
+	ok(!strcmp(g->nodes[0].field, "image") && !g->nodes[0].index &&
+		g->inputs[0] == 0, "the first reads images");
+	n = &g->nodes[g->inputs[1]];
+	ok(!strcmp(n->field, "truth") && n->index && n->limit == 3 &&
+		n->node.output.rank == 0 && g->nodes[4].inputs[1] == 1,
+		"a target that a line names has the classes of its loss");
+	n = &g->nodes[g->inputs[2]];
+	ok(!strcmp(n->field, "label") && n->index && n->limit == 5 &&
+		g->nodes[5].inputs[1] == 6 && g->inputs[2] == 6,
+		"a loss without a target takes the label");
+	ok(g->output == 2 && g->losses[0] == 4 && g->losses[1] == 5,
+		"the output is what the first loss takes");
+	cnn_graph_free(g);
+
+	g = build("input 4\nx: cross_entropy from=input\nb: linear out=2 from=input\n"
+		"cross_entropy from=b\n");
+	ok(g && g->input_count == 2 && g->nodes[g->inputs[1]].limit == 2 &&
+		g->nodes[g->inputs[1]].consumers == 2,
+		"two losses share the label, which must suit both");
+	cnn_graph_free(g);
+
+	g = build("input 4\nt: input scalar field=truth\nr: relu from=t\nflatten\n"
+		"a: linear out=4\nb: add from=a,input\ncross_entropy from=b,t\n");
+	ok(g && g->input_count == 3 && !strcmp(g->nodes[g->inputs[2]].field, "truth") &&
+		g->nodes[g->inputs[2]].index && !g->nodes[1].index &&
+		!strcmp(g->nodes[g->inputs[2]].node.name, "input:truth"),
+		"a field that is read as numbers and as indices is gathered twice");
 	cnn_graph_free(g);
 }
 
@@ -182,7 +223,7 @@ static void test_edges(void)
 		g->nodes[3].inputs[3] == 1, "inputs in the order of from=");
 	ok(g->nodes[1].consumers == 3 && g->nodes[0].consumers == 2 &&
 		g->nodes[4].consumers == 0, "consumers are counted, one an edge");
-	ok(g->output == 4 && g->loss == 0, "without a loss the last layer is the output");
+	ok(g->output == 4 && g->loss_count == 0, "without a loss the last layer is the output");
 	ok(g->nodes[4].line == 5 && !strcmp(g->nodes[4].node.name, "d") &&
 		!strcmp(g->nodes[4].node.type, "maxpool2d"), "nodes know line, name, type");
 	ok(g->nodes[1].node.random_stream != g->nodes[2].node.random_stream,
@@ -207,8 +248,18 @@ static void test_errors(void)
 	refused("input x28\nrelu\n", "x.net:1: input: needs a shape such as 1x28x28");
 	refused("input 0x4\nrelu\n", "x.net:1: input: needs a shape such as 1x28x28");
 	refused("input -1\nrelu\n", "x.net:1: input: needs a shape such as 1x28x28");
-	refused("input 1x28x28 2\nrelu\n", "x.net:1: input: needs a shape such as 1x28x28");
-	refused("input shape=4\nrelu\n", "x.net:1: input: needs a shape such as 1x28x28");
+	refused("input 1x28x28 2\nrelu\n", "x.net:1: input: 2: an input takes a shape and field=");
+	refused("input shape=4\nrelu\n", "x.net:1: input: shape=4: an input takes a shape and field=");
+	refused("input scalar\nrelu\n", "x.net:1: input: needs a shape such as 1x28x28");
+	refused("input 4 field=a/b\nrelu\n", "x.net:1: input: field=a/b: invalid name");
+	refused("input 4\nb: input 4\nadd from=input,b\n",
+		"x.net:2: input: line 1 already reads the field image");
+	refused("input 4\nb: input 4 field=b\nrelu from=input\n",
+		"x.net:2: input: b: no layer uses its output");
+	refused("input 4\nt: input 2 field=t\ncross_entropy from=input,t\n",
+		"x.net:3: cross_entropy: cross_entropy wants one class as target, not 2");
+	refused("input 4\nr: relu\ncross_entropy from=input,r\n",
+		"x.net:3: cross_entropy: input 2 takes indices: it must be an input of the net, not r");
 	refused("input 1x1x1x1x1x1x1x1\nrelu\n", "x.net:1: input: needs a shape such as 1x28x28");
 	refused("input 99999999999999999999\nrelu\n", "x.net:1: input: *");
 	refused("input 65536x65536\nrelu\n", "x.net:1: input: 65536x65536 is too large");
@@ -259,11 +310,14 @@ static void test_errors(void)
 		"wants equal shapes: input 1 is 1x4x4, input 2 is 1x2x2");
 
 	refused("input 4\ncross_entropy\nrelu\n", "x.net:3: relu: a loss can't feed another layer");
-	refused("input 4\na: cross_entropy\nb: cross_entropy from=input\n",
-		"x.net:*");
 	refused("input 4\na: relu\nb: relu from=input\n", "x.net:2: relu: a: no layer uses its output");
-	refused("input 4\nl: cross_entropy\nr: relu from=input\n", "x.net:2: cross_entropy: l: "
-		"no layer uses its output");
+	refused("input 4\nl: cross_entropy\nr: relu from=input\n", "x.net:3: relu: r: no layer "
+		"uses its output");
+	refused("input 4\na: cross_entropy from=input\nb: cross_entropy from=input\n"
+		"c: cross_entropy from=input\nd: cross_entropy from=input\n"
+		"e: cross_entropy from=input\nf: cross_entropy from=input\n"
+		"g: cross_entropy from=input\nh: cross_entropy from=input\n"
+		"i: cross_entropy from=input\n", "x.net:10: cross_entropy: more than 8 losses");
 
 	refused("input 2000000000\nlinear out=2\n", "x.net:2: linear: weight 2x2000000000 is "
 		"too large*");
@@ -306,6 +360,7 @@ int main(void)
 	}
 	test_shapes();
 	test_seed();
+	test_inputs();
 	test_initial_values();
 	test_edges();
 	test_errors();

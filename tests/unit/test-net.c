@@ -66,6 +66,11 @@ static void test_lines(void)
 		n->lines[4].from[1] == 3 && n->lines[4].from[2] == 2,
 		"from= names several, in their order");
 	cnn_net_free(n);
+	n = parse("input 4\ninput 5 field=b\nadd from=input,input2\n", &e);
+	ok(n && n->count == 3 && !strcmp(n->lines[1].name, "input2") &&
+		n->lines[1].from_count == 0 && pair_is(&n->lines[1], 1, "field", "b") &&
+		n->lines[2].from[1] == 1, "a second input");
+	cnn_net_free(n);
 	cnn_net_free(NULL);
 }
 
@@ -74,10 +79,8 @@ static void test_errors(void)
 	refused("", "x.net: the net has no layers");
 	refused("# nothing\n\n", "x.net: the net has no layers");
 	refused("\nrelu\n", "x.net:2: the first layer must be the input: input CxHxW");
-	refused("input 4\nrelu\ninput 4\n",
-		"x.net:3: input: this name is already used on line 1");
-	refused("input 4\nin2: input 4\n",
-		"x.net:2: only the first layer can be an input");
+	refused("input 4\nrelu\nt: input 4 from=input\n",
+		"x.net:3: an input takes no from=");
 	refused("input 4\nRelu\n", "x.net:2: Relu: invalid layer type");
 	refused("input 4\n../x\n", "x.net:2: ../x: invalid layer type");
 	refused("input 4\n2conv\n", "x.net:2: 2conv: invalid layer type");

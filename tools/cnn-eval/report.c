@@ -39,11 +39,12 @@ static void print_table(FILE *f, const struct cnn_evaluation *v,
 {
 	char buf[32];
 
-	fprintf(f, "accuracy  %.2f %% (%llu of %llu)\n",
-		100 * cnn_evaluation_accuracy(v), (unsigned long long)v->correct,
-		(unsigned long long)v->samples);
+	fprintf(f, "accuracy  %.2f %% (%.9g of %llu)\n", 100 * cnn_evaluation_accuracy(v),
+		v->hits, (unsigned long long)v->samples);
 	if (v->has_loss)
 		fprintf(f, "loss      %.5f\n", cnn_evaluation_loss(v));
+	if (v->classes == 0)
+		return;
 	fprintf(f, "\n%-14s %9s %10s %8s\n", "class", "samples", "precision", "recall");
 	for (size_t c = 0; c < v->classes; c++) {
 		struct tally t = tally_of(v, c);
@@ -72,9 +73,9 @@ static void print_tsv(FILE *f, const struct cnn_evaluation *v,
 {
 	char a[32], b[32];
 
-	fprintf(f, "accuracy\t%.9g\nloss\t%.9g\nsamples\t%llu\ncorrect\t%llu\n",
+	fprintf(f, "accuracy\t%.9g\nloss\t%.9g\nsamples\t%llu\ncorrect\t%.15g\n",
 		cnn_evaluation_accuracy(v), cnn_evaluation_loss(v),
-		(unsigned long long)v->samples, (unsigned long long)v->correct);
+		(unsigned long long)v->samples, v->hits);
 	for (size_t c = 0; c < v->classes; c++) {
 		struct tally t = tally_of(v, c);
 		const char *name = cnn_model_class(m, c, a);
@@ -93,12 +94,12 @@ static void print_tsv(FILE *f, const struct cnn_evaluation *v,
 static void print_json(FILE *f, const struct cnn_evaluation *v,
 	const struct cnn_model *m)
 {
-	char a[32], b[32];
+	char a[32], b[32], hits[32];
 
 	fprintf(f, "{\"accuracy\": %s, \"loss\": %s, \"samples\": %llu, "
-		"\"correct\": %llu, \"classes\": [",
+		"\"correct\": %s, \"classes\": [",
 		number(cnn_evaluation_accuracy(v), a), number(cnn_evaluation_loss(v), b),
-		(unsigned long long)v->samples, (unsigned long long)v->correct);
+		(unsigned long long)v->samples, number(v->hits, hits));
 	for (size_t c = 0; c < v->classes; c++) {
 		struct tally t = tally_of(v, c);
 		const char *name = cnn_model_class(m, c, a);

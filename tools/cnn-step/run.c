@@ -108,6 +108,8 @@ int run_stream(struct run *run, struct cnn_error *e)
 	const struct cnn_header *header;
 	int r = cnn_load_model(&run->load, &header, e);
 
+	if (r == CNN_OK)
+		cnn_dataset_use(run->data, run->load.model->graph);
 	if (r == CNN_OK && (r = cnn_trainer_open(&run->trainer, run->load.model, NULL,
 		job->train, e)) == CNN_OK &&
 	    !cnn_history_add(run->load.model->history, job->program))
@@ -148,13 +150,16 @@ static int add_history(const struct run *run, struct cnn_error *e)
 static int check_validation(struct run *run, struct cnn_error *e)
 {
 	const struct cnn_graph *g = run->load.model->graph;
+	const struct cnn_column *train;
 	int r;
 
 	if (!run->val)
 		return CNN_OK;
-	if ((r = cnn_check_input(g, run->val, e)) < 0 ||
+	cnn_dataset_use(run->val, g);
+	train = cnn_dataset_labels(run->data);
+	if ((r = cnn_dataset_check(run->val, g, true, e)) < 0 ||
 	    (r = cnn_dataset_check_labels(run->val, cnn_class_count(g), e)) < 0 ||
-	    (r = cnn_dataset_check_classes(run->val, run->data->classes,
+	    (r = cnn_dataset_check_classes(run->val, train ? train->classes : NULL,
 		"the training data", e)) < 0)
 		cnn_error_prefix(e, "%s", run->job->val_path);
 	return r;

@@ -41,6 +41,7 @@
 #define CNN_MAX_PARAMS 8                 /* parameters of one run */
 #define CNN_MAX_LIST 8                   /* numbers of a LIST argument */
 #define CNN_MAX_RUN 8                    /* nodes of one run */
+#define CNN_MAX_LOSSES 8                 /* of a net */
 
 struct cnn_shape {
 	uint32_t rank;                       /* 0: one number per sample */
@@ -78,21 +79,19 @@ struct cnn_state {
 	                                      * epoch's order */
 };
 
-/* Loss and hits of a shard. */
-struct cnn_score {
-	double loss;                         /* sum over the samples, unscaled */
-	uint32_t correct;                    /* samples whose largest logit (the first
-	                                      * of equals) is the label's */
-	uint32_t unused;
+/* Sums over the samples of a shard or of a batch. */
+struct cnn_result {
+	double loss;                         /* unscaled, of all losses of the net */
+	double hits;                         /* of its first loss */
 };
 
-/* Loss and hits of a step. */
+/* What a step gave. */
 struct cnn_step_record {
-	double loss;                         /* sums over the batch */
-	uint32_t correct;
+	double loss, hits;                   /* sums over the batch */
 	uint32_t skipped;                    /* `bad` was set */
 	uint32_t step;
 	float loss_scale;                    /* used in this step */
+	uint32_t unused;
 };
 
 /* --- services of the host ------------------------------------------------ */
@@ -177,7 +176,10 @@ struct cnn_arg_value {
 enum cnn_layer_flags {
 	CNN_LAYER_ACROSS_SAMPLES = 1,  /* training needs the whole batch */
 	CNN_LAYER_TRAINING_ONLY = 2,   /* identity outside training */
-	CNN_LAYER_LOSS = 4,            /* takes labels, gives one loss per sample */
+	CNN_LAYER_LOSS = 4,            /* takes a prediction and a target. Its output has
+	                                * two numbers a sample: the loss, and the hits:
+	                                * the share of the sample that is right, NaN if
+	                                * that has no meaning */
 	CNN_LAYER_HALF = 8,            /* runs in half under --amp */
 	CNN_LAYER_FLOAT = 16,          /* runs in float under --amp; layers with neither
 	                                * flag keep the type of their input */
@@ -213,6 +215,9 @@ struct cnn_layer_def {
 	uint32_t arg_count;
 	uint32_t min_inputs, max_inputs;
 	uint32_t flags;                      /* enum cnn_layer_flags */
+	/* Bit i: input i takes indices: CNN_I32, of a field of the data, without a
+	 * gradient. The other inputs take real numbers. */
+	uint32_t index_inputs;
 	/* *out = the output's shape. An error message states what does not fit and
 	 * gives the shapes. */
 	int (*infer)(const struct cnn_host *, const struct cnn_node *,
@@ -223,6 +228,9 @@ struct cnn_layer_def {
 	/* Floating-point operations of one sample's forward pass; a multiply-add counts
 	 * as two. NULL: one per output element. */
 	double (*flops)(const struct cnn_node *);
+	/* The indices that input i takes are 0 .. limit - 1: the host checks the data.
+	 * Needed if there are index_inputs. */
+	size_t (*index_limit)(const struct cnn_node *, uint32_t input);
 };
 
 /* --- kernels: how a device computes a run -------------------------------- */
@@ -238,16 +246,18 @@ struct cnn_run {
 	uint32_t size;
 	uint32_t node_count;
 	const struct cnn_node *nodes;        /* in order: each feeds the next one */
-	uint32_t input_count;                /* of the first node */
+	/* What comes from outside: the inputs of the first node, then those of later
+	 * nodes that are not the node before. */
+	uint32_t input_count;
 	const struct cnn_edge *inputs;
 	struct cnn_shape output;             /* of the last node */
 	uint32_t param_count;                /* of all nodes, in order */
 	const struct cnn_param *params;
 	uint32_t dtype;                      /* type to compute in: inputs and output
-	                                      * must have it (a loss's output is always
-	                                      * float). CNN_F64 only in tests; then
-	                                      * every buffer is double, parameters
-	                                      * included */
+	                                      * must have it (indices are CNN_I32, a
+	                                      * loss's output is always float). CNN_F64
+	                                      * only in tests; then every buffer of real
+	                                      * numbers is double, parameters included */
 	uint32_t batch;                      /* most samples in one call */
 	uint32_t workers;                    /* threads that may call concurrently */
 	uint32_t training;                   /* backward will be called */
@@ -293,13 +303,11 @@ struct cnn_call {
 	const void *packed;
 	void *saved;
 	void *scratch;
-	/* For a loss: */
-	const int32_t *labels;               /* [samples], each in range; gradients are
-	                                      * those of the mean over `total` times
-	                                      * state->loss_scale */
+	/* A loss's gradient is that of the mean of its losses over `total`, times
+	 * state->loss_scale. */
+	uint64_t total;                      /* samples in the whole batch */
 	/* For across_samples. partial and reduced may be the same buffer if there is
 	 * only one shard. */
-	uint64_t total;                      /* samples in the whole batch */
 	double *partial;                     /* filled by reduce_* for the shard */
 	const double *reduced;               /* the sum of partial over all shards */
 	/* Random numbers use state->seed and state->step, element = (first_sample +
@@ -339,7 +347,7 @@ struct cnn_kernel {
 		const float *native, float *plain);
 	/* (optional) packed = f(params), called after each change of the parameters. */
 	int (*pack)(void *instance, void *queue, void *const *params, void *packed);
-	/* out = f(in), saved = data for backward. For a loss: out[samples]. */
+	/* out = f(in), saved = data for backward. */
 	int (*forward)(void *instance, const struct cnn_call *);
 	/* grad_in = , grad_params = (of this shard only). NULL in a kernel that only
 	 * evaluates. */
@@ -396,21 +404,25 @@ enum cnn_device_flags {
 
 #define CNN_NORM_BLOCK 4096              /* floats per sum of norm() */
 
+/* One field of a data set, and where its samples go. */
+struct cnn_gather_column {
+	uint32_t dtype;                      /* of data, any but bf16 */
+	/* CNN_F32, CNN_F16, CNN_BF16, CNN_F64: out = data * scale + offset, rounded
+	 * once. CNN_I32: out = data, whole numbers. */
+	uint32_t out_dtype;
+	const void *data;                    /* [rows][elements] */
+	size_t elements;                     /* of one sample */
+	double scale, offset;
+	void *out;                           /* [samples][elements], in the same order */
+};
+
 /* Rows order[state->cursor + first + i] of a data set, i < samples. */
 struct cnn_gather {
 	uint32_t size;
-	uint32_t dtype;                      /* of data, any but bf16 */
-	const void *data;                    /* [rows][elements] */
-	const int32_t *labels;               /* [rows], or NULL */
-	const uint32_t *order;               /* NULL: row number i is i */
-	size_t elements;                     /* of one sample */
 	uint32_t first, samples;
-	double scale, offset;
-	/* out = data * scale + offset, rounded once; NCHW. */
-	uint32_t out_dtype;                  /* CNN_F32, CNN_F16, CNN_BF16, CNN_F64 */
-	uint32_t unused;
-	void *out;                           /* [samples][elements] */
-	int32_t *out_labels;                 /* [samples], or NULL */
+	uint32_t column_count;
+	const struct cnn_gather_column *columns;
+	const uint32_t *order;               /* NULL: row number i is i */
 };
 
 /* The end of a step: its record, and the state of the next step. */
@@ -420,7 +432,7 @@ struct cnn_advance {
 	uint32_t scaling;                    /* adjust the loss scale like PyTorch's
 	                                      * GradScaler: times 2 after 2000 good
 	                                      * steps, times 0.5 after a bad one */
-	const struct cnn_score *scores;      /* [shards], added in this order */
+	const struct cnn_result *results;    /* [shards], added in this order */
 	const double *rates;                 /* of the epoch's steps, and one more */
 	struct cnn_step_record *records;     /* at [step % record_count]: = */
 	uint32_t record_count;
@@ -458,11 +470,11 @@ struct cnn_device {
 		struct cnn_format to, void *dst);
 	int (*gather)(void *device, void *queue, const struct cnn_state *,
 		const struct cnn_gather *);
-	/* *score = loss and hits of logits[samples][classes], labels and
-	 * losses[samples]. */
-	int (*score)(void *device, void *queue, const float *logits, size_t classes,
-		const int32_t *labels, const float *losses, uint32_t samples,
-		struct cnn_score *score);
+	/* *result = the sums over the samples of what losses gave: losses[i] is
+	 * [samples][2], loss and hits. The hits are those of losses[0]. The host's memory
+	 * holds the array of pointers. */
+	int (*total)(void *device, void *queue, const float *const *losses,
+		uint32_t loss_count, uint32_t samples, struct cnn_result *result);
 	/* sums[i] = the sum of the squares of x[i * CNN_NORM_BLOCK ...], in double, in
 	 * an order that depends on `count` alone: one sum per block; the last block may
 	 * be shorter. If bad is not NULL, sets bad->bad = 1 if a sum is inf or nan, as

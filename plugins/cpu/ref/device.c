@@ -262,92 +262,102 @@ static int reorder(void *device, void *queue, const struct cnn_shape *shape,
 /* 8-bit pixels have 256 values: convert each value once per call. */
 struct pixels { uint16_t half[256]; float single[256]; };
 
-static void make_pixels(const struct cnn_gather *g, struct pixels *p)
+static void make_pixels(const struct cnn_gather_column *c, struct pixels *p)
 {
 	for (size_t v = 0; v < 256; v++) {
-		const double x = (double)v * g->scale + g->offset;
+		const double x = (double)v * c->scale + c->offset;
 
-		if (g->out_dtype == CNN_F32)
+		if (c->out_dtype == CNN_F32)
 			p->single[v] = (float)x;
 		else
-			store(g->out_dtype, p->half, v, x);
+			store(c->out_dtype, p->half, v, x);
 	}
 }
 
-static void gather_pixels(const struct cnn_gather *g, const struct pixels *p,
+static void gather_pixels(const struct cnn_gather_column *c, const struct pixels *p,
 	size_t row, uint32_t i)
 {
-	const uint8_t *data = (const uint8_t *)g->data + row * g->elements;
-	const size_t to = i * g->elements;
+	const uint8_t *data = (const uint8_t *)c->data + row * c->elements;
+	const size_t to = i * c->elements;
 
-	if (g->out_dtype == CNN_F32)
-		for (size_t e = 0; e < g->elements; e++)
-			((float *)g->out)[to + e] = p->single[data[e]];
+	if (c->out_dtype == CNN_F32)
+		for (size_t e = 0; e < c->elements; e++)
+			((float *)c->out)[to + e] = p->single[data[e]];
 	else
-		for (size_t e = 0; e < g->elements; e++)
-			((uint16_t *)g->out)[to + e] = p->half[data[e]];
+		for (size_t e = 0; e < c->elements; e++)
+			((uint16_t *)c->out)[to + e] = p->half[data[e]];
 }
 
-/* out = data * scale + offset of one sample. */
-static void gather_row(const struct cnn_gather *g, size_t row, uint32_t i)
+/* out = data * scale + offset, or data as it is, of one sample. */
+static void gather_row(const struct cnn_gather_column *c, size_t row, uint32_t i)
 {
-	const size_t from = row * g->elements, to = i * g->elements;
+	const size_t from = row * c->elements, to = i * c->elements;
 
-	for (size_t e = 0; e < g->elements; e++)
-		store(g->out_dtype, g->out, to + e,
-			load(g->dtype, g->data, from + e) * g->scale + g->offset);
+	for (size_t e = 0; e < c->elements; e++) {
+		const double x = load(c->dtype, c->data, from + e);
+
+		if (c->out_dtype == CNN_I32)
+			((int32_t *)c->out)[to + e] = (int32_t)x;
+		else
+			store(c->out_dtype, c->out, to + e, x * c->scale + c->offset);
+	}
 }
 
-static int gather(void *device, void *queue, const struct cnn_state *state,
-	const struct cnn_gather *g)
+static void gather_column(const struct cnn_state *state, const struct cnn_gather *g,
+	const struct cnn_gather_column *c)
 {
-	const struct cpu *cpu = device;
-	const bool pixels = g->dtype == CNN_U8 && g->out_dtype != CNN_F64;
+	const bool pixels = c->dtype == CNN_U8 && c->out_dtype != CNN_F64 &&
+		c->out_dtype != CNN_I32;
 	struct pixels table;
 
-	(void)queue;
-	if (!float_size(g->out_dtype))
-		return no_float(device, g->out_dtype);
-	if (g->dtype == CNN_DTYPE_NONE || g->dtype >= CNN_DTYPE_COUNT)
-		return cpu->host->fail(cpu->host, CNN_EUSAGE,
-			"cpu: element type %u is unknown", g->dtype);
 	if (pixels)
-		make_pixels(g, &table);
+		make_pixels(c, &table);
 	for (uint32_t i = 0; i < g->samples; i++) {
 		size_t row = (size_t)state->cursor + g->first + i;
 
 		if (g->order)
 			row = g->order[row];
 		if (pixels)
-			gather_pixels(g, &table, row, i);
+			gather_pixels(c, &table, row, i);
 		else
-			gather_row(g, row, i);
-		if (g->labels && g->out_labels)
-			g->out_labels[i] = g->labels[row];
+			gather_row(c, row, i);
+	}
+}
+
+static int gather(void *device, void *queue, const struct cnn_state *state,
+	const struct cnn_gather *g)
+{
+	const struct cpu *cpu = device;
+
+	(void)queue;
+	for (uint32_t i = 0; i < g->column_count; i++) {
+		const struct cnn_gather_column *c = &g->columns[i];
+
+		if (c->out_dtype != CNN_I32 && !float_size(c->out_dtype))
+			return no_float(device, c->out_dtype);
+		if (c->dtype == CNN_DTYPE_NONE || c->dtype >= CNN_DTYPE_COUNT)
+			return cpu->host->fail(cpu->host, CNN_EUSAGE,
+				"cpu: element type %u is unknown", c->dtype);
+		gather_column(state, g, c);
 	}
 	return CNN_OK;
 }
 
 /* --- the end of a step --------------------------------------------------------- */
 
-static int score(void *device, void *queue, const float *logits, size_t classes,
-	const int32_t *labels, const float *losses, uint32_t samples,
-	struct cnn_score *result)
+static int total(void *device, void *queue, const float *const *losses,
+	uint32_t loss_count, uint32_t samples, struct cnn_result *result)
 {
-	struct cnn_score s = { 0 };
+	struct cnn_result sum = { 0 };
 
 	(void)device;
 	(void)queue;
-	for (uint32_t n = 0; n < samples; n++, logits += classes) {
-		size_t best = 0;
-
-		for (size_t k = 1; k < classes; k++)
-			if (logits[k] > logits[best])
-				best = k;
-		s.correct += best == (size_t)labels[n];
-		s.loss += (double)losses[n];
-	}
-	*result = s;
+	for (uint32_t i = 0; i < loss_count; i++)
+		for (uint32_t n = 0; n < samples; n++)
+			sum.loss += (double)losses[i][2 * n];
+	for (uint32_t n = 0; n < samples; n++)
+		sum.hits += (double)losses[0][2 * n + 1];
+	*result = sum;
 	return CNN_OK;
 }
 
@@ -427,8 +437,8 @@ static int advance(void *device, void *queue, struct cnn_state *s,
 	(void)device;
 	(void)queue;
 	for (uint32_t i = 0; i < a->shards; i++) {
-		r.loss += a->scores[i].loss;
-		r.correct += a->scores[i].correct;
+		r.loss += a->results[i].loss;
+		r.hits += a->results[i].hits;
 	}
 	a->records[s->step % a->record_count] = r;
 	s->updates += !s->bad;
@@ -448,7 +458,7 @@ static const struct cnn_device functions = {
 	.alloc = alloc, .free = free_memory,
 	.upload = copy, .download = copy,
 	.add = add, .reorder = reorder, .gather = gather,
-	.score = score, .norm = norm, .clip = clip, .advance = advance,
+	.total = total, .norm = norm, .clip = clip, .advance = advance,
 };
 
 REF_PLUGIN("device", .device_functions = &functions);

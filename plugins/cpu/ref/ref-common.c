@@ -79,7 +79,8 @@ int ref_create(const struct cnn_host *host, const struct cnn_kernel *kernel,
 
 	plan->flags = layer->flags;
 	for (uint32_t i = 0; i < run->input_count; i++)
-		plan->inputs[i] = (struct cnn_format){ run->dtype, CNN_NCHW };
+		plan->inputs[i] = (struct cnn_format){ run->inputs[i].format.dtype ==
+			CNN_I32 ? CNN_I32 : run->dtype, CNN_NCHW };
 	plan->output = (struct cnn_format){ run->dtype, CNN_NCHW };
 	if (layer->plan)
 		code = layer->plan(r, run, plan);

@@ -290,22 +290,25 @@ static int gather(void *device, void *queue, const struct cnn_state *state,
 {
 	const struct cuda *c = device;
 
-	if (!is_float(g->out_dtype))
-		return no_float(c, g->out_dtype);
-	if (g->dtype == CNN_DTYPE_NONE || g->dtype >= CNN_DTYPE_COUNT)
-		return c->host->fail(c->host, CNN_EUSAGE,
-			"cuda: element type %u is unknown", g->dtype);
+	for (uint32_t i = 0; i < g->column_count; i++) {
+		const struct cnn_gather_column *column = &g->columns[i];
+
+		if (column->out_dtype != CNN_I32 && !is_float(column->out_dtype))
+			return no_float(c, column->out_dtype);
+		if (column->dtype == CNN_DTYPE_NONE || column->dtype >= CNN_DTYPE_COUNT)
+			return c->host->fail(c->host, CNN_EUSAGE,
+				"cuda: element type %u is unknown", column->dtype);
+	}
 	return failed(c, "gather", native_gather(queue, state, g));
 }
 
 /* --- the end of a step ---------------------------------------------------- */
 
-static int score(void *device, void *queue, const float *logits, size_t classes,
-	const int32_t *labels, const float *losses, uint32_t samples,
-	struct cnn_score *result)
+static int total(void *device, void *queue, const float *const *losses,
+	uint32_t loss_count, uint32_t samples, struct cnn_result *result)
 {
-	return failed(device, "score", native_score_samples(queue, result, logits, classes,
-		labels, losses, samples));
+	return failed(device, "total", native_total(queue, result, losses, loss_count,
+		samples));
 }
 
 static int norm(void *device, void *queue, size_t count, const float *x, double *sums,
@@ -410,7 +413,7 @@ static const struct cnn_device functions = {
 	.alloc = alloc, .free = free_memory,
 	.upload = upload, .download = download,
 	.add = add, .reorder = reorder, .gather = gather,
-	.score = score, .norm = norm, .clip = clip, .advance = advance,
+	.total = total, .norm = norm, .clip = clip, .advance = advance,
 	.capture = capture, .captured = captured, .replay = replay, .release = release,
 	.mark = mark, .elapsed = elapsed,
 };

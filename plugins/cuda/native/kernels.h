@@ -27,8 +27,9 @@ int native_gather(void *queue, const struct cnn_state *, const struct cnn_gather
 
 /* --- step.cu: the end of a step -------------------------------------------- */
 
-int native_score_samples(void *queue, struct cnn_score *, const float *logits,
-	size_t classes, const int32_t *labels, const float *losses, uint32_t samples);
+/* cnn_device's total. */
+int native_total(void *queue, struct cnn_result *, const float *const *losses,
+	uint32_t loss_count, uint32_t samples);
 /* cnn_device's norm and clip. */
 int native_norm(void *queue, double *sums, const float *x, size_t count,
 	struct cnn_state *bad);
@@ -63,10 +64,10 @@ int native_add_inputs(void *queue, uint32_t dtype, void *out, const void *const 
 
 /* --- loss.cu -------------------------------------------------------------- */
 
-/* loss (N) of logits (N,K). difference (N,K) = softmax minus the label's one-hot row,
- * unless NULL. */
+/* loss (N,2), loss and hits, of logits (N,K). difference (N,K) = softmax minus the
+ * target's one-hot row, unless NULL. */
 int native_cross_entropy_forward(void *queue, float *loss, float *difference,
-	const float *logits, const int32_t *labels, uint32_t samples, size_t classes);
+	const float *logits, const int32_t *target, uint32_t samples, size_t classes);
 /* grad_in = difference * state->loss_scale / total. */
 int native_cross_entropy_backward(void *queue, float *grad_in,
 	const float *difference, const struct cnn_state *, uint64_t total,

@@ -1,6 +1,8 @@
-/* cross_entropy: out[n] = log(sum over k of exp(in[n][k])) - in[n][label[n]].
- * in (N,K), labels and out (N).
- *   grad_in[n][k] = (softmax(in[n])[k] - (k == label[n])) * loss_scale / total
+/* cross_entropy:
+ *   out[n][0] = log(sum over k of exp(in[n][k])) - in[n][target[n]]
+ *   out[n][1] = 1 if in[n][target[n]] is the largest, the first of equals, else 0
+ * in (N,K), target (N), out (N,2).
+ *   grad_in[n][k] = (softmax(in[n])[k] - (k == target[n])) * loss_scale / total
  * saved: the first factor of grad_in (N,K).
  */
 #include "kernels.h"
@@ -26,7 +28,7 @@ static int cross_entropy_forward(void *instance, const struct cnn_call *call)
 
 	return native_done(n->host, "cross_entropy forward", native_cross_entropy_forward(
 		call->queue, call->out, call->training ? call->saved : NULL, call->in[0],
-		call->labels, call->samples, n->in), call->queue);
+		call->in[1], call->samples, n->in), call->queue);
 }
 
 static int cross_entropy_backward(void *instance, const struct cnn_call *call)

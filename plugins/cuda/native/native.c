@@ -92,7 +92,9 @@ int native_create(const struct cnn_host *host, const struct cnn_run *run,
 	n->in = cnn_layout_count(&run->inputs[0].shape, CNN_NCHW, 1);
 	n->out = cnn_layout_count(&run->output, CNN_NCHW, 1);
 	for (uint32_t i = 0; i < run->input_count; i++)
-		plan->inputs[i] = (struct cnn_format){ n->dtype, n->layout };
+		plan->inputs[i] = run->inputs[i].format.dtype == CNN_I32
+			? (struct cnn_format){ CNN_I32, CNN_NCHW }
+			: (struct cnn_format){ n->dtype, n->layout };
 	plan->output = (struct cnn_format){ n->dtype, n->layout };
 	return CNN_OK;
 }

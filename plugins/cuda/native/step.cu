@@ -6,83 +6,40 @@
 
 #define BLOCK 256
 
-/* --- score ---------------------------------------------------------------- */
+/* --- total ---------------------------------------------------------------- */
 
-/* The larger of two logits; of equal ones, that of the smaller class. */
-struct best { float logit; unsigned class_number; };
+struct losses { const float *of[CNN_MAX_LOSSES]; };
 
-static __device__ struct best better(struct best a, struct best b)
-{
-	return b.logit > a.logit || (b.logit == a.logit && b.class_number < a.class_number)
-		? b : a;
-}
-
-/* The class of the largest logit, found by `lanes` threads, a power of two. */
-static __device__ unsigned best_class(const float *logits, unsigned classes,
-	unsigned lanes)
-{
-	struct best best = { -INFINITY, threadIdx.x % lanes };
-
-	for (unsigned k = threadIdx.x % lanes; k < classes; k += lanes) {
-		const struct best next = { logits[k], k };
-
-		best = better(best, next);
-	}
-	for (unsigned lane = lanes / 2; lane > 0; lane /= 2) {
-		const struct best other = {
-			__shfl_xor_sync(ALL_LANES, best.logit, lane),
-			__shfl_xor_sync(ALL_LANES, best.class_number, lane)
-		};
-
-		best = better(best, other);
-	}
-	return best.class_number;
-}
-
-/* All loads of a thread are in flight at once, because there is only one block. */
-#define CLASSES_A_LANE 16
-
-/* *score = { sum of losses, number of samples whose best class is the label's }. One
- * block, `lanes` threads per sample. */
-static __global__ void score_samples(struct cnn_score *score, const float *logits,
-	unsigned classes, const int32_t *labels, const float *losses, unsigned samples,
-	unsigned lanes)
+/* *result = { sum of all losses, sum of the hits of the first }. One block. */
+static __global__ void total(struct cnn_result *result, struct losses losses,
+	unsigned count, unsigned samples)
 {
 	extern __shared__ __align__(16) unsigned char shared[];
-	const unsigned at_once = blockDim.x / lanes;
-	double loss = 0, correct = 0;
+	double loss = 0, hits = 0;
 
-	for (unsigned n = threadIdx.x; n < samples; n += blockDim.x)
-		loss += (double)losses[n];
-	for (unsigned first = 0; first < samples; first += at_once) {
-		const unsigned n = first + threadIdx.x / lanes;
-		const unsigned at = n < samples ? n : samples - 1;
-		const unsigned best = best_class(logits + (size_t)at * classes, classes,
-			lanes);
-
-		if (n < samples && threadIdx.x % lanes == 0)
-			correct += best == (unsigned)labels[n];
+	for (unsigned n = threadIdx.x; n < samples; n += blockDim.x) {
+		hits += (double)losses.of[0][2 * n + 1];
+		for (unsigned i = 0; i < count; i++)
+			loss += (double)losses.of[i][2 * n];
 	}
 	loss = block_sum(loss, (double *)shared);
-	correct = block_sum(correct, (double *)shared);
+	hits = block_sum(hits, (double *)shared);
 	if (threadIdx.x == 0) {
-		score->loss = loss;
-		score->correct = (uint32_t)correct;
-		score->unused = 0;
+		result->loss = loss;
+		result->hits = hits;
 	}
 }
 
-extern "C" int native_score_samples(void *queue, struct cnn_score *score,
-	const float *logits, size_t classes, const int32_t *labels, const float *losses,
-	uint32_t samples)
+extern "C" int native_total(void *queue, struct cnn_result *result,
+	const float *const *losses, uint32_t loss_count, uint32_t samples)
 {
 	const unsigned block = 1024;
-	unsigned lanes = 1;
+	struct losses all = { { NULL } };
 
-	while (lanes < WARP && lanes * CLASSES_A_LANE < classes)
-		lanes *= 2;
-	return LAUNCH(score_samples, 1, block, block / WARP * sizeof(double), queue, score,
-		logits, (unsigned)classes, labels, losses, samples, lanes);
+	for (uint32_t i = 0; i < loss_count && i < CNN_MAX_LOSSES; i++)
+		all.of[i] = losses[i];
+	return LAUNCH(total, 1, block, block / WARP * sizeof(double), queue, result, all,
+		loss_count, samples);
 }
 
 /* --- norm ----------------------------------------------------------------- */
@@ -166,11 +123,11 @@ static __device__ void move_scale(struct cnn_state *s)
 static __global__ void advance(struct cnn_state *state, struct cnn_advance a)
 {
 	struct cnn_state s = *state;
-	struct cnn_step_record r = { 0, 0, s.bad, s.step, s.loss_scale };
+	struct cnn_step_record r = { 0, 0, s.bad, s.step, s.loss_scale, 0 };
 
 	for (uint32_t i = 0; i < a.shards; i++) {
-		r.loss += a.scores[i].loss;
-		r.correct += a.scores[i].correct;
+		r.loss += a.results[i].loss;
+		r.hits += a.results[i].hits;
 	}
 	a.records[s.step % a.record_count] = r;
 	s.updates += !s.bad;

@@ -273,22 +273,23 @@ extern "C" int native_reorder(void *queue, const struct cnn_shape *shape,
 struct rows {
 	const struct cnn_state *state;
 	const uint32_t *order;
-	const int32_t *labels;
-	int32_t *out_labels;
 	size_t elements;
 	uint32_t first, samples;
 	double scale, offset;
+	/* A column of one index per sample, int32, that the same kernel copies. */
+	const int32_t *indices;
+	int32_t *out_indices;
 };
 
-/* The row of sample n. One thread copies its label. */
+/* The row of sample n. One thread copies its index. */
 static __device__ size_t row_of(const struct rows *r, uint32_t n)
 {
 	size_t row = (size_t)r->state->cursor + r->first + n;
 
 	if (r->order)
 		row = r->order[row];
-	if (r->labels && r->out_labels && first_item() == 0)
-		r->out_labels[n] = r->labels[row];
+	if (r->out_indices && first_item() == 0)
+		r->out_indices[n] = r->indices[row];
 	return row;
 }
 
@@ -301,6 +302,17 @@ static __global__ void gather_any(uint32_t out_type, void *out, uint32_t type,
 		for (size_t i = first_item(); i < r.elements; i += item_step())
 			store(out_type, out, to + i, rounded_mul_add(
 				load(type, data, from + i), r.scale, r.offset));
+	}
+}
+
+static __global__ void gather_indices(int32_t *out, uint32_t type, const void *data,
+	struct rows r)
+{
+	for (uint32_t n = blockIdx.y; n < r.samples; n += gridDim.y) {
+		const size_t from = row_of(&r, n) * r.elements, to = n * r.elements;
+
+		for (size_t i = first_item(); i < r.elements; i += item_step())
+			out[to + i] = (int32_t)load(type, data, from + i);
 	}
 }
 
@@ -350,33 +362,70 @@ static dim3 row_grid(const struct rows *r, size_t items)
 		r->samples < MAX_GRID_Y ? r->samples : MAX_GRID_Y);
 }
 
-template <typename OUT> static int launch_bytes(void *queue, const struct cnn_gather *g,
-	const struct rows *r)
+template <typename OUT> static int launch_bytes(void *queue,
+	const struct cnn_gather_column *c, const struct rows *r)
 {
 	const size_t count = wide<OUT>::count;
-	const bool whole = is_aligned(g->data) && is_aligned(g->out)
+	const bool whole = is_aligned(c->data) && is_aligned(c->out)
 		&& r->elements % count == 0;
 	const size_t packs = whole ? r->elements / count : 0;
 
 	return LAUNCH(gather_bytes<OUT>, row_grid(r, whole ? packs : r->elements), BLOCK,
-		256 * sizeof(OUT), queue, (OUT *)g->out, g->dtype,
-		(const uint8_t *)g->data, *r, packs);
+		256 * sizeof(OUT), queue, (OUT *)c->out, c->dtype,
+		(const uint8_t *)c->data, *r, packs);
 }
 
+static int launch_column(void *queue, const struct cnn_gather_column *c,
+	const struct rows *r)
+{
+	if (c->out_dtype == CNN_I32)
+		return LAUNCH(gather_indices, row_grid(r, c->elements), BLOCK, 0, queue,
+			(int32_t *)c->out, c->dtype, c->data, *r);
+	if ((c->dtype == CNN_U8 || c->dtype == CNN_I8 || c->dtype == CNN_BOOL)
+			&& c->out_dtype != CNN_F64) {
+#define CALL(T) launch_bytes<T>(queue, c, r)
+		return BY_DTYPE(c->out_dtype, CALL);
+#undef CALL
+	}
+	return LAUNCH(gather_any, row_grid(r, c->elements), BLOCK, 0, queue, c->out_dtype,
+		c->out, c->dtype, c->data, *r);
+}
+
+/* A column that the kernel of another one can copy: labels. */
+static bool is_passenger(const struct cnn_gather_column *c)
+{
+	return c->out_dtype == CNN_I32 && c->dtype == CNN_I32 && c->elements == 1;
+}
+
+/* One kernel a column. The first passenger goes with the first other column. */
 extern "C" int native_gather(void *queue, const struct cnn_state *state,
 	const struct cnn_gather *g)
 {
-	const struct rows r = { state, g->order, g->labels, g->out_labels, g->elements,
-		g->first, g->samples, g->scale, g->offset };
+	const struct cnn_gather_column *passenger = NULL;
+	bool others = false, aboard = false;
+	int e = cudaSuccess;
 
-	if (g->samples == 0)
-		return cudaSuccess;
-	if ((g->dtype == CNN_U8 || g->dtype == CNN_I8 || g->dtype == CNN_BOOL)
-			&& g->out_dtype != CNN_F64) {
-#define CALL(T) launch_bytes<T>(queue, g, &r)
-		return BY_DTYPE(g->out_dtype, CALL);
-#undef CALL
+	for (uint32_t i = 0; i < g->column_count; i++) {
+		others |= !is_passenger(&g->columns[i]);
+		if (!passenger && is_passenger(&g->columns[i]))
+			passenger = &g->columns[i];
 	}
-	return LAUNCH(gather_any, row_grid(&r, g->elements), BLOCK, 0, queue, g->out_dtype,
-		g->out, g->dtype, g->data, r);
+	if (!others)
+		passenger = NULL;
+	for (uint32_t i = 0; e == cudaSuccess && g->samples > 0 && i < g->column_count;
+			i++) {
+		const struct cnn_gather_column *c = &g->columns[i];
+		struct rows r = { state, g->order, c->elements, g->first, g->samples,
+			c->scale, c->offset, NULL, NULL };
+
+		if (c == passenger)
+			continue;
+		if (passenger && !aboard && !is_passenger(c)) {
+			r.indices = (const int32_t *)passenger->data;
+			r.out_indices = (int32_t *)passenger->out;
+			aboard = true;
+		}
+		e = launch_column(queue, c, &r);
+	}
+	return e;
 }
