@@ -31,10 +31,10 @@ f64:
 	@$(MAKE) --no-print-directory NVCC= BUILD=$(BUILD)/f64 CPPFLAGS='$(CPPFLAGS) -DCNN_REF_DOUBLE' cpu-ref
 
 # Executors side by side under ThreadSanitizer. libgomp, which oneDNN uses, is not
-# instrumented.
+# instrumented. With clang the plugins get the sanitizer's functions from the program.
 tsan:
 	@$(MAKE) --no-print-directory NVCC= BUILD=$(BUILD)/tsan CFLAGS='-O1 -g' \
-		SANITIZE=-fsanitize=thread cpu-ref cpu-native $(BUILD)/tsan/tests/unit/test-executors
+		SANITIZE=-fsanitize=thread plugin_ldflags=-shared cpu-ref cpu-native $(BUILD)/tsan/tests/unit/test-executors
 
 # The CUDA plugins for the tests' own runtime: a fast build and a traced one.
 host-cuda: $(hostcuda_so)
