@@ -4,8 +4,8 @@
 
 #include <cnn/plugin.h>
 
-/* Terminated by NULL. */
-extern const struct cnn_layer_def *const cnn_builtin_layers[];
+/* Built-in type number i, from 0; NULL after the last one. */
+const struct cnn_layer_def *cnn_builtin_layer_at(size_t i);
 
 /* The definition of a built-in type, or NULL. */
 const struct cnn_layer_def *cnn_builtin_layer(const char *type);

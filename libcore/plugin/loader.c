@@ -364,8 +364,8 @@ static char *type_list(const struct cnn_plugins *p)
 
 	if (!f)
 		return NULL;
-	for (size_t i = 0; cnn_builtin_layers[i]; i++)
-		fprintf(f, "%s%s", i ? ", " : "", cnn_builtin_layers[i]->type);
+	for (size_t i = 0; cnn_builtin_layer_at(i); i++)
+		fprintf(f, "%s%s", i ? ", " : "", cnn_builtin_layer_at(i)->type);
 	for (size_t i = 0; i < p->found_count; i++)
 		for (uint32_t k = 0; p->found[i].entry &&
 		     k < p->found[i].entry->definition_count; k++) {
