@@ -1,42 +1,96 @@
-/* elementwise.c - relu, add, flatten, dropout. */
+/* elementwise.c - the activations, add, flatten, dropout. */
 #include "ref.h"
 #include <string.h>
 
-/* relu: out = max(in, 0); grad_in = grad_out where out is above 0, else 0. A NaN stays
- * NaN. */
-static int relu_forward(void *instance, const struct cnn_call *call)
+/* --- activations ------------------------------------------------------------
+ * out = f(x, a, b), where x is an element of in; grad_in = gradient(x, g, a, b), which is
+ * g df/dx, where g is an element of grad_out. `flags` says what x is in the gradient:
+ * READS_INPUT: of in, READS_OUTPUT: of out. a and b are the first `arg_count` arguments,
+ * which are CNN_ARG_FLOAT; the others are 0. All are real: write x / 2 or (real)0.5 * x.
+ * f of NaN is NaN, so a comparison that is false must lead to x.
+ */
+#define READS_INPUT (CNN_KEEP_INPUT | CNN_INPLACE_BACKWARD)
+#define READS_OUTPUT (CNN_KEEP_OUTPUT | CNN_INPLACE_FORWARD | CNN_INPLACE_BACKWARD)
+
+/* ROW(type, flags, arg_count, f, gradient) */
+#define ACTIVATIONS(ROW) \
+	ROW(relu, READS_OUTPUT, 0, x <= 0 ? 0 : x, x <= 0 ? 0 : g)
+
+struct activation {
+	struct ref ref;
+	real a, b;
+};
+
+typedef real activation_function(real x, real g, real a, real b);
+
+static int activation_plan(struct ref *r, const struct cnn_run *run, uint32_t arg_count)
 {
-	const struct ref *r = instance;
-	const size_t n = r->in * call->samples;
-	const real *in = call->in[0];
+	struct activation *s = (struct activation *)r;
+	const struct cnn_arg_value *args = run->nodes[0].args;
+
+	s->a = arg_count > 0 ? (real)args[0].f : 0;
+	s->b = arg_count > 1 ? (real)args[1].f : 0;
+	return CNN_OK;
+}
+
+/* Each row has a loop of its own, into which its function is inlined: f is a constant, so
+ * the loop can be vectorised. */
+static inline __attribute__((always_inline)) int activation_forward(
+	const struct activation *s, const struct cnn_call *call, activation_function *f)
+{
+	const size_t n = s->ref.in * call->samples;
+	const real *in = call->in[0], a = s->a, b = s->b;
 	real *out = call->out;
 
 	for (size_t i = 0; i < n; i++)
-		out[i] = in[i] <= 0 ? 0 : in[i];
+		out[i] = f(in[i], 0, a, b);
 	return CNN_OK;
 }
 
-static int relu_backward(void *instance, const struct cnn_call *call)
+static inline __attribute__((always_inline)) int activation_backward(
+	const struct activation *s, const struct cnn_call *call,
+	activation_function *gradient)
 {
-	const struct ref *r = instance;
-	const size_t n = r->in * call->samples;
-	const real *out = call->out, *grad_out = call->grad_out;
+	const bool reads_input = s->ref.layer->flags & CNN_KEEP_INPUT;
+	const size_t n = s->ref.in * call->samples;
+	const real *x = reads_input ? call->in[0] : call->out;
+	const real *grad_out = call->grad_out, a = s->a, b = s->b;
 	real *grad_in = call->grad_in[0];
 
-	for (size_t i = 0; grad_in && i < n; i++) {
-		const real g = grad_out[i];  /* read unconditionally, to vectorise the
-		                              * loop */
-
-		grad_in[i] = out[i] <= 0 ? 0 : g;
-	}
+	for (size_t i = 0; grad_in && i < n; i++)
+		grad_in[i] = gradient(x[i], grad_out[i], a, b);
 	return CNN_OK;
 }
 
-static const struct ref_layer relu = {
-	.instance_size = sizeof(struct ref),
-	.flags = CNN_KEEP_OUTPUT | CNN_INPLACE_FORWARD | CNN_INPLACE_BACKWARD,
-	.forward = relu_forward, .backward = relu_backward,
+#define DEFINE(NAME, FLAGS, ARG_COUNT, F, GRADIENT) \
+static inline real NAME##_f(real x, real g, real a, real b) \
+{ \
+	return (void)g, (void)a, (void)b, (F); \
+} \
+static inline real NAME##_gradient(real x, real g, real a, real b) \
+{ \
+	return (void)x, (void)a, (void)b, (GRADIENT); \
+} \
+static int NAME##_forward(void *instance, const struct cnn_call *call) \
+{ \
+	return activation_forward(instance, call, NAME##_f); \
+} \
+static int NAME##_backward(void *instance, const struct cnn_call *call) \
+{ \
+	return activation_backward(instance, call, NAME##_gradient); \
+} \
+static int NAME##_plan(struct ref *r, const struct cnn_run *run, struct cnn_plan *plan) \
+{ \
+	return (void)plan, activation_plan(r, run, ARG_COUNT); \
+} \
+static const struct ref_layer NAME##_layer = { \
+	.instance_size = sizeof(struct activation), .flags = (FLAGS), .plan = NAME##_plan, \
+	.forward = NAME##_forward, .backward = NAME##_backward, \
 };
+
+ACTIVATIONS(DEFINE)
+
+/* --- the others ------------------------------------------------------------- */
 
 /* add: out = in[0] + in[1] + ..., in this order; each grad_in = grad_out. */
 static int add_forward(void *instance, const struct cnn_call *call)
@@ -170,8 +224,10 @@ static const struct ref_layer dropout = {
 	.plan = dropout_plan, .forward = dropout_forward, .backward = dropout_backward,
 };
 
+#define KERNEL(NAME, ...) REF_KERNEL(#NAME, NAME##_layer),
+
 static const struct cnn_kernel kernels[] = {
-	REF_KERNEL("relu", relu),
+	ACTIVATIONS(KERNEL)
 	REF_KERNEL("add", add),
 	REF_KERNEL("flatten", flatten),
 	REF_KERNEL("dropout", dropout),
