@@ -1,35 +1,63 @@
-/* elementwise.c - relu, add, flatten, dropout. */
+/* elementwise.c - the activations, add, flatten, dropout. */
+#include "activations.h"
 #include "kernels.h"
 #include "native.h"
 
-/* relu: out = max(in, 0); grad_in = grad_out where out is above 0, else 0. A NaN stays
- * NaN. */
-static int relu_create(const struct cnn_host *host,
+/* An activation: see activations.h. The data of its kernel is its row. */
+struct row {
+	uint32_t number, flags, arg_count;
+	const char *forward, *backward;      /* their names in messages */
+};
+
+#define DATA(NAME, FLAGS, ARG_COUNT, ...) { \
+	NATIVE_##NAME, (FLAGS), (ARG_COUNT), #NAME " forward", #NAME " backward" },
+
+static const struct row rows[] = { ACTIVATIONS(DATA) };
+
+struct activation {
+	struct native native;
+	const struct row *row;
+	float a, b;
+};
+
+static int activation_create(const struct cnn_host *host,
 	const struct cnn_kernel *kernel, const struct cnn_run *run, struct cnn_plan *plan,
 	void **instance)
 {
-	(void)kernel;
-	plan->flags = CNN_KEEP_OUTPUT | CNN_INPLACE_FORWARD | CNN_INPLACE_BACKWARD;
-	return native_create(host, run, plan, sizeof(struct native), instance);
+	const struct cnn_arg_value *args = run->nodes[0].args;
+	int code = native_create(host, run, plan, sizeof(struct activation), instance);
+	struct activation *s = *instance;
+
+	if (code != CNN_OK)
+		return code;
+	s->row = kernel->data;
+	s->a = s->row->arg_count > 0 ? (float)args[0].f : 0;
+	s->b = s->row->arg_count > 1 ? (float)args[1].f : 0;
+	plan->flags = s->row->flags;
+	return CNN_OK;
 }
 
-static int relu_forward(void *instance, const struct cnn_call *call)
+static int activation_forward(void *instance, const struct cnn_call *call)
 {
-	const struct native *n = instance;
+	const struct activation *s = instance;
+	const struct native *n = &s->native;
 
-	return native_done(n->host, "relu forward", native_relu_forward(call->queue,
-		n->dtype, call->out, call->in[0], n->in * call->samples), call->queue);
+	return native_done(n->host, s->row->forward, native_activation_forward(
+		call->queue, s->row->number, n->dtype, call->out, call->in[0], s->a, s->b,
+		n->in * call->samples), call->queue);
 }
 
-static int relu_backward(void *instance, const struct cnn_call *call)
+static int activation_backward(void *instance, const struct cnn_call *call)
 {
-	const struct native *n = instance;
+	const struct activation *s = instance;
+	const struct native *n = &s->native;
+	const void *x = s->row->flags & CNN_KEEP_INPUT ? call->in[0] : call->out;
 
 	if (!call->grad_in[0])
 		return CNN_OK;
-	return native_done(n->host, "relu backward", native_relu_backward(call->queue,
-		n->dtype, call->grad_in[0], call->out, call->grad_out,
-		n->in * call->samples), call->queue);
+	return native_done(n->host, s->row->backward, native_activation_backward(
+		call->queue, s->row->number, n->dtype, call->grad_in[0], x, call->grad_out,
+		s->a, s->b, n->in * call->samples), call->queue);
 }
 
 /* add: out = in[0] + in[1] + ..., in this order; each grad_in = grad_out. */
@@ -184,8 +212,11 @@ static int dropout_backward(void *instance, const struct cnn_call *call)
 		d->how.scale, n->in * call->samples), call->queue);
 }
 
+#define KERNEL(NAME, ...) NATIVE_KERNEL(#NAME, activation, native_score, \
+	.data = &rows[NATIVE_##NAME]),
+
 static const struct cnn_kernel kernels[] = {
-	NATIVE_KERNEL("relu", relu, native_score),
+	ACTIVATIONS(KERNEL)
 	NATIVE_KERNEL("add", add, native_score),
 	NATIVE_KERNEL("flatten", flatten, native_score),
 	NATIVE_KERNEL("dropout", dropout, native_score),

@@ -1,56 +1,84 @@
-/* elementwise.cu - relu, dropout, add.
+/* elementwise.cu - the activations, dropout, add.
  *
  * The elementwise kernels process 16 bytes (dropout: 4 elements) per thread and pass.
  * Their arrays are aligned for that. The thread that writes an element has read it
  * before, so they may work in place.
  */
+#include "activations.h"
 #include "gpu.h"
 #include "kernels.h"
 #include "philox.h"
 
 #define BLOCK 256
 
-/* --- relu --------------------------------------------------------------------
- * out = max(in, 0); grad_in = grad_out where out is above 0, else 0. A NaN stays
- * NaN. */
+/* --- activations -------------------------------------------------------------
+ * See activations.h: each row becomes two types with a function of(). In a half type
+ * they compute in float, and the result is rounded once. */
 
-/* The value where gate is above 0 or NaN, else 0. */
-template <typename T> static __device__ void pass(T *out, T gate, T value)
-{
-	set_float(out, to_float(gate) <= 0 ? 0 : to_float(value));
-}
+#define FUNCTION(NAME, READS_G, EXPRESSION) \
+struct NAME { \
+	static const bool reads_g = READS_G; \
+	static __device__ float of(float x, float g, float a, float b) \
+	{ \
+		return (void)x, (void)g, (void)a, (void)b, (EXPRESSION); \
+	} \
+};
+#define FUNCTIONS(NAME, FLAGS, ARG_COUNT, F, GRADIENT) \
+	FUNCTION(NAME##_f, false, F) \
+	FUNCTION(NAME##_gradient, true, GRADIENT)
+ACTIVATIONS(FUNCTIONS)
 
-template <typename T> static __global__ void relu(T *out, const T *gate, const T *value,
-	size_t count)
+/* out = of(x, g). Does not read g if the function does not. */
+template <typename F, typename T> static __global__ void activate(T *out, const T *x,
+	const T *g, float a, float b, size_t count)
 {
 	typedef typename wide<T>::type pack;
 	const size_t n = wide<T>::count, packs = count / n;
 
 	for (size_t i = first_item(); i < packs; i += item_step()) {
-		const pack g = ((const pack *)gate)[i];
-		pack v = value == gate ? g : ((const pack *)value)[i];
+		const pack p = ((const pack *)x)[i];
+		pack q = F::reads_g ? ((const pack *)g)[i] : p;
 
 		for (size_t k = 0; k < n; k++)
-			pass(&v.x[k], g.x[k], v.x[k]);
-		((pack *)out)[i] = v;
+			set_float(&q.x[k], F::of(to_float(p.x[k]), to_float(q.x[k]), a, b));
+		((pack *)out)[i] = q;
 	}
 	for (size_t i = packs * n + first_item(); i < count; i += item_step())
-		pass(&out[i], gate[i], value[i]);
+		set_float(&out[i], F::of(to_float(x[i]),
+			F::reads_g ? to_float(g[i]) : 0, a, b));
 }
 
-extern "C" int native_relu_forward(void *queue, uint32_t dtype, void *out,
-	const void *in, size_t count)
+template <typename F> static int launch_activation(void *queue, uint32_t dtype,
+	void *out, const void *x, const void *g, float a, float b, size_t count)
 {
-	return native_relu_backward(queue, dtype, out, in, in, count);
-}
-
-extern "C" int native_relu_backward(void *queue, uint32_t dtype, void *grad_in,
-	const void *out, const void *grad_out, size_t count)
-{
-#define CALL(T) LAUNCH(relu<T>, blocks_of(count / wide<T>::count + 1, BLOCK), BLOCK, 0, \
-		queue, (T *)grad_in, (const T *)out, (const T *)grad_out, count)
+#define CALL(T) LAUNCH((activate<F, T>), blocks_of(count / wide<T>::count + 1, BLOCK), \
+		BLOCK, 0, queue, (T *)out, (const T *)x, (const T *)g, a, b, count)
 	return BY_DTYPE(dtype, CALL);
 #undef CALL
+}
+
+extern "C" int native_activation_forward(void *queue, uint32_t number, uint32_t dtype,
+	void *out, const void *in, float a, float b, size_t count)
+{
+	switch (number) {
+#define CASE(NAME, ...) case NATIVE_##NAME: return launch_activation<NAME##_f>(queue, \
+		dtype, out, in, NULL, a, b, count);
+	ACTIVATIONS(CASE)
+#undef CASE
+	}
+	return cudaErrorInvalidValue;
+}
+
+extern "C" int native_activation_backward(void *queue, uint32_t number, uint32_t dtype,
+	void *grad_in, const void *x, const void *grad_out, float a, float b, size_t count)
+{
+	switch (number) {
+#define CASE(NAME, ...) case NATIVE_##NAME: return launch_activation<NAME##_gradient>( \
+		queue, dtype, grad_in, x, grad_out, a, b, count);
+	ACTIVATIONS(CASE)
+#undef CASE
+	}
+	return cudaErrorInvalidValue;
 }
 
 /* --- dropout -----------------------------------------------------------------

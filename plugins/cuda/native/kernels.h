@@ -39,10 +39,13 @@ int native_advance(void *queue, struct cnn_state *, const struct cnn_advance *);
 
 /* --- elementwise.cu ------------------------------------------------------- */
 
-int native_relu_forward(void *queue, uint32_t dtype, void *out, const void *in,
+/* out = f(in); grad_in = the gradient at x, which is in or out. `number` is the row of the
+ * table in activations.h. */
+int native_activation_forward(void *queue, uint32_t number, uint32_t dtype, void *out,
+	const void *in, float a, float b, size_t count);
+int native_activation_backward(void *queue, uint32_t number, uint32_t dtype,
+	void *grad_in, const void *x, const void *grad_out, float a, float b,
 	size_t count);
-int native_relu_backward(void *queue, uint32_t dtype, void *grad_in, const void *out,
-	const void *grad_out, size_t count);
 
 struct native_dropout {
 	float p, scale;                      /* probability of zero; factor 1 / (1 -
