@@ -28,6 +28,7 @@ const struct test_case test_cases[] = {
 	{ "relu", "3x5x4", 3, 2, DISTINCT },
 	{ "relu", "19", 2, 2, TIES },
 	{ "relu", "16x4x4", 2, 2, NEGATIVE },
+	{ "relu", "5x7x3", 3, 2, WIDE },
 
 	{ "maxpool2d kernel=2", "3x6x6", 3, 2, DISTINCT },
 	{ "maxpool2d kernel=2", "5x7x5", 2, 2, TIES },

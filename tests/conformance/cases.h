@@ -6,6 +6,7 @@
 
 enum values {
 	DISTINCT,            /* in (-1, 1), no two equal, none near 0 */
+	WIDE,                /* in (-8, 8), no two equal, none near a whole number */
 	TIES,                /* of -2, -1, 0, 1, 2: exact in every type */
 	NEGATIVE,            /* of -3, -2, -1 */
 	NOT_FINITE,          /* as DISTINCT, with a NaN and both infinities among them:

@@ -25,6 +25,18 @@ static void distinct(double *x, size_t n, uint32_t seed)
 	free(order);
 }
 
+/* The same in (-8, 8). A function may bend at a whole number, so none is nearer to one than
+ * 0.01. */
+static void wide(double *x, size_t n, uint32_t seed)
+{
+	distinct(x, n, seed);
+	for (size_t i = 0; i < n; i++) {
+		x[i] *= 8;
+		if (fabs(x[i] - round(x[i])) < 0.01)
+			x[i] += 0.02;
+	}
+}
+
 /* n integers first .. first + kinds - 1. */
 static void integers(double *x, size_t n, uint32_t seed, int first, int kinds)
 {
@@ -40,6 +52,8 @@ static void values(double *x, size_t n, uint32_t seed, enum values kind)
 {
 	if (kind == DISTINCT || kind == NOT_FINITE)
 		distinct(x, n, seed);
+	else if (kind == WIDE)
+		wide(x, n, seed);
 	else if (kind == TIES)
 		integers(x, n, seed, -2, 5);
 	else
@@ -60,7 +74,7 @@ static void param_values(double *x, const struct cnn_param *p, uint32_t seed,
 	if (p->init == CNN_INIT_CONSTANT) {
 		middle = strcmp(p->name, "running_var") == 0 ? 1.2 : p->value;
 		reach = 0.7;
-	} else if (kind != DISTINCT && kind != NOT_FINITE) {
+	} else if (kind == TIES || kind == NEGATIVE) {
 		integers(x, n, seed, -1, 3);
 		return;
 	}
