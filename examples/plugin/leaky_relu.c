@@ -25,10 +25,14 @@ static const struct cnn_layer_def definitions[] = { {
 /* The kernel for the CPU. */
 struct leaky_relu { float slope; size_t count; };    /* elements a sample */
 
-static int score(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run)
+/* Microseconds: half a nanosecond an element, twice if there is a backward pass. */
+static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run, struct cnn_plan *plan)
 {
-	return (void)host, (void)kernel, run->dtype == CNN_F32;    /* 1: plain C */
+	size_t count = cnn_layout_count(&run->output, plan->output.layout, run->batch);
+
+	(void)host, (void)kernel;
+	return run->dtype == CNN_F32 ? 5e-4 * (double)count * (run->training ? 2 : 1) : 0;
 }
 
 static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
@@ -67,7 +71,7 @@ static int backward(void *instance, const struct cnn_call *call)
 }
 
 static const struct cnn_kernel kernels[] = { {
-	.size = sizeof(struct cnn_kernel), .run = "leaky_relu", .score = score,
+	.size = sizeof(struct cnn_kernel), .run = "leaky_relu", .cost = cost,
 	.create = create, .destroy = free, .forward = forward, .backward = backward,
 } };
 

@@ -1,24 +1,65 @@
 /* assign.c - assigns a kernel to each run of layers.
  *
  * The net is split into chains: sequences of nodes in which each node feeds only the
- * next one. Each chain is tiled with runs so that the sum of the kernels' scores is
- * highest; the longer run wins a tie. On a resume the checkpoint fixes the runs, and
- * the scores do not count. */
+ * next one. A chain is tiled with runs. What it costs depends on the layouts at its two
+ * ends: the sum of what its kernels and the reorders between them cost. The cheapest
+ * tiling is found exactly, for each layout of the chain's end, by dynamic programming
+ * from front to back. Where chains meet, each one's end gets the layout with which it
+ * and the chains that it feeds cost least; a few passes over the net settle that.
+ *
+ * Of equal costs the one with fewer runs wins, then the kernel that is listed first.
+ * Costs come from constants, so the choice does not depend on threads or clocks. On a
+ * resume the checkpoint fixes the runs. */
 #include "executor-private.h"
 
 #include "base/tensor.h"
-#include "base/value.h"
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct claim {
+#define LAYOUTS 4
+#define PASSES 4
+/* Makes a run that --provider names cheaper than all others. */
+#define NAMED 1e12
+
+/* A kernel for the nodes from `at` on, offered its first input in one layout. */
+struct option {
 	const struct cnn_plugin *plugin;
 	const struct cnn_kernel *kernel;
-	uint32_t count;              /* nodes of the run; 0: none found */
-	int score, total;            /* its own, and with the best runs after it */
+	uint32_t at, count;
+	uint32_t offered, output;    /* layouts */
+	double cost;                 /* with the reorder of the first input */
+	uint32_t inputs[CNN_MAX_INPUTS];     /* layouts wanted of the others */
 };
 
-struct chain { size_t nodes[CNN_MAX_NODES]; size_t count; };
+struct chain {
+	size_t *nodes;
+	uint32_t count;
+	struct option *options;      /* by `at` */
+	size_t option_count, room;
+	uint32_t end;                /* layout of its output */
+};
+
+/* The cheapest way to a place in a chain and a layout there. */
+struct way {
+	double cost;
+	uint32_t runs;               /* 0 at the start; UINT32_MAX: there is no way */
+	const struct option *last;
+};
+
+struct assigner {
+	struct cnn_executor *ex;
+	struct cnn_error *e;
+	uint32_t *dtypes;            /* node -> element type */
+	size_t *consumers;           /* node -> number of nodes that it feeds */
+	size_t *consumer;            /* node -> the last of these */
+	struct chain *chains;        /* each after those that feed it */
+	size_t chain_count;
+	size_t *pool;                /* the chains' nodes */
+	struct way *ways;            /* [longest chain + 1][LAYOUTS] */
+};
+
+/* --- nodes ------------------------------------------------------------------------------ */
 
 /* A node's element type under autocast: half for layers that gain by it, float for
  * layers that need it, otherwise the type of the inputs. */
@@ -58,7 +99,7 @@ static void describe_input(const struct cnn_executor *ex,
 	u->edges[k].wants_gradient = !as_index && ex->wants_gradient[u->inputs[k]];
 }
 
-/* Describes a run to its provider. The layouts of the edges are not known yet. */
+/* Describes a run to its kernel. The layouts of the edges are not known yet. */
 static void describe(const struct cnn_executor *ex, const size_t *nodes,
 	uint32_t count, uint32_t dtype, struct cnn_unit *u)
 {
@@ -95,83 +136,38 @@ static void describe(const struct cnn_executor *ex, const size_t *nodes,
 	u->run.training = ex->options.training;
 }
 
-/* More than the sum of all scores of a net. */
-#define NAMED 1000000
-/* Bonus of a recorded run per node: more than any score. The sum over all nodes is
- * below NAMED. */
-#define RECORDED 900
-
-/* True if --provider TYPE+TYPE=NAME names this run and provider. */
-static bool is_named(const struct cnn_executor *ex, const char *run,
-	const char *provider)
+static uint32_t shape_layout(const struct cnn_shape *s, uint32_t layout)
 {
-	size_t n = strlen(run);
-
-	for (size_t i = 0; strchr(run, '+') && i < ex->options.on.provider_count; i++) {
-		const char *s = ex->options.on.providers[i];
-
-		if (strncmp(s, run, n) == 0 && s[n] == '=' &&
-		    strcmp(s + n + 1, provider) == 0)
-			return true;
-	}
-	return false;
+	return s->rank == 3 ? layout : CNN_NCHW;
 }
 
-/* Does the provider have a kernel for the run, whose name is n bytes of text? */
-static bool has_kernel(const struct cnn_plugin *p, const char *run, size_t n)
+/* What it costs to bring a value from one format to another, and its gradient back. */
+static double reorder_cost(const struct cnn_executor *ex, const struct cnn_edge *edge,
+	struct cnn_format from, struct cnn_format to)
 {
-	for (uint32_t i = 0; p->entry && i < p->entry->kernel_count; i++) {
-		const char *other = cnn_kernel_at(p->entry, i)->run;
+	const struct cnn_device *d = ex->device_functions;
+	double cost = 0;
 
-		if (strlen(other) == n && strncmp(other, run, n) == 0)
-			return true;
-	}
-	return false;
+	if (from.dtype == to.dtype && from.layout == to.layout)
+		return 0;
+	cost = d->reorder_cost(&edge->shape, ex->shard_size, from, to);
+	if (ex->options.training && edge->wants_gradient)
+		cost += d->reorder_cost(&edge->shape, ex->shard_size, to, from);
+	return cost;
 }
 
-/* Checks that each --provider names a kernel of the device. */
-static int check_wishes(const struct cnn_executor *ex, struct cnn_error *e)
+/* The type in which the value of a node arrives. Inputs are gathered as it suits. */
+static uint32_t source_dtype(const struct assigner *a, size_t node, uint32_t wanted)
 {
-	for (size_t i = 0; i < ex->options.on.provider_count; i++) {
-		const char *s = ex->options.on.providers[i], *end = strchr(s, '=');
-		bool found = false;
-
-		if (!end)
-			return cnn_fail(e, CNN_EUSAGE, "--provider: %s: must be "
-				"TYPE=NAME", s);
-		for (size_t k = 0; k < cnn_plugins_count(ex->plugins) && !found; k++) {
-			const struct cnn_plugin *p = cnn_plugins_at(ex->plugins, k);
-
-			found = strcmp(p->device, ex->options.on.device) == 0 &&
-				strcmp(p->provider, end + 1) == 0 &&
-				has_kernel(p, s, (size_t)(end - s));
-		}
-		if (!found)
-			return cnn_fail(e, CNN_EPLUGIN, "--provider: %s: %s/%s has no "
-				"kernel %.*s (cnn-info lists the kernels)", s,
-				ex->options.on.device, end + 1, (int)(end - s), s);
-	}
-	return CNN_OK;
+	return a->ex->graph->nodes[node].def ? a->dtypes[node] : wanted;
 }
 
-/* The provider that --provider TYPE=NAME sets for a type, or NULL. */
-static const char *wanted_provider(const struct cnn_executor *ex, const char *type)
-{
-	size_t n = strlen(type);
-
-	for (size_t i = ex->options.on.provider_count; i-- > 0; ) {
-		const char *s = ex->options.on.providers[i];
-
-		if (strncmp(s, type, n) == 0 && s[n] == '=')
-			return s + n + 1;
-	}
-	return NULL;
-}
+/* --- what there is to choose from --------------------------------------------------------- */
 
 /* Returns the number of types in a kernel's run, TYPE[+TYPE ...], if the chain has
  * these types from `at` on; otherwise 0. */
 static uint32_t matches(const struct cnn_executor *ex, const char *run,
-	const struct chain *c, size_t at, const uint32_t *dtypes)
+	const struct chain *c, uint32_t at, const uint32_t *dtypes)
 {
 	uint32_t count = 0, params = 0, inputs = 0;
 
@@ -193,221 +189,262 @@ static uint32_t matches(const struct cnn_executor *ex, const char *run,
 	return count;
 }
 
-/* True if the user's options allow this kernel for these nodes. */
-static bool allowed(const struct cnn_executor *ex, const struct claim *k,
-	const struct chain *c, size_t at)
+static int add_option(struct assigner *a, struct chain *c, const struct option *o)
 {
-	const char *want;
+	if (c->option_count == c->room) {
+		size_t room = c->room * 2 + 16;
+		struct option *more = realloc(c->options, room * sizeof *more);
 
-	if (k->count > 1 && ex->options.on.no_fuse)
-		return false;
-	if (is_named(ex, k->kernel->run, k->plugin->provider))
-		return true;
-	for (uint32_t i = 0; i < k->count; i++) {
-		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.ArraySubscript): matches() stayed in c */
-		want = wanted_provider(ex, ex->graph->nodes[c->nodes[at + i]].node.type);
-		if (want && (k->count > 1 || strcmp(want, k->plugin->provider) != 0))
-			return false;
+		if (!more)
+			return cnn_fail(a->e, CNN_ENOMEM, "out of memory");
+		c->options = more;
+		c->room = room;
 	}
-	return true;
-}
-
-/* --- runs recorded in a checkpoint ------------------------------------------------ */
-
-static const struct cnn_value *record_of(const struct cnn_executor *ex)
-{
-	return ex->options.training ? ex->options.on.recorded : NULL;
-}
-
-/* Line i of the record, "conv1+relu1=cpu/native". The record is untrusted input. */
-static const char *record_line(const struct cnn_value *record, size_t i)
-{
-	const struct cnn_value *line = record->as.array.items[i];
-
-	return line->type == CNN_STR ? line->as.str.data : "";
-}
-
-/* True if the line records that this plugin computed these nodes. */
-static bool says(const struct cnn_executor *ex, const char *line, const size_t *nodes,
-	uint32_t count, const char *device, const char *provider)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		const char *name = ex->graph->nodes[nodes[i]].node.name;
-		size_t n = strlen(name);
-
-		if (strncmp(line, name, n) != 0 || line[n] != (i + 1 < count ? '+' : '='))
-			return false;
-		line += n + 1;
-	}
-	return strncmp(line, device, strlen(device)) == 0 &&
-		line[strlen(device)] == '/' &&
-		strcmp(line + strlen(device) + 1, provider) == 0;
-}
-
-static bool is_recorded(const struct cnn_executor *ex, const size_t *nodes,
-	uint32_t count, const struct cnn_plugin *p)
-{
-	const struct cnn_value *record = record_of(ex);
-
-	for (size_t i = 0; i < record->as.array.count; i++)
-		if (says(ex, record_line(record, i), nodes, count, p->device, p->provider))
-			return true;
-	return false;
-}
-
-/* The provider recorded for a node, "cpu/native", or NULL. */
-static const char *recorded_provider(const struct cnn_executor *ex, const char *name)
-{
-	const struct cnn_value *record = record_of(ex);
-	size_t n = strlen(name);
-
-	for (size_t i = 0; i < record->as.array.count; i++) {
-		const char *line = record_line(record, i), *end = strchr(line, '=');
-
-		for (; end && line < end; line += strcspn(line, "+=") + 1)
-			if (strcspn(line, "+=") == n && strncmp(line, name, n) == 0)
-				return end + 1;
-	}
-	return NULL;
-}
-
-static int contradicts(const char *option, struct cnn_error *e)
-{
-	return cnn_fail(e, CNN_EUSAGE, "%s: conflicts with the checkpoint (omit it to "
-		"use the checkpoint's providers)", option);
-}
-
-/* CNN_OK if this kernel may compute these nodes, CNN_END if not. */
-static int may_claim(const struct cnn_executor *ex, const struct claim *k,
-	const struct chain *c, size_t at, struct cnn_error *e)
-{
-	bool wanted = allowed(ex, k, c, at);
-
-	if (!record_of(ex) || !is_recorded(ex, &c->nodes[at], k->count, k->plugin))
-		return wanted && (!record_of(ex) || ex->options.on.provider_count > 0) ?
-			CNN_OK : CNN_END;
-	return wanted ? CNN_OK : contradicts(k->count > 1 && ex->options.on.no_fuse ?
-		"--no-fuse" : "--provider", e);
-}
-
-/* --provider also admits runs that are not recorded. Fails if one of them was
- * chosen. */
-static int check_record(const struct cnn_executor *ex, struct cnn_error *e)
-{
-	for (size_t i = 0; record_of(ex) && i < ex->unit_count; i++)
-		if (!is_recorded(ex, ex->units[i].node_index, ex->units[i].node_count,
-		    ex->units[i].plugin))
-			return contradicts("--provider", e);
+	c->options[c->option_count++] = *o;
 	return CNN_OK;
 }
 
-/* --- choosing the runs ------------------------------------------------------------ */
-
-/* Sets the claim's score and total. CNN_END if its kernel may not or cannot compute the
- * nodes. best[at + 1] and those after it are known. */
-static int rate(const struct cnn_executor *ex, struct claim *new, const struct chain *c,
-	size_t at, const uint32_t *dtypes, const struct claim *best,
-	struct cnn_error *e)
+/* Asks a kernel what the run would cost, offered its inputs in each layout. */
+static int ask(struct assigner *a, struct chain *c, struct option *o, enum cnn_wish wish)
 {
-	const struct cnn_kernel *kernel = new->kernel;
+	struct cnn_executor *ex = a->ex;
 	struct cnn_unit u;
-	int r;
-
-	new->count = matches(ex, kernel->run, c, at, dtypes);
-	if (new->count == 0 || best[at + new->count].total < 0)
-		return CNN_END;
-	if ((r = may_claim(ex, new, c, at, e)) != CNN_OK)
-		return r;
-	describe(ex, &c->nodes[at], new->count, dtypes[c->nodes[at]], &u);
-	new->score = kernel->score(&ex->host.host, kernel, &u.run);
-	if (new->score <= 0 || (ex->options.training && !kernel->backward))
-		return CNN_END;
-	new->total = new->score + best[at + new->count].total +
-		(is_named(ex, kernel->run, new->plugin->provider) ? NAMED : 0) +
-		(record_of(ex) && is_recorded(ex, &c->nodes[at], new->count, new->plugin) ?
-			RECORDED * (int)new->count : 0);
-	return CNN_OK;
-}
-
-/* best[at] = the best run that begins at node `at` of the chain. */
-static int best_claim(struct cnn_executor *ex, const struct chain *c, size_t at,
-	const uint32_t *dtypes, struct claim *best, struct cnn_error *e)
-{
-	best[at] = (struct claim){ 0 };
-	for (size_t i = 0; i < cnn_plugins_count(ex->plugins); i++) {
-		const struct cnn_plugin *p = cnn_plugins_at(ex->plugins, i);
-
-		if (strcmp(p->device, ex->options.on.device) != 0 || !p->entry)
-			continue;
-		for (uint32_t k = 0; k < p->entry->kernel_count; k++) {
-			struct claim new = { p, cnn_kernel_at(p->entry, k), 0, 0, 0 };
-			int r = rate(ex, &new, c, at, dtypes, best, e);
-
-			if (r < 0)
-				return r;
-			if (r == CNN_OK && (new.total > best[at].total ||
-			    (new.total == best[at].total && new.count > best[at].count)))
-				best[at] = new;
-		}
-	}
-	if (best[at].count == 0)
-		best[at].total = -1;
-	return CNN_OK;
-}
-
-static int no_provider(const struct cnn_executor *ex, size_t node, uint32_t dtype,
-	struct cnn_error *e)
-{
-	const struct cnn_node *n = &ex->graph->nodes[node].node;
-	const char *want = wanted_provider(ex, n->type);
-
-	if (record_of(ex)) {
-		want = recorded_provider(ex, n->name);
-		return want ? cnn_fail(e, CNN_EPLUGIN, "%s: the checkpoint used %.64s, "
-			"which is not available, and other providers give different "
-			"bytes (omit --resume to use only its weights)",
-			n->name, want) : cnn_fail(e, CNN_EDATA, "the checkpoint's "
-			"providers are invalid: none for %s", n->name);
-	}
-	if (want)
-		return cnn_fail(e, CNN_EPLUGIN, "%s: no provider %s of %s on %s in %s "
-			"supports its arguments", n->name, want, n->type,
-			ex->options.on.device,
-			cnn_dtype_name(dtype));
-	return cnn_fail(e, CNN_EPLUGIN, "%s: no kernel on %s computes %s in %s with "
-		"these arguments (cnn-info lists the kernels)", n->name,
-		ex->options.on.device, n->type, cnn_dtype_name(dtype));
-}
-
-static int claim_chain(struct cnn_executor *ex, const struct chain *c,
-	const uint32_t *dtypes, struct cnn_error *e)
-{
-	struct claim *best = calloc(c->count + 1, sizeof *best);
-	size_t at = c->count;
+	uint32_t layouts;
 	int r = CNN_OK;
 
-	if (!best)
-		return cnn_fail(e, CNN_ENOMEM, "out of memory");
-	while (r == CNN_OK && at-- > 0)
-		r = best_claim(ex, c, at, dtypes, best, e);
-	for (at = 0; r == CNN_OK && at < c->count; at += best[at].count) {
-		struct cnn_unit *u = &ex->units[ex->unit_count];
+	describe(ex, &c->nodes[o->at], o->count, a->dtypes[c->nodes[o->at]], &u);
+	layouts = u.edges[0].shape.rank == 3 ? LAYOUTS : 1;
+	for (o->offered = 0; r == CNN_OK && o->offered < layouts; o->offered++) {
+		struct cnn_format from = { source_dtype(a, u.inputs[0], u.run.dtype),
+			o->offered };
+		struct cnn_plan plan;
 
-		if (best[at].count == 0) {
-			/* Name the node that no provider computes, not the chain's
-			 * first. */
-			while (at + 1 < c->count && best[at + 1].total < 0)
-				at++;
-			r = no_provider(ex, c->nodes[at], dtypes[c->nodes[at]], e);
-			break;
-		}
-		describe(ex, &c->nodes[at], best[at].count, dtypes[c->nodes[at]], u);
-		u->plugin = best[at].plugin;
-		u->kernel = best[at].kernel;
-		u->score = best[at].score;
-		ex->unit_count++;
+		for (uint32_t i = 0; i < u.run.input_count; i++)
+			u.edges[i].format.layout = shape_layout(&u.edges[i].shape, o->offered);
+		cnn_plan_init(ex, &u, &plan);
+		o->cost = o->kernel->cost(&ex->host.host, o->kernel, &u.run, &plan);
+		o->output = shape_layout(&u.run.output, plan.output.layout);
+		if (!(o->cost > 0) || o->output >= LAYOUTS ||
+		    (ex->options.training && !o->kernel->backward))
+			continue;
+		if (wish != CNN_WISH_YES)
+			o->cost = wish == CNN_WISH_NAMED ? -NAMED : 0;
+		o->cost += reorder_cost(ex, &u.edges[0], from, plan.inputs[0]);
+		for (uint32_t i = 1; i < u.run.input_count; i++)
+			o->inputs[i] = plan.inputs[i].layout;
+		r = add_option(a, c, o);
 	}
-	free(best);
+	return r;
+}
+
+static int list_options(struct assigner *a, struct chain *c)
+{
+	struct cnn_executor *ex = a->ex;
+	int r = CNN_OK;
+
+	for (uint32_t at = 0; at < c->count; at++)
+		for (size_t i = 0; i < cnn_plugins_count(ex->plugins); i++) {
+			const struct cnn_plugin *p = cnn_plugins_at(ex->plugins, i);
+
+			if (strcmp(p->device, ex->options.on.device) != 0 || !p->entry)
+				continue;
+			for (uint32_t k = 0; k < p->entry->kernel_count; k++) {
+				struct option o = { p, cnn_kernel_at(p->entry, k), .at = at };
+				enum cnn_wish wish;
+
+				o.count = matches(ex, o.kernel->run, c, at, a->dtypes);
+				if (o.count == 0)
+					continue;
+				if ((r = cnn_wish(ex, p, o.kernel, &c->nodes[at], o.count,
+					&wish, a->e)) < 0 ||
+				    (wish != CNN_WISH_NO && (r = ask(a, c, &o, wish)) < 0))
+					return r;
+			}
+		}
+	return r;
+}
+
+/* --- the cheapest tiling of a chain ---------------------------------------------------------- */
+
+static bool is_better(double cost, uint32_t runs, const struct way *than)
+{
+	return than->runs == UINT32_MAX || cost < than->cost ||
+		(cost == than->cost && runs < than->runs);
+}
+
+/* The reorders of the inputs of a chain's first run, except its first input. `layouts`
+ * are those of the nodes' values. */
+static double side_cost(const struct assigner *a, const struct chain *c,
+	const struct option *o, const uint32_t *layouts)
+{
+	const struct cnn_graph_node *n = &a->ex->graph->nodes[c->nodes[0]];
+	double cost = 0;
+
+	for (uint32_t i = 1; o->at == 0 && i < n->node.input_count; i++) {
+		size_t source = a->ex->alias[n->inputs[i]];
+		uint32_t dtype = a->dtypes[c->nodes[0]];
+		struct cnn_edge edge = { n->node.inputs[i],
+			{ source_dtype(a, source, dtype), layouts[source] },
+			a->ex->wants_gradient[source] };
+
+		if (!(n->def->index_inputs >> i & 1))
+			cost += reorder_cost(a->ex, &edge, edge.format,
+				(struct cnn_format){ dtype, o->inputs[i] });
+	}
+	return cost;
+}
+
+/* Sets a->ways for the chain, from the layouts of what feeds it. */
+static void find_ways(const struct assigner *a, const struct chain *c,
+	const uint32_t *layouts)
+{
+	struct way *ways = a->ways;
+	size_t source = a->ex->alias[a->ex->graph->nodes[c->nodes[0]].inputs[0]];
+
+	for (size_t i = 0; i < ((size_t)c->count + 1) * LAYOUTS; i++)
+		ways[i] = (struct way){ 0, UINT32_MAX, NULL };
+	ways[layouts[source]].runs = 0;
+	for (size_t i = 0; i < c->option_count; i++) {
+		const struct option *o = &c->options[i];
+		const struct way *before = &ways[o->at * LAYOUTS + o->offered];
+		struct way *after = &ways[(o->at + o->count) * LAYOUTS + o->output];
+		double cost;
+
+		if (before->runs == UINT32_MAX)
+			continue;
+		cost = before->cost + o->cost + side_cost(a, c, o, layouts);
+		if (is_better(cost, before->runs + 1, after))
+			*after = (struct way){ cost, before->runs + 1, o };
+	}
+}
+
+/* The cost of the chain, with its end as it is now. */
+static double chain_cost(const struct assigner *a, const struct chain *c,
+	const uint32_t *layouts)
+{
+	const struct way *end = &a->ways[(size_t)c->count * LAYOUTS + c->end];
+
+	find_ways(a, c, layouts);
+	return end->runs == UINT32_MAX ? DBL_MAX : end->cost;
+}
+
+/* --- the whole net ------------------------------------------------------------------------------ */
+
+static size_t last_node(const struct chain *c)
+{
+	return c->nodes[c->count - 1];
+}
+
+/* What the others pay if the chain's end has the layout that `layouts` says: the chains
+ * that it feeds, and the reader of the net's output. */
+static double cost_of_others(const struct assigner *a, const struct chain *c,
+	const uint32_t *layouts)
+{
+	const struct cnn_graph *g = a->ex->graph;
+	size_t last = last_node(c);
+	double cost = 0;
+
+	for (const struct chain *k = c + 1; k < a->chains + a->chain_count; k++) {
+		const struct cnn_graph_node *n = &g->nodes[k->nodes[0]];
+		bool feeds = false;
+
+		for (uint32_t i = 0; i < n->node.input_count; i++)
+			feeds |= a->ex->alias[n->inputs[i]] == last;
+		if (feeds)
+			cost += chain_cost(a, k, layouts);
+	}
+	if (!a->ex->options.training && last == a->ex->alias[g->output]) {
+		const struct cnn_edge edge = { .shape = g->nodes[last].node.output };
+
+		cost += reorder_cost(a->ex, &edge,
+			(struct cnn_format){ a->dtypes[last], layouts[last] },
+			(struct cnn_format){ CNN_F32, CNN_NCHW });
+	}
+	return cost;
+}
+
+/* Chooses the layout of the chain's end. The first time, the chains that it feeds have
+ * not been looked at. CNN_END if it cannot be computed. */
+static int settle_end(const struct assigner *a, struct chain *c, uint32_t *layouts,
+	bool first, bool *changed)
+{
+	struct way ends[LAYOUTS];
+	uint32_t best = LAYOUTS;
+	double least = 0;
+
+	find_ways(a, c, layouts);
+	memcpy(ends, &a->ways[(size_t)c->count * LAYOUTS], sizeof ends);
+	for (uint32_t l = 0; l < LAYOUTS; l++) {
+		double cost;
+
+		if (ends[l].runs == UINT32_MAX)
+			continue;
+		layouts[last_node(c)] = l;
+		cost = ends[l].cost + (first ? 0 : cost_of_others(a, c, layouts));
+		if (best == LAYOUTS || cost < least) {
+			best = l;
+			least = cost;
+		}
+	}
+	if (best == LAYOUTS)
+		return CNN_END;
+	layouts[last_node(c)] = best;
+	*changed |= first || best != c->end;
+	c->end = best;
+	return CNN_OK;
+}
+
+/* Names the first node that no kernel computes. */
+static int not_computed(const struct assigner *a, const struct chain *c,
+	const uint32_t *layouts)
+{
+	uint32_t at = 0;
+
+	find_ways(a, c, layouts);
+	for (uint32_t i = 1; i <= c->count; i++)
+		for (uint32_t l = 0; l < LAYOUTS; l++)
+			if (a->ways[i * LAYOUTS + l].runs != UINT32_MAX)
+				at = i;
+	return cnn_wish_unmet(a->ex, c->nodes[at], a->dtypes[c->nodes[at]], a->e);
+}
+
+/* Adds the units of a chain, whose ends are settled. */
+static void add_units(const struct assigner *a, const struct chain *c,
+	const uint32_t *layouts)
+{
+	struct cnn_executor *ex = a->ex;
+	uint32_t at = c->count, layout = c->end;
+
+	find_ways(a, c, layouts);
+	while (at > 0) {
+		const struct option *o = a->ways[at * LAYOUTS + layout].last;
+		struct cnn_unit *u = &ex->units[ex->unit_count++];
+
+		describe(ex, &c->nodes[o->at], o->count, a->dtypes[c->nodes[o->at]], u);
+		u->plugin = o->plugin;
+		u->kernel = o->kernel;
+		at = o->at;
+		layout = o->offered;
+	}
+}
+
+static int choose(struct assigner *a)
+{
+	uint32_t *layouts = calloc(a->ex->graph->node_count, sizeof *layouts);
+	bool changed = true;
+	int r = CNN_OK;
+
+	if (!layouts)
+		return cnn_fail(a->e, CNN_ENOMEM, "out of memory");
+	for (int pass = 0; r == CNN_OK && changed && pass < PASSES; pass++) {
+		changed = false;
+		for (size_t i = 0; r == CNN_OK && i < a->chain_count; i++)
+			if (settle_end(a, &a->chains[i], layouts, pass == 0, &changed) != CNN_OK)
+				r = not_computed(a, &a->chains[i], layouts);
+	}
+	for (size_t i = 0; r == CNN_OK && i < a->chain_count; i++)
+		add_units(a, &a->chains[i], layouts);
+	free(layouts);
 	return r;
 }
 
@@ -450,9 +487,9 @@ static bool continues(const struct cnn_graph *g, size_t index, size_t before,
 }
 
 /* Counts the nodes that each node feeds, with identities resolved. */
-static void count_consumers(const struct cnn_executor *ex, size_t *consumers,
-	size_t *consumer)
+static void count_consumers(const struct assigner *a)
 {
+	const struct cnn_executor *ex = a->ex;
 	const struct cnn_graph *g = ex->graph;
 
 	for (size_t n = 0; n < g->node_count; n++)
@@ -460,36 +497,21 @@ static void count_consumers(const struct cnn_executor *ex, size_t *consumers,
 		     i++) {
 			size_t from = ex->alias[g->nodes[n].inputs[i]];
 
-			consumers[from]++;
-			consumer[from] = n;
+			a->consumers[from]++;
+			a->consumer[from] = n;
 		}
 }
 
-int cnn_claim(struct cnn_executor *ex, struct cnn_error *e)
+/* Sets the aliases, the element types and which values have gradients. */
+static void describe_nodes(const struct assigner *a)
 {
+	struct cnn_executor *ex = a->ex;
 	const struct cnn_graph *g = ex->graph;
-	size_t *consumers = calloc(g->node_count, sizeof *consumers);
-	size_t *consumer = calloc(g->node_count, sizeof *consumer);
-	uint32_t *dtypes = calloc(g->node_count, sizeof *dtypes);
-	bool *taken = calloc(g->node_count, sizeof *taken);
-	struct chain *c = malloc(sizeof *c);
-	size_t output;
-	int r = CNN_OK;
 
-	ex->alias = calloc(g->node_count, sizeof *ex->alias);
-	ex->wants_gradient = calloc(g->node_count, sizeof *ex->wants_gradient);
-	ex->units = calloc(g->node_count, sizeof *ex->units);
-	if (!consumers || !consumer || !dtypes || !taken || !c || !ex->alias ||
-	    !ex->wants_gradient || !ex->units) {
-		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
-		goto out;
-	}
-	if ((r = cnn_plugins_open_device(ex->plugins, ex->options.on.device, e)) < 0 ||
-	    (r = check_wishes(ex, e)) < 0)
-		goto out;
 	for (size_t n = 0; n < g->node_count; n++) {
 		ex->alias[n] = n;
-		dtypes[n] = g->nodes[n].index ? CNN_I32 : CNN_F32;
+		ex->wants_gradient[n] = false;
+		a->dtypes[n] = g->nodes[n].index ? CNN_I32 : CNN_F32;
 	}
 	for (size_t n = 0; n < g->node_count; n++) {
 		const struct cnn_graph_node *node = &g->nodes[n];
@@ -498,42 +520,100 @@ int cnn_claim(struct cnn_executor *ex, struct cnn_error *e)
 			continue;
 		if (!ex->options.training && node->def->flags & CNN_LAYER_TRAINING_ONLY)
 			ex->alias[n] = ex->alias[node->inputs[0]];
-		dtypes[n] = ex->alias[n] == n ? node_dtype(ex, dtypes, n) :
-			dtypes[ex->alias[n]];
-		for (uint32_t i = 0; i < node->param_count; i++)
+		a->dtypes[n] = ex->alias[n] == n ? node_dtype(ex, a->dtypes, n) :
+			a->dtypes[ex->alias[n]];
+		for (uint32_t i = 0; ex->options.training && i < node->param_count; i++)
 			ex->wants_gradient[n] |= g->params[node->first_param + i].def.kind ==
 				CNN_PARAM_TRAINABLE;
 		for (uint32_t i = 0; i < node->node.input_count; i++)
 			ex->wants_gradient[n] |= ex->wants_gradient[node->inputs[i]];
 	}
-	if (!ex->options.training)
-		memset(ex->wants_gradient, 0, g->node_count * sizeof *ex->wants_gradient);
-	count_consumers(ex, consumers, consumer);
-	output = ex->alias[g->output];
-	for (size_t n = 0; r == CNN_OK && n < g->node_count; n++) {
+}
+
+/* Splits the net into chains. */
+static void list_chains(struct assigner *a)
+{
+	const struct cnn_executor *ex = a->ex;
+	const struct cnn_graph *g = ex->graph;
+	const size_t output = ex->alias[g->output];
+	size_t used = 0;
+
+	for (size_t n = 0; n < g->node_count; n++) {
+		struct chain *c = &a->chains[a->chain_count];
 		size_t m = n;
 
-		if (!g->nodes[n].def || taken[n] || ex->alias[n] != n)
+		/* Nodes in the middle of a chain have been taken: their type is marked. */
+		if (!g->nodes[n].def || a->consumer[n] == CNN_NONE || ex->alias[n] != n)
 			continue;
-		for (c->count = 0; ; m = consumer[m]) {
+		c->nodes = a->pool + used;
+		for (;;) {
+			size_t next = a->consumer[m];
+			bool ends = a->consumers[m] != 1 ||
+				(m == output && !ex->options.training) ||
+				!continues(g, next, m, ex->alias);
+
 			c->nodes[c->count++] = m;
-			taken[m] = true;
-			if (consumers[m] != 1 ||
-			    (m == output && !ex->options.training) ||
-			    !continues(g, consumer[m], m, ex->alias))
+			used++;
+			a->consumer[m] = CNN_NONE;
+			if (ends)
 				break;
+			m = next;
 		}
-		r = claim_chain(ex, c, dtypes, e);
+		a->chain_count++;
 	}
-	if (r == CNN_OK)
-		settle_units(ex);
-	if (r == CNN_OK)
-		r = check_record(ex, e);
-out:
-	free(consumers);
-	free(consumer);
-	free(dtypes);
-	free(taken);
-	free(c);
+}
+
+static int assign(struct assigner *a)
+{
+	struct cnn_executor *ex = a->ex;
+	uint32_t longest = 0;
+	int r;
+
+	if ((r = cnn_plugins_open_device(ex->plugins, ex->options.on.device, a->e)) < 0 ||
+	    (r = cnn_wish_names(ex, a->e)) < 0)
+		return r;
+	describe_nodes(a);
+	count_consumers(a);
+	list_chains(a);
+	for (size_t i = 0; i < a->chain_count; i++) {
+		if (a->chains[i].count > longest)
+			longest = a->chains[i].count;
+		if ((r = list_options(a, &a->chains[i])) < 0)
+			return r;
+	}
+	a->ways = malloc(((size_t)longest + 1) * LAYOUTS * sizeof *a->ways);
+	if (!a->ways)
+		return cnn_fail(a->e, CNN_ENOMEM, "out of memory");
+	if ((r = choose(a)) < 0)
+		return r;
+	settle_units(ex);
+	return cnn_wish_check(ex, a->e);
+}
+
+int cnn_assign(struct cnn_executor *ex, struct cnn_error *e)
+{
+	const size_t count = ex->graph->node_count;
+	struct assigner a = { .ex = ex, .e = e };
+	int r;
+
+	a.dtypes = calloc(count, sizeof *a.dtypes);
+	a.consumers = calloc(count, sizeof *a.consumers);
+	a.consumer = calloc(count, sizeof *a.consumer);
+	a.chains = calloc(count, sizeof *a.chains);
+	a.pool = calloc(count, sizeof *a.pool);
+	ex->alias = calloc(count, sizeof *ex->alias);
+	ex->wants_gradient = calloc(count, sizeof *ex->wants_gradient);
+	ex->units = calloc(count, sizeof *ex->units);
+	r = a.dtypes && a.consumers && a.consumer && a.chains && a.pool && ex->alias &&
+		ex->wants_gradient && ex->units ? assign(&a) :
+		cnn_fail(e, CNN_ENOMEM, "out of memory");
+	for (size_t i = 0; a.chains && i < a.chain_count; i++)
+		free(a.chains[i].options);
+	free(a.dtypes);
+	free(a.consumers);
+	free(a.consumer);
+	free(a.chains);
+	free(a.pool);
+	free(a.ways);
 	return r;
 }

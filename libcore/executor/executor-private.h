@@ -1,6 +1,7 @@
 /* executor-private.h - the parts behind executor/executor.h.
  *
  *   assign.c    assigns a kernel to each run of layers
+ *   wishes.c    which kernels the user and a checkpoint allow
  *   plan.c      formats, buffers, the list of operations
  *   arena.c     the offset of each buffer
  *   device-memory.c  allocation of the device's memory
@@ -28,7 +29,6 @@
 struct cnn_unit {
 	const struct cnn_plugin *plugin;
 	const struct cnn_kernel *kernel;
-	int score;
 	uint32_t node_count;
 	size_t node_index[CNN_MAX_RUN];
 	struct cnn_node nodes[CNN_MAX_RUN];      /* copies, side by side */
@@ -108,6 +108,9 @@ struct cnn_barrier {
 	atomic_uint arrived, round, count;
 };
 
+/* A kernel that could not be created for the run that begins at a node. */
+struct cnn_refusal { const struct cnn_kernel *kernel; size_t node; };
+
 struct cnn_merge { float *into; const float *from; };
 
 /* The data set, in memory that the device reads. */
@@ -131,6 +134,7 @@ struct cnn_recording { uint32_t samples; bool warm; void *graph; };
 
 #define CNN_RECORDS 64                       /* most steps in flight */
 #define CNN_RECORDINGS 4
+#define CNN_REFUSALS 256
 
 struct cnn_executor {
 	const struct cnn_graph *graph;
@@ -149,6 +153,8 @@ struct cnn_executor {
 	                                  * parameter? */
 	struct cnn_unit *units;
 	size_t unit_count;
+	struct cnn_refusal refusals[CNN_REFUSALS];
+	size_t refusal_count;
 	struct cnn_unit *losses[CNN_MAX_LOSSES];     /* in the graph's order */
 	uint32_t loss_count;
 	bool has_losses;                 /* the rows have what all losses need */
@@ -208,9 +214,30 @@ struct cnn_executor {
 };
 
 /* assign.c: fills in units, alias and their runs; opens the plugins. */
-int cnn_claim(struct cnn_executor *, struct cnn_error *);
-/* plan.c: creates the instances and plans operations and memory. */
+int cnn_assign(struct cnn_executor *, struct cnn_error *);
+
+/* wishes.c: what the user's options and a checkpoint's record say about a kernel for
+ * these nodes. */
+enum cnn_wish { CNN_WISH_NO, CNN_WISH_YES, CNN_WISH_RECORDED, CNN_WISH_NAMED };
+int cnn_wish(const struct cnn_executor *, const struct cnn_plugin *,
+	const struct cnn_kernel *, const size_t *nodes, uint32_t count, enum cnn_wish *,
+	struct cnn_error *);
+/* Checks that each --provider names a kernel of the device. */
+int cnn_wish_names(const struct cnn_executor *, struct cnn_error *);
+/* Checks that the units are those that a checkpoint recorded, if there is one. */
+int cnn_wish_check(const struct cnn_executor *, struct cnn_error *);
+/* Fails because no kernel computes the node. */
+int cnn_wish_unmet(const struct cnn_executor *, size_t node, uint32_t dtype,
+	struct cnn_error *);
+
+/* plan.c: creates the instances and plans operations and memory. CNN_END if a kernel
+ * cannot be had: it has been added to the refusals. */
 int cnn_plan_make(struct cnn_executor *, struct cnn_error *);
+/* Frees what cnn_assign() and cnn_plan_make() made. */
+void cnn_plan_drop(struct cnn_executor *);
+/* *plan as a kernel gets it, with the formats that its edges offer. */
+void cnn_plan_init(const struct cnn_executor *, const struct cnn_unit *,
+	struct cnn_plan *plan);
 /* arena.c: sets each buffer's offset; *bytes = the arena's size. */
 int cnn_arena_place(struct cnn_buffer *, size_t count, size_t *bytes,
 	struct cnn_error *);

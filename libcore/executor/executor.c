@@ -211,15 +211,18 @@ static int open_all(struct cnn_executor *ex, struct cnn_error *e)
 
 	if ((r = open_device(ex, e)) < 0)
 		return r;
-	cut_batch(ex);
-	if ((r = cnn_claim(ex, e)) < 0)
-		return r;
-	if (ex->options.training && ex->loss_count == 0)
+	if (ex->options.training && ex->graph->loss_count == 0)
 		return cnn_fail(e, CNN_EDATA, "the net has no loss to train with: end "
 			"it with cross_entropy");
+	cut_batch(ex);
+	/* Again without a kernel that cannot be had. */
+	while ((r = cnn_assign(ex, e)) == CNN_OK && (r = cnn_plan_make(ex, e)) == CNN_END)
+		cnn_plan_drop(ex);
+	if (r < 0)
+		return r;
 	if ((ex->options.training && (r = cnn_optimizer_find(ex->plugins,
 		ex->options.on.device, ex->options.optimizer, &ex->optimizer, e)) < 0) ||
-	    (r = cnn_plan_make(ex, e)) < 0 || (r = place_params(ex, e)) < 0)
+	    (r = place_params(ex, e)) < 0)
 		return r;
 	ex->context_count = ex->phases > 1 ? ex->shards_max : ex->worker_count;
 	if ((r = table(&ex->contexts, ex->context_count, sizeof *ex->contexts, e)) < 0 ||
@@ -272,9 +275,7 @@ void cnn_executor_close(struct cnn_executor *ex)
 		for (uint32_t i = 1; i <= ex->threads_started; i++)
 			pthread_join(ex->workers[i].thread, NULL);
 	}
-	for (size_t i = 0; i < ex->unit_count; i++)
-		if (ex->units[i].instance)
-			ex->units[i].kernel->destroy(ex->units[i].instance);
+	cnn_plan_drop(ex);
 	for (uint32_t i = 0; ex->workers && i < ex->worker_count; i++) {
 		struct cnn_worker *w = &ex->workers[i];
 
@@ -308,14 +309,6 @@ void cnn_executor_close(struct cnn_executor *ex)
 		ex->device_functions->close(ex->device);
 	}
 	cnn_profile_close(ex);
-	free(ex->alias);
-	free(ex->formats);
-	free(ex->values);
-	free(ex->grads);
-	free(ex->wants_gradient);
-	free(ex->units);
-	free(ex->buffers);
-	free(ex->ops);
 	free(ex->slots);
 	free(ex->contexts);
 	free(ex->workers);
@@ -335,7 +328,7 @@ bool cnn_executor_run_at(const struct cnn_executor *ex, size_t i,
 	if (i >= ex->unit_count)
 		return false;
 	*run = (struct cnn_executor_run){ u->node_index, u->node_count,
-		u->plugin->device, u->plugin->provider, u->score };
+		u->plugin->device, u->plugin->provider };
 	return true;
 }
 

@@ -151,7 +151,6 @@ struct cnn_executor_run {
 	const size_t *nodes;
 	uint32_t count;
 	const char *device, *provider;
-	int score;
 };
 bool cnn_executor_run_at(const struct cnn_executor *, size_t i,
 	struct cnn_executor_run *);

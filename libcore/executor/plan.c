@@ -135,29 +135,56 @@ static bool right_format(const struct cnn_shape *s, struct cnn_format f,
 		(f.layout == CNN_NCHW || s->rank == 3);
 }
 
+static uint32_t output_dtype(const struct cnn_unit *u)
+{
+	return u->is_loss ? CNN_F32 : u->run.dtype;
+}
+
+void cnn_plan_init(const struct cnn_executor *ex, const struct cnn_unit *u,
+	struct cnn_plan *plan)
+{
+	*plan = (struct cnn_plan){ .size = sizeof *plan };
+	for (uint32_t i = 0; i < u->run.input_count; i++) {
+		plan->inputs[i] = u->edges[i].format;
+		if (plan->inputs[i].dtype != CNN_I32)
+			plan->inputs[i].dtype = u->run.dtype;
+	}
+	plan->output.dtype = output_dtype(u);
+	plan->output.layout = u->run.output.rank == 3 ? plan->inputs[0].layout : CNN_NCHW;
+	for (uint32_t i = 0; i < u->run.param_count; i++)
+		plan->param_counts[i] = ex->graph->params[u->param_index[i]].count;
+}
+
+/* Notes that the unit's kernel cannot be had. */
+static int refuse(struct cnn_executor *ex, const struct cnn_unit *u, struct cnn_error *e)
+{
+	if (ex->refusal_count == CNN_REFUSALS)
+		return cnn_fail(e, CNN_EPLUGIN, "%s: %s/%s/%s and too many other kernels "
+			"cannot be used here", u->nodes[0].name, u->plugin->device,
+			u->plugin->provider, u->kernel->run);
+	ex->host.host.log(&ex->host.host, 2, "%s: %s/%s/%s cannot be used here",
+		u->nodes[0].name, u->plugin->device, u->plugin->provider, u->kernel->run);
+	ex->refusals[ex->refusal_count++] = (struct cnn_refusal){ u->kernel,
+		u->node_index[0] };
+	return CNN_END;
+}
+
 static int create(struct planner *p, struct cnn_unit *u)
 {
 	struct cnn_executor *ex = p->ex;
 	struct cnn_plan *plan = &u->plan;
 	const struct cnn_shape *out = &u->run.output;
-	uint32_t out_dtype = u->is_loss ? CNN_F32 : u->run.dtype;
+	uint32_t out_dtype = output_dtype(u);
 	bool good;
 	int r;
 
-	plan->size = sizeof *plan;
-	for (uint32_t i = 0; i < u->run.input_count; i++) {
-		bool as_index = u->edges[i].format.dtype == CNN_I32;
-
+	for (uint32_t i = 0; i < u->run.input_count; i++)
 		u->edges[i].format = ex->formats[u->inputs[i]];
-		plan->inputs[i].layout = u->edges[i].format.layout;
-		plan->inputs[i].dtype = as_index ? CNN_I32 : u->run.dtype;
-	}
-	plan->output.dtype = out_dtype;
-	plan->output.layout = out->rank == 3 ? plan->inputs[0].layout : CNN_NCHW;
-	for (uint32_t i = 0; i < u->run.param_count; i++)
-		plan->param_counts[i] = ex->graph->params[u->param_index[i]].count;
+	cnn_plan_init(ex, u, plan);
 	r = u->kernel->create(&ex->host.host, u->kernel, &u->run, plan,
 		&u->instance);
+	if (r == CNN_END)
+		return refuse(ex, u, p->e);
 	if (r < 0) {
 		r = cnn_host_error(&ex->host, r, p->e);
 		cnn_error_prefix(p->e, "%s: %s/%s/%s", u->nodes[0].name,
@@ -440,4 +467,28 @@ int cnn_plan_make(struct cnn_executor *ex, struct cnn_error *e)
 	free(p.kept);
 	free(p.uses);
 	return r;
+}
+
+void cnn_plan_drop(struct cnn_executor *ex)
+{
+	for (size_t i = 0; i < ex->unit_count; i++)
+		if (ex->units[i].instance)
+			ex->units[i].kernel->destroy(ex->units[i].instance);
+	free(ex->alias);
+	free(ex->formats);
+	free(ex->values);
+	free(ex->grads);
+	free(ex->wants_gradient);
+	free(ex->units);
+	free(ex->buffers);
+	free(ex->ops);
+	ex->alias = ex->values = ex->grads = NULL;
+	ex->formats = NULL;
+	ex->wants_gradient = NULL;
+	ex->units = NULL;
+	ex->buffers = NULL;
+	ex->ops = NULL;
+	ex->unit_count = ex->buffer_count = ex->op_count = 0;
+	ex->loss_count = 0;
+	ex->packed_bytes = ex->scratch_bytes = ex->partial_count = 0;
 }

@@ -72,8 +72,8 @@ static int check_kernel(const struct cnn_plugin *p, const struct cnn_kernel *k,
 	if (!k->run || !is_run(k->run))
 		return refuse(p, e, "computes the run \"%s\": its layer types must match "
 			"[a-z][a-z0-9_]* and be joined by +", k->run ? k->run : "");
-	if (!k->score || !k->create || !k->destroy || !k->forward)
-		return refuse(p, e, "kernel %s lacks one of score, create, destroy, "
+	if (!k->cost || !k->create || !k->destroy || !k->forward)
+		return refuse(p, e, "kernel %s lacks one of cost, create, destroy, "
 			"forward", k->run);
 	if (!k->param_import != !k->param_export)
 		return refuse(p, e, "kernel %s has only one of param_import and "
@@ -110,7 +110,7 @@ static int check_device(const struct cnn_plugin *p, const struct cnn_device *f,
 		return refuse(p, e, "is the device \"%s\", which does not match its "
 			"path", f->name ? f->name : "");
 	if (!f->probe || !f->open || !f->close || !f->alloc || !f->free || !f->upload
-	    || !f->download || !f->add || !f->reorder || !f->gather || !f->total
+	    || !f->download || !f->add || !f->reorder || !f->reorder_cost || !f->gather || !f->total
 	    || !f->norm || !f->clip || !f->advance || !f->capture != !f->captured
 	    || !f->capture != !f->replay || !f->capture != !f->release
 	    || !f->mark != !f->elapsed)

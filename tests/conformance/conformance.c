@@ -223,7 +223,7 @@ static int check_evaluation(struct suite *s, const struct subject *subject,
 	int code;
 
 	evaluating.training = false;
-	if (runner_score(subject, c, &evaluating) <= 0)
+	if (!runner_offers(subject, c, &evaluating))
 		return CNN_OK;
 	code = results_of_run(&results, subject, c, &evaluating, d, &complaint, e);
 	if (code == CNN_OK)
@@ -263,7 +263,7 @@ static bool check_case(struct suite *s, const struct subject *subject,
 	int code;
 
 	if (!can_compute(subject, settings.dtype)
-			|| runner_score(subject, c, &settings) <= 0)
+			|| !runner_offers(subject, c, &settings))
 		return false;
 	snprintf(what, sizeof(what), "%s/%s %s%s: %s of %s", s->device, s->provider,
 		types[type].name, layout == CNN_NHWC ? " nhwc" : "", t->net, t->inputs);

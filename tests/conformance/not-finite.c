@@ -34,14 +34,14 @@ bool check_not_finite(struct suite *s, const struct subject *subject, const stru
 	char where[200] = "";
 	int code;
 
-	if (!can_compute(subject, settings.dtype) || runner_score(subject, c, &settings) <= 0)
+	if (!can_compute(subject, settings.dtype) || !runner_offers(subject, c, &settings))
 		return false;
 	for (uint32_t i = 0; i < c->node_count; i++)
 		spreads |= strcmp(c->types[i], "conv2d") == 0;
 	code = data_make(&data, &s->reference, c, t, settings.dtype);
 	for (int training = 1; training >= 0 && code == CNN_OK; training--) {
 		settings.training = training;
-		if (runner_score(subject, c, &settings) <= 0)
+		if (!runner_offers(subject, c, &settings))
 			continue;
 		code = results_of_chain(&reference, suite_reference, s, c, &settings, &data, &e);
 		if (code == CNN_OK)

@@ -98,7 +98,7 @@ static void test_layer(struct suite *s, const struct recorded_layer *l, uint32_t
 			return;
 		}
 	} else if (suite_kernel(s, c.types[0], &subject) != CNN_OK
-			|| runner_score(&subject, &c, &settings) <= 0)
+			|| !runner_offers(&subject, &c, &settings))
 		return;                      /* not offered */
 	read_recorded(l, &c, &data, &recorded);
 	code = results_of_run(&results, &subject, &c, &settings, &data, NULL, &e);

@@ -31,14 +31,40 @@ static struct cnn_run describe(const struct chain *c, const struct settings *s,
 	};
 }
 
-int runner_score(const struct subject *subject, const struct chain *c,
+static void init_plan(const struct chain *c, const struct settings *s,
+	const struct cnn_edge *edges, struct cnn_plan *plan)
+{
+	*plan = (struct cnn_plan){ .size = sizeof(*plan) };
+	for (uint32_t i = 0; i < c->input_count; i++)
+		plan->inputs[i] = edges[i].format;
+	plan->output = plan->inputs[0];
+	if (c->output.rank != 3)
+		plan->output.layout = CNN_NCHW;
+	if (c->loss && s->dtype != CNN_F64)
+		plan->output.dtype = CNN_F32;
+	for (uint32_t i = 0; i < c->param_count; i++)
+		plan->param_counts[i] = chain_count(&c->params[i].shape);
+}
+
+bool runner_offers(const struct subject *subject, const struct chain *c,
 	const struct settings *s)
 {
+	const struct cnn_host *host = &subject->host->host;
+	const struct cnn_kernel *k = subject->kernel;
 	struct cnn_edge edges[CNN_MAX_INPUTS];
 	const struct cnn_run run = describe(c, s, edges);
+	struct cnn_plan plan;
+	void *instance = NULL;
+	int code;
 
-	return subject->kernel->score(&subject->host->host, subject->kernel,
-		&run);
+	init_plan(c, s, edges, &plan);
+	if (!(k->cost(host, k, &run, &plan) > 0))
+		return false;
+	init_plan(c, s, edges, &plan);
+	code = k->create(host, k, &run, &plan, &instance);
+	if (code == CNN_OK)
+		k->destroy(instance);
+	return code != CNN_END;
 }
 
 static size_t tensor_bytes(const struct cnn_shape *s, struct cnn_format f, uint32_t n)
@@ -131,16 +157,7 @@ int runner_open(struct runner *r, const struct subject *subject,
 		return cnn_fail(e, CNN_EUSAGE, "too many shards");
 	run = describe(c, s, r->edges);
 
-	r->plan.size = sizeof(r->plan);
-	for (uint32_t i = 0; i < c->input_count; i++)
-		r->plan.inputs[i] = r->edges[i].format;
-	r->plan.output = r->plan.inputs[0];
-	if (c->output.rank != 3)
-		r->plan.output.layout = CNN_NCHW;
-	if (c->loss && s->dtype != CNN_F64)
-		r->plan.output.dtype = CNN_F32;
-	for (uint32_t i = 0; i < c->param_count; i++)
-		r->plan.param_counts[i] = chain_count(&c->params[i].shape);
+	init_plan(c, s, r->edges, &r->plan);
 	code = subject->kernel->create(host, subject->kernel, &run, &r->plan, &r->instance);
 	if (code != CNN_OK)
 		return cnn_host_error(subject->host, code, e);

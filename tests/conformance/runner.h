@@ -52,8 +52,8 @@ struct runner {
 	const char *complaint;           /* a promise that was broken */
 };
 
-/* The kernel's score for the run; negative: a code. */
-int runner_score(const struct subject *, const struct chain *,
+/* Does the kernel compute the run? It may find out only when it is created. */
+bool runner_offers(const struct subject *, const struct chain *,
 	const struct settings *);
 
 /* The functions return CNN_OK, or a code with the text in *e. Tensors are NCHW

@@ -328,11 +328,16 @@ struct cnn_kernel {
 	const void *data;                    /* the provider's own, or NULL: what
 	                                      * kernels with the same functions differ
 	                                      * in */
-	/* Rates the kernel for this run: 0 cannot compute it; plain C scores 1 per
-	 * node, a tuned library 10, a kernel that beats it 20. Must be cheap and build
-	 * nothing. */
-	int (*score)(const struct cnn_host *, const struct cnn_kernel *,
-		const struct cnn_run *);
+	/* Predicts the time that one worker needs for this run: microseconds for
+	 * run->batch samples, backward included if run->training. It comes from
+	 * constants, and depends on the run, host->isa and what the CPU has, not on
+	 * measurements or on the number of workers. 0 or less: cannot compute it. Sets
+	 * the formats of the plan, which are initialised as for create(), to those that
+	 * create() is likely to set. Must be cheap, and open or build nothing. */
+	double (*cost)(const struct cnn_host *, const struct cnn_kernel *,
+		const struct cnn_run *, struct cnn_plan *);
+	/* CNN_END: it cannot be computed here after all, as without a library that is
+	 * missing. The host then chooses again without this kernel. */
 	int (*create)(const struct cnn_host *, const struct cnn_kernel *,
 		const struct cnn_run *, struct cnn_plan *, void **instance);
 	void (*destroy)(void *instance);     /* NULL is fine */
@@ -464,6 +469,9 @@ struct cnn_device {
 	/* dst += src, for count elements of a floating-point type. */
 	int (*add)(void *device, void *queue, uint32_t dtype, size_t count,
 		void *dst, const void *src);
+	/* Microseconds that one worker needs to reorder so many samples; as cost(). */
+	double (*reorder_cost)(const struct cnn_shape *, size_t samples,
+		struct cnn_format from, struct cnn_format to);
 	/* dst = src in another type and layout; the padding of dst becomes zero. */
 	int (*reorder)(void *device, void *queue, const struct cnn_shape *,
 		size_t samples, struct cnn_format from, const void *src,

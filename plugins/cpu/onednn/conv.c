@@ -3,8 +3,8 @@
  * into scratch memory first. */
 #include "weighted.h"
 
-/* How a kernel differs: relu, and its scores. */
-struct variant { bool relu; int trains, evaluates; };
+/* How a kernel differs. */
+struct variant { bool relu; };
 
 static struct weighted_def convolution_def(const struct cnn_run *run,
 	bool relu)
@@ -35,15 +35,63 @@ static struct weighted_def convolution_def(const struct cnn_run *run,
 	return def;
 }
 
-static int score(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run)
+/* GFLOP/s of forward and of backward. */
+struct speed { double forward, backward; };
+
+/* Where oneDNN 2.7 has no fast backward pass it takes its reference, a thousand times
+ * slower: for fewer channels than a block if the input wants a gradient, or in bfloat16
+ * except for a net's first layer of at most 3 channels, and with SSE4.1. */
+static struct speed speed_of(const struct cnn_host *host, const struct cnn_run *run,
+	const struct weighted_def *def)
+{
+	static const struct speed f32[] = { { 25, 0.05 }, { 70, 55 }, { 75, 62 }, { 75, 62 } };
+	static const struct speed half = { 120, 180 };
+	const enum od_level level = od_level(host);
+	const size_t channels = def->in.dims[0];
+	const size_t groups = def->weight_ndims == 5 ? (size_t)def->weight_dims[0] : 1;
+	const size_t block = level >= OD_AVX512 ? 16 : 8;
+	const bool is_half = run->dtype == CNN_BF16;
+	struct speed s = is_half ? half : f32[level];
+
+	if (groups > 1 && groups == channels && run->output.dims[0] == channels)
+		return (struct speed){ 60, level == OD_SSE41 ? 0.05 : is_half ? 56 : 10 };
+	if (groups > 1 && channels / groups % 8 != 0)
+		return (struct speed){ 8, level == OD_SSE41 ? 0.05 : 5 };
+	if (groups == 1 && channels == 1)
+		s = (struct speed){ 12, level == OD_SSE41 ? 0.05 : 34 };
+	if (channels < block && (run->inputs[0].wants_gradient || (is_half
+			&& (channels > 3 || run->output.dims[0] % 16 != 0))))
+		s.backward = 0.05;
+	return s;
+}
+
+static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run, struct cnn_plan *plan)
 {
 	const struct variant *v = kernel->data;
 	struct weighted_def def = convolution_def(run, v->relu);
+	const struct speed s = speed_of(host, run, &def);
+	const uint32_t blocked = od_blocked_layout(host);
+	const double out = (double)cnn_layout_count(&run->output, CNN_NCHW, run->batch);
+	double flops = 2 * out, microseconds;
 
-	if (!weighted_supports(host, run, &def))
+	if (!od_supports(host, run->dtype))
 		return 0;
-	return run->training ? v->trains : v->evaluates;
+	for (int i = 1; i < 4; i++)
+		flops *= (double)def.weight_dims[def.weight_ndims - i];
+	if (def.in.dims[0] > 3)
+		plan->inputs[0].layout = blocked;
+	else if (def.in.dims[0] > 1)
+		plan->inputs[0].layout = CNN_NCHW;
+	plan->inputs[0].dtype = plan->output.dtype = run->dtype;
+	plan->output.layout = blocked;
+	microseconds = 4 + flops / s.forward / 1e3;
+	if (run->training)
+		microseconds += 8 + flops * (run->inputs[0].wants_gradient ? 2 : 1)
+			/ s.backward / 1e3;
+	/* Backward's mask needs a second gradient as large as the output; relu by itself
+	 * works in place. */
+	return microseconds + (v->relu ? out * (run->training ? 1e-3 : 5e-5) : 0);
 }
 
 static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
@@ -55,11 +103,7 @@ static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
 	return weighted_create(host, run, &def, plan, instance);
 }
 
-static const struct variant plain = { false, 10, 10 };
-/* Evaluation needs one buffer less. Training gains nothing: the mask needs a second
- * gradient as large as the output, but relu by itself works in place, so the two layers
- * score more. */
-static const struct variant relu = { true, 19, 21 };
+static const struct variant plain = { false }, relu = { true };
 
 static const struct cnn_kernel kernels[] = {
 	WEIGHTED_KERNEL("conv2d", plain),

@@ -3,10 +3,7 @@
 #include "weighted.h"
 
 /* How a kernel differs. */
-struct variant {
-	struct weighted_def (*def)(const struct cnn_run *);
-	int score;
-};
+struct variant { struct weighted_def (*def)(const struct cnn_run *); };
 
 static struct weighted_def linear_def(const struct cnn_run *run)
 {
@@ -41,13 +38,21 @@ static struct weighted_def flat_def(const struct cnn_run *run)
 	return def;
 }
 
-static int score(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run)
+static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run, struct cnn_plan *plan)
 {
-	const struct variant *v = kernel->data;
-	struct weighted_def def = v->def(run);
+	static const double f32[] = { 12, 30, 40, 40 };      /* GFLOP/s */
+	const double speed = run->dtype == CNN_BF16 ? 90 : f32[od_level(host)];
+	const double products = (double)run->params[0].shape.dims[0]
+		* (double)run->params[0].shape.dims[1] * run->batch;
+	const int passes = !run->training ? 1 : run->inputs[0].wants_gradient ? 3 : 2;
 
-	return weighted_supports(host, run, &def) ? v->score : 0;
+	(void)kernel;
+	if (!od_supports(host, run->dtype))
+		return 0;
+	plan->inputs[0].dtype = plan->output.dtype = run->dtype;
+	plan->output.layout = CNN_NCHW;
+	return passes * (1.5 + 2 * products / speed / 1e3);
 }
 
 static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
@@ -59,7 +64,7 @@ static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
 	return weighted_create(host, run, &def, plan, instance);
 }
 
-static const struct variant plain = { linear_def, 10 }, flat = { flat_def, 22 };
+static const struct variant plain = { linear_def }, flat = { flat_def };
 
 static const struct cnn_kernel kernels[] = {
 	WEIGHTED_KERNEL("linear", plain),

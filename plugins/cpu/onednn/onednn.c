@@ -35,15 +35,37 @@ static void hold_to_isa(const struct cnn_host *host)
 			dnnl_set_max_cpu_isa(known[i].isa);
 }
 
+static enum od_level of_cpu(void)
+{
+#if defined __x86_64__
+	if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+		return OD_SSE41;
+	if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw")
+			|| !__builtin_cpu_supports("avx512dq")
+			|| !__builtin_cpu_supports("avx512vl"))
+		return OD_AVX2;
+	return __builtin_cpu_supports("avx512bf16") ? OD_BF16 : OD_AVX512;
+#else
+	return OD_SSE41;
+#endif
+}
+
+enum od_level od_level(const struct cnn_host *host)
+{
+	static const char *const names[] = { "sse41", "avx2", "avx512", "avx512_bf16" };
+	enum od_level most = of_cpu();
+
+	if (host->size < offsetof(struct cnn_host, isa) + sizeof host->isa || !host->isa)
+		return most;
+	for (enum od_level i = OD_SSE41; i < most; i++)
+		if (strcmp(host->isa, names[i]) == 0)
+			return i;
+	return most;
+}
+
 bool od_supports(const struct cnn_host *host, uint32_t dtype)
 {
-	unsigned isa;
-
-	hold_to_isa(host);
-	isa = dnnl_get_effective_cpu_isa();
-
-	return dtype == CNN_F32 || (dtype == CNN_BF16
-		&& (isa & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16);
+	return dtype == CNN_F32 || (dtype == CNN_BF16 && od_level(host) == OD_BF16);
 }
 
 dnnl_data_type_t od_type(uint32_t dtype)
@@ -53,6 +75,8 @@ dnnl_data_type_t od_type(uint32_t dtype)
 
 int od_fail(const struct od *od, const char *what, dnnl_status_t status)
 {
+	if (status == dnnl_unimplemented)
+		return CNN_END;
 	return od->host->fail(od->host,
 		status == dnnl_out_of_memory ? CNN_ENOMEM : CNN_EPLUGIN,
 		"cpu/onednn: %s: %s: %s", od->name, what, dnnl_status2str(status));
@@ -63,8 +87,10 @@ int od_fail(const struct od *od, const char *what, dnnl_status_t status)
 static int create_engine(const struct cnn_host *host, void **engine)
 {
 	dnnl_engine_t e;
-	dnnl_status_t status = dnnl_engine_create(&e, dnnl_cpu, 0);
+	dnnl_status_t status;
 
+	hold_to_isa(host);
+	status = dnnl_engine_create(&e, dnnl_cpu, 0);
 	if (status != dnnl_success)
 		return host->fail(host, CNN_EPLUGIN, "cpu/onednn: engine: %s",
 			dnnl_status2str(status));
@@ -274,10 +300,7 @@ bool od_layout(od_desc desc, const struct cnn_shape *shape, uint32_t samples,
 	return same;
 }
 
-uint32_t od_blocked_layout(void)
+uint32_t od_blocked_layout(const struct cnn_host *host)
 {
-	unsigned isa = dnnl_get_effective_cpu_isa();
-
-	return (isa & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core
-		? CNN_NCHW16C : CNN_NCHW8C;
+	return od_level(host) >= OD_AVX512 ? CNN_NCHW16C : CNN_NCHW8C;
 }

@@ -7,8 +7,11 @@
  * function of a kernel begins with od_one_thread(), the executor having one
  * worker a core already; that also makes the result the same on each of them.
  *
- * Statuses. Functions that build return oneDNN's status, so that score() can
- * try without leaving a message; od_fail() turns one into a code with a text.
+ * Statuses. Functions that build return oneDNN's status; od_fail() turns one
+ * into a code with a text, or into CNN_END where oneDNN has no kernel.
+ *
+ * Costs are constants, measured on one core of a Zen 5. Those for the levels
+ * below AVX-512 were measured there too, with --isa.
  */
 #ifndef ONEDNN_H
 #define ONEDNN_H
@@ -50,6 +53,15 @@ enum od_scratch {
 
 void od_one_thread(void);
 
+/* What the CPU has and the host allows. */
+enum od_level {
+	OD_SSE41,
+	OD_AVX2,             /* AVX2 and FMA */
+	OD_AVX512,           /* F, BW, DQ, VL */
+	OD_BF16,             /* and BF16 */
+};
+enum od_level od_level(const struct cnn_host *);
+
 /* CNN_F32 or CNN_BF16, the latter where the CPU has instructions for it. */
 bool od_supports(const struct cnn_host *, uint32_t dtype);
 dnnl_data_type_t od_type(uint32_t dtype);
@@ -82,8 +94,8 @@ dnnl_format_tag_t od_tag(uint32_t layout);
 /* Which enum cnn_layout an image's descriptor is; false: none of them. */
 bool od_layout(od_desc, const struct cnn_shape *, uint32_t samples,
 	uint32_t dtype, uint32_t *layout);
-/* The blocked layout that this CPU's kernels like best. */
-uint32_t od_blocked_layout(void);
+/* The blocked layout that the level's kernels like best. */
+uint32_t od_blocked_layout(const struct cnn_host *);
 
 /* Whether it is one of the implementations without a kernel of their own. */
 bool od_is_slow(const_dnnl_primitive_desc_t);

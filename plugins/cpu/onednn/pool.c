@@ -25,7 +25,6 @@ struct pool_def {
 	const char *type;
 	dnnl_alg_kind_t algorithm;
 	bool relu;
-	int score;
 };
 
 struct pool {
@@ -142,12 +141,12 @@ static struct od_window window_of(const struct cnn_node *node)
 
 /* Plain pooling is several times slower than blocked, so that even a reorder
  * pays; a blocked input stays as it comes. */
-static uint32_t choose_layout(const struct cnn_run *run)
+static uint32_t choose_layout(const struct cnn_host *host, const struct cnn_run *run)
 {
 	uint32_t layout = run->inputs[0].format.layout;
 
 	return layout == CNN_NCHW && run->output.dims[0] >= BLOCKED_FROM
-		? od_blocked_layout() : layout;
+		? od_blocked_layout(host) : layout;
 }
 
 static dnnl_status_t pool_open(struct pool *p, const struct cnn_host *host,
@@ -161,7 +160,7 @@ static dnnl_status_t pool_open(struct pool *p, const struct cnn_host *host,
 	p->in = node->inputs[0];
 	p->out = run->output;
 	p->dtype = run->dtype;
-	p->layout = choose_layout(run);
+	p->layout = choose_layout(host, run);
 	p->training = run->training;
 	p->saves = run->training && def->algorithm == dnnl_pooling_max;
 	return od_open(&p->od, host, node->name, def->type, workers);
@@ -178,41 +177,29 @@ static void pool_close(struct pool *p)
 	od_close(&p->od);
 }
 
-/* Has oneDNN kernels for it? Leaves no message. */
-static bool supports(const struct cnn_host *host, const struct cnn_run *run,
-	const struct pool_def *def)
-{
-	dnnl_primitive_desc_t forward, backward = NULL;
-	struct pool p;
-	dnnl_status_t status;
-
-	if (!od_supports(host, run->dtype))
-		return false;
-	od_one_thread();
-	status = pool_open(&p, host, run, def, 0);
-	/* From 256 places on they are noted in 32 bits, which the kernel for bfloat16 of
-	 * oneDNN 2.6 reads as 8: its gradients are elsewhere. */
-	if (status == dnnl_success && p.saves && p.dtype == CNN_BF16 &&
-	    p.window.kernel[0] * p.window.kernel[1] > UINT8_MAX)
-		status = dnnl_unimplemented;
-	if (status == dnnl_success)
-		status = describe(&p, run->batch, &forward,
-			p.training ? &backward : NULL);
-	if (status == dnnl_success) {
-		dnnl_primitive_desc_destroy(forward);
-		if (backward)
-			dnnl_primitive_desc_destroy(backward);
-	}
-	pool_close(&p);
-	return status == dnnl_success;
-}
-
-static int score(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run)
+static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run, struct cnn_plan *plan)
 {
 	const struct pool_def *def = kernel->data;
+	const struct od_window window = window_of(&run->nodes[run->node_count - 1]);
+	const bool max = def->algorithm == dnnl_pooling_max;
+	double ns = max ? 0.75 : 0.6;        /* an element of the input */
 
-	return supports(host, run, def) ? def->score : 0;
+	if (!od_supports(host, run->dtype))
+		return 0;
+	/* From 256 places on they are noted in 32 bits, which the kernel for bfloat16 of
+	 * oneDNN 2.6 reads as 8: its gradients are elsewhere. */
+	if (run->training && max && run->dtype == CNN_BF16 &&
+	    window.kernel[0] * window.kernel[1] > UINT8_MAX)
+		return 0;
+	plan->inputs[0] = (struct cnn_format){ run->dtype, choose_layout(host, run) };
+	plan->output = plan->inputs[0];
+	if (plan->output.layout == CNN_NCHW)
+		ns *= 4;
+	if (run->training)
+		ns += max ? 1.1 : 1.2;
+	return 3 + 1e-3 * (ns + (def->relu ? 0.1 : 0)) *
+		(double)cnn_layout_count(&run->inputs[0].shape, CNN_NCHW, run->batch);
 }
 
 static void destroy(void *instance)
@@ -375,20 +362,18 @@ static int backward(void *instance, const struct cnn_call *c)
 }
 
 static const struct pool_def max = {
-	.type = "maxpool2d", .algorithm = dnnl_pooling_max, .score = 10,
+	.type = "maxpool2d", .algorithm = dnnl_pooling_max,
 };
-/* Scores so that "conv2d", "relu+maxpool2d" beats "conv2d+relu", "maxpool2d". */
 static const struct pool_def relu_max = {
 	.type = "relu maxpool2d", .algorithm = dnnl_pooling_max, .relu = true,
-	.score = 23,
 };
 static const struct pool_def avg = {
-	.type = "avgpool2d", .algorithm = dnnl_pooling_avg_include_padding, .score = 10,
+	.type = "avgpool2d", .algorithm = dnnl_pooling_avg_include_padding,
 };
 
 #define POOL_KERNEL(RUN, DEF) { \
 	.size = sizeof(struct cnn_kernel), .run = (RUN), .data = &(DEF), \
-	.score = score, .create = create, .destroy = destroy, .prepare = prepare, \
+	.cost = cost, .create = create, .destroy = destroy, .prepare = prepare, \
 	.forward = forward, .backward = backward, \
 }
 

@@ -164,22 +164,6 @@ static void weighted_close(struct weighted *w)
 	od_close(&w->od);
 }
 
-bool weighted_supports(const struct cnn_host *host, const struct cnn_run *run,
-	const struct weighted_def *def)
-{
-	struct weighted w;
-	dnnl_status_t status;
-
-	if (!od_supports(host, run->dtype))
-		return false;
-	od_one_thread();
-	status = weighted_open(&w, host, run, def, 0);
-	if (status == dnnl_success)
-		status = weighted_choose(&w, run->batch, run->inputs[0].format.layout);
-	weighted_close(&w);
-	return status == dnnl_success;
-}
-
 int weighted_create(const struct cnn_host *host, const struct cnn_run *run,
 	const struct weighted_def *def, struct cnn_plan *plan, void **instance)
 {

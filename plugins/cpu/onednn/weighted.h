@@ -27,10 +27,6 @@ struct weighted_def {
 	struct cnn_shape in;             /* as f sees it */
 };
 
-/* Whether oneDNN has kernels for it. Leaves no message. */
-bool weighted_supports(const struct cnn_host *, const struct cnn_run *,
-	const struct weighted_def *);
-
 int weighted_create(const struct cnn_host *, const struct cnn_run *,
 	const struct weighted_def *, struct cnn_plan *, void **instance);
 
@@ -45,10 +41,10 @@ int weighted_pack(void *instance, void *queue, void *const *params, void *packed
 int weighted_forward(void *instance, const struct cnn_call *);
 int weighted_backward(void *instance, const struct cnn_call *);
 
-/* A kernel by its run and its data. The file has score() and create(). */
+/* A kernel by its run and its data. The file has cost() and create(). */
 #define WEIGHTED_KERNEL(RUN, DATA) { \
 	.size = sizeof(struct cnn_kernel), .run = (RUN), .data = &(DATA), \
-	.score = score, .create = create, \
+	.cost = cost, .create = create, \
 	.destroy = weighted_destroy, .prepare = weighted_prepare, \
 	.param_import = weighted_param_import, \
 	.param_export = weighted_param_export, .pack = weighted_pack, \

@@ -190,8 +190,18 @@ static int backward(void *instance, const struct cnn_call *call)
 	return CNN_OK;
 }
 
+/* Multiplications; a group of few channels takes three times as long. */
+static size_t work(const struct cnn_run *run)
+{
+	const size_t *w = run->params[0].shape.dims, *out = run->output.dims;
+	const size_t count = w[0] * w[1] * w[2] * w[3] * out[1] * out[2];
+
+	return run->nodes[0].args[GROUPS].i > 1 ? 3 * count : count;
+}
+
 static const struct ref_layer layer = {
 	.instance_size = sizeof(struct conv2d),
+	.forward_ns = 0.15, .backward_ns = 0.38, .work = work,
 	.flags = CNN_KEEP_INPUT,
 	.rounds_params = true,
 	.plan = plan, .forward = forward, .backward = backward,

@@ -56,7 +56,7 @@ static int backward(void *instance, const struct cnn_call *call)
 }
 
 static const struct ref_layer layer = {
-	.instance_size = sizeof(struct ref),
+	.instance_size = sizeof(struct ref), .forward_ns = 40, .backward_ns = 1,
 	.real_only = true,
 	.plan = plan, .forward = forward, .backward = backward,
 };

@@ -110,7 +110,7 @@ static int maxpool2d_backward(void *instance, const struct cnn_call *call)
 }
 
 static const struct ref_layer maxpool2d = {
-	.instance_size = sizeof(struct pool),
+	.instance_size = sizeof(struct pool), .forward_ns = 4, .backward_ns = 0.6,
 	.plan = maxpool2d_plan, .forward = maxpool2d_forward, .backward = maxpool2d_backward,
 };
 
@@ -171,7 +171,7 @@ static int avgpool2d_backward(void *instance, const struct cnn_call *call)
 }
 
 static const struct ref_layer avgpool2d = {
-	.instance_size = sizeof(struct pool),
+	.instance_size = sizeof(struct pool), .forward_ns = 1.4, .backward_ns = 2,
 	.plan = avgpool2d_plan, .forward = avgpool2d_forward, .backward = avgpool2d_backward,
 };
 

@@ -29,16 +29,32 @@ int ref_bytes(const struct ref *r, size_t a, size_t b, size_t size, size_t *byte
 	return CNN_OK;
 }
 
-int ref_score(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run)
+static void set_formats(const struct cnn_run *run, struct cnn_plan *plan)
+{
+	for (uint32_t i = 0; i < run->input_count; i++)
+		plan->inputs[i] = (struct cnn_format){ run->inputs[i].format.dtype ==
+			CNN_I32 ? CNN_I32 : run->dtype, CNN_NCHW };
+	plan->output = (struct cnn_format){ run->dtype, CNN_NCHW };
+}
+
+double ref_cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run, struct cnn_plan *plan)
 {
 	const struct ref_layer *layer = kernel->data;
+	const size_t in = count_of(&run->inputs[0].shape), out = count_of(&run->output);
+	double ns = layer->forward_ns + (run->training ? layer->backward_ns : 0);
+	double cost;
 
 	(void)host;
-	if (run->dtype == REF_DTYPE)
-		return 1;
 	/* The double build leaves half types to the float build. */
-	return is_half(run->dtype) && sizeof(real) == sizeof(float) && !layer->real_only;
+	if (run->dtype != REF_DTYPE && (!is_half(run->dtype)
+			|| sizeof(real) != sizeof(float) || layer->real_only))
+		return 0;
+	set_formats(run, plan);
+	cost = ns * (double)(layer->work ? layer->work(run) : in);
+	if (is_half(run->dtype))             /* conversions */
+		cost += (run->training ? 2 : 1) * 0.7 * (double)(in + out);
+	return 0.2 + 1e-3 * cost * run->batch;
 }
 
 /* Scratch bytes of the `real` copies of one call's tensors. */
@@ -78,10 +94,7 @@ int ref_create(const struct cnn_host *host, const struct cnn_kernel *kernel,
 		r->params[i] = count_of(&run->params[i].shape);
 
 	plan->flags = layer->flags;
-	for (uint32_t i = 0; i < run->input_count; i++)
-		plan->inputs[i] = (struct cnn_format){ run->inputs[i].format.dtype ==
-			CNN_I32 ? CNN_I32 : run->dtype, CNN_NCHW };
-	plan->output = (struct cnn_format){ run->dtype, CNN_NCHW };
+	set_formats(run, plan);
 	if (layer->plan)
 		code = layer->plan(r, run, plan);
 	if (code == CNN_OK && is_half(run->dtype)) {

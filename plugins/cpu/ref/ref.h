@@ -32,6 +32,10 @@ struct ref_layer {
 	uint32_t flags;                      /* of the plan */
 	bool rounds_params;                  /* in half, also round parameters */
 	bool real_only;                      /* never in half */
+	/* Nanoseconds that forward and backward take on one core, for each unit of work:
+	 * an element of the first input, or what work() counts in a sample. */
+	double forward_ns, backward_ns;
+	size_t (*work)(const struct cnn_run *);      /* (optional) */
 	/* (optional) Reads the arguments; sets saved_bytes, scratch_bytes and reduce_*
 	 * of the plan. r->in and r->out are already set. */
 	int (*plan)(struct ref *r, const struct cnn_run *, struct cnn_plan *);
@@ -52,8 +56,8 @@ struct ref {
 };
 
 /* The functions of all kernels. The kernel's data is its struct ref_layer. */
-int ref_score(const struct cnn_host *, const struct cnn_kernel *,
-	const struct cnn_run *);
+double ref_cost(const struct cnn_host *, const struct cnn_kernel *,
+	const struct cnn_run *, struct cnn_plan *);
 int ref_create(const struct cnn_host *, const struct cnn_kernel *,
 	const struct cnn_run *, struct cnn_plan *, void **instance);
 void ref_destroy(void *instance);
@@ -79,7 +83,7 @@ double ref_sum(const real *x, size_t n);
  * follow. */
 #define REF_KERNEL(RUN, LAYER, ...) { \
 	.size = sizeof(struct cnn_kernel), .run = (RUN), .data = &(LAYER), \
-	.score = ref_score, .create = ref_create, .destroy = ref_destroy, \
+	.cost = ref_cost, .create = ref_create, .destroy = ref_destroy, \
 	.forward = ref_forward, .backward = ref_backward, __VA_ARGS__ \
 }
 

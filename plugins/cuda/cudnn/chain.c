@@ -17,13 +17,15 @@ struct chain {
 	                                  * gradient, or middle if it is not saved */
 };
 
-/* Just above the sum of conv2d+relu (36) and conv2d (15). */
-int chain_score(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run)
+/* The tensor between them is written and read without a kernel of its own. */
+double chain_cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run, struct cnn_plan *plan)
 {
 	(void)host, (void)kernel;
-	return conv_supports(run, &run->nodes[0]) && conv_supports(run, &run->nodes[2])
-		? 52 : 0;
+	if (!conv_supports(run, &run->nodes[0]) || !conv_supports(run, &run->nodes[2]))
+		return 0;
+	return provider_estimate(run, 2, conv_flops(run, &run->nodes[0])
+		+ conv_flops(run, &run->nodes[2]), plan);
 }
 
 void chain_destroy(void *instance)

@@ -5,8 +5,8 @@
 #include "convolution.h"
 
 /* The functions of the kernel, as in cnn/plugin.h. */
-int chain_score(const struct cnn_host *, const struct cnn_kernel *,
-	const struct cnn_run *);
+double chain_cost(const struct cnn_host *, const struct cnn_kernel *,
+	const struct cnn_run *, struct cnn_plan *);
 int chain_create(const struct cnn_host *, const struct cnn_kernel *,
 	const struct cnn_run *, struct cnn_plan *, void **instance);
 void chain_destroy(void *instance);

@@ -12,20 +12,13 @@ static bool ends_with_relu(const struct cnn_run *run)
 	return run->node_count == 2;
 }
 
-/* conv2d: below the native kernels (20) where they compute the convolution too: this has
- * not been measured yet. cuDNN has few engines for grouped convolutions. conv2d+relu:
- * just above the sum of conv2d alone (15) and the native relu (20). */
-static int score(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run)
+static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run, struct cnn_plan *plan)
 {
-	enum { GROUPS = 5 };
-
 	(void)host, (void)kernel;
 	if (!conv_supports(run, &run->nodes[0]))
 		return 0;
-	if (ends_with_relu(run))
-		return 36;
-	return run->nodes[0].args[GROUPS].i > 1 ? 10 : 15;
+	return provider_estimate(run, 1, conv_flops(run, &run->nodes[0]), plan);
 }
 
 static void destroy(void *instance)
@@ -119,7 +112,7 @@ static int backward(void *instance, const struct cnn_call *c)
 
 #define SINGLE_KERNEL(RUN) { \
 	.size = sizeof(struct cnn_kernel), .run = (RUN), \
-	.score = score, .create = create, .destroy = destroy, .prepare = prepare, \
+	.cost = cost, .create = create, .destroy = destroy, .prepare = prepare, \
 	.param_import = param_import, .param_export = param_export, .pack = pack, \
 	.forward = forward, .backward = backward, \
 }
@@ -129,7 +122,7 @@ static const struct cnn_kernel kernels[] = {
 	SINGLE_KERNEL("conv2d+relu"),
 	{
 		.size = sizeof(struct cnn_kernel), .run = "conv2d+relu+conv2d",
-		.score = chain_score, .create = chain_create, .destroy = chain_destroy,
+		.cost = chain_cost, .create = chain_create, .destroy = chain_destroy,
 		.prepare = chain_prepare, .param_import = chain_param_import,
 		.param_export = chain_param_export, .pack = chain_pack,
 		.forward = chain_forward, .backward = chain_backward,

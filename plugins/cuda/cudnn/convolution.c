@@ -155,6 +155,16 @@ static void place(struct conv *v, uint32_t batch)
 	v->scratch_bytes = v->workspace + v->workspace_bytes + PROVIDER_SLACK;
 }
 
+double conv_flops(const struct cnn_run *run, const struct cnn_node *node)
+{
+	enum { KERNEL = 1, GROUPS = 5 };
+	const struct cnn_arg_value *a = node->args;
+	const double patch = (double)node->inputs[0].dims[0] / (double)a[GROUPS].i
+		* (double)a[KERNEL].i * (double)a[KERNEL].j;
+
+	return 2 * patch * (double)cnn_layout_count(&node->output, CNN_NCHW, run->batch);
+}
+
 int conv_open(struct conv *v, const struct cnn_host *host, const struct conv_def *def)
 {
 	int code = provider_open(&v->p, host, def->node->name, def->type);

@@ -51,6 +51,8 @@ struct conv_call {
 
 /* True if conv_open() is expected to succeed. Sets no message. */
 bool conv_supports(const struct cnn_run *, const struct cnn_node *);
+/* Operations of its forward pass over run->batch samples. */
+double conv_flops(const struct cnn_run *, const struct cnn_node *);
 /* Builds what forward and, in training, backward of `batch` samples need. The caller
  * zeroes the conv before, and calls conv_close() afterwards in any case. */
 int conv_open(struct conv *, const struct cnn_host *, const struct conv_def *);

@@ -93,17 +93,17 @@ enum { KERNEL, STRIDE, PADDING };
 
 /* Far below the native pooling: cuDNN must compile this first, and it was never
  * timed. */
-/* 0 if cuDNN does not support it. */
-static int score(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run)
+static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run, struct cnn_plan *plan)
 {
 	const struct cnn_arg_value *a = run->nodes[0].args;
 	const struct pool_kind *kind = kernel->data;
 
 	(void)host;
-	if (run->nodes[0].inputs[0].rank != 3 || !provider_supports(run, &run->nodes[0]))
+	if (run->nodes[0].inputs[0].rank != 3 || !provider_supports(run, &run->nodes[0])
+			|| (kind->max && a[KERNEL].i * a[KERNEL].j > GRAPH_MAX_INDEX))
 		return 0;
-	return kind->max && a[KERNEL].i * a[KERNEL].j > GRAPH_MAX_INDEX ? 0 : 5;
+	return provider_estimate(run, 2, 0, plan);
 }
 
 static void read_node(struct pool *p, const struct cnn_run *run)
@@ -213,7 +213,7 @@ static const struct pool_kind max = { true }, avg = { false };
 
 #define POOL_KERNEL(RUN, DATA) { \
 	.size = sizeof(struct cnn_kernel), .run = (RUN), .data = &(DATA), \
-	.score = score, .create = create, .destroy = destroy, .prepare = prepare, \
+	.cost = cost, .create = create, .destroy = destroy, .prepare = prepare, \
 	.forward = forward, .backward = backward, \
 }
 

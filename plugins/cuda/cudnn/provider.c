@@ -81,6 +81,19 @@ static void read_policy(const struct cnn_host *host, struct engine_policy *polic
 	};
 }
 
+double provider_estimate(const struct cnn_run *run, int launches, double flops,
+	struct cnn_plan *plan)
+{
+	const double rate = run->dtype == CNN_F32 ? 30e6 : 150e6;    /* a us */
+	const double count = (double)cnn_layout_count(&run->output, CNN_NCHW, run->batch)
+		+ (double)cnn_layout_count(&run->inputs[0].shape, CNN_NCHW, run->batch);
+
+	plan->inputs[0] = (struct cnn_format){ run->dtype, CNN_NHWC };
+	plan->output = plan->inputs[0];
+	return (run->training ? 2 : 1) * 3.3 * launches + (run->training ? 3.5 : 1.2)
+		* (count * (double)provider_size(run->dtype) / 1.5e6 + flops / rate);
+}
+
 int provider_open(struct provider *p, const struct cnn_host *host, const char *name,
 	const char *type)
 {

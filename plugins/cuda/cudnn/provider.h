@@ -37,6 +37,12 @@ struct provider_op {
  * multiples of 8, as its engines need. Queries CUDA only. */
 bool provider_supports(const struct cnn_run *, const struct cnn_node *);
 
+/* Microseconds of a run whose parts have so many launches and, in forward, operations.
+ * Estimated for an H100, not measured: a little more than native's kernels, which
+ * are chosen where they compute the run too. Sets the plan's formats to NHWC. */
+double provider_estimate(const struct cnn_run *, int launches, double flops,
+	struct cnn_plan *);
+
 int provider_open(struct provider *, const struct cnn_host *, const char *name,
 	const char *type);
 /* Sets "cuda/cudnn: NAME: what: why". Returns code, or CNN_EPLUGIN if memory ran

@@ -56,23 +56,34 @@ static uint32_t layout_of(const struct cnn_run *run)
 	return conv_shape_read(&s, run, CNN_NHWC) && s.vector_c ? CNN_NHWC : CNN_NCHW;
 }
 
-/* A group with few channels leaves most of a tile empty. Scores lower then, so that a
- * kernel made for that case, if there is one, is chosen. */
-static int conv_score(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run)
+static void set_formats(const struct cnn_run *run, struct cnn_plan *plan)
 {
-	const int score = native_score(host, kernel, run);
+	const uint32_t layout = layout_of(run);
+
+	plan->inputs[0] = (struct cnn_format){ run->dtype, layout };
+	plan->output = (struct cnn_format){ run->dtype, CNN_NCHW };
+	if (run->output.rank == 3 && !(layout == CNN_NCHW && is_either(&run->output)))
+		plan->output.layout = CNN_NHWC;
+}
+
+/* A group with few channels leaves most of a tile empty. A kernel made for that case, if
+ * there is one, is cheaper. */
+static double conv_cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run, struct cnn_plan *plan)
+{
 	struct conv_job job;
 	struct conv_shape s;
+	double cost;
 
-	if (score == 0 || !conv_shape_read(&s, run, CNN_NHWC))
+	if (native_cost(host, kernel, run, plan) <= 0 || !conv_shape_read(&s, run, CNN_NHWC))
 		return 0;
 	for (int product = CONV_FORWARD; product <= CONV_WEIGHT; product++)
 		if (!conv_job_make(&job, &s, (enum conv_product)product, run->batch))
 			return 0;
-	if (s.groups > 1 && (s.c < 8 || s.o < 8))
-		return score / 4;
-	return run->node_count > 1 ? score + 5 : score;
+	set_formats(run, plan);
+	cost = native_estimate(run, 1, 2.0 * s.patch * s.o * s.groups * s.oh * s.ow
+		* run->batch);
+	return s.groups > 1 && (s.c < 8 || s.o < 8) ? 6 * cost : cost;
 }
 
 /* The parts of backward's two jobs follow each other in scratch. */
@@ -152,10 +163,7 @@ static int conv_create(const struct cnn_host *host, const struct cnn_kernel *ker
 	conv_shape_read(&v->shape, run, layout);
 	set_weight_order(v, run, layout);
 
-	plan->inputs[0] = (struct cnn_format){ run->dtype, layout };
-	plan->output = (struct cnn_format){ run->dtype, CNN_NCHW };
-	if (run->output.rank == 3 && !(layout == CNN_NCHW && is_either(&run->output)))
-		plan->output.layout = CNN_NHWC;
+	set_formats(run, plan);
 	plan->scratch_bytes = scratch_bytes(s, run);
 	if (run->training) {
 		plan->flags = CNN_KEEP_INPUT;
@@ -281,7 +289,7 @@ static int conv_backward(void *instance, const struct cnn_call *call)
 
 #define CONV_KERNEL(RUN) { \
 	.size = sizeof(struct cnn_kernel), .run = (RUN), \
-	.score = conv_score, .create = conv_create, .destroy = conv_destroy, \
+	.cost = conv_cost, .create = conv_create, .destroy = conv_destroy, \
 	.param_import = conv_param_import, .param_export = conv_param_export, \
 	.forward = conv_forward, .backward = conv_backward, \
 }

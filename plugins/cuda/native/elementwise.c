@@ -212,14 +212,14 @@ static int dropout_backward(void *instance, const struct cnn_call *call)
 		d->how.scale, n->in * call->samples), call->queue);
 }
 
-#define KERNEL(NAME, ...) NATIVE_KERNEL(#NAME, activation, native_score, \
+#define KERNEL(NAME, ...) NATIVE_KERNEL(#NAME, activation, native_cost, \
 	.data = &rows[NATIVE_##NAME]),
 
 static const struct cnn_kernel kernels[] = {
 	ACTIVATIONS(KERNEL)
-	NATIVE_KERNEL("add", add, native_score),
-	NATIVE_KERNEL("flatten", flatten, native_score),
-	NATIVE_KERNEL("dropout", dropout, native_score),
+	NATIVE_KERNEL("add", add, native_cost),
+	NATIVE_KERNEL("flatten", flatten, native_cost),
+	NATIVE_KERNEL("dropout", dropout, native_cost),
 };
 
 NATIVE_PLUGIN("elementwise", CNN_KERNELS(kernels));

@@ -43,7 +43,7 @@ static int cross_entropy_backward(void *instance, const struct cnn_call *call)
 }
 
 static const struct cnn_kernel kernels[] = {
-	NATIVE_KERNEL("cross_entropy", cross_entropy, native_score_float),
+	NATIVE_KERNEL("cross_entropy", cross_entropy, native_cost_float),
 };
 
 NATIVE_PLUGIN("loss", CNN_KERNELS(kernels));

@@ -28,12 +28,13 @@ struct native {
 	                                      * and in the output */
 };
 
-/* Scores: 20 per node if the kernels support the run's type: float, f16 and bf16, or
- * float only; else 0. */
-int native_score(const struct cnn_host *, const struct cnn_kernel *,
-	const struct cnn_run *);
-int native_score_float(const struct cnn_host *, const struct cnn_kernel *,
-	const struct cnn_run *);
+/* cost() of layers of one kernel launch, in float, f16 and bf16, or in float only. */
+double native_cost(const struct cnn_host *, const struct cnn_kernel *,
+	const struct cnn_run *, struct cnn_plan *);
+double native_cost_float(const struct cnn_host *, const struct cnn_kernel *,
+	const struct cnn_run *, struct cnn_plan *);
+/* Microseconds of a run with so many CUDA kernels and, in forward, operations. */
+double native_estimate(const struct cnn_run *, int kernels, double flops);
 /* *instance = `bytes` zeroed bytes that begin with a struct native. The plan's formats
  * become the first input's type and layout; a blocked layout becomes NHWC. */
 int native_create(const struct cnn_host *, const struct cnn_run *,
@@ -56,11 +57,11 @@ static inline size_t native_size(uint32_t dtype)
 	return native_is_half(dtype) ? 2 : 4;
 }
 
-/* A kernel by its run, the prefix of its functions and its score. Further members of
+/* A kernel by its run, the prefix of its functions and its cost. Further members of
  * struct cnn_kernel follow. */
-#define NATIVE_KERNEL(RUN, PREFIX, SCORE, ...) { \
+#define NATIVE_KERNEL(RUN, PREFIX, COST, ...) { \
 	.size = sizeof(struct cnn_kernel), .run = (RUN), \
-	.score = (SCORE), .create = PREFIX##_create, .destroy = native_destroy, \
+	.cost = (COST), .create = PREFIX##_create, .destroy = native_destroy, \
 	.forward = PREFIX##_forward, .backward = PREFIX##_backward, __VA_ARGS__ \
 }
 

@@ -158,7 +158,7 @@ static int batchnorm2d_update_buffers(void *instance, void *queue, const struct 
 }
 
 static const struct cnn_kernel kernels[] = {
-	NATIVE_KERNEL("batchnorm2d", batchnorm2d, native_score,
+	NATIVE_KERNEL("batchnorm2d", batchnorm2d, native_cost,
 		.reduce_forward = batchnorm2d_reduce_forward,
 		.reduce_backward = batchnorm2d_reduce_backward,
 		.update_buffers = batchnorm2d_update_buffers),

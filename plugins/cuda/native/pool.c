@@ -108,8 +108,8 @@ static int avgpool2d_backward(void *instance, const struct cnn_call *call)
 }
 
 static const struct cnn_kernel kernels[] = {
-	NATIVE_KERNEL("maxpool2d", maxpool2d, native_score),
-	NATIVE_KERNEL("avgpool2d", avgpool2d, native_score),
+	NATIVE_KERNEL("maxpool2d", maxpool2d, native_cost),
+	NATIVE_KERNEL("avgpool2d", avgpool2d, native_cost),
 };
 
 NATIVE_PLUGIN("pool", CNN_KERNELS(kernels));

@@ -13,10 +13,10 @@ struct bad {
 	struct cnn_arg_value args[4];
 };
 
-static int bad_score(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run)
+static double bad_cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run, struct cnn_plan *plan)
 {
-	(void)host, (void)kernel;
+	(void)host, (void)kernel, (void)plan;
 	return run->dtype == CNN_F32;
 }
 
@@ -52,7 +52,7 @@ static void bad_destroy(void *instance)
 #define BAD_PLUGIN(NAME) \
 static const struct cnn_kernel kernels[] = { { \
 	.size = sizeof(struct cnn_kernel), .run = NAME, \
-	.score = bad_score, .create = bad_create, .destroy = bad_destroy, \
+	.cost = bad_cost, .create = bad_create, .destroy = bad_destroy, \
 	.forward = forward, .backward = backward, \
 } }; \
 CNN_PLUGIN_ENTRY(.name = NAME, .version = "0", .device = "cpu", .provider = "bad", \

@@ -49,10 +49,10 @@ static const struct cnn_optimizer optimizers[] = {
 #define WITH_OPTIMIZERS .optimizers = NULL
 #endif
 
-static int score(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run)
+static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
+	const struct cnn_run *run, struct cnn_plan *plan)
 {
-	(void)host, (void)kernel, (void)run;
+	(void)host, (void)kernel, (void)run, (void)plan;
 	return 1;
 }
 
@@ -76,10 +76,10 @@ static int forward(void *instance, const struct cnn_call *call)
 }
 
 static const struct cnn_kernel kernels[] = {
-	{ .size = KERNEL_SIZE, .run = RUN, .score = score, .create = create,
+	{ .size = KERNEL_SIZE, .run = RUN, .cost = cost, .create = create,
 	  .destroy = destroy, .forward = FORWARD },
 #ifdef SECOND
-	{ .size = SECOND, .run = "second", .score = score, .create = create,
+	{ .size = SECOND, .run = "second", .cost = cost, .create = create,
 	  .destroy = destroy, .forward = forward },
 #endif
 };
