@@ -85,7 +85,7 @@ int cnn_executor_get_moment(struct cnn_executor *, size_t param, uint32_t moment
 
 /* A field of a data set. What the net reads is element * scale + offset or, if it takes
  * indices, the element, which the caller has checked against the graph's limit. */
-struct cnn_source {
+struct cnn_rows_column {
 	enum cnn_dtype dtype;
 	const void *data;                /* [count][elements of the input]; NULL: the
 	                                  * data do not have it */
@@ -96,7 +96,7 @@ struct cnn_source {
  * needs a field that is missing is not computed; the net's output must not. */
 struct cnn_rows {
 	size_t count;
-	struct cnn_source fields[CNN_MAX_NET_INPUTS];   /* in the order of graph->inputs */
+	struct cnn_rows_column fields[CNN_MAX_NET_INPUTS];   /* in the order of graph->inputs */
 };
 int cnn_executor_set_rows(struct cnn_executor *, const struct cnn_rows *,
 	struct cnn_error *);

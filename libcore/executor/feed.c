@@ -118,7 +118,7 @@ int cnn_executor_set_rows(struct cnn_executor *ex, const struct cnn_rows *rows,
 	r->count = rows->count;
 	r->epoch = r->ahead = 0;
 	for (uint32_t i = 0; code == CNN_OK && i < g->input_count; i++) {
-		const struct cnn_source *s = &rows->fields[i];
+		const struct cnn_rows_column *s = &rows->fields[i];
 		struct cnn_gather_column *c = &r->columns[i], old = *c;
 		size_t n = g->inputs[i], bytes = 0;
 

@@ -513,7 +513,7 @@ struct cnn_rows cnn_dataset_rows(const struct cnn_dataset *d, const struct cnn_g
 		const struct cnn_column *c = cnn_dataset_find(d, g->nodes[g->inputs[i]].field);
 
 		if (c && (targets || output_needs(g, i)))
-			rows.fields[i] = (struct cnn_source){ c->dtype, c->data ?
+			rows.fields[i] = (struct cnn_rows_column){ c->dtype, c->data ?
 				c->data + first * c->sample_bytes : (const unsigned char *)"",
 				c->scale, c->offset };    /* "": there are no samples */
 	}
