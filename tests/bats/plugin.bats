@@ -219,3 +219,30 @@ weights() {
 	run -3 --separate-stderr cnn-step -q --plugin-dir p init.cnn data.tns
 	[[ $stderr == *"cpu/broken/relu.so: not loaded"* ]]
 }
+
+@test "oneDNN is opened only for a net that uses it; where it is missing, others compute" {
+	[ -d "$PREFIX/lib/cnntools/plugins/cpu/onednn" ] || skip "cpu/onednn is not built"
+	cnn-init - > wide.cnn <<-END
+		input 16x12x12
+		conv2d out=16 kernel=3
+		flatten
+		linear out=10
+		cross_entropy
+	END
+	cnn-info wide.cnn | grep -E '^conv2d1 .*cpu/onednn$'
+	cnn-init relu.net > init.cnn
+	ref=(-p conv2d=ref -p linear=ref -p relu=ref -p flatten=ref)
+	LD_DEBUG=libs cnn-info "${ref[@]}" init.cnn 2> loaded
+	run -1 grep -c dnnl loaded
+	# A library of that name without its functions.
+	echo 'int nothing;' > nothing.c
+	for n in 2 3; do
+		cc -shared -fPIC -o libdnnl.so.$n nothing.c
+	done
+	LD_LIBRARY_PATH=$PWD cnn-info -v wide.cnn > shown 2> said
+	grep -E '^conv2d1 .*cpu/ref$' shown
+	grep -q 'cpu/onednn: libdnnl.so.[23] lacks a function' said
+	grep -q 'conv2d1: cpu/onednn/conv2d cannot be used here' said
+	run -3 --separate-stderr env LD_LIBRARY_PATH="$PWD" cnn-info -p conv2d=onednn wide.cnn
+	[[ $stderr == "cnn-info: conv2d1: no provider onednn of conv2d "* ]]
+}

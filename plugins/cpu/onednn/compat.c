@@ -9,7 +9,7 @@ dnnl_status_t od_desc_create(od_desc *out, int ndims, const dnnl_dims_t dims,
 	dnnl_data_type_t type, dnnl_format_tag_t tag)
 {
 	dnnl_memory_desc_t desc;
-	dnnl_status_t status = dnnl_memory_desc_init_by_tag(&desc, ndims, dims,
+	dnnl_status_t status = od_dnnl.memory_desc_init_by_tag(&desc, ndims, dims,
 		type, tag);
 
 	return status == dnnl_success ? od_desc_clone(out, &desc) : status;
@@ -39,15 +39,15 @@ dnnl_status_t od_forward(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
 	dnnl_convolution_desc_t conv;
 	dnnl_inner_product_desc_t dot;
 	dnnl_status_t status = w
-		? dnnl_dilated_convolution_forward_desc_init(&conv, kind,
+		? od_dnnl.dilated_convolution_forward_desc_init(&conv, kind,
 			dnnl_convolution_direct, x->src, x->weights, x->bias, x->dst,
 			w->stride, w->dilation, w->padding, w->padding)
-		: dnnl_inner_product_forward_desc_init(&dot, kind, x->src, x->weights,
+		: od_dnnl.inner_product_forward_desc_init(&dot, kind, x->src, x->weights,
 			x->bias, x->dst);
 
 	if (status != dnnl_success)
 		return status;
-	return dnnl_primitive_desc_create(pd, w ? (void *)&conv : (void *)&dot,
+	return od_dnnl.primitive_desc_create(pd, w ? (void *)&conv : (void *)&dot,
 		attr, engine, NULL);
 }
 
@@ -59,15 +59,15 @@ dnnl_status_t od_backward_data(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
 	dnnl_convolution_desc_t conv;
 	dnnl_inner_product_desc_t dot;
 	dnnl_status_t status = w
-		? dnnl_dilated_convolution_backward_data_desc_init(&conv,
+		? od_dnnl.dilated_convolution_backward_data_desc_init(&conv,
 			dnnl_convolution_direct, x->src, x->weights, x->dst,
 			w->stride, w->dilation, w->padding, w->padding)
-		: dnnl_inner_product_backward_data_desc_init(&dot, x->src, x->weights,
+		: od_dnnl.inner_product_backward_data_desc_init(&dot, x->src, x->weights,
 			x->dst);
 
 	if (status != dnnl_success)
 		return status;
-	return dnnl_primitive_desc_create(pd, w ? (void *)&conv : (void *)&dot,
+	return od_dnnl.primitive_desc_create(pd, w ? (void *)&conv : (void *)&dot,
 		attr, engine, forward);
 }
 
@@ -79,15 +79,15 @@ dnnl_status_t od_backward_weights(dnnl_primitive_desc_t *pd,
 	dnnl_convolution_desc_t conv;
 	dnnl_inner_product_desc_t dot;
 	dnnl_status_t status = w
-		? dnnl_dilated_convolution_backward_weights_desc_init(&conv,
+		? od_dnnl.dilated_convolution_backward_weights_desc_init(&conv,
 			dnnl_convolution_direct, x->src, x->weights, x->bias, x->dst,
 			w->stride, w->dilation, w->padding, w->padding)
-		: dnnl_inner_product_backward_weights_desc_init(&dot, x->src,
+		: od_dnnl.inner_product_backward_weights_desc_init(&dot, x->src,
 			x->weights, x->bias, x->dst);
 
 	if (status != dnnl_success)
 		return status;
-	return dnnl_primitive_desc_create(pd, w ? (void *)&conv : (void *)&dot,
+	return od_dnnl.primitive_desc_create(pd, w ? (void *)&conv : (void *)&dot,
 		attr, engine, forward);
 }
 
@@ -96,12 +96,12 @@ dnnl_status_t od_pool_forward(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
 	const struct od_window *w, const_dnnl_primitive_attr_t attr)
 {
 	dnnl_pooling_desc_t pool;
-	dnnl_status_t status = dnnl_pooling_forward_desc_init(&pool, kind,
+	dnnl_status_t status = od_dnnl.pooling_forward_desc_init(&pool, kind,
 		algorithm, src, dst, w->stride, w->kernel, w->padding, w->padding);
 
 	if (status != dnnl_success)
 		return status;
-	return dnnl_primitive_desc_create(pd, &pool, attr, engine, NULL);
+	return od_dnnl.primitive_desc_create(pd, &pool, attr, engine, NULL);
 }
 
 dnnl_status_t od_pool_backward(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
@@ -110,12 +110,12 @@ dnnl_status_t od_pool_backward(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
 	const_dnnl_primitive_attr_t attr)
 {
 	dnnl_pooling_desc_t pool;
-	dnnl_status_t status = dnnl_pooling_backward_desc_init(&pool, algorithm,
+	dnnl_status_t status = od_dnnl.pooling_backward_desc_init(&pool, algorithm,
 		src, dst, w->stride, w->kernel, w->padding, w->padding);
 
 	if (status != dnnl_success)
 		return status;
-	return dnnl_primitive_desc_create(pd, &pool, attr, engine, forward);
+	return od_dnnl.primitive_desc_create(pd, &pool, attr, engine, forward);
 }
 
 #else
@@ -124,7 +124,7 @@ dnnl_status_t od_desc_create(od_desc *out, int ndims, const dnnl_dims_t dims,
 	dnnl_data_type_t type, dnnl_format_tag_t tag)
 {
 	dnnl_memory_desc_t desc;
-	dnnl_status_t status = dnnl_memory_desc_create_with_tag(&desc, ndims, dims,
+	dnnl_status_t status = od_dnnl.memory_desc_create_with_tag(&desc, ndims, dims,
 		type, tag);
 
 	if (status == dnnl_success)
@@ -135,7 +135,7 @@ dnnl_status_t od_desc_create(od_desc *out, int ndims, const dnnl_dims_t dims,
 dnnl_status_t od_desc_clone(od_desc *out, od_desc from)
 {
 	dnnl_memory_desc_t desc;
-	dnnl_status_t status = dnnl_memory_desc_clone(&desc, from);
+	dnnl_status_t status = od_dnnl.memory_desc_clone(&desc, from);
 
 	if (status == dnnl_success)
 		*out = desc;
@@ -145,7 +145,7 @@ dnnl_status_t od_desc_clone(od_desc *out, od_desc from)
 void od_desc_destroy(od_desc desc)
 {
 	if (desc)
-		dnnl_memory_desc_destroy((dnnl_memory_desc_t)desc);
+		od_dnnl.memory_desc_destroy((dnnl_memory_desc_t)desc);
 }
 
 dnnl_status_t od_forward(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
@@ -155,10 +155,10 @@ dnnl_status_t od_forward(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
 	const struct od_window *w = x->window;
 
 	return w
-		? dnnl_convolution_forward_primitive_desc_create(pd, engine, kind,
+		? od_dnnl.convolution_forward_primitive_desc_create(pd, engine, kind,
 			dnnl_convolution_direct, x->src, x->weights, x->bias, x->dst,
 			w->stride, w->dilation, w->padding, w->padding, attr)
-		: dnnl_inner_product_forward_primitive_desc_create(pd, engine, kind,
+		: od_dnnl.inner_product_forward_primitive_desc_create(pd, engine, kind,
 			x->src, x->weights, x->bias, x->dst, attr);
 }
 
@@ -169,10 +169,10 @@ dnnl_status_t od_backward_data(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
 	const struct od_window *w = x->window;
 
 	return w
-		? dnnl_convolution_backward_data_primitive_desc_create(pd, engine,
+		? od_dnnl.convolution_backward_data_primitive_desc_create(pd, engine,
 			dnnl_convolution_direct, x->src, x->weights, x->dst,
 			w->stride, w->dilation, w->padding, w->padding, forward, attr)
-		: dnnl_inner_product_backward_data_primitive_desc_create(pd, engine,
+		: od_dnnl.inner_product_backward_data_primitive_desc_create(pd, engine,
 			x->src, x->weights, x->dst, forward, attr);
 }
 
@@ -183,10 +183,10 @@ dnnl_status_t od_backward_weights(dnnl_primitive_desc_t *pd,
 	const struct od_window *w = x->window;
 
 	return w
-		? dnnl_convolution_backward_weights_primitive_desc_create(pd, engine,
+		? od_dnnl.convolution_backward_weights_primitive_desc_create(pd, engine,
 			dnnl_convolution_direct, x->src, x->weights, x->bias, x->dst,
 			w->stride, w->dilation, w->padding, w->padding, forward, attr)
-		: dnnl_inner_product_backward_weights_primitive_desc_create(pd, engine,
+		: od_dnnl.inner_product_backward_weights_primitive_desc_create(pd, engine,
 			x->src, x->weights, x->bias, x->dst, forward, attr);
 }
 
@@ -194,7 +194,7 @@ dnnl_status_t od_pool_forward(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
 	dnnl_prop_kind_t kind, dnnl_alg_kind_t algorithm, od_desc src, od_desc dst,
 	const struct od_window *w, const_dnnl_primitive_attr_t attr)
 {
-	return dnnl_pooling_forward_primitive_desc_create(pd, engine, kind,
+	return od_dnnl.pooling_forward_primitive_desc_create(pd, engine, kind,
 		algorithm, src, dst, w->stride, w->kernel, w->dilation, w->padding,
 		w->padding, attr);
 }
@@ -204,7 +204,7 @@ dnnl_status_t od_pool_backward(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
 	const struct od_window *w, const_dnnl_primitive_desc_t forward,
 	const_dnnl_primitive_attr_t attr)
 {
-	return dnnl_pooling_backward_primitive_desc_create(pd, engine, algorithm,
+	return od_dnnl.pooling_backward_primitive_desc_create(pd, engine, algorithm,
 		src, dst, w->stride, w->kernel, w->dilation, w->padding, w->padding,
 		forward, attr);
 }

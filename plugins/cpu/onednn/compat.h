@@ -8,7 +8,7 @@
 #ifndef ONEDNN_COMPAT_H
 #define ONEDNN_COMPAT_H
 
-#include <dnnl.h>
+#include "library.h"
 
 /* A memory descriptor, never changed once made. Those that a query gives
  * belong to the primitive descriptor asked, and live as long as it. */

@@ -1,20 +1,14 @@
 /* onednn.c - see onednn.h. */
 #include "onednn.h"
 
-#include <dnnl_debug.h>
 
 #include <stdio.h>
 #include <string.h>
 
-#if DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_OMP
-/* libgomp's, declared here since clang's own <omp.h> is rarely installed. */
-void omp_set_num_threads(int);
-#endif
-
 void od_one_thread(void)
 {
 #if DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_OMP
-	omp_set_num_threads(1);
+	od_dnnl.omp_set_num_threads(1);
 #endif
 }
 
@@ -32,7 +26,7 @@ static void hold_to_isa(const struct cnn_host *host)
 		return;
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
 		if (strcmp(host->isa, known[i].name) == 0)
-			dnnl_set_max_cpu_isa(known[i].isa);
+			od_dnnl.set_max_cpu_isa(known[i].isa);
 }
 
 static enum od_level of_cpu(void)
@@ -79,7 +73,7 @@ int od_fail(const struct od *od, const char *what, dnnl_status_t status)
 		return CNN_END;
 	return od->host->fail(od->host,
 		status == dnnl_out_of_memory ? CNN_ENOMEM : CNN_EPLUGIN,
-		"cpu/onednn: %s: %s: %s", od->name, what, dnnl_status2str(status));
+		"cpu/onednn: %s: %s: %s", od->name, what, od_dnnl.status2str(status));
 }
 
 /* --- the instance -------------------------------------------------------- */
@@ -90,17 +84,17 @@ static int create_engine(const struct cnn_host *host, void **engine)
 	dnnl_status_t status;
 
 	hold_to_isa(host);
-	status = dnnl_engine_create(&e, dnnl_cpu, 0);
+	status = od_dnnl.engine_create(&e, dnnl_cpu, 0);
 	if (status != dnnl_success)
 		return host->fail(host, CNN_EPLUGIN, "cpu/onednn: engine: %s",
-			dnnl_status2str(status));
+			od_dnnl.status2str(status));
 	*engine = e;
 	return CNN_OK;
 }
 
 static void destroy_engine(void *engine)
 {
-	dnnl_engine_destroy(engine);
+	od_dnnl.engine_destroy(engine);
 }
 
 dnnl_status_t od_open(struct od *od, const struct cnn_host *host,
@@ -115,15 +109,15 @@ dnnl_status_t od_open(struct od *od, const struct cnn_host *host,
 			&engine) != CNN_OK)
 		return dnnl_runtime_error;
 	od->engine = engine;
-	status = dnnl_primitive_attr_create(&od->attr);
+	status = od_dnnl.primitive_attr_create(&od->attr);
 	if (status == dnnl_success)
-		status = dnnl_primitive_attr_set_scratchpad_mode(od->attr,
+		status = od_dnnl.primitive_attr_set_scratchpad_mode(od->attr,
 			dnnl_scratchpad_mode_user);
 	if (status == dnnl_success && workers > 0
 			&& !(od->streams = od_alloc(od, workers * sizeof *od->streams)))
 		status = dnnl_out_of_memory;
 	for (uint32_t i = 0; i < workers && status == dnnl_success; i++)
-		status = dnnl_stream_create(&od->streams[i], od->engine,
+		status = od_dnnl.stream_create(&od->streams[i], od->engine,
 			dnnl_stream_default_flags);
 	return status;
 }
@@ -132,10 +126,10 @@ void od_close(struct od *od)
 {
 	for (uint32_t i = 0; od->streams && i < od->workers; i++)
 		if (od->streams[i])
-			dnnl_stream_destroy(od->streams[i]);
+			od_dnnl.stream_destroy(od->streams[i]);
 	od->host->free(od->host, od->streams);
 	if (od->attr)
-		dnnl_primitive_attr_destroy(od->attr);
+		od_dnnl.primitive_attr_destroy(od->attr);
 }
 
 void *od_alloc(const struct od *od, size_t bytes)
@@ -161,8 +155,8 @@ static dnnl_status_t make_args(const struct od *od, struct od_op *op,
 		dnnl_status_t status;
 
 		arg->arg = last ? DNNL_ARG_SCRATCHPAD : args[i % stride];
-		status = dnnl_memory_create(&arg->memory, last ? scratch
-			: dnnl_primitive_desc_query_md(op->pd, dnnl_query_exec_arg_md,
+		status = od_dnnl.memory_create(&arg->memory, last ? scratch
+			: od_dnnl.primitive_desc_query_md(op->pd, dnnl_query_exec_arg_md,
 				arg->arg), od->engine, DNNL_MEMORY_NONE);
 		if (status != dnnl_success)
 			return status;
@@ -174,15 +168,15 @@ dnnl_status_t od_op_create(struct od *od, struct od_op *op, const char *what,
 	dnnl_primitive_desc_t pd, const int *args, uint32_t arg_count,
 	enum od_scratch source)
 {
-	od_desc scratch = dnnl_primitive_desc_query_md(pd,
+	od_desc scratch = od_dnnl.primitive_desc_query_md(pd,
 		dnnl_query_scratchpad_md, 0);
 	dnnl_status_t status;
 
 	*op = (struct od_op){
 		.what = what, .pd = pd, .arg_count = arg_count,
-		.scratch_bytes = (dnnl_memory_desc_get_size(scratch) + 63) / 64 * 64,
+		.scratch_bytes = (od_dnnl.memory_desc_get_size(scratch) + 63) / 64 * 64,
 	};
-	status = dnnl_primitive_create(&op->primitive, pd);
+	status = od_dnnl.primitive_create(&op->primitive, pd);
 	if (status == dnnl_success)
 		status = make_args(od, op, args, scratch);
 	if (status != dnnl_success)
@@ -201,13 +195,13 @@ void od_op_destroy(const struct od *od, struct od_op *op)
 
 	for (uint32_t i = 0; op->args && i < count; i++)
 		if (op->args[i].memory)
-			dnnl_memory_destroy(op->args[i].memory);
+			od_dnnl.memory_destroy(op->args[i].memory);
 	od->host->free(od->host, op->args);
 	od->host->free(od->host, op->scratch);
 	if (op->primitive)
-		dnnl_primitive_destroy(op->primitive);
+		od_dnnl.primitive_destroy(op->primitive);
 	if (op->pd)
-		dnnl_primitive_desc_destroy(op->pd);
+		od_dnnl.primitive_desc_destroy(op->pd);
 	*op = (struct od_op){ 0 };
 }
 
@@ -221,13 +215,13 @@ int od_op_run(const struct od *od, const struct od_op *op, uint32_t worker,
 	if (op->scratch)
 		scratch = op->scratch + worker * op->scratch_bytes;
 	for (uint32_t i = 0; i < count && status == dnnl_success; i++)
-		status = dnnl_memory_set_data_handle(args[i].memory,
+		status = od_dnnl.memory_set_data_handle(args[i].memory,
 			i < op->arg_count ? (void *)addresses[i] : scratch);
 	if (status == dnnl_success)
-		status = dnnl_primitive_execute(op->primitive, od->streams[worker],
+		status = od_dnnl.primitive_execute(op->primitive, od->streams[worker],
 			(int)count, args);
 	if (status == dnnl_success)
-		status = dnnl_stream_wait(od->streams[worker]);
+		status = od_dnnl.stream_wait(od->streams[worker]);
 	return status == dnnl_success ? CNN_OK : od_fail(od, op->what, status);
 }
 
@@ -236,7 +230,7 @@ dnnl_status_t od_reorder_create(struct od *od, struct od_op *op,
 {
 	static const int args[] = { DNNL_ARG_FROM, DNNL_ARG_TO };
 	dnnl_primitive_desc_t pd;
-	dnnl_status_t status = dnnl_reorder_primitive_desc_create(&pd, from,
+	dnnl_status_t status = od_dnnl.reorder_primitive_desc_create(&pd, from,
 		od->engine, to, od->engine, od->attr);
 
 	if (status != dnnl_success)
@@ -248,7 +242,7 @@ bool od_is_slow(const_dnnl_primitive_desc_t pd)
 {
 	const char *name = NULL;
 
-	dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &name);
+	od_dnnl.primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &name);
 	return name && (!strncmp(name, "ref", 3) || !strncmp(name, "simple", 6));
 }
 
@@ -293,7 +287,7 @@ bool od_layout(od_desc desc, const struct cnn_shape *shape, uint32_t samples,
 		if (od_tensor(&candidate, shape, samples, dtype, od_tag(known[i]))
 				!= dnnl_success)
 			return false;
-		same = dnnl_memory_desc_equal(desc, candidate);
+		same = od_dnnl.memory_desc_equal(desc, candidate);
 		*layout = known[i];
 		od_desc_destroy(candidate);
 	}

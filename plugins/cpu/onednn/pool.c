@@ -61,7 +61,7 @@ static dnnl_status_t describe(const struct pool *p, uint32_t samples,
 	od_desc_destroy(src);
 	od_desc_destroy(dst);
 	if (status != dnnl_success && *forward)
-		dnnl_primitive_desc_destroy(*forward);
+		od_dnnl.primitive_desc_destroy(*forward);
 	return status;
 }
 
@@ -223,6 +223,10 @@ static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
 
 	if (!p)
 		return CNN_ENOMEM;
+	if (!od_library_open(host)) {
+		host->free(host, p);
+		return CNN_END;
+	}
 	od_one_thread();
 	status = pool_open(p, host, run, def, run->workers);
 	if (status == dnnl_success)
@@ -241,8 +245,8 @@ static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
 	plan->output = plan->inputs[0];
 	plan->scratch_bytes = p->mask_bytes + p->od.scratch_bytes;
 	if (p->saves)
-		plan->saved_bytes = dnnl_memory_desc_get_size(
-			dnnl_primitive_desc_query_md(p->sizes->forward.pd,
+		plan->saved_bytes = od_dnnl.memory_desc_get_size(
+			od_dnnl.primitive_desc_query_md(p->sizes->forward.pd,
 				dnnl_query_workspace_md, 0));
 	*instance = p;
 	return CNN_OK;

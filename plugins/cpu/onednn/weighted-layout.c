@@ -68,7 +68,7 @@ dnnl_status_t weighted_describe(const struct weighted *w, enum pass pass,
 
 static od_desc weights_of(const_dnnl_primitive_desc_t pd, enum pass pass)
 {
-	return dnnl_primitive_desc_query_md(pd, pass == BACKWARD_WEIGHTS
+	return od_dnnl.primitive_desc_query_md(pd, pass == BACKWARD_WEIGHTS
 		? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
 }
 
@@ -99,16 +99,16 @@ static dnnl_status_t choose_activations(struct weighted *w, uint32_t samples,
 	if (w->def.convolution) {
 		if (status != dnnl_success)
 			return status;
-		if (!od_layout(dnnl_primitive_desc_query_md(pd, dnnl_query_src_md, 0),
+		if (!od_layout(od_dnnl.primitive_desc_query_md(pd, dnnl_query_src_md, 0),
 				&w->in, samples, w->dtype, &w->in_layout)
-			|| !od_layout(dnnl_primitive_desc_query_md(pd, dnnl_query_dst_md,
+			|| !od_layout(od_dnnl.primitive_desc_query_md(pd, dnnl_query_dst_md,
 				0), &w->out, samples, w->dtype, &w->out_layout))
 			w->in_layout = w->out_layout = CNN_NCHW;
 	} else if (status != dnnl_success || od_is_slow(pd)) {
 		w->in_layout = CNN_NCHW;
 	}
 	if (pd)
-		dnnl_primitive_desc_destroy(pd);
+		od_dnnl.primitive_desc_destroy(pd);
 	return dnnl_success;
 }
 
@@ -136,7 +136,7 @@ static dnnl_status_t choose_arena(struct weighted *w, uint32_t samples,
 	if (status != dnnl_success)
 		return status;
 	status = od_desc_clone(&w->arena, weights_of(pd, BACKWARD_WEIGHTS));
-	dnnl_primitive_desc_destroy(pd);
+	od_dnnl.primitive_desc_destroy(pd);
 	return status;
 }
 
@@ -148,7 +148,7 @@ static dnnl_status_t choose_view(const struct weighted *w, enum pass pass,
 {
 	od_desc best = weights_of(pd, pass);
 
-	view->packed = !dnnl_memory_desc_equal(best, w->arena);
+	view->packed = !od_dnnl.memory_desc_equal(best, w->arena);
 	return od_desc_clone(&view->desc, best);
 }
 
@@ -179,8 +179,8 @@ dnnl_status_t weighted_choose(struct weighted *w, uint32_t samples,
 			status = choose_view(w, BACKWARD_DATA, data, &w->backward);
 	}
 	if (data)
-		dnnl_primitive_desc_destroy(data);
+		od_dnnl.primitive_desc_destroy(data);
 	if (forward)
-		dnnl_primitive_desc_destroy(forward);
+		od_dnnl.primitive_desc_destroy(forward);
 	return status;
 }

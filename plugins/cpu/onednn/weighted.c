@@ -93,12 +93,12 @@ static dnnl_status_t view_open(struct weighted *w, struct view *view,
 	if (!view->desc || !view->packed)
 		return dnnl_success;
 	if (view != &w->forward && w->forward.packed
-			&& dnnl_memory_desc_equal(view->desc, w->forward.desc)) {
+			&& od_dnnl.memory_desc_equal(view->desc, w->forward.desc)) {
 		view->offset = w->forward.offset;
 		return dnnl_success;
 	}
 	view->offset = *packed_bytes;
-	*packed_bytes += (dnnl_memory_desc_get_size(view->desc) + 63) / 64 * 64;
+	*packed_bytes += (od_dnnl.memory_desc_get_size(view->desc) + 63) / 64 * 64;
 	return od_reorder_create(&w->od, &view->reorder, what, w->arena, view->desc);
 }
 
@@ -172,6 +172,10 @@ int weighted_create(const struct cnn_host *host, const struct cnn_run *run,
 
 	if (!w)
 		return CNN_ENOMEM;
+	if (!od_library_open(host)) {
+		host->free(host, w);
+		return CNN_END;
+	}
 	od_one_thread();
 	status = weighted_open(w, host, run, def, run->workers);
 	if (status == dnnl_success)
@@ -191,7 +195,7 @@ int weighted_create(const struct cnn_host *host, const struct cnn_run *run,
 	plan->inputs[0] = (struct cnn_format){ w->dtype, w->in_layout };
 	plan->output = (struct cnn_format){ w->dtype, w->out_layout };
 	plan->scratch_bytes = w->mask_bytes + w->od.scratch_bytes;
-	plan->param_counts[WEIGHT] = dnnl_memory_desc_get_size(w->arena)
+	plan->param_counts[WEIGHT] = od_dnnl.memory_desc_get_size(w->arena)
 		/ sizeof(float);
 	*instance = w;
 	return CNN_OK;
