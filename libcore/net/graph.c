@@ -1,7 +1,7 @@
 /* graph.c - builds nodes with shapes and parameters from the lines of a net. */
 #include "graph.h"
 
-#include "args.h"
+#include "base/args.h"
 #include "base/random.h"
 #include "base/tensor.h"
 #include "plugin/host.h"
@@ -170,40 +170,25 @@ static int find_input(struct builder *b, const char *field, bool as_index,
 
 /* --- arguments ---------------------------------------------------------------- */
 
-static int unknown_key(struct builder *b, const struct cnn_layer_def *def,
-	const char *key, const char *value)
-{
-	char known[600] = "";
-	size_t used = 0;
-
-	if (!*key)
-		return cnn_fail(b->e, CNN_EDATA, "%s: must be key=value", value);
-	for (uint32_t i = 0; i < def->arg_count && used < sizeof known; i++)
-		used += (size_t)snprintf(known + used, sizeof known - used, "%s%s",
-			i ? ", " : "", def->args[i].name);
-	return cnn_fail(b->e, CNN_EDATA, "%s=: unknown argument (known: %s)", key,
-		def->arg_count ? known : "none");
-}
-
 static int parse_args(struct builder *b, const struct cnn_net_line *l,
 	const struct cnn_layer_def *def, struct cnn_arg_value *values)
 {
 	uint32_t i;
 	int r;
 
-	cnn_args_default(def, values);
+	cnn_args_default(def->args, def->arg_count, values);
 	for (size_t p = 0; p < l->pair_count; p++) {
 		const struct cnn_net_pair *pair = &l->pairs[p];
 
-		for (i = 0; i < def->arg_count; i++)
-			if (strcmp(def->args[i].name, pair->key) == 0)
-				break;
+		if (!*pair->key)
+			return cnn_fail(b->e, CNN_EDATA, "%s: must be key=value", pair->value);
+		i = cnn_arg_index(def->args, def->arg_count, pair->key);
 		if (i == def->arg_count)
-			return unknown_key(b, def, pair->key, pair->value);
+			return cnn_arg_unknown(def->args, i, pair->key, b->e);
 		if ((r = cnn_arg_parse(&def->args[i], pair->value, &values[i], b->e)) < 0)
 			return r;
 	}
-	return cnn_args_complete(def, values, b->e);
+	return cnn_args_complete(def->args, def->arg_count, values, b->e);
 }
 
 /* --- nodes -------------------------------------------------------------------- */

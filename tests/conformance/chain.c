@@ -1,6 +1,6 @@
 /* chain.c - a run of layers written in one line, with its shapes. */
 #include "chain.h"
-#include "net/args.h"
+#include "base/args.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,21 +38,20 @@ static int parse_node(struct chain *c, uint32_t i, char *text,
 	if (def->arg_count > CHAIN_MAX_ARGS)
 		return cnn_fail(e, CNN_EUSAGE, "%s has too many arguments", word);
 	c->defs[i] = def;
-	cnn_args_default(def, c->args[i]);
+	cnn_args_default(def->args, def->arg_count, c->args[i]);
 	while ((word = strtok_r(NULL, " ", &save))) {
-		uint32_t a = 0;
+		uint32_t a;
 
 		if (!(value = strchr(word, '=')))
 			return cnn_fail(e, CNN_EUSAGE, "%s: not key=value", word);
 		*value++ = '\0';
-		while (a < def->arg_count && strcmp(def->args[a].name, word) != 0)
-			a++;
+		a = cnn_arg_index(def->args, def->arg_count, word);
 		if (a == def->arg_count)
-			return cnn_fail(e, CNN_EUSAGE, "%s has no %s", def->type, word);
+			return cnn_arg_unknown(def->args, a, word, e);
 		if ((code = cnn_arg_parse(&def->args[a], value, &c->args[i][a], e)) != CNN_OK)
 			return code;
 	}
-	return cnn_args_complete(def, c->args[i], e);
+	return cnn_args_complete(def->args, def->arg_count, c->args[i], e);
 }
 
 /* Shapes and parameters of node i, whose inputs are known. */

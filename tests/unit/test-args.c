@@ -1,7 +1,7 @@
-/* The arguments of a layer as text: each type, its range, defaults. */
+/* Arguments as text: each type, its range, defaults; a name with arguments. */
 #include "tap.h"
 
-#include "net/args.h"
+#include "base/spec.h"
 
 #include <string.h>
 
@@ -15,7 +15,6 @@ static const struct cnn_arg args[ARGS] = {
 	[LIST] = { "pad", CNN_ARG_LIST, 0, 0, -2, 9 },
 	[LIKE] = { "stride", CNN_ARG_PAIR, 0, 0, 1, 9, .like = "kernel" },
 };
-static const struct cnn_layer_def def = { .args = args, .arg_count = ARGS };
 static struct cnn_arg_value v[ARGS];
 static struct cnn_error e;
 
@@ -68,23 +67,95 @@ static void test_refused(void)
 
 static void test_defaults(void)
 {
-	cnn_args_default(&def, v);
+	cnn_args_default(args, ARGS, v);
 	ok(v[PAIR].i == 3 && v[PAIR].j == 3 && v[FLOAT].f == 0.5 && v[BOOL].i == 1 &&
 		v[CHOICE].i == 1 && v[LIST].count == 0 && !v[PAIR].given, "the defaults");
 	e = (struct cnn_error){ 0 };
-	ok(cnn_args_complete(&def, v, &e) == CNN_EDATA && strstr(e.text, "out= is missing"),
+	ok(cnn_args_complete(args, ARGS, v, &e) == CNN_EDATA && strstr(e.text, "out= is missing"),
 		"one that is required: %s", e.text);
 	parse(INT, "5");
-	ok(cnn_args_complete(&def, v, &e) == CNN_OK && v[LIKE].i == 3 && v[LIKE].j == 3 &&
+	ok(cnn_args_complete(args, ARGS, v, &e) == CNN_OK && v[LIKE].i == 3 && v[LIKE].j == 3 &&
 		!v[LIKE].given, "a default that is another argument's default");
-	cnn_args_default(&def, v);
+	cnn_args_default(args, ARGS, v);
 	parse(INT, "5");
 	parse(PAIR, "2x4");
-	ok(cnn_args_complete(&def, v, &e) == CNN_OK && v[LIKE].i == 2 && v[LIKE].j == 4,
+	ok(cnn_args_complete(args, ARGS, v, &e) == CNN_OK && v[LIKE].i == 2 && v[LIKE].j == 4,
 		"or its value");
 	parse(LIKE, "1");
-	ok(cnn_args_complete(&def, v, &e) == CNN_OK && v[LIKE].i == 1 && v[LIKE].given,
+	ok(cnn_args_complete(args, ARGS, v, &e) == CNN_OK && v[LIKE].i == 1 && v[LIKE].given,
 		"unless it is given");
+}
+
+/* --- NAME:KEY=VALUE,... ------------------------------------------------------- */
+
+static char text[CNN_SPEC_TEXT];
+
+/* Parses what follows the name, with out=5 before it; the result as text. */
+static const char *spec(const char *pairs, bool all)
+{
+	char whole[200];
+
+	snprintf(whole, sizeof whole, "out=5%s%s", *pairs ? "," : "", pairs);
+	e = (struct cnn_error){ 0 };
+	if (cnn_spec_parse(args, ARGS, whole, v, &e) < 0)
+		return e.text;
+	cnn_spec_print(args, ARGS, v, all, text);
+	return text;
+}
+
+static void test_specs(void)
+{
+	static const struct { const char *pairs, *all, *changed; } cases[] = {
+		{ "", "out=5,kernel=3x3,p=0.5,bias=true,mode=bilinear,stride=3x3", "out=5" },
+		{ "p=0.1,kernel=2x4,bias=false", "out=5,kernel=2x4,p=0.1,bias=false,"
+			"mode=bilinear,stride=2x4", "out=5,kernel=2x4,p=0.1,bias=false" },
+		{ "pad=1,-2,3,mode=area,stride=3", "out=5,kernel=3x3,p=0.5,bias=true,mode=area,"
+			"pad=1,-2,3,stride=3x3", "out=5,mode=area,pad=1,-2,3" },
+		{ "stride=1,pad=4", "out=5,kernel=3x3,p=0.5,bias=true,mode=bilinear,pad=4,"
+			"stride=1x1", "out=5,pad=4,stride=1x1" },
+		{ "p=0.30000000000000004", "out=5,kernel=3x3,p=0.30000000000000004,bias=true,"
+			"mode=bilinear,stride=3x3", "out=5,p=0.30000000000000004" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct cnn_arg_value again[ARGS];
+		bool same = strcmp(spec(cases[i].pairs, false), cases[i].changed) == 0;
+
+		ok(same, "what is not the default: %s", text);
+		same = strcmp(spec(cases[i].pairs, true), cases[i].all) == 0;
+		ok(same, "and everything: %s", text);
+		same = cnn_spec_parse(args, ARGS, text, again, &e) == CNN_OK;
+		for (uint32_t k = 0; same && k < ARGS; k++)
+			same = cnn_arg_equal(&args[k], &v[k], &again[k]);
+		ok(same, "which gives the same values");
+	}
+}
+
+static void test_bad_specs(void)
+{
+	static const struct { const char *pairs, *why; } cases[] = {
+		{ "q=1", "q=: unknown argument (known: out, kernel, p, bias, mode, pad, stride)" },
+		{ "p=2", "p=2: must be a number from 0 to 1" }, { "p=", "p=: must be a number" },
+		{ "p=0.1,p=0.1", "p= is given twice" }, { "out=5", "out= is given twice" },
+		{ "p=0,1", "1: must be KEY=VALUE" }, { "p", "p: must be KEY=VALUE" },
+		{ "=1", "=1: must be KEY=VALUE" }, { "p=0.1,", "an empty argument" },
+		{ ",p=0.1", "an empty argument: must be KEY=VALUE" }, { "p=0.1 ", "p=0.1 : must be a number" },
+		{ "pad=1,x,p=0", "pad=1,x: must be N or N,N,..." },
+	};
+	char name[CNN_SPEC_NAME];
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		ok(strstr(spec(cases[i].pairs, true), cases[i].why) && e.code == CNN_EDATA,
+			"refused: %s", e.text);
+	e = (struct cnn_error){ 0 };
+	ok(cnn_spec_parse(args, ARGS, NULL, v, &e) == CNN_EDATA &&
+		strstr(e.text, "out= is missing"), "no arguments, though one is required");
+	ok(!cnn_spec_name("adam", name) && strcmp(name, "adam") == 0, "a name alone");
+	ok(strcmp(cnn_spec_name("sgd:a=1:2", name), "a=1:2") == 0 &&
+		strcmp(name, "sgd") == 0, "a name with arguments");
+	ok(*cnn_spec_name("sgd:", name) == '\0', "a name with none after the colon");
+	ok(!cnn_spec_name("a-name-that-is-longer-than-any-definition-could-have-in-here",
+		name) && strlen(name) == CNN_SPEC_NAME - 1, "a name that is too long is cut");
 }
 
 int main(void)
@@ -92,5 +163,7 @@ int main(void)
 	test_values();
 	test_refused();
 	test_defaults();
+	test_specs();
+	test_bad_specs();
 	return done();
 }

@@ -1,22 +1,45 @@
 /* args.c - see args.h. */
 #include "args.h"
 
-#include "base/choice.h"
+#include "choice.h"
 
 #include <ctype.h>
-#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-void cnn_args_default(const struct cnn_layer_def *def, struct cnn_arg_value *values)
+void cnn_args_default(const struct cnn_arg *args, uint32_t count,
+	struct cnn_arg_value *values)
 {
-	for (uint32_t i = 0; i < def->arg_count; i++) {
-		const struct cnn_arg *a = &def->args[i];
+	for (uint32_t i = 0; i < count; i++) {
+		const struct cnn_arg *a = &args[i];
 
 		values[i] = (struct cnn_arg_value){ .f = a->initial };
 		if (a->type != CNN_ARG_FLOAT)
 			values[i].i = values[i].j = (int64_t)a->initial;
 	}
+}
+
+uint32_t cnn_arg_index(const struct cnn_arg *args, uint32_t count, const char *name)
+{
+	uint32_t i = 0;
+
+	while (i < count && strcmp(args[i].name, name) != 0)
+		i++;
+	return i;
+}
+
+int cnn_arg_unknown(const struct cnn_arg *args, uint32_t count, const char *name,
+	struct cnn_error *e)
+{
+	char known[600] = "";
+	size_t used = 0;
+
+	for (uint32_t i = 0; i < count && used < sizeof known; i++)
+		used += (size_t)snprintf(known + used, sizeof known - used, "%s%s",
+			i ? ", " : "", args[i].name);
+	return cnn_fail(e, CNN_EDATA, "%s=: unknown argument (known: %s)", name,
+		count ? known : "none");
 }
 
 /* --- one value ------------------------------------------------------------------------- */
@@ -108,21 +131,33 @@ int cnn_arg_parse(const struct cnn_arg *a, const char *text, struct cnn_arg_valu
 
 /* --- all of them ------------------------------------------------------------------------ */
 
-int cnn_args_complete(const struct cnn_layer_def *def, struct cnn_arg_value *values,
-	struct cnn_error *e)
+int cnn_args_complete(const struct cnn_arg *args, uint32_t count,
+	struct cnn_arg_value *values, struct cnn_error *e)
 {
-	for (uint32_t i = 0; i < def->arg_count; i++) {
-		const struct cnn_arg *a = &def->args[i];
+	for (uint32_t i = 0; i < count; i++) {
+		const struct cnn_arg *a = &args[i];
+		uint32_t like;
 
 		if (values[i].given)
 			continue;
 		if (a->required)
 			return cnn_fail(e, CNN_EDATA, "%s= is missing", a->name);
-		for (uint32_t k = 0; a->like && k < def->arg_count; k++)
-			if (strcmp(def->args[k].name, a->like) == 0) {
-				values[i] = values[k];
-				values[i].given = 0;
-			}
+		if (a->like && (like = cnn_arg_index(args, count, a->like)) < count) {
+			values[i] = values[like];
+			values[i].given = 0;
+		}
 	}
 	return CNN_OK;
+}
+
+bool cnn_arg_equal(const struct cnn_arg *a, const struct cnn_arg_value *x,
+	const struct cnn_arg_value *y)
+{
+	switch (a->type) {
+	case CNN_ARG_FLOAT: return x->f == y->f;
+	case CNN_ARG_PAIR: return x->i == y->i && x->j == y->j;
+	case CNN_ARG_LIST: return x->count == y->count && (x->count == 0 ||
+		memcmp(x->list, y->list, x->count * sizeof *x->list) == 0);
+	default: return x->i == y->i;
+	}
 }
