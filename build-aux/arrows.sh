@@ -4,10 +4,10 @@
 #   build-aux/arrows.sh [BUILD]             (build)
 #
 # The layers, from the top: tools, formats/operand, formats, then those of libcore:
-# train, executor, net, plugin, then stream, cli and layers, then base. A file may
-# include headers and call functions of its own folder and of lower layers. A dependency
-# on a higher layer is an error, and so is one across: from stream to cli, or from one
-# tool's folder to another's. A plugin includes only cnn/plugin.h, cnn/types.h and its
+# train, executor, net, plugin, then stream, cli, layers and optimizers, then base. A
+# file may include headers and call functions of its own folder and of lower layers. A
+# dependency on a higher layer is an error, and so is one across: from stream to cli, or
+# from one tool's folder to another's. A plugin includes only cnn/plugin.h, cnn/types.h and its
 # own folder. No struct tag has two definitions that a program could confuse. Files must
 # not call each other in a circle, unless one of their headers says "calls in a circle"
 # and why.
@@ -67,6 +67,7 @@ cat "$work/includes" "$work/calls" | awk '
 		n = split("base stream plugin net executor train", name, " ")
 		for (i = 1; i <= n; i++) floor["libcore/" name[i]] = i
 		floor["libcore/cli"] = floor["libcore/layers"] = floor["libcore/stream"]
+		floor["libcore/optimizers"] = floor["libcore/layers"]
 		floor["libcore/include/cnn"] = 0
 		floor["formats"] = n + 1
 		floor["formats/operand"] = n + 2

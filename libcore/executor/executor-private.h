@@ -144,7 +144,8 @@ struct cnn_executor {
 	const struct cnn_device *device_functions;
 	void *device, *queue;
 	bool whole_batch, own_memory;            /* the device's flags */
-	const struct cnn_optimizer *optimizer;
+	const struct cnn_optimizer *optimizer;   /* the code of options.optimizer */
+	struct cnn_arg_value optimizer_args[CNN_MAX_OPTIMIZER_ARGS];
 
 	size_t *alias;                   /* node -> the node whose value it shares */
 	struct cnn_format *formats;      /* format of each node's value */
@@ -170,7 +171,7 @@ struct cnn_executor {
 
 	struct cnn_slot *slots;          /* one per graph parameter */
 	size_t param_floats, buffer_floats;
-	float *params, *param_buffers, *moments[4];
+	float *params, *param_buffers, *moments[CNN_MAX_MOMENTS];
 	unsigned char *packed;
 	float *grad;                     /* summed gradient of the last step */
 	double *norms;                   /* [norm_blocks] sums of its squares, or
@@ -206,7 +207,6 @@ struct cnn_executor {
 	/* The step in progress. */
 	struct cnn_barrier barrier;
 	uint32_t first, samples;         /* in the batch, counted from the cursor */
-	double momentum, weight_decay;
 	float *out_logits;
 	bool wants_result;               /* of an inference */
 	uint32_t shards;

@@ -1,6 +1,7 @@
 /* executor.c - opening an executor, its parameters, closing it. */
 #include "executor-private.h"
 
+#include "base/args.h"
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -131,7 +132,7 @@ static int take_arenas(struct cnn_executor *ex, struct cnn_error *e)
 	if ((r = cnn_executor_take(ex, &block, ex->packed_bytes, e)) < 0)
 		return r;
 	ex->packed = block;
-	for (uint32_t m = 0; ex->optimizer && m < ex->optimizer->moment_count; m++)
+	for (uint32_t m = 0; m < cnn_executor_moment_count(ex); m++)
 		if ((r = take_floats(ex, &ex->moments[m], floats, e)) < 0)
 			return r;
 	for (size_t c = 0; c < ex->context_count; c++) {
@@ -205,6 +206,24 @@ static int start_threads(struct cnn_executor *ex, struct cnn_error *e)
 	return err ? cnn_fail_errno(e, err, "can't start a thread") : CNN_OK;
 }
 
+/* Finds the optimizer's code and copies its arguments. */
+static int open_optimizer(struct cnn_executor *ex, struct cnn_error *e)
+{
+	const struct cnn_optimizer_def *def = ex->options.optimizer;
+	int r = cnn_optimizer_find(ex->plugins, ex->options.on.device, def->name,
+		&ex->optimizer, e);
+
+	if (r < 0)
+		return r;
+	if (ex->options.optimizer_args)
+		memcpy(ex->optimizer_args, ex->options.optimizer_args,
+			def->arg_count * sizeof *ex->optimizer_args);
+	else
+		cnn_args_default(def->args, def->arg_count, ex->optimizer_args);
+	ex->options.optimizer_args = ex->optimizer_args;
+	return CNN_OK;
+}
+
 static int open_all(struct cnn_executor *ex, struct cnn_error *e)
 {
 	int r;
@@ -220,8 +239,7 @@ static int open_all(struct cnn_executor *ex, struct cnn_error *e)
 		cnn_plan_drop(ex);
 	if (r < 0)
 		return r;
-	if ((ex->options.training && (r = cnn_optimizer_find(ex->plugins,
-		ex->options.on.device, ex->options.optimizer, &ex->optimizer, e)) < 0) ||
+	if ((ex->options.training && (r = open_optimizer(ex, e)) < 0) ||
 	    (r = place_params(ex, e)) < 0)
 		return r;
 	ex->context_count = ex->phases > 1 ? ex->shards_max : ex->worker_count;
@@ -304,7 +322,7 @@ void cnn_executor_close(struct cnn_executor *ex)
 			ex->device_functions->free(ex->device, ex->reduced);
 		ex->device_functions->free(ex->device, ex->partials);
 		cnn_feed_close(ex);
-		for (int m = 0; m < 4; m++)
+		for (int m = 0; m < CNN_MAX_MOMENTS; m++)
 			ex->device_functions->free(ex->device, ex->moments[m]);
 		ex->device_functions->close(ex->device);
 	}

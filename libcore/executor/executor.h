@@ -59,9 +59,9 @@ struct cnn_executor_options {
 	uint32_t shard_size;             /* 0: CNN_SHARD_SIZE */
 	bool training;
 	uint32_t amp;                    /* CNN_F32 (off), CNN_BF16, CNN_F16 */
-	const char *optimizer;           /* "adam"; training only, like the next
+	const struct cnn_optimizer_def *optimizer;    /* training only, like the next
 	                                  * members */
-	double momentum, weight_decay;
+	const struct cnn_arg_value *optimizer_args;   /* copied; NULL: the defaults */
 	double grad_clip;                /* largest norm of the gradients; 0: no
 	                                  * limit */
 };

@@ -49,12 +49,12 @@ int cnn_executor_get_param(struct cnn_executor *ex, size_t param, float *values,
 
 uint32_t cnn_executor_moment_count(const struct cnn_executor *ex)
 {
-	return ex->optimizer ? ex->optimizer->moment_count : 0;
+	return ex->optimizer ? ex->options.optimizer->moment_count : 0;
 }
 
 const char *cnn_executor_moment_name(const struct cnn_executor *ex, uint32_t moment)
 {
-	return ex->optimizer->moments[moment];
+	return ex->options.optimizer->moments[moment];
 }
 
 int cnn_executor_set_moment(struct cnn_executor *ex, size_t param,

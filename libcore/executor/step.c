@@ -78,8 +78,7 @@ static void update_slice(struct cnn_worker *w)
 	struct cnn_update u = {
 		.size = sizeof u,
 		.params = ex->params + from,
-		.momentum = ex->options.momentum,
-		.weight_decay = ex->options.weight_decay,
+		.args = ex->optimizer_args,
 		.state = ex->state,
 		.queue = ex->queue,
 	};
@@ -95,7 +94,7 @@ static void update_slice(struct cnn_worker *w)
 	u.grads = ex->grad + from;
 	if (ex->norms)
 		take_norm(w, u.count, u.grads, ex->norms + from / CNN_NORM_BLOCK);
-	for (uint32_t m = 0; m < ex->optimizer->moment_count; m++)
+	for (uint32_t m = 0; m < cnn_executor_moment_count(ex); m++)
 		u.moments[m] = ex->moments[m] + from;
 	if (u.count > 0 && w->code >= 0)
 		w->code = ex->optimizer->update(&ex->host.host, &u);

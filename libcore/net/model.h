@@ -8,7 +8,6 @@
 #include "graph.h"
 #include "stream/stream.h"
 
-#define CNN_MAX_MOMENTS 4
 
 struct cnn_model {
 	struct cnn_graph *graph;

@@ -5,6 +5,7 @@
 #include "loader-private.h"
 
 #include "base/tensor.h"
+#include "optimizers/builtin.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 	(offsetof(struct type, member) + sizeof ((struct type *)NULL)->member)
 
 #define MAX_ARGS 64
+#define MAX_NAME 31                      /* bytes, see is_short_name() */
 #define MAX_COUNT 1000
 
 bool cnn_is_layer_type(const char *type)
@@ -81,24 +83,85 @@ static int check_kernel(const struct cnn_plugin *p, const struct cnn_kernel *k,
 	return CNN_OK;
 }
 
+/* Does the argument have what its type needs, and a default of the same type? */
+static bool has_type(const struct cnn_arg *args, uint32_t count, const struct cnn_arg *a)
+{
+	bool found = !a->like;
+
+	for (uint32_t i = 0; a->like && i < count; i++)
+		found = found || (&args[i] != a && args[i].name && !args[i].like
+			&& strcmp(args[i].name, a->like) == 0 && args[i].type == a->type);
+	return found && (a->type != CNN_ARG_CHOICE || (a->choices && *a->choices));
+}
+
+/* Checks the arguments of the definition of `name`. */
+static int check_args(const struct cnn_plugin *p, const char *name,
+	const struct cnn_arg *args, uint32_t count, uint32_t most, struct cnn_error *e)
+{
+	if (count > most || (count > 0 && !args))
+		return refuse(p, e, "the definition of %s has %u arguments%s", name, count,
+			args ? "" : " but no table of them");
+	for (uint32_t i = 0; i < count; i++)
+		if (!args[i].name || !cnn_is_layer_type(args[i].name)
+		    || args[i].type > CNN_ARG_LIST || !has_type(args, count, &args[i]))
+			return refuse(p, e, "argument %u of the definition of %s has an "
+				"invalid name or type", i, name);
+	return CNN_OK;
+}
+
+/* Names of optimizers and of their arguments and moments are short: a command line and
+ * the fields of a model contain them. */
+static bool is_short_name(const char *name, size_t room)
+{
+	return name && cnn_is_layer_type(name) && strlen(name) <= room;
+}
+
+/* The definition of the optimizer `name`, whose name is known to be short. */
+static int check_optimizer_def(const struct cnn_plugin *p, const char *name,
+	const struct cnn_optimizer_def *d, struct cnn_error *e)
+{
+	int r;
+
+	if (d->size < SIZE_THROUGH(cnn_optimizer_def, moments))
+		return refuse(p, e, "struct cnn_optimizer_def of %u bytes is too small",
+			d->size);
+	if (!same(d->name, name))
+		return refuse(p, e, "optimizer %s has the definition of \"%s\"", name,
+			d->name ? d->name : "");
+	if (!d->summary)
+		return refuse(p, e, "the definition of %s lacks its summary", name);
+	if ((r = check_args(p, d->name, d->args, d->arg_count, CNN_MAX_OPTIMIZER_ARGS,
+		e)) < 0)
+		return r;
+	for (uint32_t i = 0; i < d->arg_count; i++)
+		if (!is_short_name(d->args[i].name, MAX_NAME))
+			return refuse(p, e, "argument %u of optimizer %s has a name of more "
+				"than %d bytes", i, d->name, MAX_NAME);
+	if (d->moment_count > CNN_MAX_MOMENTS)
+		return refuse(p, e, "optimizer %s has too many moments: %u", d->name,
+			d->moment_count);
+	/* They are stored as PARAM@NAME.MOMENT. */
+	for (uint32_t i = 0; i < d->moment_count; i++)
+		if (!is_short_name(d->moments[i], MAX_NAME - 1 - strlen(d->name)))
+			return refuse(p, e, "moment %u of optimizer %s has an invalid name",
+				i, d->name);
+	return CNN_OK;
+}
+
 static int check_optimizer(const struct cnn_plugin *p,
 	const struct cnn_optimizer *f, struct cnn_error *e)
 {
 	if (f->size < SIZE_THROUGH(cnn_optimizer, update))
 		return refuse(p, e, "struct cnn_optimizer of %u bytes is too small", f->size);
-	if (!f->name || !cnn_is_layer_type(f->name))
+	if (!is_short_name(f->name, MAX_NAME - 2))
 		return refuse(p, e, "the optimizer \"%s\" has an invalid name",
 			f->name ? f->name : "");
 	if (!f->update)
 		return refuse(p, e, "optimizer %s lacks update", f->name);
-	if (f->moment_count > sizeof f->moments / sizeof *f->moments)
-		return refuse(p, e, "optimizer %s declares too many moments: %u", f->name,
-			f->moment_count);
-	for (uint32_t i = 0; i < f->moment_count; i++)
-		if (!f->moments[i] || !cnn_is_layer_type(f->moments[i]))
-			return refuse(p, e, "moment %u of optimizer %s has an invalid name",
-				i, f->name);
-	return CNN_OK;
+	if (!f->definition)
+		return cnn_builtin_optimizer(f->name) ? CNN_OK : refuse(p, e,
+			"optimizer %s is not built in and lacks a definition", f->name);
+	return check_optimizer_def(p, f->name, f->definition, e);
 }
 
 static int check_device(const struct cnn_plugin *p, const struct cnn_device *f,
@@ -118,17 +181,6 @@ static int check_device(const struct cnn_plugin *p, const struct cnn_device *f,
 	return CNN_OK;
 }
 
-/* Does the argument have what its type needs, and a default of the same type? */
-static bool has_type(const struct cnn_layer_def *d, const struct cnn_arg *a)
-{
-	bool found = !a->like;
-
-	for (uint32_t i = 0; a->like && i < d->arg_count; i++)
-		found = found || (&d->args[i] != a && d->args[i].name && !d->args[i].like
-			&& strcmp(d->args[i].name, a->like) == 0 && d->args[i].type == a->type);
-	return found && (a->type != CNN_ARG_CHOICE || (a->choices && *a->choices));
-}
-
 static int check_definition(const struct cnn_plugin *p,
 	const struct cnn_layer_def *d, struct cnn_error *e)
 {
@@ -144,16 +196,7 @@ static int check_definition(const struct cnn_plugin *p,
 	    || d->max_inputs > CNN_MAX_INPUTS)
 		return refuse(p, e, "the definition of %s takes from %u to %u inputs",
 			d->type, d->min_inputs, d->max_inputs);
-	if (d->arg_count > MAX_ARGS || (d->arg_count > 0 && !d->args))
-		return refuse(p, e, "the definition of %s has %u arguments%s", d->type,
-			d->arg_count, d->args ? "" : " but no table of them");
-	for (uint32_t i = 0; i < d->arg_count; i++)
-		if (!d->args[i].name || !cnn_is_layer_type(d->args[i].name)
-		    || d->args[i].type > CNN_ARG_LIST
-		    || !has_type(d, &d->args[i]))
-			return refuse(p, e, "argument %u of the definition of %s has "
-				"an invalid name or type", i, d->type);
-	return CNN_OK;
+	return check_args(p, d->type, d->args, d->arg_count, MAX_ARGS, e);
 }
 
 /* Checks that a table of count elements exists and that they have one size. */
@@ -239,15 +282,10 @@ static bool same_text(const char *a, const char *b)
 	return !a || !b ? a == b : strcmp(a, b) == 0;
 }
 
-bool cnn_same_definition(const struct cnn_layer_def *a,
-	const struct cnn_layer_def *b)
+static bool same_args(const struct cnn_arg *a, const struct cnn_arg *b, uint32_t count)
 {
-	if (a->arg_count != b->arg_count || a->min_inputs != b->min_inputs
-	    || a->max_inputs != b->max_inputs || a->flags != b->flags || a->index_inputs != b->index_inputs
-	    || !a->params != !b->params)
-		return false;
-	for (uint32_t i = 0; i < a->arg_count; i++) {
-		const struct cnn_arg *x = &a->args[i], *y = &b->args[i];
+	for (uint32_t i = 0; i < count; i++) {
+		const struct cnn_arg *x = &a[i], *y = &b[i];
 
 		if (strcmp(x->name, y->name) || x->type != y->type
 		    || x->required != y->required || x->initial != y->initial
@@ -255,5 +293,26 @@ bool cnn_same_definition(const struct cnn_layer_def *a,
 		    || !same_text(x->choices, y->choices) || !same_text(x->like, y->like))
 			return false;
 	}
+	return true;
+}
+
+bool cnn_same_definition(const struct cnn_layer_def *a,
+	const struct cnn_layer_def *b)
+{
+	return a->arg_count == b->arg_count && a->min_inputs == b->min_inputs
+		&& a->max_inputs == b->max_inputs && a->flags == b->flags
+		&& a->index_inputs == b->index_inputs
+		&& !a->params == !b->params && same_args(a->args, b->args, a->arg_count);
+}
+
+bool cnn_same_optimizer(const struct cnn_optimizer_def *a,
+	const struct cnn_optimizer_def *b)
+{
+	if (a->arg_count != b->arg_count || a->moment_count != b->moment_count
+	    || !same_args(a->args, b->args, a->arg_count))
+		return false;
+	for (uint32_t i = 0; i < a->moment_count; i++)
+		if (strcmp(a->moments[i], b->moments[i]) != 0)
+			return false;
 	return true;
 }

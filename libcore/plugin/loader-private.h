@@ -31,5 +31,8 @@ int cnn_check_entry(const struct cnn_plugin *, const struct cnn_plugin_entry *,
 /* Whether two definitions of one type agree in everything that the text of a net
  * depends on. */
 bool cnn_same_definition(const struct cnn_layer_def *, const struct cnn_layer_def *);
+/* The same of two definitions of one optimizer. */
+bool cnn_same_optimizer(const struct cnn_optimizer_def *,
+	const struct cnn_optimizer_def *);
 
 #endif

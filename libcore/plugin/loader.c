@@ -1,9 +1,10 @@
-/* loader.c - looks up and opens plugins, and finds layer definitions. */
+/* loader.c - looks up and opens plugins, and finds definitions. */
 #include "stream/interrupt-private.h"
 #include "host.h"
 #include "loader-private.h"
 
 #include "layers/builtin.h"
+#include "optimizers/builtin.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -77,6 +78,23 @@ static int compare_definition(const struct cnn_plugin *plugin,
 	return CNN_OK;
 }
 
+/* All definitions of an optimizer must be the same: a checkpoint has its arguments. */
+static int compare_optimizer(const struct cnn_plugin *plugin,
+	const struct cnn_optimizer_def *d, const struct cnn_plugin *other,
+	struct cnn_error *e)
+{
+	for (uint32_t i = 0; d && i < other->entry->optimizer_count; i++) {
+		const struct cnn_optimizer_def *o =
+			cnn_optimizer_at(other->entry, i)->definition;
+
+		if (o && strcmp(d->name, o->name) == 0 && !cnn_same_optimizer(d, o))
+			return cnn_fail(e, CNN_EPLUGIN, "%s: not loaded: defines the "
+				"optimizer %s differently from %s", plugin->path, d->name,
+				other->path);
+	}
+	return CNN_OK;
+}
+
 /* A provider computes each run in one way. */
 static int compare_kernel(const struct cnn_plugin *plugin, const struct cnn_kernel *k,
 	const struct cnn_plugin *other, struct cnn_error *e)
@@ -91,7 +109,7 @@ static int compare_kernel(const struct cnn_plugin *plugin, const struct cnn_kern
 	return CNN_OK;
 }
 
-/* Compares an entry with the built-in types and with all open plugins. */
+/* Compares an entry with the built-in definitions and with all open plugins. */
 static int compare(struct cnn_plugins *p, const struct cnn_plugin *plugin,
 	const struct cnn_plugin_entry *entry, struct cnn_error *e)
 {
@@ -106,11 +124,24 @@ static int compare(struct cnn_plugins *p, const struct cnn_plugin *plugin,
 				"type %s differently from cnntools itself", plugin->path,
 				d->type);
 	}
+	for (uint32_t i = 0; i < entry->optimizer_count; i++) {
+		const struct cnn_optimizer_def *d = cnn_optimizer_at(entry, i)->definition;
+		const struct cnn_optimizer_def *builtin = d ? cnn_builtin_optimizer(d->name) :
+			NULL;
+
+		if (builtin && !cnn_same_optimizer(builtin, d))
+			return cnn_fail(e, CNN_EPLUGIN, "%s: not loaded: defines the "
+				"optimizer %s differently from cnntools itself",
+				plugin->path, d->name);
+	}
 	for (size_t i = 0; i < p->found_count; i++) {
 		const struct cnn_plugin *other = &p->found[i];
 
 		if (!other->entry)
 			continue;
+		for (uint32_t k = 0; r == CNN_OK && k < entry->optimizer_count; k++)
+			r = compare_optimizer(plugin, cnn_optimizer_at(entry, k)->definition,
+				other, e);
 		for (uint32_t k = 0; r == CNN_OK && k < entry->definition_count; k++)
 			r = compare_definition(plugin, cnn_definition_at(entry, k), other, e);
 		for (uint32_t k = 0; r == CNN_OK && k < entry->kernel_count; k++)
@@ -345,14 +376,63 @@ int cnn_optimizer_find(struct cnn_plugins *p, const char *device, const char *na
 	return r;
 }
 
-/* The definition of the type in an open plugin, or NULL. */
-static const struct cnn_layer_def *definition_in(const struct cnn_plugin *p,
-	const char *type)
+/* --- definitions ------------------------------------------------------------ */
+
+/* What an open plugin defines by this name, or NULL. */
+typedef const void *definition_in(const struct cnn_plugin *, const char *name);
+
+static const void *layer_in(const struct cnn_plugin *p, const char *type)
 {
 	for (uint32_t i = 0; p->entry && i < p->entry->definition_count; i++)
 		if (strcmp(cnn_definition_at(p->entry, i)->type, type) == 0)
 			return cnn_definition_at(p->entry, i);
 	return NULL;
+}
+
+static const void *optimizer_in(const struct cnn_plugin *p, const char *name)
+{
+	for (uint32_t i = 0; p->entry && i < p->entry->optimizer_count; i++) {
+		const struct cnn_optimizer *o = cnn_optimizer_at(p->entry, i);
+
+		if (o->definition && strcmp(o->name, name) == 0)
+			return o->definition;
+	}
+	return NULL;
+}
+
+/* Opens plugins until one defines the name; the lock is held. Those of any/ before those
+ * of the devices, and among these those of that name first. Only of such a plugin does
+ * an error matter; *first keeps the first one. */
+static const void *search(struct cnn_plugins *p, const char *name, definition_in *in,
+	struct cnn_error *first)
+{
+	const void *def;
+
+	for (int pass = 0; pass < 4; pass++)
+		for (size_t i = 0; i < p->found_count; i++) {
+			struct cnn_plugin *q = &p->found[i];
+			struct cnn_error ignored = { 0 };
+			bool named = strcmp(q->name, name) == 0;
+
+			if ((strcmp(q->device, "any") == 0) != (pass < 2) ||
+			    named != (pass % 2 == 0) || q->incomplete ||
+			    open_plugin(p, q, named ? first : &ignored) != CNN_OK)
+				continue;
+			if ((def = in(q, name)))
+				return def;
+		}
+	return NULL;
+}
+
+/* Adds a name that plugin number `index` defines to a list, unless an earlier plugin
+ * defines it too. */
+static void list_name(FILE *f, const struct cnn_plugins *p, size_t index,
+	const char *name, definition_in *in)
+{
+	for (size_t i = 0; i < index; i++)
+		if (in(&p->found[i], name))
+			return;
+	fprintf(f, ", %s", name);
 }
 
 /* The built-in layer types, and those of the plugins that are open. */
@@ -370,38 +450,59 @@ static char *type_list(const struct cnn_plugins *p)
 		for (uint32_t k = 0; p->found[i].entry &&
 		     k < p->found[i].entry->definition_count; k++) {
 			const char *type = cnn_definition_at(p->found[i].entry, k)->type;
-			bool listed = cnn_builtin_layer(type) != NULL;
 
-			for (size_t j = 0; j < i; j++)
-				listed |= definition_in(&p->found[j], type) != NULL;
-			if (!listed)
-				fprintf(f, ", %s", type);
+			if (!cnn_builtin_layer(type))
+				list_name(f, p, i, type, layer_in);
 		}
 	return fclose(f) == 0 ? text : (free(text), NULL);
 }
 
-/* Opens plugins until one defines the type; the lock is held. Those of any/ before those of the devices,
- * and among these those with the type's name first. Only of such a plugin does an error
- * matter; *first keeps the first one. */
-static const struct cnn_layer_def *plugin_layer(struct cnn_plugins *p,
-	const char *type, struct cnn_error *first)
+/* The built-in optimizers, and those that open plugins define. */
+static char *known_optimizers(const struct cnn_plugins *p)
 {
-	const struct cnn_layer_def *def;
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
 
-	for (int pass = 0; pass < 4; pass++)
-		for (size_t i = 0; i < p->found_count; i++) {
-			struct cnn_plugin *q = &p->found[i];
-			struct cnn_error ignored = { 0 };
-			bool named = strcmp(q->name, type) == 0;
+	if (!f)
+		return NULL;
+	for (size_t i = 0; cnn_builtin_optimizers[i]; i++)
+		fprintf(f, "%s%s", i ? ", " : "", cnn_builtin_optimizers[i]->name);
+	for (size_t i = 0; p && i < p->found_count; i++)
+		for (uint32_t k = 0; p->found[i].entry &&
+		     k < p->found[i].entry->optimizer_count; k++) {
+			const char *name = cnn_optimizer_at(p->found[i].entry, k)->name;
 
-			if ((strcmp(q->device, "any") == 0) != (pass < 2) ||
-			    named != (pass % 2 == 0) || q->incomplete ||
-			    open_plugin(p, q, named ? first : &ignored) != CNN_OK)
-				continue;
-			if ((def = definition_in(q, type)))
-				return def;
+			if (!cnn_builtin_optimizer(name))
+				list_name(f, p, i, name, optimizer_in);
 		}
-	return NULL;
+	return fclose(f) == 0 ? text : (free(text), NULL);
+}
+
+int cnn_optimizer_definition(struct cnn_plugins *p, const char *name,
+	const struct cnn_optimizer_def **out, struct cnn_error *e)
+{
+	struct cnn_error first = { 0 };
+	char *names;
+	int r;
+
+	*out = cnn_builtin_optimizer(name);
+	if (*out)
+		return CNN_OK;
+	if (p) {
+		pthread_mutex_lock(&p->lock);
+		*out = search(p, name, optimizer_in, &first);
+		pthread_mutex_unlock(&p->lock);
+	}
+	if (*out)
+		return CNN_OK;
+	if (first.code != CNN_OK)
+		return cnn_fail(e, first.code, "%.64s: %s", name, first.text);
+	names = known_optimizers(p);
+	r = cnn_fail(e, CNN_EPLUGIN, "%.64s: no such optimizer; known: %s", name,
+		names ? names : "");
+	free(names);
+	return r;
 }
 
 int cnn_layer_find(struct cnn_plugins *p, const char *type,
@@ -409,7 +510,7 @@ int cnn_layer_find(struct cnn_plugins *p, const char *type,
 {
 	struct cnn_error first = { 0 };
 	char *types;
-	int rc;
+	int r;
 
 	/* The type comes from the text of a net or from a stream. */
 	if (!cnn_is_layer_type(type))
@@ -419,7 +520,7 @@ int cnn_layer_find(struct cnn_plugins *p, const char *type,
 	if (*out)
 		return CNN_OK;
 	pthread_mutex_lock(&p->lock);
-	*out = plugin_layer(p, type, &first);
+	*out = search(p, type, layer_in, &first);
 	types = *out ? NULL : type_list(p);
 	pthread_mutex_unlock(&p->lock);
 	if (*out)
@@ -428,8 +529,8 @@ int cnn_layer_find(struct cnn_plugins *p, const char *type,
 		free(types);
 		return cnn_fail(e, first.code, "%.64s: %s", type, first.text);
 	}
-	rc = cnn_fail(e, CNN_EPLUGIN, "%.64s: no such layer type; known: %s", type,
+	r = cnn_fail(e, CNN_EPLUGIN, "%.64s: no such layer type; known: %s", type,
 		types ? types : "");
 	free(types);
-	return rc;
+	return r;
 }

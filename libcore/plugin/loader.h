@@ -75,6 +75,12 @@ int cnn_plugins_find(struct cnn_plugins *, const char *device,
 int cnn_optimizer_find(struct cnn_plugins *, const char *device, const char *name,
 	const struct cnn_optimizer **, struct cnn_error *);
 
+/* Finds the definition of an optimizer: the built-in one, else that of a plugin, any/
+ * first. If unknown, returns CNN_EPLUGIN; the message lists the known ones. Without
+ * plugins (NULL) only built-in optimizers are known. */
+int cnn_optimizer_definition(struct cnn_plugins *, const char *name,
+	const struct cnn_optimizer_def **, struct cnn_error *);
+
 /* Finds the definition of a layer type: the built-in one, else that of a plugin (any/
  * first, then the devices). If unknown, returns CNN_EPLUGIN; the message lists the known
  * types. */

@@ -3,6 +3,7 @@
 #include "trainer-private.h"
 
 #include "executor/amp.h"
+#include "optimizers/builtin.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -72,7 +73,7 @@ int cnn_print_model(struct cnn_output *out, const struct cnn_model *m,
 {
 	struct cnn_executor_options eo = {
 		.on = o->on, .batch = (uint32_t)o->batch, .training = training,
-		.amp = cnn_amp_dtype(o->amp), .optimizer = "adam",
+		.amp = cnn_amp_dtype(o->amp), .optimizer = cnn_builtin_optimizer("adam"),
 	};
 	char (*names)[80] = calloc(m->graph->node_count, sizeof *names);
 	struct cnn_executor *ex = NULL;

@@ -6,6 +6,7 @@
  * of the last step started. */
 #include "trainer-private.h"
 
+#include "base/args.h"
 #include "base/random.h"
 #include "evaluate.h"
 #include "executor/amp.h"
@@ -108,17 +109,28 @@ static int open_executor(struct cnn_trainer *t, struct cnn_error *e)
 {
 	const struct cnn_train_options *o = &t->options;
 	uint64_t batch = o->batch;
+	struct cnn_arg_value args[CNN_MAX_OPTIMIZER_ARGS];
+	const struct cnn_optimizer_def *optimizer;
 	struct cnn_executor_options eo = {
 		.on = cnn_trainer_compute(t),
 		.shard_size = (uint32_t)o->shard_size,
 		.training = true,
 		.amp = cnn_amp_dtype(o->amp),
-		.optimizer = o->optimizer,
-		.momentum = o->momentum,
-		.weight_decay = o->weight_decay,
+		.optimizer_args = args,
 		.grad_clip = o->grad_clip,
 	};
+	int r;
 
+	if ((r = cnn_optimizer_definition(t->model->graph->plugins, o->optimizer,
+		&optimizer, e)) < 0)
+		return r;
+	cnn_args_default(optimizer->args, optimizer->arg_count, args);
+	for (uint32_t i = 0; i < optimizer->arg_count; i++)
+		if (strcmp(optimizer->args[i].name, "momentum") == 0)
+			args[i].f = o->momentum;
+		else if (strcmp(optimizer->args[i].name, "weight_decay") == 0)
+			args[i].f = o->weight_decay;
+	eo.optimizer = optimizer;
 	if (t->data && batch > t->data->samples)
 		batch = t->data->samples;
 	eo.batch = (uint32_t)batch;

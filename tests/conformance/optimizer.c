@@ -1,5 +1,6 @@
 /* optimizer.c - the optimisers against numbers that PyTorch gave. */
 #include "conformance.h"
+#include "base/spec.h"
 #include <math.h>
 #include <string.h>
 
@@ -7,8 +8,8 @@
 #define STEPS 5
 
 struct recorded_optimizer {
-	const char *name;
-	double lr, momentum, weight_decay;
+	const char *spec;                    /* "sgd:momentum=0.9" */
+	double lr;
 	float after[STEPS * COUNT];
 };
 
@@ -28,15 +29,16 @@ static float *give(const struct subject *s, const float *x, size_t n)
  * steps. The gradients are given `scale` times too large and scaled back; the
  * update is made in slices of `slice`. */
 static double run_recorded(struct suite *s, const struct cnn_optimizer *o,
+	const struct cnn_optimizer_def *def, const struct cnn_arg_value *args,
 	const struct recorded_optimizer *r, float scale, size_t slice)
 {
 	const struct subject *d = &s->subject;
 	float grads[COUNT], now[COUNT], *params = give(d, recorded_start, COUNT);
-	float *g = give(d, NULL, COUNT), *moments[4] = { NULL };
+	float *g = give(d, NULL, COUNT), *moments[CNN_MAX_MOMENTS] = { NULL };
 	struct cnn_state *state = d->device->alloc(d->device_handle, sizeof(*state));
 	double worst = 0;
 
-	for (uint32_t m = 0; m < o->moment_count; m++)
+	for (uint32_t m = 0; m < def->moment_count; m++)
 		moments[m] = give(d, NULL, COUNT);
 	for (uint64_t t = 1; t <= STEPS; t++) {
 		for (size_t i = 0; i < COUNT; i++)
@@ -51,12 +53,11 @@ static double run_recorded(struct suite *s, const struct cnn_optimizer *o,
 				.size = sizeof(u),
 				.count = COUNT - first < slice ? COUNT - first : slice,
 				.params = params + first, .grads = g + first,
-				.momentum = r->momentum,
-				.weight_decay = r->weight_decay,
+				.args = args,
 				.state = state, .queue = d->queue,
 			};
 
-			for (uint32_t m = 0; m < o->moment_count; m++)
+			for (uint32_t m = 0; m < def->moment_count; m++)
 				u.moments[m] = moments[m] + first;
 			if (o->update(&s->subject.host->host, &u) != CNN_OK)
 				worst = INFINITY;
@@ -69,7 +70,7 @@ static double run_recorded(struct suite *s, const struct cnn_optimizer *o,
 			worst = error > worst || isnan(error) ? error : worst;
 		}
 	}
-	for (uint32_t m = 0; m < o->moment_count; m++)
+	for (uint32_t m = 0; m < def->moment_count; m++)
 		d->device->free(d->device_handle, moments[m]);
 	d->device->free(d->device_handle, g);
 	d->device->free(d->device_handle, state);
@@ -80,19 +81,32 @@ static double run_recorded(struct suite *s, const struct cnn_optimizer *o,
 static void test_optimizer(struct suite *s, const struct cnn_optimizer *o)
 {
 	const size_t count = sizeof(recorded_optimizers) / sizeof(recorded_optimizers[0]);
+	struct cnn_arg_value args[CNN_MAX_OPTIMIZER_ARGS];
+	const struct cnn_optimizer_def *def;
+	struct cnn_error e = { 0 };
 	unsigned tried = 0;
 
+	if (cnn_optimizer_definition(s->plugins, o->name, &def, &e) < 0) {
+		claim(s, false, "%s/%s %s has a definition: %s", s->device, s->provider,
+			o->name, e.text);
+		return;
+	}
 	for (size_t k = 0; k < count; k++) {
 		const struct recorded_optimizer *r = &recorded_optimizers[k];
+		char name[CNN_SPEC_NAME];
+		const char *text = cnn_spec_name(r->spec, name);
 		double whole, sliced;
 
-		if (strcmp(r->name, o->name) != 0)
+		if (strcmp(name, o->name) != 0)
 			continue;
-		whole = run_recorded(s, o, r, 1, COUNT);
-		sliced = run_recorded(s, o, r, 1024, 4);
-		claim(s, whole <= 1e-6 && sliced <= 1e-6, "%s/%s %s as PyTorch: lr %g, "
-			"momentum %g, weight decay %g (%.2g, %.2g)", s->device, s->provider,
-			o->name, r->lr, r->momentum, r->weight_decay, whole, sliced);
+		if (cnn_spec_parse(def->args, def->arg_count, text, args, &e) < 0) {
+			claim(s, false, "%s: %s", r->spec, e.text);
+			return;
+		}
+		whole = run_recorded(s, o, def, args, r, 1, COUNT);
+		sliced = run_recorded(s, o, def, args, r, 1024, 4);
+		claim(s, whole <= 1e-6 && sliced <= 1e-6, "%s/%s %s as PyTorch: lr %g "
+			"(%.2g, %.2g)", s->device, s->provider, r->spec, r->lr, whole, sliced);
 		tried++;
 	}
 	claim(s, tried > 0, "%s/%s %s has recorded cases: %u", s->device, s->provider,

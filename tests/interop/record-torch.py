@@ -122,7 +122,11 @@ def record_layers(path):
 
 def record_optimizers(path):
     """Parameters after each of 5 steps of 6 numbers, in float."""
+    # PyTorch's options; those of cnntools have the same names, but betas.
     cases = [("adam", dict(lr=0.01)), ("adam", dict(lr=0.5, weight_decay=0.25)),
+             ("adam", dict(lr=0.25, betas=(0.5, 0.75), eps=0.125)),
+             ("adam", dict(lr=0.125, betas=(0, 0.9), eps=1e-6)),
+             ("adam", dict(lr=0.0625, betas=(0.8, 0), eps=0.5, weight_decay=0.5)),
              ("sgd", dict(lr=0.125)), ("sgd", dict(lr=0.125, momentum=0.9)),
              ("sgd", dict(lr=0.0625, momentum=0.5, weight_decay=0.125))]
     with open(path, "w") as f:
@@ -143,9 +147,12 @@ def record_optimizers(path):
                 p.grad = g.clone()
                 optimizer.step()
                 after.append(p.detach().clone())
-            f.write("\t{ \"%s\", %g, %g, %g, {\n%s } },\n" % (
-                name, options["lr"], options.get("momentum", 0),
-                options.get("weight_decay", 0), numbers(torch.stack(after))))
+            lr = options.pop("lr")
+            for i, beta in enumerate(options.pop("betas", ())):
+                options["beta%d" % (i + 1)] = beta
+            spec = ",".join("%s=%g" % pair for pair in sorted(options.items()))
+            f.write("\t{ \"%s%s\", %g, {\n%s } },\n" % (
+                name, spec and ":" + spec, lr, numbers(torch.stack(after))))
         f.write("};\n")
 
 

@@ -29,19 +29,22 @@ static const char *const by_ref[] = {
 	"conv2d=ref", "linear=ref", "relu=ref", "maxpool2d=ref", "flatten=ref"
 };
 
+extern const struct cnn_optimizer_def cnn_optimizer_adam, cnn_optimizer_sgd;
+static const struct cnn_arg_value momentum[] = { { .f = 0.9 }, { .f = 0 } };
+
 static struct job jobs[] = {
 	{ "f32 on every provider, two threads, up to avx2",
 	  "input 2x12x12\nconv2d out=8 kernel=3\nrelu\nmaxpool2d kernel=2\n"
 	  "flatten\nlinear out=16\nrelu\nlinear out=5\ncross_entropy\n",
 	  { .on = { .device = "cpu", .threads = 2, .isa = "avx2" }, .batch = BATCH,
-	    .shard_size = 5, .training = true, .amp = CNN_F32, .optimizer = "adam" } },
+	    .shard_size = 5, .training = true, .amp = CNN_F32, .optimizer = &cnn_optimizer_adam } },
 	{ "bf16 on ref, two threads, with batch norm and dropout",
 	  "input 2x12x12\nconv2d out=4 kernel=3 stride=2\nbatchnorm2d\nrelu\n"
 	  "flatten\ndropout p=0.3\nlinear out=5\ncross_entropy\n",
 	  { .on = { .device = "cpu", .threads = 2, .providers = by_ref,
 	    .provider_count = sizeof by_ref / sizeof *by_ref }, .batch = BATCH,
-	    .shard_size = 4, .training = true, .amp = CNN_BF16, .optimizer = "sgd",
-	    .momentum = 0.9, .grad_clip = 1 } },
+	    .shard_size = 4, .training = true, .amp = CNN_BF16,
+	    .optimizer = &cnn_optimizer_sgd, .optimizer_args = momentum, .grad_clip = 1 } },
 	{ .name = "a layer that does not fit",
 	  .net = "input 2x12x12\nconv2d out=4 kernel=15\nflatten\nlinear out=5\n",
 	  .why = "net:2: conv2d: kernel 15x15 does not fit input 2x12x12" },

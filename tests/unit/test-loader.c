@@ -18,14 +18,15 @@
 #define HEADERS "libcore/include"
 #define SOURCE "tests/unit/loader/plugin.c"
 
+#define ONLY_OPTIMIZERS "-DOFFERS='CNN_OPTIMIZERS(optimizers)'"
+
 static char root[256];
 
 /* Path, compiler flags, and the expected reason if the plugin is refused. */
 static const struct { const char *path, *flags, *why; } plugins[] = {
 	{ "a/cpu/ref/conv", "-DRUN='\"conv2d\"' -DSECOND='sizeof(struct cnn_kernel)'", NULL },
 	{ "a/cpu/ref/fused", "-DRUN='\"conv2d+relu\"'", NULL },
-	{ "a/cpu/ref/optimizers",
-	  "-DOPTIMIZER='\"adam\"' -DOFFERS='CNN_OPTIMIZERS(optimizers)'", NULL },
+	{ "a/cpu/ref/optimizers", "-DOPTIMIZER='\"adam\"' -DBUILT_IN " ONLY_OPTIMIZERS, NULL },
 	{ "a/cpu/new/minor", "-DMINOR=9 -DENTRY_SIZE='sizeof(struct cnn_plugin_entry)+8'", NULL },
 	{ "a/cpu/new/gelu", "-DTYPE='\"gelu\"' -DALPHA=1", NULL },
 	{ "a/any/x/swish",
@@ -56,6 +57,25 @@ static const struct { const char *path, *flags, *why; } plugins[] = {
 	{ "a/cpu/bad/end", "-DRUN='\"conv2d+\"'", "computes the run \"conv2d+\"" },
 	{ "a/cpu/bad/optimizers",
 	  "-DOPTIMIZER='\"Adam\"'", "the optimizer \"Adam\" has an invalid name" },
+	{ "a/cpu/bad/oname", "-DOPTIMIZER='\"optimizer_with_a_name_that_is_too_long\"'",
+	  "has an invalid name" },
+	{ "a/cpu/bad/odefined", "-DOPTIMIZER='\"lion\"' -DBUILT_IN",
+	  "optimizer lion is not built in and lacks a definition" },
+	{ "a/cpu/bad/oother", "-DOPTIMIZER='\"lion\"' -DDEFINED='\"tiger\"'",
+	  "optimizer lion has the definition of \"tiger\"" },
+	{ "a/cpu/bad/obuiltin", "-DOPTIMIZER='\"sgd\"'",
+	  "defines the optimizer sgd differently from cnntools itself" },
+	{ "a/cpu/bad/omoments", "-DOPTIMIZER='\"lion\"' -DMOMENTS=5",
+	  "optimizer lion has too many moments: 5" },
+	{ "a/cpu/bad/omoment", "-DOPTIMIZER='\"lion\"' -DMOMENTS='1, { \"M\" }'",
+	  "moment 0 of optimizer lion has an invalid name" },
+	{ "a/cpu/bad/oarg", "-DOPTIMIZER='\"lion\"' -DOPTIMIZER_ARGS='{ \"mode\", CNN_ARG_CHOICE }'",
+	  "argument 0 of the definition of lion has an invalid name or type" },
+	{ "a/cpu/bad/oargs", "-DOPTIMIZER='\"lion\"' -DOPTIMIZER_ARGS='[16] = { \"a\" }'",
+	  "the definition of lion has 17 arguments" },
+	{ "a/cpu/new/lion", "-DOPTIMIZER='\"lion\"' " ONLY_OPTIMIZERS, NULL },
+	{ "a/cpu/zoo/lion", "-DOPTIMIZER='\"lion\"' -DMOMENTS=0 " ONLY_OPTIMIZERS,
+	  "defines the optimizer lion differently from " },
 	{ "a/cpu/bad/type", "-DTYPE='\"Type\"' -DALPHA=1", "does not match [a-z][a-z0-9_]*" },
 	{ "a/cpu/bad/choice", "-DTYPE='\"choice\"' -DARG='{ \"mode\", CNN_ARG_CHOICE }'",
 	  "argument 0 of the definition of choice" },
@@ -65,8 +85,9 @@ static const struct { const char *path, *flags, *why; } plugins[] = {
 	{ "a/cpu/bad/symbol", "-DNO_ENTRY", "exports no cnn_plugin_entry" },
 	{ "b/cpu/ref/conv", "-DRUN='\"conv2d\"'", NULL },
 	{ "b/cpu/ref/linear", "", NULL },
-	{ "d/cpu/ref/optimizers",
-	  "-DOPTIMIZER='\"adam\"' -DOFFERS='CNN_OPTIMIZERS(optimizers)'", NULL },
+	{ "d/cpu/ref/optimizers", "-DOPTIMIZER='\"adam\"' -DBUILT_IN " ONLY_OPTIMIZERS, NULL },
+	{ "d/cpu/new/lion", "-DOPTIMIZER='\"lion\"' " ONLY_OPTIMIZERS, NULL },
+	{ "d/cpu/old/lion", "-DOPTIMIZER='\"lion\"' " ONLY_OPTIMIZERS, NULL },
 };
 enum { PLUGINS = sizeof plugins / sizeof *plugins };
 
@@ -300,8 +321,32 @@ static void test_tables(void)
 	ok(p && cnn_optimizer_find(p, "cpu", "adam", &o, &e) == 0 && !strcmp(o->name, "adam"),
 		"an optimizer");
 	memset(&e, 0, sizeof e);
-	ok(p && cnn_optimizer_find(p, "cpu", "lion", &o, &e) == CNN_EPLUGIN
-		&& says(&e, CNN_EPLUGIN, "known: ref/adam"), "an unknown one");
+	ok(p && cnn_optimizer_find(p, "cpu", "tiger", &o, &e) == CNN_EPLUGIN
+		&& says(&e, CNN_EPLUGIN, "known: new/lion, old/lion, ref/adam"), "an unknown one");
+	cnn_plugins_close(p);
+}
+
+static void test_optimizer_definitions(void)
+{
+	struct cnn_error e;
+	struct cnn_plugins *p = open_at(at("d"), &e);
+	const struct cnn_optimizer_def *def = NULL;
+
+	if (!p)
+		return;
+	ok(cnn_optimizer_definition(p, "adam", &def, &e) == 0 && def->arg_count == 4
+		&& !cnn_plugins_at(p, 0)->entry, "a built-in optimizer needs no plugin");
+	ok(cnn_optimizer_definition(NULL, "sgd", &def, &e) == 0 && def->moment_count == 1,
+		"nor any plugins");
+	ok(cnn_optimizer_definition(p, "lion", &def, &e) == 0 && def->arg_count == 1
+		&& strcmp(def->args[0].name, "beta") == 0, "one that a plugin defines");
+	memset(&e, 0, sizeof e);
+	ok(cnn_optimizer_definition(p, "tiger", &def, &e) == CNN_EPLUGIN
+		&& says(&e, CNN_EPLUGIN, "tiger: no such optimizer; known: adam, sgd, lion"),
+		"an unknown one");
+	memset(&e, 0, sizeof e);
+	ok(cnn_optimizer_definition(NULL, "lion", &def, &e) == CNN_EPLUGIN
+		&& says(&e, CNN_EPLUGIN, "known: adam, sgd"), "one of a plugin, without plugins");
 	cnn_plugins_close(p);
 }
 
@@ -491,6 +536,8 @@ int main(void)
 		test_opening();
 		test_finding();
 		test_tables();
+		test_optimizer_definitions();
+	test_optimizer_definitions();
 		test_path();
 		test_trust();
 		test_host();

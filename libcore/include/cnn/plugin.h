@@ -42,6 +42,8 @@
 #define CNN_MAX_LIST 8                   /* numbers of a LIST argument */
 #define CNN_MAX_RUN 8                    /* nodes of one run */
 #define CNN_MAX_LOSSES 8                 /* of a net */
+#define CNN_MAX_MOMENTS 4                /* of an optimizer */
+#define CNN_MAX_OPTIMIZER_ARGS 16
 
 struct cnn_shape {
 	uint32_t rank;                       /* 0: one number per sample */
@@ -143,7 +145,7 @@ enum cnn_policy {
 	CNN_POLICY_CHECK = 8,      /* wait for each piece of work and check it */
 };
 
-/* --- layer types: arguments, shapes, parameters ------------------------- */
+/* --- arguments of layers and optimizers ---------------------------------- */
 
 enum cnn_arg_type {
 	CNN_ARG_INT,                         /* kernel=3            -> i */
@@ -172,6 +174,8 @@ struct cnn_arg_value {
 	uint32_t count;                      /* LIST: 0 if it is not given */
 	int64_t list[CNN_MAX_LIST];
 };
+
+/* --- layer types: shapes, parameters ------------------------------------- */
 
 enum cnn_layer_flags {
 	CNN_LAYER_ACROSS_SAMPLES = 1,  /* training needs the whole batch */
@@ -370,24 +374,38 @@ struct cnn_kernel {
 
 /* --- optimizers ---------------------------------------------------------- */
 
+/* What an optimizer is, on any device. */
+struct cnn_optimizer_def {
+	uint32_t size;
+	const char *name;                    /* "adam": [a-z][a-z0-9_]*, at most 31
+	                                      * bytes, like the names of arguments */
+	const char *summary;                 /* one line, for users */
+	const struct cnn_arg *args;
+	uint32_t arg_count;                  /* 0 .. CNN_MAX_OPTIMIZER_ARGS */
+	uint32_t moment_count;               /* 0 .. CNN_MAX_MOMENTS */
+	const char *moments[CNN_MAX_MOMENTS];    /* "m": stored as PARAM@adam.m */
+};
+
 struct cnn_update {
 	uint32_t size;
 	size_t count;                        /* elements of each array below */
 	float *params;                       /* += the update */
 	const float *grads;
-	float *moments[4];                   /* moment_count of them, += */
-	double momentum, weight_decay;
+	float *moments[CNN_MAX_MOMENTS];     /* moment_count of them, += */
+	const struct cnn_arg_value *args;    /* in the order of the definition's table;
+	                                      * in the host's memory */
 	/* Holds lr and the update's number, from 1: updates + 1. Gradients are
 	 * multiplied by its grad_scale. If `bad` is set, nothing is changed. */
 	const struct cnn_state *state;
 	void *queue;
 };
 
+/* The code of an optimizer for a device. */
 struct cnn_optimizer {
 	uint32_t size;
 	const char *name;                    /* "adam" */
-	uint32_t moment_count;               /* 0 .. 4 */
-	const char *moments[4];              /* "m": stored as PARAM@adam.m */
+	const struct cnn_optimizer_def *definition;    /* of a new optimizer; NULL: the
+	                                      * built-in one of this name */
 	/* Elementwise: any thread may update any slice. */
 	int (*update)(const struct cnn_host *, const struct cnn_update *);
 };

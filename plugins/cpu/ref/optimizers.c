@@ -1,4 +1,4 @@
-/* optimizers.c - adam, sgd. */
+/* optimizers.c - adam, sgd. Arguments are numbered as in their definitions. */
 #include "ref.h"
 #include <math.h>
 
@@ -7,20 +7,19 @@
  *   m = beta1 m + (1 - beta1) g
  *   v = beta2 v + (1 - beta2) g^2
  *   param -= lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
- * beta1 0.9, beta2 0.999, eps 1e-8. (D. P. Kingma and J. Ba, "Adam", ICLR 2015;
- * weight decay as in PyTorch, added to the gradient.)
  */
-static const double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
+enum { BETA1, BETA2, EPS, ADAM_DECAY };
 
 static int adam_update(const struct cnn_host *host, const struct cnn_update *u)
 {
+	const double beta1 = u->args[BETA1].f, beta2 = u->args[BETA2].f;
 	const float b1 = (float)beta1, c1 = (float)(1 - beta1);
 	const float b2 = (float)beta2, c2 = (float)(1 - beta2);
 	const double t = (double)(u->state->updates + 1);
 	const float step = (float)(u->state->lr / (1 - pow(beta1, t)));
 	const float root = (float)sqrt(1 - pow(beta2, t));
-	const float decay = (float)u->weight_decay, scale = u->state->grad_scale;
-	const float small = (float)eps, *restrict grads = u->grads;
+	const float decay = (float)u->args[ADAM_DECAY].f, scale = u->state->grad_scale;
+	const float eps = (float)u->args[EPS].f, *restrict grads = u->grads;
 	float *restrict params = u->params;
 	float *restrict m = u->moments[0], *restrict v = u->moments[1];
 
@@ -32,7 +31,7 @@ static int adam_update(const struct cnn_host *host, const struct cnn_update *u)
 
 		m[i] = b1 * m[i] + c1 * g;
 		v[i] = b2 * v[i] + c2 * g * g;
-		params[i] -= step * (m[i] / (sqrtf(v[i]) / root + small));
+		params[i] -= step * (m[i] / (sqrtf(v[i]) / root + eps));
 	}
 	return CNN_OK;
 }
@@ -41,13 +40,14 @@ static int adam_update(const struct cnn_host *host, const struct cnn_update *u)
  *   g = grad * grad_scale + weight_decay * param
  *   m = momentum m + g
  *   param -= lr m
- * Without momentum: param -= lr g, and m is not changed. (No dampening and no
- * Nesterov momentum: PyTorch's defaults.)
+ * Without momentum: param -= lr g, and m is not changed.
  */
+enum { MOMENTUM, SGD_DECAY };
+
 static int sgd_update(const struct cnn_host *host, const struct cnn_update *u)
 {
-	const float lr = (float)u->state->lr, momentum = (float)u->momentum;
-	const float decay = (float)u->weight_decay, scale = u->state->grad_scale;
+	const float lr = (float)u->state->lr, momentum = (float)u->args[MOMENTUM].f;
+	const float decay = (float)u->args[SGD_DECAY].f, scale = u->state->grad_scale;
 	const float *restrict grads = u->grads;
 	float *restrict params = u->params, *restrict m = u->moments[0];
 
@@ -67,10 +67,8 @@ static int sgd_update(const struct cnn_host *host, const struct cnn_update *u)
 }
 
 static const struct cnn_optimizer optimizers[] = {
-	{ .size = sizeof(struct cnn_optimizer), .name = "adam",
-	  .moment_count = 2, .moments = { "m", "v" }, .update = adam_update },
-	{ .size = sizeof(struct cnn_optimizer), .name = "sgd",
-	  .moment_count = 1, .moments = { "m" }, .update = sgd_update },
+	{ .size = sizeof(struct cnn_optimizer), .name = "adam", .update = adam_update },
+	{ .size = sizeof(struct cnn_optimizer), .name = "sgd", .update = sgd_update },
 };
 
 REF_PLUGIN("optimizers", CNN_OPTIMIZERS(optimizers));

@@ -13,10 +13,8 @@ static int sgd_update(const struct cnn_host *host, const struct cnn_update *u)
 }
 
 static const struct cnn_optimizer optimizers[] = {
-	{ .size = sizeof(struct cnn_optimizer), .name = "adam",
-	  .moment_count = 2, .moments = { "m", "v" }, .update = adam_update },
-	{ .size = sizeof(struct cnn_optimizer), .name = "sgd",
-	  .moment_count = 1, .moments = { "m" }, .update = sgd_update },
+	{ .size = sizeof(struct cnn_optimizer), .name = "adam", .update = adam_update },
+	{ .size = sizeof(struct cnn_optimizer), .name = "sgd", .update = sgd_update },
 };
 
 NATIVE_PLUGIN("optimizers", CNN_OPTIMIZERS(optimizers));

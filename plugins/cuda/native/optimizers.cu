@@ -6,9 +6,7 @@
  *   sgd:  m = momentum m + g
  *         param -= lr m; without momentum param -= lr g, and m is not changed
  * If state->bad is set, nothing is changed. One pass, with 16 bytes per thread and pass
- * if all arrays are aligned for it.
- * (D. P. Kingma and J. Ba, "Adam", ICLR 2015; weight decay as in PyTorch, added to
- * the gradient.)
+ * if all arrays are aligned for it. Arguments are numbered as in the definitions.
  */
 #include "gpu.h"
 #include "kernels.h"
@@ -50,7 +48,8 @@ static __device__ void adam_one(float *param, float *m, float *v, float grad,
 }
 
 /* Computed by two threads of each block, in double. 1 - beta^t is written so that it
- * keeps its precision if beta^t is nearly 1. */
+ * keeps its precision if beta^t is nearly 1. The logarithm of a beta of 0 is -inf, which
+ * gives 1 - beta^t = 1. */
 static __device__ struct adam_step adam_begin(const struct cnn_state *state,
 	const struct adam *a, float *shared)
 {
@@ -88,12 +87,14 @@ static __global__ void adam(float *params, float *m, float *v, const float *grad
 		adam_one(&params[i], &m[i], &v[i], grads[i], &a, &s);
 }
 
+enum { BETA1, BETA2, EPS, ADAM_DECAY };
+
 extern "C" int native_adam(const struct cnn_update *u)
 {
-	const double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
+	const double beta1 = u->args[BETA1].f, beta2 = u->args[BETA2].f;
 	const struct adam a = { (float)beta1, (float)(1 - beta1), (float)beta2,
-		(float)(1 - beta2), (float)eps, (float)u->weight_decay, log(beta1),
-		log(beta2) };
+		(float)(1 - beta2), (float)u->args[EPS].f, (float)u->args[ADAM_DECAY].f,
+		log(beta1), log(beta2) };
 	const size_t packs = packs_of(u, 2);
 
 	if (u->count == 0)
@@ -141,9 +142,11 @@ static __global__ void sgd(float *params, float *m, const float *grads,
 		sgd_one(&params[i], m ? &m[i] : NULL, grads[i], &s, lr, scale);
 }
 
+enum { MOMENTUM, SGD_DECAY };
+
 extern "C" int native_sgd(const struct cnn_update *u)
 {
-	const struct sgd s = { (float)u->momentum, (float)u->weight_decay };
+	const struct sgd s = { (float)u->args[MOMENTUM].f, (float)u->args[SGD_DECAY].f };
 	float *m = s.momentum == 0 ? NULL : u->moments[0];
 	const size_t packs = packs_of(u, m ? 1 : 0);
 

@@ -1,7 +1,8 @@
 /* plugin.c - source of the plugins of test-loader.c, valid and invalid: each is this
  * file with other macros. DEVICE, PROVIDER and NAME are always defined. RUN names the
- * kernel's run, TYPE (with ALPHA) adds a definition, OPTIMIZER an optimizer. OFFERS
- * replaces the entry's tables. */
+ * kernel's run, TYPE (with ALPHA) adds a definition, OPTIMIZER an optimizer with
+ * a definition or, if BUILT_IN is defined, without. OFFERS replaces the entry's
+ * tables. */
 #include <cnn/plugin.h>
 
 #include <stdlib.h>
@@ -41,8 +42,29 @@ static int update(const struct cnn_host *host, const struct cnn_update *u)
 	return CNN_OK;
 }
 
+#ifndef OPTIMIZER_ARGS
+#define OPTIMIZER_ARGS { "beta", CNN_ARG_FLOAT, 0, 0.9, 0, 1 }
+#endif
+#ifndef MOMENTS
+#define MOMENTS 1, { "m" }
+#endif
+#ifndef DEFINED
+#define DEFINED OPTIMIZER
+#endif
+
+static const struct cnn_arg optimizer_args[] = { OPTIMIZER_ARGS };
+
+__attribute__((unused)) static const struct cnn_optimizer_def optimizer = {
+	sizeof(struct cnn_optimizer_def), DEFINED, "for a test", optimizer_args,
+	sizeof optimizer_args / sizeof *optimizer_args, MOMENTS
+};
+
 static const struct cnn_optimizer optimizers[] = {
-	{ sizeof(struct cnn_optimizer), OPTIMIZER, 1, { "m" }, update }
+#ifdef BUILT_IN
+	{ sizeof(struct cnn_optimizer), OPTIMIZER, NULL, update }
+#else
+	{ sizeof(struct cnn_optimizer), OPTIMIZER, &optimizer, update }
+#endif
 };
 #define WITH_OPTIMIZERS CNN_OPTIMIZERS(optimizers)
 #else
