@@ -60,10 +60,6 @@ static int check_options(char *const *operands, struct cnn_error *e)
 		return cnn_fail(e, CNN_EUSAGE, "--stream reads the data once: it can't "
 			"be combined with --epochs, --resume, --val, --metrics or "
 			"--time-epochs");
-	if (train.stream && (strcmp(train.schedule, "linear") == 0 ||
-	    strcmp(train.schedule, "cosine") == 0))
-		return cnn_fail(e, CNN_EUSAGE, "--schedule: %s: can't be combined with "
-			"--stream: the length of the run is unknown", train.schedule);
 	if (job.checkpoint_every && !job.checkpoint_path)
 		return cnn_fail(e, CNN_EUSAGE, "--checkpoint-every: needs "
 			"--checkpoint");
@@ -71,17 +67,8 @@ static int check_options(char *const *operands, struct cnn_error *e)
 		return cnn_fail(e, CNN_EUSAGE, "--checkpoint: -: must be a file");
 	if (job.metrics_path && strcmp(job.metrics_path, "-") == 0)
 		return cnn_fail(e, CNN_EUSAGE, "--metrics: -: must be a file");
-	/* On a resume the checkpoint may set the optimizer. */
-	if (train.momentum > 0 && !train.resume && strcmp(train.optimizer, "sgd") != 0)
-		return cnn_fail(e, CNN_EUSAGE, "--momentum: does not apply to %s, only "
-			"to sgd", train.optimizer);
 	if (given("steps") && !given("epochs"))
 		train.epochs = UINT64_MAX;
-	/* If --epochs fixes the length of the run, decreasing the rate to zero is worth
-	 * two tenths of a per cent; a chain of runs with --steps has no known end. */
-	if (strcmp(train.schedule, "auto") == 0)
-		train.schedule = train.stream || train.epochs == UINT64_MAX ? "constant" :
-			"linear";
 	return CNN_OK;
 }
 
@@ -102,6 +89,7 @@ int main(int argc, char **argv)
 	    (job.checkpoint_path &&
 	     (r = cnn_output_check(job.checkpoint_path, true, &e)) < 0) ||
 	    (r = compute_open(&compute, &run.plugins, &e)) < 0 ||
+	    (r = cnn_train_options_resolve(&train, run.plugins, &e)) < 0 ||
 	    (r = cnn_isa_choose(train.isa, &train.isa, &e)) < 0 ||
 	    (job.val_path && (r = cnn_load_file(&run.val, job.val_path, image, label,
 		run.plugins, &e)) < 0) ||

@@ -12,6 +12,13 @@
 #define CNN_SPEC_ARGS 16             /* most arguments */
 #define CNN_SPEC_TEXT 4096           /* room for the text of any arguments */
 
+/* What a name stands for, from its definition. */
+struct cnn_spec_entry {
+	const char *name, *summary;
+	const struct cnn_arg *args;
+	uint32_t arg_count;
+};
+
 /* Copies the name, cut if it is too long, and returns the text of the arguments: NULL
  * if there is no colon. */
 const char *cnn_spec_name(const char *spec, char name[CNN_SPEC_NAME]);

@@ -57,27 +57,55 @@ static int right_side(const struct cnn_option *o, char *buf, size_t size)
 		o->choices ? ")" : "", *text ? " [" : "", text, *text ? "]" : "");
 }
 
-/* Prints text from column `column` on, with line breaks before the right margin. */
-static void print_words(const char *text, int column)
+/* Prints text from column `column` on, with line breaks before the right margin. The
+ * lines after the first begin at column `next`. */
+static void print_words(const char *text, int column, int next)
 {
 	int at = column;
+	bool first = true;           /* in its line */
 
 	while (*text) {
 		int n = (int)strcspn(text, " ");
 
-		if (at > column && at + 1 + n > HELP_WIDTH) {
-			printf("\n%*s", column, "");
-			at = column;
-		} else if (at > column) {
+		if (!first && at + 1 + n > HELP_WIDTH) {
+			printf("\n%*s", next, "");
+			at = next;
+		} else if (!first) {
 			putchar(' ');
 			at++;
 		}
+		first = false;
 		printf("%.*s", n, text);
 		at += n;
 		text += n;
 		text += strspn(text, " ");
 	}
 	putchar('\n');
+}
+
+/* Prints "name: summary (key=default, key=default)" for each name that an option takes. */
+static void print_names(bool (*names)(size_t i, struct cnn_spec_entry *), int column)
+{
+	struct cnn_spec_entry s;
+
+	for (size_t i = 0; names(i, &s); i++) {
+		char text[2 * CNN_SPEC_TEXT], one[CNN_SPEC_TEXT];
+		size_t used = (size_t)snprintf(text, sizeof text, "%s: %s", s.name, s.summary);
+
+		for (uint32_t k = 0; k < s.arg_count && used < sizeof text; k++) {
+			const struct cnn_arg *a = &s.args[k];
+			struct cnn_arg_value v;
+
+			cnn_args_default(a, 1, &v);
+			cnn_spec_print(a, 1, &v, true, one);
+			if (a->required || a->like || !*one)
+				snprintf(one, sizeof one, "%s=%s", a->name, a->like ? a->like : "");
+			used += (size_t)snprintf(text + used, sizeof text - used, "%s%s%s",
+				k ? ", " : " (", one, k == s.arg_count - 1 ? ")" : "");
+		}
+		printf("%*s", column, "");
+		print_words(text, column, column + 2);
+	}
 }
 
 static void print_options(const struct cnn_option *table, int width)
@@ -92,7 +120,9 @@ static void print_options(const struct cnn_option *table, int width)
 			printf("%s\n%*s  ", left, width, "");
 		else
 			printf("%-*s  ", width, left);
-		print_words(right, width + 2);
+		print_words(right, width + 2, width + 2);
+		if (o->names)
+			print_names(o->names, width + 2);
 	}
 }
 

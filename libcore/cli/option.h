@@ -5,6 +5,7 @@
 #define CNN_OPTION_H
 
 #include "base/error.h"
+#include "base/spec.h"
 #include "base/value.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,6 +42,9 @@ struct cnn_option {
 	                              * be INFINITY */
 	const char *choices;         /* CNN_OPT_CHOICE: "off|bf16|fp16" */
 	bool *given;                 /* set to true if the option is given, or NULL */
+	/* CNN_OPT_STR that is a name with arguments (base/spec.h): describes name number
+	 * i for --help; false past the last. The tool parses the text. Or NULL. */
+	bool (*names)(size_t i, struct cnn_spec_entry *);
 };
 
 struct cnn_program {

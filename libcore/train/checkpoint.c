@@ -46,7 +46,7 @@ int cnn_train_resume(const struct cnn_model *m, struct cnn_train_options *o,
 		return cnn_fail(e, CNN_EDATA, "the model has no training state to "
 			"resume from: it was never trained, or only its weights were "
 			"kept");
-	r = cnn_train_options_load(o, m->training, e);
+	r = cnn_train_options_load(o, m->training, m->graph->plugins, e);
 	return r < 0 ? r : resume_device(m, o, e);
 }
 
@@ -141,7 +141,7 @@ static bool save_header(const struct cnn_trainer *t)
 	if (last && last->type == CNN_MAP &&
 	    (!cnn_value_set(last, "steps", cnn_value_uint(t->step)) ||
 	    /* the steps for which a decreasing rate was planned */
-	     (strcmp(t->options.schedule, "constant") != 0 &&
+	     (t->options.schedule_def->needs_end &&
 	      !cnn_value_set(last, "planned_steps",
 		cnn_value_uint(cnn_trainer_planned_steps(t))))))
 		return false;
@@ -179,7 +179,7 @@ int cnn_trainer_save(struct cnn_trainer *t, struct cnn_error *e)
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	}
 	for (uint32_t k = 0; k < count; k++) {
-		snprintf(text[k], sizeof text[k], "%s.%s", t->options.optimizer,
+		snprintf(text[k], sizeof text[k], "%s.%s", t->options.optimizer_def->name,
 			cnn_executor_moment_name(t->ex, k));
 		names[k] = text[k];
 	}

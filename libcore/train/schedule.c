@@ -1,29 +1,50 @@
-/* schedule.c - the planned number of steps, and the learning rate of each. */
-#include "trainer-private.h"
+/* schedule.c - see schedule.h. A new schedule needs a function and a line in the table. */
+#include "schedule.h"
 
 #include <math.h>
 #include <string.h>
 
-static uint64_t epoch_steps(const struct cnn_trainer *t)
+/* The part of all steps that is done. */
+static double part(uint64_t step, uint64_t steps)
 {
-	return t->data ? (t->data->samples + t->options.batch - 1) / t->options.batch : 0;
+	return steps ? (double)step / (double)steps : 0;
 }
 
-uint64_t cnn_trainer_planned_steps(const struct cnn_trainer *t)
+static double constant(const struct cnn_arg_value *args, uint64_t step, uint64_t steps)
 {
-	if (t->options.epochs == UINT64_MAX)
-		return t->step - t->taken + t->options.steps;
-	return epoch_steps(t) * t->options.epochs;
+	(void)args, (void)step, (void)steps;
+	return 1;
 }
 
-double cnn_trainer_rate(const struct cnn_trainer *t, uint64_t step)
+static double linear(const struct cnn_arg_value *args, uint64_t step, uint64_t steps)
 {
-	uint64_t planned = cnn_trainer_planned_steps(t);
-	double at = planned ? (double)step / (double)planned : 0;
+	(void)args;
+	return 1 - part(step, steps);
+}
 
-	if (strcmp(t->options.schedule, "linear") == 0)
-		return t->options.lr * (1 - at);
-	if (strcmp(t->options.schedule, "cosine") == 0)
-		return t->options.lr * 0.5 * (1 + cos(3.14159265358979323846 * at));
-	return t->options.lr;
+static double cosine(const struct cnn_arg_value *args, uint64_t step, uint64_t steps)
+{
+	(void)args;
+	return 0.5 * (1 + cos(3.14159265358979323846 * part(step, steps)));
+}
+
+static const struct cnn_schedule schedules[] = {
+	{ "auto", "linear if the number of epochs is known, otherwise constant" },
+	{ "constant", "the same rate in all steps", .factor = constant },
+	{ "linear", "a straight line down to 0", .needs_end = true, .factor = linear },
+	{ "cosine", "half a cosine wave down to 0", .needs_end = true, .factor = cosine },
+};
+#define SCHEDULES (sizeof schedules / sizeof *schedules)
+
+const struct cnn_schedule *cnn_schedule_at(size_t i)
+{
+	return i < SCHEDULES ? &schedules[i] : NULL;
+}
+
+const struct cnn_schedule *cnn_schedule_find(const char *name)
+{
+	for (size_t i = 0; i < SCHEDULES; i++)
+		if (strcmp(schedules[i].name, name) == 0)
+			return &schedules[i];
+	return NULL;
 }

@@ -1,5 +1,5 @@
 /* trainer-private.h - state shared by trainer.c (the loop), checkpoint.c (that state in
- * a model) and schedule.c. */
+ * a model) and rate.c. */
 #ifndef TRAINER_PRIVATE_H
 #define TRAINER_PRIVATE_H
 

@@ -6,7 +6,6 @@
  * of the last step started. */
 #include "trainer-private.h"
 
-#include "base/args.h"
 #include "base/random.h"
 #include "evaluate.h"
 #include "executor/amp.h"
@@ -34,7 +33,7 @@ static int load_params(struct cnn_trainer *t, struct cnn_error *e)
 	for (uint32_t k = 0; k < moments; k++) {
 		char name[64];
 
-		snprintf(name, sizeof name, "%s.%s", t->options.optimizer,
+		snprintf(name, sizeof name, "%s.%s", t->options.optimizer_def->name,
 			cnn_executor_moment_name(t->ex, k));
 		if (k >= m->moment_count || strcmp(m->moment_names[k], name) != 0)
 			return cnn_fail(e, CNN_EDATA, "the checkpoint has no %s "
@@ -80,7 +79,7 @@ static int check_fields(const struct cnn_trainer *t, struct cnn_error *e)
 			fields += cnn_executor_moment_count(t->ex);
 	return fields <= CNN_MAX_PARAMETERS ? CNN_OK : cnn_fail(e, CNN_EDATA,
 		"%zu parameters and moments of %s: a model has at most %d", fields,
-		t->options.optimizer, CNN_MAX_PARAMETERS);
+		t->options.optimizer_def->name, CNN_MAX_PARAMETERS);
 }
 
 /* Copies the class names from the data to the model, which may have been trained on
@@ -109,28 +108,16 @@ static int open_executor(struct cnn_trainer *t, struct cnn_error *e)
 {
 	const struct cnn_train_options *o = &t->options;
 	uint64_t batch = o->batch;
-	struct cnn_arg_value args[CNN_MAX_OPTIMIZER_ARGS];
-	const struct cnn_optimizer_def *optimizer;
 	struct cnn_executor_options eo = {
 		.on = cnn_trainer_compute(t),
 		.shard_size = (uint32_t)o->shard_size,
 		.training = true,
 		.amp = cnn_amp_dtype(o->amp),
-		.optimizer_args = args,
+		.optimizer = o->optimizer_def,
+		.optimizer_args = o->optimizer_args,
 		.grad_clip = o->grad_clip,
 	};
-	int r;
 
-	if ((r = cnn_optimizer_definition(t->model->graph->plugins, o->optimizer,
-		&optimizer, e)) < 0)
-		return r;
-	cnn_args_default(optimizer->args, optimizer->arg_count, args);
-	for (uint32_t i = 0; i < optimizer->arg_count; i++)
-		if (strcmp(optimizer->args[i].name, "momentum") == 0)
-			args[i].f = o->momentum;
-		else if (strcmp(optimizer->args[i].name, "weight_decay") == 0)
-			args[i].f = o->weight_decay;
-	eo.optimizer = optimizer;
 	if (t->data && batch > t->data->samples)
 		batch = t->data->samples;
 	eo.batch = (uint32_t)batch;

@@ -44,8 +44,8 @@ struct cnn_trainer;
 int cnn_train_resume(const struct cnn_model *, struct cnn_train_options *,
 	struct cnn_error *);
 
-/* data may be NULL: batches are then fed (--stream). Borrowed objects must outlive the
- * trainer. */
+/* The options are resolved. data may be NULL: batches are then fed (--stream). Borrowed
+ * objects must outlive the trainer. */
 int cnn_trainer_open(struct cnn_trainer **, struct cnn_model *,
 	const struct cnn_dataset *, const struct cnn_train_options *,
 	struct cnn_error *);

@@ -70,7 +70,59 @@ steps_of() {
 	awk -F'\t' 'NR > 1 { want = 0.4 * (1 + cos(3.14159265358979 * (NR - 2) / 8));
 		if (($6 - want) ^ 2 > 1e-14) exit 1 }' cosine
 	run -2 --separate-stderr cnn-step --schedule step init.cnn data.tns -o out
-	says "cnn-step: --schedule: step: *constant|linear|cosine*"
+	says "cnn-step: --schedule: step: no such schedule; known: auto, constant, linear, cosine*"
+	run -2 --separate-stderr cnn-step --schedule linear:end=0 init.cnn data.tns -o out
+	says "cnn-step: --schedule: linear: end=: unknown argument (known: none)*"
+	run -2 --separate-stderr cnn-step --stream --schedule cosine init.cnn data.tns -o out
+	says "cnn-step: --schedule: cosine: can't be combined with --stream: *"
+}
+
+@test "--optimizer with arguments" {
+	# a short form and the argument are the same, and so are a default and none
+	cnn-step -q --optimizer sgd --momentum 0.9 --weight-decay 0.1 init.cnn data.tns > want
+	cnn-step -q --optimizer sgd:momentum=0.9,weight_decay=0.1 init.cnn data.tns | cmp - want
+	cnn-step -q --optimizer sgd:weight_decay=1e-1 --momentum .9 init.cnn data.tns | cmp - want
+	cnn-step -q init.cnn data.tns > want
+	cnn-step -q --optimizer adam:beta2=0.999,beta1=0.9,weight_decay=0 init.cnn data.tns | cmp - want
+	for o in adam adam:beta1=0.5 adam:beta2=0.5 adam:eps=0.1 adam:weight_decay=0.1 \
+		adam:beta1=0,beta2=0 sgd sgd:momentum=0.5 sgd:weight_decay=0.5; do
+		cnn-step -q --strip --epochs 2 --optimizer $o init.cnn data.tns | stat_of digest -
+	done > digests
+	[ "$(sort -u digests | wc -l)" = 9 ]
+	# The history repeats what was asked for, the checkpoint has all arguments.
+	cnn-step -q --optimizer adam:eps=1e-4,beta1=0.5 --weight-decay 0.25 init.cnn data.tns > m
+	[[ $(tensor-stat --tsv m) == *'"optimizer": "adam:beta1=0.5,eps=0.0001", '*'"weight-decay": 0.25, '* ]]
+	grep -qaF 'beta1=0.5,beta2=0.999,eps=0.0001,weight_decay=0.25' m
+	[[ $(cnn-info m) == *"checkpoint: step 2, epoch 1, adam"* ]]
+}
+
+@test "--optimizer: misuse" {
+	while IFS='|' read -r options text; do
+		run -2 --separate-stderr cnn-step $options init.cnn data.tns -o out
+		says "cnn-step: $text"
+	done <<-'END'
+		--optimizer lion|--optimizer: lion: no such optimizer; known: adam, sgd
+		--optimizer lion:beta1=0.9|--optimizer: lion: no such optimizer; known: adam, sgd
+		--optimizer adam:beta3=1|--optimizer: adam: beta3=: unknown argument (known: beta1, beta2, eps, weight_decay)
+		--optimizer sgd:momentum|--optimizer: sgd: momentum: must be KEY=VALUE
+		--optimizer sgd:momentum=|--optimizer: sgd: momentum=: must be a number from 0 to 1
+		--optimizer sgd:momentum=1.5|--optimizer: sgd: momentum=1.5: must be a number from 0 to 1
+		--optimizer sgd:momentum=0,9|--optimizer: sgd: 9: must be KEY=VALUE
+		--optimizer adam:beta1=1|--optimizer: adam: beta1=1: must be a number from 0 to 0.999999
+		--optimizer adam:eps=1e-3,eps=1e-3|--optimizer: adam: eps= is given twice
+		--optimizer adam:|--optimizer: adam: an empty argument: must be KEY=VALUE
+		--optimizer sgd:momentum=0.9 --momentum 0.9|--momentum: is given in --optimizer too: sgd:momentum=0.9
+		--optimizer adam:weight_decay=0 --weight-decay 0|--weight-decay: is given in --optimizer too: adam:weight_decay=0
+		--optimizer adam:beta1=0.8 --momentum 0.9|--momentum: does not apply to adam, only to sgd
+	END
+}
+
+@test "--help lists the optimizers and schedules with their arguments" {
+	text=$(cnn-step --help | tr -s ' \n' ' ')
+	[[ $text == *" adam: "*" (beta1=0.9, beta2=0.999, eps=1e-08, weight_decay=0) sgd: "* ]]
+	[[ $text == *" sgd: stochastic gradient descent (momentum=0, weight_decay=0) "* ]]
+	[[ $text == *"[auto] auto: "*" constant: "*" linear: a straight line down to 0 cosine: "* ]]
+	[ "$(cnn-step --help | awk '{ n = length > n ? length : n } END { print n }')" -le 79 ]
 }
 
 @test "--lr, --momentum, --weight-decay and --optimizer change the result" {

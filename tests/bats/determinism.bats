@@ -267,6 +267,25 @@ resumes() {
 	cnn-step -q --resume --no-shuffle part data.tns > /dev/null
 }
 
+@test "resume: arguments of the optimizer" {
+	resumes tiny.cnn --optimizer adam:beta1=0.5,beta2=0.75,eps=1e-3 --weight-decay 0.1
+	o=adam:beta1=0.5,weight_decay=0.1
+	cnn-step -q -e 2 --steps 1 --optimizer $o tiny.cnn data.tns > part
+	cnn-step -q --resume part data.tns > want
+	for same in $o adam adam:beta1=0.5 adam:beta2=0.999,weight_decay=0.1 \
+		"adam --weight-decay 0.1" "adam --momentum 0"; do
+		cnn-step -q --resume --optimizer $same part data.tns | cmp - want
+	done
+	for other in sgd adam:beta1=0.6 adam:beta1=0.5,eps=1e-7 adam:weight_decay=0; do
+		run -2 --separate-stderr cnn-step --resume --optimizer $other part data.tns -o out
+		says "cnn-step: --optimizer: conflicts with the checkpoint"
+	done
+	run -2 --separate-stderr cnn-step --resume --optimizer sgd:beta1=0.5 part data.tns -o out
+	says "cnn-step: --optimizer: sgd: beta1=: unknown argument (known: momentum, weight_decay)*"
+	run -2 --separate-stderr cnn-step --resume --optimizer $o --weight-decay 0.1 part data.tns -o out
+	says "cnn-step: --weight-decay: is given in --optimizer too: $o"
+}
+
 @test "resume: other data are refused" {
 	cnn-step -q --steps 1 mixed.cnn data.tns > part
 	tensor-cat --range :102 data.tns > short
@@ -350,12 +369,41 @@ forge() {
 @test "resume: numbers that the command line would not have taken" {
 	cnn-step -q -e 2 --steps 1 --optimizer sgd --momentum 0.5 --lr 0.125 tiny.cnn data.tns > part
 	for change in '\xa2lr\xcb\x3f:\xa2lr\xcb\xbf:lr' '\xa2lr\xcb\x3f:\xa2lr\xcb\x7f:lr' \
-		'\xa8momentum\xcb\x3f:\xa8momentum\xcb\x4f:momentum' \
 		'\xa6epochs\x02:\xa6epochs\x00:epochs'; do
 		IFS=: read -r from to name <<< "$change"
 		perl -0777 -pe "s/(training.*?)$from/\$1$to/s or die; s/(\xa3end)\x83(.*)\xa4xxh3\xb0.{16}\$/\$1\x82\$2/s" part > forged
 		run -1 --separate-stderr cnn-step --resume forged data.tns -o out
 		[[ $stderr == "cnn-step: "*"checkpoint's $name is missing or invalid" ]] || { echo "$stderr"; false; }
+	done
+	while IFS='|' read -r from to text; do
+		perl -0777 -pe "s/(training.*?)$from/\$1$to/s or die; s/(\xa3end)\x83(.*)\xa4xxh3\xb0.{16}\$/\$1\x82\$2/s" part > forged
+		run -1 --separate-stderr cnn-step --resume forged data.tns -o out
+		[[ $stderr == "cnn-step: "*"checkpoint's $text" ]] || { echo "$stderr"; false; }
+	done <<-'END'
+		momentum=0.5|momentum=1.5|optimizer_args: momentum=1.5: must be a number from 0 to 1
+		momentum=0.5|memontum=0.5|optimizer_args: memontum=: unknown argument (known: momentum, weight_decay)
+		weight_decay=0|weight_decay:0|optimizer_args: weight_decay:0: must be KEY=VALUE
+		optimizer_args|optimizer_argz|momentum is missing or invalid
+	END
+	perl -0777 -pe "s/(training.*?optimizer\xa3)sgd/\$1sgz/s or die; s/(\xa3end)\x83(.*)\xa4xxh3\xb0.{16}\$/\$1\x82\$2/s" part > forged
+	run -3 --separate-stderr cnn-step --resume forged data.tns -o out
+	says "cnn-step: the checkpoint's optimizer: sgz: no such optimizer; known: adam, sgd"
+}
+
+@test "resume: a checkpoint from before optimizers had arguments" {
+	for o in "sgd --momentum 0.5 --weight-decay 0.125" "adam --weight-decay 0.125"; do
+		cnn-step -q -e 3 -b 24 --optimizer $o tiny.cnn data.tns > whole
+		# its two numbers in the place of the text, in a map with one entry more
+		cnn-step -q -e 3 -b 24 -n 4 --optimizer $o tiny.cnn data.tns |
+			perl -0777 -pe 'my ($m) = /momentum=([0-9.]+)/; $m //= 0;
+				s/(\xa8training\xde)(..)/$1 . pack("n", unpack("n", $2) + 1)/se or die;
+				s/(training.*?)\xaeoptimizer_args(?:\xd9(.)|([\xa0-\xbf]))(?s:(??{ "." x ($2 ? ord $2 : ord($3) & 31) }))/$1 .
+					"\xa8momentum\xcb" . pack("d>", $m) . "\xacweight_decay\xcb" . pack("d>", 0.125)/se or die;
+				s/(\xa3end)\x83(.*)\xa4xxh3\xb0.{16}$/$1\x82$2/s' > part
+		run -1 grep -aqF optimizer_args part
+		cnn-step -q --resume part data.tns | cmp - whole
+		run -2 --separate-stderr cnn-step --resume --weight-decay 0.25 part data.tns -o out
+		says "cnn-step: --weight-decay: conflicts with the checkpoint"
 	done
 }
 

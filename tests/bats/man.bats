@@ -181,6 +181,23 @@ script() {
 	done
 }
 
+@test "cnn-step(1) has the optimizers and schedules of --help with their arguments" {
+	# "NAME KEY VALUE ..." each; in the help "name: summary (key=value, key=value)"
+	cnn-step --help | perl -0777 -ne 'while (/^ {32}([a-z0-9_]+): ((?:.+)(?:\n {34}.+)*)/mg) {
+		my ($name, $text) = ($1, $2);
+		my $args = $text =~ /\(([^)]*)\)/ ? $1 : "";
+		print join(" ", $name, split /[=,\s]+/, $args), "\n" }' > names
+	[ "$(cut -d' ' -f1 names | xargs)" = "adam sgd auto constant linear cosine" ]
+	while read -r name rest; do
+		awk -v name="$name" '/^\.It Cm / { inside = $3 == name } /^\.El/ { inside = 0 }
+			inside' "$MAN/cnn-step.1" > item
+		[ -s item ] || { echo "$name"; false; }
+		for word in $rest; do
+			grep -qwF -e "$word" item || { echo "$name: $word is not in cnn-step(1)"; false; }
+		done
+	done < names
+}
+
 @test "the net of cnn-net(5) is examples/seed.net" {
 	need_mandoc
 	section cnn-net.5 DESCRIPTION | awk '/# The seed/ { inside = 1 } !NF { inside = 0 }

@@ -246,3 +246,57 @@ weights() {
 	run -3 --separate-stderr env LD_LIBRARY_PATH="$PWD" cnn-info -p conv2d=onednn wide.cnn
 	[[ $stderr == "cnn-info: conv2d1: no provider onednn of conv2d "* ]]
 }
+
+@test "a new optimizer: its arguments, its checkpoint, a resume" {
+	mkdir -p new/cpu/example bad/cpu/example
+	cat > signs.c <<-'END'
+		/* signs: param -= lr * scale * sign(grad) */
+		#include <cnn/plugin.h>
+		#ifndef MOST
+		#define MOST 4
+		#endif
+		static const struct cnn_arg scale = { "scale", CNN_ARG_FLOAT, 0, 1, 0, MOST };
+		static const struct cnn_optimizer_def signs = { .size = sizeof(signs), .name = "signs",
+			.summary = "steps of one size", .args = &scale, .arg_count = 1,
+			.moment_count = 1, .moments = { "last" } };
+		static int update(const struct cnn_host *host, const struct cnn_update *u)
+		{
+			const float step = (float)(u->state->lr * u->args[0].f);
+
+			for (size_t i = 0; i < u->count; i++) {
+				u->params[i] -= step * (float)((u->grads[i] > 0) - (u->grads[i] < 0));
+				u->moments[0][i] = u->grads[i];
+			}
+			return (void)host, CNN_OK;
+		}
+		static const struct cnn_optimizer optimizers[] = { { .size = sizeof(struct cnn_optimizer),
+			.name = "signs", .definition = &signs, .update = update } };
+		CNN_PLUGIN_ENTRY(.name = NAME, .version = "1", .device = "cpu",
+			.provider = "example", CNN_OPTIMIZERS(optimizers));
+	END
+	build="cc -O2 -I$PREFIX/include -fPIC -shared -fvisibility=hidden signs.c"
+	(umask 022; $build -DNAME='"signs"' -o new/cpu/example/signs.so
+		$build -DNAME='"again"' -DMOST=5 -o bad/cpu/example/again.so)
+	chmod -R go-w new bad
+	cnn-init relu.net > init.cnn
+	run -2 --separate-stderr cnn-step -q --optimizer signs init.cnn data.tns
+	[[ $stderr == "cnn-step: --optimizer: signs: no such optimizer; known: adam, sgd" ]]
+	step="cnn-step --plugin-dir new"
+	$step -q -e 2 --optimizer signs:scale=0.5 init.cnn data.tns > want
+	[[ $(tensor-stat --tsv want) == *'"optimizer": "signs:scale=0.5"'* ]]
+	tensor-stat --tsv want | grep -q '@signs\.last'
+	$step -q -e 2 --optimizer signs:scale=0.5 --steps 1 init.cnn data.tns > part
+	$step -q --resume part data.tns | cmp - want
+	for misuse in "--optimizer signs:scale=5|*scale=5: must be a number from 0 to 4" \
+		"--optimizer signs:beta=1|*beta=: unknown argument (known: scale)" \
+		"--optimizer signs --momentum 0.9|--momentum: does not apply to signs, only to sgd" \
+		"--optimizer lion|*known: adam, sgd, signs" \
+		"--resume --optimizer signs:scale=1|--optimizer: conflicts with the checkpoint"; do
+		run -2 --separate-stderr $step ${misuse%|*} part data.tns
+		[[ $stderr == "cnn-step: "${misuse#*|} ]] || { echo "$stderr"; false; }
+	done
+	run -3 --separate-stderr cnn-step --resume part data.tns
+	[[ $stderr == "cnn-step: the checkpoint's optimizer: signs: no such optimizer; known: adam, sgd" ]]
+	run -3 --separate-stderr $step --plugin-dir bad --optimizer signs init.cnn data.tns
+	[[ $stderr == *"defines the optimizer signs differently from "* ]]
+}

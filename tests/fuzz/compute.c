@@ -97,7 +97,7 @@ static void infer(const struct cnn_model *m, const struct cnn_dataset *d)
 static void train(struct cnn_model *m, const struct cnn_dataset *d, bool resume)
 {
 	struct cnn_train_options o = { .epochs = 1, .batch = 2, .shard_size = 1,
-		.lr = 0.1, .optimizer = "sgd", .momentum = 0.5, .schedule = "linear",
+		.lr = 0.1, .optimizer = "sgd:momentum=0.5", .schedule = "linear",
 		.amp = "off", .isa = "native", .resume = resume,
 		.on = { .device = "cpu", .threads = 1, .max_memory = FUZZ_ARENAS } };
 	struct cnn_trainer *t = NULL;
@@ -110,7 +110,8 @@ static void train(struct cnn_model *m, const struct cnn_dataset *d, bool resume)
 		cnn_value_set(m->training, "digest", cnn_value_str(digest));
 		cnn_value_set(m->training, "samples", cnn_value_uint(d->samples));
 	}
-	if (resume && cnn_train_resume(m, &o, any(&e)) < 0)
+	if (cnn_train_options_resolve(&o, NULL, any(&e)) < 0 ||
+	    (resume && cnn_train_resume(m, &o, any(&e)) < 0))
 		return;
 	if (o.epochs > 3)
 		o.epochs = 3;
