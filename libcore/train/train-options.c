@@ -223,8 +223,11 @@ static union value short_value(const struct cnn_optimizer_def *d,
 	const struct cnn_arg_value *values, const struct row *r)
 {
 	const uint32_t k = argument_of(d, r);
+	union value v = initial(r);
 
-	return k < d->arg_count ? (union value){ .f = values[k].f } : initial(r);
+	if (k < d->arg_count)
+		v.f = values[k].f;
+	return v;
 }
 
 static bool is_short(const char *argument)
