@@ -228,7 +228,7 @@ static bool in_place(const struct planner *p, const struct cnn_unit *u)
 
 	return u->plan.flags & CNN_INPLACE_FORWARD && p->code == CNN_OK &&
 		(own || (p->uses[src] == 1 && src != ex->alias[ex->graph->output])) &&
-		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Branch): it is set */
+		/* NOLINTNEXTLINE(clang-analyzer-core.*): set as soon as there is a buffer */
 		!p->kept[u->in[0]] &&
 		!(ex->options.training && u->plan.flags & CNN_KEEP_INPUT) &&
 		ex->buffers[u->in[0]].bytes ==

@@ -124,10 +124,13 @@ static int add_input(struct builder *b, size_t index, const struct cnn_net_line 
 			return cnn_fail(b->e, CNN_EDATA, "%s%s%s: an input takes a shape "
 				"and field=", pair->key, *pair->key ? "=" : "", pair->value);
 	}
-	for (uint32_t i = 0; i < g->input_count; i++)
-		if (strcmp(g->nodes[g->inputs[i]].field, n->field) == 0)
+	for (uint32_t i = 0; i < g->input_count; i++) {
+		const struct cnn_graph_node *other = &g->nodes[g->inputs[i]];
+
+		if (other->field && strcmp(other->field, n->field) == 0)
 			return cnn_fail(b->e, CNN_EDATA, "line %u already reads the field "
-				"%s", g->nodes[g->inputs[i]].line, n->field);
+				"%s", other->line, n->field);
+	}
 	if (index > 0 && strcmp(shape, "scalar") == 0)
 		n->node.output.rank = 0;
 	else if ((r = parse_shape(b, shape, &n->node.output)) < 0)

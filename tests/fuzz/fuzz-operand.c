@@ -78,6 +78,15 @@ static void show_picture(const struct cnn_header *h, struct cnn_record *rec)
 	cnn_columns_free(&columns);
 }
 
+static size_t bytes_per_sample(const struct cnn_dataset *set)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < set->column_count; i++)
+		bytes += set->columns[i].sample_bytes;
+	return bytes;
+}
+
 static void read_segment(struct cnn_operands *in, const struct cnn_header *h,
 	struct fuzz_result *r)
 {
@@ -94,7 +103,7 @@ static void read_segment(struct cnn_operands *in, const struct cnn_header *h,
 		fuzz_add_record(r, &rec);
 		if (cnn_stat_add(stat, &rec, &own) < 0)
 			fuzz_check(own.code < 0, "without a message");
-		if (learns && rec.samples * set->sample_bytes < LEARNT &&
+		if (learns && rec.samples * bytes_per_sample(set) < LEARNT &&
 		    cnn_dataset_append(set, &rec, &own) == CNN_OK)
 			cnn_dataset_drop(set, set->samples / 2);
 		if (h->kind == CNN_DATA)

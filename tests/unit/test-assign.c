@@ -38,6 +38,7 @@ static uint32_t hash(uint32_t a, uint32_t b, uint32_t c, uint32_t d)
 /* The place of a layer in the net: its name is r0, r1 ... */
 static uint32_t place_of(const struct cnn_node *n)
 {
+	/* NOLINTNEXTLINE(clang-analyzer-core.*): a run has one layer or more */
 	return (uint32_t)atoi(n->name + 1);
 }
 
