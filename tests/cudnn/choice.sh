@@ -113,6 +113,23 @@ ok "--fast lets in what isn't deterministic" fails 3 "the fake cuDNN said no" \
 ok "--tf32 lets in what rounds" fails 3 "the fake cuDNN said no" \
 	train --tf32 net.cnn data.tns -o f.cnn
 
+# --- without cuDNN -------------------------------------------------------------------
+
+unopened() {
+	LD_DEBUG=libs cnn-info --training --plugin-dir "$set_dir" --device cuda net.cnn 2> loaded
+	grep -q 'cuda/cudnn/conv.so' loaded && ! grep libfakecudnn loaded
+}
+ok "cuDNN is not opened for a net that does not use it" unopened
+
+# A library of that name without its functions.
+mkdir empty && echo 'int nothing;' | cc -shared -fPIC -x c -o empty/libfakecudnn.so -
+ok "without cuDNN nothing is computed by it: exit 3" \
+	fails 3 "conv1: no provider cudnn of conv2d" env LD_LIBRARY_PATH="$work/empty" \
+	cnn-step --plugin-dir "$set_dir" --device cuda -p conv2d=cudnn net.cnn data.tns
+ok "and -v says why" fails 3 "cuda/cudnn: libfakecudnn.so lacks a function" \
+	env LD_LIBRARY_PATH="$work/empty" \
+	cnn-step -v --plugin-dir "$set_dir" --device cuda -p conv2d=cudnn net.cnn data.tns
+
 # --- timed ---------------------------------------------------------------------------
 
 tuned() {

@@ -10,7 +10,7 @@ $(BUILD)/obj/tests/cudnn/%.o: tests/cudnn/%.c $(stamp)
 	@mkdir -p $(@D)
 	$(compile) $(CFLAGS_cuda) $(CFLAGS_cuda_cudnn) -c -o $@ $<
 $(BUILD)/tests/cudnn/%: $(BUILD)/obj/tests/cudnn/%.o \
-		$(addprefix $(BUILD)/obj/$(cudnn_src)/,graphs.o check.o engines.o)
+		$(addprefix $(BUILD)/obj/$(cudnn_src)/,library.o graphs.o check.o engines.o)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LIBS_cuda_cudnn)
 
@@ -28,8 +28,8 @@ $(cudnn_fake)/libfakecudnn.so: $(cudnn_fake_obj) $(hostcuda_so)
 cudnn-tests: $(cudnn_programs) $(if $(cudnn_programs),cudnn-plugins)
 cudnn-plugins: $(cudnn_fake)/libfakecudnn.so host-cuda
 	@$(MAKE) --no-print-directory HOSTCUDA=plain HOSTCUDA_LIB=$(BUILD)/hostcuda BUILD=$(cudnn_fake) \
-		CFLAGS_cuda='-DCNN_HOSTCUDA -I$(hostcuda)/include -I$(CUDA)/include' \
-		LIBS_cuda_cudnn="-L$(cudnn_fake) -lfakecudnn -Wl,-rpath,'$(abspath $(cudnn_fake))'" cuda-cudnn
+		CFLAGS_cuda='-DCNN_HOSTCUDA -DCUDNN_FILE=libfakecudnn.so -I$(hostcuda)/include -I$(CUDA)/include' \
+		LIBS_cuda_cudnn="-Wl,-rpath,'$(abspath $(cudnn_fake))' -ldl" cuda-cudnn
 	@umask 022; mkdir -p $(cudnn_fake)/plugins/cuda/native; \
 	for so in $(cudnn_fake)/plugins/cuda/native/*.so; do \
 		[ -e $(BUILD)/hostcuda/plugins/cuda/native/$${so##*/} ] || rm -f $$so; done; \

@@ -211,6 +211,7 @@ static void test_built(void)
 
 int main(void)
 {
+	ok(!cudnn_library_open(), "cuDNN is opened");
 	test_ids();
 	test_order();
 	test_shapes();

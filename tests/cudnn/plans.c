@@ -233,6 +233,8 @@ int main(int argc, char **argv)
 		else
 			o.number = strtoll(optarg, NULL, 10);
 	}
+	if (cudnn_library_open())
+		return fprintf(stderr, "plans: %s\n", cudnn_library_open()), 1;
 	if (argc - optind != 11 || !parse(&o, argv + optind))
 		return usage();
 	return run(&o);

@@ -243,9 +243,9 @@ if [ "$source" ]; then
 fi
 
 no_cudnn='' has_cudnn=''
-if ldd "$work/all/$plugins/cuda/cudnn/conv.so" > "$work/ldd" 2>&1; then
-	no_cudnn=$(awk '/not found/ { print "no " $1 " here"; exit }' "$work/ldd")
-	[ "$no_cudnn" ] || has_cudnn=yes
+# The plugins open cuDNN themselves. $cudnn is empty if it is not on this machine (env.sh).
+if [ -e "$work/all/$plugins/cuda/cudnn/conv.so" ]; then
+	if [ "$cudnn" ]; then has_cudnn=yes; else no_cudnn='no libcudnn.so.9 here'; fi
 fi
 [ "$has_cudnn" ] || rm -rf "${work:?}/all/$plugins/cuda/cudnn"
 cp -R "$work/all" "$work/own"

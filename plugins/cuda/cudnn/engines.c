@@ -26,7 +26,7 @@ int engine_device_describe(struct engine_device *device, const char *json,
 static void destroy(cudnnBackendDescriptor_t *d)
 {
 	if (*d)
-		cudnnBackendDestroyDescriptor(*d);
+		cudnn.BackendDestroyDescriptor(*d);
 	*d = NULL;
 }
 
@@ -45,7 +45,7 @@ static uint32_t notes_of(cudnnBackendDescriptor_t engine,
 	int64_t count = 0;
 	uint32_t bits = 0;
 
-	if (cudnnBackendGetAttribute(engine, name, type, MAX_NOTES, &count, notes)
+	if (cudnn.BackendGetAttribute(engine, name, type, MAX_NOTES, &count, notes)
 			!= CUDNN_STATUS_SUCCESS)
 		return UINT32_MAX;               /* unreadable: do not trust it */
 	for (int64_t i = 0; i < count && i < MAX_NOTES; i++)
@@ -64,10 +64,10 @@ static int read_config(struct engine *candidate, struct graph_error *e)
 
 	if (code != CNN_OK)
 		return code;
-	status = cudnnBackendGetAttribute(candidate->config, CUDNN_ATTR_ENGINECFG_ENGINE,
+	status = cudnn.BackendGetAttribute(candidate->config, CUDNN_ATTR_ENGINECFG_ENGINE,
 		CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &count, &engine);
 	if (status == CUDNN_STATUS_SUCCESS)
-		status = cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX,
+		status = cudnn.BackendGetAttribute(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX,
 			CUDNN_TYPE_INT64, 1, &count, &candidate->number);
 	if (status == CUDNN_STATUS_SUCCESS) {
 		candidate->notes = notes_of(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE,
@@ -125,7 +125,7 @@ static int get_results(struct engines *all, cudnnBackendDescriptor_t heuristics,
 	cudnnBackendDescriptor_t *configs;
 	int64_t count = 0, got = 0;
 	int code = CNN_OK;
-	cudnnStatus_t status = cudnnBackendGetAttribute(heuristics,
+	cudnnStatus_t status = cudnn.BackendGetAttribute(heuristics,
 		CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, &count,
 		NULL);
 
@@ -139,7 +139,7 @@ static int get_results(struct engines *all, cudnnBackendDescriptor_t heuristics,
 		return graph_fail(e, CNN_ENOMEM, "out of memory");
 	for (int64_t i = 0; i < count && code == CNN_OK; i++)
 		code = graph_create(&configs[i], CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, e);
-	if (code == CNN_OK && (status = cudnnBackendGetAttribute(heuristics,
+	if (code == CNN_OK && (status = cudnn.BackendGetAttribute(heuristics,
 			CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, count,
 			&got, configs)) != CUDNN_STATUS_SUCCESS)
 		code = graph_fail_status(e, status, "candidates");
@@ -226,7 +226,7 @@ static int add_rest(struct engines *all, const struct graph *g,
 	struct graph_error why = { "" };
 	int64_t numbers = 0, count;
 	int code = CNN_OK;
-	cudnnStatus_t status = cudnnBackendGetAttribute(g->desc,
+	cudnnStatus_t status = cudnn.BackendGetAttribute(g->desc,
 		CUDNN_ATTR_OPERATIONGRAPH_ENGINE_GLOBAL_COUNT, CUDNN_TYPE_INT64, 1, &count,
 		&numbers);
 
@@ -307,7 +307,7 @@ int engine_plan_build(struct engine_plan *plan, const struct engine *engine,
 			CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &engine->config, e);
 	if (code == CNN_OK)
 		code = graph_finalize(plan->desc, "execution plan", e);
-	if (code == CNN_OK && (status = cudnnBackendGetAttribute(plan->desc,
+	if (code == CNN_OK && (status = cudnn.BackendGetAttribute(plan->desc,
 			CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1,
 			&count, &plan->workspace)) != CUDNN_STATUS_SUCCESS)
 		code = graph_fail_status(e, status, "workspace size");

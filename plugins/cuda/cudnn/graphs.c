@@ -32,17 +32,17 @@ int graph_fail_status(struct graph_error *e, cudnnStatus_t status, const char *w
 	char said[160] = "";
 
 	/* Often empty; then only the status is known. */
-	cudnnGetLastErrorString(said, sizeof said);
+	cudnn.GetLastErrorString(said, sizeof said);
 	said[strcspn(said, "\n")] = '\0';
 	return graph_fail(e, status == CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED
 		? CNN_ENOMEM : CNN_EPLUGIN, "%s: %s%s%s", what,
-		cudnnGetErrorString(status), *said ? ": " : "", said);
+		cudnn.GetErrorString(status), *said ? ": " : "", said);
 }
 
 int graph_create(cudnnBackendDescriptor_t *d, cudnnBackendDescriptorType_t type,
 	struct graph_error *e)
 {
-	cudnnStatus_t status = cudnnBackendCreateDescriptor(type, d);
+	cudnnStatus_t status = cudnn.BackendCreateDescriptor(type, d);
 
 	if (status == CUDNN_STATUS_SUCCESS)
 		return CNN_OK;
@@ -54,7 +54,7 @@ int graph_set(cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name,
 	cudnnBackendAttributeType_t type, int64_t count, const void *value,
 	struct graph_error *e)
 {
-	cudnnStatus_t status = cudnnBackendSetAttribute(d, name, type, count, value);
+	cudnnStatus_t status = cudnn.BackendSetAttribute(d, name, type, count, value);
 	char what[32];
 
 	if (status == CUDNN_STATUS_SUCCESS)
@@ -65,7 +65,7 @@ int graph_set(cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name,
 
 int graph_finalize(cudnnBackendDescriptor_t d, const char *what, struct graph_error *e)
 {
-	cudnnStatus_t status = cudnnBackendFinalize(d);
+	cudnnStatus_t status = cudnn.BackendFinalize(d);
 
 	return status == CUDNN_STATUS_SUCCESS ? CNN_OK : graph_fail_status(e, status, what);
 }
@@ -378,7 +378,7 @@ int graph_build(struct graph *g, cudnnHandle_t handle, struct graph_error *e)
 static void destroy(cudnnBackendDescriptor_t *d)
 {
 	if (*d)
-		cudnnBackendDestroyDescriptor(*d);
+		cudnn.BackendDestroyDescriptor(*d);
 	*d = NULL;
 }
 

@@ -3,8 +3,8 @@
  * A graph is first plain data, which graph_describe() makes from a layer's arguments.
  * graph_check() then checks it against the layer's formulas, since cuDNN accepts
  * tensors with the same id, channel counts that silently imply other groups, and sizes
- * that no window gives. graph_build() makes cuDNN's descriptors. None of this needs a
- * GPU, a driver or the CUDA runtime.
+ * that no window gives. graph_build() makes cuDNN's descriptors, after
+ * cudnn_library_open(). None of this needs a GPU, a driver or the CUDA runtime.
  *
  * Tensors are N x C x H x W, stored as NHWC. Weights are O x C/groups x KH x KW, stored
  * as O, KH, KW, C/groups. A tensor's id states its role. The gradient of a tensor has
@@ -15,7 +15,7 @@
 #ifndef CUDNN_GRAPHS_H
 #define CUDNN_GRAPHS_H
 
-#include <cudnn_graph.h>
+#include "library.h"
 
 #include <cnn/types.h>
 #include <stdbool.h>

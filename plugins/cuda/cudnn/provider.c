@@ -57,18 +57,18 @@ int provider_done(const struct provider *p, const char *what, int error, void *q
 static int create_handle(const struct cnn_host *host, void **object)
 {
 	cudnnHandle_t handle;
-	cudnnStatus_t status = cudnnCreate(&handle);
+	cudnnStatus_t status = cudnn.Create(&handle);
 
 	if (status != CUDNN_STATUS_SUCCESS)
 		return host->fail(host, CNN_EPLUGIN, "cuda/cudnn: handle: %s",
-			cudnnGetErrorString(status));
+			cudnn.GetErrorString(status));
 	*object = handle;
 	return CNN_OK;
 }
 
 static void destroy_handle(void *object)
 {
-	cudnnDestroy(object);
+	cudnn.Destroy(object);
 }
 
 /* Reads the policy from the user's options. */
@@ -97,11 +97,16 @@ double provider_estimate(const struct cnn_run *run, int launches, double flops,
 int provider_open(struct provider *p, const struct cnn_host *host, const char *name,
 	const char *type)
 {
+	const char *missing = cudnn_library_open();
 	void *handle;
 	int code;
 
 	*p = (struct provider){ .host = host };
 	snprintf(p->name, sizeof p->name, "%s (%s)", name, type);
+	if (missing) {
+		host->log(host, 2, "cuda/cudnn: %s", missing);
+		return CNN_END;
+	}
 	read_policy(host, &p->policy);
 	code = host->service(host, "cuda/cudnn/handle", create_handle, destroy_handle,
 		&handle);
@@ -220,14 +225,14 @@ void provider_op_close(struct provider_op *op)
 
 #define SET(name, type, count, value) \
 	if (status == CUDNN_STATUS_SUCCESS) \
-		status = cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_##name, \
+		status = cudnn.BackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_##name, \
 			CUDNN_TYPE_##type, (count), (value))
 
 cudnnStatus_t provider_execute(cudnnHandle_t handle, const struct engine_plan *plan,
 	const int64_t *ids, void **pointers, int64_t count, void *workspace)
 {
 	cudnnBackendDescriptor_t pack;
-	cudnnStatus_t status = cudnnBackendCreateDescriptor(
+	cudnnStatus_t status = cudnn.BackendCreateDescriptor(
 		CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, &pack);
 
 	if (status != CUDNN_STATUS_SUCCESS)
@@ -236,10 +241,10 @@ cudnnStatus_t provider_execute(cudnnHandle_t handle, const struct engine_plan *p
 	SET(DATA_POINTERS, VOID_PTR, count, pointers);
 	SET(WORKSPACE, VOID_PTR, 1, &workspace);
 	if (status == CUDNN_STATUS_SUCCESS)
-		status = cudnnBackendFinalize(pack);
+		status = cudnn.BackendFinalize(pack);
 	if (status == CUDNN_STATUS_SUCCESS)
-		status = cudnnBackendExecute(handle, plan->desc, pack);
-	cudnnBackendDestroyDescriptor(pack);
+		status = cudnn.BackendExecute(handle, plan->desc, pack);
+	cudnn.BackendDestroyDescriptor(pack);
 	return status;
 }
 
@@ -285,12 +290,12 @@ int provider_op_run(const struct provider *p, const struct provider_op *op, void
 	why = check_tensors(&op->graph, ids, pointers, count);
 	if (why)
 		return provider_fail(p, CNN_EUSAGE, what, why);
-	status = cudnnSetStream(p->handle, queue);
+	status = cudnn.SetStream(p->handle, queue);
 	if (status == CUDNN_STATUS_SUCCESS)
 		status = provider_execute(p->handle, &op->plan, ids, pointers, count,
 			workspace);
 	if (status != CUDNN_STATUS_SUCCESS)
-		return provider_fail(p, CNN_EPLUGIN, what, cudnnGetErrorString(status));
+		return provider_fail(p, CNN_EPLUGIN, what, cudnn.GetErrorString(status));
 	return provider_done(p, what, 0, queue);
 }
 

@@ -43,6 +43,7 @@ bool provider_supports(const struct cnn_run *, const struct cnn_node *);
 double provider_estimate(const struct cnn_run *, int launches, double flops,
 	struct cnn_plan *);
 
+/* Returns CNN_END if there is no cuDNN; -v says why. */
 int provider_open(struct provider *, const struct cnn_host *, const char *name,
 	const char *type);
 /* Sets "cuda/cudnn: NAME: what: why". Returns code, or CNN_EPLUGIN if memory ran

@@ -165,9 +165,9 @@ int provider_tune(const struct provider *p, const struct graph *g, struct engine
 		return code;
 	error = bench_open(&b, g, p->handle);
 	if (error == cudaSuccess
-			&& cudnnSetStream(p->handle, b.stream) == CUDNN_STATUS_SUCCESS) {
+			&& cudnn.SetStream(p->handle, b.stream) == CUDNN_STATUS_SUCCESS) {
 		race(p, &b, all, g, plan);
-		cudnnSetStream(p->handle, NULL);
+		cudnn.SetStream(p->handle, NULL);
 	}
 	bench_close(&b);
 	cudaGetLastError();                  /* for example of an engine without
