@@ -60,11 +60,11 @@ tidy() {
 	{ sources ! -path 'plugins/*' ! -path '*/bad/*' ! -path 'examples/*' ! -name error.c ! -path '*/loader/*' \
 			! -path 'tests/hostcuda/*' | grep -vE "$without" |
 		xargs -P "$jobs" -n 1 sh -c 'flags=$1; shift
-			exec clang-tidy --quiet "$@" -- $flags -include build-aux/analyzer.h' sh "$flags" &&
+			exec clang-tidy --quiet "$@" -- $flags -include build-aux/analyzer.h' sh "$flags"
 	sources -path 'plugins/*' -o -name error.c -o -name '*.c' -path 'examples/*' |
 		grep -vE "$without" |
 		xargs -P "$jobs" -n 1 sh -c 'flags=$1; shift
-			exec clang-tidy --quiet "$@" -- $flags' sh "$flags" &&
+			exec clang-tidy --quiet "$@" -- $flags' sh "$flags"
 	sources -path 'tests/hostcuda/*' ! -path '*/bad/*' |
 		xargs -P "$jobs" -n 1 sh -c 'flags=$1; shift
 			exec clang-tidy --quiet "$@" -- $flags' sh "$host"; } \

@@ -537,7 +537,6 @@ int main(void)
 		test_finding();
 		test_tables();
 		test_optimizer_definitions();
-	test_optimizer_definitions();
 		test_path();
 		test_trust();
 		test_host();

@@ -45,6 +45,7 @@
 	F(memory_desc_equal) F(memory_desc_get_size)
 
 struct od_library {
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a member's name */
 #define OD_MEMBER(name) __typeof__(&dnnl_##name) name;
 	OD_FUNCTIONS(OD_MEMBER)
 #undef OD_MEMBER

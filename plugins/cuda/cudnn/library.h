@@ -14,6 +14,7 @@
 	F(BackendSetAttribute) F(BackendGetAttribute) F(BackendExecute)
 
 struct cudnn_library {
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a member's name */
 #define CUDNN_MEMBER(name) __typeof__(&cudnn##name) name;
 	CUDNN_FUNCTIONS(CUDNN_MEMBER)
 #undef CUDNN_MEMBER
