@@ -10,7 +10,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(archives)
 	@mkdir -p $(@D)
 	$(link) -lm -ldl -pthread
 
-$(conformance): $(call objects,$(wildcard tests/conformance/*.c)) $(libcore)
+$(conformance): $(call objects,$(wildcard tests/conformance/*.c)) $(archives)
 	@mkdir -p $(@D)
 	$(link) -lm -ldl -pthread
 

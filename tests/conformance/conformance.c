@@ -14,7 +14,7 @@
  * which.
  */
 #include "conformance.h"
-#include "gradients.h"
+#include "tools/cnn-plugin-check/gradients.h"
 #include "../unit/tap.h"
 #include "base/random.h"
 #include <getopt.h>
@@ -165,7 +165,7 @@ static bool notices_errors(const struct results *r, const struct results *refere
 	return true;
 }
 
-static uint32_t real_inputs(const struct chain *c)
+static uint32_t real_inputs(const struct layer_chain *c)
 {
 	uint32_t n = 0;
 
@@ -177,7 +177,7 @@ static uint32_t real_inputs(const struct chain *c)
 /* The same bytes in place, from another thread, and without the gradient of the
  * input, which leaves those of the parameters alone. */
 static int check_variants(struct suite *s, const struct subject *subject,
-	const struct chain *c, const struct settings *settings, const struct data *d,
+	const struct layer_chain *c, const struct settings *settings, const struct data *d,
 	const struct results *plain, const char *what, struct cnn_error *e)
 {
 	static const char *const names[] = { "in place", "from another thread",
@@ -213,7 +213,7 @@ static int check_variants(struct suite *s, const struct subject *subject,
 
 /* Outside training the run is another one. */
 static int check_evaluation(struct suite *s, const struct subject *subject,
-	const struct chain *c, const struct settings *settings, const struct data *d,
+	const struct layer_chain *c, const struct settings *settings, const struct data *d,
 	struct bounds bounds, const char *what, struct cnn_error *e)
 {
 	struct results results = { 0 }, reference = { 0 };
@@ -248,7 +248,7 @@ bool can_compute(const struct subject *subject, uint32_t dtype)
 
 /* Returns whether the provider offers this at all. */
 static bool check_case(struct suite *s, const struct subject *subject,
-	const struct chain *c, const struct test_case *t, int type, uint32_t layout)
+	const struct layer_chain *c, const struct test_case *t, int type, uint32_t layout)
 {
 	const struct settings settings = { .dtype = types[type].dtype, .layout = layout,
 		.samples = t->samples, .shard = t->shard, .training = true };
@@ -316,7 +316,7 @@ static void choose_cases(struct suite *s, const char *run, bool *chosen)
 	for (int pass = 0; pass < 2; pass++)
 		for (size_t i = 0; i < test_case_count; i++) {
 			struct cnn_error e = { 0 };
-			struct chain c;
+			struct layer_chain c;
 			char name[200];
 
 			chosen[i] = false;
@@ -347,7 +347,7 @@ static void test_run(struct suite *s, const struct cnn_kernel *kernel)
 	choose_cases(s, kernel->run, chosen);
 	for (size_t i = 0; i < test_case_count; i++) {
 		const struct test_case *t = &test_cases[i];
-		struct chain c;
+		struct layer_chain c;
 
 		if (!chosen[i] || chain_parse(&c, s->oracle, t->net, t->inputs, &e) != CNN_OK)
 			continue;
@@ -447,7 +447,7 @@ void test_gradients(struct suite *s)
 		struct cnn_error e = { 0 };
 		struct subject subject;
 		struct data data = { 0 };
-		struct chain c;
+		struct layer_chain c;
 		const char *name = "";
 		double worst = 0;
 		int code = chain_parse(&c, s->oracle, t->net, t->inputs, &e);

@@ -2,7 +2,7 @@
 #ifndef CONFORMANCE_H
 #define CONFORMANCE_H
 
-#include "check.h"
+#include "tools/cnn-plugin-check/check.h"
 
 struct suite {
 	struct cnn_plugins *plugins;         /* of what is tested */
@@ -42,7 +42,7 @@ struct element_type {
 /* Does the device compute in this type? No provider is held to one that it lacks. */
 bool can_compute(const struct subject *, uint32_t dtype);
 /* One NOT_FINITE case of a provider in one type. Returns whether it offers this at all. */
-bool check_not_finite(struct suite *, const struct subject *, const struct chain *,
+bool check_not_finite(struct suite *, const struct subject *, const struct layer_chain *,
 	const struct test_case *, const struct element_type *);
 
 void test_runs(struct suite *);          /* conformance.c */

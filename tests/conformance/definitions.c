@@ -59,7 +59,7 @@ static const struct { const char *net, *inputs, *message; } wrong[] = {
 		"input 65536x65536x4294967296 is too large: at most 2147483647 elements" },
 };
 
-static void describe_params(const struct chain *c, char *text, size_t size)
+static void describe_params(const struct layer_chain *c, char *text, size_t size)
 {
 	char shape[CNN_SHAPE_TEXT];
 	size_t n = 0;
@@ -79,7 +79,7 @@ static void describe_params(const struct chain *c, char *text, size_t size)
 void test_definitions(struct suite *s)
 {
 	char shape[CNN_SHAPE_TEXT], params[300];
-	struct chain c;
+	struct layer_chain c;
 
 	for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
 		struct cnn_error e = { 0 };

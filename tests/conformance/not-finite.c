@@ -22,7 +22,7 @@ static bool notices(struct results *r, const struct results *reference, double b
 	return noticed;
 }
 
-bool check_not_finite(struct suite *s, const struct subject *subject, const struct chain *c,
+bool check_not_finite(struct suite *s, const struct subject *subject, const struct layer_chain *c,
 	const struct test_case *t, const struct element_type *type)
 {
 	struct settings settings = { .dtype = type->dtype, .samples = t->samples,

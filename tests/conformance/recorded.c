@@ -24,7 +24,7 @@ static double *copy(const double *x, size_t n)
 }
 
 /* Each recorded loss, and whether the label has the largest input. */
-static double *losses_of(const struct recorded_layer *l, const struct chain *c)
+static double *losses_of(const struct recorded_layer *l, const struct layer_chain *c)
 {
 	const size_t classes = chain_count(&c->inputs[0]);
 	double *x = calloc(2 * l->samples + 1, sizeof(*x));
@@ -42,7 +42,7 @@ static double *losses_of(const struct recorded_layer *l, const struct chain *c)
 }
 
 /* Recorded inputs, and what was recorded of the results in their order. */
-static void read_recorded(const struct recorded_layer *l, const struct chain *c,
+static void read_recorded(const struct recorded_layer *l, const struct layer_chain *c,
 	struct data *d, struct results *results)
 {
 	size_t n = chain_count(&c->output) * l->samples;
@@ -81,7 +81,7 @@ static void test_layer(struct suite *s, const struct recorded_layer *l, uint32_t
 	struct results results = { 0 }, recorded = { 0 };
 	struct cnn_error e = { 0 };
 	struct subject subject;
-	struct chain c;
+	struct layer_chain c;
 	struct data data;
 	const char *name = "";
 	double worst = 0;

@@ -98,7 +98,7 @@ static int round_to(const struct subject *s, double *x, size_t n, uint32_t dtype
 }
 
 /* Indices that the loss at the end of the chain takes. */
-static void make_indices(double *x, size_t n, const struct chain *c)
+static void make_indices(double *x, size_t n, const struct layer_chain *c)
 {
 	const struct cnn_layer_def *def = c->defs[c->node_count - 1];
 	const size_t limit = def->index_limit(&c->nodes[c->node_count - 1], 1);
@@ -107,7 +107,7 @@ static void make_indices(double *x, size_t n, const struct chain *c)
 		x[i] = (double)(i * 7 % limit);
 }
 
-int data_make(struct data *d, const struct subject *s, const struct chain *c,
+int data_make(struct data *d, const struct subject *s, const struct layer_chain *c,
 	const struct test_case *t, uint32_t dtype)
 {
 	size_t n = chain_count(&c->output) * t->samples;
@@ -171,7 +171,7 @@ struct places {
 	double *buffers[CNN_MAX_PARAMS], *grad_params[CNN_MAX_PARAMS];
 };
 
-static struct places make_room(struct results *r, const struct chain *c,
+static struct places make_room(struct results *r, const struct layer_chain *c,
 	const struct settings *s)
 {
 	struct places p = { 0 };
@@ -217,7 +217,7 @@ static int read_buffers(struct runner *r, double *const *buffers, struct cnn_err
 }
 
 int results_of_run(struct results *results, const struct subject *subject,
-	const struct chain *c, const struct settings *s, const struct data *d,
+	const struct layer_chain *c, const struct settings *s, const struct data *d,
 	const char **complaint, struct cnn_error *e)
 {
 	struct places p = make_room(results, c, s);
@@ -237,11 +237,11 @@ int results_of_run(struct results *results, const struct subject *subject,
 }
 
 int results_of_chain(struct results *results, find_layer *find, void *context,
-	const struct chain *c, const struct settings *s, const struct data *d,
+	const struct layer_chain *c, const struct settings *s, const struct data *d,
 	struct cnn_error *e)
 {
 	struct places p = make_room(results, c, s);
-	struct chain nodes[CNN_MAX_RUN];
+	struct layer_chain nodes[CNN_MAX_RUN];
 	struct subject subjects[CNN_MAX_RUN];
 	struct runner runners[CNN_MAX_RUN];
 	struct settings of_node = *s;

@@ -24,7 +24,7 @@ extern const size_t test_case_count;
 
 /* Bounds of the normalised mean square error of a run's results in a type. */
 struct bounds { double forward, backward; };
-struct chain;
-struct bounds case_bounds(const struct chain *, uint32_t dtype);
+struct layer_chain;
+struct bounds case_bounds(const struct layer_chain *, uint32_t dtype);
 
 #endif

@@ -24,7 +24,7 @@ static bool parse_shape(const char *text, struct cnn_shape *s)
 	return *end == '\0';
 }
 
-static int parse_node(struct chain *c, uint32_t i, char *text,
+static int parse_node(struct layer_chain *c, uint32_t i, char *text,
 	struct cnn_plugins *plugins, struct cnn_error *e)
 {
 	char *save = NULL, *word = strtok_r(text, " ", &save), *value;
@@ -55,7 +55,7 @@ static int parse_node(struct chain *c, uint32_t i, char *text,
 }
 
 /* Shapes and parameters of node i, whose inputs are known. */
-static int complete_node(struct chain *c, uint32_t i, struct cnn_error *e)
+static int complete_node(struct layer_chain *c, uint32_t i, struct cnn_error *e)
 {
 	struct cnn_plugin_host host;
 	const struct cnn_layer_def *def = c->defs[i];
@@ -92,7 +92,7 @@ static int complete_node(struct chain *c, uint32_t i, struct cnn_error *e)
 	return CNN_OK;
 }
 
-int chain_parse(struct chain *c, struct cnn_plugins *plugins, const char *net,
+int chain_parse(struct layer_chain *c, struct cnn_plugins *plugins, const char *net,
 	const char *inputs, struct cnn_error *e)
 {
 	char text[512], *save = NULL, *part;
@@ -132,7 +132,7 @@ int chain_parse(struct chain *c, struct cnn_plugins *plugins, const char *net,
 	return CNN_OK;
 }
 
-void chain_pick(const struct chain *c, uint32_t i, struct chain *one)
+void chain_pick(const struct layer_chain *c, uint32_t i, struct layer_chain *one)
 {
 	const uint32_t first = c->first_param[i];
 
@@ -159,7 +159,7 @@ void chain_pick(const struct chain *c, uint32_t i, struct chain *one)
 	one->loss = (c->defs[i]->flags & CNN_LAYER_LOSS) != 0;
 }
 
-void chain_run_name(const struct chain *c, char *name, size_t size)
+void chain_run_name(const struct layer_chain *c, char *name, size_t size)
 {
 	size_t n = 0;
 

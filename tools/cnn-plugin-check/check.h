@@ -24,12 +24,12 @@ struct data {
 };
 
 /* Numbers that `dtype` holds exactly (parameters: float's, or all of double's). */
-int data_make(struct data *, const struct subject *, const struct chain *,
+int data_make(struct data *, const struct subject *, const struct layer_chain *,
 	const struct test_case *, uint32_t dtype);
 void data_free(struct data *);
 
 /* The whole run by one provider; *complaint (may be NULL): a broken promise. */
-int results_of_run(struct results *, const struct subject *, const struct chain *,
+int results_of_run(struct results *, const struct subject *, const struct layer_chain *,
 	const struct settings *, const struct data *, const char **complaint,
 	struct cnn_error *);
 /* Layer by layer, by the reference's in double: find(context, type, subject)
@@ -37,7 +37,7 @@ int results_of_run(struct results *, const struct subject *, const struct chain 
 typedef int find_layer(void *context, const char *type, struct subject *,
 	struct cnn_error *);
 int results_of_chain(struct results *, find_layer *, void *context,
-	const struct chain *, const struct settings *, const struct data *,
+	const struct layer_chain *, const struct settings *, const struct data *,
 	struct cnn_error *);
 void results_free(struct results *);
 

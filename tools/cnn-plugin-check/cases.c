@@ -226,7 +226,7 @@ static const struct { const char *type; struct bounds bf16; } half_bounds[] = {
 	{ "batchnorm2d", { THRICE, THRICE } },
 };
 
-struct bounds case_bounds(const struct chain *c, uint32_t dtype)
+struct bounds case_bounds(const struct layer_chain *c, uint32_t dtype)
 {
 	struct bounds b = { 0, 0 };
 	bool rounded = false;                /* what a later node chooses by */

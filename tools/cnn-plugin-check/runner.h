@@ -31,7 +31,7 @@ struct settings {
 
 struct buffer { void *data; size_t bytes; };
 
-struct shard {
+struct part {
 	uint32_t first, samples;
 	struct buffer in[CNN_MAX_INPUTS], out, grad_out, grad_in[CNN_MAX_INPUTS];
 	struct buffer saved, grad_params[CNN_MAX_PARAMS];
@@ -39,7 +39,7 @@ struct shard {
 
 struct runner {
 	const struct subject *subject;
-	const struct chain *chain;
+	const struct layer_chain *chain;
 	struct settings settings;
 	struct cnn_edge edges[CNN_MAX_INPUTS];
 	struct cnn_plan plan;
@@ -48,17 +48,17 @@ struct runner {
 	struct buffer partial, reduced, reduced_backward, state;
 	bool in_place_forward, in_place_backward;
 	uint32_t shard_count;
-	struct shard shards[MAX_SHARDS];
+	struct part shards[MAX_SHARDS];
 	const char *complaint;           /* a promise that was broken */
 };
 
 /* Does the kernel compute the run? It may find out only when it is created. */
-bool runner_offers(const struct subject *, const struct chain *,
+bool runner_offers(const struct subject *, const struct layer_chain *,
 	const struct settings *);
 
 /* The functions return CNN_OK, or a code with the text in *e. Tensors are NCHW
  * over the whole batch, parameters as PyTorch lays them out. */
-int runner_open(struct runner *, const struct subject *, const struct chain *,
+int runner_open(struct runner *, const struct subject *, const struct layer_chain *,
 	const struct settings *, double *const *params, struct cnn_error *e);
 void runner_close(struct runner *);
 int runner_set_params(struct runner *, double *const *params, struct cnn_error *e);

@@ -9,7 +9,7 @@
 
 /* --- the instance ------------------------------------------------------------------ */
 
-static struct cnn_run describe(const struct chain *c, const struct settings *s,
+static struct cnn_run describe(const struct layer_chain *c, const struct settings *s,
 	struct cnn_edge *edges)
 {
 	for (uint32_t i = 0; i < c->input_count; i++)
@@ -31,7 +31,7 @@ static struct cnn_run describe(const struct chain *c, const struct settings *s,
 	};
 }
 
-static void init_plan(const struct chain *c, const struct settings *s,
+static void init_plan(const struct layer_chain *c, const struct settings *s,
 	const struct cnn_edge *edges, struct cnn_plan *plan)
 {
 	*plan = (struct cnn_plan){ .size = sizeof(*plan) };
@@ -46,7 +46,7 @@ static void init_plan(const struct chain *c, const struct settings *s,
 		plan->param_counts[i] = chain_count(&c->params[i].shape);
 }
 
-bool runner_offers(const struct subject *subject, const struct chain *c,
+bool runner_offers(const struct subject *subject, const struct layer_chain *c,
 	const struct settings *s)
 {
 	const struct cnn_host *host = &subject->host->host;
@@ -72,9 +72,9 @@ static size_t tensor_bytes(const struct cnn_shape *s, struct cnn_format f, uint3
 	return cnn_layout_count(s, f.layout, n) * cnn_dtype_size(f.dtype);
 }
 
-static int alloc_shard(struct runner *r, struct shard *s)
+static int alloc_shard(struct runner *r, struct part *s)
 {
-	const struct chain *c = r->chain;
+	const struct layer_chain *c = r->chain;
 	const struct cnn_plan *p = &r->plan;
 	const uint32_t batch = r->settings.shard;
 	size_t out = tensor_bytes(&c->output, p->output, batch);
@@ -126,7 +126,7 @@ static int alloc_all(struct runner *r)
 			> p->reduce_backward ? p->reduce_forward : p->reduce_backward)
 			* sizeof(double));
 	for (uint32_t n = 0; code == CNN_OK && n < s->samples; n += s->shard) {
-		struct shard *shard = &r->shards[r->shard_count++];
+		struct part *shard = &r->shards[r->shard_count++];
 
 		shard->first = n;
 		shard->samples = s->samples - n < s->shard ? s->samples - n : s->shard;
@@ -141,7 +141,7 @@ static bool same_format(struct cnn_format a, struct cnn_format b)
 }
 
 int runner_open(struct runner *r, const struct subject *subject,
-	const struct chain *c, const struct settings *s, double *const *params,
+	const struct layer_chain *c, const struct settings *s, double *const *params,
 	struct cnn_error *e)
 {
 	const struct cnn_host *host = &subject->host->host;
@@ -183,7 +183,7 @@ void runner_close(struct runner *r)
 	if (!r->subject)
 		return;
 	for (uint32_t k = 0; k < r->shard_count; k++) {
-		struct shard *s = &r->shards[k];
+		struct part *s = &r->shards[k];
 
 		for (uint32_t i = 0; i < CNN_MAX_INPUTS; i++) {
 			border_free(r, &s->in[i]);
@@ -256,7 +256,7 @@ static void *run_errand(void *arg)
 	return NULL;
 }
 
-static int call_provider(struct runner *r, struct shard *s,
+static int call_provider(struct runner *r, struct part *s,
 	provider_function *function, const double *reduced)
 {
 	const void *in[CNN_MAX_INPUTS];
@@ -327,13 +327,13 @@ static int reduce(struct runner *r, provider_function *function, size_t count,
 static int forward(struct runner *r, double *const *in, double *out)
 {
 	const struct cnn_kernel *p = r->subject->kernel;
-	const struct chain *c = r->chain;
+	const struct layer_chain *c = r->chain;
 	const bool across = c->across_samples && r->settings.training;
 	void *params[CNN_MAX_PARAMS];
 	int code = CNN_OK;
 
 	for (uint32_t k = 0; code == CNN_OK && k < r->shard_count; k++) {
-		struct shard *s = &r->shards[k];
+		struct part *s = &r->shards[k];
 
 		if (p->prepare)
 			code = p->prepare(r->instance, s->samples);
@@ -346,7 +346,7 @@ static int forward(struct runner *r, double *const *in, double *out)
 	if (code == CNN_OK && across)
 		code = reduce(r, p->reduce_forward, r->plan.reduce_forward, &r->reduced);
 	for (uint32_t k = 0; code == CNN_OK && k < r->shard_count; k++) {
-		struct shard *s = &r->shards[k];
+		struct part *s = &r->shards[k];
 
 		code = call_provider(r, s, p->forward, r->reduced.data);
 		if (code == CNN_OK)
@@ -373,7 +373,7 @@ static int backward(struct runner *r, const double *grad_out, double *const *gra
 	double *const *grad_params)
 {
 	const struct cnn_kernel *p = r->subject->kernel;
-	const struct chain *c = r->chain;
+	const struct layer_chain *c = r->chain;
 	int code = CNN_OK;
 
 	for (uint32_t i = 0; i < c->param_count; i++)
@@ -381,7 +381,7 @@ static int backward(struct runner *r, const double *grad_out, double *const *gra
 			memset(grad_params[i], 0,
 				chain_count(&c->params[i].shape) * sizeof(double));
 	for (uint32_t k = 0; code == CNN_OK && k < r->shard_count; k++) {
-		struct shard *s = &r->shards[k];
+		struct part *s = &r->shards[k];
 
 		for (uint32_t i = 0; i < c->input_count; i++) {
 			bool is_output = i == 0 && r->in_place_forward;
@@ -402,7 +402,7 @@ static int backward(struct runner *r, const double *grad_out, double *const *gra
 		code = reduce(r, p->reduce_backward, r->plan.reduce_backward,
 			&r->reduced_backward);
 	for (uint32_t k = 0; code == CNN_OK && k < r->shard_count; k++) {
-		struct shard *s = &r->shards[k];
+		struct part *s = &r->shards[k];
 
 		code = call_provider(r, s, p->backward, r->reduced_backward.data);
 		for (uint32_t i = 0; code == CNN_OK && i < c->input_count; i++)

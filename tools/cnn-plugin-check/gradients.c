@@ -9,7 +9,7 @@
 struct attempt {
 	struct runner *runner;
 	const struct data *data;
-	const struct chain *chain;
+	const struct layer_chain *chain;
 	double *out;
 	size_t out_count;
 	struct cnn_error *error;
@@ -58,7 +58,7 @@ static int compare(struct attempt *a, double *x, const double *gradient, size_t 
 	return code;
 }
 
-int gradients_check(const struct subject *subject, const struct chain *c,
+int gradients_check(const struct subject *subject, const struct layer_chain *c,
 	const struct settings *s, const struct data *d, double *worst,
 	const char **name, struct cnn_error *e)
 {

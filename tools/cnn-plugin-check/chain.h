@@ -7,7 +7,7 @@
 
 #define CHAIN_MAX_ARGS 16
 
-struct chain {
+struct layer_chain {
 	uint32_t node_count;
 	struct cnn_node nodes[CNN_MAX_RUN];
 	const struct cnn_layer_def *defs[CNN_MAX_RUN];
@@ -25,12 +25,12 @@ struct chain {
 
 /* *c from "conv2d out=8 kernel=3 | relu" and "3x7x7" ("3x7x7 3x7x7": two
  * inputs). A loss gets one index per sample as its target. It points into itself, so it stays where it is. */
-int chain_parse(struct chain *c, struct cnn_plugins *, const char *net,
+int chain_parse(struct layer_chain *c, struct cnn_plugins *, const char *net,
 	const char *inputs, struct cnn_error *);
 /* *one = node i of c, alone. */
-void chain_pick(const struct chain *c, uint32_t i, struct chain *one);
+void chain_pick(const struct layer_chain *c, uint32_t i, struct layer_chain *one);
 /* The types, as a kernel names its run: "conv2d+relu". */
-void chain_run_name(const struct chain *c, char *name, size_t size);
+void chain_run_name(const struct layer_chain *c, char *name, size_t size);
 
 size_t chain_count(const struct cnn_shape *);   /* elements of a sample */
 
