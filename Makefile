@@ -20,6 +20,7 @@ datadir ?= $(prefix)/share/cnntools
 docdir  ?= $(prefix)/share/doc/cnntools
 # The tools search plugins beside the folder that they are in.
 plugindir := $(abspath $(bindir)/..)/lib/cnntools/plugins
+referencedir := $(plugindir:/plugins=/reference)
 PKG_CONFIG ?= pkg-config
 comma := ,
 INSTALL ?= install
@@ -65,8 +66,8 @@ libformats  := $(BUILD)/libformats.a
 libtools    := $(BUILD)/libtools.a
 archives    := $(libtools) $(libformats) $(libcore)
 
-.PHONY: all tools plugins
-all: tools plugins                          ## build the tools and the plugins (the default)
+.PHONY: all tools plugins reference
+all: tools plugins reference                ## build the tools and the plugins (the default)
 tools: $(tools)
 .SECONDARY:
 
@@ -176,10 +177,13 @@ $(BUILD)/obj/plugins/$(1)/%.$(3).o: plugins/$(1)/%.c $(stamp)
 endef
 $(foreach p,$(providers),$(eval $(call provider_rules,$(p),$(subst /,_,$(p)))))
 
+define link_plugin
+@umask 022; mkdir -p $(@D)
+umask 022; $(CC) $(CFLAGS) $(SANITIZE) $(plugin_ldflags) $(LDFLAGS) -o $@ $(filter %.o,$^) \
+	$(LIBS_$(call provider_of,plugins/$*)) $(LIBS_$(call device_of,plugins/$*)) -lm
+endef
 $(BUILD)/plugins/%.so: $(stamp)
-	@umask 022; mkdir -p $(@D)
-	umask 022; $(CC) $(CFLAGS) $(SANITIZE) $(plugin_ldflags) $(LDFLAGS) -o $@ $(filter %.o,$^) \
-		$(LIBS_$(call provider_of,plugins/$*)) $(LIBS_$(call device_of,plugins/$*)) -lm
+	$(link_plugin)
 
 # $(1): device. Gives its providers that can be built here, and why the others cannot
 so_of     = $(foreach p,$(filter $(1)/%,$(providers)),$($(subst /,_,$(p))_so))
@@ -197,6 +201,23 @@ plugins: $(cpu_so) cuda
 	$(call remove,$(filter-out $(patsubst plugins/%.c,$(BUILD)/plugins/%.so, \
 		$(wildcard plugins/*/*/*.c)),$(wildcard $(BUILD)/plugins/*/*/*.so)))
 	$(call not_built,cpu)
+
+# --- ref in double ------------------------------------------------------------------
+#
+# cnn-plugin-check and the tests compare other kernels with it. It has a folder of its
+# own, where no run finds it.
+
+reference_so := $(cpu_ref_names:%=$(BUILD)/reference/cpu/ref/%.so)
+reference: $(reference_so)
+	$(call remove,$(filter-out $^,$(wildcard $(BUILD)/reference/cpu/ref/*.so)))
+
+$(BUILD)/obj/reference/%.o: plugins/%.c $(stamp)
+	@mkdir -p $(@D)
+	$(compile) $(call flags_of,plugins/$*) -DCNN_REF_DOUBLE -c -o $@ $<
+
+$(BUILD)/reference/%.so: $(BUILD)/obj/reference/%.o \
+		$(COMMON_cpu_ref:%.c=$(BUILD)/obj/reference/cpu/ref/%.o) $(stamp)
+	$(link_plugin)
 
 # --- plugins for CUDA ------------------------------------------------------------
 
@@ -226,6 +247,8 @@ install: all                                ## install below DESTDIR and prefix 
 	@umask 022; set -e; \
 	for p in $(plugins_so:$(BUILD)/plugins/%=%); do \
 		$(INSTALL) -D -m 644 $(BUILD)/plugins/$$p $(DESTDIR)$(plugindir)/$$p; done; \
+	for p in $(reference_so:$(BUILD)/reference/%=%); do \
+		$(INSTALL) -D -m 644 $(BUILD)/reference/$$p $(DESTDIR)$(referencedir)/$$p; done; \
 	for m in $(man); do \
 		$(INSTALL) -D -m 644 $$m $(DESTDIR)$(mandir)/man$${m##*.}/$${m##*/}; done; \
 	for e in $(examples); do mode=644; [ ! -x $$e ] || mode=755; \
@@ -241,6 +264,7 @@ uninstall:                                  ## remove the installed files
 		$(addprefix $(DESTDIR),$(installed_man)) $(examples:%=$(DESTDIR)$(datadir)/%) \
 		$(headers:%=$(DESTDIR)$(includedir)/cnn/%.h) \
 		$(patsubst plugins/%.c,$(DESTDIR)$(plugindir)/%.so,$(wildcard plugins/*/*/*.c)) \
+		$(patsubst plugins/%.c,$(DESTDIR)$(referencedir)/%.so,$(wildcard plugins/cpu/ref/*.c)) \
 		$(DESTDIR)$(docdir)/README.md $(DESTDIR)$(docdir)/LICENSE \
 		$(DESTDIR)$(libdir)/pkgconfig/cnntools.pc
 	@for d in $(addprefix $(DESTDIR),$(datadir) $(plugindir:/plugins=) $(includedir)/cnn $(docdir)); do \

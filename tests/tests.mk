@@ -25,11 +25,7 @@ $(BUILD)/plugins-bad/cpu/bad/%.so: tests/conformance/bad/%.c $(stamp) $(wildcard
 include tests/hostcuda/hostcuda.mk
 include tests/cudnn/cudnn.mk
 
-.PHONY: f64 tsan host-cuda
-# The ref provider in double.
-f64:
-	@$(MAKE) --no-print-directory NVCC= BUILD=$(BUILD)/f64 CPPFLAGS='$(CPPFLAGS) -DCNN_REF_DOUBLE' cpu-ref
-
+.PHONY: tsan host-cuda
 # Executors side by side under ThreadSanitizer. libgomp, which oneDNN uses, is not
 # instrumented. With clang the plugins get the sanitizer's functions from the program.
 tsan:
@@ -46,7 +42,7 @@ host-cuda: $(hostcuda_so)
 # --- targets -------------------------------------------------------------------------
 
 .PHONY: test-programs check check-full test check-asan coverage gpu-bundle
-test-programs: hostcuda-tests host-cuda cudnn-tests f64 tsan $(unit_tests) $(conformance) $(bad_so)
+test-programs: hostcuda-tests host-cuda cudnn-tests reference tsan $(unit_tests) $(conformance) $(bad_so)
 
 check:                                      ## build and run all tests; install nothing
 	@build-aux/deps.sh --check run dev
@@ -82,7 +78,7 @@ coverage:                                   ## measure the coverage of libcore, 
 		tests/run $(or $(SUITES),unit conformance bats faults) || status=1; \
 		build-aux/coverage.sh || status=1; exit $$status
 
-gpu-bundle: all f64 $(conformance)          ## make a folder for a machine with a GPU, with gpu-check.sh in it
+gpu-bundle: all $(conformance)          ## make a folder for a machine with a GPU, with gpu-check.sh in it
 	@BIN=$(BIN) BUILD=$(BUILD) CUDA=$(CUDA) CC='$(CC)' tests/gpu/bundle.sh
 
 .PHONY: lint

@@ -271,14 +271,14 @@ near() {
 
 @test "conformance asks nothing of a card in bf16 that can't" {
 	HOSTCUDA_SM=75 "$BUILD/tests/conformance/conformance" --plugin-dir "$plugins" \
-		--f64-dir "$BUILD/f64/plugins" cuda/native > said
+		--reference "$BUILD/reference" cuda/native > said
 	grep -q '^ok .*native f16' said
 	run -1 grep 'native bf16' said
 }
 
 @test "conformance of plugins by name covers those, and misses none quietly" {
 	conformance=("$BUILD/tests/conformance/conformance" --plugin-dir "$plugins"
-		--f64-dir "$BUILD/f64/plugins" cuda/native)
+		--reference "$BUILD/reference" cuda/native)
 	"${conformance[@]}" relu adam > said
 	grep -q '^ok .*cuda/native f32: relu of' said
 	grep -q '^ok .*native adam' said

@@ -1,6 +1,6 @@
 /* conformance.c - does a provider's every run compute what the contract says?
  *
- *   conformance [--plugin-dir DIR] [--f64-dir DIR] [--isa NAME] [--must-fail]
+ *   conformance [--plugin-dir DIR] [--reference DIR] [--isa NAME] [--must-fail]
  *               [--sample N [--seed SEED]] [--list] [DEVICE/PROVIDER [NAME ...]]
  *
  * Each run that the provider (cpu/ref if none is named) offers is tried on every
@@ -472,13 +472,13 @@ void test_gradients(struct suite *s)
 
 /* --- the program ------------------------------------------------------------------- */
 
-static int suite_open(struct suite *s, const char *dir, const char *f64_dir,
+static int suite_open(struct suite *s, const char *dir, const char *reference_dir,
 	struct cnn_error *e)
 {
 	int code;
 
 	if ((code = cnn_plugins_open(&s->plugins, &dir, 1, e)) != CNN_OK
-			|| (code = cnn_plugins_open(&s->oracle, &f64_dir, 1, e)) != CNN_OK)
+			|| (code = cnn_plugins_open(&s->oracle, &reference_dir, 1, e)) != CNN_OK)
 		return code;
 	s->reference.host = &s->hosts[1];
 	code = open_device(s->oracle, s->reference.host, "cpu", &s->reference.cpu,
@@ -513,7 +513,7 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "plugin-dir", required_argument, NULL, 'p' },
-		{ "f64-dir", required_argument, NULL, 'd' },
+		{ "reference", required_argument, NULL, 'd' },
 		{ "isa", required_argument, NULL, 'i' },
 		{ "must-fail", no_argument, NULL, 'f' },
 		{ "sample", required_argument, NULL, 'n' },
@@ -521,7 +521,7 @@ int main(int argc, char **argv)
 		{ "list", no_argument, NULL, 'l' },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char *dir = "build/plugins", *f64_dir = "build/f64/plugins";
+	const char *dir = "build/plugins", *reference_dir = "build/reference";
 	const char *isa = "native";
 	char subject[100] = "cpu/ref", *slash;
 	struct suite s = { 0 };
@@ -532,7 +532,7 @@ int main(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
 		switch (c) {
 		case 'p': dir = optarg; break;
-		case 'd': f64_dir = optarg; break;
+		case 'd': reference_dir = optarg; break;
 		case 'i': isa = optarg; break;
 		case 'f': s.must_fail = true; break;
 		case 'n': s.sample = (unsigned)strtoul(optarg, NULL, 10); break;
@@ -566,7 +566,7 @@ int main(int argc, char **argv)
 	}
 	cnn_host_init(&s.hosts[0], isa, 0, NULL);
 	cnn_host_init(&s.hosts[1], NULL, 0, NULL);
-	if (suite_open(&s, dir, f64_dir, &e) != CNN_OK) {
+	if (suite_open(&s, dir, reference_dir, &e) != CNN_OK) {
 		printf("Bail out! %s\n", e.text);
 		return 1;
 	}

@@ -49,7 +49,7 @@ plugins() {
 	cp "$1"/*.so "$2/"
 }
 plugins "$BUILD/plugins/cpu/ref" "$plugins/cpu/ref" || die "no cpu/ref: make"
-plugins "$BUILD/f64/plugins/cpu/ref" "$out/tests/f64/plugins/cpu/ref" ||
+plugins "$BUILD/reference/cpu/ref" "$out/tests/reference/cpu/ref" ||
 	die "no oracle in double: make test-programs"
 for provider in native cudnn; do
 	plugins "$BUILD/plugins/cuda/$provider" "$plugins/cuda/$provider" ||

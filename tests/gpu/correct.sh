@@ -18,7 +18,7 @@ family() {
 	shift 2
 	tap=$work/$provider.$name.tap
 	run "$conformance_limit" "$work/tests/conformance" --plugin-dir "$work/all/$plugins" \
-		--f64-dir "$work/tests/f64/plugins" "cuda/$provider" "$@" > "$tap" || status=$?
+		--reference "$work/tests/reference" "cuda/$provider" "$@" > "$tap" || status=$?
 	check "conformance.$provider.$name" "$status" "$(awk -v status="$status" '
 		/^ok/ { good++ }
 		/^not ok/ { bad++ }
