@@ -239,11 +239,9 @@ static int check_tables(const struct cnn_plugin *p,
 	return r;
 }
 
-int cnn_check_entry(const struct cnn_plugin *p,
+int cnn_check_version(const struct cnn_plugin *p,
 	const struct cnn_plugin_entry *entry, struct cnn_error *e)
 {
-	int rc;
-
 	/* Magic, major and size are the first members, in this order. Until they have
 	 * been checked, the rest has no meaning. */
 	if (entry->magic != CNN_PLUGIN_MAGIC)
@@ -257,6 +255,16 @@ int cnn_check_entry(const struct cnn_plugin *p,
 	if (entry->size < SIZE_THROUGH(cnn_plugin_entry, device_functions))
 		return refuse(p, e, "struct cnn_plugin_entry of %u bytes is too small",
 			entry->size);
+	return CNN_OK;
+}
+
+int cnn_check_entry(const struct cnn_plugin *p,
+	const struct cnn_plugin_entry *entry, struct cnn_error *e)
+{
+	int rc = cnn_check_version(p, entry, e);
+
+	if (rc != CNN_OK)
+		return rc;
 	if (!same(entry->name, p->name) || !same(entry->device, p->device)
 	    || !same(entry->provider, p->provider))
 		return refuse(p, e, "calls itself %s/%s/%s, which does not match its "

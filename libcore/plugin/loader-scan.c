@@ -151,36 +151,41 @@ static int scan_path(struct cnn_plugins *p, const char *path, struct cnn_error *
 	return rc;
 }
 
-/* Lists the folder that belongs to the executable: PREFIX/lib/cnntools/plugins for
- * PREFIX/bin, or build/plugins beside bin/ in the source tree. */
-static int scan_own(struct cnn_plugins *p, struct cnn_error *e)
+int cnn_own_folder(const char *name, char **folder, struct cnn_error *e)
 {
-	static const char *const places[] = { "lib/cnntools/plugins", "build/plugins" };
-	char *exe = realpath("/proc/self/exe", NULL), *folder, *slash;
+	static const char *const places[] = { "lib/cnntools", "build" };
+	char *exe = realpath("/proc/self/exe", NULL), *slash;
 	int rc = CNN_OK;
 
 	/* realpath fails if the executable was deleted; then there is nothing to
 	 * find. */
+	*folder = NULL;
 	if (!exe)
 		return CNN_OK;
 	for (int up = 0; up < 2; up++)
 		if ((slash = strrchr(exe, '/')))
 			*slash = '\0';
-	for (size_t i = 0; i < 2; i++) {
-		bool there;
-
-		if (asprintf(&folder, "%s/%s", exe, places[i]) < 0) {
+	for (size_t i = 0; rc == CNN_OK && !*folder && i < 2; i++) {
+		if (asprintf(folder, "%s/%s/%s", exe, places[i], name) < 0) {
+			*folder = NULL;
 			rc = cnn_fail_errno(e, ENOMEM, "%s", exe);
-			break;
+		} else if (access(*folder, F_OK) != 0) {
+			free(*folder);
+			*folder = NULL;
 		}
-		there = access(folder, F_OK) == 0;
-		if (there)
-			rc = scan_folder(p, folder, e);
-		free(folder);
-		if (there)
-			break;
 	}
 	free(exe);
+	return rc;
+}
+
+static int scan_own(struct cnn_plugins *p, struct cnn_error *e)
+{
+	char *folder;
+	int rc = cnn_own_folder("plugins", &folder, e);
+
+	if (folder)
+		rc = scan_folder(p, folder, e);
+	free(folder);
 	return rc;
 }
 
@@ -216,4 +221,69 @@ int cnn_scan_all(struct cnn_plugins *p, const char *const *dirs, size_t count,
 	if (rc == CNN_OK && p->found_count > 0)
 		qsort(p->found, p->found_count, sizeof *p->found, by_place);
 	return rc;
+}
+
+/* --- a file by its path ------------------------------------------------------ */
+
+int cnn_scan_trust_folder(const char *path, struct cnn_error *e)
+{
+	char *folder = strndup(path, (size_t)(strrchr(path, '/') - path) + 1);
+	struct stat st;
+	int rc;
+
+	if (!folder)
+		return cnn_fail_errno(e, ENOMEM, "%s", path);
+	rc = stat(folder, &st) != 0 ? cnn_fail_errno(e, errno, "%s", folder) :
+		cnn_scan_trust(folder, &st, e);
+	free(folder);
+	return rc;
+}
+
+/* The file of these names, or a new element; NULL if memory runs out. */
+static struct cnn_plugin *place_of(struct cnn_plugins *p,
+	const struct cnn_plugin_entry *entry)
+{
+	struct cnn_plugin *f;
+
+	for (size_t i = 0; i < p->found_count; i++) {
+		f = &p->found[i];
+		if (!strcmp(f->device, entry->device) && !strcmp(f->name, entry->name) &&
+		    !strcmp(f->provider, entry->provider))
+			return f;
+	}
+	f = reallocarray(p->found, p->found_count + 1, sizeof *f);
+	if (!f)
+		return NULL;
+	p->found = f;
+	f += p->found_count++;
+	*f = (struct cnn_plugin){ .device = strdup(entry->device),
+		.provider = strdup(entry->provider), .name = strdup(entry->name) };
+	return f->device && f->provider && f->name ? f : NULL;
+}
+
+int cnn_scan_put(struct cnn_plugins *p, const char *path,
+	const struct cnn_plugin_entry *entry, struct cnn_plugin **out, struct cnn_error *e)
+{
+	char *copy;
+
+	if (!entry->device || !entry->provider || !entry->name ||
+	    !is_name(entry->device, strlen(entry->device), "_") ||
+	    !is_name(entry->provider, strlen(entry->provider), "_") ||
+	    !is_name(entry->name, strlen(entry->name), "_+-"))
+		return cnn_fail(e, CNN_EPLUGIN, "%s: not loaded: calls itself %s/%s/%s, "
+			"which no path can have: names consist of a-z, 0-9 and _", path,
+			entry->device ? entry->device : "",
+			entry->provider ? entry->provider : "",
+			entry->name ? entry->name : "");
+	*out = place_of(p, entry);
+	copy = strdup(path);
+	if (!*out || !copy) {
+		free(copy);
+		return cnn_fail_errno(e, ENOMEM, "%s", path);
+	}
+	free((*out)->path);
+	(*out)->path = copy;
+	(*out)->entry = NULL;
+	(*out)->incomplete = false;
+	return CNN_OK;
 }

@@ -224,6 +224,39 @@ int cnn_plugin_open(struct cnn_plugins *p, struct cnn_plugin *plugin,
 	return r;
 }
 
+/* The lock is held. */
+static int add(struct cnn_plugins *p, char *path, struct cnn_plugin **out,
+	struct cnn_error *e)
+{
+	struct cnn_plugin unnamed = { .path = path };
+	const struct cnn_plugin_entry *entry = NULL;
+	int r = cnn_scan_trust_folder(path, e);
+
+	if (r == CNN_OK)
+		r = load(&unnamed, &entry, e);
+	if (r == CNN_OK)
+		r = cnn_check_version(&unnamed, entry, e);
+	if (r == CNN_OK)
+		r = cnn_scan_put(p, path, entry, out, e);
+	return r == CNN_OK ? open_plugin(p, *out, e) : r;
+}
+
+int cnn_plugins_add(struct cnn_plugins *p, const char *path, struct cnn_plugin **out,
+	struct cnn_error *e)
+{
+	/* Without a slash, dlopen would search for the file elsewhere. */
+	char *full = realpath(path, NULL);
+	int r;
+
+	if (!full)
+		return cnn_fail(e, CNN_EPLUGIN, "%s: not loaded: %s", path, strerror(errno));
+	pthread_mutex_lock(&p->lock);
+	r = add(p, full, out, e);
+	pthread_mutex_unlock(&p->lock);
+	free(full);
+	return r;
+}
+
 static int open_device(struct cnn_plugins *p, const char *device, struct cnn_error *e)
 {
 	for (size_t i = 0; i < p->found_count; i++) {

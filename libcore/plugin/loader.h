@@ -58,6 +58,18 @@ struct cnn_plugin *cnn_plugins_at(struct cnn_plugins *, size_t index);
  * path, before any of its functions is called. */
 int cnn_plugin_open(struct cnn_plugins *, struct cnn_plugin *, struct cnn_error *);
 
+/* Opens the file at a path, wherever it lies: the entry alone has its names. It takes the
+ * place of a plugin of these names, and must not be added twice. The file and its folder
+ * are refused if others may write them, and the entry is checked as usual. Pointers from
+ * earlier calls are no longer valid. */
+int cnn_plugins_add(struct cnn_plugins *, const char *path, struct cnn_plugin **,
+	struct cnn_error *);
+
+/* The folder that belongs to the executable: PREFIX/lib/cnntools/NAME for PREFIX/bin, or
+ * build/NAME beside bin/ in the source tree. *folder is the caller's to free; NULL if
+ * there is none. */
+int cnn_own_folder(const char *name, char **folder, struct cnn_error *);
+
 /* Opens all plugins of a device, for their kernels and optimizers. Passes over those
  * that need a library which is not installed, such as cuDNN. */
 int cnn_plugins_open_device(struct cnn_plugins *, const char *device,
