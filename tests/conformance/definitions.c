@@ -85,24 +85,24 @@ void test_definitions(struct suite *s)
 		struct cnn_error e = { 0 };
 		double flops;
 
-		if (chain_parse(&c, s->oracle, right[i].net, right[i].inputs, &e) != CNN_OK) {
-			claim(s, false, "%s: %s", right[i].net, e.text);
+		if (chain_parse(&c, s->trial.oracle, right[i].net, right[i].inputs, &e) != CNN_OK) {
+			claim(&s->trial, false, "%s: %s", right[i].net, e.text);
 			continue;
 		}
 		cnn_shape_text((int)c.output.rank, c.output.dims, shape, sizeof(shape));
 		describe_params(&c, params, sizeof(params));
 		flops = c.defs[0]->flops ? c.defs[0]->flops(&c.nodes[0])
 			: (double)chain_count(&c.output);
-		claim(s, strcmp(shape, right[i].output) == 0
+		claim(&s->trial, strcmp(shape, right[i].output) == 0
 			&& strcmp(params, right[i].params) == 0 && flops == right[i].flops,
 			"%s of %s gives %s, %.0f flop, params: %s", right[i].net,
 			right[i].inputs, shape, flops, params);
 	}
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		struct cnn_error e = { 0 };
-		int code = chain_parse(&c, s->oracle, wrong[i].net, wrong[i].inputs, &e);
+		int code = chain_parse(&c, s->trial.oracle, wrong[i].net, wrong[i].inputs, &e);
 
-		claim(s, code == CNN_EDATA && strcmp(e.text, wrong[i].message) == 0,
+		claim(&s->trial, code == CNN_EDATA && strcmp(e.text, wrong[i].message) == 0,
 			"%s of %s: %s", wrong[i].net, wrong[i].inputs, e.text);
 	}
 }

@@ -7,7 +7,7 @@
 static void test_total(struct suite *s)
 {
 	enum { SAMPLES = 300 };
-	const struct subject *d = &s->subject;
+	const struct subject *d = &s->trial.subject;
 	static float first[SAMPLES][2], second[SAMPLES][2];
 	struct cnn_result got, *out = give(d, NULL, sizeof(*out)), want = { 0 };
 	const float *losses[2];
@@ -26,7 +26,7 @@ static void test_total(struct suite *s)
 	losses[1] = b = give(d, second, sizeof(second));
 	code = d->device->total(d->device_handle, d->queue, losses, 2, SAMPLES, out);
 	take(d, &got, out, sizeof(got));
-	claim(s, code == CNN_OK && got.hits == want.hits && got.loss == want.loss,
+	claim(&s->trial, code == CNN_OK && got.hits == want.hits && got.loss == want.loss,
 		"total: hits %g of %g, loss %g of %g", got.hits, want.hits, got.loss,
 		want.loss);
 	d->device->free(d->device_handle, a);
@@ -39,7 +39,7 @@ static void test_norm(struct suite *s)
 {
 	static const float odd[] = { INFINITY, -INFINITY, NAN, 3e38f, 1e-42f };
 	static const size_t places[] = { 0, 1, CNN_NORM_BLOCK, NORM_COUNT - 1 };
-	const struct subject *d = &s->subject;
+	const struct subject *d = &s->trial.subject;
 	struct cnn_state before = { .seed = 3, .step = 9, .loss_scale = 2 }, after;
 	static float x[NORM_COUNT];
 	double sums[3], again[3], worst = 0;
@@ -59,12 +59,12 @@ static void test_norm(struct suite *s)
 			sum += (double)x[i] * (double)x[i];
 		worst = fmax(worst, fabs(sums[b] - sum) / sum);
 	}
-	claim(s, worst <= 1e-12, "norm: sums of squares of blocks (%.2g)", worst);
+	claim(&s->trial, worst <= 1e-12, "norm: sums of squares of blocks (%.2g)", worst);
 	/* A block alone gives what it gives among others. */
 	d->device->norm(d->device_handle, d->queue, CNN_NORM_BLOCK, (float *)dx + CNN_NORM_BLOCK,
 		dsums + 1, NULL);
 	d->device->download(d->device_handle, d->queue, again, dsums, sizeof(again));
-	claim(s, memcmp(sums, again, sizeof(sums)) == 0, "norm: the same bytes by parts");
+	claim(&s->trial, memcmp(sums, again, sizeof(sums)) == 0, "norm: the same bytes by parts");
 	d->device->free(d->device_handle, dx);
 
 	for (size_t k = 0; k < 5; k++)
@@ -85,7 +85,7 @@ static void test_norm(struct suite *s)
 			right = right && memcmp(&after, &want, sizeof(want)) == 0;
 			d->device->free(d->device_handle, dx);
 		}
-	claim(s, right, "norm: inf and nan wherever they stand, and nothing else");
+	claim(&s->trial, right, "norm: inf and nan wherever they stand, and nothing else");
 	d->device->free(d->device_handle, dsums);
 }
 
@@ -97,7 +97,7 @@ static void test_clip(struct suite *s)
 		{ 1, 5.5, 1 }, { 1, 2.5, 2.5 / (5 + 1e-6) }, { 1, 1e-3, 1e-3 / (5 + 1e-6) },
 		{ 0.125f, 1, 0.125 }, { 0.125f, 0.25, 0.125 * 0.25 / (0.625 + 1e-6) },
 	};
-	const struct subject *d = &s->subject;
+	const struct subject *d = &s->trial.subject;
 	double worst = 0;
 	bool nan_stays = false;
 
@@ -119,15 +119,15 @@ static void test_clip(struct suite *s)
 			worst = fmax(worst, fabs((double)state.grad_scale / cases[i].want - 1));
 		d->device->free(d->device_handle, dsums);
 	}
-	claim(s, worst <= 1e-7, "clip: the scale is most / norm, and never grows (%.2g)", worst);
-	claim(s, nan_stays, "clip: what is not a number stays that");
+	claim(&s->trial, worst <= 1e-7, "clip: the scale is most / norm, and never grows (%.2g)", worst);
+	claim(&s->trial, nan_stays, "clip: what is not a number stays that");
 }
 
 /* Five steps, the third of them bad, with the loss scale one good step short of
  * doubling at first. */
 static void test_advance(struct suite *s)
 {
-	const struct subject *d = &s->subject;
+	const struct subject *d = &s->trial.subject;
 	const struct cnn_result results[] = { { 1.5, 3.25 }, { 0.25, 2 } };
 	const double rates[] = { 5, 4, 3, 2, 1, 0.5, 0.25 };
 	struct cnn_state state = { .seed = 77, .updates = 10, .loss_scale = 1024,
@@ -164,7 +164,7 @@ static void test_advance(struct suite *s)
 	right = right && state.seed == 77 && state.updates == 14 && state.step == 17
 		&& state.cursor == 80 && state.rate == 6 && state.lr == 0.25
 		&& state.good_steps == 2 && state.bad == 0 && state.loss_scale == 1024;
-	claim(s, right, "advance: records, loss scale, step, rate and cursor");
+	claim(&s->trial, right, "advance: records, loss scale, step, rate and cursor");
 	d->device->free(d->device_handle, dresults);
 	d->device->free(d->device_handle, drates);
 	d->device->free(d->device_handle, drecords);
@@ -173,7 +173,7 @@ static void test_advance(struct suite *s)
 /* The loss scale after one good step more, or a bad one. */
 static float scale_after(struct suite *s, float scale, bool bad)
 {
-	const struct subject *d = &s->subject;
+	const struct subject *d = &s->trial.subject;
 	const struct cnn_result result = { 1, 1 };
 	const double rates[] = { 1, 1 };
 	struct cnn_state state = { .loss_scale = scale, .good_steps = 1999, .bad = bad };
@@ -194,10 +194,10 @@ static float scale_after(struct suite *s, float scale, bool bad)
 
 static void test_extreme_scales(struct suite *s)
 {
-	claim(s, scale_after(s, 0x1p126f, false) == 0x1p127f &&
+	claim(&s->trial, scale_after(s, 0x1p126f, false) == 0x1p127f &&
 		scale_after(s, 0x1p127f, false) == 0x1p127f,
 		"advance: the loss scale grows to 2^127, and not to infinity");
-	claim(s, scale_after(s, 0x1p-125f, true) == 0x1p-126f &&
+	claim(&s->trial, scale_after(s, 0x1p-125f, true) == 0x1p-126f &&
 		scale_after(s, 0x1p-126f, true) == 0x1p-126f,
 		"advance: the loss scale falls to 2^-126, and not to zero");
 }
@@ -206,7 +206,7 @@ static void test_extreme_scales(struct suite *s)
 
 static void test_capture(struct suite *s)
 {
-	const struct subject *d = &s->subject;
+	const struct subject *d = &s->trial.subject;
 	const float one[3] = { 1, 2, 3 };
 	float sum[3], before[3];
 	void *graph = NULL, *a = give(d, one, sizeof(one)), *b = give(d, one, sizeof(one));
@@ -223,7 +223,7 @@ static void test_capture(struct suite *s)
 	for (int i = 0; code == CNN_OK && i < 3; i++)
 		code = d->device->replay(d->device_handle, d->queue, graph);
 	take(d, sum, a, sizeof(sum));
-	claim(s, code == CNN_OK && before[2] == 3 && sum[0] == 7 && sum[2] == 21,
+	claim(&s->trial, code == CNN_OK && before[2] == 3 && sum[0] == 7 && sum[2] == 21,
 		"what is captured is not done, what is replayed is");
 	d->device->release(d->device_handle, graph);
 	d->device->release(d->device_handle, NULL);
@@ -232,7 +232,7 @@ static void test_capture(struct suite *s)
 
 static void test_marks(struct suite *s)
 {
-	const struct subject *d = &s->subject;
+	const struct subject *d = &s->trial.subject;
 	const float one[3] = { 0 };
 	void *a, *b;
 	double seconds = -1;
@@ -247,7 +247,7 @@ static void test_marks(struct suite *s)
 		code = d->device->mark(d->device_handle, d->queue, 65535);
 	if (code == CNN_OK)
 		code = d->device->elapsed(d->device_handle, 0, 65535, &seconds);
-	claim(s, code == CNN_OK && seconds >= 0 && seconds < 10, "marks: %g s", seconds);
+	claim(&s->trial, code == CNN_OK && seconds >= 0 && seconds < 10, "marks: %g s", seconds);
 	d->device->free(d->device_handle, a);
 	d->device->free(d->device_handle, b);
 }

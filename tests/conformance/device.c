@@ -48,8 +48,8 @@ static int reorder(const struct subject *s, const struct cnn_shape *shape, size_
 
 static void test_memory(struct suite *s)
 {
-	const struct subject *d = &s->subject;
-	const struct cnn_host *host = &s->subject.host->host;
+	const struct subject *d = &s->trial.subject;
+	const struct cnn_host *host = &s->trial.subject.host->host;
 	struct cnn_device_info info = { .size = sizeof(info) };
 	struct cnn_error e = { 0 };
 	unsigned char bytes[1000], more[1000];
@@ -58,22 +58,22 @@ static void test_memory(struct suite *s)
 	int code;
 
 	code = d->device->probe(host, 0, &info);
-	claim(s, code == CNN_OK && info.name[0] && info.memory > 0, "%s is there: %s; %s",
-		s->device, info.name, info.detail);
+	claim(&s->trial, code == CNN_OK && info.name[0] && info.memory > 0, "%s is there: %s; %s",
+		s->trial.device, info.name, info.detail);
 	code = d->device->probe(host, 9999, &info);
-	cnn_host_error(s->subject.host, code, &e);
-	claim(s, code == CNN_EPLUGIN, "%s:9999 is not: %s", s->device, e.text);
+	cnn_host_error(s->trial.subject.host, code, &e);
+	claim(&s->trial, code == CNN_EPLUGIN, "%s:9999 is not: %s", s->trial.device, e.text);
 
 	p = d->device->alloc(d->device_handle, sizeof(bytes));
 	d->device->download(d->device_handle, d->queue, bytes, p, sizeof(bytes));
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		zero = zero && bytes[i] == 0;
-	claim(s, p && (uintptr_t)p % 64 == 0 && zero, "memory is aligned and zero");
+	claim(&s->trial, p && (uintptr_t)p % 64 == 0 && zero, "memory is aligned and zero");
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (unsigned char)(i * 7);
 	d->device->upload(d->device_handle, d->queue, p, bytes, sizeof(bytes));
 	take(d, more, p, sizeof(more));
-	claim(s, memcmp(bytes, more, sizeof(bytes)) == 0, "upload and download");
+	claim(&s->trial, memcmp(bytes, more, sizeof(bytes)) == 0, "upload and download");
 }
 
 /* --- conversions --------------------------------------------------------------- */
@@ -91,7 +91,7 @@ static uint16_t to_half(const struct subject *s, double x, uint32_t dtype)
 static void test_conversions(struct suite *s)
 {
 	static const uint32_t halves[] = { CNN_BF16, CNN_F16 };
-	const struct subject *d = &s->subject;
+	const struct subject *d = &s->trial.subject;
 	const struct cnn_shape shape = { 1, { 65536 } };
 	uint16_t *all = malloc(65536 * 2), *again = malloc(65536 * 2);
 	double *wide = malloc(65536 * sizeof(double));
@@ -113,7 +113,7 @@ static void test_conversions(struct suite *s)
 			if (isnan(f) ? !isnan(wide[i]) : wide[i] != f || again[i] != i)
 				wrong++;
 		}
-		claim(s, wrong == 0, "every %s goes to f64 and back", h ? "f16" : "bf16");
+		claim(&s->trial, wrong == 0, "every %s goes to f64 and back", h ? "f16" : "bf16");
 
 		/* Floats of all sizes, among them every tie of a half's last bit. */
 		for (uint32_t i = 0; i < 65536; i++) {
@@ -127,10 +127,10 @@ static void test_conversions(struct suite *s)
 		for (unsigned i = 0; i < 65536; i++)
 			differ += !isnan(floats[i]) && again[i] != (h
 				? cnn_f32_to_f16(floats[i]) : cnn_f32_to_bf16(floats[i]));
-		claim(s, differ == 0, "f32 to %s rounds to nearest even (%u differ)",
+		claim(&s->trial, differ == 0, "f32 to %s rounds to nearest even (%u differ)",
 			h ? "f16" : "bf16", differ);
 	}
-	claim(s, to_half(d, 1 + 0x1p-8, CNN_BF16) == 0x3f80
+	claim(&s->trial, to_half(d, 1 + 0x1p-8, CNN_BF16) == 0x3f80
 		&& to_half(d, 1 + 0x1p-8 + 0x1p-45, CNN_BF16) == 0x3f81
 		&& to_half(d, -1 - 0x1p-7 - 0x1p-8 + 0x1p-45, CNN_BF16) == 0xbf81
 		&& to_half(d, 1 + 0x1p-11 + 0x1p-45, CNN_F16) == 0x3c01
@@ -166,7 +166,7 @@ static void test_layouts(struct suite *s)
 		{ 3, { 16, 3, 3 } }, { 3, { 8, 1, 2 } }, { 1, { 7 } }, { 2, { 3, 4 } },
 		{ 0 },
 	};
-	const struct subject *d = &s->subject;
+	const struct subject *d = &s->trial.subject;
 	const size_t n = 2;
 	static float x[1000], y[4000], z[4000], back[1000];
 
@@ -203,7 +203,7 @@ static void test_layouts(struct suite *s)
 				round = round && memcmp(x, back, count * sizeof(*x)) == 0;
 			}
 		}
-		claim(s, right && padded && round,
+		claim(&s->trial, right && padded && round,
 			"layouts of a rank %u shape of %zu: places, zero padding, and back",
 			shape->rank, count / n);
 	}
@@ -213,7 +213,7 @@ static void test_layouts(struct suite *s)
 
 static void test_add(struct suite *s)
 {
-	const struct subject *d = &s->subject;
+	const struct subject *d = &s->trial.subject;
 	const struct cnn_shape shape = { 1, { 50 } };
 	double a[50], b[50], sum[50];
 
@@ -238,7 +238,7 @@ static void test_add(struct suite *s)
 		reorder(d, &shape, 1, f, x, f64, sum);
 		for (int i = 0; i < 50; i++)
 			right = right && sum[i] == a[i] + b[i];
-		claim(s, code == CNN_OK && right, "add in %s", cnn_dtype_name(f.dtype));
+		claim(&s->trial, code == CNN_OK && right, "add in %s", cnn_dtype_name(f.dtype));
 	}
 }
 
@@ -250,7 +250,7 @@ static void test_gather(struct suite *s)
 	static const uint32_t order[] = { 9, 9, 9, 4, 0, 4, 2 }, *index = order + 3;
 	static const int32_t labels[] = { 7, -1, 5, 3, 9 };
 	enum { SAMPLES = 5, ELEMENTS = 3, TAKEN = 4 };
-	const struct subject *d = &s->subject;
+	const struct subject *d = &s->trial.subject;
 
 	for (size_t t = 0; t < sizeof(types) / sizeof(types[0]); t++) {
 		unsigned char data[SAMPLES * ELEMENTS * 8] = { 0 };
@@ -315,7 +315,7 @@ static void test_gather(struct suite *s)
 			wrong += whole_numbers[i] != (wanted[i] + 3) / 0.25;
 		for (int i = 0; i < TAKEN; i++)
 			wrong += got_labels[i] != labels[index[i]];
-		claim(s, code == CNN_OK && wrong == 0, "gather from %s",
+		claim(&s->trial, code == CNN_OK && wrong == 0, "gather from %s",
 			cnn_dtype_name(types[t]));
 	}
 }
@@ -327,7 +327,7 @@ static void test_pixels(struct suite *s)
 	static const uint32_t types[] = { CNN_F32, CNN_F16, CNN_BF16 };
 	static const double scales[][2] = { { 1 / 255.0, 0 }, { 1 / 77.0, -0.1307 } };
 	enum { ROWS = 3, ELEMENTS = 259 };
-	const struct subject *d = &s->subject;
+	const struct subject *d = &s->trial.subject;
 	const struct cnn_shape shape = { 1, { ELEMENTS } };
 	static unsigned char data[ROWS * ELEMENTS];
 	static double exact[ROWS * ELEMENTS];
@@ -350,12 +350,12 @@ static void test_pixels(struct suite *s)
 
 			for (int i = 0; i < ROWS * ELEMENTS; i++)
 				exact[i] = data[i] * scales[k][0] + scales[k][1];
-			reorder(&s->reference, &shape, ROWS,
+			reorder(&s->trial.reference, &shape, ROWS,
 				(struct cnn_format){ CNN_F64, CNN_NCHW }, exact, out, wanted);
 			take(d, got, dout, bytes);
 			d->device->free(d->device_handle, dd);
 			d->device->free(d->device_handle, state);
-			claim(s, code == CNN_OK && memcmp(got, wanted, bytes) == 0,
+			claim(&s->trial, code == CNN_OK && memcmp(got, wanted, bytes) == 0,
 				"pixels times %g plus %g in %s", scales[k][0], scales[k][1],
 				cnn_dtype_name(types[t]));
 		}
@@ -367,7 +367,7 @@ void test_device(struct suite *s)
 	struct cnn_error e = { 0 };
 	struct cnn_plugin *p;
 
-	if (cnn_plugins_find(s->plugins, s->device, s->provider, "device", &p, &e)
+	if (cnn_plugins_find(s->trial.plugins, s->trial.device, s->trial.provider, "device", &p, &e)
 			!= CNN_OK)
 		return;
 	test_memory(s);

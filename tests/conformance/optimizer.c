@@ -32,7 +32,7 @@ static double run_recorded(struct suite *s, const struct cnn_optimizer *o,
 	const struct cnn_optimizer_def *def, const struct cnn_arg_value *args,
 	const struct recorded_optimizer *r, float scale, size_t slice)
 {
-	const struct subject *d = &s->subject;
+	const struct subject *d = &s->trial.subject;
 	float grads[COUNT], now[COUNT], *params = give(d, recorded_start, COUNT);
 	float *g = give(d, NULL, COUNT), *moments[CNN_MAX_MOMENTS] = { NULL };
 	struct cnn_state *state = d->device->alloc(d->device_handle, sizeof(*state));
@@ -59,7 +59,7 @@ static double run_recorded(struct suite *s, const struct cnn_optimizer *o,
 
 			for (uint32_t m = 0; m < def->moment_count; m++)
 				u.moments[m] = moments[m] + first;
-			if (o->update(&s->subject.host->host, &u) != CNN_OK)
+			if (o->update(&s->trial.subject.host->host, &u) != CNN_OK)
 				worst = INFINITY;
 		}
 		d->device->download(d->device_handle, d->queue, now, params, sizeof(now));
@@ -86,9 +86,9 @@ static void test_optimizer(struct suite *s, const struct cnn_optimizer *o)
 	struct cnn_error e = { 0 };
 	unsigned tried = 0;
 
-	if (cnn_optimizer_definition(s->plugins, o->name, &def, &e) < 0) {
-		claim(s, false, "%s/%s %s has a definition: %s", s->device, s->provider,
-			o->name, e.text);
+	if (cnn_optimizer_definition(s->trial.plugins, o->name, &def, &e) < 0) {
+		claim(&s->trial, false, "%s/%s %s has a definition: %s", s->trial.device,
+			s->trial.provider, o->name, e.text);
 		return;
 	}
 	for (size_t k = 0; k < count; k++) {
@@ -100,16 +100,17 @@ static void test_optimizer(struct suite *s, const struct cnn_optimizer *o)
 		if (strcmp(name, o->name) != 0)
 			continue;
 		if (cnn_spec_parse(def->args, def->arg_count, text, args, &e) < 0) {
-			claim(s, false, "%s: %s", r->spec, e.text);
+			claim(&s->trial, false, "%s: %s", r->spec, e.text);
 			return;
 		}
 		whole = run_recorded(s, o, def, args, r, 1, COUNT);
 		sliced = run_recorded(s, o, def, args, r, 1024, 4);
-		claim(s, whole <= 1e-6 && sliced <= 1e-6, "%s/%s %s as PyTorch: lr %g "
-			"(%.2g, %.2g)", s->device, s->provider, r->spec, r->lr, whole, sliced);
+		claim(&s->trial, whole <= 1e-6 && sliced <= 1e-6, "%s/%s %s as PyTorch: lr %g "
+			"(%.2g, %.2g)", s->trial.device, s->trial.provider, r->spec, r->lr, whole,
+			sliced);
 		tried++;
 	}
-	claim(s, tried > 0, "%s/%s %s has recorded cases: %u", s->device, s->provider,
+	claim(&s->trial, tried > 0, "%s/%s %s has recorded cases: %u", s->trial.device, s->trial.provider,
 		o->name, tried);
 }
 

@@ -88,13 +88,13 @@ static void test_layer(struct suite *s, const struct recorded_layer *l, uint32_t
 	bool near;
 	int code;
 
-	if (chain_parse(&c, s->oracle, l->net, l->inputs, &e) != CNN_OK) {
-		claim(s, false, "recorded %s: %s", l->net, e.text);
+	if (chain_parse(&c, s->trial.oracle, l->net, l->inputs, &e) != CNN_OK) {
+		claim(&s->trial, false, "recorded %s: %s", l->net, e.text);
 		return;
 	}
 	if (dtype == CNN_F64) {
-		if (suite_reference(s, c.types[0], &subject, &e) != CNN_OK) {
-			claim(s, false, "recorded %s: %s", l->net, e.text);
+		if (trial_reference(&s->trial, c.types[0], &subject, &e) != CNN_OK) {
+			claim(&s->trial, false, "recorded %s: %s", l->net, e.text);
 			return;
 		}
 	} else if (suite_kernel(s, c.types[0], &subject) != CNN_OK
@@ -104,8 +104,8 @@ static void test_layer(struct suite *s, const struct recorded_layer *l, uint32_t
 	code = results_of_run(&results, &subject, &c, &settings, &data, NULL, &e);
 	near = code == CNN_OK
 		&& results_near(&results, &recorded, bounds, &worst, &name);
-	claim(s, near, "%s/%s %s as PyTorch: %s of %s (%s: %.2g)%s%s", s->device,
-		s->provider, dtype == CNN_F64 ? "f64" : "f32", l->net, l->inputs, name,
+	claim(&s->trial, near, "%s/%s %s as PyTorch: %s of %s (%s: %.2g)%s%s", s->trial.device,
+		s->trial.provider, dtype == CNN_F64 ? "f64" : "f32", l->net, l->inputs, name,
 		worst, e.code ? ": " : "", e.text);
 	results_free(&results);
 	results_free(&recorded);
@@ -115,8 +115,8 @@ static void test_layer(struct suite *s, const struct recorded_layer *l, uint32_t
 void test_recorded(struct suite *s)
 {
 	const size_t count = sizeof(recorded_layers) / sizeof(recorded_layers[0]);
-	const bool oracle = strcmp(s->device, "cpu") == 0
-		&& strcmp(s->provider, "ref") == 0;
+	const bool oracle = strcmp(s->trial.device, "cpu") == 0
+		&& strcmp(s->trial.provider, "ref") == 0;
 
 	for (size_t i = 0; i < count; i++) {
 		if (oracle)

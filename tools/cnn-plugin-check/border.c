@@ -4,7 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GUARD 64                         /* bytes after a buffer */
+#define GUARD 4096                       /* bytes before and after a buffer */
+/* Memory of a device of its own begins with the buffer and ends soon after it, so that
+ * the device's own checks see what lies beyond. */
+#define SHORT_GUARD 64
+#define GUARD_BYTE 0xa5
+
+static size_t guard_of(const struct subject *s)
+{
+	return s->device->flags & CNN_DEVICE_OWN_MEMORY ? SHORT_GUARD : GUARD;
+}
+
+static size_t front_of(const struct subject *s)
+{
+	return s->device->flags & CNN_DEVICE_OWN_MEMORY ? 0 : GUARD;
+}
 
 static bool is_f64(const struct runner *r)
 {
@@ -39,23 +53,33 @@ static void fill(const struct subject *s, void *dst, int byte, size_t bytes)
 	free(copy);
 }
 
+void border_fill(const struct runner *r, const struct buffer *b, int byte)
+{
+	if (b->data)
+		fill(r->subject, b->data, byte, b->bytes);
+}
+
 /* NaN in each floating-point type. */
 void border_poison(const struct runner *r, const struct buffer *b)
 {
-	if (b->data)
-		fill(r->subject, b->data, 0xff, b->bytes);
+	border_fill(r, b, 0xff);
 }
 
-int border_alloc(const struct runner *r, struct buffer *b, size_t bytes)
+int border_alloc(const struct runner *r, struct buffer *b, size_t bytes,
+	const char *overrun)
 {
 	const struct subject *s = r->subject;
+	const size_t front = front_of(s);
 
 	if (bytes == 0)
 		return CNN_OK;
-	if (!(b->data = s->device->alloc(s->device_handle, bytes + GUARD)))
+	if (!(b->base = s->device->alloc(s->device_handle, front + bytes + guard_of(s))))
 		return CNN_ENOMEM;
+	b->data = (char *)b->base + front;
 	b->bytes = bytes;
-	fill(s, (char *)b->data + bytes, 0xa5, GUARD);
+	b->overrun = overrun;
+	fill(s, b->base, GUARD_BYTE, front);
+	fill(s, (char *)b->data + bytes, GUARD_BYTE, guard_of(s));
 	border_poison(r, b);
 	return CNN_OK;
 }
@@ -65,20 +89,30 @@ void border_free(struct runner *r, struct buffer *b)
 	const struct subject *s = r->subject;
 
 	if (b->data)
-		s->device->free(s->device_handle, b->data);
+		s->device->free(s->device_handle, b->base);
 	*b = (struct buffer){ 0 };
+}
+
+/* Has nobody written to this guard? */
+static bool is_intact(const struct subject *s, const char *at, size_t bytes)
+{
+	unsigned char guard[GUARD];
+
+	if (border_download(s, guard, at, bytes) != CNN_OK)
+		return true;                 /* the next call says what is wrong */
+	for (size_t i = 0; i < bytes; i++)
+		if (guard[i] != GUARD_BYTE)
+			return false;
+	return true;
 }
 
 void border_check(struct runner *r, const struct buffer *b)
 {
-	unsigned char guard[GUARD];
+	const struct subject *s = r->subject;
 
-	if (!b->data)
-		return;
-	border_download(r->subject, guard, (char *)b->data + b->bytes, GUARD);
-	for (size_t i = 0; i < GUARD; i++)
-		if (guard[i] != 0xa5)
-			r->complaint = "wrote past the end of a buffer";
+	if (b->data && !(is_intact(s, b->base, front_of(s))
+			&& is_intact(s, (char *)b->data + b->bytes, guard_of(s))))
+		r->complaint = b->overrun;
 }
 
 /* --- tensors and parameters across the border ------------------------------------ */
@@ -170,7 +204,8 @@ int border_add_param(struct runner *r, uint32_t i, const struct buffer *b, doubl
 	if (code == CNN_OK && s->kernel->param_export && !is_f64(r)) {
 		code = s->kernel->param_export(r->instance, s->queue, i, b->data, plain);
 		if (code == CNN_OK)
-			code = border_alloc(r, &imported, b->bytes);
+			code = border_alloc(r, &imported, b->bytes,
+				"param_import writes beyond the parameter");
 		if (code == CNN_OK)
 			code = s->kernel->param_import(r->instance, s->queue, i, plain,
 				imported.data);

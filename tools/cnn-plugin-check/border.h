@@ -1,7 +1,7 @@
 /* border.h - a runner's buffers, and numbers on their way in and out of them.
  *
- * Buffers lie in the subject's device, begin as NaN (poison), and end in a guard
- * that border_check() looks at. What it finds wrong goes to the runner's
+ * Buffers lie in the subject's device, hold NaN at first (poison), and lie between
+ * guards that border_check() looks at. What it finds wrong goes to the runner's
  * complaint.
  */
 #ifndef BORDER_H
@@ -14,9 +14,12 @@ size_t border_real_size(const struct runner *);  /* of a parameter's element */
 int border_upload(const struct subject *, void *dst, const void *src, size_t bytes);
 int border_download(const struct subject *, void *dst, const void *src, size_t bytes);
 
-int border_alloc(const struct runner *, struct buffer *, size_t bytes);
+/* overrun: what to say if the guards were written to. */
+int border_alloc(const struct runner *, struct buffer *, size_t bytes,
+	const char *overrun);
 void border_free(struct runner *, struct buffer *);
 void border_poison(const struct runner *, const struct buffer *);
+void border_fill(const struct runner *, const struct buffer *, int byte);
 void border_check(struct runner *, const struct buffer *);
 
 /* `samples` samples of x, NCHW in double, to and from the run's own format. What

@@ -224,12 +224,16 @@ int results_of_run(struct results *results, const struct subject *subject,
 	struct runner r;
 	int code = runner_open(&r, subject, c, s, d->params, e);
 
-	if (code == CNN_OK)
-		code = runner_forward(&r, d->in, p.out, e);
-	if (code == CNN_OK && s->training)
-		code = read_buffers(&r, p.buffers, e);
-	if (code == CNN_OK && s->training)
-		code = runner_backward(&r, d->grad_out, p.grad_in, p.grad_params, e);
+	for (int pass = 0; code == CNN_OK && pass <= s->again; pass++) {
+		if (pass > 0)
+			code = runner_set_params(&r, d->params, e);
+		if (code == CNN_OK)
+			code = runner_forward(&r, d->in, p.out, e);
+		if (code == CNN_OK && s->training)
+			code = read_buffers(&r, p.buffers, e);
+		if (code == CNN_OK && s->training)
+			code = runner_backward(&r, d->grad_out, p.grad_in, p.grad_params, e);
+	}
 	if (complaint)
 		*complaint = r.complaint;
 	runner_close(&r);
@@ -252,6 +256,8 @@ int results_of_chain(struct results *results, find_layer *find, void *context,
 	of_node.dtype = CNN_F64;
 	of_node.layout = CNN_NCHW;
 	of_node.no_input_gradient = of_node.in_place = of_node.other_thread = false;
+	of_node.again = false;
+	of_node.spared = 0;
 	memset(runners, 0, sizeof(runners));
 	for (uint32_t i = 0; code == CNN_OK && i < count; i++) {
 		uint32_t first = c->first_param[i];
@@ -362,7 +368,8 @@ bool results_equal(const struct results *a, const struct results *b)
 {
 	for (size_t i = 0; i < a->count; i++)
 		for (size_t k = 0; k < a->of[i].n; k++)
-			if (!(a->of[i].x[k] == b->of[i].x[k]))
+			if (a->of[i].x[k] != b->of[i].x[k]
+					&& !(isnan(a->of[i].x[k]) && isnan(b->of[i].x[k])))
 				return false;
 	return true;
 }

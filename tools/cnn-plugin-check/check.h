@@ -52,6 +52,7 @@ bool results_as_odd(const struct results *, const struct results *reference, dou
  * is furthest beyond (or below) its bound. */
 bool results_near(const struct results *, const struct results *reference,
 	struct bounds, double *worst, const char **name);
+/* A NaN equals a NaN. */
 bool results_equal(const struct results *, const struct results *);
 
 #endif

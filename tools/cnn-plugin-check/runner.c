@@ -7,6 +7,25 @@
 
 #define GRAD_SCALE 0.125f                /* of a loss: loss scale / samples */
 
+static void doing(const struct runner *r, const char *what)
+{
+	if (r->subject->doing)
+		*r->subject->doing = what;
+}
+
+/* Before a call that must overwrite it. */
+static void poison_result(struct runner *r, const struct buffer *b)
+{
+	border_fill(r, b, r->settings.spared & MARKED_RESULTS ? 0x40 :
+		r->settings.spared & SPARED_RESULTS ? 0 : 0xff);
+}
+
+/* Before a call that finds nothing in it. */
+static void poison_memory(struct runner *r, const struct buffer *b)
+{
+	border_fill(r, b, r->settings.spared & SPARED_MEMORY ? 0 : 0xff);
+}
+
 /* --- the instance ------------------------------------------------------------------ */
 
 static struct cnn_run describe(const struct layer_chain *c, const struct settings *s,
@@ -57,9 +76,13 @@ bool runner_offers(const struct subject *subject, const struct layer_chain *c,
 	void *instance = NULL;
 	int code;
 
+	if (subject->doing)
+		*subject->doing = "cost";
 	init_plan(c, s, edges, &plan);
 	if (!(k->cost(host, k, &run, &plan) > 0))
 		return false;
+	if (subject->doing)
+		*subject->doing = "create";
 	init_plan(c, s, edges, &plan);
 	code = k->create(host, k, &run, &plan, &instance);
 	if (code == CNN_OK)
@@ -83,20 +106,23 @@ static int alloc_shard(struct runner *r, struct part *s)
 	for (uint32_t i = 0; code == CNN_OK && i < c->input_count; i++) {
 		size_t in = tensor_bytes(&c->inputs[i], p->inputs[i], batch);
 
-		code = border_alloc(r, &s->in[i], in);
+		code = border_alloc(r, &s->in[i], in, "writes beyond its input");
 		if (code == CNN_OK && r->settings.training && !c->index[i])
-			code = border_alloc(r, &s->grad_in[i], in);
+			code = border_alloc(r, &s->grad_in[i], in,
+				"writes beyond the end of the input's gradient");
 	}
 	if (code == CNN_OK)
-		code = border_alloc(r, &s->out, out);
+		code = border_alloc(r, &s->out, out, "writes beyond the end of its output");
 	if (code == CNN_OK && r->settings.training)
-		code = border_alloc(r, &s->grad_out, out);
+		code = border_alloc(r, &s->grad_out, out, "writes beyond grad_out");
 	if (code == CNN_OK)
-		code = border_alloc(r, &s->saved, p->saved_bytes);
+		code = border_alloc(r, &s->saved, p->saved_bytes,
+			"writes more than the saved_bytes of its plan");
 	for (uint32_t i = 0; code == CNN_OK && i < c->param_count; i++)
 		if (r->settings.training && c->params[i].kind == CNN_PARAM_TRAINABLE)
 			code = border_alloc(r, &s->grad_params[i],
-				p->param_counts[i] * border_real_size(r));
+				p->param_counts[i] * border_real_size(r),
+				"writes beyond a parameter's gradient");
 	return code;
 }
 
@@ -106,25 +132,29 @@ static int alloc_all(struct runner *r)
 		.loss_scale = GRAD_SCALE * (float)r->settings.samples };
 	const struct cnn_plan *p = &r->plan;
 	const struct settings *s = &r->settings;
-	int code = border_alloc(r, &r->state, sizeof(state));
+	int code = border_alloc(r, &r->state, sizeof(state), "writes beyond the state");
 
 	if (code == CNN_OK)
 		code = border_upload(r->subject, r->state.data, &state, sizeof(state));
 	for (uint32_t i = 0; code == CNN_OK && i < r->chain->param_count; i++)
-		code = border_alloc(r, &r->params[i], p->param_counts[i] * border_real_size(r));
+		code = border_alloc(r, &r->params[i], p->param_counts[i] * border_real_size(r),
+			"writes beyond a parameter");
 	if (code == CNN_OK)
-		code = border_alloc(r, &r->packed, p->packed_bytes);
+		code = border_alloc(r, &r->packed, p->packed_bytes,
+			"writes more than the packed_bytes of its plan");
 	if (code == CNN_OK)
-		code = border_alloc(r, &r->scratch, p->scratch_bytes);
+		code = border_alloc(r, &r->scratch, p->scratch_bytes,
+			"writes more than the scratch_bytes of its plan");
 	if (code == CNN_OK)
-		code = border_alloc(r, &r->reduced, p->reduce_forward * sizeof(double));
+		code = border_alloc(r, &r->reduced, p->reduce_forward * sizeof(double),
+			"writes beyond reduced");
 	if (code == CNN_OK)
 		code = border_alloc(r, &r->reduced_backward,
-			p->reduce_backward * sizeof(double));
+			p->reduce_backward * sizeof(double), "writes beyond reduced");
 	if (code == CNN_OK)
 		code = border_alloc(r, &r->partial, (p->reduce_forward
 			> p->reduce_backward ? p->reduce_forward : p->reduce_backward)
-			* sizeof(double));
+			* sizeof(double), "writes more sums than its plan has");
 	for (uint32_t n = 0; code == CNN_OK && n < s->samples; n += s->shard) {
 		struct part *shard = &r->shards[r->shard_count++];
 
@@ -133,6 +163,32 @@ static int alloc_all(struct runner *r)
 		code = alloc_shard(r, shard);
 	}
 	return code;
+}
+
+/* Are these formats that a host could provide? */
+static bool right_format(const struct cnn_shape *s, struct cnn_format f, uint32_t dtype)
+{
+	return f.dtype == dtype && f.layout <= CNN_NCHW16C
+		&& (f.layout == CNN_NCHW || s->rank == 3);
+}
+
+static int check_plan(const struct runner *r, uint32_t out_dtype, struct cnn_error *e)
+{
+	const struct layer_chain *c = r->chain;
+	const struct cnn_kernel *k = r->subject->kernel;
+	bool good = right_format(&c->output, r->plan.output, out_dtype);
+
+	for (uint32_t i = 0; i < c->input_count; i++)
+		good = good && right_format(&c->inputs[i], r->plan.inputs[i],
+			r->edges[i].format.dtype);
+	if (!good)
+		return cnn_fail(e, CNN_EPLUGIN, "create: the plan has a format of another "
+			"type than the run's, or a layout that the shape cannot have");
+	if (r->plan.reduce_forward + r->plan.reduce_backward > 0
+			&& !(k->reduce_forward && k->reduce_backward))
+		return cnn_fail(e, CNN_EPLUGIN, "create: the plan has sums over the batch, but "
+			"the kernel lacks reduce_forward or reduce_backward");
+	return CNN_OK;
 }
 
 static bool same_format(struct cnn_format a, struct cnn_format b)
@@ -146,6 +202,7 @@ int runner_open(struct runner *r, const struct subject *subject,
 {
 	const struct cnn_host *host = &subject->host->host;
 	struct cnn_run run;
+	uint32_t out_dtype;
 	bool same;
 	int code;
 
@@ -158,9 +215,16 @@ int runner_open(struct runner *r, const struct subject *subject,
 	run = describe(c, s, r->edges);
 
 	init_plan(c, s, r->edges, &r->plan);
+	out_dtype = r->plan.output.dtype;
+	doing(r, "create");
 	code = subject->kernel->create(host, subject->kernel, &run, &r->plan, &r->instance);
-	if (code != CNN_OK)
-		return cnn_host_error(subject->host, code, e);
+	if (code != CNN_OK) {
+		cnn_host_error(subject->host, code, e);
+		cnn_error_prefix(e, "create");
+		return code;
+	}
+	if ((code = check_plan(r, out_dtype, e)) != CNN_OK)
+		return code;
 
 	/* In place is a matter of one buffer for two tensors of equal form. */
 	same = same_format(r->plan.inputs[0], r->plan.output)
@@ -203,8 +267,19 @@ void runner_close(struct runner *r)
 	border_free(r, &r->reduced);
 	border_free(r, &r->reduced_backward);
 	border_free(r, &r->state);
+	doing(r, "destroy");
 	r->subject->kernel->destroy(r->instance);
 	r->subject = NULL;
+}
+
+/* The error of a function of the plugin. */
+static int fail_in(struct runner *r, const char *function, int code, struct cnn_error *e)
+{
+	if (code == CNN_OK)
+		return CNN_OK;
+	code = cnn_host_error(r->subject->host, code, e);
+	cnn_error_prefix(e, "%s", function);
+	return code;
 }
 
 int runner_set_params(struct runner *r, double *const *params, struct cnn_error *e)
@@ -218,11 +293,12 @@ int runner_set_params(struct runner *r, double *const *params, struct cnn_error 
 		data[i] = r->params[i].data;
 	}
 	if (code == CNN_OK && p->pack) {
-		border_poison(r, &r->packed);
+		poison_memory(r, &r->packed);
+		doing(r, "pack");
 		code = p->pack(r->instance, r->subject->queue, data, r->packed.data);
 		border_check(r, &r->packed);
 	}
-	return cnn_host_error(r->subject->host, code, e);
+	return fail_in(r, p->pack ? "pack" : "param_import", code, e);
 }
 
 int runner_get_params(struct runner *r, double *const *params, struct cnn_error *e)
@@ -234,7 +310,7 @@ int runner_get_params(struct runner *r, double *const *params, struct cnn_error 
 			* sizeof(double));
 		code = border_add_param(r, i, &r->params[i], params[i]);
 	}
-	return cnn_host_error(r->subject->host, code, e);
+	return fail_in(r, "param_export", code, e);
 }
 
 /* --- calls ----------------------------------------------------------------------- */
@@ -288,7 +364,7 @@ static int call_provider(struct runner *r, struct part *s,
 		params[i] = r->params[i].data;
 		grad_params[i] = s->grad_params[i].data;
 	}
-	border_poison(r, &r->scratch);
+	poison_memory(r, &r->scratch);
 	if (r->settings.other_thread
 			&& pthread_create(&thread, NULL, run_errand, &errand) == 0)
 		pthread_join(thread, NULL);
@@ -296,6 +372,8 @@ static int call_provider(struct runner *r, struct part *s,
 		run_errand(&errand);
 	border_check(r, &r->scratch);
 	border_check(r, &s->saved);
+	for (uint32_t i = 0; i < r->chain->input_count; i++)
+		border_check(r, &s->in[i]);
 	return errand.code;
 }
 
@@ -309,7 +387,7 @@ static int reduce(struct runner *r, provider_function *function, size_t count,
 	int code = CNN_OK;
 
 	for (uint32_t k = 0; code == CNN_OK && k < r->shard_count; k++) {
-		border_poison(r, &r->partial);
+		poison_memory(r, &r->partial);
 		code = call_provider(r, &r->shards[k], function, NULL);
 		if (code == CNN_OK)
 			code = border_download(s, partial, r->partial.data, count * sizeof(double));
@@ -324,30 +402,39 @@ static int reduce(struct runner *r, provider_function *function, size_t count,
 	return code;
 }
 
+static bool sums_over_batch(const struct runner *r)
+{
+	return r->settings.training && r->chain->across_samples
+		&& r->plan.reduce_forward + r->plan.reduce_backward > 0;
+}
+
 static int forward(struct runner *r, double *const *in, double *out)
 {
 	const struct cnn_kernel *p = r->subject->kernel;
 	const struct layer_chain *c = r->chain;
-	const bool across = c->across_samples && r->settings.training;
+	const bool across = sums_over_batch(r);
 	void *params[CNN_MAX_PARAMS];
 	int code = CNN_OK;
 
 	for (uint32_t k = 0; code == CNN_OK && k < r->shard_count; k++) {
 		struct part *s = &r->shards[k];
 
+		doing(r, "prepare");
 		if (p->prepare)
 			code = p->prepare(r->instance, s->samples);
 		for (uint32_t i = 0; code == CNN_OK && i < c->input_count; i++)
 			code = border_put(r, &s->in[i], &c->inputs[i], r->plan.inputs[i],
 				in[i] + s->first * chain_count(&c->inputs[i]), s->samples);
-		border_poison(r, &s->out);
-		border_poison(r, &s->saved);
+		poison_result(r, &s->out);
+		poison_memory(r, &s->saved);
 	}
+	doing(r, "reduce_forward");
 	if (code == CNN_OK && across)
 		code = reduce(r, p->reduce_forward, r->plan.reduce_forward, &r->reduced);
 	for (uint32_t k = 0; code == CNN_OK && k < r->shard_count; k++) {
 		struct part *s = &r->shards[k];
 
+		doing(r, "forward");
 		code = call_provider(r, s, p->forward, r->reduced.data);
 		if (code == CNN_OK)
 			code = border_get(r, r->in_place_forward ? &s->in[0] : &s->out,
@@ -357,6 +444,7 @@ static int forward(struct runner *r, double *const *in, double *out)
 	if (code == CNN_OK && across && p->update_buffers) {
 		for (uint32_t i = 0; i < CNN_MAX_PARAMS; i++)
 			params[i] = r->params[i].data;
+		doing(r, "update_buffers");
 		code = p->update_buffers(r->instance, r->subject->queue, r->state.data,
 			r->reduced.data, r->settings.samples, params);
 	}
@@ -366,7 +454,7 @@ static int forward(struct runner *r, double *const *in, double *out)
 int runner_forward(struct runner *r, double *const *in, double *out,
 	struct cnn_error *e)
 {
-	return cnn_host_error(r->subject->host, forward(r, in, out), e);
+	return fail_in(r, "forward", forward(r, in, out), e);
 }
 
 static int backward(struct runner *r, const double *grad_out, double *const *grad_in,
@@ -386,24 +474,28 @@ static int backward(struct runner *r, const double *grad_out, double *const *gra
 		for (uint32_t i = 0; i < c->input_count; i++) {
 			bool is_output = i == 0 && r->in_place_forward;
 
-			border_poison(r, &s->grad_in[i]);
-			if (!(r->plan.flags & (is_output ? CNN_KEEP_OUTPUT : CNN_KEEP_INPUT)))
+			poison_result(r, &s->grad_in[i]);
+			if (!(r->plan.flags & (is_output ? CNN_KEEP_OUTPUT : CNN_KEEP_INPUT))
+					&& !(r->settings.spared & SPARED_INPUT))
 				border_poison(r, &s->in[i]);
 		}
 		for (uint32_t i = 0; i < c->param_count; i++)
-			border_poison(r, &s->grad_params[i]);
-		if (!(r->plan.flags & CNN_KEEP_OUTPUT))
+			poison_result(r, &s->grad_params[i]);
+		if (!(r->plan.flags & CNN_KEEP_OUTPUT)
+				&& !(r->settings.spared & SPARED_OUTPUT))
 			border_poison(r, &s->out);
 		if (!c->loss)
 			code = border_put(r, &s->grad_out, &c->output, r->plan.output,
 				grad_out + s->first * chain_count(&c->output), s->samples);
 	}
-	if (code == CNN_OK && c->across_samples)
+	doing(r, "reduce_backward");
+	if (code == CNN_OK && sums_over_batch(r))
 		code = reduce(r, p->reduce_backward, r->plan.reduce_backward,
 			&r->reduced_backward);
 	for (uint32_t k = 0; code == CNN_OK && k < r->shard_count; k++) {
 		struct part *s = &r->shards[k];
 
+		doing(r, "backward");
 		code = call_provider(r, s, p->backward, r->reduced_backward.data);
 		for (uint32_t i = 0; code == CNN_OK && i < c->input_count; i++)
 			if (!r->settings.no_input_gradient && !c->index[i])
@@ -421,6 +513,5 @@ static int backward(struct runner *r, const double *grad_out, double *const *gra
 int runner_backward(struct runner *r, const double *grad_out,
 	double *const *grad_in, double *const *grad_params, struct cnn_error *e)
 {
-	return cnn_host_error(r->subject->host,
-		backward(r, grad_out, grad_in, grad_params), e);
+	return fail_in(r, "backward", backward(r, grad_out, grad_in, grad_params), e);
 }

@@ -17,6 +17,19 @@ struct subject {
 	const struct cnn_kernel *kernel;
 	const struct cnn_device *device, *cpu;
 	void *device_handle, *cpu_handle, *queue;
+	/* (optional) Is set to the name of the kernel's function that is called, for the
+	 * report of a crash. */
+	const char *volatile *doing;
+};
+
+/* What is zeroed instead of poisoned, to find out what a run depends on. */
+enum spared {
+	SPARED_INPUT = 1,                /* left as it is: in[] before backward */
+	SPARED_OUTPUT = 2,               /* left as it is: out before backward */
+	SPARED_RESULTS = 4,              /* what a call must overwrite */
+	SPARED_MEMORY = 8,               /* scratch, saved, packed, partial */
+	SPARED_ALL = 15,
+	MARKED_RESULTS = 16,             /* what a call must overwrite holds a number */
 };
 
 struct settings {
@@ -27,9 +40,15 @@ struct settings {
 	bool in_place;                   /* where the plan allows it */
 	bool no_input_gradient;
 	bool other_thread;               /* each call from a new thread */
+	bool again;                      /* the results of a second time */
+	uint32_t spared;                 /* enum spared */
 };
 
-struct buffer { void *data; size_t bytes; };
+struct buffer {
+	void *data, *base;               /* base: the guard before it */
+	size_t bytes;
+	const char *overrun;             /* the complaint about a write beyond it */
+};
 
 struct part {
 	uint32_t first, samples;

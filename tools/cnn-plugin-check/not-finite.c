@@ -1,5 +1,5 @@
 /* not-finite.c - NaN and the infinities go through a layer as in IEEE arithmetic. */
-#include "conformance.h"
+#include "trial.h"
 #include <math.h>
 #include <string.h>
 
@@ -22,28 +22,32 @@ static bool notices(struct results *r, const struct results *reference, double b
 	return noticed;
 }
 
-bool check_not_finite(struct suite *s, const struct subject *subject, const struct layer_chain *c,
-	const struct test_case *t, const struct element_type *type)
+bool check_not_finite(struct trial *t, const struct subject *subject, const struct layer_chain *c,
+	const struct test_case *tried, const struct element_type *type)
 {
-	struct settings settings = { .dtype = type->dtype, .samples = t->samples,
-		.shard = t->shard, .training = true };
+	struct settings settings = { .dtype = type->dtype, .samples = tried->samples,
+		.shard = tried->shard, .training = subject->kernel->backward };
 	struct results results = { 0 }, reference = { 0 };
 	struct cnn_error e = { 0 };
 	struct data data = { 0 };
 	bool spreads = false;
-	char where[200] = "";
+	char what[300], where[200] = "";
 	int code;
+
+	name_case(t, tried, type->name, CNN_NCHW, what, sizeof(what));
+	if (t->begin)
+		t->begin(t, what);
 
 	if (!can_compute(subject, settings.dtype) || !runner_offers(subject, c, &settings))
 		return false;
 	for (uint32_t i = 0; i < c->node_count; i++)
 		spreads |= strcmp(c->types[i], "conv2d") == 0;
-	code = data_make(&data, &s->reference, c, t, settings.dtype);
-	for (int training = 1; training >= 0 && code == CNN_OK; training--) {
+	code = data_make(&data, &t->reference, c, tried, settings.dtype);
+	for (int training = settings.training; training >= 0 && code == CNN_OK; training--) {
 		settings.training = training;
 		if (!runner_offers(subject, c, &settings))
 			continue;
-		code = results_of_chain(&reference, suite_reference, s, c, &settings, &data, &e);
+		code = results_of_chain(&reference, trial_reference, t, c, &settings, &data, &e);
 		if (code == CNN_OK)
 			code = results_of_run(&results, subject, c, &settings, &data, NULL, &e);
 		if (code == CNN_OK) {
@@ -52,15 +56,14 @@ bool check_not_finite(struct suite *s, const struct subject *subject, const stru
 				sizeof(where)) && notices(&results, &reference, bound);
 
 			/* Padding holds zero times what is not finite. */
-			claim(s, good, "%s/%s %s%s, not finite: %s of %s (%s)", s->device,
-				s->provider, type->name, training ? "" : " evaluation",
-				t->net, t->inputs, where);
+			claim(t, good, "%s%s, not finite: %s", what,
+				training ? "" : ", evaluation", where);
 		}
 		results_free(&results);
 		results_free(&reference);
 	}
 	if (code != CNN_OK)
-		claim(s, false, "%s of %s, not finite: %s", t->net, t->inputs, e.text);
+		claim(t, false, "%s, not finite: %s", what, e.text);
 	data_free(&data);
 	return true;
 }

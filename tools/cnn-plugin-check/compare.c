@@ -1,0 +1,186 @@
+/* compare.c - one case of a kernel beside the reference, layer by layer. */
+#include "trial.h"
+#include <math.h>
+#include <string.h>
+
+/* A result with one element wrong must be told from a right one, or the bounds
+ * are no test: the largest, 1 % off in float, of the other sign in half (all of
+ * them where the bound forgives one). */
+static bool notices_errors(const struct results *r, const struct results *reference,
+	struct bounds bounds, uint32_t dtype)
+{
+	double worst;
+	const char *name;
+
+	for (size_t i = 0; i < r->count; i++) {
+		double *x = r->of[i].x, kept;
+		size_t largest = 0, n = r->of[i].n;
+		bool noticed;
+
+		for (size_t k = 1; k < n; k++)
+			if (fabs(x[k]) > fabs(x[largest]))
+				largest = k;
+		kept = x[largest];
+		if (kept == 0)
+			x[largest] = 1;
+		else
+			x[largest] *= dtype == CNN_F32 ? 1.01 : -1;
+		noticed = !results_near(r, reference, bounds, &worst, &name);
+		x[largest] = kept;
+		for (size_t k = 0; !noticed && k < n; k++)
+			x[k] = -x[k];
+		noticed = noticed || (dtype != CNN_F32
+			&& !results_near(r, reference, bounds, &worst, &name));
+		if (x[largest] != kept)      /* all were turned: turn them back */
+			for (size_t k = 0; k < n; k++)
+				x[k] = -x[k];
+		if (!noticed)
+			return false;
+	}
+	return true;
+}
+
+static uint32_t real_inputs(const struct layer_chain *c)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < c->input_count; i++)
+		n += !c->index[i];
+	return n;
+}
+
+int check_variants(struct trial *t, const struct subject *subject,
+	const struct layer_chain *c, const struct settings *settings, const struct data *d,
+	const struct results *plain, const char *what, struct cnn_error *e)
+{
+	static const char *const names[] = { "in place", "from another thread",
+		"a second time", "without the input's gradient" };
+	struct results results;
+	int code = CNN_OK;
+
+	for (int v = 0; v < 4 && code == CNN_OK; v++) {
+		struct settings varied = *settings;
+		struct results wanted = *plain;
+		const char *complaint;
+
+		if (v == 3 && !settings->training)
+			continue;
+		/* A device that is parallel within is called from one thread. */
+		if (v == 1 && subject->device->flags & CNN_DEVICE_WHOLE_BATCH)
+			continue;
+		varied.in_place = v == 0;
+		varied.other_thread = v == 1;
+		varied.again = v == 2;
+		varied.no_input_gradient = v == 3;
+		code = results_of_run(&results, subject, c, &varied, d, &complaint, e);
+		if (v == 3) {                /* the output, then the parameters' */
+			wanted.count = 1;
+			for (size_t i = 1 + real_inputs(c); i < plain->count; i++)
+				wanted.of[wanted.count++] = plain->of[i];
+		}
+		if (code == CNN_OK && !results_equal(&results, &wanted))
+			claim(t, false, "%s: other results %s", what, names[v]);
+		if (code == CNN_OK && complaint)
+			claim(t, false, "%s: %s, %s", what, complaint, names[v]);
+		results_free(&results);
+	}
+	return code;
+}
+
+/* Outside training the run is another one. */
+static int check_evaluation(struct trial *t, const struct subject *subject,
+	const struct layer_chain *c, const struct settings *settings, const struct data *d,
+	struct bounds bounds, const char *what, struct cnn_error *e)
+{
+	struct results results = { 0 }, reference = { 0 };
+	struct settings evaluating = *settings;
+	const char *complaint = NULL, *name;
+	double worst;
+	int code;
+
+	evaluating.training = false;
+	if (!runner_offers(subject, c, &evaluating))
+		return CNN_OK;
+	code = results_of_run(&results, subject, c, &evaluating, d, &complaint, e);
+	if (code == CNN_OK)
+		code = results_of_chain(&reference, trial_reference, t, c, &evaluating, d,
+			e);
+	if (code == CNN_OK && (!results_near(&results, &reference, bounds, &worst, &name)
+			|| complaint))
+		claim(t, false, "%s: evaluation (%.2g)%s%s", what, worst,
+			complaint ? ": " : "", complaint ? complaint : "");
+	results_free(&results);
+	results_free(&reference);
+	return code;
+}
+
+/* Returns whether the kernel takes this at all. */
+static bool compare_in(struct trial *t, const struct subject *subject,
+	const struct layer_chain *c, const struct test_case *tried,
+	const struct element_type *type, uint32_t layout)
+{
+	const struct settings settings = { .dtype = type->dtype, .layout = layout,
+		.samples = tried->samples, .shard = tried->shard,
+		.training = subject->kernel->backward };
+	const struct bounds bounds = case_bounds(c, settings.dtype);
+	struct results results = { 0 }, reference = { 0 };
+	const char *complaint = NULL, *name = "";
+	struct cnn_error e = { 0 };
+	struct data data = { 0 };
+	char what[300], why[300] = "";
+	double worst = 0;
+	bool near = false;
+	int code;
+
+	name_case(t, tried, type->name, layout, what, sizeof(what));
+	if (t->begin)
+		t->begin(t, what);
+	if (!can_compute(subject, settings.dtype)
+			|| !runner_offers(subject, c, &settings))
+		return false;
+	code = data_make(&data, &t->reference, c, tried, settings.dtype);
+	if (code == CNN_OK)
+		code = results_of_chain(&reference, trial_reference, t, c, &settings,
+			&data, &e);
+	if (code != CNN_OK)              /* not the subject's fault */
+		claim(t, false, "%s: the reference: %s", what, e.text);
+	else
+		code = results_of_run(&results, subject, c, &settings, &data, &complaint,
+			&e);
+	if (code == CNN_OK) {
+		near = results_near(&results, &reference, bounds, &worst, &name);
+		if (!near)
+			explain(subject, c, &settings, &data, why, sizeof(why));
+		claim(t, near, *why ? "%s (%s: %.2g): %s" : "%s (%s: %.2g)%s", what, name,
+			worst, why);
+	}
+	if (complaint)
+		claim(t, false, "%s: %s", what, complaint);
+	if (near) {
+		claim(t, notices_errors(&results, &reference, bounds, settings.dtype),
+			"%s: a wrong element would be noticed", what);
+		code = check_variants(t, subject, c, &settings, &data, &results, what, &e);
+	}
+	if (code == CNN_OK)
+		code = check_evaluation(t, subject, c, &settings, &data, bounds, what, &e);
+	if (code != CNN_OK && reference.count > 0)
+		claim(t, false, "%s: %s", what, e.text);
+	results_free(&results);
+	results_free(&reference);
+	data_free(&data);
+	return true;
+}
+
+unsigned compare_case(struct trial *t, const struct subject *subject,
+	const struct layer_chain *c, const struct test_case *tried)
+{
+	unsigned taken = 0;
+
+	for (int i = 0; i < 3; i++)
+		taken += tried->values == NOT_FINITE ?
+			check_not_finite(t, subject, c, tried, &element_types[i]) :
+			compare_in(t, subject, c, tried, &element_types[i], CNN_NCHW);
+	if (tried->values != NOT_FINITE && c->inputs[0].rank == 3 && c->inputs[0].dims[0] > 1)
+		taken += compare_in(t, subject, c, tried, &element_types[0], CNN_NHWC);
+	return taken;
+}

@@ -1,0 +1,72 @@
+/* trial.h - one provider's kernels, and the reference that they are compared with. */
+#ifndef TRIAL_H
+#define TRIAL_H
+
+#include "check.h"
+
+struct trial {
+	struct cnn_plugins *plugins;         /* of what is tried */
+	struct cnn_plugins *oracle;          /* cpu/ref in double */
+	struct cnn_plugin_host hosts[2];     /* of the subject and the oracle */
+	const char *device, *provider;
+	const char *title;                   /* before the name of each case */
+	struct subject subject, reference;   /* except the kernel */
+	bool no_gradients;                   /* of types without a reference, not compared
+	                                      * with finite differences */
+	/* Gets each claim. begin (may be NULL): what is tried from now on. */
+	void (*report)(struct trial *, bool good, const char *text);
+	void (*begin)(struct trial *, const char *what);
+};
+
+/* Opens the devices; plugins, oracle and device are set. isa: constant text. */
+int trial_open(struct trial *, const char *isa, struct cnn_error *);
+void trial_close(struct trial *);        /* not the plugins */
+
+/* One claim about the subject. Returns `good`. */
+__attribute__((format(printf, 3, 4)))
+bool claim(struct trial *, bool good, const char *fmt, ...);
+
+/* A find_layer (check.h) of cpu/ref in double; the context is the trial. */
+int trial_reference(void *trial, const char *type, struct subject *, struct cnn_error *);
+/* Has the reference a kernel for each of the run's layers? */
+bool trial_has_reference(struct trial *, const struct layer_chain *);
+/* The plugin's kernel for a run, or NULL. */
+const struct cnn_kernel *kernel_of(const struct cnn_plugin *, const char *run);
+
+/* What a provider is tried in. */
+struct element_type {
+	uint32_t dtype;
+	const char *name;
+};
+
+extern const struct element_type element_types[3];   /* f32, bf16, f16 */
+
+/* Does the device compute in this type? No provider is held to one that it lacks. */
+bool can_compute(const struct subject *, uint32_t dtype);
+/* text = the case's name. */
+void name_case(const struct trial *, const struct test_case *, const char *type,
+	uint32_t layout, char *text, size_t size);
+/* The same bytes in place, from another thread, again in the same instance, and without
+ * the gradient of the input, which leaves those of the parameters alone. */
+int check_variants(struct trial *, const struct subject *, const struct layer_chain *,
+	const struct settings *, const struct data *, const struct results *plain,
+	const char *what, struct cnn_error *);
+
+/* All that is asked of a kernel in one case, beside the reference (compare.c) or, if that
+ * lacks one of its layers, alone (alone.c). Returns in how many types it takes it. */
+unsigned check_case(struct trial *, const struct subject *, const struct layer_chain *,
+	const struct test_case *);
+unsigned compare_case(struct trial *, const struct subject *, const struct layer_chain *,
+	const struct test_case *);
+unsigned check_alone(struct trial *, const struct subject *, const struct layer_chain *,
+	const struct test_case *);
+/* One NOT_FINITE case in one type. Returns whether the kernel takes it. */
+bool check_not_finite(struct trial *, const struct subject *, const struct layer_chain *,
+	const struct test_case *, const struct element_type *);
+
+/* text = why the run's results are wrong, if that shows in runs with other contents of
+ * the memory that it may not read (explain.c). Returns whether it does. */
+bool explain(const struct subject *, const struct layer_chain *, const struct settings *,
+	const struct data *, char *text, size_t size);
+
+#endif
