@@ -205,7 +205,7 @@ int border_add_param(struct runner *r, uint32_t i, const struct buffer *b, doubl
 		code = s->kernel->param_export(r->instance, s->queue, i, b->data, plain);
 		if (code == CNN_OK)
 			code = border_alloc(r, &imported, b->bytes,
-				"param_import writes beyond the parameter");
+				"param_import writes outside of the parameter");
 		if (code == CNN_OK)
 			code = s->kernel->param_import(r->instance, s->queue, i, plain,
 				imported.data);

@@ -1,4 +1,4 @@
-/* cases.c - what the conformance test tries, and how near is near enough. */
+/* cases.c - what is tried of built-in types, and how near is near enough. */
 #include "cases.h"
 #include "chain.h"
 #include <string.h>

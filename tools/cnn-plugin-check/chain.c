@@ -38,6 +38,7 @@ static int parse_node(struct layer_chain *c, uint32_t i, char *text,
 	if (def->arg_count > CHAIN_MAX_ARGS)
 		return cnn_fail(e, CNN_EUSAGE, "%s has too many arguments", word);
 	c->defs[i] = def;
+	snprintf(c->types[i], sizeof(c->types[i]), "%s", def->type);
 	cnn_args_default(def->args, def->arg_count, c->args[i]);
 	while ((word = strtok_r(NULL, " ", &save))) {
 		uint32_t a;
@@ -65,7 +66,6 @@ static int complete_node(struct layer_chain *c, uint32_t i, struct cnn_error *e)
 	int code;
 
 	snprintf(c->names[i], sizeof(c->names[i]), "node%u", i);
-	snprintf(c->types[i], sizeof(c->types[i]), "%s", def->type);
 	node->size = sizeof(*node);
 	node->name = c->names[i];
 	node->type = c->types[i];
@@ -88,8 +88,33 @@ static int complete_node(struct layer_chain *c, uint32_t i, struct cnn_error *e)
 	c->first_param[i + 1] = c->param_count;
 	c->across_samples |= (def->flags & CNN_LAYER_ACROSS_SAMPLES) != 0;
 	c->loss |= (def->flags & CNN_LAYER_LOSS) != 0;
-	c->random |= strcmp(def->type, "dropout") == 0;
+	for (uint32_t k = 0; k < node->input_count; k++) {
+		size_t *limit = &c->index_limit[i == 0 ? k : c->target[i]];
+
+		if (!(def->index_inputs >> k & 1))
+			continue;
+		*limit = def->index_limit(node, k);
+		if (*limit == 0)
+			return cnn_fail(e, CNN_EPLUGIN, "%s: index_limit gives 0", def->type);
+	}
 	return CNN_OK;
+}
+
+/* The target of node i, a loss. */
+static void add_target(struct layer_chain *c, uint32_t i)
+{
+	struct cnn_node *node = &c->nodes[i];
+	bool is_index = c->defs[i]->index_inputs >> 1 & 1;
+	struct cnn_shape shape = { 0 };
+
+	if (c->input_count == CNN_MAX_INPUTS)
+		return;
+	if (!is_index)
+		shape = node->inputs[0];
+	c->index[c->input_count] = is_index;
+	c->inputs[c->input_count] = shape;
+	c->target[i] = c->input_count++;
+	node->inputs[node->input_count++] = shape;
 }
 
 int chain_parse(struct layer_chain *c, struct cnn_plugins *plugins, const char *net,
@@ -120,11 +145,16 @@ int chain_parse(struct layer_chain *c, struct cnn_plugins *plugins, const char *
 			node->inputs[0] = c->nodes[i - 1].output;
 		else
 			memcpy(node->inputs, c->inputs, sizeof(c->inputs));
-		if (c->defs[i]->flags & CNN_LAYER_LOSS) {
-			c->index[c->input_count] = true;
-			c->target[i] = c->input_count++;
-			node->inputs[node->input_count++] = (struct cnn_shape){ 0 };
-		}
+		if (c->defs[i]->flags & CNN_LAYER_LOSS && node->input_count == 1)
+			add_target(c, i);
+		if (i == 0)
+			for (uint32_t k = 0; k < c->input_count; k++)
+				c->index[k] = c->defs[i]->index_inputs >> k & 1;
+		if (node->input_count < c->defs[i]->min_inputs
+				|| node->input_count > c->defs[i]->max_inputs)
+			return cnn_fail(e, CNN_EDATA, "%s takes from %u to %u inputs, not %u",
+				c->types[i], c->defs[i]->min_inputs, c->defs[i]->max_inputs,
+				node->input_count);
 		if ((code = complete_node(c, i, e)) != CNN_OK)
 			return code;
 		c->output = node->output;
@@ -148,8 +178,10 @@ void chain_pick(const struct layer_chain *c, uint32_t i, struct layer_chain *one
 	one->nodes[0].type = one->types[0];
 	one->input_count = c->nodes[i].input_count;
 	memcpy(one->inputs, c->nodes[i].inputs, sizeof(one->inputs));
-	for (uint32_t k = 0; k < one->input_count; k++)
+	for (uint32_t k = 0; k < one->input_count; k++) {
 		one->index[k] = c->defs[i]->index_inputs >> k & 1;
+		one->index_limit[k] = c->index_limit[i == 0 || k == 0 ? k : c->target[i]];
+	}
 	one->output = c->nodes[i].output;
 	one->param_count = c->first_param[i + 1] - first;
 	one->first_param[1] = one->param_count;

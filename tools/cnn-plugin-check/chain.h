@@ -17,14 +17,16 @@ struct layer_chain {
 	/* Those of the first node, then the targets of losses. */
 	struct cnn_shape inputs[CNN_MAX_INPUTS], output;
 	bool index[CNN_MAX_INPUTS];          /* an input takes indices */
+	size_t index_limit[CNN_MAX_INPUTS];  /* 0 .. limit - 1 */
 	uint32_t target[CNN_MAX_RUN];        /* node -> its target's number, or 0 */
 	uint32_t param_count, first_param[CNN_MAX_RUN + 1];   /* by node */
 	struct cnn_param params[CNN_MAX_PARAMS];
-	bool across_samples, loss, random;
+	bool across_samples, loss;
 };
 
 /* *c from "conv2d out=8 kernel=3 | relu" and "3x7x7" ("3x7x7 3x7x7": two
- * inputs). A loss gets one index per sample as its target. It points into itself, so it stays where it is. */
+ * inputs). A loss gets a target besides: one index per sample, or a tensor like its input
+ * if it takes real numbers. *c points into itself, so it stays where it is. */
 int chain_parse(struct layer_chain *c, struct cnn_plugins *, const char *net,
 	const char *inputs, struct cnn_error *);
 /* *one = node i of c, alone. */

@@ -50,7 +50,7 @@ static void integers(double *x, size_t n, uint32_t seed, int first, int kinds)
 
 static void values(double *x, size_t n, uint32_t seed, enum values kind)
 {
-	if (kind == DISTINCT || kind == NOT_FINITE)
+	if (kind == DISTINCT || kind == NOT_FINITE || kind == POSITIVE)
 		distinct(x, n, seed);
 	else if (kind == WIDE)
 		wide(x, n, seed);
@@ -58,6 +58,8 @@ static void values(double *x, size_t n, uint32_t seed, enum values kind)
 		integers(x, n, seed, -2, 5);
 	else
 		integers(x, n, seed, -3, 3);
+	for (size_t i = 0; kind == POSITIVE && i < n; i++)
+		x[i] = 0.55 + 0.45 * x[i];
 	if (kind == NOT_FINITE) {
 		x[n / 7] = NAN;
 		x[n / 2] = INFINITY;
@@ -97,12 +99,8 @@ static int round_to(const struct subject *s, double *x, size_t n, uint32_t dtype
 	return code;
 }
 
-/* Indices that the loss at the end of the chain takes. */
-static void make_indices(double *x, size_t n, const struct layer_chain *c)
+static void make_indices(double *x, size_t n, size_t limit)
 {
-	const struct cnn_layer_def *def = c->defs[c->node_count - 1];
-	const size_t limit = def->index_limit(&c->nodes[c->node_count - 1], 1);
-
 	for (size_t i = 0; i < n; i++)
 		x[i] = (double)(i * 7 % limit);
 }
@@ -124,7 +122,7 @@ int data_make(struct data *d, const struct subject *s, const struct layer_chain 
 		n = chain_count(&c->inputs[i]) * t->samples;
 		d->in[i] = numbers(n);
 		if (c->index[i]) {
-			make_indices(d->in[i], n, c);
+			make_indices(d->in[i], n, c->index_limit[i]);
 			continue;
 		}
 		values(d->in[i], n, 10 + i, t->values);
@@ -312,6 +310,8 @@ double nmse(const double *x, const double *y, size_t n)
 	double error = 0, size = 0;
 
 	for (size_t i = 0; i < n; i++) {
+		if (isnan(x[i]) && isnan(y[i]))      /* as a loss's hits may be */
+			continue;
 		error += (x[i] - y[i]) * (x[i] - y[i]);
 		size += y[i] * y[i];
 	}

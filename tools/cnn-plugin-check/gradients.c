@@ -2,29 +2,106 @@
 #include "gradients.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define STEP 1e-5
-#define MOST 200
+#define MOST 200                         /* elements of one input or parameter */
+#define MOST_FAR 50                      /* in memory of a device of its own */
+#define NEAR 0.01                        /* in float: near enough, try no other step */
+#define LOSS_WEIGHT 0.125                /* of each loss: see GRAD_SCALE in runner.c */
 
 struct attempt {
 	struct runner *runner;
 	const struct data *data;
 	const struct layer_chain *chain;
-	double *out;
+	double *middle, *above, *below;      /* outputs at x, x + h, x - h */
 	size_t out_count;
 	struct cnn_error *error;
+	double steps[3];                     /* the first one first; 0: no more */
+	size_t most;
+	bool is_float;
 };
 
-static int loss(struct attempt *a, double *value)
+static int outputs(struct attempt *a, double *out)
 {
 	int code = runner_set_params(a->runner, a->data->params, a->error);
 
-	if (code == CNN_OK)
-		code = runner_forward(a->runner, a->data->in, a->out, a->error);
-	*value = 0;
-	for (size_t i = 0; i < a->out_count; i++)
-		*value += a->out[i] * (!a->chain->loss ? a->data->grad_out[i]
-			: i % 2 == 0 ? 0.125 : 0);   /* not the hits */
+	return code == CNN_OK ? runner_forward(a->runner, a->data->in, out, a->error) : code;
+}
+
+/* The derivative of L in output i. */
+static double weight(const struct attempt *a, size_t i)
+{
+	if (!a->chain->loss)
+		return a->data->grad_out[i];
+	return i % 2 == 0 ? LOSS_WEIGHT : 0;     /* not the hits */
+}
+
+/* (L(to) - L(from)) / h, and how much of it may be rounding. */
+static double slope(const struct attempt *a, const double *to, const double *from, double h,
+	double *noise)
+{
+	double difference = 0, rounding = 0;
+
+	for (size_t i = 0; i < a->out_count; i++) {
+		if (to[i] == from[i])
+			continue;
+		difference += weight(a, i) * (to[i] - from[i]);
+		rounding += fabs(weight(a, i)) * fmax(fabs(to[i]), fabs(from[i])) * 0x1p-23;
+	}
+	*noise = a->is_float ? rounding / h : 0;
+	return difference / h;
+}
+
+static double excess(double difference, double gradient, double noise)
+{
+	double d = fabs(difference - gradient);
+
+	return isnan(d) ? d : fmax(0, d - noise);
+}
+
+/* What a difference is a part of. */
+static double scale(const struct attempt *a, double gradient, double size)
+{
+	return a->is_float ? fmax(fabs(gradient), 0.1 * size) : size;
+}
+
+/* How far `gradient` is from the differences at *x, by the best step; *size grows to the
+ * largest difference. */
+static int compare_element(struct attempt *a, double *x, double gradient, double *size,
+	double *distance)
+{
+	const double kept = *x;
+	int code = CNN_OK;
+
+	*distance = INFINITY;
+	for (int k = 0; k < 3 && a->steps[k] > 0 && code == CNN_OK; k++) {
+		double up = kept + a->steps[k], down = kept - a->steps[k], noise, d;
+
+		if (a->is_float) {
+			up = (float)up;
+			down = (float)down;
+		}
+		*x = up;
+		code = outputs(a, a->above);
+		*x = down;
+		if (code == CNN_OK)
+			code = outputs(a, a->below);
+		*x = kept;
+		if (code != CNN_OK)
+			break;
+		d = slope(a, a->above, a->below, up - down, &noise);
+		if (k == 0)
+			*size = fmax(*size, fabs(d));
+		*distance = fmin(*distance, excess(d, gradient, noise));
+		if (a->is_float) {
+			d = slope(a, a->above, a->middle, up - kept, &noise);
+			*distance = fmin(*distance, excess(d, gradient, noise));
+			d = slope(a, a->middle, a->below, kept - down, &noise);
+			*distance = fmin(*distance, excess(d, gradient, noise));
+		}
+		if (*distance <= NEAR * scale(a, gradient, *size))
+			break;
+	}
 	return code;
 }
 
@@ -32,29 +109,29 @@ static int loss(struct attempt *a, double *value)
 static int compare(struct attempt *a, double *x, const double *gradient, size_t n,
 	double *worst)
 {
-	const size_t stride = n / MOST + 1;
-	double size = 0, difference = 0;
-	int code = CNN_OK;
+	const size_t stride = n / a->most + 1;
+	double size = 0, furthest = 0;
+	int code = outputs(a, a->middle);
 
+	if (a->is_float) {
+		/* Numbers of a case are 2 / n apart, and half a step from 0. */
+		a->steps[0] = fmin(0x1p-9, 0.25 / (double)n);
+		a->steps[1] = a->steps[0] / 8;
+		a->steps[2] = a->steps[0] * 8;
+	}
 	for (size_t i = 0; i < n; i++)
 		size = fmax(size, fabs(gradient[i]));
 	for (size_t i = 0; code == CNN_OK && i < n; i += stride) {
-		const double kept = x[i];
-		double above, below, d;
+		double distance;
 
-		x[i] = kept + STEP;
-		code = loss(a, &above);
-		if (code == CNN_OK) {
-			x[i] = kept - STEP;
-			code = loss(a, &below);
-		}
-		x[i] = kept;
-		if (code != CNN_OK)
-			break;
-		d = fabs((above - below) / (2 * STEP) - gradient[i]);
-		difference = d > difference || isnan(d) ? d : difference;
+		code = compare_element(a, &x[i], gradient[i], &size, &distance);
+		if (isnan(gradient[i]) || isinf(distance))
+			distance = NAN;
+		if (size > 1e-9)
+			distance /= scale(a, gradient[i], size);
+		furthest = distance > furthest || isnan(distance) ? distance : furthest;
 	}
-	*worst = size > 1e-9 ? difference / size : difference;
+	*worst = furthest;
 	return code;
 }
 
@@ -64,11 +141,16 @@ int gradients_check(const struct subject *subject, const struct layer_chain *c,
 {
 	static const char *const input_names[] = { "input 1", "input 2", "input 3",
 		"input 4", "input 5", "input 6", "input 7", "input 8" };
-	const size_t out_count = chain_count(&c->output) * s->samples;
-	struct results results;
-	struct runner runner;
-	struct attempt a = { &runner, d, c, calloc(out_count + 1, sizeof(double)),
-		out_count, e };
+	const size_t n = chain_count(&c->output) * s->samples;
+	double *out = calloc(3 * n + 1, sizeof(*out));
+	struct results results = { 0 };
+	struct runner runner = { 0 };
+	struct attempt a = {
+		.runner = &runner, .data = d, .chain = c, .out_count = n, .error = e,
+		.middle = out, .above = out + n, .below = out + 2 * n, .steps = { 1e-5 },
+		.most = subject->device->flags & CNN_DEVICE_OWN_MEMORY ? MOST_FAR : MOST,
+		.is_float = s->dtype != CNN_F64,
+	};
 	size_t at = 1;                       /* the results begin with the output */
 	int code;
 
@@ -79,20 +161,20 @@ int gradients_check(const struct subject *subject, const struct layer_chain *c,
 		code = runner_open(&runner, subject, c, s, d->params, e);
 	for (uint32_t i = 0; code == CNN_OK && i < c->input_count + c->param_count; i++) {
 		uint32_t p = i - c->input_count;
-		double excess = 0, *x = i < c->input_count ? d->in[i] : d->params[p];
+		double furthest = 0, *x = i < c->input_count ? d->in[i] : d->params[p];
 
 		if (i < c->input_count && c->index[i])
 			continue;
 		if (i < c->input_count || c->params[p].kind == CNN_PARAM_TRAINABLE)
-			code = compare(&a, x, results.of[at].x, results.of[at].n, &excess);
-		if (excess > *worst || isnan(excess)) {
-			*worst = excess;
+			code = compare(&a, x, results.of[at].x, results.of[at].n, &furthest);
+		if (furthest > *worst || isnan(furthest)) {
+			*worst = furthest;
 			*name = i < c->input_count ? input_names[i] : c->params[p].name;
 		}
 		at++;
 	}
 	runner_close(&runner);
 	results_free(&results);
-	free(a.out);
+	free(out);
 	return code;
 }

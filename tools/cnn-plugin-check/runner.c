@@ -106,15 +106,15 @@ static int alloc_shard(struct runner *r, struct part *s)
 	for (uint32_t i = 0; code == CNN_OK && i < c->input_count; i++) {
 		size_t in = tensor_bytes(&c->inputs[i], p->inputs[i], batch);
 
-		code = border_alloc(r, &s->in[i], in, "writes beyond its input");
+		code = border_alloc(r, &s->in[i], in, "writes outside of its input");
 		if (code == CNN_OK && r->settings.training && !c->index[i])
 			code = border_alloc(r, &s->grad_in[i], in,
-				"writes beyond the end of the input's gradient");
+				"writes outside of the input's gradient");
 	}
 	if (code == CNN_OK)
-		code = border_alloc(r, &s->out, out, "writes beyond the end of its output");
+		code = border_alloc(r, &s->out, out, "writes outside of its output");
 	if (code == CNN_OK && r->settings.training)
-		code = border_alloc(r, &s->grad_out, out, "writes beyond grad_out");
+		code = border_alloc(r, &s->grad_out, out, "writes outside of grad_out");
 	if (code == CNN_OK)
 		code = border_alloc(r, &s->saved, p->saved_bytes,
 			"writes more than the saved_bytes of its plan");
@@ -122,7 +122,7 @@ static int alloc_shard(struct runner *r, struct part *s)
 		if (r->settings.training && c->params[i].kind == CNN_PARAM_TRAINABLE)
 			code = border_alloc(r, &s->grad_params[i],
 				p->param_counts[i] * border_real_size(r),
-				"writes beyond a parameter's gradient");
+				"writes outside of a parameter's gradient");
 	return code;
 }
 
@@ -132,13 +132,13 @@ static int alloc_all(struct runner *r)
 		.loss_scale = GRAD_SCALE * (float)r->settings.samples };
 	const struct cnn_plan *p = &r->plan;
 	const struct settings *s = &r->settings;
-	int code = border_alloc(r, &r->state, sizeof(state), "writes beyond the state");
+	int code = border_alloc(r, &r->state, sizeof(state), "writes outside of the state");
 
 	if (code == CNN_OK)
 		code = border_upload(r->subject, r->state.data, &state, sizeof(state));
 	for (uint32_t i = 0; code == CNN_OK && i < r->chain->param_count; i++)
 		code = border_alloc(r, &r->params[i], p->param_counts[i] * border_real_size(r),
-			"writes beyond a parameter");
+			"writes outside of a parameter");
 	if (code == CNN_OK)
 		code = border_alloc(r, &r->packed, p->packed_bytes,
 			"writes more than the packed_bytes of its plan");
@@ -147,10 +147,10 @@ static int alloc_all(struct runner *r)
 			"writes more than the scratch_bytes of its plan");
 	if (code == CNN_OK)
 		code = border_alloc(r, &r->reduced, p->reduce_forward * sizeof(double),
-			"writes beyond reduced");
+			"writes outside of reduced");
 	if (code == CNN_OK)
 		code = border_alloc(r, &r->reduced_backward,
-			p->reduce_backward * sizeof(double), "writes beyond reduced");
+			p->reduce_backward * sizeof(double), "writes outside of reduced");
 	if (code == CNN_OK)
 		code = border_alloc(r, &r->partial, (p->reduce_forward
 			> p->reduce_backward ? p->reduce_forward : p->reduce_backward)

@@ -47,7 +47,7 @@ struct settings {
 struct buffer {
 	void *data, *base;               /* base: the guard before it */
 	size_t bytes;
-	const char *overrun;             /* the complaint about a write beyond it */
+	const char *overrun;             /* the complaint about a write outside of it */
 };
 
 struct part {

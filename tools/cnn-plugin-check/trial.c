@@ -23,11 +23,11 @@ bool claim(struct trial *t, bool good, const char *fmt, ...)
 /* --- the devices ------------------------------------------------------------------- */
 
 static int open_device(struct cnn_plugins *plugins, struct cnn_plugin_host *host,
-	const char *name, const struct cnn_device **device, void **handle,
+	const char *name, const char *provider, const struct cnn_device **device, void **handle,
 	struct cnn_error *e)
 {
 	struct cnn_plugin *p;
-	int code = cnn_plugins_find(plugins, name, NULL, "device", &p, e);
+	int code = cnn_plugins_find(plugins, name, provider, "device", &p, e);
 
 	if (code != CNN_OK)
 		return code;
@@ -44,7 +44,7 @@ int trial_open(struct trial *t, const char *isa, struct cnn_error *e)
 	cnn_host_init(&t->hosts[0], isa, 0, NULL);
 	cnn_host_init(&t->hosts[1], NULL, 0, NULL);
 	t->reference.host = &t->hosts[1];
-	code = open_device(t->oracle, t->reference.host, "cpu", &t->reference.cpu,
+	code = open_device(t->oracle, t->reference.host, "cpu", "ref", &t->reference.cpu,
 		&t->reference.cpu_handle, e);
 	t->reference.device = t->reference.cpu;
 	t->reference.device_handle = t->reference.cpu_handle;
@@ -52,7 +52,7 @@ int trial_open(struct trial *t, const char *isa, struct cnn_error *e)
 	t->subject.host = &t->hosts[0];
 	if (code == CNN_OK && strcmp(t->device, "cpu") != 0) {
 		t->subject.device = NULL;
-		code = open_device(t->plugins, t->subject.host, t->device,
+		code = open_device(t->plugins, t->subject.host, t->device, NULL,
 			&t->subject.device, &t->subject.device_handle, e);
 	}
 	if (code == CNN_OK && t->subject.device->queue)
