@@ -247,6 +247,24 @@ void test_gradients(struct suite *s)
 	}
 }
 
+/* What cnn-plugin-check asks of a type without a reference must hold of a right kernel. */
+static void test_alone(struct suite *s)
+{
+	for (size_t i = 0; i < test_case_count; i++) {
+		const struct test_case *t = &test_cases[i];
+		struct cnn_error e = { 0 };
+		struct subject subject;
+		struct layer_chain c;
+
+		if (chain_parse(&c, s->trial.oracle, t->net, t->inputs, &e) != CNN_OK
+				|| c.node_count > 1 || t->values != DISTINCT
+				|| suite_kernel(s, c.types[0], &subject) != CNN_OK)
+			continue;
+		ok(check_alone(&s->trial, &subject, &c, t) > 0, "%s of %s, without a reference",
+			t->net, t->inputs);
+	}
+}
+
 /* --- the program ------------------------------------------------------------------- */
 
 static int suite_open(struct suite *s, const char *dir, const char *reference_dir,
@@ -325,6 +343,7 @@ int main(int argc, char **argv)
 	if (!s.must_fail && is_oracle(&s)) {
 		test_definitions(&s);
 		test_gradients(&s);
+		test_alone(&s);
 	}
 	test_names(&s);
 	test_runs(&s);

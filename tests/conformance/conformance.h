@@ -2,7 +2,7 @@
 #ifndef CONFORMANCE_H
 #define CONFORMANCE_H
 
-#include "tools/cnn-plugin-check/trial.h"
+#include "tools/cnn-plugin-check/case.h"
 
 struct suite {
 	struct trial trial;                  /* comes first: report() needs the suite */

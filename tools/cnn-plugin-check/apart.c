@@ -1,6 +1,6 @@
 /* apart.c - the cases of one kernel, in a process of their own. */
 #include "apart.h"
-#include "trial.h"
+#include "case.h"
 #include <errno.h>
 #include <math.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* explain.c - why results are wrong: a run may only depend on what the contract lets it
  * read. */
-#include "trial.h"
+#include "case.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +24,8 @@ static void append(char *text, size_t size, const char *more)
 static void say_unwritten(const struct results *zero, const struct results *marked,
 	char *text, size_t size)
 {
-	char message[100];
+	char message[150];
+	bool found = false;
 
 	for (size_t i = 0; i < zero->count; i++) {
 		size_t others = 0, kept = 0;
@@ -37,6 +38,7 @@ static void say_unwritten(const struct results *zero, const struct results *mark
 		}
 		if (others == 0)
 			continue;
+		found = true;
 		if (kept == others)
 			snprintf(message, sizeof(message), "leaves %zu of %zu elements of the %s "
 				"unwritten", kept, zero->of[i].n, zero->of[i].name);
@@ -45,7 +47,7 @@ static void say_unwritten(const struct results *zero, const struct results *mark
 				zero->of[i].name);
 		append(text, size, message);
 	}
-	if (!*text)
+	if (!found)
 		append(text, size, "reads what it must overwrite");
 }
 
@@ -72,8 +74,9 @@ bool explain(const struct subject *subject, const struct layer_chain *c,
 	if (code == CNN_OK && !results_equal(&calm, &other))
 		append(text, size, "the same call gives other results the second time: it keeps "
 			"state outside of its instance, or reads memory that nobody wrote");
-	for (size_t i = 0; code == CNN_OK && !*text && i < sizeof(faults) / sizeof(faults[0]);
-			i++) {
+	if (*text)
+		code = CNN_END;              /* the rest would not mean anything */
+	for (size_t i = 0; code == CNN_OK && i < sizeof(faults) / sizeof(faults[0]); i++) {
 		results_free(&other);
 		code = run(&other, subject, c, settings, d, SPARED_ALL & ~faults[i].spared);
 		if (code != CNN_OK || results_equal(&calm, &other))

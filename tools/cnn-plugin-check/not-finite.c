@@ -1,5 +1,5 @@
 /* not-finite.c - NaN and the infinities go through a layer as in IEEE arithmetic. */
-#include "trial.h"
+#include "case.h"
 #include <math.h>
 #include <string.h>
 

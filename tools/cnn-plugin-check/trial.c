@@ -132,10 +132,3 @@ void name_case(const struct trial *t, const struct test_case *c, const char *typ
 	snprintf(text, size, "%s%s%s: %s of %s", t->title, type, layouts[layout], c->net,
 		c->inputs);
 }
-
-unsigned check_case(struct trial *t, const struct subject *subject,
-	const struct layer_chain *c, const struct test_case *tried)
-{
-	return trial_has_reference(t, c) ? compare_case(t, subject, c, tried) :
-		check_alone(t, subject, c, tried);
-}

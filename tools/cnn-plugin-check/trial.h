@@ -46,27 +46,4 @@ bool can_compute(const struct subject *, uint32_t dtype);
 /* text = the case's name. */
 void name_case(const struct trial *, const struct test_case *, const char *type,
 	uint32_t layout, char *text, size_t size);
-/* The same bytes in place, from another thread, again in the same instance, and without
- * the gradient of the input, which leaves those of the parameters alone. */
-int check_variants(struct trial *, const struct subject *, const struct layer_chain *,
-	const struct settings *, const struct data *, const struct results *plain,
-	const char *what, struct cnn_error *);
-
-/* All that is asked of a kernel in one case, beside the reference (compare.c) or, if that
- * lacks one of its layers, alone (alone.c). Returns in how many types it takes it. */
-unsigned check_case(struct trial *, const struct subject *, const struct layer_chain *,
-	const struct test_case *);
-unsigned compare_case(struct trial *, const struct subject *, const struct layer_chain *,
-	const struct test_case *);
-unsigned check_alone(struct trial *, const struct subject *, const struct layer_chain *,
-	const struct test_case *);
-/* One NOT_FINITE case in one type. Returns whether the kernel takes it. */
-bool check_not_finite(struct trial *, const struct subject *, const struct layer_chain *,
-	const struct test_case *, const struct element_type *);
-
-/* text = why the run's results are wrong, if that shows in runs with other contents of
- * the memory that it may not read (explain.c). Returns whether it does. */
-bool explain(const struct subject *, const struct layer_chain *, const struct settings *,
-	const struct data *, char *text, size_t size);
-
 #endif
