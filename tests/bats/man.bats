@@ -119,7 +119,7 @@ script() {
 		}
 		match($0, /^ +\$ /) { finish(); n = RLENGTH; command = substr($0, n + 1); next }
 		command != "" && substr($0, n - 1, 2) == "> " { command = command "\n" substr($0, n + 1); next }
-		command != "" && NF && match($0, /^ */) && RLENGTH == n - 2 { said = said substr($0, n - 1) "\n"; next }
+		command != "" && NF && match($0, /^ */) && RLENGTH >= n - 2 { said = said substr($0, n - 1) "\n"; next }
 		{ finish() }
 		END { finish() }'
 }
