@@ -33,6 +33,21 @@ weights() {
 	[ "$(nm -D --defined-only "$mine/cpu/example/leaky_relu.so" | awk '{ print $3 }')" = cnn_plugin_entry ]
 }
 
+@test "the example passes the installed cnn-plugin-check" {
+	run -0 --separate-stderr cnn-plugin-check "$mine/cpu/example/leaky_relu.so"
+	[[ $output == *$'\n'"ok    leaky_relu  "* ]]
+	[ -z "$stderr" ]
+}
+
+@test "make uninstall leaves nothing of ours" {
+	cp -r "$PREFIX" other
+	make -s -C "$ROOT" uninstall prefix="$PWD/other" \
+		BIN="$(realpath --relative-to "$ROOT" "$BIN")" \
+		BUILD="$(realpath --relative-to "$ROOT" "${BUILD:-$(dirname "$BIN")/build}")"
+	run -0 find other ! -type d
+	[ -z "$output" ] || { echo "$output"; false; }
+}
+
 @test "the installed tools find their own plugins, and the example by --plugin-dir" {
 	run -0 cnn-info
 	[[ $output == *"plugins cpu/ref in $PREFIX/lib/cnntools/plugins/cpu/ref"$'\n'* ]]

@@ -350,6 +350,44 @@ static void test_optimizer_definitions(void)
 	cnn_plugins_close(p);
 }
 
+/* Files by their paths. */
+static void test_adding(void)
+{
+	static const char *const bad[] = { "a/cpu/bad/magic.so", "a/cpu/bad/major.so",
+		"a/cpu/bad/size.so", "a/cpu/bad/garbage.so", "a/cpu/ref/none.so", "a/cpu/ref" };
+	struct cnn_error e;
+	struct cnn_plugins *p = open_at(at("b"), &e);
+	struct cnn_plugin *q = NULL;
+	size_t before = p ? cnn_plugins_count(p) : 0;
+	char copy[600];
+
+	if (!p)
+		return;
+	ok(cnn_plugins_add(p, at("a/cpu/new/gelu.so"), &q, &e) == 0 && q->entry
+		&& q == listed(p, "cpu/new/gelu") && cnn_plugins_count(p) == before + 1,
+		"a file is added under the names in its entry");
+	snprintf(copy, sizeof copy, "cp %s %s", at("a/cpu/ref/conv.so"), at("other.so"));
+	ok(system(copy) == 0 && cnn_plugins_add(p, at("other.so"), &q, &e) == 0
+		&& q == listed(p, "cpu/ref/conv") && strstr(q->path, "/other.so")
+		&& cnn_plugins_count(p) == before + 1, "it takes the place of one of its names");
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		memset(&e, 0, sizeof e);
+		ok(cnn_plugins_add(p, at(bad[i]), &q, &e) == CNN_EPLUGIN
+			&& strstr(e.text, ": not loaded: "), "refused: %s", bad[i]);
+	}
+	chmod(at("other.so"), 0666);
+	memset(&e, 0, sizeof e);
+	ok(cnn_plugins_add(p, at("other.so"), &q, &e) == CNN_EPLUGIN
+		&& says(&e, CNN_EPLUGIN, "others can write to it"), "one that others may write to");
+	chmod(at("other.so"), 0644);
+	chmod(at(""), 0777);
+	memset(&e, 0, sizeof e);
+	ok(cnn_plugins_add(p, at("other.so"), &q, &e) == CNN_EPLUGIN
+		&& says(&e, CNN_EPLUGIN, "others can write to it"), "or whose folder they may");
+	chmod(at(""), 0700);
+	cnn_plugins_close(p);
+}
+
 static void test_path(void)
 {
 	struct cnn_error e;
@@ -537,6 +575,7 @@ int main(void)
 		test_finding();
 		test_tables();
 		test_optimizer_definitions();
+		test_adding();
 		test_path();
 		test_trust();
 		test_host();

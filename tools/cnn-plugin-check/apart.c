@@ -198,6 +198,7 @@ static void try_definition(struct child *c, const char *type)
 _Noreturn static void run_child(struct apart *a, struct share *share,
 	const struct cnn_kernel *kernel, const char *type)
 {
+	static const int fatal[] = { SIGALRM, SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL };
 	struct child c = {
 		.trial = { .plugins = a->plugins, .oracle = a->oracle,
 			.device = a->plugin->device, .provider = a->plugin->provider,
@@ -206,8 +207,9 @@ _Noreturn static void run_child(struct apart *a, struct share *share,
 		.share = share, .apart = a,
 	};
 
-	prctl(PR_SET_DUMPABLE, 0);
-	signal(SIGALRM, SIG_DFL);
+	prctl(PR_SET_DUMPABLE, 0);           /* no file core */
+	for (size_t i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++)
+		signal(fatal[i], SIG_DFL);
 	if (!kernel)
 		try_definition(&c, type);
 	else if (trial_open(&c.trial, a->isa, &share->error) == CNN_OK) {

@@ -137,6 +137,9 @@ static int add_case(struct case_list *list, struct cnn_plugins *plugins, const c
 			return CNN_OK;
 	if ((code = chain_parse(&c, plugins, net, inputs, e)) != CNN_OK)
 		return code;
+	for (uint32_t i = 0; i < c.input_count; i++)
+		if (chain_count(&c.inputs[i]) == 0)
+			return cnn_fail(e, CNN_EDATA, "%s: an empty shape", inputs);
 	cases = reallocarray(list->cases, list->count + 1, sizeof(*cases));
 	if (!cases)
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
