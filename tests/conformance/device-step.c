@@ -209,11 +209,13 @@ static void test_capture(struct suite *s)
 	const struct subject *d = &s->trial.subject;
 	const float one[3] = { 1, 2, 3 };
 	float sum[3], before[3];
-	void *graph = NULL, *a = give(d, one, sizeof(one)), *b = give(d, one, sizeof(one));
+	void *graph = NULL, *a, *b;
 	int code;
 
 	if (!d->device->capture)
 		return;
+	a = give(d, one, sizeof(one));
+	b = give(d, one, sizeof(one));
 	code = d->device->capture(d->device_handle, d->queue);
 	for (int i = 0; code == CNN_OK && i < 2; i++)
 		code = d->device->add(d->device_handle, d->queue, CNN_F32, 3, a, b);

@@ -51,7 +51,7 @@ static void read_recorded(const struct recorded_layer *l, const struct layer_cha
 	results->count = 0;
 	results->of[results->count].x = c->loss ? losses_of(l, c) : copy(l->out, n);
 	results->of[results->count++].n = n;
-	d->grad_out = copy(l->grad_out, n);
+	d->grad_out = copy(l->grad_out, c->loss ? 0 : n);    /* a loss has none */
 	for (uint32_t i = 0; i < c->input_count; i++) {
 		n = chain_count(&c->inputs[i]) * l->samples;
 		if (c->index[i]) {

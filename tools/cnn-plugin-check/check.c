@@ -222,7 +222,7 @@ int results_of_run(struct results *results, const struct subject *subject,
 	struct runner r;
 	int code = runner_open(&r, subject, c, s, d->params, e);
 
-	for (int pass = 0; code == CNN_OK && pass <= s->again; pass++) {
+	for (int pass = 0; code == CNN_OK && pass < (s->again ? 2 : 1); pass++) {
 		if (pass > 0)
 			code = runner_set_params(&r, d->params, e);
 		if (code == CNN_OK)
@@ -279,7 +279,7 @@ int results_of_chain(struct results *results, find_layer *find, void *context,
 		if (code == CNN_OK && s->training)
 			code = read_buffers(&runners[i], &p.buffers[first], e);
 	}
-	if (code == CNN_OK)
+	if (code == CNN_OK && count > 0)
 		memcpy(p.out, between[count], chain_count(&c->output) * s->samples
 			* sizeof(double));
 	for (uint32_t i = count; code == CNN_OK && s->training && i-- > 0;) {

@@ -22,16 +22,16 @@ static const void *part(const struct image *i, uint64_t offset, uint64_t count, 
 	return i->data + offset;
 }
 
-/* Linkers define some symbols in each object. */
+/* Compilers and linkers define symbols in each object; names of theirs begin so. */
 static bool is_own(const char *name)
 {
-	static const char *const linkers[] = { "cnn_plugin_entry", "_init", "_fini", "_edata",
-		"_end", "__bss_start" };
+	static const char *const own[] = { "cnn_plugin_entry", "_init", "_fini", "_edata",
+		"_end" };
 
-	for (size_t k = 0; k < sizeof(linkers) / sizeof(linkers[0]); k++)
-		if (strcmp(name, linkers[k]) == 0)
+	for (size_t k = 0; k < sizeof(own) / sizeof(own[0]); k++)
+		if (strcmp(name, own[k]) == 0)
 			return true;
-	return false;
+	return strncmp(name, "__", 2) == 0;
 }
 
 /* Adds the names in a table of dynamic symbols. */
