@@ -150,6 +150,11 @@ forward='leak(instance, call, call->in\[0\], call->out);'
 	found "keeps an input that it may overwrite"
 }
 
+@test "forward changes its input" {
+	changed "s/$forward/&*(float *)call->in[0] += 1;/"
+	found "forward changes its input"
+}
+
 @test "NaN is swallowed" {
 	changed "s/$forward/&float *out = call->out; for (size_t i = 0; \
 i < ((struct leaky_relu *)instance)->count * call->samples; i++) \

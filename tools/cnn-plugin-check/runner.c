@@ -402,6 +402,37 @@ static int reduce(struct runner *r, provider_function *function, size_t count,
 	return code;
 }
 
+/* A copy of input i, to see whether forward changes it; NULL if it is not in the host's
+ * memory, or is the output. */
+static void *copy_input(const struct runner *r, const struct part *s, uint32_t i)
+{
+	void *copy;
+
+	if (r->subject->device->flags & CNN_DEVICE_OWN_MEMORY || !s->in[i].data
+			|| (i == 0 && r->in_place_forward))
+		return NULL;
+	copy = malloc(s->in[i].bytes);
+	if (copy)
+		memcpy(copy, s->in[i].data, s->in[i].bytes);
+	return copy;
+}
+
+static int call_forward(struct runner *r, struct part *s)
+{
+	void *before[CNN_MAX_INPUTS] = { NULL };
+	int code;
+
+	for (uint32_t i = 0; i < r->chain->input_count; i++)
+		before[i] = copy_input(r, s, i);
+	code = call_provider(r, s, r->subject->kernel->forward, r->reduced.data);
+	for (uint32_t i = 0; i < r->chain->input_count; i++) {
+		if (before[i] && memcmp(before[i], s->in[i].data, s->in[i].bytes) != 0)
+			r->complaint = "forward changes its input";
+		free(before[i]);
+	}
+	return code;
+}
+
 static bool sums_over_batch(const struct runner *r)
 {
 	return r->settings.training && r->chain->across_samples
@@ -435,7 +466,7 @@ static int forward(struct runner *r, double *const *in, double *out)
 		struct part *s = &r->shards[k];
 
 		doing(r, "forward");
-		code = call_provider(r, s, p->forward, r->reduced.data);
+		code = call_forward(r, s);
 		if (code == CNN_OK)
 			code = border_get(r, r->in_place_forward ? &s->in[0] : &s->out,
 				&c->output, r->plan.output,
