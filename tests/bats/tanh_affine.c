@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #ifndef FLAGS
-#define FLAGS CNN_KEEP_INPUT | CNN_KEEP_OUTPUT
+#define FLAGS (CNN_KEEP_INPUT | CNN_KEEP_OUTPUT)
 #endif
 #ifndef WEIGHT_FACTOR
 #define WEIGHT_FACTOR 1                  /* of its gradient */
