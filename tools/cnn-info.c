@@ -96,6 +96,11 @@ static int print_plugin(struct cnn_output *out, struct cnn_plugins *plugins,
 			cnn_definition_at(p->entry, i)->type);
 		separator = ", ";
 	}
+	for (uint32_t i = 0; r == CNN_OK && i < p->entry->communicator_count; i++) {
+		r = cnn_output_printf(out, e, "%scommunicator %s", separator,
+			cnn_communicator_at(p->entry, i)->name);
+		separator = ", ";
+	}
 	return r == CNN_OK ? cnn_output_printf(out, e, "\n") : r;
 }
 

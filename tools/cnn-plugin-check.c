@@ -103,6 +103,9 @@ static int check_offers(struct apart *a, bool *good, struct cnn_error *e)
 		r = check_part(a, cnn_kernel_at(entry, i), NULL, good, e);
 	for (uint32_t i = 0; r == CNN_OK && i < entry->optimizer_count; i++)
 		print_check("-", cnn_optimizer_at(entry, i)->name, "optimizers are not tested");
+	for (uint32_t i = 0; r == CNN_OK && i < entry->communicator_count; i++)
+		print_check("-", cnn_communicator_at(entry, i)->name,
+			"communicators are not tested");
 	if (r == CNN_OK && entry->device_functions)
 		print_check("-", "device", "devices are not tested");
 	for (size_t i = 0; r == CNN_OK && i < a->net_count; i++)

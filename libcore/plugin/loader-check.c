@@ -164,6 +164,23 @@ static int check_optimizer(const struct cnn_plugin *p,
 	return check_optimizer_def(p, f->name, f->definition, e);
 }
 
+static int check_communicator(const struct cnn_plugin *p, const struct cnn_communicator *c,
+	struct cnn_error *e)
+{
+	if (c->size < SIZE_THROUGH(cnn_communicator, wait))
+		return refuse(p, e, "struct cnn_communicator of %u bytes is too small", c->size);
+	if (!is_short_name(c->name, MAX_NAME))
+		return refuse(p, e, "the communicator \"%s\" has an invalid name",
+			c->name ? c->name : "");
+	if (!(c->memory & (CNN_MEMORY_HOST | CNN_MEMORY_DEVICE)))
+		return refuse(p, e, "communicator %s takes no memory", c->name);
+	if (!c->open || !c->close || !c->rank || !c->ranks || !c->send || !c->receive
+	    || !c->wait)
+		return refuse(p, e, "communicator %s lacks one of open, close, rank, ranks, "
+			"send, receive, wait", c->name);
+	return CNN_OK;
+}
+
 static int check_device(const struct cnn_plugin *p, const struct cnn_device *f,
 	struct cnn_error *e)
 {
@@ -228,7 +245,9 @@ static int check_tables(const struct cnn_plugin *p,
 	    (r = check_table(p, "optimizer", entry->optimizers, entry->optimizer_count,
 		e)) < 0 ||
 	    (r = check_table(p, "definition", entry->definitions,
-		entry->definition_count, e)) < 0)
+		entry->definition_count, e)) < 0 ||
+	    (r = check_table(p, "communicator", entry->communicators,
+		entry->communicator_count, e)) < 0)
 		return r;
 	for (uint32_t i = 0; r == CNN_OK && i < entry->kernel_count; i++)
 		r = check_kernel(p, cnn_kernel_at(entry, i), e);
@@ -236,6 +255,8 @@ static int check_tables(const struct cnn_plugin *p,
 		r = check_optimizer(p, cnn_optimizer_at(entry, i), e);
 	for (uint32_t i = 0; r == CNN_OK && i < entry->definition_count; i++)
 		r = check_definition(p, cnn_definition_at(entry, i), e);
+	for (uint32_t i = 0; r == CNN_OK && i < entry->communicator_count; i++)
+		r = check_communicator(p, cnn_communicator_at(entry, i), e);
 	return r;
 }
 
@@ -278,7 +299,8 @@ int cnn_check_entry(const struct cnn_plugin *p,
 		return refuse(p, e, entry->device_functions ? "has a device, but is not named "
 			"device.so" : "is not a device plugin");
 	if (!entry->device_functions && entry->kernel_count == 0 &&
-	    entry->optimizer_count == 0 && entry->definition_count == 0)
+	    entry->optimizer_count == 0 && entry->definition_count == 0 &&
+	    entry->communicator_count == 0)
 		return refuse(p, e, "offers nothing");
 	rc = entry->device_functions ? check_device(p, entry->device_functions, e) : CNN_OK;
 	return rc == CNN_OK ? check_tables(p, entry, e) : rc;

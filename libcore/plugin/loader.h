@@ -51,6 +51,12 @@ static inline const struct cnn_layer_def *cnn_definition_at(
 	return (const void *)((const char *)e->definitions + i * e->definitions->size);
 }
 
+static inline const struct cnn_communicator *cnn_communicator_at(
+	const struct cnn_plugin_entry *e, size_t i)
+{
+	return (const void *)((const char *)e->communicators + i * e->communicators->size);
+}
+
 size_t cnn_plugins_count(const struct cnn_plugins *);
 struct cnn_plugin *cnn_plugins_at(struct cnn_plugins *, size_t index);
 

@@ -315,3 +315,14 @@ weights() {
 	run -3 --separate-stderr $step --plugin-dir bad --optimizer signs init.cnn data.tns
 	[[ $stderr == *"defines the optimizer signs differently from "* ]]
 }
+
+@test "a communicator is offered" {
+	mkdir -p ring/cpu/example
+	(umask 022; cc -I"$PREFIX/include" -fPIC -shared -fvisibility=hidden \
+		-DDEVICE='"cpu"' -DPROVIDER='"example"' -DNAME='"ring"' -DCOMMUNICATOR='"ring"' \
+		-DOFFERS='CNN_COMMUNICATORS(communicators)' -o ring/cpu/example/ring.so \
+		"$ROOT/tests/unit/loader/plugin.c")
+	chmod -R go-w ring
+	cnn-info --plugin-dir ring > shown
+	grep -E '^  ring +communicator ring$' shown
+}

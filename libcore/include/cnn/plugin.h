@@ -529,6 +529,47 @@ struct cnn_device {
 	int (*elapsed)(void *device, uint32_t from, uint32_t to, double *seconds);
 };
 
+/* --- communicators --------------------------------------------------------- */
+
+/* Memory that a communicator reads and writes. */
+#define CNN_MEMORY_HOST 1u
+#define CNN_MEMORY_DEVICE 2u             /* of the plugin's device */
+
+#define CNN_RANK_LAUNCHER UINT32_MAX     /* the launcher says which, as that of MPI does */
+
+/* Joins the processes of one training, its ranks, on one machine or many. It only moves
+ * bytes: the host sums gradients and statistics itself, along one fixed tree over all
+ * ranks, before the update, between the phases of runs that are across_samples, and at
+ * the end of a step. No program uses communicators yet. Until one does, this part of
+ * the interface may change.
+ *
+ * Messages from one rank to another arrive in the order in which they were sent. A
+ * message is received whole: both sides name the same number of bytes. If a rank is
+ * lost, functions fail with CNN_EIO on all others that wait for it. */
+struct cnn_communicator {
+	uint32_t size;
+	uint32_t memory;                     /* CNN_MEMORY_... */
+	const char *name;                    /* "tcp": [a-z][a-z0-9_]* */
+	/* Returns when all ranks have joined. address: where they meet, in the
+	 * communicator's own words, the same for all. rank: 0 .. ranks - 1. Either both
+	 * numbers are given, or both are CNN_RANK_LAUNCHER. */
+	int (*open)(const struct cnn_host *, const char *address, uint32_t rank,
+		uint32_t ranks, void **communicator);
+	void (*close)(void *communicator);
+	uint32_t (*rank)(void *communicator);
+	uint32_t (*ranks)(void *communicator);
+	/* Begin to move bytes between `data` and the rank `to` or `from`, after the work
+	 * that is in the queue. Until wait() the buffer stays as it is, and what is
+	 * received must not be read. */
+	int (*send)(void *communicator, void *queue, uint32_t to, const void *data,
+		size_t bytes);
+	int (*receive)(void *communicator, void *queue, uint32_t from, void *data,
+		size_t bytes);
+	/* Work that is put into the queue afterwards begins when all that was sent and
+	 * received in it is done. With queue NULL: returns when it is done. */
+	int (*wait)(void *communicator, void *queue);
+};
+
 /* --- the entry ------------------------------------------------------------- */
 
 /* What a plugin is, and what it offers. A table without elements is NULL. The elements
@@ -537,13 +578,14 @@ struct cnn_plugin_entry {
 	uint32_t magic;                      /* CNN_PLUGIN_MAGIC */
 	uint16_t abi_major, abi_minor;
 	uint32_t size;                       /* of this struct */
-	uint32_t kernel_count, optimizer_count, definition_count;
+	uint32_t kernel_count, optimizer_count, definition_count, communicator_count;
 	const char *name;                    /* like the file: "pool" */
 	const char *version;
 	const char *device, *provider;       /* like its folders: "cpu", "ref" */
 	const struct cnn_kernel *kernels;
 	const struct cnn_optimizer *optimizers;
 	const struct cnn_layer_def *definitions;   /* of new layer types */
+	const struct cnn_communicator *communicators;
 	const struct cnn_device *device_functions;   /* if name is "device" */
 };
 
@@ -554,6 +596,8 @@ struct cnn_plugin_entry {
 	.optimizer_count = sizeof(array) / sizeof((array)[0])
 #define CNN_DEFINITIONS(array) .definitions = (array), \
 	.definition_count = sizeof(array) / sizeof((array)[0])
+#define CNN_COMMUNICATORS(array) .communicators = (array), \
+	.communicator_count = sizeof(array) / sizeof((array)[0])
 
 #define CNN_EXPORT __attribute__((visibility("default")))
 extern const struct cnn_plugin_entry cnn_plugin_entry;

@@ -1,8 +1,8 @@
 /* plugin.c - source of the plugins of test-loader.c, valid and invalid: each is this
  * file with other macros. DEVICE, PROVIDER and NAME are always defined. RUN names the
  * kernel's run, TYPE (with ALPHA) adds a definition, OPTIMIZER an optimizer with
- * a definition or, if BUILT_IN is defined, without. OFFERS replaces the entry's
- * tables. */
+ * a definition or, if BUILT_IN is defined, without, and COMMUNICATOR a communicator for
+ * MEMORY. OFFERS replaces the entry's tables. */
 #include <cnn/plugin.h>
 
 #include <stdlib.h>
@@ -71,6 +71,55 @@ static const struct cnn_optimizer optimizers[] = {
 #define WITH_OPTIMIZERS .optimizers = NULL
 #endif
 
+#ifdef COMMUNICATOR
+static int join(const struct cnn_host *host, const char *address, uint32_t rank,
+	uint32_t ranks, void **communicator)
+{
+	(void)host, (void)address, (void)rank, (void)ranks, (void)communicator;
+	return CNN_OK;
+}
+
+static uint32_t number(void *communicator)
+{
+	return (void)communicator, 0;
+}
+
+static int send(void *communicator, void *queue, uint32_t to, const void *data, size_t bytes)
+{
+	(void)communicator, (void)queue, (void)to, (void)data, (void)bytes;
+	return CNN_OK;
+}
+
+static int receive(void *communicator, void *queue, uint32_t from, void *data, size_t bytes)
+{
+	(void)communicator, (void)queue, (void)from, (void)data, (void)bytes;
+	return CNN_OK;
+}
+
+static int wait_for_all(void *communicator, void *queue)
+{
+	return (void)communicator, (void)queue, CNN_OK;
+}
+
+#ifndef MEMORY
+#define MEMORY CNN_MEMORY_HOST
+#endif
+#ifndef WAIT
+#define WAIT wait_for_all
+#endif
+#ifndef COMMUNICATOR_SIZE
+#define COMMUNICATOR_SIZE sizeof(struct cnn_communicator)
+#endif
+
+static const struct cnn_communicator communicators[] = {
+	{ COMMUNICATOR_SIZE, MEMORY, COMMUNICATOR, join, free, number, number, send, receive,
+		WAIT }
+};
+#define WITH_COMMUNICATORS CNN_COMMUNICATORS(communicators)
+#else
+#define WITH_COMMUNICATORS .communicators = NULL
+#endif
+
 static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
 	const struct cnn_run *run, struct cnn_plan *plan)
 {
@@ -132,7 +181,7 @@ static const struct cnn_layer_def definitions[] = {
 #endif
 
 #ifndef OFFERS
-#define OFFERS CNN_KERNELS(kernels), WITH_OPTIMIZERS, WITH_DEFINITIONS
+#define OFFERS CNN_KERNELS(kernels), WITH_OPTIMIZERS, WITH_DEFINITIONS, WITH_COMMUNICATORS
 #endif
 
 #ifndef NO_ENTRY
