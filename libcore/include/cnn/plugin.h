@@ -1,9 +1,10 @@
 /* cnn/plugin.h - the contract between the host and its plugins, cnn-plugin(7).
  *
  * A plugin is one shared object whose only export is the constant cnn_plugin_entry. It
- * includes only this header and C headers. It imports no symbol from the host, keeps no
- * globals, and does not print, exit or abort. It gets the host's services through
- * struct cnn_host. Its functions return CNN_OK or a negative code, after they left the
+ * includes only this header and C headers. It imports no symbol from the host, and does
+ * not print, exit or abort. Its global variables never change, but for the functions of
+ * a library that it opens once, in create(). It gets the host's services through struct
+ * cnn_host. Its functions return CNN_OK or a negative code, after they left the
  * text of the error with host->fail().
  *
  * Every struct that crosses the interface begins with its size. The side that made the
