@@ -146,6 +146,17 @@ clean() {
 	clean 1 cnn-predict -o out.tns model.cnn cut.tns
 }
 
+@test "cnn-plugin-check" {
+	cp -r "$BUILD/reference" usr.reference
+	ln -sfn "$PWD/usr.reference" "$BATS_FILE_TMPDIR/usr/lib/cnntools/reference"
+	cc -O1 -I"$BATS_TEST_DIRNAME/../../libcore/include" -fPIC -shared -fvisibility=hidden \
+		-o leaky.so "$BATS_TEST_DIRNAME/../../examples/plugin/leaky_relu.c"
+	chmod go-w leaky.so
+	clean 0 cnn-plugin-check leaky.so
+	clean 1 cnn-plugin-check -n relu leaky.so
+	clean 3 cnn-plugin-check none.so
+}
+
 @test "no tool was left out" {
 	sed -n 's/.*clean 0 \([a-z-]*\) .*/\1/p; s/.*clean 0 \([a-z-]*\)$/\1/p' \
 		"$BATS_TEST_FILENAME" | grep -v bad | sort -u > tried
