@@ -459,7 +459,8 @@ int cnn_dataset_check_labels(const struct cnn_dataset *d, size_t classes,
 {
 	const struct cnn_column *c = cnn_dataset_labels(d);
 
-	return c ? check_indices(d, c, classes, e) : CNN_OK;
+	return c ? check_indices(d, c, classes, e) : cnn_fail(e, CNN_EDATA, "no field %s "
+		"with one integer per sample: choose another with --label", d->label);
 }
 
 static int check_shape(const struct cnn_column *c, const struct cnn_graph_node *input,

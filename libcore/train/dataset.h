@@ -83,7 +83,7 @@ int cnn_dataset_check_classes(const struct cnn_dataset *, const struct cnn_value
  * sample that does not fit. */
 int cnn_dataset_check(const struct cnn_dataset *, const struct cnn_graph *,
 	bool targets, struct cnn_error *);
-/* Checks that every label is there and below `classes`. */
+/* Checks that every sample has a label, and that it is below `classes`. */
 int cnn_dataset_check_labels(const struct cnn_dataset *, size_t classes,
 	struct cnn_error *);
 

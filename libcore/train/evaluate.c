@@ -113,6 +113,15 @@ static bool is_classifier(const struct cnn_model *m)
 		strcmp(target->field, "label") == 0;
 }
 
+int cnn_evaluation_check(const struct cnn_model *m, const struct cnn_dataset *d,
+	struct cnn_error *e)
+{
+	int r = cnn_dataset_check(d, m->graph, true, e);
+
+	return r == CNN_OK && is_classifier(m) ?
+		cnn_dataset_check_labels(d, cnn_class_count(m->graph), e) : r;
+}
+
 static int begin_evaluation(struct cnn_evaluation *v, const struct cnn_model *m,
 	struct cnn_error *e)
 {
@@ -149,10 +158,9 @@ int cnn_evaluate(struct cnn_executor *ex, const struct cnn_model *m,
 	float *logits;
 	int r;
 
-	if ((r = cnn_dataset_check(d, m->graph, true, e)) < 0 ||
+	if ((r = cnn_evaluation_check(m, d, e)) < 0 ||
 	    (r = cnn_dataset_check_classes(d, m->classes, "the model", e)) < 0 ||
 	    (r = begin_evaluation(v, m, e)) < 0 ||
-	    (v->classes > 0 && (r = cnn_dataset_check_labels(d, v->classes, e)) < 0) ||
 	    (r = set_rows(ex, m, d, count, true, e)) < 0)
 		return r;
 	logits = malloc(batch * cnn_class_count(m->graph) * sizeof *logits);

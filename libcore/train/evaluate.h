@@ -26,6 +26,10 @@ struct cnn_infer_options {
 /* Opens an executor for inference with the model's weights. */
 int cnn_infer_open(struct cnn_executor **, const struct cnn_model *,
 	const struct cnn_infer_options *, struct cnn_error *);
+/* Checks that the data have all fields that the model reads and, if its output is a
+ * class, labels that it can give. */
+int cnn_evaluation_check(const struct cnn_model *, const struct cnn_dataset *,
+	struct cnn_error *);
 /* Adds the first `count` samples to the evaluation; the first call sets classes and
  * allocates confusion. `batch` is the executor's. The division into batches can affect
  * the last digits of a result, so count must be a multiple of batch except in the last

@@ -244,3 +244,19 @@ other() {
 	cnn-step -q both.tns init.cnn > got
 	[ "$(stat_of digest got)" = "$(stat_of digest want)" ]
 }
+
+@test "the labels of the data do not matter to a net with another target" {
+	cnn-init - > kind.cnn <<-END
+		input 1x8x8
+		kind: input scalar field=kind
+		flat: flatten from=input
+		fc: linear out=2
+		cross_entropy from=fc,kind
+	END
+	{ printf '\0\0\10\1\0\0\0\144'; perl -e 'print pack "C*", map { $_ % 2 } 1 .. 100'; } > k.idx
+	tensor-cat -F image=i.idx -F kind=k.idx -F label=l.idx -o kinds.tns
+	cnn-step -q --val kinds.tns --metrics m kind.cnn kinds.tns > out
+	cnn-eval --tsv out kinds.tns | grep '^accuracy'
+	run -1 --separate-stderr cnn-step -q --val data.tns kind.cnn kinds.tns
+	[[ $stderr == *"data.tns: the data lack the field kind"* ]] || { echo "$stderr"; false; }
+}

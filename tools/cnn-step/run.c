@@ -149,16 +149,15 @@ static int add_history(const struct run *run, struct cnn_error *e)
 /* Check the validation data before the first epoch, not after it. */
 static int check_validation(struct run *run, struct cnn_error *e)
 {
-	const struct cnn_graph *g = run->load.model->graph;
+	const struct cnn_model *model = run->load.model;
 	const struct cnn_column *train;
 	int r;
 
 	if (!run->val)
 		return CNN_OK;
-	cnn_dataset_use(run->val, g);
+	cnn_dataset_use(run->val, model->graph);
 	train = cnn_dataset_labels(run->data);
-	if ((r = cnn_dataset_check(run->val, g, true, e)) < 0 ||
-	    (r = cnn_dataset_check_labels(run->val, cnn_class_count(g), e)) < 0 ||
+	if ((r = cnn_evaluation_check(model, run->val, e)) < 0 ||
 	    (r = cnn_dataset_check_classes(run->val, train ? train->classes : NULL,
 		"the training data", e)) < 0)
 		cnn_error_prefix(e, "%s", run->job->val_path);
