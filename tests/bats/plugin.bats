@@ -179,7 +179,7 @@ weights() {
 @test "tools without their plugins say which and where" {
 	mkdir -p alone/bin
 	cp "$PREFIX"/bin/cnn-* alone/bin
-	alone/bin/cnn-init relu.net > init.cnn      # needs none: the house's layers
+	alone/bin/cnn-init relu.net > init.cnn      # needs none: the built-in layers
 	run -3 --separate-stderr alone/bin/cnn-step -q -o y init.cnn data.tns
 	[[ $stderr == "cnn-step: "*"no such plugin"* ]]
 	[ ! -e y ]
@@ -251,12 +251,11 @@ weights() {
 	run -1 grep -c dnnl loaded
 	# A library of that name without its functions.
 	echo 'int nothing;' > nothing.c
-	for n in 2 3; do
-		cc -shared -fPIC -o libdnnl.so.$n nothing.c
-	done
+	name=$(grep -ao 'libdnnl\.so\.[0-9.]*' "$PREFIX/lib/cnntools/plugins/cpu/onednn/conv.so" | head -n 1)
+	cc -shared -fPIC -o "$name" nothing.c
 	LD_LIBRARY_PATH=$PWD cnn-info -v wide.cnn > shown 2> said
 	grep -E '^conv2d1 .*cpu/ref$' shown
-	grep -q 'cpu/onednn: libdnnl.so.[23] lacks a function' said
+	grep -qF "cpu/onednn: $name lacks a function" said
 	grep -q 'conv2d1: cpu/onednn/conv2d cannot be used here' said
 	run -3 --separate-stderr env LD_LIBRARY_PATH="$PWD" cnn-info -p conv2d=onednn wide.cnn
 	[[ $stderr == "cnn-info: conv2d1: no provider onednn of conv2d "* ]]

@@ -7,7 +7,7 @@
 
 #define TEXT_OF(x) #x
 #define TEXT(x) TEXT_OF(x)
-#define FILE_NAME "libdnnl.so." TEXT(DNNL_VERSION_MAJOR)
+#define FILE_NAME TEXT(DNNL_SONAME)   /* provider.mk */
 
 struct od_library od_dnnl;
 
