@@ -45,7 +45,7 @@ static void print_check(const char *result, const char *what, const char *fmt, .
 	fflush(stdout);
 }
 
-/* "s" but for one. */
+/* The ending of a noun: "1 case", "2 cases". */
 static const char *plural(unsigned n)
 {
 	return n == 1 ? "" : "s";

@@ -272,8 +272,8 @@ static bool is_better(double cost, uint32_t runs, const struct way *than)
 		(cost == than->cost && runs < than->runs);
 }
 
-/* The reorders of the inputs of a chain's first run, except its first input. `layouts`
- * are those of the nodes' values. */
+/* What it costs to reorder the inputs of a chain's first run, except input 0. `layouts`
+ * has the layout of each node's value. */
 static double side_cost(const struct assigner *a, const struct chain *c,
 	const struct option *o, const uint32_t *layouts)
 {
@@ -542,7 +542,7 @@ static void list_chains(struct assigner *a)
 		struct chain *c = &a->chains[a->chain_count];
 		size_t m = n;
 
-		/* Nodes in the middle of a chain have been taken: their type is marked. */
+		/* A node in the middle of a chain was taken before: it has no consumer left. */
 		if (!g->nodes[n].def || a->consumer[n] == CNN_NONE || ex->alias[n] != n)
 			continue;
 		c->nodes = a->pool + used;

@@ -33,9 +33,8 @@ int cnn_evaluation_check(const struct cnn_model *, const struct cnn_dataset *,
 /* Adds the first `count` samples to the evaluation; the first call sets classes and
  * allocates confusion. `batch` is the executor's. The division into batches can affect
  * the last digits of a result, so count must be a multiple of batch except in the last
- * call. The class names must be those of the model. The
- * samples' labels are counted if the net has no loss, or its first one takes them;
- * otherwise the hits are those of the loss. */
+ * call. The class names must be those of the model. Labels are counted if the net has no
+ * loss, or if its first loss takes them; otherwise that loss tells the hits. */
 int cnn_evaluate(struct cnn_executor *, const struct cnn_model *,
 	const struct cnn_dataset *, size_t count, uint64_t batch, struct cnn_evaluation *,
 	struct cnn_error *);

@@ -1,4 +1,4 @@
-/* definitions.c - the house's layer types: shapes, parameters, refusals. */
+/* definitions.c - the built-in layer types: shapes, parameters, refusals. */
 #include "conformance.h"
 #include "base/tensor.h"
 #include <math.h>

@@ -276,7 +276,7 @@ static void test_finding(void)
 		&& says(&e, CNN_EPLUGIN, "cuda/*/device: no such plugin"), "no device");
 
 	ok(cnn_layer_find(p, "relu", &def, &e) == 0
-		&& !strcmp(def->type, "relu") && def->arg_count == 0, "the house's type");
+		&& !strcmp(def->type, "relu") && def->arg_count == 0, "the built-in type");
 	ok(cnn_layer_find(p, "swish", &def, &e) == 0 && def->arg_count == 1
 		&& listed(p, "any/x/swish")->entry && !listed(p, "cpu/new/swish")->entry,
 		"a type of any/, and no device's plugin is opened for it");

@@ -1,7 +1,6 @@
 /* onednn.c - see onednn.h. */
 #include "onednn.h"
 
-
 #include <stdio.h>
 #include <string.h>
 
