@@ -62,20 +62,24 @@ void cnn_print_json_string(FILE *f, const char *text, size_t size)
 	putc('"', f);
 }
 
-/* Prints the shortest decimal that reads back as the same double. */
+void cnn_float_text(double x, char text[CNN_FLOAT_TEXT])
+{
+	for (int digits = 15; digits <= 17; digits++) {
+		snprintf(text, CNN_FLOAT_TEXT, "%.*g", digits, x);
+		if (strtod(text, NULL) == x)
+			break;
+	}
+}
+
 static void print_float(FILE *f, double x)
 {
-	char text[32];
+	char text[CNN_FLOAT_TEXT];
 
 	if (!isfinite(x)) {
 		fputs("null", f);
 		return;
 	}
-	for (int digits = 15; digits <= 17; digits++) {
-		snprintf(text, sizeof text, "%.*g", digits, x);
-		if (strtod(text, NULL) == x)
-			break;
-	}
+	cnn_float_text(x, text);
 	fputs(text, f);
 	if (!strpbrk(text, ".e"))    /* keep it a float */
 		fputs(".0", f);

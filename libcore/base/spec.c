@@ -1,6 +1,8 @@
 /* spec.c - see spec.h. */
 #include "spec.h"
 
+#include "value.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,23 +83,11 @@ static void add(char text[CNN_SPEC_TEXT], const char *fmt, ...)
 	va_end(ap);
 }
 
-/* The shortest decimal that reads back as the same double. */
-static void add_float(char text[CNN_SPEC_TEXT], double x)
-{
-	char number[32];
-
-	for (int digits = 15; digits <= 17; digits++) {
-		snprintf(number, sizeof number, "%.*g", digits, x);
-		if (strtod(number, NULL) == x)
-			break;
-	}
-	add(text, "%s", number);
-}
-
 static void add_value(char text[CNN_SPEC_TEXT], const struct cnn_arg *a,
 	const struct cnn_arg_value *v)
 {
 	const char *word = a->choices;
+	char number[CNN_FLOAT_TEXT];
 
 	switch (a->type) {
 	case CNN_ARG_INT:
@@ -107,7 +97,8 @@ static void add_value(char text[CNN_SPEC_TEXT], const struct cnn_arg *a,
 		add(text, "%lldx%lld", (long long)v->i, (long long)v->j);
 		break;
 	case CNN_ARG_FLOAT:
-		add_float(text, v->f);
+		cnn_float_text(v->f, number);
+		add(text, "%s", number);
 		break;
 	case CNN_ARG_BOOL:
 		add(text, v->i ? "true" : "false");

@@ -75,6 +75,9 @@ bool cnn_value_get_bool(const struct cnn_value *map, const char *key, bool *);
  * and 1 differs from 1.0.) */
 bool cnn_value_equal(const struct cnn_value *, const struct cnn_value *);
 
+/* The shortest decimal that reads back as the same double. */
+#define CNN_FLOAT_TEXT 32
+void cnn_float_text(double, char text[CNN_FLOAT_TEXT]);
 /* Prints JSON on one line, without a newline. Binary data is printed as a string;
  * floats that JSON cannot represent are printed as null. */
 void cnn_value_print_json(FILE *, const struct cnn_value *);
