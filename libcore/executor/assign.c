@@ -88,52 +88,52 @@ static uint32_t node_dtype(const struct cnn_executor *ex, const uint32_t *dtypes
 
 /* Adds input i of a node to the inputs of the run. */
 static void describe_input(const struct cnn_executor *ex,
-	const struct cnn_graph_node *node, uint32_t i, uint32_t dtype, struct cnn_unit *u)
+	const struct cnn_graph_node *node, uint32_t i, uint32_t dtype, struct cnn_instance *inst)
 {
-	uint32_t k = u->run.input_count++;
+	uint32_t k = inst->run.input_count++;
 	bool as_index = node->def->index_inputs >> i & 1;
 
-	u->inputs[k] = ex->alias[node->inputs[i]];
-	u->edges[k].shape = node->node.inputs[i];
-	u->edges[k].format = (struct cnn_format){ as_index ? CNN_I32 : dtype, CNN_NCHW };
-	u->edges[k].wants_gradient = !as_index && ex->wants_gradient[u->inputs[k]];
+	inst->inputs[k] = ex->alias[node->inputs[i]];
+	inst->edges[k].shape = node->node.inputs[i];
+	inst->edges[k].format = (struct cnn_format){ as_index ? CNN_I32 : dtype, CNN_NCHW };
+	inst->edges[k].wants_gradient = !as_index && ex->wants_gradient[inst->inputs[k]];
 }
 
 /* Describes a run to its kernel. The layouts of the edges are not known yet. */
 static void describe(const struct cnn_executor *ex, const size_t *nodes,
-	uint32_t count, uint32_t dtype, struct cnn_unit *u)
+	uint32_t count, uint32_t dtype, struct cnn_instance *inst)
 {
 	const struct cnn_graph *g = ex->graph;
 
-	memset(u, 0, sizeof *u);
-	u->node_count = count;
+	memset(inst, 0, sizeof *inst);
+	inst->node_count = count;
 	for (uint32_t i = 0; i < count; i++) {
 		const struct cnn_graph_node *n = &g->nodes[nodes[i]];
 
-		u->node_index[i] = nodes[i];
-		u->nodes[i] = n->node;
-		u->across |= ex->options.training &&
+		inst->node_index[i] = nodes[i];
+		inst->nodes[i] = n->node;
+		inst->across |= ex->options.training &&
 			n->def->flags & CNN_LAYER_ACROSS_SAMPLES;
-		u->is_loss |= (n->def->flags & CNN_LAYER_LOSS) != 0;
+		inst->is_loss |= (n->def->flags & CNN_LAYER_LOSS) != 0;
 		/* Input 0 of a later node is the node before. */
 		for (uint32_t k = i > 0; k < n->node.input_count; k++)
-			describe_input(ex, n, k, dtype, u);
+			describe_input(ex, n, k, dtype, inst);
 		for (uint32_t p = 0; p < n->param_count; p++) {
-			u->param_index[u->run.param_count] = n->first_param + p;
-			u->params[u->run.param_count++] =
+			inst->param_index[inst->run.param_count] = n->first_param + p;
+			inst->params[inst->run.param_count++] =
 				g->params[n->first_param + p].def;
 		}
 	}
-	u->run.size = sizeof u->run;
-	u->run.node_count = count;
-	u->run.nodes = u->nodes;
-	u->run.inputs = u->edges;
-	u->run.output = g->nodes[nodes[count - 1]].node.output;
-	u->run.params = u->params;
-	u->run.dtype = dtype;
-	u->run.batch = ex->shard_size;
-	u->run.workers = ex->worker_count;
-	u->run.training = ex->options.training;
+	inst->run.size = sizeof inst->run;
+	inst->run.node_count = count;
+	inst->run.nodes = inst->nodes;
+	inst->run.inputs = inst->edges;
+	inst->run.output = g->nodes[nodes[count - 1]].node.output;
+	inst->run.params = inst->params;
+	inst->run.dtype = dtype;
+	inst->run.batch = ex->microbatch_size;
+	inst->run.workers = ex->worker_count;
+	inst->run.training = ex->options.training;
 }
 
 static uint32_t shape_layout(const struct cnn_shape *s, uint32_t layout)
@@ -150,9 +150,9 @@ static double reorder_cost(const struct cnn_executor *ex, const struct cnn_edge 
 
 	if (from.dtype == to.dtype && from.layout == to.layout)
 		return 0;
-	cost = d->reorder_cost(&edge->shape, ex->shard_size, from, to);
+	cost = d->reorder_cost(&edge->shape, ex->microbatch_size, from, to);
 	if (ex->options.training && edge->wants_gradient)
-		cost += d->reorder_cost(&edge->shape, ex->shard_size, to, from);
+		cost += d->reorder_cost(&edge->shape, ex->microbatch_size, to, from);
 	return cost;
 }
 
@@ -208,29 +208,29 @@ static int add_option(struct assigner *a, struct chain *c, const struct option *
 static int ask(struct assigner *a, struct chain *c, struct option *o, enum cnn_wish wish)
 {
 	struct cnn_executor *ex = a->ex;
-	struct cnn_unit u;
+	struct cnn_instance inst;
 	uint32_t layouts;
 	int r = CNN_OK;
 
-	describe(ex, &c->nodes[o->at], o->count, a->dtypes[c->nodes[o->at]], &u);
-	layouts = u.edges[0].shape.rank == 3 ? LAYOUTS : 1;
+	describe(ex, &c->nodes[o->at], o->count, a->dtypes[c->nodes[o->at]], &inst);
+	layouts = inst.edges[0].shape.rank == 3 ? LAYOUTS : 1;
 	for (o->offered = 0; r == CNN_OK && o->offered < layouts; o->offered++) {
-		struct cnn_format from = { source_dtype(a, u.inputs[0], u.run.dtype),
+		struct cnn_format from = { source_dtype(a, inst.inputs[0], inst.run.dtype),
 			o->offered };
 		struct cnn_plan plan;
 
-		for (uint32_t i = 0; i < u.run.input_count; i++)
-			u.edges[i].format.layout = shape_layout(&u.edges[i].shape, o->offered);
-		cnn_plan_init(ex, &u, &plan);
-		o->cost = o->kernel->cost(&ex->host.host, o->kernel, &u.run, &plan);
-		o->output = shape_layout(&u.run.output, plan.output.layout);
+		for (uint32_t i = 0; i < inst.run.input_count; i++)
+			inst.edges[i].format.layout = shape_layout(&inst.edges[i].shape, o->offered);
+		cnn_plan_init(ex, &inst, &plan);
+		o->cost = o->kernel->cost(&ex->host.host, o->kernel, &inst.run, &plan);
+		o->output = shape_layout(&inst.run.output, plan.output.layout);
 		if (!(o->cost > 0) || o->output >= LAYOUTS ||
 		    (ex->options.training && !o->kernel->backward))
 			continue;
 		if (wish != CNN_WISH_YES)
 			o->cost = wish == CNN_WISH_NAMED ? -NAMED : 0;
-		o->cost += reorder_cost(ex, &u.edges[0], from, plan.inputs[0]);
-		for (uint32_t i = 1; i < u.run.input_count; i++)
+		o->cost += reorder_cost(ex, &inst.edges[0], from, plan.inputs[0]);
+		for (uint32_t i = 1; i < inst.run.input_count; i++)
 			o->inputs[i] = plan.inputs[i].layout;
 		r = add_option(a, c, o);
 	}
@@ -408,8 +408,8 @@ static int not_computed(const struct assigner *a, const struct chain *c,
 	return cnn_wish_unmet(a->ex, c->nodes[at], a->dtypes[c->nodes[at]], a->e);
 }
 
-/* Adds the units of a chain, whose ends are settled. */
-static void add_units(const struct assigner *a, const struct chain *c,
+/* Adds the instances of a chain, whose ends are settled. */
+static void add_instances(const struct assigner *a, const struct chain *c,
 	const uint32_t *layouts)
 {
 	struct cnn_executor *ex = a->ex;
@@ -418,11 +418,11 @@ static void add_units(const struct assigner *a, const struct chain *c,
 	find_ways(a, c, layouts);
 	while (at > 0) {
 		const struct option *o = a->ways[at * LAYOUTS + layout].last;
-		struct cnn_unit *u = &ex->units[ex->unit_count++];
+		struct cnn_instance *inst = &ex->instances[ex->instance_count++];
 
-		describe(ex, &c->nodes[o->at], o->count, a->dtypes[c->nodes[o->at]], u);
-		u->plugin = o->plugin;
-		u->kernel = o->kernel;
+		describe(ex, &c->nodes[o->at], o->count, a->dtypes[c->nodes[o->at]], inst);
+		inst->plugin = o->plugin;
+		inst->kernel = o->kernel;
 		at = o->at;
 		layout = o->offered;
 	}
@@ -443,36 +443,36 @@ static int choose(struct assigner *a)
 				r = not_computed(a, &a->chains[i], layouts);
 	}
 	for (size_t i = 0; r == CNN_OK && i < a->chain_count; i++)
-		add_units(a, &a->chains[i], layouts);
+		add_instances(a, &a->chains[i], layouts);
 	free(layouts);
 	return r;
 }
 
 static int by_first_node(const void *a, const void *b)
 {
-	const struct cnn_unit *u = a, *v = b;
+	const struct cnn_instance *inst = a, *v = b;
 
-	return u->node_index[0] < v->node_index[0] ? -1 :
-		u->node_index[0] > v->node_index[0];
+	return inst->node_index[0] < v->node_index[0] ? -1 :
+		inst->node_index[0] > v->node_index[0];
 }
 
-/* Sorting moves the units: set their pointers into themselves again. */
-static void settle_units(struct cnn_executor *ex)
+/* Sorting moves the instances: set their pointers into themselves again. */
+static void settle_instances(struct cnn_executor *ex)
 {
-	qsort(ex->units, ex->unit_count, sizeof *ex->units, by_first_node);
-	for (size_t i = 0; i < ex->unit_count; i++) {
-		struct cnn_unit *u = &ex->units[i];
+	qsort(ex->instances, ex->instance_count, sizeof *ex->instances, by_first_node);
+	for (size_t i = 0; i < ex->instance_count; i++) {
+		struct cnn_instance *inst = &ex->instances[i];
 
-		u->run.nodes = u->nodes;
-		u->run.inputs = u->edges;
-		u->run.params = u->params;
-		if (u->is_loss)
-			ex->losses[ex->loss_count++] = u;
+		inst->run.nodes = inst->nodes;
+		inst->run.inputs = inst->edges;
+		inst->run.params = inst->params;
+		if (inst->is_loss)
+			ex->losses[ex->loss_count++] = inst;
 	}
 }
 
-/* Can the node be in a run with the one that feeds its input 0? Its other inputs must be
- * inputs of the net, such as targets. */
+/* Can the node be in a run with the one that feeds its input 0? Its other inputs must
+ * be inputs of the net, such as targets. */
 static bool continues(const struct cnn_graph *g, size_t index, size_t before,
 	const size_t *alias)
 {
@@ -542,7 +542,8 @@ static void list_chains(struct assigner *a)
 		struct chain *c = &a->chains[a->chain_count];
 		size_t m = n;
 
-		/* A node in the middle of a chain was taken before: it has no consumer left. */
+		/* A node in the middle of a chain was taken before: it has no consumer
+		 * left. */
 		if (!g->nodes[n].def || a->consumer[n] == CNN_NONE || ex->alias[n] != n)
 			continue;
 		c->nodes = a->pool + used;
@@ -586,7 +587,7 @@ static int assign(struct assigner *a)
 		return cnn_fail(a->e, CNN_ENOMEM, "out of memory");
 	if ((r = choose(a)) < 0)
 		return r;
-	settle_units(ex);
+	settle_instances(ex);
 	return cnn_wish_check(ex, a->e);
 }
 
@@ -603,9 +604,9 @@ int cnn_assign(struct cnn_executor *ex, struct cnn_error *e)
 	a.pool = calloc(count, sizeof *a.pool);
 	ex->alias = calloc(count, sizeof *ex->alias);
 	ex->wants_gradient = calloc(count, sizeof *ex->wants_gradient);
-	ex->units = calloc(count, sizeof *ex->units);
+	ex->instances = calloc(count, sizeof *ex->instances);
 	r = a.dtypes && a.consumers && a.consumer && a.chains && a.pool && ex->alias &&
-		ex->wants_gradient && ex->units ? assign(&a) :
+		ex->wants_gradient && ex->instances ? assign(&a) :
 		cnn_fail(e, CNN_ENOMEM, "out of memory");
 	for (size_t i = 0; a.chains && i < a.chain_count; i++)
 		free(a.chains[i].options);

@@ -8,9 +8,9 @@
  *   executor.c  opening, closing
  *   params.c    import and export of parameters and moments
  *   feed.c      inputs and results of steps: rows, order, state, records
- *   shard.c     runs one shard through the operations
+ *   microbatch.c  runs one microbatch through the operations
  *   step.c      workers, phases, the update; recording and replaying a step
- *   reduce.c    the tree that sums shards
+ *   reduce.c    the tree that sums microbatches
  *   profile.c   the time of a step's parts, and the time between two marks
  *   barrier.c   the workers' barrier
  */
@@ -25,8 +25,9 @@
 #define CNN_ALIGN ((size_t)64)
 #define CNN_NONE SIZE_MAX
 
-/* A run of layers that one kernel computes. */
-struct cnn_unit {
+/* A kernel at work in this net: the run of layers that it computes, its edges, its
+ * parameters and its buffers. */
+struct cnn_instance {
 	const struct cnn_plugin *plugin;
 	const struct cnn_kernel *kernel;
 	uint32_t node_count;
@@ -38,7 +39,7 @@ struct cnn_unit {
 	size_t param_index[CNN_MAX_PARAMS];      /* in the graph */
 	struct cnn_run run;
 	struct cnn_plan plan;
-	void *instance;
+	void *handle;                            /* from create() */
 	bool across;                             /* across samples, and training */
 	bool is_loss;
 	bool skipped;                            /* needs a field that the rows lack */
@@ -63,7 +64,7 @@ enum cnn_op_kind {
 struct cnn_op {
 	enum cnn_op_kind kind;
 	uint32_t phase;
-	struct cnn_unit *unit;                   /* REORDER, ADD: NULL */
+	struct cnn_instance *instance;                   /* REORDER, ADD: NULL */
 	size_t src, dst;                         /* buffers */
 	struct cnn_shape shape;
 	struct cnn_format from, to;
@@ -72,23 +73,23 @@ struct cnn_op {
 /* A parameter's place in its arena. Trainable parameters and buffers have separate
  * arenas. */
 struct cnn_slot {
-	struct cnn_unit *unit;
-	uint32_t index;                          /* in the unit */
+	struct cnn_instance *instance;
+	uint32_t index;                          /* in the instance */
 	bool trainable;
 	size_t offset, count;                    /* floats */
 };
 
 /* A partial sum of gradients: node `index` of level `level` of the tree covers the
- * shards from index << level up to the next node's. */
+ * microbatches from index << level up to the next node's. */
 struct cnn_partial {
 	uint32_t level, index;
 	float *sum;
 };
 
-/* The memory of a shard on its way through the graph. */
+/* The memory of a microbatch on its way through the graph. */
 struct cnn_context {
 	unsigned char *arena;
-	float *grads;                            /* set while a shard uses the
+	float *grads;                            /* set while a microbatch uses the
 	                                          * context */
 };
 
@@ -115,7 +116,7 @@ struct cnn_merge { float *into; const float *from; };
 
 /* The data set, in memory that the device reads. */
 struct cnn_resident {
-	/* By input; data NULL: missing. `out` is set for each shard. */
+	/* By input; data NULL: missing. `out` is set for each microbatch. */
 	struct cnn_gather_column columns[CNN_MAX_NET_INPUTS];
 	size_t count;                            /* rows */
 	void *copies[CNN_MAX_NET_INPUTS];            /* with own memory */
@@ -152,11 +153,11 @@ struct cnn_executor {
 	size_t *values, *grads;          /* node -> buffer */
 	bool *wants_gradient;            /* node -> does it depend on a trainable
 	                                  * parameter? */
-	struct cnn_unit *units;
-	size_t unit_count;
+	struct cnn_instance *instances;
+	size_t instance_count;
 	struct cnn_refusal refusals[CNN_REFUSALS];
 	size_t refusal_count;
-	struct cnn_unit *losses[CNN_MAX_LOSSES];     /* in the graph's order */
+	struct cnn_instance *losses[CNN_MAX_LOSSES];     /* in the graph's order */
 	uint32_t loss_count;
 	bool has_losses;                 /* the rows have what all losses need */
 	struct cnn_buffer *buffers;
@@ -165,7 +166,7 @@ struct cnn_executor {
 	size_t op_count;
 	uint32_t phases;                 /* cuts at across_samples layers, + 1 */
 	size_t arena_bytes, scratch_bytes, packed_bytes;
-	size_t partial_count;            /* doubles per shard */
+	size_t partial_count;            /* doubles per microbatch */
 	size_t logits;                   /* buffer of the plain logits */
 	size_t output_values;            /* elements of one sample in it */
 
@@ -180,16 +181,16 @@ struct cnn_executor {
 	bool params_changed;             /* pack before the next step */
 	size_t memory;                   /* bytes of all arenas */
 
-	uint32_t shard_size, shards_max;
+	uint32_t microbatch_size, microbatches_max;
 	bool *prepared;                  /* [samples]: prepare() was called for it */
 	struct cnn_context *contexts;    /* one per worker; with across_samples layers
-	                                  * one per shard */
+	                                  * one per microbatch */
 	size_t context_count;
 	struct cnn_worker *workers;
 	uint32_t worker_count, threads_started;
-	double *partials, *reduced;      /* [shards_max][partial_count], [count]; the
-	                                  * same buffer if there is one shard */
-	struct cnn_result *results;      /* one per shard */
+	double *partials, *reduced;      /* [microbatches_max][partial_count], [count]; the
+	                                  * same buffer if there is one microbatch */
+	struct cnn_result *results;      /* one per microbatch */
 	struct cnn_merge *merges;
 	size_t merge_count;
 
@@ -209,11 +210,11 @@ struct cnn_executor {
 	uint32_t first, samples;         /* in the batch, counted from the cursor */
 	float *out_logits;
 	bool wants_result;               /* of an inference */
-	uint32_t shards;
+	uint32_t microbatches;
 	bool stop, failed;
 };
 
-/* assign.c: fills in units, alias and their runs; opens the plugins. */
+/* assign.c: fills in instances, alias and their runs; opens the plugins. */
 int cnn_assign(struct cnn_executor *, struct cnn_error *);
 
 /* wishes.c: what the user's options and a checkpoint's record say about a kernel for
@@ -224,7 +225,7 @@ int cnn_wish(const struct cnn_executor *, const struct cnn_plugin *,
 	struct cnn_error *);
 /* Checks that each --provider names a kernel of the device. */
 int cnn_wish_names(const struct cnn_executor *, struct cnn_error *);
-/* Checks that the units are those that a checkpoint recorded, if there is one. */
+/* Checks that the instances are those that a checkpoint recorded, if there is one. */
 int cnn_wish_check(const struct cnn_executor *, struct cnn_error *);
 /* Fails because no kernel computes the node. */
 int cnn_wish_unmet(const struct cnn_executor *, size_t node, uint32_t dtype,
@@ -236,7 +237,7 @@ int cnn_plan_make(struct cnn_executor *, struct cnn_error *);
 /* Frees what cnn_assign() and cnn_plan_make() made. */
 void cnn_plan_drop(struct cnn_executor *);
 /* *plan as a kernel gets it, with the formats that its edges offer. */
-void cnn_plan_init(const struct cnn_executor *, const struct cnn_unit *,
+void cnn_plan_init(const struct cnn_executor *, const struct cnn_instance *,
 	struct cnn_plan *plan);
 /* arena.c: sets each buffer's offset; *bytes = the arena's size. */
 int cnn_arena_place(struct cnn_buffer *, size_t count, size_t *bytes,
@@ -253,10 +254,10 @@ void cnn_feed_close(struct cnn_executor *);
 /* Drops recorded steps; call it before an address that they contain becomes invalid. */
 void cnn_forget_recordings(struct cnn_executor *);
 
-/* shard.c: runs shard `number` through the operations of a phase. */
-int cnn_shard_run(struct cnn_worker *, uint32_t number, uint32_t phase);
-/* The addresses of a unit's parameters. */
-void cnn_unit_params(const struct cnn_executor *, const struct cnn_unit *,
+/* microbatch.c: runs microbatch `number` through the operations of a phase. */
+int cnn_run_microbatch(struct cnn_worker *, uint32_t number, uint32_t phase);
+/* The addresses of an instance's parameters. */
+void cnn_instance_params(const struct cnn_executor *, const struct cnn_instance *,
 	void *params[CNN_MAX_PARAMS]);
 
 /* profile.c: adds the time between begin and end to the slot: an operation's number, or
@@ -274,15 +275,15 @@ int cnn_profile_step(struct cnn_executor *);
 /* step.c: a worker thread's main loop; waits at the barrier until ex->stop. */
 void *cnn_worker_main(void *worker);
 
-/* reduce.c: takes over a finished shard's sum and folds it as far as possible. */
-int cnn_reduce_push(struct cnn_worker *, uint32_t shard, float *sum);
+/* reduce.c: takes over a finished microbatch's sum and folds it as far as possible. */
+int cnn_reduce_push(struct cnn_worker *, uint32_t microbatch, float *sum);
 /* Lists, in order, the additions that are left once all workers are done. Returns the
  * buffer that then holds the whole sum. */
 float *cnn_reduce_plan(struct cnn_executor *);
-/* reduced = the tree sum over the shards of count doubles from `at` on. */
+/* reduced = the tree sum over the microbatches of count doubles from `at` on. */
 void cnn_reduce_partials(struct cnn_executor *, size_t at, size_t count);
-/* The most sums that a worker with `shards` shards holds at once. */
-size_t cnn_reduce_depth(uint32_t shards);
+/* The most sums that a worker with `microbatches` microbatches holds at once. */
+size_t cnn_reduce_depth(uint32_t microbatches);
 
 void cnn_barrier_init(struct cnn_barrier *, unsigned count);
 void cnn_barrier_wait(struct cnn_barrier *);

@@ -61,18 +61,18 @@ static uint32_t cores(void)
 		(uint32_t)CPU_COUNT(&set) : 1;
 }
 
-/* Decides the shard size and the number of workers. */
+/* Decides the microbatch size and the number of workers. */
 static void cut_batch(struct cnn_executor *ex)
 {
 	const struct cnn_executor_options *o = &ex->options;
 
-	ex->shard_size = o->shard_size ? o->shard_size : CNN_SHARD_SIZE;
-	if (ex->shard_size > o->batch || ex->whole_batch)
-		ex->shard_size = o->batch;
-	ex->shards_max = (o->batch + ex->shard_size - 1) / ex->shard_size;
+	ex->microbatch_size = o->microbatch_size ? o->microbatch_size : CNN_MICROBATCH_SIZE;
+	if (ex->microbatch_size > o->batch || ex->whole_batch)
+		ex->microbatch_size = o->batch;
+	ex->microbatches_max = (o->batch + ex->microbatch_size - 1) / ex->microbatch_size;
 	ex->worker_count = o->on.threads ? (uint32_t)o->on.threads : cores();
-	if (ex->worker_count > ex->shards_max)
-		ex->worker_count = ex->shards_max;
+	if (ex->worker_count > ex->microbatches_max)
+		ex->worker_count = ex->microbatches_max;
 }
 
 /* Sets every parameter's offset: 64-byte aligned, trainable ones together. */
@@ -80,17 +80,17 @@ static int place_params(struct cnn_executor *ex, struct cnn_error *e)
 {
 	int r = table(&ex->slots, ex->graph->param_count, sizeof *ex->slots, e);
 
-	for (size_t i = 0; r == CNN_OK && i < ex->unit_count; i++) {
-		struct cnn_unit *u = &ex->units[i];
+	for (size_t i = 0; r == CNN_OK && i < ex->instance_count; i++) {
+		struct cnn_instance *inst = &ex->instances[i];
 
-		for (uint32_t j = 0; j < u->run.param_count; j++) {
-			struct cnn_slot *s = &ex->slots[u->param_index[j]];
+		for (uint32_t j = 0; j < inst->run.param_count; j++) {
+			struct cnn_slot *s = &ex->slots[inst->param_index[j]];
 			size_t *used;
 
-			s->unit = u;
+			s->instance = inst;
 			s->index = j;
-			s->count = u->plan.param_counts[j];
-			s->trainable = u->params[j].kind == CNN_PARAM_TRAINABLE;
+			s->count = inst->plan.param_counts[j];
+			s->trainable = inst->params[j].kind == CNN_PARAM_TRAINABLE;
 			used = s->trainable ? &ex->param_floats : &ex->buffer_floats;
 			s->offset = *used;
 			if (s->count > (SIZE_MAX / 16) - *used)
@@ -101,19 +101,20 @@ static int place_params(struct cnn_executor *ex, struct cnn_error *e)
 	return r;
 }
 
-/* Memory for the sums of layers that need the whole batch: per shard, and in total. */
+/* Memory for the sums of layers that need the whole batch: per microbatch, and in
+ * total. */
 static int take_sums(struct cnn_executor *ex, struct cnn_error *e)
 {
 	size_t bytes = ex->partial_count * sizeof *ex->partials;
 	void *block;
 	int r;
 
-	if (bytes > SIZE_MAX / 2 / ex->shards_max)
+	if (bytes > SIZE_MAX / 2 / ex->microbatches_max)
 		return cnn_fail(e, CNN_ENOMEM, "too many channels");
-	if ((r = cnn_executor_take(ex, &block, ex->shards_max * bytes, e)) < 0)
+	if ((r = cnn_executor_take(ex, &block, ex->microbatches_max * bytes, e)) < 0)
 		return r;
 	ex->partials = ex->reduced = block;
-	if (ex->shards_max == 1)
+	if (ex->microbatches_max == 1)
 		return CNN_OK;
 	r = cnn_executor_take(ex, &block, bytes, e);
 	ex->reduced = block;
@@ -140,7 +141,7 @@ static int take_arenas(struct cnn_executor *ex, struct cnn_error *e)
 			return r;
 		ex->contexts[c].arena = block;
 	}
-	if ((r = cnn_executor_take(ex, &block, ex->shards_max * sizeof *ex->results,
+	if ((r = cnn_executor_take(ex, &block, ex->microbatches_max * sizeof *ex->results,
 		e)) < 0)
 		return r;
 	ex->results = block;
@@ -155,19 +156,19 @@ static int take_arenas(struct cnn_executor *ex, struct cnn_error *e)
 	return take_sums(ex, e);
 }
 
-/* The most shards of one worker. */
-static uint32_t worker_shards(const struct cnn_executor *ex)
+/* The most microbatches of one worker. */
+static uint32_t worker_microbatches(const struct cnn_executor *ex)
 {
-	return (ex->shards_max + ex->worker_count - 1) / ex->worker_count;
+	return (ex->microbatches_max + ex->worker_count - 1) / ex->worker_count;
 }
 
 static int open_worker(struct cnn_executor *ex, uint32_t number, struct cnn_error *e)
 {
 	struct cnn_worker *w = &ex->workers[number];
-	/* With across_samples layers, all of a worker's shards are in progress at once.
-	 * Otherwise one is, beside the sums that wait for a sibling. */
-	size_t depth = ex->phases > 1 ? worker_shards(ex) + 1 :
-		cnn_reduce_depth(worker_shards(ex));
+	/* With across_samples layers, all of a worker's microbatches are in progress at
+	 * once. Otherwise one is, beside the sums that wait for a sibling. */
+	size_t depth = ex->phases > 1 ? worker_microbatches(ex) + 1 :
+		cnn_reduce_depth(worker_microbatches(ex));
 	void *block;
 	int r;
 
@@ -242,11 +243,11 @@ static int open_all(struct cnn_executor *ex, struct cnn_error *e)
 	if ((ex->options.training && (r = open_optimizer(ex, e)) < 0) ||
 	    (r = place_params(ex, e)) < 0)
 		return r;
-	ex->context_count = ex->phases > 1 ? ex->shards_max : ex->worker_count;
+	ex->context_count = ex->phases > 1 ? ex->microbatches_max : ex->worker_count;
 	if ((r = table(&ex->contexts, ex->context_count, sizeof *ex->contexts, e)) < 0 ||
 	    (r = table(&ex->workers, ex->worker_count, sizeof *ex->workers, e)) < 0 ||
-	    (r = table(&ex->merges, ex->shards_max, sizeof *ex->merges, e)) < 0 ||
-	    (r = table(&ex->prepared, ex->shard_size + 1, sizeof *ex->prepared, e)) < 0)
+	    (r = table(&ex->merges, ex->microbatches_max, sizeof *ex->merges, e)) < 0 ||
+	    (r = table(&ex->prepared, ex->microbatch_size + 1, sizeof *ex->prepared, e)) < 0)
 		return r;
 	if ((r = take_arenas(ex, e)) < 0 || (r = cnn_feed_open(ex, e)) < 0)
 		return r;
@@ -341,12 +342,12 @@ void cnn_executor_close(struct cnn_executor *ex)
 bool cnn_executor_run_at(const struct cnn_executor *ex, size_t i,
 	struct cnn_executor_run *run)
 {
-	const struct cnn_unit *u = &ex->units[i];
+	const struct cnn_instance *inst = &ex->instances[i];
 
-	if (i >= ex->unit_count)
+	if (i >= ex->instance_count)
 		return false;
-	*run = (struct cnn_executor_run){ u->node_index, u->node_count,
-		u->plugin->device, u->plugin->provider };
+	*run = (struct cnn_executor_run){ inst->node_index, inst->node_count,
+		inst->plugin->device, inst->plugin->provider };
 	return true;
 }
 

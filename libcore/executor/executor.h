@@ -2,11 +2,12 @@
  *
  * Opening an executor chooses a provider for every run of layers, decides the layouts
  * between them, plans the memory and starts the workers. Steps then allocate nothing.
- * On the CPU a batch is cut into shards. Each shard goes through forward and backward
- * by itself. The shards' gradients are summed along one binary tree over their numbers,
- * so the result does not depend on the number of threads. A GPU takes the whole batch
- * at once and works asynchronously. The second step of a size is recorded; later ones
- * replay the recording. The functions of a step, with the prefix cnn_executor_:
+ * On the CPU a batch is cut into microbatches. Each microbatch goes through forward and
+ * backward by itself. The microbatches' gradients are summed along one binary tree over
+ * their numbers, so the result does not depend on the number of threads. A GPU takes
+ * the whole batch at once and works asynchronously. The second step of a size is
+ * recorded; later ones replay the recording. The functions of a step, with the prefix
+ * cnn_executor_:
  *
  *   set_rows      sets the data set, once
  *   set_state     sets the state of training: step, seed, loss scale
@@ -24,7 +25,7 @@
 #include "net/graph.h"
 #include "base/tensor.h"
 
-#define CNN_SHARD_SIZE 16            /* samples, by default */
+#define CNN_MICROBATCH_SIZE 16            /* samples, by default */
 
 struct cnn_executor;
 struct cnn_value;
@@ -56,7 +57,7 @@ struct cnn_compute {
 struct cnn_executor_options {
 	struct cnn_compute on;
 	uint32_t batch;                  /* most samples of one step or inference */
-	uint32_t shard_size;             /* 0: CNN_SHARD_SIZE */
+	uint32_t microbatch_size;             /* 0: CNN_MICROBATCH_SIZE */
 	bool training;
 	uint32_t amp;                    /* CNN_F32 (off), CNN_BF16, CNN_F16 */
 	const struct cnn_optimizer_def *optimizer;    /* training only, like the next
@@ -131,7 +132,8 @@ uint32_t cnn_executor_depth(const struct cnn_executor *);
 int cnn_executor_result(struct cnn_executor *, struct cnn_step_record *,
 	struct cnn_error *);
 
-/* Puts a mark into the device's queue before the work to be timed, or at its end. On a device without a queue it reads the clock. */
+/* Puts a mark into the device's queue before the work to be timed, or at its end. On a
+ * device without a queue it reads the clock. */
 int cnn_executor_mark(struct cnn_executor *, bool end, struct cnn_error *);
 /* The time between the two marks. Waits until the device has reached the second. */
 int cnn_executor_marked(struct cnn_executor *, double *seconds, struct cnn_error *);

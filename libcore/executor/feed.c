@@ -80,8 +80,8 @@ void cnn_feed_close(struct cnn_executor *ex)
 
 /* --- the data set --------------------------------------------------------------------- */
 
-/* Marks the units that need a field which the rows do not have. */
-static int skip_units(struct cnn_executor *ex, const struct cnn_rows *rows,
+/* Marks the instances that need a field which the rows do not have. */
+static int skip_instances(struct cnn_executor *ex, const struct cnn_rows *rows,
 	struct cnn_error *e)
 {
 	const struct cnn_graph *g = ex->graph;
@@ -96,11 +96,11 @@ static int skip_units(struct cnn_executor *ex, const struct cnn_rows *rows,
 		for (uint32_t i = 0; i < g->nodes[n].node.input_count; i++)
 			missing[n] |= missing[ex->alias[g->nodes[n].inputs[i]]];
 	ex->has_losses = ex->loss_count > 0;
-	for (size_t i = 0; i < ex->unit_count; i++) {
-		struct cnn_unit *u = &ex->units[i];
+	for (size_t i = 0; i < ex->instance_count; i++) {
+		struct cnn_instance *inst = &ex->instances[i];
 
-		u->skipped = missing[u->node_index[u->node_count - 1]];
-		ex->has_losses = ex->has_losses && !(u->is_loss && u->skipped);
+		inst->skipped = missing[inst->node_index[inst->node_count - 1]];
+		ex->has_losses = ex->has_losses && !(inst->is_loss && inst->skipped);
 	}
 	if (missing[g->output] || (ex->options.training && !ex->has_losses))
 		r = cnn_fail(e, CNN_EUSAGE, "the data lack a field that the net reads");
@@ -113,7 +113,7 @@ int cnn_executor_set_rows(struct cnn_executor *ex, const struct cnn_rows *rows,
 {
 	const struct cnn_graph *g = ex->graph;
 	struct cnn_resident *r = &ex->rows;
-	int code = skip_units(ex, rows, e);
+	int code = skip_instances(ex, rows, e);
 
 	r->count = rows->count;
 	r->epoch = r->ahead = 0;
@@ -122,8 +122,8 @@ int cnn_executor_set_rows(struct cnn_executor *ex, const struct cnn_rows *rows,
 		struct cnn_gather_column *c = &r->columns[i], old = *c;
 		size_t n = g->inputs[i], bytes = 0;
 
-		/* On the CPU the rows stay in the caller's memory. No step is in flight on
-		 * either device. */
+		/* On the CPU the rows stay in the caller's memory. No step is in flight
+		 * on either device. */
 		*c = (struct cnn_gather_column){
 			.dtype = s->dtype, .data = s->data,
 			.elements = cnn_graph_shape_count(&g->nodes[n].node.output),

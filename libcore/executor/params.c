@@ -8,8 +8,8 @@ static int import(struct cnn_executor *ex, size_t param, const float *plain,
 	const struct cnn_slot *s = &ex->slots[param];
 	int r = CNN_OK;
 
-	if (s->unit->kernel->param_import)
-		r = s->unit->kernel->param_import(s->unit->instance, ex->queue, s->index,
+	if (s->instance->kernel->param_import)
+		r = s->instance->kernel->param_import(s->instance->handle, ex->queue, s->index,
 			plain, arena + s->offset);
 	else
 		r = ex->device_functions->upload(ex->device, ex->queue, arena + s->offset,
@@ -23,8 +23,8 @@ static int export(struct cnn_executor *ex, size_t param, const float *arena,
 	const struct cnn_slot *s = &ex->slots[param];
 	int r = CNN_OK;
 
-	if (s->unit->kernel->param_export)
-		r = s->unit->kernel->param_export(s->unit->instance, ex->queue, s->index,
+	if (s->instance->kernel->param_export)
+		r = s->instance->kernel->param_export(s->instance->handle, ex->queue, s->index,
 			arena + s->offset, plain);
 	else
 		r = ex->device_functions->download(ex->device, ex->queue, plain,

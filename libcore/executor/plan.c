@@ -15,7 +15,7 @@ struct planner {
 	struct cnn_error *e;
 	size_t buffer_room, op_room;
 	bool *kept;                      /* buffer -> backward reads it */
-	size_t *uses;                    /* node -> number of units it feeds */
+	size_t *uses;                    /* node -> number of instances it feeds */
 	uint32_t phase;
 	int code;                        /* the first failure; later calls do nothing */
 	struct cnn_op nowhere;           /* operation that later calls fill in then */
@@ -61,7 +61,7 @@ static size_t new_buffer(struct planner *p, size_t bytes)
 static size_t tensor_bytes(const struct planner *p, const struct cnn_shape *s,
 	struct cnn_format f)
 {
-	return cnn_layout_count(s, f.layout, p->ex->shard_size) *
+	return cnn_layout_count(s, f.layout, p->ex->microbatch_size) *
 		cnn_dtype_size((enum cnn_dtype)f.dtype);
 }
 
@@ -85,7 +85,7 @@ static void touch(struct planner *p, size_t buffer)
 }
 
 static struct cnn_op *new_op(struct planner *p, enum cnn_op_kind kind,
-	struct cnn_unit *u)
+	struct cnn_instance *inst)
 {
 	struct cnn_executor *ex = p->ex;
 
@@ -103,7 +103,7 @@ static struct cnn_op *new_op(struct planner *p, enum cnn_op_kind kind,
 		p->op_room = room;
 	}
 	ex->ops[ex->op_count] = (struct cnn_op){ .kind = kind, .phase = p->phase,
-		.unit = u, .src = CNN_NONE, .dst = CNN_NONE };
+		.instance = inst, .src = CNN_NONE, .dst = CNN_NONE };
 	return &ex->ops[ex->op_count++];
 }
 
@@ -135,190 +135,191 @@ static bool right_format(const struct cnn_shape *s, struct cnn_format f,
 		(f.layout == CNN_NCHW || s->rank == 3);
 }
 
-static uint32_t output_dtype(const struct cnn_unit *u)
+static uint32_t output_dtype(const struct cnn_instance *inst)
 {
-	return u->is_loss ? CNN_F32 : u->run.dtype;
+	return inst->is_loss ? CNN_F32 : inst->run.dtype;
 }
 
-void cnn_plan_init(const struct cnn_executor *ex, const struct cnn_unit *u,
+void cnn_plan_init(const struct cnn_executor *ex, const struct cnn_instance *inst,
 	struct cnn_plan *plan)
 {
 	*plan = (struct cnn_plan){ .size = sizeof *plan };
-	for (uint32_t i = 0; i < u->run.input_count; i++) {
-		plan->inputs[i] = u->edges[i].format;
+	for (uint32_t i = 0; i < inst->run.input_count; i++) {
+		plan->inputs[i] = inst->edges[i].format;
 		if (plan->inputs[i].dtype != CNN_I32)
-			plan->inputs[i].dtype = u->run.dtype;
+			plan->inputs[i].dtype = inst->run.dtype;
 	}
-	plan->output.dtype = output_dtype(u);
-	plan->output.layout = u->run.output.rank == 3 ? plan->inputs[0].layout : CNN_NCHW;
-	for (uint32_t i = 0; i < u->run.param_count; i++)
-		plan->param_counts[i] = ex->graph->params[u->param_index[i]].count;
+	plan->output.dtype = output_dtype(inst);
+	plan->output.layout = inst->run.output.rank == 3 ? plan->inputs[0].layout : CNN_NCHW;
+	for (uint32_t i = 0; i < inst->run.param_count; i++)
+		plan->param_counts[i] = ex->graph->params[inst->param_index[i]].count;
 }
 
-/* Notes that the unit's kernel cannot be had. */
-static int refuse(struct cnn_executor *ex, const struct cnn_unit *u, struct cnn_error *e)
+/* Notes that the instance's kernel cannot be had. */
+static int refuse(struct cnn_executor *ex, const struct cnn_instance *inst, struct cnn_error *e)
 {
 	if (ex->refusal_count == CNN_REFUSALS)
 		return cnn_fail(e, CNN_EPLUGIN, "%s: %s/%s/%s and too many other kernels "
-			"cannot be used here", u->nodes[0].name, u->plugin->device,
-			u->plugin->provider, u->kernel->run);
+			"cannot be used here", inst->nodes[0].name, inst->plugin->device,
+			inst->plugin->provider, inst->kernel->run);
 	ex->host.host.log(&ex->host.host, 2, "%s: %s/%s/%s cannot be used here",
-		u->nodes[0].name, u->plugin->device, u->plugin->provider, u->kernel->run);
-	ex->refusals[ex->refusal_count++] = (struct cnn_refusal){ u->kernel,
-		u->node_index[0] };
+		inst->nodes[0].name, inst->plugin->device, inst->plugin->provider, inst->kernel->run);
+	ex->refusals[ex->refusal_count++] = (struct cnn_refusal){ inst->kernel,
+		inst->node_index[0] };
 	return CNN_END;
 }
 
-static int create(struct planner *p, struct cnn_unit *u)
+static int create(struct planner *p, struct cnn_instance *inst)
 {
 	struct cnn_executor *ex = p->ex;
-	struct cnn_plan *plan = &u->plan;
-	const struct cnn_shape *out = &u->run.output;
-	uint32_t out_dtype = output_dtype(u);
+	struct cnn_plan *plan = &inst->plan;
+	const struct cnn_shape *out = &inst->run.output;
+	uint32_t out_dtype = output_dtype(inst);
 	bool good;
 	int r;
 
-	for (uint32_t i = 0; i < u->run.input_count; i++)
-		u->edges[i].format = ex->formats[u->inputs[i]];
-	cnn_plan_init(ex, u, plan);
-	r = u->kernel->create(&ex->host.host, u->kernel, &u->run, plan,
-		&u->instance);
+	for (uint32_t i = 0; i < inst->run.input_count; i++)
+		inst->edges[i].format = ex->formats[inst->inputs[i]];
+	cnn_plan_init(ex, inst, plan);
+	r = inst->kernel->create(&ex->host.host, inst->kernel, &inst->run, plan,
+		&inst->handle);
 	if (r == CNN_END)
-		return refuse(ex, u, p->e);
+		return refuse(ex, inst, p->e);
 	if (r < 0) {
 		r = cnn_host_error(&ex->host, r, p->e);
-		cnn_error_prefix(p->e, "%s: %s/%s/%s", u->nodes[0].name,
-			u->plugin->device, u->plugin->provider, u->kernel->run);
+		cnn_error_prefix(p->e, "%s: %s/%s/%s", inst->nodes[0].name,
+			inst->plugin->device, inst->plugin->provider, inst->kernel->run);
 		return r;
 	}
 	good = right_format(out, plan->output, out_dtype);
-	for (uint32_t i = 0; i < u->run.input_count; i++)
-		good = good && right_format(&u->edges[i].shape, plan->inputs[i],
-			u->edges[i].format.dtype == CNN_I32 ? CNN_I32 : u->run.dtype);
-	for (uint32_t i = 0; i < u->run.param_count; i++)
+	for (uint32_t i = 0; i < inst->run.input_count; i++)
+		good = good && right_format(&inst->edges[i].shape, plan->inputs[i],
+			inst->edges[i].format.dtype == CNN_I32 ? CNN_I32 : inst->run.dtype);
+	for (uint32_t i = 0; i < inst->run.param_count; i++)
 		good = good && plan->param_counts[i] >=
-			ex->graph->params[u->param_index[i]].count;
+			ex->graph->params[inst->param_index[i]].count;
 	/* Some losses need the whole batch only with some arguments. */
-	u->across = u->across && plan->reduce_forward + plan->reduce_backward > 0;
-	if (u->across)
-		good = good && u->kernel->reduce_forward && u->kernel->reduce_backward;
+	inst->across = inst->across && plan->reduce_forward + plan->reduce_backward > 0;
+	if (inst->across)
+		good = good && inst->kernel->reduce_forward && inst->kernel->reduce_backward;
 	if (!good)
 		return cnn_fail(p->e, CNN_EPLUGIN, "%s: %s: returned a plan that "
-			"violates the contract of cnn/plugin.h", u->nodes[0].name,
-			u->plugin->path);
-	ex->formats[u->node_index[u->node_count - 1]] = plan->output;
-	u->packed = ex->packed_bytes;
+			"violates the contract of cnn/plugin.h", inst->nodes[0].name,
+			inst->plugin->path);
+	ex->formats[inst->node_index[inst->node_count - 1]] = plan->output;
+	inst->packed = ex->packed_bytes;
 	ex->packed_bytes += cnn_align(plan->packed_bytes);
 	if (plan->scratch_bytes > ex->scratch_bytes)
 		ex->scratch_bytes = plan->scratch_bytes;
-	u->partial = ex->partial_count;
-	if (u->across)
+	inst->partial = ex->partial_count;
+	if (inst->across)
 		ex->partial_count += plan->reduce_forward + plan->reduce_backward;
 	return CNN_OK;
 }
 
 /* --- forward ------------------------------------------------------------------------ */
 
-/* True if the unit may write its output over its first input. */
-static bool in_place(const struct planner *p, const struct cnn_unit *u)
+/* True if the instance may write its output over its first input. */
+static bool in_place(const struct planner *p, const struct cnn_instance *inst)
 {
 	const struct cnn_executor *ex = p->ex;
-	size_t src = u->inputs[0];
-	bool own = u->in[0] != ex->values[src];      /* result of a reorder */
+	size_t src = inst->inputs[0];
+	bool own = inst->in[0] != ex->values[src];      /* result of a reorder */
 
-	return u->plan.flags & CNN_INPLACE_FORWARD && p->code == CNN_OK &&
+	return inst->plan.flags & CNN_INPLACE_FORWARD && p->code == CNN_OK &&
 		(own || (p->uses[src] == 1 && src != ex->alias[ex->graph->output])) &&
-		/* NOLINTNEXTLINE(clang-analyzer-core.*): set as soon as there is a buffer */
-		!p->kept[u->in[0]] &&
-		!(ex->options.training && u->plan.flags & CNN_KEEP_INPUT) &&
-		ex->buffers[u->in[0]].bytes ==
-			cnn_align(tensor_bytes(p, &u->run.output, u->plan.output));
+		/* NOLINTNEXTLINE(clang-analyzer-core.*): set as soon as there is a
+		 * buffer */
+		!p->kept[inst->in[0]] &&
+		!(ex->options.training && inst->plan.flags & CNN_KEEP_INPUT) &&
+		ex->buffers[inst->in[0]].bytes ==
+			cnn_align(tensor_bytes(p, &inst->run.output, inst->plan.output));
 }
 
-static void plan_forward(struct planner *p, struct cnn_unit *u)
+static void plan_forward(struct planner *p, struct cnn_instance *inst)
 {
 	struct cnn_executor *ex = p->ex;
 	bool training = ex->options.training;
-	size_t node = u->node_index[u->node_count - 1];
+	size_t node = inst->node_index[inst->node_count - 1];
 
-	for (uint32_t i = 0; i < u->run.input_count; i++) {
-		size_t src = u->inputs[i];
+	for (uint32_t i = 0; i < inst->run.input_count; i++) {
+		size_t src = inst->inputs[i];
 
-		u->in[i] = ex->values[src];
-		if (!same_format(ex->formats[src], u->plan.inputs[i])) {
-			u->in[i] = new_tensor(p, &u->edges[i].shape, u->plan.inputs[i]);
-			reorder(p, &u->edges[i].shape, ex->values[src], ex->formats[src],
-				u->in[i], u->plan.inputs[i]);
+		inst->in[i] = ex->values[src];
+		if (!same_format(ex->formats[src], inst->plan.inputs[i])) {
+			inst->in[i] = new_tensor(p, &inst->edges[i].shape, inst->plan.inputs[i]);
+			reorder(p, &inst->edges[i].shape, ex->values[src], ex->formats[src],
+				inst->in[i], inst->plan.inputs[i]);
 		}
 	}
-	if (u->across) {
-		new_op(p, CNN_OP_REDUCE_FORWARD, u);
-		touch(p, u->in[0]);
+	if (inst->across) {
+		new_op(p, CNN_OP_REDUCE_FORWARD, inst);
+		touch(p, inst->in[0]);
 		p->phase++;
 	}
-	u->out = in_place(p, u) ? u->in[0] :
-		new_tensor(p, &u->run.output, u->plan.output);
-	u->saved = training && u->plan.saved_bytes ?
-		new_buffer(p, u->plan.saved_bytes) : CNN_NONE;
-	new_op(p, CNN_OP_FORWARD, u);
-	for (uint32_t i = 0; i < u->run.input_count; i++)
-		touch(p, u->in[i]);
-	touch(p, u->out);
-	touch(p, u->saved);
+	inst->out = in_place(p, inst) ? inst->in[0] :
+		new_tensor(p, &inst->run.output, inst->plan.output);
+	inst->saved = training && inst->plan.saved_bytes ?
+		new_buffer(p, inst->plan.saved_bytes) : CNN_NONE;
+	new_op(p, CNN_OP_FORWARD, inst);
+	for (uint32_t i = 0; i < inst->run.input_count; i++)
+		touch(p, inst->in[i]);
+	touch(p, inst->out);
+	touch(p, inst->saved);
 	if (p->code < 0)
 		return;
-	if (training && u->plan.flags & CNN_KEEP_OUTPUT)
-		p->kept[u->out] = true;
-	for (uint32_t i = 0; training && i < u->run.input_count; i++)
-		if (u->plan.flags & CNN_KEEP_INPUT)
-			p->kept[u->in[i]] = true;
-	ex->values[node] = u->out;
+	if (training && inst->plan.flags & CNN_KEEP_OUTPUT)
+		p->kept[inst->out] = true;
+	for (uint32_t i = 0; training && i < inst->run.input_count; i++)
+		if (inst->plan.flags & CNN_KEEP_INPUT)
+			p->kept[inst->in[i]] = true;
+	ex->values[node] = inst->out;
 }
 
 /* --- backward ------------------------------------------------------------------------- */
 
-static bool has_trainable(const struct cnn_unit *u)
+static bool has_trainable(const struct cnn_instance *inst)
 {
-	for (uint32_t i = 0; i < u->run.param_count; i++)
-		if (u->params[i].kind == CNN_PARAM_TRAINABLE)
+	for (uint32_t i = 0; i < inst->run.param_count; i++)
+		if (inst->params[i].kind == CNN_PARAM_TRAINABLE)
 			return true;
 	return false;
 }
 
 /* Chooses the buffer for the gradient of input i: the node's own gradient, if this is
  * the first contribution and the format is right. */
-static size_t gradient_target(struct planner *p, struct cnn_unit *u, uint32_t i)
+static size_t gradient_target(struct planner *p, struct cnn_instance *inst, uint32_t i)
 {
 	struct cnn_executor *ex = p->ex;
-	size_t src = u->inputs[i], target;
+	size_t src = inst->inputs[i], target;
 
-	if (!same_format(ex->formats[src], u->plan.inputs[i]) ||
+	if (!same_format(ex->formats[src], inst->plan.inputs[i]) ||
 	    ex->grads[src] != CNN_NONE)
-		return new_tensor(p, &u->edges[i].shape, u->plan.inputs[i]);
-	if (i == 0 && u->plan.flags & CNN_INPLACE_BACKWARD && p->code == CNN_OK &&
-	    u->grad_out != CNN_NONE && ex->buffers[u->grad_out].bytes ==
-		cnn_align(tensor_bytes(p, &u->edges[i].shape, u->plan.inputs[i])))
-		target = u->grad_out;
+		return new_tensor(p, &inst->edges[i].shape, inst->plan.inputs[i]);
+	if (i == 0 && inst->plan.flags & CNN_INPLACE_BACKWARD && p->code == CNN_OK &&
+	    inst->grad_out != CNN_NONE && ex->buffers[inst->grad_out].bytes ==
+		cnn_align(tensor_bytes(p, &inst->edges[i].shape, inst->plan.inputs[i])))
+		target = inst->grad_out;
 	else
-		target = new_tensor(p, &u->edges[i].shape, u->plan.inputs[i]);
+		target = new_tensor(p, &inst->edges[i].shape, inst->plan.inputs[i]);
 	ex->grads[src] = target;
 	return target;
 }
 
 /* Adds a gradient that was written to another buffer to its node's gradient, in the
  * order in which backward reaches the consumers: the last first. */
-static void deliver(struct planner *p, struct cnn_unit *u, uint32_t i)
+static void deliver(struct planner *p, struct cnn_instance *inst, uint32_t i)
 {
 	struct cnn_executor *ex = p->ex;
-	const struct cnn_shape *s = &u->edges[i].shape;
-	size_t src = u->inputs[i], at = u->grad_in[i];
+	const struct cnn_shape *s = &inst->edges[i].shape;
+	size_t src = inst->inputs[i], at = inst->grad_in[i];
 	struct cnn_op *op;
 
 	if (at == CNN_NONE || at == ex->grads[src])
 		return;
-	if (!same_format(ex->formats[src], u->plan.inputs[i])) {
+	if (!same_format(ex->formats[src], inst->plan.inputs[i])) {
 		at = new_tensor(p, s, ex->formats[src]);
-		reorder(p, s, u->grad_in[i], u->plan.inputs[i], at, ex->formats[src]);
+		reorder(p, s, inst->grad_in[i], inst->plan.inputs[i], at, ex->formats[src]);
 	}
 	if (ex->grads[src] == CNN_NONE) {
 		ex->grads[src] = at;
@@ -333,40 +334,40 @@ static void deliver(struct planner *p, struct cnn_unit *u, uint32_t i)
 	touch(p, op->dst);
 }
 
-static void plan_backward(struct planner *p, struct cnn_unit *u)
+static void plan_backward(struct planner *p, struct cnn_instance *inst)
 {
 	struct cnn_executor *ex = p->ex;
-	bool wanted = has_trainable(u);
+	bool wanted = has_trainable(inst);
 
-	u->grad_out = ex->grads[u->node_index[u->node_count - 1]];
-	for (uint32_t i = 0; i < u->run.input_count; i++)
-		wanted |= ex->wants_gradient[u->inputs[i]];
+	inst->grad_out = ex->grads[inst->node_index[inst->node_count - 1]];
+	for (uint32_t i = 0; i < inst->run.input_count; i++)
+		wanted |= ex->wants_gradient[inst->inputs[i]];
 	if (!wanted)
 		return;
-	if (u->across) {
-		new_op(p, CNN_OP_REDUCE_BACKWARD, u);
-		touch(p, u->grad_out);
-		touch(p, u->saved);
-		for (uint32_t i = 0; i < u->run.input_count; i++)
-			if (u->plan.flags & CNN_KEEP_INPUT)
-				touch(p, u->in[i]);
+	if (inst->across) {
+		new_op(p, CNN_OP_REDUCE_BACKWARD, inst);
+		touch(p, inst->grad_out);
+		touch(p, inst->saved);
+		for (uint32_t i = 0; i < inst->run.input_count; i++)
+			if (inst->plan.flags & CNN_KEEP_INPUT)
+				touch(p, inst->in[i]);
 		p->phase++;
 	}
-	for (uint32_t i = 0; i < u->run.input_count; i++)
-		u->grad_in[i] = ex->wants_gradient[u->inputs[i]] ?
-			gradient_target(p, u, i) : CNN_NONE;
-	new_op(p, CNN_OP_BACKWARD, u);
-	touch(p, u->grad_out);
-	touch(p, u->saved);
-	if (u->plan.flags & CNN_KEEP_OUTPUT)
-		touch(p, u->out);
-	for (uint32_t i = 0; i < u->run.input_count; i++) {
-		if (u->plan.flags & CNN_KEEP_INPUT)
-			touch(p, u->in[i]);
-		touch(p, u->grad_in[i]);
+	for (uint32_t i = 0; i < inst->run.input_count; i++)
+		inst->grad_in[i] = ex->wants_gradient[inst->inputs[i]] ?
+			gradient_target(p, inst, i) : CNN_NONE;
+	new_op(p, CNN_OP_BACKWARD, inst);
+	touch(p, inst->grad_out);
+	touch(p, inst->saved);
+	if (inst->plan.flags & CNN_KEEP_OUTPUT)
+		touch(p, inst->out);
+	for (uint32_t i = 0; i < inst->run.input_count; i++) {
+		if (inst->plan.flags & CNN_KEEP_INPUT)
+			touch(p, inst->in[i]);
+		touch(p, inst->grad_in[i]);
 	}
-	for (uint32_t i = 0; i < u->run.input_count; i++)
-		deliver(p, u, i);
+	for (uint32_t i = 0; i < inst->run.input_count; i++)
+		deliver(p, inst, i);
 }
 
 /* --- the whole plan --------------------------------------------------------------- */
@@ -391,17 +392,17 @@ static void list_operations(struct planner *p)
 {
 	struct cnn_executor *ex = p->ex;
 
-	for (size_t i = 0; i < ex->unit_count; i++)
-		if (!ex->units[i].is_loss)
-			plan_forward(p, &ex->units[i]);
+	for (size_t i = 0; i < ex->instance_count; i++)
+		if (!ex->instances[i].is_loss)
+			plan_forward(p, &ex->instances[i]);
 	ex->logits = CNN_NONE;
 	if (!ex->options.training)
 		plan_output(p);
 	for (uint32_t i = 0; i < ex->loss_count; i++)
 		plan_forward(p, ex->losses[i]);
-	for (size_t i = ex->unit_count; ex->options.training && i-- > 0; )
-		plan_backward(p, &ex->units[i]);
-	/* They are read when the shard is done. */
+	for (size_t i = ex->instance_count; ex->options.training && i-- > 0; )
+		plan_backward(p, &ex->instances[i]);
+	/* They are read when the microbatch is done. */
 	touch(p, ex->logits);
 	for (uint32_t i = 0; i < ex->loss_count; i++)
 		touch(p, ex->losses[i]->out);
@@ -415,13 +416,13 @@ static uint32_t input_dtype(const struct cnn_executor *ex, size_t node)
 
 	if (ex->graph->nodes[node].index)
 		return CNN_I32;
-	for (size_t i = 0; i < ex->unit_count; i++) {
-		const struct cnn_unit *u = &ex->units[i];
+	for (size_t i = 0; i < ex->instance_count; i++) {
+		const struct cnn_instance *inst = &ex->instances[i];
 
-		for (uint32_t j = 0; j < u->run.input_count; j++)
-			if (u->inputs[j] == node)
-				dtype = dtype == CNN_DTYPE_NONE || dtype == u->run.dtype ?
-					u->run.dtype : CNN_F32;
+		for (uint32_t j = 0; j < inst->run.input_count; j++)
+			if (inst->inputs[j] == node)
+				dtype = dtype == CNN_DTYPE_NONE || dtype == inst->run.dtype ?
+					inst->run.dtype : CNN_F32;
 	}
 	return dtype == CNN_DTYPE_NONE ? CNN_F32 : dtype;
 }
@@ -445,10 +446,10 @@ int cnn_plan_make(struct cnn_executor *ex, struct cnn_error *e)
 	for (uint32_t i = 0; i < g->input_count; i++)
 		ex->formats[g->inputs[i]] = (struct cnn_format){
 			input_dtype(ex, g->inputs[i]), CNN_NCHW };
-	for (size_t i = 0; r == CNN_OK && i < ex->unit_count; i++) {
-		r = create(&p, &ex->units[i]);
-		for (uint32_t j = 0; j < ex->units[i].run.input_count; j++)
-			p.uses[ex->units[i].inputs[j]]++;
+	for (size_t i = 0; r == CNN_OK && i < ex->instance_count; i++) {
+		r = create(&p, &ex->instances[i]);
+		for (uint32_t j = 0; j < ex->instances[i].run.input_count; j++)
+			p.uses[ex->instances[i].inputs[j]]++;
 	}
 	if (r == CNN_OK) {
 		for (uint32_t i = 0; i < g->input_count; i++) {
@@ -471,24 +472,24 @@ int cnn_plan_make(struct cnn_executor *ex, struct cnn_error *e)
 
 void cnn_plan_drop(struct cnn_executor *ex)
 {
-	for (size_t i = 0; i < ex->unit_count; i++)
-		if (ex->units[i].instance)
-			ex->units[i].kernel->destroy(ex->units[i].instance);
+	for (size_t i = 0; i < ex->instance_count; i++)
+		if (ex->instances[i].handle)
+			ex->instances[i].kernel->destroy(ex->instances[i].handle);
 	free(ex->alias);
 	free(ex->formats);
 	free(ex->values);
 	free(ex->grads);
 	free(ex->wants_gradient);
-	free(ex->units);
+	free(ex->instances);
 	free(ex->buffers);
 	free(ex->ops);
 	ex->alias = ex->values = ex->grads = NULL;
 	ex->formats = NULL;
 	ex->wants_gradient = NULL;
-	ex->units = NULL;
+	ex->instances = NULL;
 	ex->buffers = NULL;
 	ex->ops = NULL;
-	ex->unit_count = ex->buffer_count = ex->op_count = 0;
+	ex->instance_count = ex->buffer_count = ex->op_count = 0;
 	ex->loss_count = 0;
 	ex->packed_bytes = ex->scratch_bytes = ex->partial_count = 0;
 }

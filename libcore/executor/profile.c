@@ -164,36 +164,36 @@ static double tensor_bytes(const struct cnn_shape *s, struct cnn_format f)
 static void count_work(const struct cnn_executor *ex, const struct cnn_op *op,
 	double samples, struct cnn_profile_row *row)
 {
-	const struct cnn_unit *u = op->unit;
+	const struct cnn_instance *inst = op->instance;
 	const bool backward = op->kind == CNN_OP_BACKWARD;
 	double in = 0, grad_in = 0, params = 0, flops = 0;
 
-	for (uint32_t i = 0; i < u->run.input_count; i++) {
-		double bytes = tensor_bytes(&u->edges[i].shape, u->plan.inputs[i]);
+	for (uint32_t i = 0; i < inst->run.input_count; i++) {
+		double bytes = tensor_bytes(&inst->edges[i].shape, inst->plan.inputs[i]);
 
-		in += !backward || u->plan.flags & CNN_KEEP_INPUT ? bytes : 0;
-		grad_in += u->grad_in[i] != CNN_NONE ? bytes : 0;
+		in += !backward || inst->plan.flags & CNN_KEEP_INPUT ? bytes : 0;
+		grad_in += inst->grad_in[i] != CNN_NONE ? bytes : 0;
 	}
-	for (uint32_t i = 0; i < u->run.param_count; i++)
-		params += 4 * (double)u->plan.param_counts[i];
-	for (uint32_t i = 0; i < u->node_count; i++)
-		flops += cnn_graph_flops(ex->graph, u->node_index[i]);
+	for (uint32_t i = 0; i < inst->run.param_count; i++)
+		params += 4 * (double)inst->plan.param_counts[i];
+	for (uint32_t i = 0; i < inst->node_count; i++)
+		flops += cnn_graph_flops(ex->graph, inst->node_index[i]);
 	row->bytes = samples * (in + (backward ? grad_in : 0) +
-		(double)u->plan.saved_bytes / ex->shard_size +
-		tensor_bytes(&u->run.output, u->plan.output)) +
+		(double)inst->plan.saved_bytes / ex->microbatch_size +
+		tensor_bytes(&inst->run.output, inst->plan.output)) +
 		(backward ? 2 * params : params);
 	/* Backward is one product for the weights and one for the input. */
 	row->flops = samples * flops * (!backward ? 1 :
-		(u->run.param_count > 0) + (grad_in > 0));
+		(inst->run.param_count > 0) + (grad_in > 0));
 }
 
-static void name_run(const struct cnn_unit *u, char *text, size_t size)
+static void name_run(const struct cnn_instance *inst, char *text, size_t size)
 {
 	size_t n = 0;
 
-	for (uint32_t i = 0; i < u->node_count && n < size; i++)
+	for (uint32_t i = 0; i < inst->node_count && n < size; i++)
 		n += (size_t)snprintf(text + n, size - n, "%s%s", i ? "+" : "",
-			u->nodes[i].name);
+			inst->nodes[i].name);
 }
 
 static void describe_op(const struct cnn_executor *ex, const struct cnn_op *op,
@@ -214,9 +214,9 @@ static void describe_op(const struct cnn_executor *ex, const struct cnn_op *op,
 			tensor_bytes(&op->shape, op->to));
 	else if (op->kind == CNN_OP_ADD)
 		row->bytes = samples * 3 * tensor_bytes(&op->shape, op->from);
-	if (op->unit) {
-		name_run(op->unit, row->name, sizeof row->name);
-		row->provider = op->unit->plugin->provider;
+	if (op->instance) {
+		name_run(op->instance, row->name, sizeof row->name);
+		row->provider = op->instance->plugin->provider;
 	}
 }
 

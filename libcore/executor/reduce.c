@@ -1,33 +1,34 @@
-/* reduce.c - sums over shards along one fixed binary tree.
+/* reduce.c - sums over microbatches along one fixed binary tree.
  *
  * Node (l, i) of the tree is node (l-1, 2i) + node (l-1, 2i+1), or node (l-1, 2i) alone
- * if the other covers no shard. A worker has consecutive shards and folds them like a
- * binary counter carries. If the sibling belongs to another worker, the addition is
- * done after all workers have finished. The additions are the same whichever thread
- * does them, so the bits of the sum depend only on the number of shards. */
+ * if the other covers no microbatch. A worker has consecutive microbatches and folds
+ * them like a binary counter carries. If the sibling belongs to another worker, the
+ * addition is done after all workers have finished. The additions are the same
+ * whichever thread does them, so the bits of the sum depend only on the number of
+ * microbatches. */
 #include "executor-private.h"
 
 #include <string.h>
 
-size_t cnn_reduce_depth(uint32_t shards)
+size_t cnn_reduce_depth(uint32_t microbatches)
 {
 	size_t bits = 0, most;
 
-	while (shards >> bits)
+	while (microbatches >> bits)
 		bits++;
 	/* At most one sum per level on the way up and one on the way down, and the
-	 * shard that is being computed. */
+	 * microbatch that is being computed. */
 	most = 2 * bits + 1;
-	return most < (size_t)shards + 1 ? most : (size_t)shards + 1;
+	return most < (size_t)microbatches + 1 ? most : (size_t)microbatches + 1;
 }
 
-int cnn_reduce_push(struct cnn_worker *w, uint32_t shard, float *sum)
+int cnn_reduce_push(struct cnn_worker *w, uint32_t microbatch, float *sum)
 {
 	const struct cnn_executor *ex = w->ex;
 	struct cnn_partial *top;
 	int r;
 
-	w->stack[w->stack_count++] = (struct cnn_partial){ 0, shard, sum };
+	w->stack[w->stack_count++] = (struct cnn_partial){ 0, microbatch, sum };
 	while (w->stack_count > 1) {
 		top = &w->stack[w->stack_count - 1];
 		if (top[-1].level != top->level || top->index % 2 == 0 ||
@@ -66,7 +67,7 @@ static float *merge(struct cnn_executor *ex, uint32_t level, uint32_t index)
 	if (sum || level == 0)
 		return sum;
 	sum = merge(ex, level - 1, 2 * index);
-	if ((uint64_t)(2 * index + 1) << (level - 1) < ex->shards) {
+	if ((uint64_t)(2 * index + 1) << (level - 1) < ex->microbatches) {
 		right = merge(ex, level - 1, 2 * index + 1);
 		ex->merges[ex->merge_count++] = (struct cnn_merge){ sum, right };
 	}
@@ -77,7 +78,7 @@ float *cnn_reduce_plan(struct cnn_executor *ex)
 {
 	uint32_t level = 0;
 
-	while ((uint64_t)1 << level < ex->shards)
+	while ((uint64_t)1 << level < ex->microbatches)
 		level++;
 	ex->merge_count = 0;
 	return merge(ex, level, 0);
@@ -90,10 +91,10 @@ void cnn_reduce_partials(struct cnn_executor *ex, size_t at, size_t count)
 	double *all = ex->partials;
 	size_t stride = ex->partial_count;
 
-	if (ex->reduced == all)          /* there is one shard */
+	if (ex->reduced == all)          /* there is one microbatch */
 		return;
-	for (size_t step = 1; step < ex->shards; step *= 2)
-		for (size_t s = 0; s + step < ex->shards; s += 2 * step)
+	for (size_t step = 1; step < ex->microbatches; step *= 2)
+		for (size_t s = 0; s + step < ex->microbatches; s += 2 * step)
 			for (size_t i = at; i < at + count; i++)
 				all[s * stride + i] += all[(s + step) * stride + i];
 	memcpy(ex->reduced + at, all + at, count * sizeof *all);

@@ -1,28 +1,28 @@
 /* step.c - runs one batch through the graph.
  *
- * Each worker takes consecutive shards through the phases: the parts of the list of
- * operations between the layers that need the whole batch (most nets have one phase).
- * Then all workers meet. Each adds up its slice of the gradients that are not summed
- * yet and updates the same slice of the parameters. A GPU has one worker with one
- * shard; the second step of a size is recorded, and later ones replay it. */
+ * Each worker takes consecutive microbatches through the phases: the parts of the list
+ * of operations between the layers that need the whole batch (most nets have one
+ * phase). Then all workers meet. Each adds up its slice of the gradients that are not
+ * summed yet and updates the same slice of the parameters. A GPU has one worker with
+ * one microbatch; the second step of a size is recorded, and later ones replay it. */
 #include "executor-private.h"
 
-/* --- all shards, all workers ------------------------------------------------------------- */
+/* --- all microbatches, all workers ------------------------------------------------------------- */
 
 /* Between two phases, on one worker: sums over the batch for the waiting layer. */
 static void between_phases(struct cnn_executor *ex, uint32_t phase)
 {
 	for (size_t i = 0; i < ex->op_count; i++) {
 		const struct cnn_op *op = &ex->ops[i];
-		const struct cnn_unit *u = op->unit;
+		const struct cnn_instance *inst = op->instance;
 
 		if (op->phase != phase)
 			continue;
 		if (op->kind == CNN_OP_REDUCE_FORWARD)
-			cnn_reduce_partials(ex, u->partial, u->plan.reduce_forward);
+			cnn_reduce_partials(ex, inst->partial, inst->plan.reduce_forward);
 		else if (op->kind == CNN_OP_REDUCE_BACKWARD)
-			cnn_reduce_partials(ex, u->partial + u->plan.reduce_forward,
-				u->plan.reduce_backward);
+			cnn_reduce_partials(ex, inst->partial + inst->plan.reduce_forward,
+				inst->plan.reduce_backward);
 	}
 }
 
@@ -32,15 +32,15 @@ static int update_buffers(struct cnn_executor *ex)
 {
 	int r = CNN_OK;
 
-	for (size_t i = 0; i < ex->unit_count && r >= 0; i++) {
-		const struct cnn_unit *u = &ex->units[i];
+	for (size_t i = 0; i < ex->instance_count && r >= 0; i++) {
+		const struct cnn_instance *inst = &ex->instances[i];
 		void *params[CNN_MAX_PARAMS];
 
-		if (!u->across || !u->kernel->update_buffers)
+		if (!inst->across || !inst->kernel->update_buffers)
 			continue;
-		cnn_unit_params(ex, u, params);
-		r = u->kernel->update_buffers(u->instance, ex->queue, ex->state,
-			ex->reduced + u->partial, ex->samples, params);
+		cnn_instance_params(ex, inst, params);
+		r = inst->kernel->update_buffers(inst->handle, ex->queue, ex->state,
+			ex->reduced + inst->partial, ex->samples, params);
 	}
 	return r;
 }
@@ -71,12 +71,12 @@ static void update_slice(struct cnn_worker *w)
 	struct cnn_executor *ex = w->ex;
 	const size_t part = cnn_profile_part(ex, CNN_PART_UPDATE);
 	/* Slices are whole blocks of the norm, if it is used. */
-	const size_t unit = ex->norms ? CNN_NORM_BLOCK : 16;
-	const size_t units = (ex->param_floats + unit - 1) / unit;
-	const size_t from = units * w->number / ex->worker_count * unit;
-	size_t to = units * (w->number + 1) / ex->worker_count * unit;
-	struct cnn_update u = {
-		.size = sizeof u,
+	const size_t block = ex->norms ? CNN_NORM_BLOCK : 16;
+	const size_t blocks = (ex->param_floats + block - 1) / block;
+	const size_t from = blocks * w->number / ex->worker_count * block;
+	size_t to = blocks * (w->number + 1) / ex->worker_count * block;
+	struct cnn_update update = {
+		.size = sizeof update,
 		.params = ex->params + from,
 		.args = ex->optimizer_args,
 		.state = ex->state,
@@ -85,19 +85,19 @@ static void update_slice(struct cnn_worker *w)
 
 	if (to > ex->param_floats)
 		to = ex->param_floats;
-	u.count = to - from;
+	update.count = to - from;
 	w->code = cnn_profile_begin(w, part);
 	for (size_t m = 0; m < ex->merge_count && w->code >= 0; m++)
 		w->code = ex->device_functions->add(ex->device, ex->queue, CNN_F32,
-			u.count,
+			update.count,
 			ex->merges[m].into + from, ex->merges[m].from + from);
-	u.grads = ex->grad + from;
+	update.grads = ex->grad + from;
 	if (ex->norms)
-		take_norm(w, u.count, u.grads, ex->norms + from / CNN_NORM_BLOCK);
+		take_norm(w, update.count, update.grads, ex->norms + from / CNN_NORM_BLOCK);
 	for (uint32_t m = 0; m < cnn_executor_moment_count(ex); m++)
-		u.moments[m] = ex->moments[m] + from;
-	if (u.count > 0 && w->code >= 0)
-		w->code = ex->optimizer->update(&ex->host.host, &u);
+		update.moments[m] = ex->moments[m] + from;
+	if (update.count > 0 && w->code >= 0)
+		w->code = ex->optimizer->update(&ex->host.host, &update);
 	if (w->code >= 0)
 		w->code = cnn_profile_end(w, part);
 }
@@ -109,7 +109,7 @@ static void end_step(struct cnn_worker *w)
 	const struct cnn_advance a = {
 		.size = sizeof a,
 		.samples = ex->samples,
-		.shards = ex->shards,
+		.microbatches = ex->microbatches,
 		.scaling = ex->options.amp == CNN_F16,
 		.results = ex->results,
 		.rates = ex->rows.rates,
@@ -131,15 +131,15 @@ static void end_step(struct cnn_worker *w)
 static void work(struct cnn_worker *w)
 {
 	struct cnn_executor *ex = w->ex;
-	uint32_t from = ex->shards * w->number / ex->worker_count;
-	uint32_t to = ex->shards * (w->number + 1) / ex->worker_count;
+	uint32_t from = ex->microbatches * w->number / ex->worker_count;
+	uint32_t to = ex->microbatches * (w->number + 1) / ex->worker_count;
 
 	w->code = CNN_OK;
 	while (w->stack_count > 0)
 		w->spare[w->spare_count++] = w->stack[--w->stack_count].sum;
 	for (uint32_t phase = 0; phase < ex->phases; phase++) {
 		for (uint32_t s = from; s < to && w->code >= 0; s++)
-			w->code = cnn_shard_run(w, s, phase);
+			w->code = cnn_run_microbatch(w, s, phase);
 		cnn_barrier_wait(&ex->barrier);
 		if (!ex->options.training)           /* inference has one phase */
 			return;
@@ -181,11 +181,11 @@ static int prepare(struct cnn_executor *ex, uint32_t samples)
 
 	if (samples == 0 || ex->prepared[samples])
 		return CNN_OK;
-	for (size_t i = 0; i < ex->unit_count; i++) {
-		const struct cnn_unit *u = &ex->units[i];
+	for (size_t i = 0; i < ex->instance_count; i++) {
+		const struct cnn_instance *inst = &ex->instances[i];
 
-		if (u->kernel->prepare &&
-		    (r = u->kernel->prepare(u->instance, samples)) < 0)
+		if (inst->kernel->prepare &&
+		    (r = inst->kernel->prepare(inst->handle, samples)) < 0)
 			return r;
 	}
 	ex->prepared[samples] = true;
@@ -196,15 +196,15 @@ static int pack(struct cnn_executor *ex)
 {
 	int r;
 
-	for (size_t i = 0; i < ex->unit_count; i++) {
-		const struct cnn_unit *u = &ex->units[i];
+	for (size_t i = 0; i < ex->instance_count; i++) {
+		const struct cnn_instance *inst = &ex->instances[i];
 		void *params[CNN_MAX_PARAMS];
 
-		if (!u->kernel->pack)
+		if (!inst->kernel->pack)
 			continue;
-		cnn_unit_params(ex, u, params);
-		r = u->kernel->pack(u->instance, ex->queue, params,
-			ex->packed + u->packed);
+		cnn_instance_params(ex, inst, params);
+		r = inst->kernel->pack(inst->handle, ex->queue, params,
+			ex->packed + inst->packed);
 		if (r < 0)
 			return r;
 	}
@@ -220,10 +220,10 @@ static int prepare_batch(struct cnn_executor *ex, uint32_t samples,
 	if (samples == 0 || samples > ex->options.batch)
 		return cnn_fail(e, CNN_EUSAGE, "batch of %u samples: must be 1 to %u",
 			samples, ex->options.batch);
-	if (samples >= ex->shard_size)
-		r = prepare(ex, ex->shard_size);
+	if (samples >= ex->microbatch_size)
+		r = prepare(ex, ex->microbatch_size);
 	if (r >= 0)
-		r = prepare(ex, samples % ex->shard_size);
+		r = prepare(ex, samples % ex->microbatch_size);
 	return r < 0 ? cnn_host_error(&ex->host, r, e) : CNN_OK;
 }
 
@@ -241,7 +241,7 @@ static int run_batch(struct cnn_executor *ex, uint32_t first, uint32_t samples)
 	ex->params_changed = false;
 	ex->first = first;
 	ex->samples = samples;
-	ex->shards = (samples + ex->shard_size - 1) / ex->shard_size;
+	ex->microbatches = (samples + ex->microbatch_size - 1) / ex->microbatch_size;
 	ex->failed = false;
 	cnn_barrier_wait(&ex->barrier);
 	work(&ex->workers[0]);
@@ -324,12 +324,12 @@ int cnn_executor_train(struct cnn_executor *ex, uint32_t samples, struct cnn_err
 	return CNN_OK;
 }
 
-/* Adds the shards' results in their order. */
+/* Adds the microbatches' results in their order. */
 static int fetch_result(struct cnn_executor *ex, struct cnn_result *result)
 {
 	struct cnn_result sum = { 0 };
 
-	for (uint32_t i = 0; i < ex->shards; i++) {
+	for (uint32_t i = 0; i < ex->microbatches; i++) {
 		struct cnn_result part;
 		int r = ex->device_functions->download(ex->device, ex->queue, &part,
 			&ex->results[i], sizeof part);

@@ -188,9 +188,9 @@ int cnn_wish(const struct cnn_executor *ex, const struct cnn_plugin *p,
 
 int cnn_wish_check(const struct cnn_executor *ex, struct cnn_error *e)
 {
-	for (size_t i = 0; record_of(ex) && i < ex->unit_count; i++)
-		if (!is_recorded(ex, ex->units[i].node_index, ex->units[i].node_count,
-		    ex->units[i].plugin))
+	for (size_t i = 0; record_of(ex) && i < ex->instance_count; i++)
+		if (!is_recorded(ex, ex->instances[i].node_index, ex->instances[i].node_count,
+		    ex->instances[i].plugin))
 			return contradicts("--provider", e);
 	return CNN_OK;
 }

@@ -23,7 +23,7 @@ struct cnn_train_options {
 	/* Set from the table. */
 	uint64_t epochs;                 /* in total; UINT64_MAX: --steps decides */
 	uint64_t steps;                  /* in this run; 0: --epochs decides */
-	uint64_t batch, shard_size, seed;
+	uint64_t batch, microbatch_size, seed;
 	double lr, momentum, weight_decay;
 	double grad_clip;                /* maximum gradient norm; 0: no limit */
 	/* A name, or NAME:KEY=VALUE,... cnn_train_options_resolve() parses them and
@@ -74,8 +74,8 @@ int cnn_train_options_resolve(struct cnn_train_options *, struct cnn_plugins *,
  * false if memory runs out. */
 bool cnn_train_options_save(const struct cnn_train_options *, struct cnn_value *map);
 
-/* Reads resolved options from the map of a checkpoint. A value that the command line would
- * reject is CNN_EDATA; one that contradicts an option given there is CNN_EUSAGE.
+/* Reads resolved options from the map of a checkpoint. A value that the command line
+ * would reject is CNN_EDATA; one that contradicts an option given there is CNN_EUSAGE.
  * Strings still belong to the map. */
 int cnn_train_options_load(struct cnn_train_options *, const struct cnn_value *map,
 	struct cnn_plugins *, struct cnn_error *);

@@ -110,7 +110,7 @@ static int open_executor(struct cnn_trainer *t, struct cnn_error *e)
 	uint64_t batch = o->batch;
 	struct cnn_executor_options eo = {
 		.on = cnn_trainer_compute(t),
-		.shard_size = (uint32_t)o->shard_size,
+		.microbatch_size = (uint32_t)o->microbatch_size,
 		.training = true,
 		.amp = cnn_amp_dtype(o->amp),
 		.optimizer = o->optimizer_def,

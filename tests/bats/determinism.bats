@@ -39,12 +39,12 @@ the_same() {
 
 @test "any number of threads: the seed's network" {
 	the_same train.tns seed.cnn --epochs 2
-	the_same train.tns seed.cnn --batch 50               # shards of 16, 16, 16, 2
+	the_same train.tns seed.cnn --batch 50               # microbatches of 16, 16, 16, 2
 	the_same train.tns seed.cnn --batch 150
 	the_same train.tns seed.cnn --optimizer sgd --momentum 0.9 --lr 0.05
 }
 
-@test "any number of threads: shards of other sizes" {
+@test "any number of threads: microbatches of other sizes" {
 	for s in 1 5 16 64; do
 		the_same data.tns tiny.cnn --shard-size $s --batch 64
 	done

@@ -8,10 +8,10 @@
  * them, against cpu/ref in double, layer by layer. The oracle itself is held
  * against finite differences and PyTorch's recorded numbers. With --must-fail
  * each of the provider's runs is known to be broken, and the test is that this
- * one notices. With names, of runs (conv2d+relu), optimizers (adam) or plugins (device),
- * the test covers those alone; --list prints them, after the family of each. With
- * --sample about one case in N is tried, and at least one of each kernel; SEED decides
- * which.
+ * one notices. With names, of runs (conv2d+relu), optimizers (adam) or plugins
+ * (device), the test covers those alone; --list prints them, after the family of each.
+ * With --sample about one case in N is tried, and at least one of each kernel; SEED
+ * decides which.
  */
 #include "conformance.h"
 #include "tools/cnn-plugin-check/gradients.h"
@@ -220,7 +220,7 @@ void test_gradients(struct suite *s)
 	for (size_t i = 0; i < test_case_count; i++) {
 		const struct test_case *t = &test_cases[i];
 		const struct settings settings = { .dtype = CNN_F64,
-			.samples = t->samples, .shard = t->shard, .training = true };
+			.samples = t->samples, .microbatch = t->microbatch, .training = true };
 		struct cnn_error e = { 0 };
 		struct subject subject;
 		struct data data = { 0 };
@@ -247,7 +247,8 @@ void test_gradients(struct suite *s)
 	}
 }
 
-/* What cnn-plugin-check asks of a type without a reference must hold of a right kernel. */
+/* What cnn-plugin-check asks of a type without a reference must hold of a right
+ * kernel. */
 static void test_alone(struct suite *s)
 {
 	for (size_t i = 0; i < test_case_count; i++) {

@@ -141,7 +141,7 @@ static void test_advance(struct suite *s)
 	memset(records, 0xee, sizeof(records));
 	drecords = give(d, records, sizeof(records));
 	for (uint32_t i = 0; i < 5; i++) {
-		struct cnn_advance a = { .size = sizeof(a), .samples = 8, .shards = 2,
+		struct cnn_advance a = { .size = sizeof(a), .samples = 8, .microbatches = 2,
 			.scaling = 1, .results = dresults, .rates = drates,
 			.records = drecords, .record_count = 4 };
 		const float used = i == 0 ? 1024 : i < 3 ? 2048 : 1024;
@@ -180,7 +180,7 @@ static float scale_after(struct suite *s, float scale, bool bad)
 	struct cnn_step_record record = { 0 };
 	void *dstate = give(d, &state, sizeof(state)), *dresult = give(d, &result, sizeof(result));
 	void *drates = give(d, rates, sizeof(rates)), *drecord = give(d, &record, sizeof(record));
-	const struct cnn_advance a = { .size = sizeof(a), .samples = 1, .shards = 1,
+	const struct cnn_advance a = { .size = sizeof(a), .samples = 1, .microbatches = 1,
 		.scaling = 1, .results = dresult, .rates = drates, .records = drecord,
 		.record_count = 1 };
 	int code = d->device->advance(d->device_handle, d->queue, dstate, &a);

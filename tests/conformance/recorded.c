@@ -77,7 +77,7 @@ static void test_layer(struct suite *s, const struct recorded_layer *l, uint32_t
 	const struct bounds bounds = dtype == CNN_F64 ? (struct bounds){ 1e-24, 1e-24 }
 		: (struct bounds){ 1e-10, 1e-10 };
 	const struct settings settings = { .dtype = dtype, .samples = l->samples,
-		.shard = l->samples > 1 ? l->samples - 1 : 1, .training = true };
+		.microbatch = l->samples > 1 ? l->samples - 1 : 1, .training = true };
 	struct results results = { 0 }, recorded = { 0 };
 	struct cnn_error e = { 0 };
 	struct subject subject;

@@ -96,7 +96,7 @@ static void infer(const struct cnn_model *m, const struct cnn_dataset *d)
 /* Trains on these data, whatever data the checkpoint names. */
 static void train(struct cnn_model *m, const struct cnn_dataset *d, bool resume)
 {
-	struct cnn_train_options o = { .epochs = 1, .batch = 2, .shard_size = 1,
+	struct cnn_train_options o = { .epochs = 1, .batch = 2, .microbatch_size = 1,
 		.lr = 0.1, .optimizer = "sgd:momentum=0.5", .schedule = "linear",
 		.amp = "off", .isa = "native", .resume = resume,
 		.on = { .device = "cpu", .threads = 1, .max_memory = FUZZ_ARENAS } };

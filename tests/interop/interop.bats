@@ -37,7 +37,7 @@ like_torch() {
 	need_python torch
 	cnn-init "$here/../../examples/seed.net" > seed.cnn
 	mnist-fetch -q -d strokes -n 200 train > train.tns
-	# a whole batch, one whose last shard is smaller, three steps with moments
+	# a whole batch, one whose last microbatch is smaller, three steps with moments
 	like_torch seed.cnn train.tns seed:sgd:1:64:1 seed:sgd:1:50:1 seed:adam:0.001:64:3 \
 		seed:momentum:0.1:50:3
 }

@@ -1,6 +1,6 @@
-/* The choice of kernels: on chains the cheapest of all tilings, reorders included, found
- * by trying each; where chains meet, the layout that suits both. The plugins are tables
- * in this file. */
+/* The choice of kernels: on chains the cheapest of all tilings, reorders included,
+ * found by trying each; where chains meet, the layout that suits both. The plugins are
+ * tables in this file. */
 #include "tap.h"
 
 #include "executor/executor-private.h"
@@ -104,12 +104,12 @@ static struct cnn_executor *assign(const struct cnn_graph *g)
 	ex->device_functions = &device;
 	ex->options = (struct cnn_executor_options){ .on = { .device = "cpu" },
 		.amp = CNN_F32, .batch = 4 };
-	ex->shard_size = 4;
+	ex->microbatch_size = 4;
 	ex->worker_count = 1;
 	cnn_host_init(&ex->host, NULL, 0, NULL);
 	if (cnn_assign(ex, &e) != CNN_OK) {
 		printf("# %s\n", e.text);
-		ex->unit_count = 0;
+		ex->instance_count = 0;
 	}
 	return ex;
 }
@@ -181,17 +181,17 @@ static double assigned_cost(const struct cnn_executor *ex, uint32_t layers)
 	uint32_t layout = CNN_NCHW, out;
 	double sum = 0;
 
-	for (size_t i = 0; i < ex->unit_count; i++) {
-		const struct cnn_unit *u = &ex->units[i];
-		int p = *u->plugin->provider - 'a';
-		double c = price(ex->graph, p, (uint32_t)u->node_index[0] - 1, u->node_count,
+	for (size_t i = 0; i < ex->instance_count; i++) {
+		const struct cnn_instance *inst = &ex->instances[i];
+		int p = *inst->plugin->provider - 'a';
+		double c = price(ex->graph, p, (uint32_t)inst->node_index[0] - 1, inst->node_count,
 			layout, &out);
 
 		if (!(c > 0))
 			return -1;
 		sum += c;
 		layout = out;
-		layers -= u->node_count;
+		layers -= inst->node_count;
 	}
 	if (layers != 0)
 		return -1;
@@ -217,7 +217,7 @@ static void test_chains(void)
 		ex = assign(g);
 		best = best_of_all(g, 0, layers, CNN_NCHW);
 		if (best > 1e29)
-			impossible += ex->unit_count == 0;
+			impossible += ex->instance_count == 0;
 		else if (assigned_cost(ex, layers) == best)
 			right++;
 		else
@@ -237,8 +237,8 @@ static void test_ties(void)
 
 	mode = EQUAL;
 	ex = assign(g);
-	ok(ex->unit_count == 2 && !strcmp(ex->units[0].plugin->provider, "a") &&
-		!strcmp(ex->units[1].plugin->provider, "a"),
+	ok(ex->instance_count == 2 && !strcmp(ex->instances[0].plugin->provider, "a") &&
+		!strcmp(ex->instances[1].plugin->provider, "a"),
 		"of equal costs fewer runs win, then the first provider");
 	drop(ex);
 	cnn_graph_free(g);
@@ -254,9 +254,9 @@ static void test_meeting(void)
 
 	mode = PICKY;
 	ex = assign(g);
-	for (size_t i = 0; i < 3 && i < ex->unit_count; i++)
-		all &= strcmp(ex->units[i].plugin->provider, "c") == 0;
-	ok(ex->unit_count == 4 && all, "a chain's end has the layout that suits what it feeds");
+	for (size_t i = 0; i < 3 && i < ex->instance_count; i++)
+		all &= strcmp(ex->instances[i].plugin->provider, "c") == 0;
+	ok(ex->instance_count == 4 && all, "a chain's end has the layout that suits what it feeds");
 	drop(ex);
 	cnn_graph_free(g);
 }
@@ -274,7 +274,7 @@ static void test_effort(void)
 	asked = 0;
 	g = build(text);
 	ex = assign(g);
-	ok(ex->unit_count == 67 && asked <= 200 * PROVIDERS * RUNS * LAYOUTS,
+	ok(ex->instance_count == 67 && asked <= 200 * PROVIDERS * RUNS * LAYOUTS,
 		"200 layers: %u questions", asked);
 	drop(ex);
 	cnn_graph_free(g);

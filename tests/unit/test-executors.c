@@ -37,13 +37,13 @@ static struct job jobs[] = {
 	  "input 2x12x12\nconv2d out=8 kernel=3\nrelu\nmaxpool2d kernel=2\n"
 	  "flatten\nlinear out=16\nrelu\nlinear out=5\ncross_entropy\n",
 	  { .on = { .device = "cpu", .threads = 2, .isa = "avx2" }, .batch = BATCH,
-	    .shard_size = 5, .training = true, .amp = CNN_F32, .optimizer = &cnn_optimizer_adam } },
+	    .microbatch_size = 5, .training = true, .amp = CNN_F32, .optimizer = &cnn_optimizer_adam } },
 	{ "bf16 on ref, two threads, with batch norm and dropout",
 	  "input 2x12x12\nconv2d out=4 kernel=3 stride=2\nbatchnorm2d\nrelu\n"
 	  "flatten\ndropout p=0.3\nlinear out=5\ncross_entropy\n",
 	  { .on = { .device = "cpu", .threads = 2, .providers = by_ref,
 	    .provider_count = sizeof by_ref / sizeof *by_ref }, .batch = BATCH,
-	    .shard_size = 4, .training = true, .amp = CNN_BF16,
+	    .microbatch_size = 4, .training = true, .amp = CNN_BF16,
 	    .optimizer = &cnn_optimizer_sgd, .optimizer_args = momentum, .grad_clip = 1 } },
 	{ .name = "a layer that does not fit",
 	  .net = "input 2x12x12\nconv2d out=4 kernel=15\nflatten\nlinear out=5\n",

@@ -1,5 +1,5 @@
-/* The tree that sums shards. The bits are the same for any number of workers, and a
- * worker holds no more sums than cnn_reduce_depth() allows. The arrays have exactly
+/* The tree that sums microbatches. The bits are the same for any number of workers, and
+ * a worker holds no more sums than cnn_reduce_depth() allows. The arrays have exactly
  * that length, so a sanitizer sees an access beyond it. */
 #include "tap.h"
 
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FLOATS = 3, MOST_SHARDS = 70, MOST_WORKERS = 9 };
+enum { FLOATS = 3, MOST_MICROBATCHES = 70, MOST_WORKERS = 9 };
 
 static int additions;
 
@@ -26,9 +26,9 @@ static int add(void *device, void *queue, uint32_t dtype, size_t count, void *ds
 }
 
 /* Numbers whose sum depends on the order. */
-static float value(uint32_t shard, int i)
+static float value(uint32_t microbatch, int i)
 {
-	uint32_t x = shard * 2654435761u + (uint32_t)i * 40503u + 12345u;
+	uint32_t x = microbatch * 2654435761u + (uint32_t)i * 40503u + 12345u;
 
 	x ^= x >> 13;
 	x *= 0x5bd1e995u;
@@ -36,24 +36,25 @@ static float value(uint32_t shard, int i)
 	return ((float)(x % 20001) - 10000) / 7919 * (x & 0x20000 ? 1e4f : 1);
 }
 
-/* The definition: halves of the smallest power of two that is at least `shards`. */
-static float tree(uint32_t first, uint32_t size, uint32_t shards, int i)
+/* The definition: halves of the smallest power of two that is at least
+ * `microbatches`. */
+static float tree(uint32_t first, uint32_t size, uint32_t microbatches, int i)
 {
 	if (size == 1)
 		return value(first, i);
-	if (first + size / 2 >= shards)
-		return tree(first, size / 2, shards, i);
-	return tree(first, size / 2, shards, i) +
-		tree(first + size / 2, size / 2, shards, i);
+	if (first + size / 2 >= microbatches)
+		return tree(first, size / 2, microbatches, i);
+	return tree(first, size / 2, microbatches, i) +
+		tree(first + size / 2, size / 2, microbatches, i);
 }
 
-static float expected(uint32_t shards, int i)
+static float expected(uint32_t microbatches, int i)
 {
 	uint32_t size = 1;
 
-	while (size < shards)
+	while (size < microbatches)
 		size *= 2;
-	return tree(0, size, shards, i);
+	return tree(0, size, microbatches, i);
 }
 
 static void worker_open(struct cnn_worker *w, struct cnn_executor *ex, size_t depth)
@@ -75,22 +76,22 @@ static void worker_close(struct cnn_worker *w)
 	free(w->spare);
 }
 
-/* One step like libcore/executor/step.c: `shards` of at most `most`. */
-static bool step(struct cnn_executor *ex, uint32_t shards, size_t depth)
+/* One step like libcore/executor/step.c: `microbatches` of at most `most`. */
+static bool step(struct cnn_executor *ex, uint32_t microbatches, size_t depth)
 {
 	bool good = true;
 	float *sum;
 
-	ex->shards = shards;
+	ex->microbatches = microbatches;
 	additions = 0;
 	for (uint32_t n = 0; n < ex->worker_count; n++) {
 		struct cnn_worker *w = &ex->workers[n];
-		uint32_t to = shards * (n + 1) / ex->worker_count;
+		uint32_t to = microbatches * (n + 1) / ex->worker_count;
 
 		while (w->stack_count > 0)
 			w->spare[w->spare_count++] = w->stack[--w->stack_count].sum;
 		good &= w->spare_count == depth;
-		for (uint32_t s = shards * n / ex->worker_count; good && s < to; s++) {
+		for (uint32_t s = microbatches * n / ex->worker_count; good && s < to; s++) {
 			if (!(good = w->spare_count > 0))
 				break;
 			sum = w->spare[--w->spare_count];
@@ -105,11 +106,11 @@ static bool step(struct cnn_executor *ex, uint32_t shards, size_t depth)
 	for (size_t m = 0; m < ex->merge_count; m++)
 		add(NULL, NULL, CNN_F32, FLOATS, ex->merges[m].into, ex->merges[m].from);
 	for (int i = 0; i < FLOATS; i++) {
-		float want = expected(shards, i);
+		float want = expected(microbatches, i);
 
 		good &= memcmp(&sum[i], &want, sizeof want) == 0;
 	}
-	return good && additions == (int)shards - 1;
+	return good && additions == (int)microbatches - 1;
 }
 
 static void test_workers(uint32_t workers)
@@ -117,8 +118,8 @@ static void test_workers(uint32_t workers)
 	static const struct cnn_device device = { .size = sizeof device, .add = add };
 	bool good = true;
 
-	for (uint32_t most = 1; most <= MOST_SHARDS; most++) {
-		/* No more workers than shards, as in the executor. */
+	for (uint32_t most = 1; most <= MOST_MICROBATCHES; most++) {
+		/* No more workers than microbatches, as in the executor. */
 		uint32_t count = workers < most ? workers : most;
 		size_t depth = cnn_reduce_depth((most + count - 1) / count);
 		struct cnn_worker all[MOST_WORKERS];
@@ -130,19 +131,19 @@ static void test_workers(uint32_t workers)
 			worker_open(&all[n], &ex, depth);
 		/* A whole batch, a last one that is smaller, a whole one again. */
 		good &= step(&ex, most, depth);
-		for (uint32_t shards = 1; shards <= most; shards += 1 + most / 9)
-			good &= step(&ex, shards, depth);
+		for (uint32_t microbatches = 1; microbatches <= most; microbatches += 1 + most / 9)
+			good &= step(&ex, microbatches, depth);
 		good &= step(&ex, most, depth);
 		for (uint32_t n = 0; n < count; n++)
 			worker_close(&all[n]);
 		free(ex.merges);
 		if (!good) {
-			printf("# at %u shards\n", most);
+			printf("# at %u microbatches\n", most);
 			break;
 		}
 	}
-	ok(good, "%u workers: the tree's own bits, for 1 to %d shards", workers,
-		MOST_SHARDS);
+	ok(good, "%u workers: the tree's own bits, for 1 to %d microbatches", workers,
+		MOST_MICROBATCHES);
 }
 
 static void test_depth(void)
@@ -159,9 +160,9 @@ static void test_order_matters(void)
 {
 	float sum = 0;
 
-	for (uint32_t s = 0; s < MOST_SHARDS; s++)
+	for (uint32_t s = 0; s < MOST_MICROBATCHES; s++)
 		sum += value(s, 0);
-	ok(sum != expected(MOST_SHARDS, 0), "another order would have been seen");
+	ok(sum != expected(MOST_MICROBATCHES, 0), "another order would have been seen");
 }
 
 static void test_partials(void)
@@ -169,12 +170,12 @@ static void test_partials(void)
 	enum { COUNT = 5 };
 	bool good = true;
 
-	for (uint32_t shards = 1; shards <= MOST_SHARDS; shards++) {
-		double partials[MOST_SHARDS * COUNT], reduced[COUNT];
-		struct cnn_executor ex = { .shards = shards, .partials = partials,
+	for (uint32_t microbatches = 1; microbatches <= MOST_MICROBATCHES; microbatches++) {
+		double partials[MOST_MICROBATCHES * COUNT], reduced[COUNT];
+		struct cnn_executor ex = { .microbatches = microbatches, .partials = partials,
 			.reduced = reduced, .partial_count = COUNT };
 
-		for (uint32_t s = 0; s < shards; s++)
+		for (uint32_t s = 0; s < microbatches; s++)
 			for (int i = 0; i < COUNT; i++)
 				partials[s * COUNT + (uint32_t)i] = (double)value(s, i);
 		for (int i = 0; i < COUNT; i++)
@@ -183,12 +184,12 @@ static void test_partials(void)
 		for (int i = 1; i < 4; i++) {
 			double want = 0;
 
-			for (uint32_t s = 0; s < shards; s++)
+			for (uint32_t s = 0; s < microbatches; s++)
 				want += (double)value(s, i);
 			good &= reduced[i] - want < 1e-6 && want - reduced[i] < 1e-6;
 		}
 		good &= reduced[0] == -1 && reduced[4] == -1;
-		for (uint32_t s = 0; s < shards; s++)    /* neighbours are unchanged */
+		for (uint32_t s = 0; s < microbatches; s++)    /* neighbours are unchanged */
 			good &= partials[s * COUNT] == (double)value(s, 0) &&
 				partials[s * COUNT + 4] == (double)value(s, 4);
 	}

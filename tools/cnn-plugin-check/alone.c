@@ -1,8 +1,8 @@
 /* alone.c - one case of a kernel of a new layer type, which no reference has.
  *
  * Its gradients are compared with finite differences of its own forward pass, and its
- * results with its own under other conditions that must not matter: shards, layouts,
- * threads, memory of other contents. */
+ * results with its own under other conditions that must not matter: microbatches,
+ * layouts, threads, memory of other contents. */
 #include "case.h"
 #include "gradients.h"
 #include <math.h>
@@ -37,7 +37,7 @@ static bool is_finite(const double *x, size_t n)
 }
 
 /* Are the results under these settings those of `wanted`, within `bound`? A claim only
- * if not. how: ", in one shard". */
+ * if not. how: ", in one microbatch". */
 static void check_same(struct alone *a, const struct settings *settings,
 	const struct data *d, const struct results *wanted, double bound, const char *how)
 {
@@ -67,16 +67,16 @@ static bool is_taken(const struct alone *a, const struct settings *s)
 	return can_compute(a->subject, s->dtype) && runner_offers(a->subject, a->chain, s);
 }
 
-static void check_shards(struct alone *a)
+static void check_microbatches(struct alone *a)
 {
 	struct settings varied = a->settings;
 
-	varied.shard = varied.samples;
+	varied.microbatch = varied.samples;
 	if (is_taken(a, &varied))
-		check_same(a, &varied, &a->data, &a->plain, F32_BOUND, ", in one shard");
-	varied.shard = (varied.samples + MAX_SHARDS - 1) / MAX_SHARDS;
+		check_same(a, &varied, &a->data, &a->plain, F32_BOUND, ", in one microbatch");
+	varied.microbatch = (varied.samples + MAX_MICROBATCHES - 1) / MAX_MICROBATCHES;
 	if (is_taken(a, &varied))
-		check_same(a, &varied, &a->data, &a->plain, F32_BOUND, ", in small shards");
+		check_same(a, &varied, &a->data, &a->plain, F32_BOUND, ", in small microbatches");
 }
 
 static unsigned check_layouts(struct alone *a)
@@ -181,7 +181,8 @@ static bool keeps_nan(struct alone *a, double *x, struct cnn_error *e)
 	return good;
 }
 
-/* Where an output depends on an element, as the gradient says, a NaN there makes one. */
+/* Where an output depends on an element, as the gradient says, a NaN there makes
+ * one. */
 static void check_nan(struct alone *a)
 {
 	const struct layer_chain *c = a->chain;
@@ -212,8 +213,8 @@ static void check_nan(struct alone *a)
 	}
 }
 
-/* The numbers of the case, and the results: of positive numbers if a function such as the
- * logarithm has no finite values elsewhere. */
+/* The numbers of the case, and the results: of positive numbers if a function such as
+ * the logarithm has no finite values elsewhere. */
 static bool compute(struct alone *a)
 {
 	const char *complaint = NULL;
@@ -248,7 +249,7 @@ unsigned check_alone(struct trial *t, const struct subject *subject,
 	struct alone a = {
 		.trial = t, .subject = subject, .chain = c, .tried = *tried,
 		.settings = { .dtype = CNN_F32, .samples = tried->samples,
-			.shard = tried->shard, .training = subject->kernel->backward },
+			.microbatch = tried->microbatch, .training = subject->kernel->backward },
 	};
 	struct cnn_error e = { 0 };
 	unsigned taken = 1;
@@ -267,7 +268,7 @@ unsigned check_alone(struct trial *t, const struct subject *subject,
 				!= CNN_OK)
 			claim(t, false, "%s: %s", a.what, e.text);
 		check_gradients(&a);
-		check_shards(&a);
+		check_microbatches(&a);
 		check_evaluation(&a);
 		check_nan(&a);
 		taken += check_layouts(&a);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 const struct test_case test_cases[] = {
-	/* net, inputs, samples, samples of a shard, values */
+	/* net, inputs, samples, samples of a microbatch, values */
 	{ "conv2d out=1 kernel=1", "1x1x1", 1, 1, DISTINCT },
 	{ "conv2d out=32 kernel=3", "1x28x28", 5, 4, DISTINCT },
 	{ "conv2d out=16 kernel=3", "16x9x9", 3, 2, DISTINCT },

@@ -17,7 +17,7 @@ enum values {
 
 struct test_case {
 	const char *net, *inputs;            /* see chain.h */
-	uint32_t samples, shard;
+	uint32_t samples, microbatch;
 	enum values values;
 };
 
@@ -25,8 +25,8 @@ struct test_case {
 extern const struct test_case test_cases[];
 extern const size_t test_case_count;
 
-/* Cases made from the definitions of a run's layers (make-cases.c): each argument at its
- * default and at a few values of its range, with the first shapes that fit. */
+/* Cases made from the definitions of a run's layers (make-cases.c): each argument at
+ * its default and at a few values of its range, with the first shapes that fit. */
 struct case_list {
 	struct test_case *cases;             /* with texts of their own */
 	size_t count;

@@ -73,7 +73,7 @@ static bool compare_in(struct trial *t, const struct subject *subject,
 	const struct element_type *type, uint32_t layout)
 {
 	const struct settings settings = { .dtype = type->dtype, .layout = layout,
-		.samples = tried->samples, .shard = tried->shard,
+		.samples = tried->samples, .microbatch = tried->microbatch,
 		.training = subject->kernel->backward };
 	const struct bounds bounds = case_bounds(c, settings.dtype);
 	struct results results = { 0 }, reference = { 0 };

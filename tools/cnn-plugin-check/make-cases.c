@@ -146,7 +146,7 @@ static int add_case(struct case_list *list, struct cnn_plugins *plugins, const c
 	list->cases = cases;
 	made = &cases[list->count++];
 	*made = (struct test_case){ .net = strdup(net), .inputs = strdup(inputs),
-		.samples = 3, .shard = 2, .values = DISTINCT };
+		.samples = 3, .microbatch = 2, .values = DISTINCT };
 	return made->net && made->inputs ? CNN_OK : cnn_fail(e, CNN_ENOMEM, "out of memory");
 }
 

@@ -26,7 +26,7 @@ bool check_not_finite(struct trial *t, const struct subject *subject, const stru
 	const struct test_case *tried, const struct element_type *type)
 {
 	struct settings settings = { .dtype = type->dtype, .samples = tried->samples,
-		.shard = tried->shard, .training = subject->kernel->backward };
+		.microbatch = tried->microbatch, .training = subject->kernel->backward };
 	struct results results = { 0 }, reference = { 0 };
 	struct cnn_error e = { 0 };
 	struct data data = { 0 };

@@ -45,7 +45,7 @@ static struct cnn_run describe(const struct layer_chain *c, const struct setting
 		.input_count = c->input_count, .inputs = edges,
 		.output = c->output,
 		.param_count = c->param_count, .params = c->params,
-		.dtype = s->dtype, .batch = s->shard, .workers = 1,
+		.dtype = s->dtype, .batch = s->microbatch, .workers = 1,
 		.training = s->training,
 	};
 }
@@ -95,11 +95,11 @@ static size_t tensor_bytes(const struct cnn_shape *s, struct cnn_format f, uint3
 	return cnn_layout_count(s, f.layout, n) * cnn_dtype_size(f.dtype);
 }
 
-static int alloc_shard(struct runner *r, struct part *s)
+static int alloc_microbatch(struct runner *r, struct part *s)
 {
 	const struct layer_chain *c = r->chain;
 	const struct cnn_plan *p = &r->plan;
-	const uint32_t batch = r->settings.shard;
+	const uint32_t batch = r->settings.microbatch;
 	size_t out = tensor_bytes(&c->output, p->output, batch);
 	int code = CNN_OK;
 
@@ -155,12 +155,12 @@ static int alloc_all(struct runner *r)
 		code = border_alloc(r, &r->partial, (p->reduce_forward
 			> p->reduce_backward ? p->reduce_forward : p->reduce_backward)
 			* sizeof(double), "writes more sums than its plan has");
-	for (uint32_t n = 0; code == CNN_OK && n < s->samples; n += s->shard) {
-		struct part *shard = &r->shards[r->shard_count++];
+	for (uint32_t n = 0; code == CNN_OK && n < s->samples; n += s->microbatch) {
+		struct part *microbatch = &r->microbatches[r->microbatch_count++];
 
-		shard->first = n;
-		shard->samples = s->samples - n < s->shard ? s->samples - n : s->shard;
-		code = alloc_shard(r, shard);
+		microbatch->first = n;
+		microbatch->samples = s->samples - n < s->microbatch ? s->samples - n : s->microbatch;
+		code = alloc_microbatch(r, microbatch);
 	}
 	return code;
 }
@@ -210,8 +210,8 @@ int runner_open(struct runner *r, const struct subject *subject,
 	r->subject = subject;
 	r->chain = c;
 	r->settings = *s;
-	if ((s->samples + s->shard - 1) / s->shard > MAX_SHARDS)
-		return cnn_fail(e, CNN_EUSAGE, "too many shards");
+	if ((s->samples + s->microbatch - 1) / s->microbatch > MAX_MICROBATCHES)
+		return cnn_fail(e, CNN_EUSAGE, "too many microbatches");
 	run = describe(c, s, r->edges);
 
 	init_plan(c, s, r->edges, &r->plan);
@@ -246,8 +246,8 @@ void runner_close(struct runner *r)
 {
 	if (!r->subject)
 		return;
-	for (uint32_t k = 0; k < r->shard_count; k++) {
-		struct part *s = &r->shards[k];
+	for (uint32_t k = 0; k < r->microbatch_count; k++) {
+		struct part *s = &r->microbatches[k];
 
 		for (uint32_t i = 0; i < CNN_MAX_INPUTS; i++) {
 			border_free(r, &s->in[i]);
@@ -377,7 +377,7 @@ static int call_provider(struct runner *r, struct part *s,
 	return errand.code;
 }
 
-/* Sums a reduce_ function's terms over all shards. */
+/* Sums a reduce_ function's terms over all microbatches. */
 static int reduce(struct runner *r, provider_function *function, size_t count,
 	const struct buffer *reduced)
 {
@@ -386,9 +386,9 @@ static int reduce(struct runner *r, provider_function *function, size_t count,
 	double *partial = calloc(count + 1, sizeof(*partial));
 	int code = CNN_OK;
 
-	for (uint32_t k = 0; code == CNN_OK && k < r->shard_count; k++) {
+	for (uint32_t k = 0; code == CNN_OK && k < r->microbatch_count; k++) {
 		poison_memory(r, &r->partial);
-		code = call_provider(r, &r->shards[k], function, NULL);
+		code = call_provider(r, &r->microbatches[k], function, NULL);
 		if (code == CNN_OK)
 			code = border_download(s, partial, r->partial.data, count * sizeof(double));
 		for (size_t i = 0; i < count; i++)
@@ -447,8 +447,8 @@ static int forward(struct runner *r, double *const *in, double *out)
 	void *params[CNN_MAX_PARAMS];
 	int code = CNN_OK;
 
-	for (uint32_t k = 0; code == CNN_OK && k < r->shard_count; k++) {
-		struct part *s = &r->shards[k];
+	for (uint32_t k = 0; code == CNN_OK && k < r->microbatch_count; k++) {
+		struct part *s = &r->microbatches[k];
 
 		doing(r, "prepare");
 		if (p->prepare)
@@ -462,8 +462,8 @@ static int forward(struct runner *r, double *const *in, double *out)
 	doing(r, "reduce_forward");
 	if (code == CNN_OK && across)
 		code = reduce(r, p->reduce_forward, r->plan.reduce_forward, &r->reduced);
-	for (uint32_t k = 0; code == CNN_OK && k < r->shard_count; k++) {
-		struct part *s = &r->shards[k];
+	for (uint32_t k = 0; code == CNN_OK && k < r->microbatch_count; k++) {
+		struct part *s = &r->microbatches[k];
 
 		doing(r, "forward");
 		code = call_forward(r, s);
@@ -499,8 +499,8 @@ static int backward(struct runner *r, const double *grad_out, double *const *gra
 		if (grad_params[i])
 			memset(grad_params[i], 0,
 				chain_count(&c->params[i].shape) * sizeof(double));
-	for (uint32_t k = 0; code == CNN_OK && k < r->shard_count; k++) {
-		struct part *s = &r->shards[k];
+	for (uint32_t k = 0; code == CNN_OK && k < r->microbatch_count; k++) {
+		struct part *s = &r->microbatches[k];
 
 		for (uint32_t i = 0; i < c->input_count; i++) {
 			bool is_output = i == 0 && r->in_place_forward;
@@ -523,8 +523,8 @@ static int backward(struct runner *r, const double *grad_out, double *const *gra
 	if (code == CNN_OK && sums_over_batch(r))
 		code = reduce(r, p->reduce_backward, r->plan.reduce_backward,
 			&r->reduced_backward);
-	for (uint32_t k = 0; code == CNN_OK && k < r->shard_count; k++) {
-		struct part *s = &r->shards[k];
+	for (uint32_t k = 0; code == CNN_OK && k < r->microbatch_count; k++) {
+		struct part *s = &r->microbatches[k];
 
 		doing(r, "backward");
 		code = call_provider(r, s, p->backward, r->reduced_backward.data);

@@ -8,7 +8,7 @@
 
 #include "chain.h"
 
-#define MAX_SHARDS 8
+#define MAX_MICROBATCHES 8
 
 /* Whose functions are driven, and the device plugins: its own, whose memory the
  * buffers are in, and the CPU's, which reorders. */
@@ -17,8 +17,8 @@ struct subject {
 	const struct cnn_kernel *kernel;
 	const struct cnn_device *device, *cpu;
 	void *device_handle, *cpu_handle, *queue;
-	/* (optional) Is set to the name of the kernel's function that is called, for the
-	 * report of a crash. */
+	/* (optional) Is set to the name of the kernel's function that is called, for
+	 * the report of a crash. */
 	const char *volatile *doing;
 };
 
@@ -35,7 +35,7 @@ enum spared {
 struct settings {
 	uint32_t dtype;
 	uint32_t layout;                 /* that images are offered in */
-	uint32_t samples, shard;         /* of the batch, of a shard */
+	uint32_t samples, microbatch;         /* of the batch, of a microbatch */
 	bool training;
 	bool in_place;                   /* where the plan allows it */
 	bool no_input_gradient;
@@ -66,8 +66,8 @@ struct runner {
 	struct buffer params[CNN_MAX_PARAMS], packed, scratch;
 	struct buffer partial, reduced, reduced_backward, state;
 	bool in_place_forward, in_place_backward;
-	uint32_t shard_count;
-	struct part shards[MAX_SHARDS];
+	uint32_t microbatch_count;
+	struct part microbatches[MAX_MICROBATCHES];
 	const char *complaint;           /* a promise that was broken */
 };
 
@@ -84,7 +84,7 @@ int runner_set_params(struct runner *, double *const *params, struct cnn_error *
 int runner_get_params(struct runner *, double *const *params, struct cnn_error *e);
 int runner_forward(struct runner *, double *const *in, double *out,
 	struct cnn_error *e);
-/* grad_params: the shards' sum; NULL for those of buffers. */
+/* grad_params: the microbatches' sum; NULL for those of buffers. */
 int runner_backward(struct runner *, const double *grad_out,
 	double *const *grad_in, double *const *grad_params, struct cnn_error *e);
 

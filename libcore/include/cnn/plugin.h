@@ -13,7 +13,7 @@
  *
  * Terms:
  *   sample    one element of axis 0. Shapes here never include the sample axis.
- *   shard     the samples of one call: the whole batch on a GPU, at most
+ *   microbatch  the samples of one call: the whole batch on a GPU, at most
  *             --shard-size samples on the CPU.
  *   run       one layer, or a chain of layers that one kernel computes.
  *   kernel    code that computes a run on a device.
@@ -82,7 +82,7 @@ struct cnn_state {
 	                                      * epoch's order */
 };
 
-/* Sums over the samples of a shard or of a batch. */
+/* Sums over the samples of a microbatch or of a batch. */
 struct cnn_result {
 	double loss;                         /* unscaled, of all losses of the net */
 	double hits;                         /* of its first loss */
@@ -262,7 +262,8 @@ struct cnn_run {
 	                                      * must have it (indices are CNN_I32, a
 	                                      * loss's output is always float). CNN_F64
 	                                      * only in tests; then every buffer of real
-	                                      * numbers is double, parameters included */
+	                                      * numbers is double, parameters
+	                                      * included */
 	uint32_t batch;                      /* most samples in one call */
 	uint32_t workers;                    /* threads that may call concurrently */
 	uint32_t training;                   /* backward will be called */
@@ -312,13 +313,13 @@ struct cnn_call {
 	 * state->loss_scale. */
 	uint64_t total;                      /* samples in the whole batch */
 	/* For across_samples. partial and reduced may be the same buffer if there is
-	 * only one shard. */
-	double *partial;                     /* filled by reduce_* for the shard */
-	const double *reduced;               /* the sum of partial over all shards */
+	 * only one microbatch. */
+	double *partial;                     /* filled by reduce_* for the microbatch */
+	const double *reduced;               /* the sum of partial over all microbatches */
 	/* Random numbers use state->seed and state->step, element = (first_sample +
 	 * sample) * (elements of one sample) + NCHW index in it. */
 	const struct cnn_state *state;
-	uint64_t first_sample;               /* index of the shard's first sample in the
+	uint64_t first_sample;               /* index of the microbatch's first sample in the
 	                                      * batch */
 	void *queue;
 };
@@ -359,10 +360,10 @@ struct cnn_kernel {
 	int (*pack)(void *instance, void *queue, void *const *params, void *packed);
 	/* out = f(in), saved = data for backward. */
 	int (*forward)(void *instance, const struct cnn_call *);
-	/* grad_in = , grad_params = (of this shard only). NULL in a kernel that only
-	 * evaluates. */
+	/* grad_in = , grad_params = (of this microbatch only). NULL in a kernel that
+	 * only evaluates. */
 	int (*backward)(void *instance, const struct cnn_call *);
-	/* (across_samples, training) partial = the shard's terms of the sums that
+	/* (across_samples, training) partial = the microbatch's terms of the sums that
 	 * forward (backward) then reads in `reduced`. */
 	int (*reduce_forward)(void *instance, const struct cnn_call *);
 	int (*reduce_backward)(void *instance, const struct cnn_call *);
@@ -452,11 +453,11 @@ struct cnn_gather {
 /* The end of a step: its record, and the state of the next step. */
 struct cnn_advance {
 	uint32_t size;
-	uint32_t samples, shards;            /* in the step */
+	uint32_t samples, microbatches;      /* in the step */
 	uint32_t scaling;                    /* adjust the loss scale like PyTorch's
 	                                      * GradScaler: times 2 after 2000 good
 	                                      * steps, times 0.5 after a bad one */
-	const struct cnn_result *results;    /* [shards], added in this order */
+	const struct cnn_result *results;    /* [microbatches], added in this order */
 	const double *rates;                 /* of the epoch's steps, and one more */
 	struct cnn_step_record *records;     /* at [step % record_count]: = */
 	uint32_t record_count;
@@ -498,8 +499,8 @@ struct cnn_device {
 	int (*gather)(void *device, void *queue, const struct cnn_state *,
 		const struct cnn_gather *);
 	/* *result = the sums over the samples of what losses gave: losses[i] is
-	 * [samples][2], loss and hits. The hits are those of losses[0]. The host's memory
-	 * holds the array of pointers. */
+	 * [samples][2], loss and hits. The hits are those of losses[0]. The host's
+	 * memory holds the array of pointers. */
 	int (*total)(void *device, void *queue, const float *const *losses,
 		uint32_t loss_count, uint32_t samples, struct cnn_result *result);
 	/* sums[i] = the sum of the squares of x[i * CNN_NORM_BLOCK ...], in double, in
@@ -559,9 +560,9 @@ struct cnn_communicator {
 	void (*close)(void *communicator);
 	uint32_t (*rank)(void *communicator);
 	uint32_t (*ranks)(void *communicator);
-	/* Begin to move bytes between `data` and the rank `to` or `from`, after the work
-	 * that is in the queue. Until wait() the buffer stays as it is, and what is
-	 * received must not be read. */
+	/* Begin to move bytes between `data` and the rank `to` or `from`, after the
+	 * work that is in the queue. Until wait() the buffer stays as it is, and what
+	 * is received must not be read. */
 	int (*send)(void *communicator, void *queue, uint32_t to, const void *data,
 		size_t bytes);
 	int (*receive)(void *communicator, void *queue, uint32_t from, void *data,

@@ -12,7 +12,7 @@
  * in (N,I), out (N,O), weight (O,I), bias (O). I counts what is stored: an image
  * lies as it comes, in blocks of channels, and the weights lie in its order.
  *
- * A shard has few samples, and the weights far exceed the caches near the core, so
+ * A microbatch has few samples, and the weights far exceed the caches near the core, so
  * each pass goes through them once, from the first to the last, and nothing of them
  * is turned or copied: all three passes take them in one layout,
  *   weight  [o / lanes][i][o % lanes], bias [o], with zeros where there is no output

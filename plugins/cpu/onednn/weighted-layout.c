@@ -142,7 +142,7 @@ static dnnl_status_t choose_arena(struct weighted *w, uint32_t samples,
 
 /* How the primitive that pd describes is to read the weights: from the arena
  * if they lie there as it likes best. (Forcing the arena's layout on it costs
- * each shard more than packing costs a step: 75 for 25 us in fc1.) */
+ * each microbatch more than packing costs a step: 75 for 25 us in fc1.) */
 static dnnl_status_t choose_view(const struct weighted *w, enum pass pass,
 	const_dnnl_primitive_desc_t pd, struct view *view)
 {

@@ -2,13 +2,13 @@
  *
  *   out = f(in, weights) + bias, then ReLU if the run asks for it
  *   grad_in = f's transpose (grad_out, weights)
- *   grad_weights, grad_bias = sums over the shard's samples
+ *   grad_weights, grad_bias = sums over the microbatch's samples
  *
- * The layouts are chosen once, for a full shard, and kept for smaller ones.
+ * The layouts are chosen once, for a full microbatch, and kept for smaller ones.
  * Activations lie as the forward kernel likes best, if that is one of enum
  * cnn_layout. The weights lie in the parameter arena as their gradient comes
  * out of its kernel (in a run that doesn't train: as forward reads them), so
- * that no shard reorders a gradient; what forward or the input's gradient
+ * that no microbatch reorders a gradient; what forward or the input's gradient
  * wants otherwise, pack() makes once a step.
  */
 #ifndef ONEDNN_WEIGHTED_H

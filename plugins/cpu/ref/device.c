@@ -436,7 +436,7 @@ static int advance(void *device, void *queue, struct cnn_state *s,
 
 	(void)device;
 	(void)queue;
-	for (uint32_t i = 0; i < a->shards; i++) {
+	for (uint32_t i = 0; i < a->microbatches; i++) {
 		r.loss += a->results[i].loss;
 		r.hits += a->results[i].hits;
 	}

@@ -3,11 +3,11 @@
  * in, out (N,C,H,W); weight, bias, running_mean, running_var (C).
  *
  * Training: mean and var = E[in^2] - mean^2 of channel c over the n = N H W
- * elements of the whole batch, from the shards' sums (2,C): of in, of in^2.
+ * elements of the whole batch, from the microbatches' sums (2,C): of in, of in^2.
  *   grad_bias[c] = sum of grad_out       grad_weight[c] = sum of grad_out xhat
  *   grad_in = weight / sqrt(var + eps)
  *             (grad_out - grad_bias / n - xhat grad_weight / n)
- * with the last two over the whole batch, again from the shards' sums (2,C).
+ * with the last two over the whole batch, again from the microbatches' sums (2,C).
  * saved: mean (C) and 1 / sqrt(var + eps) (C) as double.
  * (S. Ioffe and C. Szegedy, "Batch Normalization", ICML 2015.)
  */
@@ -117,7 +117,7 @@ static int forward(void *instance, const struct cnn_call *call)
 	return CNN_OK;
 }
 
-/* The shard's sums of grad_out and of grad_out xhat in channel c. */
+/* The microbatch's sums of grad_out and of grad_out xhat in channel c. */
 static void gradient_sums(const struct batchnorm2d *b, const struct cnn_call *call,
 	size_t c, double *sum, double *product)
 {

@@ -39,8 +39,8 @@ int native_advance(void *queue, struct cnn_state *, const struct cnn_advance *);
 
 /* --- elementwise.cu ------------------------------------------------------- */
 
-/* out = f(in); grad_in = the gradient at x, which is in or out. `number` is the row of the
- * table in activations.h. */
+/* out = f(in); grad_in = the gradient at x, which is in or out. `number` is the row of
+ * the table in activations.h. */
 int native_activation_forward(void *queue, uint32_t number, uint32_t dtype, void *out,
 	const void *in, float a, float b, size_t count);
 int native_activation_backward(void *queue, uint32_t number, uint32_t dtype,
@@ -119,7 +119,7 @@ int native_norm_gradient_sums(void *queue, uint32_t dtype, double *sums,
 	const void *in, const void *grad_out, const double *saved, double *scratch,
 	const struct native_norm *, uint32_t samples);
 /* grad_in, unless NULL, from the sums over n elements. grad_weight and grad_bias from
- * `own`, the shard's sums. */
+ * `own`, the microbatch's sums. */
 int native_norm_backward(void *queue, uint32_t dtype, void *grad_in,
 	float *grad_weight, float *grad_bias, const void *in, const void *grad_out,
 	const double *saved, const double *sums, double n, const double *own,

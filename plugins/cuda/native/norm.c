@@ -3,11 +3,11 @@
  * in, out (N,C,H,W); weight, bias, running_mean, running_var (C).
  *
  * Training: mean and var = E[in^2] - mean^2 of channel c over the n = N H W
- * elements of the whole batch, from the shards' sums (2,C): of in, of in^2.
+ * elements of the whole batch, from the microbatches' sums (2,C): of in, of in^2.
  *   grad_bias[c] = sum of grad_out       grad_weight[c] = sum of grad_out xhat
  *   grad_in = weight / sqrt(var + eps)
  *             (grad_out - grad_bias / n - xhat grad_weight / n)
- * with the last two over the whole batch, again from the shards' sums (2,C).
+ * with the last two over the whole batch, again from the microbatches' sums (2,C).
  * saved: mean (C) and 1 / sqrt(var + eps) (C) as double.
  * (S. Ioffe and C. Szegedy, "Batch Normalization", ICML 2015.)
  */
@@ -68,7 +68,7 @@ static int batchnorm2d_create(const struct cnn_host *host,
 
 /* --- calls ---------------------------------------------------------------- */
 
-/* scratch: the shard's sums (2,C), followed by those of its parts. */
+/* scratch: the microbatch's sums (2,C), followed by those of its parts. */
 static double *parts_of(const struct batchnorm2d *b, const struct cnn_call *call)
 {
 	return (double *)call->scratch + 2 * (size_t)b->norm.channels;
@@ -131,7 +131,7 @@ static int batchnorm2d_backward(void *instance, const struct cnn_call *call)
 	const double *own = call->reduced;
 	int code;
 
-	/* If the shard is the whole batch, its sums are the batch's. */
+	/* If the microbatch is the whole batch, its sums are the batch's. */
 	if (call->samples != call->total) {
 		own = call->scratch;
 		if ((code = gradient_sums(b, call, call->scratch)) != CNN_OK)

@@ -125,7 +125,7 @@ static __global__ void advance(struct cnn_state *state, struct cnn_advance a)
 	struct cnn_state s = *state;
 	struct cnn_step_record r = { 0, 0, s.bad, s.step, s.loss_scale, 0 };
 
-	for (uint32_t i = 0; i < a.shards; i++) {
+	for (uint32_t i = 0; i < a.microbatches; i++) {
 		r.loss += a.results[i].loss;
 		r.hits += a.results[i].hits;
 	}

@@ -1,4 +1,4 @@
-/* Broken: numbers the elements anew in each shard. */
+/* Broken: numbers the elements anew in each microbatch. */
 #define BAD_FLAGS 0
 #define BAD_SAVED sizeof(float)
 #include "bad.h"

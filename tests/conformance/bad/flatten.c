@@ -1,4 +1,4 @@
-/* Broken: the last sample of a shard is forgotten in backward. */
+/* Broken: the last sample of a microbatch is forgotten in backward. */
 #define BAD_FLAGS 0
 #define BAD_SAVED 0
 #include "bad.h"

@@ -1,49 +1,49 @@
-/* shard.c - runs one shard through the operations of the plan. */
+/* microbatch.c - runs one microbatch through the operations of the plan. */
 #include "executor-private.h"
 
-struct shard {
+struct microbatch {
 	struct cnn_worker *w;
 	struct cnn_context *context;
 	uint32_t number, first, samples;         /* in the batch */
 };
 
-void cnn_unit_params(const struct cnn_executor *ex, const struct cnn_unit *u,
+void cnn_instance_params(const struct cnn_executor *ex, const struct cnn_instance *inst,
 	void *params[CNN_MAX_PARAMS])
 {
-	for (uint32_t i = 0; i < u->run.param_count; i++) {
-		const struct cnn_slot *slot = &ex->slots[u->param_index[i]];
+	for (uint32_t i = 0; i < inst->run.param_count; i++) {
+		const struct cnn_slot *slot = &ex->slots[inst->param_index[i]];
 
 		params[i] = (slot->trainable ? ex->params : ex->param_buffers) +
 			slot->offset;
 	}
 }
 
-static void *at(const struct shard *s, size_t buffer)
+static void *at(const struct microbatch *s, size_t buffer)
 {
 	return buffer == CNN_NONE ? NULL :
 		s->context->arena + s->w->ex->buffers[buffer].offset;
 }
 
-static int run_unit(const struct shard *s, const struct cnn_op *op)
+static int run_instance(const struct microbatch *s, const struct cnn_op *op)
 {
 	struct cnn_executor *ex = s->w->ex;
-	struct cnn_unit *u = op->unit;
+	struct cnn_instance *inst = op->instance;
 	bool backward = op->kind == CNN_OP_BACKWARD || op->kind == CNN_OP_REDUCE_BACKWARD;
 	const void *in[CNN_MAX_INPUTS];
 	void *grad_in[CNN_MAX_INPUTS], *params[CNN_MAX_PARAMS];
 	void *grad_params[CNN_MAX_PARAMS];
 	/* The sums of backward follow those of forward. */
-	size_t sums = u->partial + (backward ? u->plan.reduce_forward : 0);
+	size_t sums = inst->partial + (backward ? inst->plan.reduce_forward : 0);
 	struct cnn_call c = {
 		.size = sizeof c,
 		.worker = s->w->number,
 		.samples = s->samples,
 		.training = ex->options.training,
 		.in = in,
-		.out = at(s, u->out),
+		.out = at(s, inst->out),
 		.params = params,
-		.packed = ex->packed + u->packed,
-		.saved = at(s, u->saved),
+		.packed = ex->packed + inst->packed,
+		.saved = at(s, inst->saved),
 		.scratch = s->w->scratch,
 		.total = ex->samples,
 		.state = ex->state,
@@ -51,42 +51,42 @@ static int run_unit(const struct shard *s, const struct cnn_op *op)
 		.queue = ex->queue,
 	};
 
-	for (uint32_t i = 0; i < u->run.input_count; i++) {
-		in[i] = backward && !(u->plan.flags & CNN_KEEP_INPUT) ? NULL :
-			at(s, u->in[i]);
-		grad_in[i] = at(s, u->grad_in[i]);
+	for (uint32_t i = 0; i < inst->run.input_count; i++) {
+		in[i] = backward && !(inst->plan.flags & CNN_KEEP_INPUT) ? NULL :
+			at(s, inst->in[i]);
+		grad_in[i] = at(s, inst->grad_in[i]);
 	}
-	cnn_unit_params(ex, u, params);
-	for (uint32_t i = 0; i < u->run.param_count; i++) {
-		const struct cnn_slot *slot = &ex->slots[u->param_index[i]];
+	cnn_instance_params(ex, inst, params);
+	for (uint32_t i = 0; i < inst->run.param_count; i++) {
+		const struct cnn_slot *slot = &ex->slots[inst->param_index[i]];
 
 		grad_params[i] = slot->trainable && s->context->grads ?
 			s->context->grads + slot->offset : NULL;
 	}
-	if (u->across) {
+	if (inst->across) {
 		c.partial = ex->partials + s->number * ex->partial_count + sums;
 		c.reduced = ex->reduced + sums;
 	}
 	if (backward) {
-		if (!(u->plan.flags & CNN_KEEP_OUTPUT))
+		if (!(inst->plan.flags & CNN_KEEP_OUTPUT))
 			c.out = NULL;
-		c.grad_out = at(s, u->grad_out);
+		c.grad_out = at(s, inst->grad_out);
 		c.grad_in = grad_in;
 		c.grad_params = grad_params;
 	}
 	switch (op->kind) {
 	case CNN_OP_FORWARD:
-		return u->kernel->forward(u->instance, &c);
+		return inst->kernel->forward(inst->handle, &c);
 	case CNN_OP_BACKWARD:
-		return u->kernel->backward(u->instance, &c);
+		return inst->kernel->backward(inst->handle, &c);
 	case CNN_OP_REDUCE_FORWARD:
-		return u->kernel->reduce_forward(u->instance, &c);
+		return inst->kernel->reduce_forward(inst->handle, &c);
 	default:
-		return u->kernel->reduce_backward(u->instance, &c);
+		return inst->kernel->reduce_backward(inst->handle, &c);
 	}
 }
 
-static int run_op(const struct shard *s, const struct cnn_op *op)
+static int run_op(const struct microbatch *s, const struct cnn_op *op)
 {
 	const struct cnn_executor *ex = s->w->ex;
 
@@ -99,11 +99,11 @@ static int run_op(const struct shard *s, const struct cnn_op *op)
 			cnn_layout_count(&op->shape, op->from.layout, s->samples),
 			at(s, op->dst), at(s, op->src));
 	default:
-		return op->unit->skipped ? CNN_OK : run_unit(s, op);
+		return op->instance->skipped ? CNN_OK : run_instance(s, op);
 	}
 }
 
-static int measure_op(const struct shard *s, size_t i)
+static int measure_op(const struct microbatch *s, size_t i)
 {
 	int r = cnn_profile_begin(s->w, i);
 
@@ -112,7 +112,7 @@ static int measure_op(const struct shard *s, size_t i)
 	return r < 0 ? r : cnn_profile_end(s->w, i);
 }
 
-static int begin_shard(const struct shard *s)
+static int begin_microbatch(const struct microbatch *s)
 {
 	struct cnn_executor *ex = s->w->ex;
 	struct cnn_gather_column columns[CNN_MAX_NET_INPUTS];
@@ -136,8 +136,8 @@ static int begin_shard(const struct shard *s)
 	return cnn_profile_end(s->w, part);
 }
 
-/* Sums the losses of the shard. */
-static int total(const struct shard *s)
+/* Sums the losses of the microbatch. */
+static int total(const struct microbatch *s)
 {
 	struct cnn_executor *ex = s->w->ex;
 	const float *losses[CNN_MAX_LOSSES];
@@ -148,7 +148,7 @@ static int total(const struct shard *s)
 		s->samples, &ex->results[s->number]);
 }
 
-static int hand_out(const struct shard *s)
+static int hand_out(const struct microbatch *s)
 {
 	struct cnn_executor *ex = s->w->ex;
 	const float *logits = at(s, ex->logits);
@@ -161,7 +161,7 @@ static int hand_out(const struct shard *s)
 	return r >= 0 && ex->wants_result ? total(s) : r;
 }
 
-static int end_shard(const struct shard *s)
+static int end_microbatch(const struct microbatch *s)
 {
 	struct cnn_executor *ex = s->w->ex;
 	const size_t part = cnn_profile_part(ex, CNN_PART_TOTAL);
@@ -176,8 +176,8 @@ static int end_shard(const struct shard *s)
 		return r;
 	sum = s->context->grads;
 	s->context->grads = NULL;
-	/* With one shard there is nothing to add, so nothing to time. */
-	if (ex->shards == 1)
+	/* With one microbatch there is nothing to add, so nothing to time. */
+	if (ex->microbatches == 1)
 		return cnn_reduce_push(s->w, s->number, sum);
 	if ((r = cnn_profile_begin(s->w, reduce)) < 0 ||
 	    (r = cnn_reduce_push(s->w, s->number, sum)) < 0)
@@ -185,21 +185,21 @@ static int end_shard(const struct shard *s)
 	return cnn_profile_end(s->w, reduce);
 }
 
-int cnn_shard_run(struct cnn_worker *w, uint32_t number, uint32_t phase)
+int cnn_run_microbatch(struct cnn_worker *w, uint32_t number, uint32_t phase)
 {
 	struct cnn_executor *ex = w->ex;
-	struct shard s = { w, &ex->contexts[ex->phases > 1 ? number : w->number],
-		number, number * ex->shard_size, ex->shard_size };
+	struct microbatch s = { w, &ex->contexts[ex->phases > 1 ? number : w->number],
+		number, number * ex->microbatch_size, ex->microbatch_size };
 	int r = CNN_OK;
 
 	if (s.samples > ex->samples - s.first)
 		s.samples = ex->samples - s.first;
 	if (phase == 0)
-		r = begin_shard(&s);
+		r = begin_microbatch(&s);
 	for (size_t i = 0; r >= 0 && i < ex->op_count; i++)
 		if (ex->ops[i].phase == phase)
 			r = measure_op(&s, i);
 	if (r >= 0 && phase + 1 == ex->phases)
-		r = end_shard(&s);
+		r = end_microbatch(&s);
 	return r;
 }
