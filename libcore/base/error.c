@@ -26,21 +26,21 @@ int cnn_fail(struct cnn_error *e, int code, const char *fmt, ...)
 
 int cnn_fail_errno(struct cnn_error *e, int err, const char *fmt, ...)
 {
-	int code = err == ENOMEM ? CNN_ENOMEM : CNN_EIO;
+	int r = err == ENOMEM ? CNN_ENOMEM : CNN_EIO;
 	char reason[128];
 	size_t used;
 	va_list ap;
 
 	if (!e || e->code != CNN_OK)
-		return code;
+		return r;
 	va_start(ap, fmt);
-	cnn_vfail(e, code, fmt, ap);
+	cnn_vfail(e, r, fmt, ap);
 	va_end(ap);
 	e->err = err;
 	used = strlen(e->text);
 	snprintf(e->text + used, sizeof e->text - used, ": %s",
 		strerror_r(err, reason, sizeof reason));
-	return code;
+	return r;
 }
 
 void cnn_error_prefix(struct cnn_error *e, const char *fmt, ...)

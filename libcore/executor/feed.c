@@ -112,14 +112,14 @@ int cnn_executor_set_rows(struct cnn_executor *ex, const struct cnn_rows *rows,
 	struct cnn_error *e)
 {
 	const struct cnn_graph *g = ex->graph;
-	struct cnn_resident *r = &ex->rows;
-	int code = skip_instances(ex, rows, e);
+	struct cnn_resident *resident = &ex->rows;
+	int r = skip_instances(ex, rows, e);
 
-	r->count = rows->count;
-	r->epoch = r->ahead = 0;
-	for (uint32_t i = 0; code == CNN_OK && i < g->input_count; i++) {
+	resident->count = rows->count;
+	resident->epoch = resident->ahead = 0;
+	for (uint32_t i = 0; r == CNN_OK && i < g->input_count; i++) {
 		const struct cnn_rows_column *s = &rows->fields[i];
-		struct cnn_gather_column *c = &r->columns[i], old = *c;
+		struct cnn_gather_column *c = &resident->columns[i], old = *c;
 		size_t n = g->inputs[i], bytes = 0;
 
 		/* On the CPU the rows stay in the caller's memory. No step is in flight
@@ -138,11 +138,11 @@ int cnn_executor_set_rows(struct cnn_executor *ex, const struct cnn_rows *rows,
 		if (old.dtype != c->dtype || old.scale != c->scale ||
 		    old.offset != c->offset || !old.data != !c->data)
 			cnn_forget_recordings(ex);
-		if ((code = reserve(ex, &r->copies[i], &r->rooms[i], bytes, e)) == CNN_OK)
-			code = upload(ex, r->copies[i], s->data, bytes, e);
-		c->data = s->data ? r->copies[i] : NULL;
+		if ((r = reserve(ex, &resident->copies[i], &resident->rooms[i], bytes, e)) == CNN_OK)
+			r = upload(ex, resident->copies[i], s->data, bytes, e);
+		c->data = s->data ? resident->copies[i] : NULL;
 	}
-	return code;
+	return r;
 }
 
 /* --- the epoch --------------------------------------------------------------------------- */
@@ -150,35 +150,35 @@ int cnn_executor_set_rows(struct cnn_executor *ex, const struct cnn_rows *rows,
 int cnn_executor_set_epoch(struct cnn_executor *ex, const struct cnn_epoch *epoch,
 	struct cnn_error *e)
 {
-	struct cnn_resident *r = &ex->rows;
+	struct cnn_resident *resident = &ex->rows;
 	const size_t from = offsetof(struct cnn_state, lr);
 	struct cnn_state start = { .lr = epoch->rates[0],
 		.cursor = (uint32_t)epoch->cursor };
-	size_t order = epoch->order ? epoch->count * sizeof *r->order : 0;
-	size_t rates = epoch->steps * sizeof *r->rates;
-	void *block = r->order;
-	int code;
+	size_t order = epoch->order ? epoch->count * sizeof *resident->order : 0;
+	size_t rates = epoch->steps * sizeof *resident->rates;
+	void *block = resident->order;
+	int r;
 
-	if (epoch->count > r->count || r->count > UINT32_MAX ||
+	if (epoch->count > resident->count || resident->count > UINT32_MAX ||
 	    epoch->cursor > epoch->count || epoch->steps == 0)
 		return cnn_fail(e, CNN_EUSAGE, "epoch of %zu rows from row %zu on, but "
-			"there are %zu", epoch->count, epoch->cursor, r->count);
-	code = reserve(ex, &block, &r->order_room, order, e);
-	r->order = block;
-	if (code < 0)
-		return code;
+			"there are %zu", epoch->count, epoch->cursor, resident->count);
+	r = reserve(ex, &block, &resident->order_room, order, e);
+	resident->order = block;
+	if (r < 0)
+		return r;
 	/* One more rate, which the end of the last step reads but nothing uses. */
-	block = r->rates;
-	code = reserve(ex, &block, &r->rates_room, rates + sizeof *r->rates, e);
-	r->rates = block;
-	if (code < 0 || (code = upload(ex, r->order, epoch->order, order, e)) < 0 ||
-	    (code = upload(ex, r->rates, epoch->rates, rates, e)) < 0)
-		return code;
-	if (r->ordered != (epoch->order != NULL))
+	block = resident->rates;
+	r = reserve(ex, &block, &resident->rates_room, rates + sizeof *resident->rates, e);
+	resident->rates = block;
+	if (r < 0 || (r = upload(ex, resident->order, epoch->order, order, e)) < 0 ||
+	    (r = upload(ex, resident->rates, epoch->rates, rates, e)) < 0)
+		return r;
+	if (resident->ordered != (epoch->order != NULL))
 		cnn_forget_recordings(ex);
-	r->ordered = epoch->order != NULL;
-	r->epoch = epoch->count;
-	r->ahead = epoch->cursor;
+	resident->ordered = epoch->order != NULL;
+	resident->epoch = epoch->count;
+	resident->ahead = epoch->cursor;
 	return upload(ex, (char *)ex->state + from, (const char *)&start + from,
 		sizeof start - from, e);
 }

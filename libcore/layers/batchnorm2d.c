@@ -14,9 +14,9 @@ static const struct cnn_arg args[] = {
 static int infer(const struct cnn_host *host, const struct cnn_node *node,
 	struct cnn_shape *out)
 {
-	int code = cnn_layer_want_image(host, "batchnorm2d", &node->inputs[0]);
+	int r = cnn_layer_want_image(host, "batchnorm2d", &node->inputs[0]);
 
-	return code != CNN_OK ? code : cnn_layer_same_shape(host, node, out);
+	return r != CNN_OK ? r : cnn_layer_same_shape(host, node, out);
 }
 
 static int params(const struct cnn_host *host, const struct cnn_node *node,

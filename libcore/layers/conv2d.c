@@ -36,10 +36,10 @@ static int infer(const struct cnn_host *host, const struct cnn_node *node,
 		.dilation = { a[DILATION].i, a[DILATION].j },
 	};
 	struct cnn_shape weight;
-	int code;
+	int r;
 
-	if ((code = cnn_layer_want_image(host, "conv2d", in)) != CNN_OK)
-		return code;
+	if ((r = cnn_layer_want_image(host, "conv2d", in)) != CNN_OK)
+		return r;
 	if (in->dims[0] % (size_t)a[GROUPS].i)
 		return host->fail(host, CNN_EDATA,
 			"groups=%lld does not divide the %zu channels of input %s",
@@ -47,8 +47,8 @@ static int infer(const struct cnn_host *host, const struct cnn_node *node,
 	if (a[OUT].i % a[GROUPS].i)
 		return host->fail(host, CNN_EDATA, "groups=%lld does not divide out=%lld",
 			(long long)a[GROUPS].i, (long long)a[OUT].i);
-	if ((code = cnn_layer_slide(host, in, &window, (size_t)a[OUT].i, out)) != CNN_OK)
-		return code;
+	if ((r = cnn_layer_slide(host, in, &window, (size_t)a[OUT].i, out)) != CNN_OK)
+		return r;
 	weight = weight_shape(node);
 	return cnn_layer_check(host, "weight", &weight);
 }

@@ -4,10 +4,10 @@
 static int infer(const struct cnn_host *host, const struct cnn_node *node,
 	struct cnn_shape *out)
 {
-	int code = cnn_layer_check(host, "input", &node->inputs[0]);
+	int r = cnn_layer_check(host, "input", &node->inputs[0]);
 
-	if (code != CNN_OK)
-		return code;
+	if (r != CNN_OK)
+		return r;
 	*out = (struct cnn_shape){ 1, { cnn_layer_count(&node->inputs[0]) } };
 	return CNN_OK;
 }

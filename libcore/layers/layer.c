@@ -128,10 +128,10 @@ int cnn_layer_pool_infer(const struct cnn_host *host, const struct cnn_node *nod
 {
 	const struct cnn_shape *in = &node->inputs[0];
 	const struct cnn_window w = cnn_layer_pool_window(node);
-	int code = cnn_layer_want_image(host, node->type, in);
+	int r = cnn_layer_want_image(host, node->type, in);
 
-	if (code != CNN_OK)
-		return code;
+	if (r != CNN_OK)
+		return r;
 	/* Otherwise a window could lie entirely in the padding. */
 	if (w.padding[0] > w.kernel[0] / 2 || w.padding[1] > w.kernel[1] / 2)
 		return host->fail(host, CNN_EDATA,

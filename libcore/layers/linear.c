@@ -19,10 +19,10 @@ static int infer(const struct cnn_host *host, const struct cnn_node *node,
 	struct cnn_shape *out)
 {
 	struct cnn_shape weight;
-	int code = cnn_layer_want_vector(host, "linear", &node->inputs[0]);
+	int r = cnn_layer_want_vector(host, "linear", &node->inputs[0]);
 
-	if (code != CNN_OK)
-		return code;
+	if (r != CNN_OK)
+		return r;
 	*out = (struct cnn_shape){ 1, { (size_t)node->args[OUT].i } };
 	weight = weight_shape(node);
 	return cnn_layer_check(host, "weight", &weight);

@@ -35,152 +35,152 @@ struct cnn_reader {
 	size_t item_size;
 };
 
-int cnn_reader_open(struct cnn_reader **reader, struct cnn_input *in,
+int cnn_reader_open(struct cnn_reader **opened, struct cnn_input *in,
 	struct cnn_error *e)
 {
-	struct cnn_reader *r = calloc(1, sizeof *r);
+	struct cnn_reader *reader = calloc(1, sizeof *reader);
 
-	*reader = NULL;
-	if (!r || !(r->hash = XXH3_createState())) {
-		free(r);
+	*opened = NULL;
+	if (!reader || !(reader->hash = XXH3_createState())) {
+		free(reader);
 		cnn_input_close(in);
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	}
-	r->in = in;
-	*reader = r;
+	reader->in = in;
+	*opened = reader;
 	return CNN_OK;
 }
 
-void cnn_reader_close(struct cnn_reader *r)
+void cnn_reader_close(struct cnn_reader *reader)
 {
-	if (!r)
+	if (!reader)
 		return;
-	cnn_input_close(r->in);
-	XXH3_freeState(r->hash);
-	cnn_header_free(r->header);
-	cnn_scratch_free(&r->scratch);
-	free(r->header_item);
-	free(r);
+	cnn_input_close(reader->in);
+	XXH3_freeState(reader->hash);
+	cnn_header_free(reader->header);
+	cnn_scratch_free(&reader->scratch);
+	free(reader->header_item);
+	free(reader);
 }
 
-size_t cnn_reader_records(const struct cnn_reader *r)
+size_t cnn_reader_records(const struct cnn_reader *reader)
 {
-	return r->records;
+	return reader->records;
 }
 
-size_t cnn_reader_samples(const struct cnn_reader *r)
+size_t cnn_reader_samples(const struct cnn_reader *reader)
 {
-	return r->samples;
+	return reader->samples;
 }
 
-void cnn_reader_item(const struct cnn_reader *r, const void **data, size_t *size)
+void cnn_reader_item(const struct cnn_reader *reader, const void **data, size_t *size)
 {
-	*data = r->item;
-	*size = r->item_size;
+	*data = reader->item;
+	*size = reader->item_size;
 }
 
 /* Releases the previous item and peeks at the next; *size is 0 at the end. */
-static int next_item(struct cnn_reader *r, const struct cnn_bounds *bounds,
+static int next_item(struct cnn_reader *reader, const struct cnn_bounds *bounds,
 	const unsigned char **data, size_t *size, struct cnn_error *e)
 {
-	cnn_input_skip(r->in, r->consumed);
-	r->consumed = 0;
-	r->item_size = 0;
-	return cnn_scan_item(r->in, bounds, data, size, e);
+	cnn_input_skip(reader->in, reader->consumed);
+	reader->consumed = 0;
+	reader->item_size = 0;
+	return cnn_scan_item(reader->in, bounds, data, size, e);
 }
 
 static int read_record(struct cnn_reader *, struct cnn_record *, struct cnn_error *);
 
 /* Parses the header at the front of the input and, if it declares no fields, reads the
  * first record to learn them. */
-static int read_header(struct cnn_reader *r, const unsigned char *data,
+static int read_header(struct cnn_reader *reader, const unsigned char *data,
 	size_t size, struct cnn_error *e)
 {
 	unsigned char *copy;
-	int code;
+	int r;
 
-	cnn_header_free(r->header);
-	r->header = NULL;
-	if ((code = cnn_parse_header(data, size, &r->header, e)) < 0) {
-		cnn_error_prefix(e, "%s: header", cnn_input_name(r->in));
-		return code;
+	cnn_header_free(reader->header);
+	reader->header = NULL;
+	if ((r = cnn_parse_header(data, size, &reader->header, e)) < 0) {
+		cnn_error_prefix(e, "%s: header", cnn_input_name(reader->in));
+		return r;
 	}
-	if (!(copy = realloc(r->header_item, size)))
+	if (!(copy = realloc(reader->header_item, size)))
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	memcpy(copy, data, size);
-	r->header_item = copy;
-	r->header_size = size;
-	r->consumed = size;
-	r->records = r->samples = 0;
-	XXH3_64bits_reset(r->hash);
-	XXH3_64bits_update(r->hash, data, size);
-	r->any = true;
-	r->state = INSIDE;
-	r->pending = false;
-	if (r->header->field_count == 0) {
-		code = read_record(r, &r->first, e);
-		if (code < 0)
-			return code;
-		r->pending = true;
-		r->first_code = code;
+	reader->header_item = copy;
+	reader->header_size = size;
+	reader->consumed = size;
+	reader->records = reader->samples = 0;
+	XXH3_64bits_reset(reader->hash);
+	XXH3_64bits_update(reader->hash, data, size);
+	reader->any = true;
+	reader->state = INSIDE;
+	reader->pending = false;
+	if (reader->header->field_count == 0) {
+		r = read_record(reader, &reader->first, e);
+		if (r < 0)
+			return r;
+		reader->pending = true;
+		reader->first_code = r;
 	}
-	r->item = r->header_item;
-	r->item_size = r->header_size;
+	reader->item = reader->header_item;
+	reader->item_size = reader->header_size;
 	return CNN_OK;
 }
 
-int cnn_reader_header(struct cnn_reader *r, const struct cnn_header **header,
+int cnn_reader_header(struct cnn_reader *reader, const struct cnn_header **header,
 	struct cnn_error *e)
 {
 	const unsigned char *data;
 	struct cnn_record unread;
 	size_t size;
-	int code = CNN_OK;
+	int r = CNN_OK;
 
 	*header = NULL;
-	while (r->state == INSIDE && code == CNN_OK)
-		code = cnn_reader_record(r, &unread, e);
-	if (r->state == FAILED)
+	while (reader->state == INSIDE && r == CNN_OK)
+		r = cnn_reader_record(reader, &unread, e);
+	if (reader->state == FAILED)
 		return cnn_fail(e, CNN_EDATA, "%s: read after an error",
-			cnn_input_name(r->in));
-	if (code >= 0)
-		code = next_item(r, &header_bounds, &data, &size, e);
-	if (code == CNN_EDATA)
-		cnn_error_prefix(e, "%s: header", cnn_input_name(r->in));
-	if (code == CNN_OK && size == 0) {
-		if (r->any)
+			cnn_input_name(reader->in));
+	if (r >= 0)
+		r = next_item(reader, &header_bounds, &data, &size, e);
+	if (r == CNN_EDATA)
+		cnn_error_prefix(e, "%s: header", cnn_input_name(reader->in));
+	if (r == CNN_OK && size == 0) {
+		if (reader->any)
 			return CNN_END;
-		if (strcmp(cnn_input_name(r->in), "standard input") == 0)
-			code = cnn_fail(e, CNN_EDATA, "standard input is empty: no data "
+		if (strcmp(cnn_input_name(reader->in), "standard input") == 0)
+			r = cnn_fail(e, CNN_EDATA, "standard input is empty: no data "
 				"given?");
 		else
-			code = cnn_fail(e, CNN_EDATA, "%s: empty file",
-				cnn_input_name(r->in));
+			r = cnn_fail(e, CNN_EDATA, "%s: empty file",
+				cnn_input_name(reader->in));
 	}
-	if (code >= 0)
-		code = read_header(r, data, size, e);
-	if (code < 0)
-		r->state = FAILED;
+	if (r >= 0)
+		r = read_header(reader, data, size, e);
+	if (r < 0)
+		reader->state = FAILED;
 	else
-		*header = r->header;
-	return code;
+		*header = reader->header;
+	return r;
 }
 
 /* Checks the end item against the records that were read. */
-static int check_end(struct cnn_reader *r, const struct cnn_end *end,
+static int check_end(struct cnn_reader *reader, const struct cnn_end *end,
 	struct cnn_error *e)
 {
-	const char *name = cnn_input_name(r->in);
-	uint64_t digest = XXH3_64bits_digest(r->hash);
+	const char *name = cnn_input_name(reader->in);
+	uint64_t digest = XXH3_64bits_digest(reader->hash);
 
-	if (end->has_records && end->records != r->records)
+	if (end->has_records && end->records != reader->records)
 		return cnn_fail(e, CNN_EDATA, "%s: end: declares %llu records, but %zu "
 			"were read", name, (unsigned long long)end->records,
-			r->records);
-	if (end->has_samples && end->samples != r->samples)
+			reader->records);
+	if (end->has_samples && end->samples != reader->samples)
 		return cnn_fail(e, CNN_EDATA, "%s: end: declares %llu samples, but %zu "
 			"were read", name, (unsigned long long)end->samples,
-			r->samples);
+			reader->samples);
 	if (end->has_digest && end->digest != digest)
 		return cnn_fail(e, CNN_EDATA, "%s: end: declares digest %016llx, but "
 			"the data have %016llx: the stream is damaged", name,
@@ -188,74 +188,74 @@ static int check_end(struct cnn_reader *r, const struct cnn_end *end,
 	return CNN_OK;
 }
 
-static int read_record(struct cnn_reader *r, struct cnn_record *rec,
+static int read_record(struct cnn_reader *reader, struct cnn_record *rec,
 	struct cnn_error *e)
 {
-	const char *name = cnn_input_name(r->in);
+	const char *name = cnn_input_name(reader->in);
 	const unsigned char *data;
 	struct cnn_end end;
 	size_t size;
-	int code;
+	int r;
 
-	if ((code = next_item(r, &record_bounds, &data, &size, e)) < 0) {
-		if (code == CNN_EDATA)
-			cnn_error_prefix(e, "%s: record %zu", name, r->records);
-		return code;
+	if ((r = next_item(reader, &record_bounds, &data, &size, e)) < 0) {
+		if (r == CNN_EDATA)
+			cnn_error_prefix(e, "%s: record %zu", name, reader->records);
+		return r;
 	}
 	if (size == 0)
 		return cnn_fail(e, CNN_EDATA, "%s: truncated after record %zu "
 			"(tensor-cat --repair keeps the complete records)",
-			name, r->records);
-	r->item = data;
-	r->item_size = size;
-	r->consumed = size;
-	code = cnn_parse_item(data, size, r->header, &r->scratch, rec, &end, e);
-	if (code < 0) {
-		cnn_error_prefix(e, "%s: record %zu", name, r->records);
-		return code;
+			name, reader->records);
+	reader->item = data;
+	reader->item_size = size;
+	reader->consumed = size;
+	r = cnn_parse_item(data, size, reader->header, &reader->scratch, rec, &end, e);
+	if (r < 0) {
+		cnn_error_prefix(e, "%s: record %zu", name, reader->records);
+		return r;
 	}
-	if (code == CNN_END) {
-		r->state = BETWEEN;
-		code = check_end(r, &end, e);
-		return code < 0 ? code : CNN_END;
+	if (r == CNN_END) {
+		reader->state = BETWEEN;
+		r = check_end(reader, &end, e);
+		return r < 0 ? r : CNN_END;
 	}
-	XXH3_64bits_update(r->hash, data, size);
-	r->records++;
-	r->samples += rec->samples;
+	XXH3_64bits_update(reader->hash, data, size);
+	reader->records++;
+	reader->samples += rec->samples;
 	return CNN_OK;
 }
 
-int cnn_reader_record(struct cnn_reader *r, struct cnn_record *rec,
+int cnn_reader_record(struct cnn_reader *reader, struct cnn_record *rec,
 	struct cnn_error *e)
 {
-	int code;
+	int r;
 
 	rec->count = 0;
-	if (r->state == BETWEEN && !r->pending)
+	if (reader->state == BETWEEN && !reader->pending)
 		return CNN_END;
-	if (r->state == FAILED)
+	if (reader->state == FAILED)
 		return cnn_fail(e, CNN_EDATA, "%s: read after an error",
-			cnn_input_name(r->in));
-	if (r->pending) {
-		r->pending = false;
-		if (r->first_code == CNN_OK)
-			*rec = r->first;
-		r->item = NULL;
-		r->item_size = 0;
-		if (r->consumed) {           /* the record is still in the input */
+			cnn_input_name(reader->in));
+	if (reader->pending) {
+		reader->pending = false;
+		if (reader->first_code == CNN_OK)
+			*rec = reader->first;
+		reader->item = NULL;
+		reader->item_size = 0;
+		if (reader->consumed) {           /* the record is still in the input */
 			const unsigned char *data;
 			size_t have;
 
-			code = cnn_input_peek(r->in, r->consumed, &data, &have, e);
-			r->item = data;
-			r->item_size = r->consumed;
-			if (code < 0)
-				return code;
+			r = cnn_input_peek(reader->in, reader->consumed, &data, &have, e);
+			reader->item = data;
+			reader->item_size = reader->consumed;
+			if (r < 0)
+				return r;
 		}
-		return r->first_code;
+		return reader->first_code;
 	}
-	code = read_record(r, rec, e);
-	if (code < 0)
-		r->state = FAILED;
-	return code;
+	r = read_record(reader, rec, e);
+	if (r < 0)
+		reader->state = FAILED;
+	return r;
 }

@@ -17,20 +17,20 @@ size_t cnn_train_options_rows(struct cnn_train_options *o, struct cnn_option *ro
 	size_t i = 0;
 
 	for (; cnn_train_rows[i].name; i++) {
-		const struct cnn_train_row *r = &cnn_train_rows[i];
+		const struct cnn_train_row *row = &cnn_train_rows[i];
 
 		rows[i] = (struct cnn_option){
-			.name = r->name, .letter = r->letter, .type = r->type,
-			.value = (char *)o + r->offset, .arg = r->arg, .help = r->help,
-			.flags = r->flags & RESULT ? CNN_OPT_RESULT : 0,
-			.choices = r->choices, .names = r->names, .given = &o->given[i],
+			.name = row->name, .letter = row->letter, .type = row->type,
+			.value = (char *)o + row->offset, .arg = row->arg, .help = row->help,
+			.flags = row->flags & RESULT ? CNN_OPT_RESULT : 0,
+			.choices = row->choices, .names = row->names, .given = &o->given[i],
 		};
-		if (r->type == CNN_OPT_UINT) {
-			rows[i].min = (uint64_t)r->min;
-			rows[i].max = (uint64_t)r->max;
-		} else if (r->type == CNN_OPT_FLOAT) {
-			rows[i].fmin = r->min;
-			rows[i].fmax = r->max;
+		if (row->type == CNN_OPT_UINT) {
+			rows[i].min = (uint64_t)row->min;
+			rows[i].max = (uint64_t)row->max;
+		} else if (row->type == CNN_OPT_FLOAT) {
+			rows[i].fmin = row->min;
+			rows[i].fmax = row->max;
 		}
 	}
 	return i;
@@ -49,19 +49,19 @@ bool cnn_train_options_given(const struct cnn_train_options *o, const char *name
 bool cnn_train_options_save(const struct cnn_train_options *o, struct cnn_value *map)
 {
 	for (size_t i = 0; cnn_train_rows[i].name; i++) {
-		const struct cnn_train_row *r = &cnn_train_rows[i];
-		const union cnn_train_value v = cnn_row_get(o, r);
+		const struct cnn_train_row *row = &cnn_train_rows[i];
+		const union cnn_train_value v = cnn_row_get(o, row);
 		struct cnn_value *kept;
 		char key[32];
 
-		if (r->flags & NAMED && !cnn_train_names_save(o, r, map))
+		if (row->flags & NAMED && !cnn_train_names_save(o, row, map))
 			return false;
-		if (!(r->flags & KEPT) || (r->flags & MAY_CHANGE && !cnn_row_fits(r, v)))
+		if (!(row->flags & KEPT) || (row->flags & MAY_CHANGE && !cnn_row_fits(row, v)))
 			continue;
-		kept = r->type == CNN_OPT_UINT ? cnn_value_uint(v.u) :
-			r->type == CNN_OPT_FLOAT ? cnn_value_float(v.f) :
-			r->type == CNN_OPT_FLAG ? cnn_value_bool(v.flag) : cnn_value_str(v.text);
-		if (!cnn_value_set(map, cnn_row_key(r, key), kept))
+		kept = row->type == CNN_OPT_UINT ? cnn_value_uint(v.u) :
+			row->type == CNN_OPT_FLOAT ? cnn_value_float(v.f) :
+			row->type == CNN_OPT_FLAG ? cnn_value_bool(v.flag) : cnn_value_str(v.text);
+		if (!cnn_value_set(map, cnn_row_key(row, key), kept))
 			return false;
 	}
 	return true;
@@ -70,24 +70,24 @@ bool cnn_train_options_save(const struct cnn_train_options *o, struct cnn_value 
 int cnn_train_options_load(struct cnn_train_options *o, const struct cnn_value *map,
 	struct cnn_plugins *plugins, struct cnn_error *e)
 {
-	int code;
+	int r;
 
 	for (size_t i = 0; cnn_train_rows[i].name; i++) {
-		const struct cnn_train_row *r = &cnn_train_rows[i];
+		const struct cnn_train_row *row = &cnn_train_rows[i];
 		union cnn_train_value v = { 0 };
 		char key[32];
 
-		if (r->flags & NAMED &&
-		    (code = cnn_train_names_load(o, r, map, plugins, e)) < 0)
-			return code;
-		if (!(r->flags & KEPT) || (r->flags & MAY_CHANGE &&
-		    (o->given[i] || !cnn_value_get(map, cnn_row_key(r, key)))))
+		if (row->flags & NAMED &&
+		    (r = cnn_train_names_load(o, row, map, plugins, e)) < 0)
+			return r;
+		if (!(row->flags & KEPT) || (row->flags & MAY_CHANGE &&
+		    (o->given[i] || !cnn_value_get(map, cnn_row_key(row, key)))))
 			continue;
-		if (!cnn_row_load(r, map, cnn_row_key(r, key), &v) || !cnn_row_fits(r, v))
+		if (!cnn_row_load(row, map, cnn_row_key(row, key), &v) || !cnn_row_fits(row, v))
 			return cnn_row_invalid(key, e);
-		if (o->given[i] && !cnn_row_same(r, v, cnn_row_get(o, r)))
-			return cnn_row_conflict(r, e);
-		cnn_row_set(o, r, v);
+		if (o->given[i] && !cnn_row_same(row, v, cnn_row_get(o, row)))
+			return cnn_row_conflict(row, e);
+		cnn_row_set(o, row, v);
 	}
 	cnn_train_names_settle(o);
 	return CNN_OK;

@@ -227,20 +227,20 @@ void test_gradients(struct suite *s)
 		struct layer_chain c;
 		const char *name = "";
 		double worst = 0;
-		int code = chain_parse(&c, s->trial.oracle, t->net, t->inputs, &e);
+		int r = chain_parse(&c, s->trial.oracle, t->net, t->inputs, &e);
 
 		/* Integers have ties and zeros, where there is no gradient. */
-		if (code == CNN_OK && (c.node_count > 1 ||
+		if (r == CNN_OK && (c.node_count > 1 ||
 				(t->values != DISTINCT && t->values != WIDE)))
 			continue;
-		if (code == CNN_OK)
-			code = trial_reference(&s->trial, c.types[0], &subject, &e);
-		if (code == CNN_OK)
-			code = data_make(&data, &s->trial.reference, &c, t, CNN_F64);
-		if (code == CNN_OK)
-			code = gradients_check(&subject, &c, &settings, &data, &worst,
+		if (r == CNN_OK)
+			r = trial_reference(&s->trial, c.types[0], &subject, &e);
+		if (r == CNN_OK)
+			r = data_make(&data, &s->trial.reference, &c, t, CNN_F64);
+		if (r == CNN_OK)
+			r = gradients_check(&subject, &c, &settings, &data, &worst,
 				&name, &e);
-		ok(code == CNN_OK && worst <= 1e-6,
+		ok(r == CNN_OK && worst <= 1e-6,
 			"finite differences: %s of %s (%s: %.2g)%s%s", t->net, t->inputs,
 			name, worst, e.code ? ": " : "", e.text);
 		data_free(&data);
@@ -271,11 +271,11 @@ static void test_alone(struct suite *s)
 static int suite_open(struct suite *s, const char *dir, const char *reference_dir,
 	const char *isa, struct cnn_error *e)
 {
-	int code;
+	int r;
 
-	if ((code = cnn_plugins_open(&s->trial.plugins, &dir, 1, e)) != CNN_OK
-			|| (code = cnn_plugins_open(&s->trial.oracle, &reference_dir, 1, e)) != CNN_OK)
-		return code;
+	if ((r = cnn_plugins_open(&s->trial.plugins, &dir, 1, e)) != CNN_OK
+			|| (r = cnn_plugins_open(&s->trial.oracle, &reference_dir, 1, e)) != CNN_OK)
+		return r;
 	return trial_open(&s->trial, isa, e);
 }
 

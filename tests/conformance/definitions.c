@@ -100,9 +100,9 @@ void test_definitions(struct suite *s)
 	}
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		struct cnn_error e = { 0 };
-		int code = chain_parse(&c, s->trial.oracle, wrong[i].net, wrong[i].inputs, &e);
+		int r = chain_parse(&c, s->trial.oracle, wrong[i].net, wrong[i].inputs, &e);
 
-		claim(&s->trial, code == CNN_EDATA && strcmp(e.text, wrong[i].message) == 0,
+		claim(&s->trial, r == CNN_EDATA && strcmp(e.text, wrong[i].message) == 0,
 			"%s of %s: %s", wrong[i].net, wrong[i].inputs, e.text);
 	}
 }

@@ -12,7 +12,7 @@ static void test_total(struct suite *s)
 	struct cnn_result got, *out = give(d, NULL, sizeof(*out)), want = { 0 };
 	const float *losses[2];
 	void *a, *b;
-	int code;
+	int r;
 
 	for (int i = 0; i < SAMPLES; i++) {
 		first[i][0] = (float)(i * 7 % 64) / 64;
@@ -24,9 +24,9 @@ static void test_total(struct suite *s)
 	}
 	losses[0] = a = give(d, first, sizeof(first));
 	losses[1] = b = give(d, second, sizeof(second));
-	code = d->device->total(d->device_handle, d->queue, losses, 2, SAMPLES, out);
+	r = d->device->total(d->device_handle, d->queue, losses, 2, SAMPLES, out);
 	take(d, &got, out, sizeof(got));
-	claim(&s->trial, code == CNN_OK && got.hits == want.hits && got.loss == want.loss,
+	claim(&s->trial, r == CNN_OK && got.hits == want.hits && got.loss == want.loss,
 		"total: hits %g of %g, loss %g of %g", got.hits, want.hits, got.loss,
 		want.loss);
 	d->device->free(d->device_handle, a);
@@ -183,13 +183,13 @@ static float scale_after(struct suite *s, float scale, bool bad)
 	const struct cnn_advance a = { .size = sizeof(a), .samples = 1, .microbatches = 1,
 		.scaling = 1, .results = dresult, .rates = drates, .records = drecord,
 		.record_count = 1 };
-	int code = d->device->advance(d->device_handle, d->queue, dstate, &a);
+	int r = d->device->advance(d->device_handle, d->queue, dstate, &a);
 
 	take(d, &state, dstate, sizeof(state));
 	d->device->free(d->device_handle, dresult);
 	d->device->free(d->device_handle, drates);
 	d->device->free(d->device_handle, drecord);
-	return code == CNN_OK && state.good_steps == 0 ? state.loss_scale : -1;
+	return r == CNN_OK && state.good_steps == 0 ? state.loss_scale : -1;
 }
 
 static void test_extreme_scales(struct suite *s)
@@ -210,22 +210,22 @@ static void test_capture(struct suite *s)
 	const float one[3] = { 1, 2, 3 };
 	float sum[3], before[3];
 	void *graph = NULL, *a, *b;
-	int code;
+	int r;
 
 	if (!d->device->capture)
 		return;
 	a = give(d, one, sizeof(one));
 	b = give(d, one, sizeof(one));
-	code = d->device->capture(d->device_handle, d->queue);
-	for (int i = 0; code == CNN_OK && i < 2; i++)
-		code = d->device->add(d->device_handle, d->queue, CNN_F32, 3, a, b);
-	if (code == CNN_OK)
-		code = d->device->captured(d->device_handle, d->queue, &graph);
+	r = d->device->capture(d->device_handle, d->queue);
+	for (int i = 0; r == CNN_OK && i < 2; i++)
+		r = d->device->add(d->device_handle, d->queue, CNN_F32, 3, a, b);
+	if (r == CNN_OK)
+		r = d->device->captured(d->device_handle, d->queue, &graph);
 	d->device->download(d->device_handle, d->queue, before, a, sizeof(before));
-	for (int i = 0; code == CNN_OK && i < 3; i++)
-		code = d->device->replay(d->device_handle, d->queue, graph);
+	for (int i = 0; r == CNN_OK && i < 3; i++)
+		r = d->device->replay(d->device_handle, d->queue, graph);
 	take(d, sum, a, sizeof(sum));
-	claim(&s->trial, code == CNN_OK && before[2] == 3 && sum[0] == 7 && sum[2] == 21,
+	claim(&s->trial, r == CNN_OK && before[2] == 3 && sum[0] == 7 && sum[2] == 21,
 		"what is captured is not done, what is replayed is");
 	d->device->release(d->device_handle, graph);
 	d->device->release(d->device_handle, NULL);
@@ -238,18 +238,18 @@ static void test_marks(struct suite *s)
 	const float one[3] = { 0 };
 	void *a, *b;
 	double seconds = -1;
-	int code;
+	int r;
 
 	if (!d->device->mark)
 		return;
 	a = give(d, one, sizeof(one)), b = give(d, one, sizeof(one));
-	code = d->device->mark(d->device_handle, d->queue, 0);
+	r = d->device->mark(d->device_handle, d->queue, 0);
 	d->device->add(d->device_handle, d->queue, CNN_F32, 3, a, b);
-	if (code == CNN_OK)
-		code = d->device->mark(d->device_handle, d->queue, 65535);
-	if (code == CNN_OK)
-		code = d->device->elapsed(d->device_handle, 0, 65535, &seconds);
-	claim(&s->trial, code == CNN_OK && seconds >= 0 && seconds < 10, "marks: %g s", seconds);
+	if (r == CNN_OK)
+		r = d->device->mark(d->device_handle, d->queue, 65535);
+	if (r == CNN_OK)
+		r = d->device->elapsed(d->device_handle, 0, 65535, &seconds);
+	claim(&s->trial, r == CNN_OK && seconds >= 0 && seconds < 10, "marks: %g s", seconds);
 	d->device->free(d->device_handle, a);
 	d->device->free(d->device_handle, b);
 }

@@ -34,14 +34,14 @@ static int reorder(const struct subject *s, const struct cnn_shape *shape, size_
 {
 	size_t in = bytes_of(shape, n, from), out = bytes_of(shape, n, to);
 	void *a = give(s, src, in), *b;
-	int code;
+	int r;
 
 	memset(dst, 0xff, out);
 	b = give(s, dst, out);
-	code = s->device->reorder(s->device_handle, s->queue, shape, n, from, a, to, b);
+	r = s->device->reorder(s->device_handle, s->queue, shape, n, from, a, to, b);
 	take(s, dst, b, out);
 	s->device->free(s->device_handle, a);
-	return code;
+	return r;
 }
 
 /* --- memory ------------------------------------------------------------------------ */
@@ -55,14 +55,14 @@ static void test_memory(struct suite *s)
 	unsigned char bytes[1000], more[1000];
 	bool zero = true;
 	void *p;
-	int code;
+	int r;
 
-	code = d->device->probe(host, 0, &info);
-	claim(&s->trial, code == CNN_OK && info.name[0] && info.memory > 0, "%s is there: %s; %s",
+	r = d->device->probe(host, 0, &info);
+	claim(&s->trial, r == CNN_OK && info.name[0] && info.memory > 0, "%s is there: %s; %s",
 		s->trial.device, info.name, info.detail);
-	code = d->device->probe(host, 9999, &info);
-	cnn_host_error(s->trial.subject.host, code, &e);
-	claim(&s->trial, code == CNN_EPLUGIN, "%s:9999 is not: %s", s->trial.device, e.text);
+	r = d->device->probe(host, 9999, &info);
+	cnn_host_error(s->trial.subject.host, r, &e);
+	claim(&s->trial, r == CNN_EPLUGIN, "%s:9999 is not: %s", s->trial.device, e.text);
 
 	p = d->device->alloc(d->device_handle, sizeof(bytes));
 	d->device->download(d->device_handle, d->queue, bytes, p, sizeof(bytes));
@@ -226,19 +226,19 @@ static void test_add(struct suite *s)
 		unsigned char x[400], y[400];
 		void *dx, *dy;
 		bool right = true;
-		int code;
+		int r;
 
 		reorder(d, &shape, 1, f64, a, f, x);
 		reorder(d, &shape, 1, f64, b, f, y);
 		dx = give(d, x, bytes);
 		dy = give(d, y, bytes);
-		code = d->device->add(d->device_handle, d->queue, f.dtype, 50, dx, dy);
+		r = d->device->add(d->device_handle, d->queue, f.dtype, 50, dx, dy);
 		take(d, x, dx, bytes);
 		d->device->free(d->device_handle, dy);
 		reorder(d, &shape, 1, f, x, f64, sum);
 		for (int i = 0; i < 50; i++)
 			right = right && sum[i] == a[i] + b[i];
-		claim(&s->trial, code == CNN_OK && right, "add in %s", cnn_dtype_name(f.dtype));
+		claim(&s->trial, r == CNN_OK && right, "add in %s", cnn_dtype_name(f.dtype));
 	}
 }
 
@@ -266,7 +266,7 @@ static void test_gather(struct suite *s)
 		struct cnn_state *state;
 		size_t out_bytes = TAKEN * ELEMENTS * cnn_dtype_size(out_type);
 		void *dd, *di, *dl, *dout, *dout_labels;
-		int code;
+		int r;
 
 		for (int i = 0; i < SAMPLES * ELEMENTS; i++) {
 			const struct cnn_shape one = { 0 };
@@ -301,7 +301,7 @@ static void test_gather(struct suite *s)
 			0.25, -3, dwhole };
 		g = (struct cnn_gather){ .size = sizeof(g), .first = 1, .samples = TAKEN,
 			.columns = columns, .column_count = 3, .order = di };
-		code = d->device->gather(d->device_handle, d->queue, state, &g);
+		r = d->device->gather(d->device_handle, d->queue, state, &g);
 		take(d, whole_numbers, dwhole, sizeof(whole_numbers));
 		take(d, out_type == CNN_F64 ? (void *)got : floats, dout, out_bytes);
 		take(d, got_labels, dout_labels, sizeof(got_labels));
@@ -315,7 +315,7 @@ static void test_gather(struct suite *s)
 			wrong += whole_numbers[i] != (wanted[i] + 3) / 0.25;
 		for (int i = 0; i < TAKEN; i++)
 			wrong += got_labels[i] != labels[index[i]];
-		claim(&s->trial, code == CNN_OK && wrong == 0, "gather from %s",
+		claim(&s->trial, r == CNN_OK && wrong == 0, "gather from %s",
 			cnn_dtype_name(types[t]));
 	}
 }
@@ -346,7 +346,7 @@ static void test_pixels(struct suite *s)
 				ELEMENTS, scales[k][0], scales[k][1], dout };
 			struct cnn_gather g = { .size = sizeof(g), .samples = ROWS,
 				.columns = &column, .column_count = 1 };
-			int code = d->device->gather(d->device_handle, d->queue, state, &g);
+			int r = d->device->gather(d->device_handle, d->queue, state, &g);
 
 			for (int i = 0; i < ROWS * ELEMENTS; i++)
 				exact[i] = data[i] * scales[k][0] + scales[k][1];
@@ -355,7 +355,7 @@ static void test_pixels(struct suite *s)
 			take(d, got, dout, bytes);
 			d->device->free(d->device_handle, dd);
 			d->device->free(d->device_handle, state);
-			claim(&s->trial, code == CNN_OK && memcmp(got, wanted, bytes) == 0,
+			claim(&s->trial, r == CNN_OK && memcmp(got, wanted, bytes) == 0,
 				"pixels times %g plus %g in %s", scales[k][0], scales[k][1],
 				cnn_dtype_name(types[t]));
 		}

@@ -86,7 +86,7 @@ static void test_layer(struct suite *s, const struct recorded_layer *l, uint32_t
 	const char *name = "";
 	double worst = 0;
 	bool near;
-	int code;
+	int r;
 
 	if (chain_parse(&c, s->trial.oracle, l->net, l->inputs, &e) != CNN_OK) {
 		claim(&s->trial, false, "recorded %s: %s", l->net, e.text);
@@ -101,8 +101,8 @@ static void test_layer(struct suite *s, const struct recorded_layer *l, uint32_t
 			|| !runner_offers(&subject, &c, &settings))
 		return;                      /* not offered */
 	read_recorded(l, &c, &data, &recorded);
-	code = results_of_run(&results, &subject, &c, &settings, &data, NULL, &e);
-	near = code == CNN_OK
+	r = results_of_run(&results, &subject, &c, &settings, &data, NULL, &e);
+	near = r == CNN_OK
 		&& results_near(&results, &recorded, bounds, &worst, &name);
 	claim(&s->trial, near, "%s/%s %s as PyTorch: %s of %s (%s: %.2g)%s%s", s->trial.device,
 		s->trial.provider, dtype == CNN_F64 ? "f64" : "f32", l->net, l->inputs, name,

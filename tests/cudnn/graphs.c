@@ -24,11 +24,11 @@ static const struct graph_spec pool2 = {
 static void refused(struct graph *g, const char *words, const char *what)
 {
 	struct graph_error e = { "" };
-	int code = graph_check(g, &e);
+	int r = graph_check(g, &e);
 
-	ok(code == CNN_EUSAGE && strstr(e.text, words), "%s is refused: %s", what, e.text);
-	code = graph_build(g, NULL, &e);
-	ok(code == CNN_EUSAGE && !g->desc, "%s isn't built", what);
+	ok(r == CNN_EUSAGE && strstr(e.text, words), "%s is refused: %s", what, e.text);
+	r = graph_build(g, NULL, &e);
+	ok(r == CNN_EUSAGE && !g->desc, "%s isn't built", what);
 	graph_close(g);
 }
 
@@ -36,9 +36,9 @@ static void refused_spec(const struct graph_spec *spec, const char *words, const
 {
 	struct graph g;
 	struct graph_error e = { "" };
-	int code = graph_describe(&g, spec, &e);
+	int r = graph_describe(&g, spec, &e);
 
-	ok(code == CNN_EUSAGE && strstr(e.text, words), "%s is refused: %s", what, e.text);
+	ok(r == CNN_EUSAGE && strstr(e.text, words), "%s is refused: %s", what, e.text);
 }
 
 static struct graph describe(const struct graph_spec *spec, enum graph_kind kind)

@@ -88,18 +88,18 @@ static void count(struct counts *n, const struct engine *engine,
 	const char *why = engine_refused(engine, &g->spec, &careful);
 	struct graph_error e = { "" };
 	struct engine_plan plan;
-	int code = engine_plan_build(&plan, engine, device, &e);
+	int r = engine_plan_build(&plan, engine, device, &e);
 	/* The stub of libcuda answers CUDA_ERROR_STUB_LIBRARY, 34, to a kernel. */
-	const bool compiled = code != CNN_OK && strstr(e.text, "(34)") != NULL;
+	const bool compiled = r != CNN_OK && strstr(e.text, "(34)") != NULL;
 
 	engine_plan_close(&plan);
 	n->listed++;
 	n->deterministic += deterministic;
-	n->plans += deterministic && code == CNN_OK;
+	n->plans += deterministic && r == CNN_OK;
 	n->compiled += deterministic && compiled && !why;
-	n->allowed += code == CNN_OK && !why;
+	n->allowed += r == CNN_OK && !why;
 	if (verbose)
-		print_engine(engine, code != CNN_OK ? e.text : why ? why : "plan");
+		print_engine(engine, r != CNN_OK ? e.text : why ? why : "plan");
 }
 
 /* The provider's own choice, from a list of its own. */
@@ -107,11 +107,11 @@ static int choose(struct engine_plan *plan, const struct graph *g,
 	const struct engine_device *device, int64_t number, struct graph_error *e)
 {
 	struct engines all = { 0 };
-	int code = engine_choose(plan, &all, g, device, &careful, number, e);
+	int r = engine_choose(plan, &all, g, device, &careful, number, e);
 
 	engine_plan_close(plan);
 	engines_close(&all);
-	return code;
+	return r;
 }
 
 static int report(const struct graph *g, const struct engine_device *device,
@@ -120,26 +120,26 @@ static int report(const struct graph *g, const struct engine_device *device,
 	struct counts n = { 0 };
 	struct engines all = { 0 };
 	struct engine_plan plan = { .number = -1 }, again = { .number = -1 };
-	int code = CNN_OK;
+	int r = CNN_OK;
 
 	if (o->number >= 0)
-		code = engines_add_number(&all, g, device, o->number, e);
-	for (int source = 0; o->number < 0 && source < ENGINE_SOURCES && code == CNN_OK;
+		r = engines_add_number(&all, g, device, o->number, e);
+	for (int source = 0; o->number < 0 && source < ENGINE_SOURCES && r == CNN_OK;
 			source++)
-		code = engines_add(&all, g, device, (enum engine_source)source, e);
+		r = engines_add(&all, g, device, (enum engine_source)source, e);
 	for (uint32_t i = 0; i < all.count; i++)
 		count(&n, &all.list[i], g, device, o->verbose);
 	engines_close(&all);
 	/* A failed compilation cannot be repeated in the same process. */
-	if (code == CNN_OK && n.allowed && o->number < 0)
-		code = choose(&plan, g, device, -1, e);
-	if (code == CNN_OK && plan.number >= 0)
-		code = choose(&again, g, device, plan.number, e);
+	if (r == CNN_OK && n.allowed && o->number < 0)
+		r = choose(&plan, g, device, -1, e);
+	if (r == CNN_OK && plan.number >= 0)
+		r = choose(&again, g, device, plan.number, e);
 	printf("listed=%d deterministic=%d plans=%d compiled=%d allowed=%d chosen=%lld "
 		"again=%lld workspace=%lld\n", n.listed, n.deterministic, n.plans,
 		n.compiled, n.allowed, (long long)plan.number, (long long)again.number,
 		(long long)plan.workspace);
-	return code;
+	return r;
 }
 
 static int run(const struct options *o)
@@ -147,19 +147,19 @@ static int run(const struct options *o)
 	struct graph g;
 	struct engine_device device = { 0 };
 	struct graph_error e = { "" };
-	int code = graph_describe(&g, &o->spec, &e);
+	int r = graph_describe(&g, &o->spec, &e);
 
-	if (code == CNN_OK)
-		code = engine_device_describe(&device, o->device, &e);
-	if (code == CNN_OK)
-		code = graph_build(&g, NULL, &e);
-	if (code == CNN_OK)
-		code = report(&g, &device, o, &e);
-	if (code != CNN_OK)
+	if (r == CNN_OK)
+		r = engine_device_describe(&device, o->device, &e);
+	if (r == CNN_OK)
+		r = graph_build(&g, NULL, &e);
+	if (r == CNN_OK)
+		r = report(&g, &device, o, &e);
+	if (r != CNN_OK)
 		fprintf(stderr, "plans: %s\n", e.text);
 	graph_close(&g);
 	engine_device_close(&device);
-	return code != CNN_OK || fflush(stdout) ? 1 : 0;
+	return r != CNN_OK || fflush(stdout) ? 1 : 0;
 }
 
 /* --- the arguments ------------------------------------------------------------- */

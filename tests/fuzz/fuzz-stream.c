@@ -13,40 +13,40 @@
 #define PIPE (1 << 20)               /* into a pipe of this size */
 
 /* Flavour 2 reads only the headers. */
-static void read_segments(struct cnn_reader *reader, struct fuzz_result *r)
+static void read_segments(struct cnn_reader *reader, struct fuzz_result *result)
 {
 	const struct cnn_header *h;
 	struct cnn_record rec;
 	const void *item;
 	size_t size;
 
-	while ((r->code = cnn_reader_header(reader, &h, &r->e)) == CNN_OK) {
+	while ((result->code = cnn_reader_header(reader, &h, &result->e)) == CNN_OK) {
 		struct cnn_header *copy = cnn_header_copy(h);
 
 		fuzz_check(copy && cnn_header_compatible(h, copy), "a copy that differs");
 		cnn_value_print_json(fuzz_nowhere(), copy->meta);
 		cnn_value_print_json(fuzz_nowhere(), copy->history);
-		fuzz_add_header(r, copy);
+		fuzz_add_header(result, copy);
 		cnn_header_free(copy);
 		cnn_reader_item(reader, &item, &size);
 		fuzz_check(size > 0, "a header of no bytes");
-		while (r->flavour != 2 &&
-		       (r->code = cnn_reader_record(reader, &rec, &r->e)) == CNN_OK) {
-			fuzz_add_record(r, &rec);
+		while (result->flavour != 2 &&
+		       (result->code = cnn_reader_record(reader, &rec, &result->e)) == CNN_OK) {
+			fuzz_add_record(result, &rec);
 			cnn_reader_item(reader, &item, &size);
-			fuzz_add(r, item, size);
+			fuzz_add(result, item, size);
 		}
-		if (r->code < 0)
+		if (result->code < 0)
 			return;
 	}
 }
 
-static void read_stream(struct cnn_input *in, struct fuzz_result *r)
+static void read_stream(struct cnn_input *in, struct fuzz_result *result)
 {
 	struct cnn_reader *reader;
 
-	if ((r->code = cnn_reader_open(&reader, in, &r->e)) == CNN_OK)
-		read_segments(reader, r);
+	if ((result->code = cnn_reader_open(&reader, in, &result->e)) == CNN_OK)
+		read_segments(reader, result);
 	cnn_reader_close(reader);
 }
 
@@ -54,27 +54,27 @@ static void read_stream(struct cnn_input *in, struct fuzz_result *r)
 
 /* Like the other digest, but of the content only: the items' bytes may differ. */
 static void read_content(struct cnn_reader *reader, struct cnn_writer *w,
-	struct fuzz_result *r)
+	struct fuzz_result *result)
 {
 	const struct cnn_header *h;
 	struct cnn_record rec;
-	int code;
+	int r;
 
-	while ((code = cnn_reader_header(reader, &h, &r->e)) == CNN_OK) {
-		if (w && cnn_writer_header(w, h, &r->e) < 0)
+	while ((r = cnn_reader_header(reader, &h, &result->e)) == CNN_OK) {
+		if (w && cnn_writer_header(w, h, &result->e) < 0)
 			break;
-		fuzz_add_header(r, h);
+		fuzz_add_header(result, h);
 		for (size_t i = 0; i < h->field_count; i++)
-			fuzz_add(r, &h->fields[i].has_scale, sizeof h->fields[i].has_scale);
-		while ((code = cnn_reader_record(reader, &rec, &r->e)) == CNN_OK) {
-			fuzz_add_record(r, &rec);
-			if (w && cnn_writer_record(w, &rec, &r->e) < 0)
+			fuzz_add(result, &h->fields[i].has_scale, sizeof h->fields[i].has_scale);
+		while ((r = cnn_reader_record(reader, &rec, &result->e)) == CNN_OK) {
+			fuzz_add_record(result, &rec);
+			if (w && cnn_writer_record(w, &rec, &result->e) < 0)
 				break;
 		}
-		if (r->e.code || (w && cnn_writer_end(w, NULL, &r->e) < 0))
+		if (result->e.code || (w && cnn_writer_end(w, NULL, &result->e) < 0))
 			break;
 	}
-	r->code = r->e.code ? r->e.code : code;
+	result->code = result->e.code ? result->e.code : r;
 }
 
 /* True for data that can be read and not written: our encoding of a header or of a row

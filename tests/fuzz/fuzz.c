@@ -206,10 +206,10 @@ la_ssize_t __wrap_archive_read_data(struct archive *a, void *buf, size_t size)
 int __wrap_inflate(z_streamp z, int how)
 {
 	uInt before = z->avail_out;
-	int code = __real_inflate(z, how);
+	int r = __real_inflate(z, how);
 
 	come(before - z->avail_out);
-	return code;
+	return r;
 }
 
 /* --- inputs -------------------------------------------------------------------- */
@@ -242,7 +242,7 @@ static ssize_t pieces_read(void *ctx, void *buf, size_t size, struct cnn_error *
 }
 
 static void read_once(const uint8_t *data, size_t size, unsigned round,
-	fuzz_reader *reader, struct fuzz_result *r)
+	fuzz_reader *reader, struct fuzz_result *result)
 {
 	static const struct cnn_input_ops ops = { pieces_read, free };
 	struct pieces *p = malloc(sizeof *p);
@@ -250,10 +250,10 @@ static void read_once(const uint8_t *data, size_t size, unsigned round,
 
 	fuzz_check(p, "no memory");
 	*p = (struct pieces){ data, size, round };
-	fuzz_check(cnn_input_wrap(&in, "x", &ops, p, &r->e) == CNN_OK, "%s", r->e.text);
-	reader(in, r);
-	fuzz_check((r->code < 0) == (r->e.code != CNN_OK), "code %d, but the message is "
-		"\"%s\"", r->code, r->e.text);
+	fuzz_check(cnn_input_wrap(&in, "x", &ops, p, &result->e) == CNN_OK, "%s", result->e.text);
+	reader(in, result);
+	fuzz_check((result->code < 0) == (result->e.code != CNN_OK), "code %d, but the message is "
+		"\"%s\"", result->code, result->e.text);
 }
 
 void fuzz_agree(const struct fuzz_result *a, const struct fuzz_result *b,
@@ -281,29 +281,29 @@ void fuzz_read(const uint8_t *data, size_t size, fuzz_reader *reader)
 
 /* --- digests -------------------------------------------------------------------- */
 
-void fuzz_add(struct fuzz_result *r, const void *data, size_t size)
+void fuzz_add(struct fuzz_result *result, const void *data, size_t size)
 {
-	r->digest = XXH3_64bits_withSeed(data, size, r->digest);
+	result->digest = XXH3_64bits_withSeed(data, size, result->digest);
 }
 
-void fuzz_add_text(struct fuzz_result *r, const char *text)
+void fuzz_add_text(struct fuzz_result *result, const char *text)
 {
-	fuzz_add(r, text, strlen(text) + 1);
+	fuzz_add(result, text, strlen(text) + 1);
 }
 
-void fuzz_add_header(struct fuzz_result *r, const struct cnn_header *h)
+void fuzz_add_header(struct fuzz_result *result, const struct cnn_header *h)
 {
-	fuzz_add(r, &h->kind, sizeof h->kind);
+	fuzz_add(result, &h->kind, sizeof h->kind);
 	for (size_t i = 0; i < h->field_count; i++) {
 		const struct cnn_field *f = &h->fields[i];
 
-		fuzz_add_text(r, f->name);
-		fuzz_add(r, &f->dtype, sizeof f->dtype);
-		fuzz_add(r, f->shape, (size_t)f->rank * sizeof *f->shape);
+		fuzz_add_text(result, f->name);
+		fuzz_add(result, &f->dtype, sizeof f->dtype);
+		fuzz_add(result, f->shape, (size_t)f->rank * sizeof *f->shape);
 	}
 }
 
-void fuzz_add_record(struct fuzz_result *r, const struct cnn_record *rec)
+void fuzz_add_record(struct fuzz_result *result, const struct cnn_record *rec)
 {
 	for (size_t i = 0; i < rec->count; i++) {
 		const struct cnn_tensor *t = &rec->tensors[i];
@@ -312,39 +312,39 @@ void fuzz_add_record(struct fuzz_result *r, const struct cnn_record *rec)
 		fuzz_check(cnn_tensor_bytes(t, &bytes), "a shape beyond size_t was taken");
 		fuzz_check((uintptr_t)t->data % cnn_dtype_size(t->dtype) == 0 || !bytes,
 			"field %s is not aligned", rec->names[i]);
-		fuzz_add_text(r, rec->names[i]);
-		fuzz_add(r, t->shape, (size_t)t->rank * sizeof *t->shape);
+		fuzz_add_text(result, rec->names[i]);
+		fuzz_add(result, t->shape, (size_t)t->rank * sizeof *t->shape);
 		if (bytes)
-			fuzz_add(r, t->data, bytes);
+			fuzz_add(result, t->data, bytes);
 	}
 }
 
-int fuzz_drain(struct cnn_input *in, struct fuzz_result *r)
+int fuzz_drain(struct cnn_input *in, struct fuzz_result *result)
 {
 	unsigned char buf[997];
 	const unsigned char *p;
 	size_t got, all;
-	int code;
+	int r;
 
 	/* A sparse file may be endless; its readers check the size of its packed
 	 * form. */
 	for (all = 0; all < DRAINED; all += got) {
 		/* Peek and read by turns, like codecs do. */
-		if ((code = cnn_input_peek(in, sizeof buf, &p, &got, &r->e)) < 0)
-			return code;
+		if ((r = cnn_input_peek(in, sizeof buf, &p, &got, &result->e)) < 0)
+			return r;
 		if (got == 0)
 			return CNN_OK;
 		if (got > sizeof buf)
 			got = sizeof buf;
-		fuzz_add(r, p, got);
-		code = cnn_input_read(in, buf, got, &r->e);
-		fuzz_check(code == CNN_OK, "what was seen is not read: %s", r->e.text);
+		fuzz_add(result, p, got);
+		r = cnn_input_read(in, buf, got, &result->e);
+		fuzz_check(r == CNN_OK, "what was seen is not read: %s", result->e.text);
 	}
 	return CNN_OK;
 }
 
 void fuzz_codec(const struct cnn_codec *codec, struct cnn_input *in,
-	struct fuzz_result *r)
+	struct fuzz_result *result)
 {
 	struct cnn_array *array;
 	struct cnn_output *out;
@@ -353,24 +353,24 @@ void fuzz_codec(const struct cnn_codec *codec, struct cnn_input *in,
 	size_t bytes, row, left, step;
 	void *buf;
 
-	if ((r->code = codec->open(&array, in, &r->e)) < 0)
+	if ((result->code = codec->open(&array, in, &result->e)) < 0)
 		return;
 	part = array->shape;
 	fuzz_check(part.rank >= 1 && part.rank <= CNN_MAX_RANK && !part.data &&
 		cnn_tensor_bytes(&part, &bytes), "an array of no possible shape");
-	fuzz_add(r, part.shape, (size_t)part.rank * sizeof *part.shape);
+	fuzz_add(result, part.shape, (size_t)part.rank * sizeof *part.shape);
 	left = part.shape[0];
 	row = left ? bytes / left : 1;
-	step = 1 + (r->flavour ? 4096 / row : 0);
+	step = 1 + (result->flavour ? 4096 / row : 0);
 	part.data = buf = malloc(step * row);
 	fuzz_check(buf, "no memory for a row");
 	do {
 		size_t n = left < step ? left : step;
 
-		if ((r->code = array->read(array, n, buf, &r->e)) < 0)
+		if ((result->code = array->read(array, n, buf, &result->e)) < 0)
 			break;
 		for (size_t i = 0; i < n; i++)
-			fuzz_add(r, (char *)buf + i * row, row);
+			fuzz_add(result, (char *)buf + i * row, row);
 		left -= n;
 		part.shape[0] = n;
 		if (n * row > WRITTEN)

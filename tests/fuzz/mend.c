@@ -61,17 +61,17 @@ static void mend_gzip(uint8_t *p, size_t n)
 	static uint8_t out[64 << 10];
 	z_stream z = { .next_in = p + 10, .avail_in = (uInt)(n - 10) };
 	uint32_t crc = 0;
-	int code = Z_OK;
+	int r = Z_OK;
 
 	if (n < 18 || p[3] != 0 || inflateInit2(&z, -MAX_WBITS) != Z_OK)
 		return;
-	while (code == Z_OK && z.total_out < 1 << 20) {
+	while (r == Z_OK && z.total_out < 1 << 20) {
 		z.next_out = out;
 		z.avail_out = sizeof out;
-		code = inflate(&z, Z_NO_FLUSH);
+		r = inflate(&z, Z_NO_FLUSH);
 		crc = (uint32_t)crc32(crc, out, (uInt)(sizeof out - z.avail_out));
 	}
-	if (code == Z_STREAM_END && z.avail_in >= 8) {
+	if (r == Z_STREAM_END && z.avail_in >= 8) {
 		p = (uint8_t *)(uintptr_t)z.next_in;
 		put_little(p, crc);
 		put_little(p + 4, (uint32_t)z.total_out);

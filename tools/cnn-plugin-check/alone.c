@@ -46,9 +46,9 @@ static void check_same(struct alone *a, const struct settings *settings,
 	const char *complaint = NULL, *name;
 	char why[300] = "";
 	double worst;
-	int code = results_of_run(&results, a->subject, a->chain, settings, d, &complaint, &e);
+	int r = results_of_run(&results, a->subject, a->chain, settings, d, &complaint, &e);
 
-	if (code != CNN_OK)
+	if (r != CNN_OK)
 		claim(a->trial, false, "%s%s: %s", a->what, how, e.text);
 	else if (complaint)
 		claim(a->trial, false, "%s%s: %s", a->what, how, complaint);

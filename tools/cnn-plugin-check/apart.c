@@ -254,7 +254,7 @@ int check_apart(struct apart *a, const struct cnn_kernel *kernel, const char *ty
 {
 	struct share *s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	int status = 0, code = CNN_OK;
+	int status = 0, r = CNN_OK;
 	pid_t pid;
 
 	*v = (struct verdict){ 0 };
@@ -269,7 +269,7 @@ int check_apart(struct apart *a, const struct cnn_kernel *kernel, const char *ty
 		return cnn_fail_errno(e, errno, "a process");
 	}
 	if (s->done && s->error.code != CNN_OK)
-		code = cnn_fail(e, s->error.code, "%s", s->error.text);
+		r = cnn_fail(e, s->error.code, "%s", s->error.text);
 	else if (!s->done)
 		say_end(s, status);
 	if (s->hidden > 0)
@@ -283,5 +283,5 @@ int check_apart(struct apart *a, const struct cnn_kernel *kernel, const char *ty
 	v->failures = s->failures;
 	v->details = strndup(s->details, s->used);
 	munmap(s, sizeof(*s));
-	return v->details ? code : cnn_fail_errno(e, ENOMEM, "a process");
+	return v->details ? r : cnn_fail_errno(e, ENOMEM, "a process");
 }

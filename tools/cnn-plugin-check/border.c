@@ -20,14 +20,14 @@ static size_t front_of(const struct subject *s)
 	return s->device->flags & CNN_DEVICE_OWN_MEMORY ? 0 : GUARD;
 }
 
-static bool is_f64(const struct runner *r)
+static bool is_f64(const struct runner *runner)
 {
-	return r->settings.dtype == CNN_F64;
+	return runner->settings.dtype == CNN_F64;
 }
 
-size_t border_real_size(const struct runner *r)
+size_t border_real_size(const struct runner *runner)
 {
-	return is_f64(r) ? sizeof(double) : sizeof(float);
+	return is_f64(runner) ? sizeof(double) : sizeof(float);
 }
 
 /* --- buffers on the device ------------------------------------------------------ */
@@ -53,22 +53,22 @@ static void fill(const struct subject *s, void *dst, int byte, size_t bytes)
 	free(copy);
 }
 
-void border_fill(const struct runner *r, const struct buffer *b, int byte)
+void border_fill(const struct runner *runner, const struct buffer *b, int byte)
 {
 	if (b->data)
-		fill(r->subject, b->data, byte, b->bytes);
+		fill(runner->subject, b->data, byte, b->bytes);
 }
 
 /* NaN in each floating-point type. */
-void border_poison(const struct runner *r, const struct buffer *b)
+void border_poison(const struct runner *runner, const struct buffer *b)
 {
-	border_fill(r, b, 0xff);
+	border_fill(runner, b, 0xff);
 }
 
-int border_alloc(const struct runner *r, struct buffer *b, size_t bytes,
+int border_alloc(const struct runner *runner, struct buffer *b, size_t bytes,
 	const char *overrun)
 {
-	const struct subject *s = r->subject;
+	const struct subject *s = runner->subject;
 	const size_t front = front_of(s);
 
 	if (bytes == 0)
@@ -80,13 +80,13 @@ int border_alloc(const struct runner *r, struct buffer *b, size_t bytes,
 	b->overrun = overrun;
 	fill(s, b->base, GUARD_BYTE, front);
 	fill(s, (char *)b->data + bytes, GUARD_BYTE, guard_of(s));
-	border_poison(r, b);
+	border_poison(runner, b);
 	return CNN_OK;
 }
 
-void border_free(struct runner *r, struct buffer *b)
+void border_free(struct runner *runner, struct buffer *b)
 {
-	const struct subject *s = r->subject;
+	const struct subject *s = runner->subject;
 
 	if (b->data)
 		s->device->free(s->device_handle, b->base);
@@ -106,121 +106,121 @@ static bool is_intact(const struct subject *s, const char *at, size_t bytes)
 	return true;
 }
 
-void border_check(struct runner *r, const struct buffer *b)
+void border_check(struct runner *runner, const struct buffer *b)
 {
-	const struct subject *s = r->subject;
+	const struct subject *s = runner->subject;
 
 	if (b->data && !(is_intact(s, b->base, front_of(s))
 			&& is_intact(s, (char *)b->data + b->bytes, guard_of(s))))
-		r->complaint = b->overrun;
+		runner->complaint = b->overrun;
 }
 
 /* --- tensors and parameters across the border ------------------------------------ */
 
 /* buffer = `samples` samples of x in the run's own format. */
-int border_put(struct runner *r, const struct buffer *b,
+int border_put(struct runner *runner, const struct buffer *b,
 	const struct cnn_shape *shape, struct cnn_format format, const double *x,
 	uint32_t samples)
 {
-	const struct subject *s = r->subject;
+	const struct subject *s = runner->subject;
 	size_t bytes = cnn_layout_count(shape, format.layout, samples)
 		* cnn_dtype_size(format.dtype);
 	void *native = malloc(bytes + 1);
-	int code = CNN_OK;
+	int r = CNN_OK;
 
-	border_poison(r, b);
+	border_poison(runner, b);
 	for (size_t i = 0; format.dtype == CNN_I32 && i < bytes / sizeof(int32_t); i++)
 		((int32_t *)native)[i] = (int32_t)x[i];
 	if (format.dtype != CNN_I32)
-		code = s->cpu->reorder(s->cpu_handle, NULL, shape, samples,
+		r = s->cpu->reorder(s->cpu_handle, NULL, shape, samples,
 			(struct cnn_format){ CNN_F64, CNN_NCHW }, x, format, native);
-	if (code == CNN_OK)
-		code = border_upload(s, b->data, native, bytes);
+	if (r == CNN_OK)
+		r = border_upload(s, b->data, native, bytes);
 	free(native);
-	return code;
+	return r;
 }
 
 /* The other way; and what the layout pads must have stayed zero. */
-int border_get(struct runner *r, const struct buffer *b,
+int border_get(struct runner *runner, const struct buffer *b,
 	const struct cnn_shape *shape, struct cnn_format format, double *x,
 	uint32_t samples)
 {
-	const struct subject *s = r->subject;
+	const struct subject *s = runner->subject;
 	const struct cnn_format plain = { CNN_F64, CNN_NCHW };
 	size_t bytes = cnn_layout_count(shape, format.layout, samples)
 		* cnn_dtype_size(format.dtype);
 	unsigned char *native = calloc(2, bytes + 1), *again = native + bytes;
-	int code = border_download(s, native, b->data, bytes);
+	int r = border_download(s, native, b->data, bytes);
 
-	if (code == CNN_OK)
-		code = s->cpu->reorder(s->cpu_handle, NULL, shape, samples, format,
+	if (r == CNN_OK)
+		r = s->cpu->reorder(s->cpu_handle, NULL, shape, samples, format,
 			native, plain, x);
-	if (code == CNN_OK)
-		code = s->cpu->reorder(s->cpu_handle, NULL, shape, samples, plain, x,
+	if (r == CNN_OK)
+		r = s->cpu->reorder(s->cpu_handle, NULL, shape, samples, plain, x,
 			format, again);
-	if (code == CNN_OK && (format.layout == CNN_NCHW8C
+	if (r == CNN_OK && (format.layout == CNN_NCHW8C
 			|| format.layout == CNN_NCHW16C) && memcmp(native, again, bytes))
-		r->complaint = "did not leave zeros in a tensor's padding";
-	border_check(r, b);
+		runner->complaint = "did not leave zeros in a tensor's padding";
+	border_check(runner, b);
 	free(native);
-	return code;
+	return r;
 }
 
-int border_put_param(struct runner *r, uint32_t i, const struct buffer *b,
+int border_put_param(struct runner *runner, uint32_t i, const struct buffer *b,
 	const double *x)
 {
-	const struct subject *s = r->subject;
-	size_t n = chain_count(&r->chain->params[i].shape);
+	const struct subject *s = runner->subject;
+	size_t n = chain_count(&runner->chain->params[i].shape);
 	float *plain = malloc((n + 1) * sizeof(float));
-	int code = CNN_OK;
+	int r = CNN_OK;
 
-	if (is_f64(r)) {
+	if (is_f64(runner)) {
 		free(plain);
 		return border_upload(s, b->data, x, n * sizeof(double));
 	}
 	for (size_t k = 0; k < n; k++)
 		plain[k] = (float)x[k];
-	border_poison(r, b);
+	border_poison(runner, b);
 	if (s->kernel->param_import)
-		code = s->kernel->param_import(r->instance, s->queue, i, plain, b->data);
+		r = s->kernel->param_import(runner->instance, s->queue, i, plain, b->data);
 	else
-		code = border_upload(s, b->data, plain, n * sizeof(float));
+		r = border_upload(s, b->data, plain, n * sizeof(float));
 	free(plain);
-	return code;
+	return r;
 }
 
 /* x += what buffer holds in the run's own layout, if that is a parameter's;
  * its padding must be zero, which shows in another import. */
-int border_add_param(struct runner *r, uint32_t i, const struct buffer *b, double *x)
+int border_add_param(struct runner *runner, uint32_t i, const struct buffer *b, double *x)
 {
-	const struct subject *s = r->subject;
-	size_t n = chain_count(&r->chain->params[i].shape);
+	const struct subject *s = runner->subject;
+	size_t n = chain_count(&runner->chain->params[i].shape);
 	void *native = calloc(b->bytes + 1, 1), *again = calloc(b->bytes + 1, 1);
 	struct buffer imported = { 0 };
 	float *plain = calloc(n + 1, sizeof(float));
-	int code = border_download(s, native, b->data, b->bytes);
+	int r = border_download(s, native, b->data, b->bytes);
 
-	border_check(r, b);
-	if (code == CNN_OK && s->kernel->param_export && !is_f64(r)) {
-		code = s->kernel->param_export(r->instance, s->queue, i, b->data, plain);
-		if (code == CNN_OK)
-			code = border_alloc(r, &imported, b->bytes,
+	border_check(runner, b);
+	if (r == CNN_OK && s->kernel->param_export && !is_f64(runner)) {
+		r = s->kernel->param_export(runner->instance, s->queue, i, b->data, plain);
+		if (r == CNN_OK)
+			r = border_alloc(runner, &imported, b->bytes,
 				"param_import writes outside of the parameter");
-		if (code == CNN_OK)
-			code = s->kernel->param_import(r->instance, s->queue, i, plain,
+		if (r == CNN_OK)
+			r = s->kernel->param_import(runner->instance, s->queue, i, plain,
 				imported.data);
-		if (code == CNN_OK)
-			code = border_download(s, again, imported.data, b->bytes);
-		border_free(r, &imported);
-		if (code == CNN_OK && memcmp(native, again, b->bytes) != 0)
-			r->complaint = "did not leave zeros in a parameter's padding";
-	} else if (!is_f64(r)) {
+		if (r == CNN_OK)
+			r = border_download(s, again, imported.data, b->bytes);
+		border_free(runner, &imported);
+		if (r == CNN_OK && memcmp(native, again, b->bytes) != 0)
+			runner->complaint = "did not leave zeros in a parameter's padding";
+	} else if (!is_f64(runner)) {
 		memcpy(plain, native, n * sizeof(float));
 	}
-	for (size_t k = 0; code == CNN_OK && k < n; k++)
-		x[k] += is_f64(r) ? ((double *)native)[k] : (double)plain[k];
+	for (size_t k = 0; r == CNN_OK && k < n; k++)
+		x[k] += is_f64(runner) ? ((double *)native)[k] : (double)plain[k];
 	free(native);
 	free(again);
 	free(plain);
-	return code;
+	return r;
 }

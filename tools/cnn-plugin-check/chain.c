@@ -29,12 +29,12 @@ static int parse_node(struct layer_chain *c, uint32_t i, char *text,
 {
 	char *save = NULL, *word = strtok_r(text, " ", &save), *value;
 	const struct cnn_layer_def *def;
-	int code;
+	int r;
 
 	if (!word)
 		return cnn_fail(e, CNN_EUSAGE, "an empty layer");
-	if ((code = cnn_layer_find(plugins, word, &def, e)) != CNN_OK)
-		return code;
+	if ((r = cnn_layer_find(plugins, word, &def, e)) != CNN_OK)
+		return r;
 	if (def->arg_count > CHAIN_MAX_ARGS)
 		return cnn_fail(e, CNN_EUSAGE, "%s has too many arguments", word);
 	c->defs[i] = def;
@@ -49,8 +49,8 @@ static int parse_node(struct layer_chain *c, uint32_t i, char *text,
 		a = cnn_arg_index(def->args, def->arg_count, word);
 		if (a == def->arg_count)
 			return cnn_arg_unknown(def->args, a, word, e);
-		if ((code = cnn_arg_parse(&def->args[a], value, &c->args[i][a], e)) != CNN_OK)
-			return code;
+		if ((r = cnn_arg_parse(&def->args[a], value, &c->args[i][a], e)) != CNN_OK)
+			return r;
 	}
 	return cnn_args_complete(def->args, def->arg_count, c->args[i], e);
 }
@@ -63,7 +63,7 @@ static int complete_node(struct layer_chain *c, uint32_t i, struct cnn_error *e)
 	struct cnn_node *node = &c->nodes[i];
 	struct cnn_param params[CNN_MAX_PARAMS];
 	uint32_t count = 0;
-	int code;
+	int r;
 
 	snprintf(c->names[i], sizeof(c->names[i]), "node%u", i);
 	node->size = sizeof(*node);
@@ -72,14 +72,14 @@ static int complete_node(struct layer_chain *c, uint32_t i, struct cnn_error *e)
 	node->args = c->args[i];
 	node->random_stream = 1000 + i;
 	cnn_host_init(&host, NULL, 0, NULL);
-	code = def->infer(&host.host, node, &node->output);
-	if (code == CNN_OK && def->params)
-		code = def->params(&host.host, node, params, &count);
-	if (code != CNN_OK)
-		cnn_host_error(&host, code, e);
+	r = def->infer(&host.host, node, &node->output);
+	if (r == CNN_OK && def->params)
+		r = def->params(&host.host, node, params, &count);
+	if (r != CNN_OK)
+		cnn_host_error(&host, r, e);
 	cnn_host_close(&host);
-	if (code != CNN_OK)
-		return code;
+	if (r != CNN_OK)
+		return r;
 	if (c->param_count + count > CNN_MAX_PARAMS)
 		return cnn_fail(e, CNN_EUSAGE, "too many parameters");
 	c->first_param[i] = c->param_count;
@@ -121,7 +121,7 @@ int chain_parse(struct layer_chain *c, struct cnn_plugins *plugins, const char *
 	const char *inputs, struct cnn_error *e)
 {
 	char text[512], *save = NULL, *part;
-	int code;
+	int r;
 
 	memset(c, 0, sizeof(*c));
 	snprintf(text, sizeof(text), "%s", inputs);
@@ -138,8 +138,8 @@ int chain_parse(struct layer_chain *c, struct cnn_plugins *plugins, const char *
 		if (i == CNN_MAX_RUN)
 			return cnn_fail(e, CNN_EUSAGE, "%s: too long", net);
 		node = &c->nodes[i];
-		if ((code = parse_node(c, i, part, plugins, e)) != CNN_OK)
-			return code;
+		if ((r = parse_node(c, i, part, plugins, e)) != CNN_OK)
+			return r;
 		node->input_count = i ? 1 : c->input_count;
 		if (i)
 			node->inputs[0] = c->nodes[i - 1].output;
@@ -155,8 +155,8 @@ int chain_parse(struct layer_chain *c, struct cnn_plugins *plugins, const char *
 			return cnn_fail(e, CNN_EDATA, "%s takes from %u to %u inputs, not %u",
 				c->types[i], c->defs[i]->min_inputs, c->defs[i]->max_inputs,
 				node->input_count);
-		if ((code = complete_node(c, i, e)) != CNN_OK)
-			return code;
+		if ((r = complete_node(c, i, e)) != CNN_OK)
+			return r;
 		c->output = node->output;
 	}
 	return CNN_OK;

@@ -90,13 +90,13 @@ static int round_to(const struct subject *s, double *x, size_t n, uint32_t dtype
 	const struct cnn_format plain = { CNN_F64, CNN_NCHW }, f = { dtype, CNN_NCHW };
 	const struct cnn_shape shape = { 1, { n } };
 	void *rounded = malloc((n + 1) * sizeof(double));
-	int code = s->cpu->reorder(s->cpu_handle, NULL, &shape, 1, plain, x, f, rounded);
+	int r = s->cpu->reorder(s->cpu_handle, NULL, &shape, 1, plain, x, f, rounded);
 
-	if (code == CNN_OK)
-		code = s->cpu->reorder(s->cpu_handle, NULL, &shape, 1, f, rounded,
+	if (r == CNN_OK)
+		r = s->cpu->reorder(s->cpu_handle, NULL, &shape, 1, f, rounded,
 			plain, x);
 	free(rounded);
-	return code;
+	return r;
 }
 
 static void make_indices(double *x, size_t n, size_t limit)
@@ -109,7 +109,7 @@ int data_make(struct data *d, const struct subject *s, const struct layer_chain 
 	const struct test_case *t, uint32_t dtype)
 {
 	size_t n = chain_count(&c->output) * t->samples;
-	int code;
+	int r;
 
 	memset(d, 0, sizeof(*d));
 	d->grad_out = numbers(n);
@@ -117,8 +117,8 @@ int data_make(struct data *d, const struct subject *s, const struct layer_chain 
 	if (t->values == TIES || t->values == NEGATIVE)    /* of few bits, so that sums are exact */
 		for (size_t i = 0; i < n; i++)
 			d->grad_out[i] = round(d->grad_out[i] * 8);
-	code = round_to(s, d->grad_out, n, dtype);
-	for (uint32_t i = 0; code == CNN_OK && i < c->input_count; i++) {
+	r = round_to(s, d->grad_out, n, dtype);
+	for (uint32_t i = 0; r == CNN_OK && i < c->input_count; i++) {
 		n = chain_count(&c->inputs[i]) * t->samples;
 		d->in[i] = numbers(n);
 		if (c->index[i]) {
@@ -126,15 +126,15 @@ int data_make(struct data *d, const struct subject *s, const struct layer_chain 
 			continue;
 		}
 		values(d->in[i], n, 10 + i, t->values);
-		code = round_to(s, d->in[i], n, dtype);
+		r = round_to(s, d->in[i], n, dtype);
 	}
-	for (uint32_t i = 0; code == CNN_OK && i < c->param_count; i++) {
+	for (uint32_t i = 0; r == CNN_OK && i < c->param_count; i++) {
 		n = chain_count(&c->params[i].shape);
 		d->params[i] = numbers(n);
 		param_values(d->params[i], &c->params[i], 50 + i, t->values);
-		code = round_to(s, d->params[i], n, dtype == CNN_F64 ? CNN_F64 : CNN_F32);
+		r = round_to(s, d->params[i], n, dtype == CNN_F64 ? CNN_F64 : CNN_F32);
 	}
-	return code;
+	return r;
 }
 
 void data_free(struct data *d)
@@ -199,19 +199,19 @@ static struct places make_room(struct results *r, const struct layer_chain *c,
 }
 
 /* After the forward pass: the parameters that are buffers, as it left them. */
-static int read_buffers(struct runner *r, double *const *buffers, struct cnn_error *e)
+static int read_buffers(struct runner *runner, double *const *buffers, struct cnn_error *e)
 {
 	double *all[CNN_MAX_PARAMS];
-	int code;
+	int r;
 
-	for (uint32_t i = 0; i < r->chain->param_count; i++)
+	for (uint32_t i = 0; i < runner->chain->param_count; i++)
 		all[i] = buffers[i] ? buffers[i]
-			: numbers(chain_count(&r->chain->params[i].shape));
-	code = runner_get_params(r, all, e);
-	for (uint32_t i = 0; i < r->chain->param_count; i++)
+			: numbers(chain_count(&runner->chain->params[i].shape));
+	r = runner_get_params(runner, all, e);
+	for (uint32_t i = 0; i < runner->chain->param_count; i++)
 		if (!buffers[i])
 			free(all[i]);
-	return code;
+	return r;
 }
 
 int results_of_run(struct results *results, const struct subject *subject,
@@ -219,23 +219,23 @@ int results_of_run(struct results *results, const struct subject *subject,
 	const char **complaint, struct cnn_error *e)
 {
 	struct places p = make_room(results, c, s);
-	struct runner r;
-	int code = runner_open(&r, subject, c, s, d->params, e);
+	struct runner runner;
+	int r = runner_open(&runner, subject, c, s, d->params, e);
 
-	for (int pass = 0; code == CNN_OK && pass < (s->again ? 2 : 1); pass++) {
+	for (int pass = 0; r == CNN_OK && pass < (s->again ? 2 : 1); pass++) {
 		if (pass > 0)
-			code = runner_set_params(&r, d->params, e);
-		if (code == CNN_OK)
-			code = runner_forward(&r, d->in, p.out, e);
-		if (code == CNN_OK && s->training)
-			code = read_buffers(&r, p.buffers, e);
-		if (code == CNN_OK && s->training)
-			code = runner_backward(&r, d->grad_out, p.grad_in, p.grad_params, e);
+			r = runner_set_params(&runner, d->params, e);
+		if (r == CNN_OK)
+			r = runner_forward(&runner, d->in, p.out, e);
+		if (r == CNN_OK && s->training)
+			r = read_buffers(&runner, p.buffers, e);
+		if (r == CNN_OK && s->training)
+			r = runner_backward(&runner, d->grad_out, p.grad_in, p.grad_params, e);
 	}
 	if (complaint)
-		*complaint = r.complaint;
-	runner_close(&r);
-	return code;
+		*complaint = runner.complaint;
+	runner_close(&runner);
+	return r;
 }
 
 int results_of_chain(struct results *results, find_layer *find, void *context,
@@ -249,7 +249,7 @@ int results_of_chain(struct results *results, find_layer *find, void *context,
 	struct settings of_node = *s;
 	double *between[CNN_MAX_RUN + 1] = { NULL }, *grads[CNN_MAX_RUN + 1] = { NULL };
 	const uint32_t count = c->node_count;
-	int code = CNN_OK;
+	int r = CNN_OK;
 
 	of_node.dtype = CNN_F64;
 	of_node.layout = CNN_NCHW;
@@ -257,7 +257,7 @@ int results_of_chain(struct results *results, find_layer *find, void *context,
 	of_node.again = false;
 	of_node.spared = 0;
 	memset(runners, 0, sizeof(runners));
-	for (uint32_t i = 0; code == CNN_OK && i < count; i++) {
+	for (uint32_t i = 0; r == CNN_OK && i < count; i++) {
 		uint32_t first = c->first_param[i];
 		size_t n = chain_count(&c->nodes[i].output) * s->samples;
 		double *in[CNN_MAX_INPUTS];
@@ -270,19 +270,19 @@ int results_of_chain(struct results *results, find_layer *find, void *context,
 		chain_pick(c, i, &nodes[i]);
 		between[i + 1] = numbers(n);
 		grads[i + 1] = numbers(n);
-		code = find(context, c->types[i], &subjects[i], e);
-		if (code == CNN_OK)
-			code = runner_open(&runners[i], &subjects[i], &nodes[i], &of_node,
+		r = find(context, c->types[i], &subjects[i], e);
+		if (r == CNN_OK)
+			r = runner_open(&runners[i], &subjects[i], &nodes[i], &of_node,
 				&d->params[first], e);
-		if (code == CNN_OK)
-			code = runner_forward(&runners[i], in, between[i + 1], e);
-		if (code == CNN_OK && s->training)
-			code = read_buffers(&runners[i], &p.buffers[first], e);
+		if (r == CNN_OK)
+			r = runner_forward(&runners[i], in, between[i + 1], e);
+		if (r == CNN_OK && s->training)
+			r = read_buffers(&runners[i], &p.buffers[first], e);
 	}
-	if (code == CNN_OK && count > 0)
+	if (r == CNN_OK && count > 0)
 		memcpy(p.out, between[count], chain_count(&c->output) * s->samples
 			* sizeof(double));
-	for (uint32_t i = count; code == CNN_OK && s->training && i-- > 0;) {
+	for (uint32_t i = count; r == CNN_OK && s->training && i-- > 0;) {
 		double *unwanted[CNN_MAX_INPUTS] = { NULL };
 		double *of_input[CNN_MAX_INPUTS] = { grads[i] };
 		double *const *grad_in = i ? of_input : p.grad_in;
@@ -291,18 +291,18 @@ int results_of_chain(struct results *results, find_layer *find, void *context,
 			runners[i].settings.no_input_gradient = true;
 			grad_in = unwanted;
 		}
-		code = runner_backward(&runners[i], i + 1 == count ? d->grad_out
+		r = runner_backward(&runners[i], i + 1 == count ? d->grad_out
 			: grads[i + 1], grad_in, &p.grad_params[c->first_param[i]], e);
 	}
 	for (uint32_t i = 0; i < count; i++) {
-		if (runners[i].complaint && code == CNN_OK)
-			code = cnn_fail(e, CNN_EPLUGIN, "reference %s %s", c->types[i],
+		if (runners[i].complaint && r == CNN_OK)
+			r = cnn_fail(e, CNN_EPLUGIN, "reference %s %s", c->types[i],
 				runners[i].complaint);
 		runner_close(&runners[i]);
 		free(between[i + 1]);
 		free(grads[i + 1]);
 	}
-	return code;
+	return r;
 }
 
 double nmse(const double *x, const double *y, size_t n)

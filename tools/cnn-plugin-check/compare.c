@@ -49,22 +49,22 @@ static int check_evaluation(struct trial *t, const struct subject *subject,
 	struct settings evaluating = *settings;
 	const char *complaint = NULL, *name;
 	double worst;
-	int code;
+	int r;
 
 	evaluating.training = false;
 	if (!runner_offers(subject, c, &evaluating))
 		return CNN_OK;
-	code = results_of_run(&results, subject, c, &evaluating, d, &complaint, e);
-	if (code == CNN_OK)
-		code = results_of_chain(&reference, trial_reference, t, c, &evaluating, d,
+	r = results_of_run(&results, subject, c, &evaluating, d, &complaint, e);
+	if (r == CNN_OK)
+		r = results_of_chain(&reference, trial_reference, t, c, &evaluating, d,
 			e);
-	if (code == CNN_OK && (!results_near(&results, &reference, bounds, &worst, &name)
+	if (r == CNN_OK && (!results_near(&results, &reference, bounds, &worst, &name)
 			|| complaint))
 		claim(t, false, "%s: evaluation (%.2g)%s%s", what, worst,
 			complaint ? ": " : "", complaint ? complaint : "");
 	results_free(&results);
 	results_free(&reference);
-	return code;
+	return r;
 }
 
 /* Returns whether the kernel takes this at all. */
@@ -83,7 +83,7 @@ static bool compare_in(struct trial *t, const struct subject *subject,
 	char what[300], why[300] = "";
 	double worst = 0;
 	bool near = false;
-	int code;
+	int r;
 
 	name_case(t, tried, type->name, layout, what, sizeof(what));
 	if (t->begin)
@@ -91,16 +91,16 @@ static bool compare_in(struct trial *t, const struct subject *subject,
 	if (!can_compute(subject, settings.dtype)
 			|| !runner_offers(subject, c, &settings))
 		return false;
-	code = data_make(&data, &t->reference, c, tried, settings.dtype);
-	if (code == CNN_OK)
-		code = results_of_chain(&reference, trial_reference, t, c, &settings,
+	r = data_make(&data, &t->reference, c, tried, settings.dtype);
+	if (r == CNN_OK)
+		r = results_of_chain(&reference, trial_reference, t, c, &settings,
 			&data, &e);
-	if (code != CNN_OK)              /* not the subject's fault */
+	if (r != CNN_OK)              /* not the subject's fault */
 		claim(t, false, "%s: the reference: %s", what, e.text);
 	else
-		code = results_of_run(&results, subject, c, &settings, &data, &complaint,
+		r = results_of_run(&results, subject, c, &settings, &data, &complaint,
 			&e);
-	if (code == CNN_OK) {
+	if (r == CNN_OK) {
 		near = results_near(&results, &reference, bounds, &worst, &name);
 		if (!near)
 			explain(subject, c, &settings, &data, why, sizeof(why));
@@ -112,11 +112,11 @@ static bool compare_in(struct trial *t, const struct subject *subject,
 	if (near) {
 		claim(t, notices_errors(&results, &reference, bounds, settings.dtype),
 			"%s: a wrong element would be noticed", what);
-		code = check_variants(t, subject, c, &settings, &data, &results, what, &e);
+		r = check_variants(t, subject, c, &settings, &data, &results, what, &e);
 	}
-	if (code == CNN_OK)
-		code = check_evaluation(t, subject, c, &settings, &data, bounds, what, &e);
-	if (code != CNN_OK && reference.count > 0)
+	if (r == CNN_OK)
+		r = check_evaluation(t, subject, c, &settings, &data, bounds, what, &e);
+	if (r != CNN_OK && reference.count > 0)
 		claim(t, false, "%s: %s", what, e.text);
 	results_free(&results);
 	results_free(&reference);

@@ -66,27 +66,27 @@ bool explain(const struct subject *subject, const struct layer_chain *c,
 	const struct settings *settings, const struct data *d, char *text, size_t size)
 {
 	struct results calm = { 0 }, other = { 0 };
-	int code = run(&calm, subject, c, settings, d, SPARED_ALL);
+	int r = run(&calm, subject, c, settings, d, SPARED_ALL);
 
 	*text = '\0';
-	if (code == CNN_OK)
-		code = run(&other, subject, c, settings, d, SPARED_ALL);
-	if (code == CNN_OK && !results_equal(&calm, &other))
+	if (r == CNN_OK)
+		r = run(&other, subject, c, settings, d, SPARED_ALL);
+	if (r == CNN_OK && !results_equal(&calm, &other))
 		append(text, size, "the same call gives other results the second time: it keeps "
 			"state outside of its instance, or reads memory that nobody wrote");
 	if (*text)
-		code = CNN_END;              /* the rest would not mean anything */
-	for (size_t i = 0; code == CNN_OK && i < sizeof(faults) / sizeof(faults[0]); i++) {
+		r = CNN_END;              /* the rest would not mean anything */
+	for (size_t i = 0; r == CNN_OK && i < sizeof(faults) / sizeof(faults[0]); i++) {
 		results_free(&other);
-		code = run(&other, subject, c, settings, d, SPARED_ALL & ~faults[i].spared);
-		if (code != CNN_OK || results_equal(&calm, &other))
+		r = run(&other, subject, c, settings, d, SPARED_ALL & ~faults[i].spared);
+		if (r != CNN_OK || results_equal(&calm, &other))
 			continue;
 		if (faults[i].message) {
 			append(text, size, faults[i].message);
 			continue;
 		}
 		results_free(&other);
-		code = run(&other, subject, c, settings, d, SPARED_ALL | MARKED_RESULTS);
+		r = run(&other, subject, c, settings, d, SPARED_ALL | MARKED_RESULTS);
 		say_unwritten(&calm, &other, text, size);
 	}
 	results_free(&calm);

@@ -23,9 +23,9 @@ struct attempt {
 
 static int outputs(struct attempt *a, double *out)
 {
-	int code = runner_set_params(a->runner, a->data->params, a->error);
+	int r = runner_set_params(a->runner, a->data->params, a->error);
 
-	return code == CNN_OK ? runner_forward(a->runner, a->data->in, out, a->error) : code;
+	return r == CNN_OK ? runner_forward(a->runner, a->data->in, out, a->error) : r;
 }
 
 /* The derivative of L in output i. */
@@ -71,10 +71,10 @@ static int compare_element(struct attempt *a, double *x, double gradient, double
 	double *distance)
 {
 	const double kept = *x;
-	int code = CNN_OK;
+	int r = CNN_OK;
 
 	*distance = INFINITY;
-	for (int k = 0; k < 3 && a->steps[k] > 0 && code == CNN_OK; k++) {
+	for (int k = 0; k < 3 && a->steps[k] > 0 && r == CNN_OK; k++) {
 		double up = kept + a->steps[k], down = kept - a->steps[k], noise, d;
 
 		if (a->is_float) {
@@ -82,12 +82,12 @@ static int compare_element(struct attempt *a, double *x, double gradient, double
 			down = (float)down;
 		}
 		*x = up;
-		code = outputs(a, a->above);
+		r = outputs(a, a->above);
 		*x = down;
-		if (code == CNN_OK)
-			code = outputs(a, a->below);
+		if (r == CNN_OK)
+			r = outputs(a, a->below);
 		*x = kept;
-		if (code != CNN_OK)
+		if (r != CNN_OK)
 			break;
 		d = slope(a, a->above, a->below, up - down, &noise);
 		if (k == 0)
@@ -102,7 +102,7 @@ static int compare_element(struct attempt *a, double *x, double gradient, double
 		if (*distance <= NEAR * scale(a, gradient, *size))
 			break;
 	}
-	return code;
+	return r;
 }
 
 /* Compares `gradient` with the differences of x[0 .. n - 1], one of the data. */
@@ -111,7 +111,7 @@ static int compare(struct attempt *a, double *x, const double *gradient, size_t 
 {
 	const size_t stride = n / a->most + 1;
 	double size = 0, furthest = 0;
-	int code = outputs(a, a->middle);
+	int r = outputs(a, a->middle);
 
 	if (a->is_float) {
 		/* Numbers of a case are 2 / n apart, and half a step from 0. */
@@ -121,10 +121,10 @@ static int compare(struct attempt *a, double *x, const double *gradient, size_t 
 	}
 	for (size_t i = 0; i < n; i++)
 		size = fmax(size, fabs(gradient[i]));
-	for (size_t i = 0; code == CNN_OK && i < n; i += stride) {
+	for (size_t i = 0; r == CNN_OK && i < n; i += stride) {
 		double distance;
 
-		code = compare_element(a, &x[i], gradient[i], &size, &distance);
+		r = compare_element(a, &x[i], gradient[i], &size, &distance);
 		if (isnan(gradient[i]) || isinf(distance))
 			distance = NAN;
 		if (size > 1e-9)
@@ -132,7 +132,7 @@ static int compare(struct attempt *a, double *x, const double *gradient, size_t 
 		furthest = distance > furthest || isnan(distance) ? distance : furthest;
 	}
 	*worst = furthest;
-	return code;
+	return r;
 }
 
 int gradients_check(const struct subject *subject, const struct layer_chain *c,
@@ -152,21 +152,21 @@ int gradients_check(const struct subject *subject, const struct layer_chain *c,
 		.is_float = s->dtype != CNN_F64,
 	};
 	size_t at = 1;                       /* the results begin with the output */
-	int code;
+	int r;
 
 	*worst = 0;
 	*name = "nothing";
-	code = results_of_run(&results, subject, c, s, d, NULL, e);
-	if (code == CNN_OK)
-		code = runner_open(&runner, subject, c, s, d->params, e);
-	for (uint32_t i = 0; code == CNN_OK && i < c->input_count + c->param_count; i++) {
+	r = results_of_run(&results, subject, c, s, d, NULL, e);
+	if (r == CNN_OK)
+		r = runner_open(&runner, subject, c, s, d->params, e);
+	for (uint32_t i = 0; r == CNN_OK && i < c->input_count + c->param_count; i++) {
 		uint32_t p = i - c->input_count;
 		double furthest = 0, *x = i < c->input_count ? d->in[i] : d->params[p];
 
 		if (i < c->input_count && c->index[i])
 			continue;
 		if (i < c->input_count || c->params[p].kind == CNN_PARAM_TRAINABLE)
-			code = compare(&a, x, results.of[at].x, results.of[at].n, &furthest);
+			r = compare(&a, x, results.of[at].x, results.of[at].n, &furthest);
 		if (furthest > *worst || isnan(furthest)) {
 			*worst = furthest;
 			*name = i < c->input_count ? input_names[i] : c->params[p].name;
@@ -176,5 +176,5 @@ int gradients_check(const struct subject *subject, const struct layer_chain *c,
 	runner_close(&runner);
 	results_free(&results);
 	free(out);
-	return code;
+	return r;
 }

@@ -129,14 +129,14 @@ static int add_case(struct case_list *list, struct cnn_plugins *plugins, const c
 {
 	struct test_case *cases, *made;
 	struct layer_chain c;
-	int code;
+	int r;
 
 	for (size_t i = 0; i < list->count; i++)
 		if (strcmp(list->cases[i].net, net) == 0
 				&& strcmp(list->cases[i].inputs, inputs) == 0)
 			return CNN_OK;
-	if ((code = chain_parse(&c, plugins, net, inputs, e)) != CNN_OK)
-		return code;
+	if ((r = chain_parse(&c, plugins, net, inputs, e)) != CNN_OK)
+		return r;
 	for (uint32_t i = 0; i < c.input_count; i++)
 		if (chain_count(&c.inputs[i]) == 0)
 			return cnn_fail(e, CNN_EDATA, "%s: an empty shape", inputs);
@@ -183,16 +183,16 @@ static size_t add_shapes(struct case_list *list, struct cnn_plugins *plugins,
 static int find_layers(struct maker *m, const char *run, struct cnn_error *e)
 {
 	char text[256], *save = NULL;
-	int code = CNN_OK;
+	int r = CNN_OK;
 
 	snprintf(text, sizeof(text), "%s", run);
-	for (char *type = strtok_r(text, "+", &save); type && code == CNN_OK;
+	for (char *type = strtok_r(text, "+", &save); type && r == CNN_OK;
 			type = strtok_r(NULL, "+", &save)) {
 		if (m->count == CNN_MAX_RUN)
 			return cnn_fail(e, CNN_EPLUGIN, "%s: a run of too many layers", run);
-		code = cnn_layer_find(m->plugins, type, &m->defs[m->count++], e);
+		r = cnn_layer_find(m->plugins, type, &m->defs[m->count++], e);
 	}
-	return code;
+	return r;
 }
 
 int make_cases(struct case_list *list, struct cnn_plugins *plugins, const char *run,
@@ -204,10 +204,10 @@ int make_cases(struct case_list *list, struct cnn_plugins *plugins, const char *
 	size_t base = 0;
 	bool found = false;
 	char net[400];
-	int code = find_layers(&m, run, e);
+	int r = find_layers(&m, run, e);
 
-	if (code != CNN_OK)
-		return code;
+	if (r != CNN_OK)
+		return r;
 	for (size_t k = 0; k < 3; k++) {
 		write_net(&m, k, 0, 0, NULL, net, sizeof(net));
 		if (add_shapes(list, plugins, m.defs[0], net, SHAPES, &misfit) > 0 && !found) {
@@ -234,16 +234,16 @@ int make_cases_of(struct case_list *list, struct cnn_plugins *plugins, const cha
 	struct cnn_error misfit = { 0 };
 	const struct cnn_layer_def *first;
 	char type[64];
-	int code;
+	int r;
 
 	if (inputs)
 		return add_case(list, plugins, net, inputs, e);
 	net += strspn(net, " ");
 	snprintf(type, sizeof(type), "%.*s", (int)strcspn(net, " |"), net);
-	code = cnn_layer_find(plugins, type, &first, e);
-	if (code == CNN_OK && add_shapes(list, plugins, first, net, SHAPES, &misfit) == 0)
-		code = cnn_fail(e, misfit.code, "%s", misfit.text);
-	return code;
+	r = cnn_layer_find(plugins, type, &first, e);
+	if (r == CNN_OK && add_shapes(list, plugins, first, net, SHAPES, &misfit) == 0)
+		r = cnn_fail(e, misfit.code, "%s", misfit.text);
+	return r;
 }
 
 void case_list_free(struct case_list *list)

@@ -32,7 +32,7 @@ bool check_not_finite(struct trial *t, const struct subject *subject, const stru
 	struct data data = { 0 };
 	bool spreads = false;
 	char what[300], where[200] = "";
-	int code;
+	int r;
 
 	name_case(t, tried, type->name, CNN_NCHW, what, sizeof(what));
 	if (t->begin)
@@ -42,15 +42,15 @@ bool check_not_finite(struct trial *t, const struct subject *subject, const stru
 		return false;
 	for (uint32_t i = 0; i < c->node_count; i++)
 		spreads |= strcmp(c->types[i], "conv2d") == 0;
-	code = data_make(&data, &t->reference, c, tried, settings.dtype);
-	for (int training = settings.training; training >= 0 && code == CNN_OK; training--) {
+	r = data_make(&data, &t->reference, c, tried, settings.dtype);
+	for (int training = settings.training; training >= 0 && r == CNN_OK; training--) {
 		settings.training = training;
 		if (!runner_offers(subject, c, &settings))
 			continue;
-		code = results_of_chain(&reference, trial_reference, t, c, &settings, &data, &e);
-		if (code == CNN_OK)
-			code = results_of_run(&results, subject, c, &settings, &data, NULL, &e);
-		if (code == CNN_OK) {
+		r = results_of_chain(&reference, trial_reference, t, c, &settings, &data, &e);
+		if (r == CNN_OK)
+			r = results_of_run(&results, subject, c, &settings, &data, NULL, &e);
+		if (r == CNN_OK) {
 			const double bound = settings.dtype == CNN_F32 ? 1e-4 : 0.1;
 			bool good = results_as_odd(&results, &reference, bound, spreads, where,
 				sizeof(where)) && notices(&results, &reference, bound);
@@ -62,7 +62,7 @@ bool check_not_finite(struct trial *t, const struct subject *subject, const stru
 		results_free(&results);
 		results_free(&reference);
 	}
-	if (code != CNN_OK)
+	if (r != CNN_OK)
 		claim(t, false, "%s, not finite: %s", what, e.text);
 	data_free(&data);
 	return true;

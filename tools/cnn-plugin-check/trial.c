@@ -27,37 +27,37 @@ static int open_device(struct cnn_plugins *plugins, struct cnn_plugin_host *host
 	struct cnn_error *e)
 {
 	struct cnn_plugin *p;
-	int code = cnn_plugins_find(plugins, name, provider, "device", &p, e);
+	int r = cnn_plugins_find(plugins, name, provider, "device", &p, e);
 
-	if (code != CNN_OK)
-		return code;
-	code = p->entry->device_functions->open(&host->host, 0, handle);
-	if (code == CNN_OK)
+	if (r != CNN_OK)
+		return r;
+	r = p->entry->device_functions->open(&host->host, 0, handle);
+	if (r == CNN_OK)
 		*device = p->entry->device_functions;
-	return cnn_host_error(host, code, e);
+	return cnn_host_error(host, r, e);
 }
 
 int trial_open(struct trial *t, const char *isa, struct cnn_error *e)
 {
-	int code;
+	int r;
 
 	cnn_host_init(&t->hosts[0], isa, 0, NULL);
 	cnn_host_init(&t->hosts[1], NULL, 0, NULL);
 	t->reference.host = &t->hosts[1];
-	code = open_device(t->oracle, t->reference.host, "cpu", "ref", &t->reference.cpu,
+	r = open_device(t->oracle, t->reference.host, "cpu", "ref", &t->reference.cpu,
 		&t->reference.cpu_handle, e);
 	t->reference.device = t->reference.cpu;
 	t->reference.device_handle = t->reference.cpu_handle;
 	t->subject = t->reference;
 	t->subject.host = &t->hosts[0];
-	if (code == CNN_OK && strcmp(t->device, "cpu") != 0) {
+	if (r == CNN_OK && strcmp(t->device, "cpu") != 0) {
 		t->subject.device = NULL;
-		code = open_device(t->plugins, t->subject.host, t->device, NULL,
+		r = open_device(t->plugins, t->subject.host, t->device, NULL,
 			&t->subject.device, &t->subject.device_handle, e);
 	}
-	if (code == CNN_OK && t->subject.device->queue)
+	if (r == CNN_OK && t->subject.device->queue)
 		t->subject.queue = t->subject.device->queue(t->subject.device_handle);
-	return code;
+	return r;
 }
 
 void trial_close(struct trial *t)
@@ -98,12 +98,12 @@ int trial_reference(void *context, const char *type, struct subject *subject,
 	*subject = t->reference;
 	for (size_t i = 0; i < cnn_plugins_count(t->oracle); i++) {
 		struct cnn_plugin *p = cnn_plugins_at(t->oracle, i);
-		int code;
+		int r;
 
 		if (strcmp(p->device, "cpu") != 0 || strcmp(p->provider, "ref") != 0)
 			continue;
-		if ((code = cnn_plugin_open(t->oracle, p, e)) != CNN_OK)
-			return code;
+		if ((r = cnn_plugin_open(t->oracle, p, e)) != CNN_OK)
+			return r;
 		if ((subject->kernel = kernel_of(p, type)))
 			return CNN_OK;
 	}

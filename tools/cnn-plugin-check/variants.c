@@ -17,9 +17,9 @@ int check_variants(struct trial *t, const struct subject *subject,
 	static const char *const names[] = { "in place", "from another thread",
 		"a second time", "without the input's gradient" };
 	struct results results;
-	int code = CNN_OK;
+	int r = CNN_OK;
 
-	for (int v = 0; v < 4 && code == CNN_OK; v++) {
+	for (int v = 0; v < 4 && r == CNN_OK; v++) {
 		struct settings varied = *settings;
 		struct results wanted = *plain;
 		const char *complaint;
@@ -33,17 +33,17 @@ int check_variants(struct trial *t, const struct subject *subject,
 		varied.other_thread = v == 1;
 		varied.again = v == 2;
 		varied.no_input_gradient = v == 3;
-		code = results_of_run(&results, subject, c, &varied, d, &complaint, e);
+		r = results_of_run(&results, subject, c, &varied, d, &complaint, e);
 		if (v == 3) {                /* the output, then the parameters' */
 			wanted.count = 1;
 			for (size_t i = 1 + real_inputs(c); i < plain->count; i++)
 				wanted.of[wanted.count++] = plain->of[i];
 		}
-		if (code == CNN_OK && !results_equal(&results, &wanted))
+		if (r == CNN_OK && !results_equal(&results, &wanted))
 			claim(t, false, "%s: other results %s", what, names[v]);
-		if (code == CNN_OK && complaint)
+		if (r == CNN_OK && complaint)
 			claim(t, false, "%s: %s, %s", what, complaint, names[v]);
 		results_free(&results);
 	}
-	return code;
+	return r;
 }

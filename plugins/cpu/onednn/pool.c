@@ -232,10 +232,10 @@ static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
 	if (status == dnnl_success)
 		status = add_size(p, run->batch, OD_SCRATCH_PLANNED);
 	if (status != dnnl_success) {
-		int code = od_fail(&p->od, "create", status);
+		int r = od_fail(&p->od, "create", status);
 
 		destroy(p);
-		return code;
+		return r;
 	}
 	if (def->relu && run->training)
 		p->mask_bytes = (cnn_layout_count(&p->out, p->layout, run->batch)
@@ -329,20 +329,20 @@ static int forward(void *instance, const struct cnn_call *c)
 {
 	const struct pool *p = instance;
 	const struct sized *s = find_size(p, c->samples);
-	int code;
+	int r;
 
 	if (!s)
 		return not_prepared(p, c->samples);
 	od_one_thread();
-	code = od_op_run(&p->od, &s->forward, c->worker, scratch_of(p, c),
+	r = od_op_run(&p->od, &s->forward, c->worker, scratch_of(p, c),
 		(const void *[]){ c->in[0], c->out, c->saved });
-	if (code == CNN_OK && p->def.algorithm == dnnl_pooling_max && od_has_nan(p->dtype,
+	if (r == CNN_OK && p->def.algorithm == dnnl_pooling_max && od_has_nan(p->dtype,
 			cnn_layout_count(&p->in, p->layout, c->samples), c->in[0]))
 		keep_nans(p, c);
-	if (code == CNN_OK && p->def.relu)
+	if (r == CNN_OK && p->def.relu)
 		od_relu(p->dtype, cnn_layout_count(&p->out, p->layout, c->samples),
 			c->out, c->out);
-	return code;
+	return r;
 }
 
 static int backward(void *instance, const struct cnn_call *c)

@@ -183,10 +183,10 @@ int weighted_create(const struct cnn_host *host, const struct cnn_run *run,
 	if (status == dnnl_success)
 		status = build(w, run->batch, &plan->packed_bytes);
 	if (status != dnnl_success) {
-		int code = od_fail(&w->od, "create", status);
+		int r = od_fail(&w->od, "create", status);
 
 		weighted_destroy(w);
-		return code;
+		return r;
 	}
 	if (def->relu && run->training)
 		w->mask_bytes = (cnn_layout_count(&w->out, w->out_layout, run->batch)
@@ -265,13 +265,13 @@ static int view_pack(const struct weighted *w, const struct view *view,
 int weighted_pack(void *instance, void *queue, void *const *params, void *packed)
 {
 	struct weighted *w = instance;
-	int code;
+	int r;
 
 	(void)queue;
 	od_one_thread();
-	code = view_pack(w, &w->forward, params[WEIGHT], packed);
-	return code == CNN_OK
-		? view_pack(w, &w->backward, params[WEIGHT], packed) : code;
+	r = view_pack(w, &w->forward, params[WEIGHT], packed);
+	return r == CNN_OK
+		? view_pack(w, &w->backward, params[WEIGHT], packed) : r;
 }
 
 static const void *view_of(const struct view *view, const struct cnn_call *c)
@@ -296,19 +296,19 @@ int weighted_forward(void *instance, const struct cnn_call *c)
 {
 	const struct weighted *w = instance;
 	const struct sized *s = find_size(w, c->samples);
-	int code;
+	int r;
 
 	if (!s)
 		return not_prepared(w, c->samples);
 	od_one_thread();
-	code = od_op_run(&w->od, &s->forward, c->worker, scratch_of(w, c),
+	r = od_op_run(&w->od, &s->forward, c->worker, scratch_of(w, c),
 		(const void *[]){ c->in[0], view_of(&w->forward, c), c->out,
 			w->has_bias ? c->params[BIAS] : NULL });
 	/* oneDNN's own ReLU would make 0 of NaN. */
-	if (code == CNN_OK && w->def.relu)
+	if (r == CNN_OK && w->def.relu)
 		od_relu(w->dtype, cnn_layout_count(&w->out, w->out_layout, c->samples),
 			c->out, c->out);
-	return code;
+	return r;
 }
 
 int weighted_backward(void *instance, const struct cnn_call *c)
@@ -316,7 +316,7 @@ int weighted_backward(void *instance, const struct cnn_call *c)
 	const struct weighted *w = instance;
 	const struct sized *s = find_size(w, c->samples);
 	const void *grad_out = c->grad_out;
-	int code;
+	int r;
 
 	if (!s)
 		return not_prepared(w, c->samples);
@@ -326,11 +326,11 @@ int weighted_backward(void *instance, const struct cnn_call *c)
 			c->samples), c->out, c->grad_out, c->scratch);
 		grad_out = c->scratch;
 	}
-	code = od_op_run(&w->od, &s->backward_weights, c->worker, scratch_of(w, c),
+	r = od_op_run(&w->od, &s->backward_weights, c->worker, scratch_of(w, c),
 		(const void *[]){ c->in[0], grad_out, c->grad_params[WEIGHT],
 			w->has_bias ? c->grad_params[BIAS] : NULL });
-	if (code != CNN_OK || !w->wants_gradient || !c->grad_in || !c->grad_in[0])
-		return code;
+	if (r != CNN_OK || !w->wants_gradient || !c->grad_in || !c->grad_in[0])
+		return r;
 	return od_op_run(&w->od, &s->backward_data, c->worker, scratch_of(w, c),
 		(const void *[]){ grad_out, view_of(&w->backward, c),
 			c->grad_in[0] });

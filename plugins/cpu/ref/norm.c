@@ -86,10 +86,10 @@ static int forward(void *instance, const struct cnn_call *call)
 	const real *const *params = (const real *const *)call->params;
 	double *saved = call->saved;
 	real *out = call->out;
-	int code;
+	int r;
 
-	if (call->training && (code = check_total(b, call->total)) != CNN_OK)
-		return code;
+	if (call->training && (r = check_total(b, call->total)) != CNN_OK)
+		return r;
 	for (size_t c = 0; c < b->c; c++) {
 		double mean, var, scale;
 
@@ -179,11 +179,11 @@ static int update_buffers(void *instance, void *queue, const struct cnn_state *s
 	const struct batchnorm2d *b = instance;
 	const double n = (double)total * (double)b->area;
 	real *running_mean = params[RUNNING_MEAN], *running_var = params[RUNNING_VAR];
-	int code;
+	int r;
 
 	(void)queue;
-	if ((code = check_total(b, total)) != CNN_OK || state->bad)
-		return code;
+	if ((r = check_total(b, total)) != CNN_OK || state->bad)
+		return r;
 	for (size_t c = 0; c < b->c; c++) {
 		double mean, var;
 

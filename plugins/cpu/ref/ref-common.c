@@ -20,11 +20,11 @@ static size_t aligned(size_t bytes)
 	return (bytes + 63) / 64 * 64;
 }
 
-int ref_bytes(const struct ref *r, size_t a, size_t b, size_t size, size_t *bytes)
+int ref_bytes(const struct ref *ref, size_t a, size_t b, size_t size, size_t *bytes)
 {
 	if (__builtin_mul_overflow(a, b, bytes) || __builtin_mul_overflow(*bytes, size,
 			bytes) || *bytes > SIZE_MAX / 64)
-		return r->host->fail(r->host, CNN_ENOMEM, "buffer of %zu x %zu x %zu "
+		return ref->host->fail(ref->host, CNN_ENOMEM, "buffer of %zu x %zu x %zu "
 			"bytes is too large", a, b, size);
 	return CNN_OK;
 }
@@ -58,17 +58,17 @@ double ref_cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
 }
 
 /* Scratch bytes of the `real` copies of one call's tensors. */
-static int half_scratch(const struct ref *r, uint32_t batch, size_t *bytes)
+static int half_scratch(const struct ref *ref, uint32_t batch, size_t *bytes)
 {
 	size_t in, out;
-	int code;
+	int r;
 
-	if ((code = ref_bytes(r, r->in, batch, sizeof(real), &in)) != CNN_OK
-			|| (code = ref_bytes(r, r->out, batch, sizeof(real), &out)) != CNN_OK)
-		return code;
-	*bytes = 2 * r->in_count * aligned(in) + 2 * aligned(out);
-	for (uint32_t i = 0; i < r->param_count; i++)
-		*bytes += aligned(r->params[i] * sizeof(real));
+	if ((r = ref_bytes(ref, ref->in, batch, sizeof(real), &in)) != CNN_OK
+			|| (r = ref_bytes(ref, ref->out, batch, sizeof(real), &out)) != CNN_OK)
+		return r;
+	*bytes = 2 * ref->in_count * aligned(in) + 2 * aligned(out);
+	for (uint32_t i = 0; i < ref->param_count; i++)
+		*bytes += aligned(ref->params[i] * sizeof(real));
 	return CNN_OK;
 }
 
@@ -76,45 +76,45 @@ int ref_create(const struct cnn_host *host, const struct cnn_kernel *kernel,
 	const struct cnn_run *run, struct cnn_plan *plan, void **instance)
 {
 	const struct ref_layer *layer = kernel->data;
-	struct ref *r = host->alloc(host, layer->instance_size);
-	int code = CNN_OK;
+	struct ref *ref = host->alloc(host, layer->instance_size);
+	int r = CNN_OK;
 
 	*instance = NULL;
-	if (!r)
+	if (!ref)
 		return CNN_ENOMEM;
-	memset(r, 0, layer->instance_size);
-	r->host = host;
-	r->layer = layer;
-	r->dtype = run->dtype;
-	r->in_count = run->input_count;
-	r->param_count = run->param_count;
-	r->in = count_of(&run->inputs[0].shape);
-	r->out = count_of(&run->output);
+	memset(ref, 0, layer->instance_size);
+	ref->host = host;
+	ref->layer = layer;
+	ref->dtype = run->dtype;
+	ref->in_count = run->input_count;
+	ref->param_count = run->param_count;
+	ref->in = count_of(&run->inputs[0].shape);
+	ref->out = count_of(&run->output);
 	for (uint32_t i = 0; i < run->param_count; i++)
-		r->params[i] = count_of(&run->params[i].shape);
+		ref->params[i] = count_of(&run->params[i].shape);
 
 	plan->flags = layer->flags;
 	set_formats(run, plan);
 	if (layer->plan)
-		code = layer->plan(r, run, plan);
-	if (code == CNN_OK && is_half(run->dtype)) {
-		code = half_scratch(r, run->batch, &r->kernel_scratch);
-		plan->scratch_bytes += r->kernel_scratch;
+		r = layer->plan(ref, run, plan);
+	if (r == CNN_OK && is_half(run->dtype)) {
+		r = half_scratch(ref, run->batch, &ref->kernel_scratch);
+		plan->scratch_bytes += ref->kernel_scratch;
 	}
-	if (code != CNN_OK) {
-		ref_destroy(r);
-		return code;
+	if (r != CNN_OK) {
+		ref_destroy(ref);
+		return r;
 	}
-	*instance = r;
+	*instance = ref;
 	return CNN_OK;
 }
 
 void ref_destroy(void *instance)
 {
-	struct ref *r = instance;
+	struct ref *ref = instance;
 
-	if (r)
-		r->host->free(r->host, r);
+	if (ref)
+		ref->host->free(ref->host, ref);
 }
 
 /* --- calls ------------------------------------------------------------------- */
@@ -171,85 +171,85 @@ enum { READS_IN = 1, READS_OUT = 2, READS_GRAD = 4, GIVES_OUT = 8, GIVES_GRAD = 
 
 /* Calls a kernel. In half, it converts the tensors that the kernel reads and writes
  * through copies in `real`. */
-static int run_kernel(struct ref *r, ref_function *kernel,
+static int run_kernel(struct ref *ref, ref_function *kernel,
 	const struct cnn_call *call, int uses)
 {
-	size_t in_n = r->in * call->samples, out_n = r->out * call->samples;
+	size_t in_n = ref->in * call->samples, out_n = ref->out * call->samples;
 	const void *in[CNN_MAX_INPUTS] = { NULL };
 	void *grad_in[CNN_MAX_INPUTS] = { NULL };
 	void *params[CNN_MAX_PARAMS] = { NULL };
 	struct cnn_call wide = *call;
-	int code;
+	int r;
 
-	if (!is_half(r->dtype))
-		return kernel(r, call);
+	if (!is_half(ref->dtype))
+		return kernel(ref, call);
 
 	wide.in = in;
 	wide.grad_in = grad_in;
-	for (uint32_t i = 0; i < r->in_count; i++) {
+	for (uint32_t i = 0; i < ref->in_count; i++) {
 		if (uses & READS_IN)
-			in[i] = take_wide(&wide, r->dtype, call->in[i], in_n);
+			in[i] = take_wide(&wide, ref->dtype, call->in[i], in_n);
 		if (uses & GIVES_GRAD && call->grad_in[i])
 			grad_in[i] = take(&wide, in_n);
 	}
 	if (uses & READS_OUT)
-		wide.out = (void *)take_wide(&wide, r->dtype, call->out, out_n);
+		wide.out = (void *)take_wide(&wide, ref->dtype, call->out, out_n);
 	if (uses & GIVES_OUT)
 		wide.out = take(&wide, out_n);
 	if (uses & READS_GRAD)
-		wide.grad_out = take_wide(&wide, r->dtype, call->grad_out, out_n);
-	if (r->layer->rounds_params) {
+		wide.grad_out = take_wide(&wide, ref->dtype, call->grad_out, out_n);
+	if (ref->layer->rounds_params) {
 		wide.params = params;
-		for (uint32_t i = 0; i < r->param_count; i++) {
-			params[i] = take(&wide, r->params[i]);
-			round_to(r->dtype, call->params[i], r->params[i], params[i]);
+		for (uint32_t i = 0; i < ref->param_count; i++) {
+			params[i] = take(&wide, ref->params[i]);
+			round_to(ref->dtype, call->params[i], ref->params[i], params[i]);
 		}
 	}
-	wide.scratch = (char *)call->scratch + r->kernel_scratch;
+	wide.scratch = (char *)call->scratch + ref->kernel_scratch;
 
-	if ((code = kernel(r, &wide)) != CNN_OK)
-		return code;
+	if ((r = kernel(ref, &wide)) != CNN_OK)
+		return r;
 	if (uses & GIVES_OUT)
-		narrow(r->dtype, wide.out, out_n, call->out);
-	for (uint32_t i = 0; i < r->in_count; i++)
+		narrow(ref->dtype, wide.out, out_n, call->out);
+	for (uint32_t i = 0; i < ref->in_count; i++)
 		if (grad_in[i])
-			narrow(r->dtype, grad_in[i], in_n, call->grad_in[i]);
+			narrow(ref->dtype, grad_in[i], in_n, call->grad_in[i]);
 	return CNN_OK;
 }
 
-static int kept(const struct ref *r)
+static int kept(const struct ref *ref)
 {
-	return (r->layer->flags & CNN_KEEP_INPUT ? READS_IN : 0)
-		| (r->layer->flags & CNN_KEEP_OUTPUT ? READS_OUT : 0);
+	return (ref->layer->flags & CNN_KEEP_INPUT ? READS_IN : 0)
+		| (ref->layer->flags & CNN_KEEP_OUTPUT ? READS_OUT : 0);
 }
 
 int ref_forward(void *instance, const struct cnn_call *call)
 {
-	struct ref *r = instance;
+	struct ref *ref = instance;
 
-	return run_kernel(r, r->layer->forward, call, READS_IN | GIVES_OUT);
+	return run_kernel(ref, ref->layer->forward, call, READS_IN | GIVES_OUT);
 }
 
 int ref_backward(void *instance, const struct cnn_call *call)
 {
-	struct ref *r = instance;
+	struct ref *ref = instance;
 
-	return run_kernel(r, r->layer->backward, call,
-		kept(r) | READS_GRAD | GIVES_GRAD);
+	return run_kernel(ref, ref->layer->backward, call,
+		kept(ref) | READS_GRAD | GIVES_GRAD);
 }
 
 int ref_reduce_forward(void *instance, const struct cnn_call *call)
 {
-	struct ref *r = instance;
+	struct ref *ref = instance;
 
-	return run_kernel(r, r->layer->reduce_forward, call, READS_IN);
+	return run_kernel(ref, ref->layer->reduce_forward, call, READS_IN);
 }
 
 int ref_reduce_backward(void *instance, const struct cnn_call *call)
 {
-	struct ref *r = instance;
+	struct ref *ref = instance;
 
-	return run_kernel(r, r->layer->reduce_backward, call, kept(r) | READS_GRAD);
+	return run_kernel(ref, ref->layer->reduce_backward, call, kept(ref) | READS_GRAD);
 }
 
 /* --- products and sums ------------------------------------------------------- */

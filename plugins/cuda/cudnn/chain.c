@@ -49,12 +49,12 @@ static int open_both(struct chain *c, const struct cnn_host *host,
 		.dtype = run->dtype, .batch = run->batch, .relu = true, .masked = true,
 		.training = run->training, .wants_gradient = run->inputs[0].wants_gradient,
 	};
-	int code;
+	int r;
 
 	c->first.p.host = host;
-	code = conv_open(&c->first, host, &def);
-	if (code != CNN_OK)
-		return code;
+	r = conv_open(&c->first, host, &def);
+	if (r != CNN_OK)
+		return r;
 	def.node = &run->nodes[2];
 	def.relu = def.masked = false;
 	def.gates = true;
@@ -67,16 +67,16 @@ int chain_create(const struct cnn_host *host, const struct cnn_kernel *kernel,
 {
 	struct chain *c = host->alloc(host, sizeof *c);
 	size_t scratch;
-	int code;
+	int r;
 
 	(void)kernel;
 	if (!c)
 		return CNN_ENOMEM;
 	memset(c, 0, sizeof *c);
-	code = open_both(c, host, run);
-	if (code != CNN_OK) {
+	r = open_both(c, host, run);
+	if (r != CNN_OK) {
 		chain_destroy(c);
-		return code;
+		return r;
 	}
 	c->second_param = c->first.bias ? 2 : 1;
 	c->second_packed = provider_round(c->first.packed_bytes);
@@ -96,9 +96,9 @@ int chain_create(const struct cnn_host *host, const struct cnn_kernel *kernel,
 int chain_prepare(void *instance, uint32_t samples)
 {
 	struct chain *c = instance;
-	int code = conv_prepare(&c->first, samples);
+	int r = conv_prepare(&c->first, samples);
 
-	return code == CNN_OK ? conv_prepare(&c->second, samples) : code;
+	return r == CNN_OK ? conv_prepare(&c->second, samples) : r;
 }
 
 static const struct conv *owner(const struct chain *c, uint32_t *index)
@@ -128,10 +128,10 @@ int chain_param_export(void *instance, void *queue, uint32_t index, const float 
 int chain_pack(void *instance, void *queue, void *const *params, void *packed)
 {
 	const struct chain *c = instance;
-	int code = conv_pack(&c->first, queue, params, packed);
+	int r = conv_pack(&c->first, queue, params, packed);
 
-	return code == CNN_OK ? conv_pack(&c->second, queue, params + c->second_param,
-		(char *)packed + c->second_packed) : code;
+	return r == CNN_OK ? conv_pack(&c->second, queue, params + c->second_param,
+		(char *)packed + c->second_packed) : r;
 }
 
 /* The call of the first convolution, except out and grad_out. */
@@ -164,9 +164,9 @@ int chain_forward(void *instance, const struct cnn_call *call)
 	void *middle = call->saved ? call->saved : call->scratch;
 	const struct conv_call first = first_call(c, call);
 	const struct conv_call second = second_call(c, call, middle);
-	int code = conv_forward(&c->first, &first, middle);
+	int r = conv_forward(&c->first, &first, middle);
 
-	return code == CNN_OK ? conv_forward(&c->second, &second, call->out) : code;
+	return r == CNN_OK ? conv_forward(&c->second, &second, call->out) : r;
 }
 
 int chain_backward(void *instance, const struct cnn_call *call)
@@ -174,8 +174,8 @@ int chain_backward(void *instance, const struct cnn_call *call)
 	const struct chain *c = instance;
 	struct conv_call first = first_call(c, call);
 	const struct conv_call second = second_call(c, call, call->saved);
-	int code = conv_backward(&c->second, &second);
+	int r = conv_backward(&c->second, &second);
 
 	first.grad_out = call->scratch;
-	return code == CNN_OK ? conv_backward(&c->first, &first) : code;
+	return r == CNN_OK ? conv_backward(&c->first, &first) : r;
 }

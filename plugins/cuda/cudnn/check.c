@@ -50,7 +50,7 @@ static int check_axis(const struct graph_spec *s, int axis, int64_t in, int64_t 
 static int check_spec(const struct graph_spec *s, struct graph_error *e)
 {
 	bool pool = s->kind >= GRAPH_MAXPOOL;
-	int code;
+	int r;
 
 	if (s->dtype != CNN_F32 && s->dtype != CNN_F16 && s->dtype != CNN_BF16)
 		return graph_fail(e, CNN_EUSAGE, "element type %u", (unsigned)s->dtype);
@@ -65,8 +65,8 @@ static int check_spec(const struct graph_spec *s, struct graph_error *e)
 			|| s->dilation[1] != 1))
 		return graph_fail(e, CNN_EUSAGE, "pooling keeps its channels, and has "
 			"neither groups nor dilation");
-	if ((code = check_axis(s, 0, s->h, s->oh, e)) != CNN_OK)
-		return code;
+	if ((r = check_axis(s, 0, s->h, s->oh, e)) != CNN_OK)
+		return r;
 	return check_axis(s, 1, s->w, s->ow, e);
 }
 
@@ -140,15 +140,15 @@ static int check_convolution(const struct graph *g, int64_t x, int64_t w, int64_
 	struct graph_error *e)
 {
 	const struct graph_spec *s = &g->spec;
-	int code;
+	int r;
 
-	if ((code = want_shape(g, x, "x", s->n, s->c, s->h, s->w, e)) != CNN_OK
-			|| (code = want_shape(g, w, "w", s->o, s->c / s->groups,
+	if ((r = want_shape(g, x, "x", s->n, s->c, s->h, s->w, e)) != CNN_OK
+			|| (r = want_shape(g, w, "w", s->o, s->c / s->groups,
 				s->kernel[0], s->kernel[1], e)) != CNN_OK
-			|| (code = want_shape(g, y, "y", s->n, s->o, s->oh, s->ow, e)) != CNN_OK
-			|| (code = want_numbers(g, x, "x", e)) != CNN_OK
-			|| (code = want_numbers(g, w, "w", e)) != CNN_OK)
-		return code;
+			|| (r = want_shape(g, y, "y", s->n, s->o, s->oh, s->ow, e)) != CNN_OK
+			|| (r = want_numbers(g, x, "x", e)) != CNN_OK
+			|| (r = want_numbers(g, w, "w", e)) != CNN_OK)
+		return r;
 	return want_numbers(g, y, "y", e);
 }
 
@@ -156,17 +156,17 @@ static int check_pool(const struct graph *g, int64_t x, int64_t index, int64_t y
 	struct graph_error *e)
 {
 	const struct graph_spec *s = &g->spec;
-	int code;
+	int r;
 
-	if ((code = want_shape(g, x, "x", s->n, s->c, s->h, s->w, e)) != CNN_OK
-			|| (code = want_shape(g, y, "y", s->n, s->o, s->oh, s->ow, e)) != CNN_OK
-			|| (code = want_numbers(g, x, "x", e)) != CNN_OK
-			|| (code = want_numbers(g, y, "y", e)) != CNN_OK)
-		return code;
+	if ((r = want_shape(g, x, "x", s->n, s->c, s->h, s->w, e)) != CNN_OK
+			|| (r = want_shape(g, y, "y", s->n, s->o, s->oh, s->ow, e)) != CNN_OK
+			|| (r = want_numbers(g, x, "x", e)) != CNN_OK
+			|| (r = want_numbers(g, y, "y", e)) != CNN_OK)
+		return r;
 	if (index == GRAPH_NONE)
 		return CNN_OK;
-	if ((code = want_type(g, index, "the index", CUDNN_DATA_INT8, e)) != CNN_OK)
-		return code;
+	if ((r = want_type(g, index, "the index", CUDNN_DATA_INT8, e)) != CNN_OK)
+		return r;
 	if (s->kernel[0] * s->kernel[1] > GRAPH_MAX_INDEX)
 		return graph_fail(e, CNN_EUSAGE, "a window of more than %d elements",
 			GRAPH_MAX_INDEX);
@@ -178,17 +178,17 @@ static int check_pointwise(const struct graph *g, const struct graph_op *op,
 	struct graph_error *e)
 {
 	const int64_t *d = graph_find(g, op->out)->dims;
-	int code;
+	int r;
 
-	if ((code = want_shape(g, op->a, "an operand", d[0], d[1], d[2], d[3], e)) != CNN_OK
-			|| (code = want_numbers(g, op->a, "an operand", e)) != CNN_OK
-			|| (code = want_numbers(g, op->out, "a result", e)) != CNN_OK
+	if ((r = want_shape(g, op->a, "an operand", d[0], d[1], d[2], d[3], e)) != CNN_OK
+			|| (r = want_numbers(g, op->a, "an operand", e)) != CNN_OK
+			|| (r = want_numbers(g, op->out, "a result", e)) != CNN_OK
 			|| op->b == GRAPH_NONE)
-		return code;
-	code = op->kind == OP_ADD
+		return r;
+	r = op->kind == OP_ADD
 		? want_shape(g, op->b, "the bias", 1, d[1], 1, 1, e)
 		: want_shape(g, op->b, "the mask", d[0], d[1], d[2], d[3], e);
-	return code == CNN_OK ? want_numbers(g, op->b, "an operand", e) : code;
+	return r == CNN_OK ? want_numbers(g, op->b, "an operand", e) : r;
 }
 
 static int check_op(const struct graph *g, const struct graph_op *op,
@@ -247,15 +247,15 @@ static int check_order(const struct graph *g, uint32_t i, struct graph_error *e)
 
 int graph_check(const struct graph *g, struct graph_error *e)
 {
-	int code = check_spec(&g->spec, e);
+	int r = check_spec(&g->spec, e);
 
-	if (code == CNN_OK && (g->tensor_count > GRAPH_MAX_TENSORS || g->op_count < 1
+	if (r == CNN_OK && (g->tensor_count > GRAPH_MAX_TENSORS || g->op_count < 1
 			|| g->op_count > GRAPH_MAX_OPS))
 		return graph_fail(e, CNN_EUSAGE, "no graph");
-	for (uint32_t i = 0; i < g->tensor_count && code == CNN_OK; i++)
-		code = check_tensor(g, i, e);
-	for (uint32_t i = 0; i < g->op_count && code == CNN_OK; i++)
-		if ((code = check_order(g, i, e)) == CNN_OK)
-			code = check_op(g, &g->ops[i], e);
-	return code;
+	for (uint32_t i = 0; i < g->tensor_count && r == CNN_OK; i++)
+		r = check_tensor(g, i, e);
+	for (uint32_t i = 0; i < g->op_count && r == CNN_OK; i++)
+		if ((r = check_order(g, i, e)) == CNN_OK)
+			r = check_op(g, &g->ops[i], e);
+	return r;
 }

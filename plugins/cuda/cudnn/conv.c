@@ -43,16 +43,16 @@ static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
 		.training = run->training, .wants_gradient = run->inputs[0].wants_gradient,
 	};
 	struct conv *v = host->alloc(host, sizeof *v);
-	int code;
+	int r;
 
 	(void)kernel;
 	if (!v)
 		return CNN_ENOMEM;
 	memset(v, 0, sizeof *v);
-	code = conv_open(v, host, &def);
-	if (code != CNN_OK) {
+	r = conv_open(v, host, &def);
+	if (r != CNN_OK) {
 		destroy(v);
-		return code;
+		return r;
 	}
 	plan->flags = CNN_KEEP_INPUT | (relu ? CNN_KEEP_OUTPUT : 0);
 	plan->inputs[0] = (struct cnn_format){ run->dtype, CNN_NHWC };

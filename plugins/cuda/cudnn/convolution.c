@@ -30,13 +30,13 @@ static struct graph_spec spec_of(const struct conv *v, enum graph_kind kind,
 static int open_dgrad(struct conv *v, struct conv_size *s, bool fixed)
 {
 	struct graph_spec spec = spec_of(v, GRAPH_DGRAD_RELU, s->samples);
-	int code = CNN_END;
+	int r = CNN_END;
 
 	if (v->gates)
-		code = provider_op_try(&v->p, &s->dgrad, &spec, &v->workspace_bytes, fixed);
-	s->gated = code == CNN_OK;
-	if (code != CNN_END)
-		return code;
+		r = provider_op_try(&v->p, &s->dgrad, &spec, &v->workspace_bytes, fixed);
+	s->gated = r == CNN_OK;
+	if (r != CNN_END)
+		return r;
 	spec.kind = GRAPH_DGRAD;
 	return provider_op_open(&v->p, &s->dgrad, &spec, &v->workspace_bytes, fixed);
 }
@@ -45,16 +45,16 @@ static int size_open(struct conv *v, struct conv_size *s, uint32_t samples, bool
 {
 	struct graph_spec spec = spec_of(v, v->relu ? GRAPH_CONV_BIAS_RELU
 		: v->bias ? GRAPH_CONV_BIAS : GRAPH_CONV, samples);
-	int code;
+	int r;
 
 	s->samples = samples;
-	code = provider_op_open(&v->p, &s->forward, &spec, &v->workspace_bytes, fixed);
-	if (code != CNN_OK || !v->training)
-		return code;
+	r = provider_op_open(&v->p, &s->forward, &spec, &v->workspace_bytes, fixed);
+	if (r != CNN_OK || !v->training)
+		return r;
 	spec.kind = GRAPH_WGRAD;
-	code = provider_op_open(&v->p, &s->wgrad, &spec, &v->workspace_bytes, fixed);
-	if (code != CNN_OK || !v->wants_gradient)
-		return code;
+	r = provider_op_open(&v->p, &s->wgrad, &spec, &v->workspace_bytes, fixed);
+	if (r != CNN_OK || !v->wants_gradient)
+		return r;
 	return open_dgrad(v, s, fixed);
 }
 
@@ -69,15 +69,15 @@ static void size_close(const struct conv *v, struct conv_size *s)
 static int add_size(struct conv *v, uint32_t samples, bool fixed)
 {
 	struct conv_size *s = v->p.host->alloc(v->p.host, sizeof *s);
-	int code;
+	int r;
 
 	if (!s)
 		return CNN_ENOMEM;
 	memset(s, 0, sizeof *s);
-	code = size_open(v, s, samples, fixed);
-	if (code != CNN_OK) {
+	r = size_open(v, s, samples, fixed);
+	if (r != CNN_OK) {
 		size_close(v, s);
-		return code;
+		return r;
 	}
 	s->next = v->sizes;
 	v->sizes = s;
@@ -167,14 +167,14 @@ double conv_flops(const struct cnn_run *run, const struct cnn_node *node)
 
 int conv_open(struct conv *v, const struct cnn_host *host, const struct conv_def *def)
 {
-	int code = provider_open(&v->p, host, def->node->name, def->type);
+	int r = provider_open(&v->p, host, def->node->name, def->type);
 
-	if (code != CNN_OK)
-		return code;
+	if (r != CNN_OK)
+		return r;
 	read_node(v, def);
-	code = add_size(v, def->batch, false);
+	r = add_size(v, def->batch, false);
 	place(v, def->batch);
-	return code;
+	return r;
 }
 
 void conv_close(struct conv *v)
@@ -254,11 +254,11 @@ static int backward_weight(const struct conv *v, const struct conv_size *s,
 {
 	const bool half = v->spec.dtype != CNN_F32;
 	void *to = half ? (void *)(c->scratch + v->grad_weight) : c->grad_params[WEIGHT];
-	int code = PROVIDER_RUN(&v->p, &s->wgrad, c->queue, c->scratch + v->workspace,
+	int r = PROVIDER_RUN(&v->p, &s->wgrad, c->queue, c->scratch + v->workspace,
 		{ GRAPH_X, c->in }, { GRAPH_Y, grad }, { GRAPH_W, to });
 
-	if (code != CNN_OK || !half)
-		return code;
+	if (r != CNN_OK || !half)
+		return r;
 	return provider_done(&v->p, "gradient of the weights", kernel_unpack(c->queue,
 		v->spec.dtype, to, v->weights, c->grad_params[WEIGHT]), c->queue);
 }
@@ -267,16 +267,16 @@ static int backward_input(const struct conv *v, const struct conv_size *s,
 	const struct conv_call *c, const void *grad)
 {
 	char *workspace = c->scratch + v->workspace;
-	int code;
+	int r;
 
 	if (s->gated)
 		return PROVIDER_RUN(&v->p, &s->dgrad, c->queue, workspace,
 			{ GRAPH_Y, grad }, { GRAPH_W, weight_of(v, c) },
 			{ GRAPH_MASK, c->in }, { GRAPH_X, c->grad_in });
-	code = PROVIDER_RUN(&v->p, &s->dgrad, c->queue, workspace,
+	r = PROVIDER_RUN(&v->p, &s->dgrad, c->queue, workspace,
 		{ GRAPH_Y, grad }, { GRAPH_W, weight_of(v, c) }, { GRAPH_X, c->grad_in });
-	if (code != CNN_OK || !v->gates)
-		return code;
+	if (r != CNN_OK || !v->gates)
+		return r;
 	return provider_done(&v->p, "gradient of relu", kernel_bias_gradient(c->queue,
 		v->spec.dtype, c->samples * (size_t)(v->spec.h * v->spec.w),
 		(size_t)v->spec.c, c->grad_in, c->in, c->grad_in, NULL, NULL), c->queue);
@@ -286,16 +286,16 @@ int conv_backward(const struct conv *v, const struct conv_call *c)
 {
 	const struct conv_size *s = find_size(v, c->samples);
 	const void *grad;
-	int code;
+	int r;
 
 	if (!s)
 		return not_prepared(v);
-	code = backward_bias(v, c, &grad);
-	if (code == CNN_OK)
-		code = backward_weight(v, s, c, grad);
-	if (code == CNN_OK && v->wants_gradient && c->grad_in)
-		code = backward_input(v, s, c, grad);
-	return code;
+	r = backward_bias(v, c, &grad);
+	if (r == CNN_OK)
+		r = backward_weight(v, s, c, grad);
+	if (r == CNN_OK && v->wants_gradient && c->grad_in)
+		r = backward_input(v, s, c, grad);
+	return r;
 }
 
 /* --- parameters --------------------------------------------------------------------- */
@@ -314,16 +314,16 @@ int conv_import(const struct conv *v, void *queue, uint32_t index, const float *
 {
 	const size_t o = (size_t)v->spec.o, c = (size_t)(v->spec.c / v->spec.groups);
 	float *turned;
-	int code;
+	int r;
 
 	if (index != WEIGHT)
 		return provider_copy(&v->p, queue, native, plain, o * sizeof(float));
 	if (!(turned = v->p.host->alloc(v->p.host, v->weights * sizeof(float))))
 		return CNN_ENOMEM;
 	swap_axes(plain, turned, o, c, v->weights / o / c);
-	code = provider_copy(&v->p, queue, native, turned, v->weights * sizeof(float));
+	r = provider_copy(&v->p, queue, native, turned, v->weights * sizeof(float));
 	v->p.host->free(v->p.host, turned);
-	return code;
+	return r;
 }
 
 int conv_export(const struct conv *v, void *queue, uint32_t index, const float *native,
@@ -331,15 +331,15 @@ int conv_export(const struct conv *v, void *queue, uint32_t index, const float *
 {
 	const size_t o = (size_t)v->spec.o, c = (size_t)(v->spec.c / v->spec.groups);
 	float *turned;
-	int code;
+	int r;
 
 	if (index != WEIGHT)
 		return provider_copy(&v->p, queue, plain, native, o * sizeof(float));
 	if (!(turned = v->p.host->alloc(v->p.host, v->weights * sizeof(float))))
 		return CNN_ENOMEM;
-	code = provider_copy(&v->p, queue, turned, native, v->weights * sizeof(float));
-	if (code == CNN_OK)
+	r = provider_copy(&v->p, queue, turned, native, v->weights * sizeof(float));
+	if (r == CNN_OK)
 		swap_axes(turned, plain, o, v->weights / o / c, c);
 	v->p.host->free(v->p.host, turned);
-	return code;
+	return r;
 }

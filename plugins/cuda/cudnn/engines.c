@@ -12,15 +12,15 @@
 int engine_device_describe(struct engine_device *device, const char *json,
 	struct graph_error *e)
 {
-	int code;
+	int r;
 
 	*device = (struct engine_device){ 0 };
-	code = graph_create(&device->properties, CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR, e);
-	if (code == CNN_OK)
-		code = graph_set(device->properties,
+	r = graph_create(&device->properties, CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR, e);
+	if (r == CNN_OK)
+		r = graph_set(device->properties,
 			CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
 			(int64_t)strlen(json), json, e);
-	return code == CNN_OK ? graph_finalize(device->properties, "device", e) : code;
+	return r == CNN_OK ? graph_finalize(device->properties, "device", e) : r;
 }
 
 static void destroy(cudnnBackendDescriptor_t *d)
@@ -60,10 +60,10 @@ static int read_config(struct engine *candidate, struct graph_error *e)
 	cudnnBackendDescriptor_t engine;
 	cudnnStatus_t status;
 	int64_t count;
-	int code = graph_create(&engine, CUDNN_BACKEND_ENGINE_DESCRIPTOR, e);
+	int r = graph_create(&engine, CUDNN_BACKEND_ENGINE_DESCRIPTOR, e);
 
-	if (code != CNN_OK)
-		return code;
+	if (r != CNN_OK)
+		return r;
 	status = cudnn.BackendGetAttribute(candidate->config, CUDNN_ATTR_ENGINECFG_ENGINE,
 		CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &count, &engine);
 	if (status == CUDNN_STATUS_SUCCESS)
@@ -75,9 +75,9 @@ static int read_config(struct engine *candidate, struct graph_error *e)
 		candidate->behavior = notes_of(engine, CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE,
 			CUDNN_TYPE_BEHAVIOR_NOTE);
 	} else
-		code = graph_fail_status(e, status, "engine of a candidate");
+		r = graph_fail_status(e, status, "engine of a candidate");
 	destroy(&engine);
-	return code;
+	return r;
 }
 
 static bool listed(const struct engines *all, int64_t number)
@@ -92,20 +92,20 @@ static bool listed(const struct engines *all, int64_t number)
 static int add_candidates(struct engines *all, cudnnBackendDescriptor_t *configs,
 	int64_t count, enum engine_source source, struct graph_error *e)
 {
-	int code = CNN_OK;
+	int r = CNN_OK;
 
-	for (int64_t i = 0; i < count && code == CNN_OK; i++) {
+	for (int64_t i = 0; i < count && r == CNN_OK; i++) {
 		struct engine *next = &all->list[all->count];
 
 		*next = (struct engine){ .config = configs[i], .source = source };
-		if ((code = read_config(next, e)) != CNN_OK || listed(all, next->number))
+		if ((r = read_config(next, e)) != CNN_OK || listed(all, next->number))
 			continue;
 		configs[i] = NULL;
 		all->count++;
 	}
 	for (int64_t i = 0; i < count; i++)
 		destroy(&configs[i]);
-	return code;
+	return r;
 }
 
 static int reserve(struct engines *all, int64_t more, struct graph_error *e)
@@ -124,7 +124,7 @@ static int get_results(struct engines *all, cudnnBackendDescriptor_t heuristics,
 {
 	cudnnBackendDescriptor_t *configs;
 	int64_t count = 0, got = 0;
-	int code = CNN_OK;
+	int r = CNN_OK;
 	cudnnStatus_t status = cudnn.BackendGetAttribute(heuristics,
 		CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, &count,
 		NULL);
@@ -133,22 +133,22 @@ static int get_results(struct engines *all, cudnnBackendDescriptor_t heuristics,
 		return graph_fail_status(e, status, "candidates");
 	if (count < 1 || count > MAX_ENGINES)
 		return CNN_OK;
-	if ((code = reserve(all, count, e)) != CNN_OK)
-		return code;
+	if ((r = reserve(all, count, e)) != CNN_OK)
+		return r;
 	if (!(configs = calloc((size_t)count, sizeof *configs)))
 		return graph_fail(e, CNN_ENOMEM, "out of memory");
-	for (int64_t i = 0; i < count && code == CNN_OK; i++)
-		code = graph_create(&configs[i], CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, e);
-	if (code == CNN_OK && (status = cudnn.BackendGetAttribute(heuristics,
+	for (int64_t i = 0; i < count && r == CNN_OK; i++)
+		r = graph_create(&configs[i], CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, e);
+	if (r == CNN_OK && (status = cudnn.BackendGetAttribute(heuristics,
 			CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, count,
 			&got, configs)) != CUDNN_STATUS_SUCCESS)
-		code = graph_fail_status(e, status, "candidates");
-	if (code == CNN_OK)
-		code = add_candidates(all, configs, got < count ? got : count, source, e);
+		r = graph_fail_status(e, status, "candidates");
+	if (r == CNN_OK)
+		r = add_candidates(all, configs, got < count ? got : count, source, e);
 	for (int64_t i = 0; i < count; i++)
 		destroy(&configs[i]);
 	free(configs);
-	return code;
+	return r;
 }
 
 /* A heuristic mode may fail if it has no advice for a graph. That means no candidate
@@ -160,22 +160,22 @@ static int add_advised(struct engines *all, const struct graph *g,
 	const cudnnBackendHeurMode_t mode = source == ENGINE_BEST ? CUDNN_HEUR_MODE_A
 		: CUDNN_HEUR_MODE_FALLBACK;
 	cudnnBackendDescriptor_t d;
-	int code = graph_create(&d, CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR, e);
+	int r = graph_create(&d, CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR, e);
 
-	if (code != CNN_OK)
-		return code;
-	code = graph_set(d, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH,
+	if (r != CNN_OK)
+		return r;
+	r = graph_set(d, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH,
 		CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &g->desc, e);
-	if (code == CNN_OK)
-		code = graph_set(d, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1,
+	if (r == CNN_OK)
+		r = graph_set(d, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1,
 			&mode, e);
-	if (code == CNN_OK && device->properties)
-		code = graph_set(d, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP,
+	if (r == CNN_OK && device->properties)
+		r = graph_set(d, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP,
 			CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &device->properties, e);
-	if (code == CNN_OK && graph_finalize(d, "heuristics", e) == CNN_OK)
-		code = get_results(all, d, source, e);
+	if (r == CNN_OK && graph_finalize(d, "heuristics", e) == CNN_OK)
+		r = get_results(all, d, source, e);
 	destroy(&d);
-	return code;
+	return r;
 }
 
 /* Creates a config of an engine, given by its number, with default settings. */
@@ -183,41 +183,41 @@ static int open_engine(cudnnBackendDescriptor_t *config, const struct graph *g,
 	const struct engine_device *device, int64_t number, struct graph_error *e)
 {
 	cudnnBackendDescriptor_t engine = NULL;
-	int code = graph_create(&engine, CUDNN_BACKEND_ENGINE_DESCRIPTOR, e);
+	int r = graph_create(&engine, CUDNN_BACKEND_ENGINE_DESCRIPTOR, e);
 
-	if (code == CNN_OK)
-		code = graph_set(engine, CUDNN_ATTR_ENGINE_OPERATION_GRAPH,
+	if (r == CNN_OK)
+		r = graph_set(engine, CUDNN_ATTR_ENGINE_OPERATION_GRAPH,
 			CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &g->desc, e);
-	if (code == CNN_OK)
-		code = graph_set(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1,
+	if (r == CNN_OK)
+		r = graph_set(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1,
 			&number, e);
-	if (code == CNN_OK && device->properties)
-		code = graph_set(engine, CUDNN_ATTR_ENGINE_DEVICEPROP,
+	if (r == CNN_OK && device->properties)
+		r = graph_set(engine, CUDNN_ATTR_ENGINE_DEVICEPROP,
 			CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &device->properties, e);
-	if (code == CNN_OK)
-		code = graph_finalize(engine, "engine", e);
-	if (code == CNN_OK)
-		code = graph_create(config, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, e);
-	if (code == CNN_OK)
-		code = graph_set(*config, CUDNN_ATTR_ENGINECFG_ENGINE,
+	if (r == CNN_OK)
+		r = graph_finalize(engine, "engine", e);
+	if (r == CNN_OK)
+		r = graph_create(config, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, e);
+	if (r == CNN_OK)
+		r = graph_set(*config, CUDNN_ATTR_ENGINECFG_ENGINE,
 			CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &engine, e);
-	if (code == CNN_OK)
-		code = graph_finalize(*config, "engine's settings", e);
-	if (code != CNN_OK)
+	if (r == CNN_OK)
+		r = graph_finalize(*config, "engine's settings", e);
+	if (r != CNN_OK)
 		destroy(config);
 	destroy(&engine);
-	return code;
+	return r;
 }
 
 int engines_add_number(struct engines *all, const struct graph *g,
 	const struct engine_device *device, int64_t number, struct graph_error *e)
 {
 	cudnnBackendDescriptor_t config = NULL;
-	int code = reserve(all, 1, e);
+	int r = reserve(all, 1, e);
 
-	if (code == CNN_OK)
-		code = open_engine(&config, g, device, number, e);
-	return code == CNN_OK ? add_candidates(all, &config, 1, ENGINE_REST, e) : code;
+	if (r == CNN_OK)
+		r = open_engine(&config, g, device, number, e);
+	return r == CNN_OK ? add_candidates(all, &config, 1, ENGINE_REST, e) : r;
 }
 
 static int add_rest(struct engines *all, const struct graph *g,
@@ -225,19 +225,19 @@ static int add_rest(struct engines *all, const struct graph *g,
 {
 	struct graph_error why = { "" };
 	int64_t numbers = 0, count;
-	int code = CNN_OK;
+	int r = CNN_OK;
 	cudnnStatus_t status = cudnn.BackendGetAttribute(g->desc,
 		CUDNN_ATTR_OPERATIONGRAPH_ENGINE_GLOBAL_COUNT, CUDNN_TYPE_INT64, 1, &count,
 		&numbers);
 
 	if (status != CUDNN_STATUS_SUCCESS)
 		return graph_fail_status(e, status, "engines");
-	for (int64_t i = 0; i < numbers && i < MAX_ENGINES && code != CNN_ENOMEM; i++)
+	for (int64_t i = 0; i < numbers && i < MAX_ENGINES && r != CNN_ENOMEM; i++)
 		if (!listed(all, i))
-			code = engines_add_number(all, g, device, i, &why);
-	if (code == CNN_ENOMEM)
+			r = engines_add_number(all, g, device, i, &why);
+	if (r == CNN_ENOMEM)
 		*e = why;
-	return code == CNN_ENOMEM ? code : CNN_OK;
+	return r == CNN_ENOMEM ? r : CNN_OK;
 }
 
 int engines_add(struct engines *all, const struct graph *g,
@@ -295,25 +295,25 @@ int engine_plan_build(struct engine_plan *plan, const struct engine *engine,
 {
 	cudnnStatus_t status;
 	int64_t count;
-	int code;
+	int r;
 
 	*plan = (struct engine_plan){ .number = engine->number };
-	code = graph_create(&plan->desc, CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, e);
-	if (code == CNN_OK && device->handle)
-		code = graph_set(plan->desc, CUDNN_ATTR_EXECUTION_PLAN_HANDLE,
+	r = graph_create(&plan->desc, CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, e);
+	if (r == CNN_OK && device->handle)
+		r = graph_set(plan->desc, CUDNN_ATTR_EXECUTION_PLAN_HANDLE,
 			CUDNN_TYPE_HANDLE, 1, &device->handle, e);
-	if (code == CNN_OK)
-		code = graph_set(plan->desc, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG,
+	if (r == CNN_OK)
+		r = graph_set(plan->desc, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG,
 			CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &engine->config, e);
-	if (code == CNN_OK)
-		code = graph_finalize(plan->desc, "execution plan", e);
-	if (code == CNN_OK && (status = cudnn.BackendGetAttribute(plan->desc,
+	if (r == CNN_OK)
+		r = graph_finalize(plan->desc, "execution plan", e);
+	if (r == CNN_OK && (status = cudnn.BackendGetAttribute(plan->desc,
 			CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1,
 			&count, &plan->workspace)) != CUDNN_STATUS_SUCCESS)
-		code = graph_fail_status(e, status, "workspace size");
-	if (code != CNN_OK)
+		r = graph_fail_status(e, status, "workspace size");
+	if (r != CNN_OK)
 		engine_plan_close(plan);
-	return code;
+	return r;
 }
 
 void engine_plan_close(struct engine_plan *plan)
@@ -377,15 +377,15 @@ int engine_choose(struct engine_plan *plan, struct engines *all, const struct gr
 {
 	struct outcome o = { 0 };
 	uint32_t first = 0;
-	int code;
+	int r;
 
 	*plan = (struct engine_plan){ 0 };
-	code = choose_from(plan, all, 0, g, device, policy, number, &o);
-	for (int source = 0; source < ENGINE_SOURCES && code == CNN_END; source++) {
+	r = choose_from(plan, all, 0, g, device, policy, number, &o);
+	for (int source = 0; source < ENGINE_SOURCES && r == CNN_END; source++) {
 		first = all->count;
-		code = engines_add(all, g, device, (enum engine_source)source, e);
-		if (code == CNN_OK)
-			code = choose_from(plan, all, first, g, device, policy, number, &o);
+		r = engines_add(all, g, device, (enum engine_source)source, e);
+		if (r == CNN_OK)
+			r = choose_from(plan, all, first, g, device, policy, number, &o);
 	}
-	return code == CNN_END ? none_will_do(g, all, number, &o, e) : code;
+	return r == CNN_END ? none_will_do(g, all, number, &o, e) : r;
 }

@@ -207,18 +207,18 @@ int graph_describe(struct graph *g, const struct graph_spec *spec, struct graph_
 /* --- cuDNN's descriptors ---------------------------------------------------- */
 
 #define SET(d, name, type, count, value) \
-	if ((code = graph_set((d), CUDNN_ATTR_##name, CUDNN_TYPE_##type, (count), \
+	if ((r = graph_set((d), CUDNN_ATTR_##name, CUDNN_TYPE_##type, (count), \
 			(value), e)) != CNN_OK) \
-		return code
+		return r
 
 static int build_tensor(struct graph *g, uint32_t i, struct graph_error *e)
 {
 	const struct graph_tensor *t = &g->tensors[i];
 	cudnnBackendDescriptor_t *d = &g->tensor_desc[i];
-	int code = graph_create(d, CUDNN_BACKEND_TENSOR_DESCRIPTOR, e);
+	int r = graph_create(d, CUDNN_BACKEND_TENSOR_DESCRIPTOR, e);
 
-	if (code != CNN_OK)
-		return code;
+	if (r != CNN_OK)
+		return r;
 	SET(*d, TENSOR_DATA_TYPE, DATA_TYPE, 1, &t->type);
 	SET(*d, TENSOR_DIMENSIONS, INT64, 4, t->dims);
 	SET(*d, TENSOR_STRIDES, INT64, 4, t->strides);
@@ -233,11 +233,11 @@ static int build_convolution(struct graph *g, struct graph_error *e)
 	const cudnnDataType_t compute = CUDNN_DATA_FLOAT;
 	const cudnnConvolutionMode_t mode = CUDNN_CROSS_CORRELATION;
 	const int64_t dims = 2;
-	int code = graph_create(&g->window_desc, CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR, e);
+	int r = graph_create(&g->window_desc, CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR, e);
 	cudnnBackendDescriptor_t d = g->window_desc;
 
-	if (code != CNN_OK)
-		return code;
+	if (r != CNN_OK)
+		return r;
 	SET(d, CONVOLUTION_COMP_TYPE, DATA_TYPE, 1, &compute);
 	SET(d, CONVOLUTION_CONV_MODE, CONVOLUTION_MODE, 1, &mode);
 	SET(d, CONVOLUTION_SPATIAL_DIMS, INT64, 1, &dims);
@@ -256,11 +256,11 @@ static int build_resample(struct graph *g, bool max, struct graph_error *e)
 	const cudnnPaddingMode_t padding = max ? CUDNN_NEG_INF_PAD : CUDNN_ZERO_PAD;
 	const cudnnNanPropagation_t nan = CUDNN_PROPAGATE_NAN;
 	const int64_t dims = 2;
-	int code = graph_create(&g->window_desc, CUDNN_BACKEND_RESAMPLE_DESCRIPTOR, e);
+	int r = graph_create(&g->window_desc, CUDNN_BACKEND_RESAMPLE_DESCRIPTOR, e);
 	cudnnBackendDescriptor_t d = g->window_desc;
 
-	if (code != CNN_OK)
-		return code;
+	if (r != CNN_OK)
+		return r;
 	SET(d, RESAMPLE_MODE, RESAMPLE_MODE, 1, &mode);
 	SET(d, RESAMPLE_COMP_TYPE, DATA_TYPE, 1, &compute);
 	SET(d, RESAMPLE_SPATIAL_DIMS, INT64, 1, &dims);
@@ -280,11 +280,11 @@ static int build_pointwise(struct graph *g, uint32_t i, struct graph_error *e)
 		: g->ops[i].kind == OP_RELU ? CUDNN_POINTWISE_RELU_FWD
 		: CUDNN_POINTWISE_RELU_BWD;
 	const cudnnNanPropagation_t nan = CUDNN_PROPAGATE_NAN;
-	int code = graph_create(&g->point_desc[i], CUDNN_BACKEND_POINTWISE_DESCRIPTOR, e);
+	int r = graph_create(&g->point_desc[i], CUDNN_BACKEND_POINTWISE_DESCRIPTOR, e);
 	cudnnBackendDescriptor_t d = g->point_desc[i];
 
-	if (code != CNN_OK)
-		return code;
+	if (r != CNN_OK)
+		return r;
 	SET(d, POINTWISE_MODE, POINTWISE_MODE, 1, &mode);
 	SET(d, POINTWISE_MATH_PREC, DATA_TYPE, 1, &compute);
 	if (mode == CUDNN_POINTWISE_RELU_FWD)
@@ -328,26 +328,26 @@ static int build_op(struct graph *g, uint32_t i, struct graph_error *e)
 {
 	const struct graph_op *op = &g->ops[i];
 	cudnnBackendDescriptor_t *d = &g->op_desc[i], *how = &g->window_desc;
-	int code;
+	int r;
 
 	switch (op->kind) {
 	case OP_CONV: case OP_DGRAD: case OP_WGRAD:
-		code = build_convolution(g, e);
+		r = build_convolution(g, e);
 		break;
 	case OP_ADD: case OP_RELU: case OP_RELU_BACKWARD:
-		code = build_pointwise(g, i, e);
+		r = build_pointwise(g, i, e);
 		how = &g->point_desc[i];
 		break;
 	default:
-		code = build_resample(g, op->kind == OP_MAXPOOL
+		r = build_resample(g, op->kind == OP_MAXPOOL
 			|| op->kind == OP_MAXPOOL_BACKWARD, e);
 	}
-	if (code != CNN_OK || (code = graph_create(d, calls[op->kind].type, e)) != CNN_OK)
-		return code;
+	if (r != CNN_OK || (r = graph_create(d, calls[op->kind].type, e)) != CNN_OK)
+		return r;
 #define LINK(name, desc) \
-	if ((code = graph_set(*d, calls[op->kind].name, CUDNN_TYPE_BACKEND_DESCRIPTOR, \
+	if ((r = graph_set(*d, calls[op->kind].name, CUDNN_TYPE_BACKEND_DESCRIPTOR, \
 			1, (desc), e)) != CNN_OK) \
-		return code
+		return r
 	LINK(how, how);
 	LINK(a, tensor_of(g, op->a));
 	if (op->b != GRAPH_NONE)
@@ -359,16 +359,16 @@ static int build_op(struct graph *g, uint32_t i, struct graph_error *e)
 
 int graph_build(struct graph *g, cudnnHandle_t handle, struct graph_error *e)
 {
-	int code = graph_check(g, e);
+	int r = graph_check(g, e);
 
-	for (uint32_t i = 0; i < g->tensor_count && code == CNN_OK; i++)
-		code = build_tensor(g, i, e);
-	for (uint32_t i = 0; i < g->op_count && code == CNN_OK; i++)
-		code = build_op(g, i, e);
-	if (code == CNN_OK)
-		code = graph_create(&g->desc, CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR, e);
-	if (code != CNN_OK)
-		return code;
+	for (uint32_t i = 0; i < g->tensor_count && r == CNN_OK; i++)
+		r = build_tensor(g, i, e);
+	for (uint32_t i = 0; i < g->op_count && r == CNN_OK; i++)
+		r = build_op(g, i, e);
+	if (r == CNN_OK)
+		r = graph_create(&g->desc, CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR, e);
+	if (r != CNN_OK)
+		return r;
 	SET(g->desc, OPERATIONGRAPH_OPS, BACKEND_DESCRIPTOR, g->op_count, g->op_desc);
 	if (handle)
 		SET(g->desc, OPERATIONGRAPH_HANDLE, HANDLE, 1, &handle);

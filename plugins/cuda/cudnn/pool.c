@@ -35,15 +35,15 @@ static bool saves(const struct pool *p)
 static int size_open(struct pool *p, struct pool_size *s, uint32_t samples, bool fixed)
 {
 	struct graph_spec spec = p->spec;
-	int code;
+	int r;
 
 	s->samples = samples;
 	spec.n = samples;
 	spec.kind = !p->max ? GRAPH_AVGPOOL : saves(p) ? GRAPH_MAXPOOL_INDEX
 		: GRAPH_MAXPOOL;
-	code = provider_op_open(&p->p, &s->forward, &spec, &p->workspace_bytes, fixed);
-	if (code != CNN_OK || !p->training || !p->wants_gradient)
-		return code;
+	r = provider_op_open(&p->p, &s->forward, &spec, &p->workspace_bytes, fixed);
+	if (r != CNN_OK || !p->training || !p->wants_gradient)
+		return r;
 	spec.kind = p->max ? GRAPH_MAXPOOL_BACKWARD : GRAPH_AVGPOOL_BACKWARD;
 	return provider_op_open(&p->p, &s->backward, &spec, &p->workspace_bytes, fixed);
 }
@@ -58,15 +58,15 @@ static void size_close(const struct pool *p, struct pool_size *s)
 static int add_size(struct pool *p, uint32_t samples, bool fixed)
 {
 	struct pool_size *s = p->p.host->alloc(p->p.host, sizeof *s);
-	int code;
+	int r;
 
 	if (!s)
 		return CNN_ENOMEM;
 	memset(s, 0, sizeof *s);
-	code = size_open(p, s, samples, fixed);
-	if (code != CNN_OK) {
+	r = size_open(p, s, samples, fixed);
+	if (r != CNN_OK) {
 		size_close(p, s);
-		return code;
+		return r;
 	}
 	s->next = p->sizes;
 	p->sizes = s;
@@ -145,20 +145,20 @@ static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
 {
 	const struct pool_kind *kind = kernel->data;
 	struct pool *p = host->alloc(host, sizeof *p);
-	int code;
+	int r;
 
 	if (!p)
 		return CNN_ENOMEM;
 	memset(p, 0, sizeof *p);
-	code = provider_open(&p->p, host, run->nodes[0].name, kernel->run);
-	if (code == CNN_OK) {
+	r = provider_open(&p->p, host, run->nodes[0].name, kernel->run);
+	if (r == CNN_OK) {
 		read_node(p, run);
 		p->max = kind->max;
-		code = add_size(p, run->batch, false);
+		r = add_size(p, run->batch, false);
 	}
-	if (code != CNN_OK) {
+	if (r != CNN_OK) {
 		destroy(p);
-		return code;
+		return r;
 	}
 	plan->inputs[0] = (struct cnn_format){ run->dtype, CNN_NHWC };
 	plan->output = plan->inputs[0];

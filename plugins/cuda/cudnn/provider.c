@@ -99,7 +99,7 @@ int provider_open(struct provider *p, const struct cnn_host *host, const char *n
 {
 	const char *missing = cudnn_library_open();
 	void *handle;
-	int code;
+	int r;
 
 	*p = (struct provider){ .host = host };
 	snprintf(p->name, sizeof p->name, "%s (%s)", name, type);
@@ -108,10 +108,10 @@ int provider_open(struct provider *p, const struct cnn_host *host, const char *n
 		return CNN_END;
 	}
 	read_policy(host, &p->policy);
-	code = host->service(host, "cuda/cudnn/handle", create_handle, destroy_handle,
+	r = host->service(host, "cuda/cudnn/handle", create_handle, destroy_handle,
 		&handle);
-	p->handle = code == CNN_OK ? handle : NULL;
-	return code;
+	p->handle = r == CNN_OK ? handle : NULL;
+	return r;
 }
 
 /* --- ops -------------------------------------------------------------------------- */
@@ -131,23 +131,23 @@ static int choose(const struct provider *p, struct provider_op *op, struct graph
 	struct engines all = { 0 };
 	uint64_t number;
 	char key[160];
-	int code;
+	int r;
 
 	key_of(p, &op->graph.spec, key);
-	code = host->recall(host, key, &number);
-	if (code == CNN_OK) {
-		code = number <= INT64_MAX ? engine_choose(&op->plan, &all, &op->graph,
+	r = host->recall(host, key, &number);
+	if (r == CNN_OK) {
+		r = number <= INT64_MAX ? engine_choose(&op->plan, &all, &op->graph,
 				&device, &p->policy, (int64_t)number, e)
 			: graph_fail(e, CNN_EDATA, "no such engine");
 	} else if (host->policy & CNN_POLICY_TUNE) {
-		code = provider_tune(p, &op->graph, &all, &op->plan, e);
-		if (code == CNN_OK)
-			code = host->remember(host, key, (uint64_t)op->plan.number);
+		r = provider_tune(p, &op->graph, &all, &op->plan, e);
+		if (r == CNN_OK)
+			r = host->remember(host, key, (uint64_t)op->plan.number);
 	} else
-		code = engine_choose(&op->plan, &all, &op->graph, &device, &p->policy, -1,
+		r = engine_choose(&op->plan, &all, &op->graph, &device, &p->policy, -1,
 			e);
 	engines_close(&all);
-	return code;
+	return r;
 }
 
 static int own_workspace(struct provider_op *op, struct graph_error *e)
@@ -166,50 +166,50 @@ static int own_workspace(struct provider_op *op, struct graph_error *e)
 static int open_op(const struct provider *p, struct provider_op *op,
 	const struct graph_spec *spec, size_t *planned, bool fixed, struct graph_error *e)
 {
-	int code = graph_describe(&op->graph, spec, e);
+	int r = graph_describe(&op->graph, spec, e);
 
 	op->plan = (struct engine_plan){ 0 };
 	op->workspace = NULL;
-	if (code == CNN_OK)
-		code = graph_build(&op->graph, p->handle, e);
-	if (code == CNN_OK)
-		code = choose(p, op, e);
-	if (code == CNN_OK && (uint64_t)op->plan.workspace > *planned) {
+	if (r == CNN_OK)
+		r = graph_build(&op->graph, p->handle, e);
+	if (r == CNN_OK)
+		r = choose(p, op, e);
+	if (r == CNN_OK && (uint64_t)op->plan.workspace > *planned) {
 		if (fixed)
-			code = own_workspace(op, e);
+			r = own_workspace(op, e);
 		else
 			*planned = (size_t)op->plan.workspace;
 	}
-	if (code != CNN_OK)
+	if (r != CNN_OK)
 		provider_op_close(op);
 	else
 		p->host->log(p->host, 3, "cuda/cudnn: %s: %s of %lld samples: engine %lld, "
 			"workspace %lld bytes", p->name, graph_kind_names[spec->kind],
 			(long long)spec->n, (long long)op->plan.number,
 			(long long)op->plan.workspace);
-	return code;
+	return r;
 }
 
 int provider_op_open(const struct provider *p, struct provider_op *op,
 	const struct graph_spec *spec, size_t *planned, bool fixed)
 {
 	struct graph_error e = { "" };
-	int code = open_op(p, op, spec, planned, fixed, &e);
+	int r = open_op(p, op, spec, planned, fixed, &e);
 
-	return code == CNN_OK ? CNN_OK
-		: provider_fail(p, code, graph_kind_names[spec->kind], e.text);
+	return r == CNN_OK ? CNN_OK
+		: provider_fail(p, r, graph_kind_names[spec->kind], e.text);
 }
 
 int provider_op_try(const struct provider *p, struct provider_op *op,
 	const struct graph_spec *spec, size_t *planned, bool fixed)
 {
 	struct graph_error e = { "" };
-	int code = open_op(p, op, spec, planned, fixed, &e);
+	int r = open_op(p, op, spec, planned, fixed, &e);
 
-	if (code == CNN_EPLUGIN)
+	if (r == CNN_EPLUGIN)
 		return CNN_END;
-	return code == CNN_OK ? CNN_OK
-		: provider_fail(p, code, graph_kind_names[spec->kind], e.text);
+	return r == CNN_OK ? CNN_OK
+		: provider_fail(p, r, graph_kind_names[spec->kind], e.text);
 }
 
 void provider_op_close(struct provider_op *op)

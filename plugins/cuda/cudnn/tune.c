@@ -156,13 +156,13 @@ int provider_tune(const struct provider *p, const struct graph *g, struct engine
 	const struct engine_device device = { .handle = p->handle };
 	struct bench b;
 	cudaError_t error;
-	int code = CNN_OK;
+	int r = CNN_OK;
 
 	*plan = (struct engine_plan){ 0 };
-	for (int source = 0; source < ENGINE_SOURCES && code == CNN_OK; source++)
-		code = engines_add(all, g, &device, (enum engine_source)source, e);
-	if (code != CNN_OK)
-		return code;
+	for (int source = 0; source < ENGINE_SOURCES && r == CNN_OK; source++)
+		r = engines_add(all, g, &device, (enum engine_source)source, e);
+	if (r != CNN_OK)
+		return r;
 	error = bench_open(&b, g, p->handle);
 	if (error == cudaSuccess
 			&& cudnn.SetStream(p->handle, b.stream) == CUDNN_STATUS_SUCCESS) {

@@ -150,7 +150,7 @@ static int conv_create(const struct cnn_host *host, const struct cnn_kernel *ker
 	const uint32_t layout = layout_of(run);
 	struct conv *v = host->alloc(host, sizeof(*v));
 	const struct conv_shape *s;
-	int code;
+	int r;
 
 	(void)kernel;
 	*instance = NULL;
@@ -169,11 +169,11 @@ static int conv_create(const struct cnn_host *host, const struct cnn_kernel *ker
 		plan->flags = CNN_KEEP_INPUT;
 		if (s->relu && !s->pooled)
 			plan->flags |= CNN_KEEP_OUTPUT;
-		if (s->pooled && (code = native_bytes(host, run->batch,
+		if (s->pooled && (r = native_bytes(host, run->batch,
 				(size_t)s->ph * s->pw * s->out_pixel, 1,
 				&plan->saved_bytes)) != CNN_OK) {
 			conv_destroy(v);
-			return code;
+			return r;
 		}
 	}
 	*instance = v;
@@ -217,16 +217,16 @@ static int conv_param_import(void *instance, void *queue, uint32_t index, const 
 	const struct conv *v = instance;
 	const size_t bytes = count_of(v, index) * sizeof(float);
 	float *ordered;
-	int code;
+	int r;
 
 	if (!is_transposed(v, index))
 		return copy(v, native, plain, bytes, cudaMemcpyHostToDevice, queue);
 	if (!(ordered = v->host->alloc(v->host, bytes)))
 		return CNN_ENOMEM;
 	transpose(ordered, plain, v->outputs, v->channels, v->places);
-	code = copy(v, native, ordered, bytes, cudaMemcpyHostToDevice, queue);
+	r = copy(v, native, ordered, bytes, cudaMemcpyHostToDevice, queue);
 	v->host->free(v->host, ordered);
-	return code;
+	return r;
 }
 
 static int conv_param_export(void *instance, void *queue, uint32_t index, const float *native,
@@ -235,17 +235,17 @@ static int conv_param_export(void *instance, void *queue, uint32_t index, const 
 	const struct conv *v = instance;
 	const size_t bytes = count_of(v, index) * sizeof(float);
 	float *ordered;
-	int code;
+	int r;
 
 	if (!is_transposed(v, index))
 		return copy(v, plain, native, bytes, cudaMemcpyDeviceToHost, queue);
 	if (!(ordered = v->host->alloc(v->host, bytes)))
 		return CNN_ENOMEM;
-	code = copy(v, ordered, native, bytes, cudaMemcpyDeviceToHost, queue);
-	if (code == CNN_OK)
+	r = copy(v, ordered, native, bytes, cudaMemcpyDeviceToHost, queue);
+	if (r == CNN_OK)
 		transpose(plain, ordered, v->outputs, v->places, v->channels);
 	v->host->free(v->host, ordered);
-	return code;
+	return r;
 }
 
 /* --- calls ----------------------------------------------------------------------------- */

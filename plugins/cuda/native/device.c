@@ -70,11 +70,11 @@ static int find(const struct cnn_host *host, uint32_t ordinal,
 static int probe(const struct cnn_host *host, uint32_t ordinal,
 	struct cnn_device_info *info)
 {
-	int driver = 0, runtime = 0, code;
+	int driver = 0, runtime = 0, r;
 	struct cudaDeviceProp p;
 
-	if ((code = find(host, ordinal, &p)) != CNN_OK)
-		return code;
+	if ((r = find(host, ordinal, &p)) != CNN_OK)
+		return r;
 	cudaDriverGetVersion(&driver);
 	cudaRuntimeGetVersion(&runtime);
 	snprintf(info->name, sizeof(info->name), "%.127s", p.name);
@@ -135,16 +135,16 @@ static int open_cuda(const struct cnn_host *host, uint32_t ordinal, void **devic
 {
 	struct cuda *c = host->alloc(host, sizeof(*c));
 	cudaError_t e;
-	int code;
+	int r;
 
 	if (!c)
 		return CNN_ENOMEM;
 	memset(c, 0, sizeof(*c));
 	c->host = host;
 	c->ordinal = ordinal;
-	if ((code = find(host, ordinal, &c->properties)) != CNN_OK) {
+	if ((r = find(host, ordinal, &c->properties)) != CNN_OK) {
 		close_cuda(c);
-		return code;
+		return r;
 	}
 	e = cudaSetDevice((int)ordinal);
 	if (e == cudaSuccess)
@@ -152,10 +152,10 @@ static int open_cuda(const struct cnn_host *host, uint32_t ordinal, void **devic
 	if (e == cudaSuccess)
 		e = open_stages(c);
 	if (e != cudaSuccess) {
-		code = host->fail(host, CNN_EPLUGIN, "cuda:%u: %s cannot be opened: %s",
+		r = host->fail(host, CNN_EPLUGIN, "cuda:%u: %s cannot be opened: %s",
 			ordinal, c->properties.name, cudaGetErrorString(e));
 		close_cuda(c);
-		return code;
+		return r;
 	}
 	*device = c;
 	return CNN_OK;

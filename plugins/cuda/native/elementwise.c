@@ -25,11 +25,11 @@ static int activation_create(const struct cnn_host *host,
 	void **instance)
 {
 	const struct cnn_arg_value *args = run->nodes[0].args;
-	int code = native_create(host, run, plan, sizeof(struct activation), instance);
+	int r = native_create(host, run, plan, sizeof(struct activation), instance);
 	struct activation *s = *instance;
 
-	if (code != CNN_OK)
-		return code;
+	if (r != CNN_OK)
+		return r;
 	s->row = kernel->data;
 	s->a = s->row->arg_count > 0 ? (float)args[0].f : 0;
 	s->b = s->row->arg_count > 1 ? (float)args[1].f : 0;
@@ -82,13 +82,13 @@ static int add_backward(void *instance, const struct cnn_call *call)
 {
 	const struct native *n = instance;
 	const size_t bytes = n->in * call->samples * native_size(n->dtype);
-	int code = CNN_OK;
+	int r = CNN_OK;
 
-	for (uint32_t k = 0; code == CNN_OK && k < n->in_count; k++)
+	for (uint32_t k = 0; r == CNN_OK && k < n->in_count; k++)
 		if (call->grad_in[k])
-			code = native_copy(n->host, call->grad_in[k], call->grad_out, bytes,
+			r = native_copy(n->host, call->grad_in[k], call->grad_out, bytes,
 				call->queue);
-	return code;
+	return r;
 }
 
 /* flatten: out = in, both in C order. From NHWC it moves the channels before the
@@ -102,12 +102,12 @@ static int flatten_create(const struct cnn_host *host,
 	const struct cnn_kernel *kernel, const struct cnn_run *run, struct cnn_plan *plan,
 	void **instance)
 {
-	int code = native_create(host, run, plan, sizeof(struct flatten), instance);
+	int r = native_create(host, run, plan, sizeof(struct flatten), instance);
 	struct flatten *f = *instance;
 
 	(void)kernel;
-	if (code != CNN_OK)
-		return code;
+	if (r != CNN_OK)
+		return r;
 	f->shape = run->inputs[0].shape;
 	plan->output.layout = CNN_NCHW;
 	if (f->native.layout == CNN_NCHW)
@@ -165,12 +165,12 @@ static int dropout_create(const struct cnn_host *host,
 	const struct cnn_node *node = &run->nodes[0];
 	const double p = node->args[0].f;
 	const size_t *dims = run->inputs[0].shape.dims;
-	int code = native_create(host, run, plan, sizeof(struct dropout), instance);
+	int r = native_create(host, run, plan, sizeof(struct dropout), instance);
 	struct dropout *d = *instance;
 
 	(void)kernel;
-	if (code != CNN_OK)
-		return code;
+	if (r != CNN_OK)
+		return r;
 	plan->flags = CNN_INPLACE_FORWARD | CNN_INPLACE_BACKWARD;
 	d->how = (struct native_dropout){
 		.p = (float)p, .scale = p < 1 ? (float)(1 / (1 - p)) : 0,
@@ -181,10 +181,10 @@ static int dropout_create(const struct cnn_host *host,
 		d->how.channels = (uint32_t)dims[0];
 	d->how.area = (uint32_t)(d->native.in / d->how.channels);
 	if (run->training)
-		code = native_bytes(host, d->native.in, run->batch, 1, &plan->saved_bytes);
-	if (code != CNN_OK)
+		r = native_bytes(host, d->native.in, run->batch, 1, &plan->saved_bytes);
+	if (r != CNN_OK)
 		native_destroy(d);
-	return code;
+	return r;
 }
 
 static int dropout_forward(void *instance, const struct cnn_call *call)

@@ -12,14 +12,14 @@ static int cross_entropy_create(const struct cnn_host *host,
 	const struct cnn_kernel *kernel, const struct cnn_run *run, struct cnn_plan *plan,
 	void **instance)
 {
-	int code = native_create(host, run, plan, sizeof(struct native), instance);
+	int r = native_create(host, run, plan, sizeof(struct native), instance);
 	const struct native *n = *instance;
 
 	(void)kernel;
-	if (code == CNN_OK && run->training && (code = native_bytes(host, n->in,
+	if (r == CNN_OK && run->training && (r = native_bytes(host, n->in,
 			run->batch, sizeof(float), &plan->saved_bytes)) != CNN_OK)
 		native_destroy(*instance);
-	return code;
+	return r;
 }
 
 static int cross_entropy_forward(void *instance, const struct cnn_call *call)

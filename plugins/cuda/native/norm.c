@@ -42,12 +42,12 @@ static int batchnorm2d_create(const struct cnn_host *host,
 {
 	const struct cnn_arg_value *args = run->nodes[0].args;
 	const size_t *dims = run->output.dims;
-	int code = native_create(host, run, plan, sizeof(struct batchnorm2d), instance);
+	int r = native_create(host, run, plan, sizeof(struct batchnorm2d), instance);
 	struct batchnorm2d *b = *instance;
 
 	(void)kernel;
-	if (code != CNN_OK)
-		return code;
+	if (r != CNN_OK)
+		return r;
 	b->norm = (struct native_norm){
 		.is_nhwc = b->native.layout == CNN_NHWC,
 		.channels = (uint32_t)dims[0], .area = (uint32_t)(dims[1] * dims[2]),
@@ -59,11 +59,11 @@ static int batchnorm2d_create(const struct cnn_host *host,
 		return CNN_OK;
 	plan->saved_bytes = 2 * dims[0] * sizeof(double);
 	plan->reduce_forward = plan->reduce_backward = 2 * dims[0];
-	code = native_bytes(host, 2 * dims[0], b->norm.splits + 1, sizeof(double),
+	r = native_bytes(host, 2 * dims[0], b->norm.splits + 1, sizeof(double),
 		&plan->scratch_bytes);
-	if (code != CNN_OK)
+	if (r != CNN_OK)
 		native_destroy(b);
-	return code;
+	return r;
 }
 
 /* --- calls ---------------------------------------------------------------- */
@@ -101,10 +101,10 @@ static int batchnorm2d_forward(void *instance, const struct cnn_call *call)
 {
 	const struct batchnorm2d *b = instance;
 	const double *sums = call->training ? call->reduced : NULL;
-	int code;
+	int r;
 
-	if (call->training && (code = check_total(b, call->total)) != CNN_OK)
-		return code;
+	if (call->training && (r = check_total(b, call->total)) != CNN_OK)
+		return r;
 	return native_done(b->native.host, "batchnorm2d forward", native_norm_forward(
 		call->queue, b->native.dtype, call->out, call->saved, call->in[0], sums,
 		elements(b, call->total), (const float *const *)call->params, &b->norm,
@@ -129,13 +129,13 @@ static int batchnorm2d_backward(void *instance, const struct cnn_call *call)
 {
 	const struct batchnorm2d *b = instance;
 	const double *own = call->reduced;
-	int code;
+	int r;
 
 	/* If the microbatch is the whole batch, its sums are the batch's. */
 	if (call->samples != call->total) {
 		own = call->scratch;
-		if ((code = gradient_sums(b, call, call->scratch)) != CNN_OK)
-			return code;
+		if ((r = gradient_sums(b, call, call->scratch)) != CNN_OK)
+			return r;
 	}
 	return native_done(b->native.host, "batchnorm2d backward", native_norm_backward(
 		call->queue, b->native.dtype, call->grad_in[0], call->grad_params[WEIGHT],
@@ -148,10 +148,10 @@ static int batchnorm2d_update_buffers(void *instance, void *queue, const struct 
 	const double *reduced, uint64_t total, void *const *params)
 {
 	const struct batchnorm2d *b = instance;
-	int code;
+	int r;
 
-	if ((code = check_total(b, total)) != CNN_OK)
-		return code;
+	if ((r = check_total(b, total)) != CNN_OK)
+		return r;
 	return native_done(b->native.host, "batchnorm2d update", native_norm_update(queue,
 		params[RUNNING_MEAN], params[RUNNING_VAR], state, reduced,
 		elements(b, total), &b->norm), queue);

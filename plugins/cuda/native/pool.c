@@ -16,11 +16,11 @@ static int pool_create(const struct cnn_host *host, const struct cnn_run *run,
 	const struct cnn_arg_value *kernel = &a[KERNEL], *padding = &a[PADDING];
 	const struct cnn_arg_value *stride = &a[STRIDE];
 	const size_t *in = run->inputs[0].shape.dims, *out = run->output.dims;
-	int code = native_create(host, run, plan, sizeof(struct pool), instance);
+	int r = native_create(host, run, plan, sizeof(struct pool), instance);
 	struct pool *p = *instance;
 
-	if (code != CNN_OK)
-		return code;
+	if (r != CNN_OK)
+		return r;
 	p->shape = (struct native_pool){
 		.c = (uint32_t)in[0], .h = (uint32_t)in[1], .w = (uint32_t)in[2],
 		.oh = (uint32_t)out[1], .ow = (uint32_t)out[2],
@@ -41,19 +41,19 @@ static int maxpool2d_create(const struct cnn_host *host,
 	const struct cnn_kernel *kernel, const struct cnn_run *run, struct cnn_plan *plan,
 	void **instance)
 {
-	int code = pool_create(host, run, plan, instance);
+	int r = pool_create(host, run, plan, instance);
 	struct pool *p = *instance;
 	uint64_t places;
 
 	(void)kernel;
-	if (code != CNN_OK)
-		return code;
+	if (r != CNN_OK)
+		return r;
 	places = (uint64_t)p->shape.kernel[0] * p->shape.kernel[1];
 	p->shape.index_size = places <= 256 ? 1 : places <= 65536 ? 2 : 4;
-	if (run->training && (code = native_bytes(host, p->native.out, run->batch,
+	if (run->training && (r = native_bytes(host, p->native.out, run->batch,
 			p->shape.index_size, &plan->saved_bytes)) != CNN_OK)
 		native_destroy(p);
-	return code;
+	return r;
 }
 
 static int maxpool2d_forward(void *instance, const struct cnn_call *call)
