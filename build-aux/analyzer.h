@@ -6,8 +6,7 @@
 
 #include "base/error.h"
 
-#define cnn_fail(e, code, ...) \
-	((void)cnn_fail((e), (code), __VA_ARGS__), (code))
+#define cnn_fail(e, code, ...) ((void)cnn_fail((e), (code), __VA_ARGS__), (code))
 #define cnn_fail_errno(e, err, ...) \
 	((void)cnn_fail_errno((e), (err), __VA_ARGS__), CNN_EIO)
 

@@ -45,6 +45,7 @@ dev  cmd:npm               npm
 dev  path:/usr/share/datasets/fashion-mnist  dataset-fashion-mnist
 lint cmd:clang             clang
 lint cmd:clang-tidy        clang-tidy
+lint cmd:clang-format      clang-format
 lint cmd:cppcheck          cppcheck
 lint cmd:mandoc            mandoc
 bench py:torch             python3-torch

@@ -1,11 +1,12 @@
 #!/bin/sh
 # lint.sh - runs compilers and checkers; no output means no findings
 #
-#   build-aux/lint.sh [gcc|clang|arrows|tidy|cppcheck|mandoc]...     (all)
+#   build-aux/lint.sh [gcc|clang|arrows|format|tidy|cppcheck|mandoc]...     (all)
 #
 # gcc and clang build everything with WERROR=1, except the files for nvcc, for which
 # warnings are always errors. They use folders of their own below build/lint. arrows
-# reads the objects of gcc. .clang-tidy lists clang-tidy's checks, with reasons.
+# reads the objects of gcc. format compares the sources with what clang-format makes of
+# them. .clang-tidy lists clang-tidy's checks, with reasons.
 set -u
 
 cd "$(dirname "$0")/.." || exit 1
@@ -43,6 +44,16 @@ check_arrows() {
 	status=0
 	build-aux/arrows.sh "$out/gcc" > "$out/arrows.log" 2>&1 || status=1
 	report arrows $status
+}
+
+# Other versions of clang-format lay some lines out differently.
+check_format() {
+	command -v "${CLANG_FORMAT:-clang-format}" > /dev/null || { echo "skip lint format: not installed"; return; }
+	"${CLANG_FORMAT:-clang-format}" --version | grep -q 'version 14\.' ||
+		{ echo "skip lint format: needs version 14 of clang-format"; return; }
+	status=0
+	build-aux/format.sh --dry-run -Werror > "$out/format.log" 2>&1 || status=1
+	report format $status
 }
 
 # The Makefile's flags. error.c defines the functions that analyzer.h wraps. Plugins do
@@ -90,15 +101,16 @@ check_man() {
 	report mandoc $status
 }
 
-[ $# -gt 0 ] || set -- gcc clang arrows tidy cppcheck mandoc
+[ $# -gt 0 ] || set -- gcc clang arrows format tidy cppcheck mandoc
 for what; do
 	case $what in
 	gcc | clang) compiler "$what" ;;
 	arrows) check_arrows ;;
+	format) check_format ;;
 	tidy) tidy ;;
 	cppcheck) check_cpp ;;
 	mandoc) check_man ;;
-	*) echo "usage: lint.sh [gcc|clang|arrows|tidy|cppcheck|mandoc]..." >&2; exit 2 ;;
+	*) echo "usage: lint.sh [gcc|clang|arrows|format|tidy|cppcheck|mandoc]..." >&2; exit 2 ;;
 	esac
 done
 exit $bad

@@ -11,35 +11,42 @@
 
 #define TAR_MAGIC_AT 257
 #define TAR_BLOCK 512
-#define ZIP_END 18                 /* of the end record after its mark, if it has no
-                                    * comment */
-#define MAX_7Z ((size_t)1 << 30)   /* 7z needs seeking: held in memory */
+/* bytes of the end record after its mark, if it has no comment */
+#define ZIP_END 18
+#define MAX_7Z ((size_t)1 << 30) /* 7z needs seeking: held in memory */
 
 struct cnn_archive {
 	struct archive *a;
 	struct cnn_input *in;
-	struct cnn_error error;      /* of in, kept while libarchive unwinds */
-	char *name;                  /* name of the last member */
-	int64_t header_at;           /* unpacked bytes before the last header */
+	struct cnn_error error; /* of in, kept while libarchive unwinds */
+	char *name;		/* name of the last member */
+	int64_t header_at;	/* unpacked bytes before the last header */
 	bool in_member, passes_over;
 	bool is_zip;
-	unsigned char tail[3];       /* of a zip: its last bytes read, for a */
-	size_t tail_size;            /* mark that spans two reads */
-	uint64_t size;               /* of a zip: bytes read so far */
-	uint64_t end_at;             /* offset after the mark of its end record, 0:
-	                              * none; if several may be that mark, the first */
+	/* Of a zip: its last bytes read, for a mark that spans two reads */
+	unsigned char tail[3];
+	size_t tail_size;
+	uint64_t size; /* of a zip: bytes read so far */
+	/* Offset after the mark of its end record, 0: none; if several may be that
+	 * mark, the first */
+	uint64_t end_at;
 	unsigned char buf[64 << 10];
 };
 
-static const struct { const char *bytes; size_t at, size; } magics[] = {
+static const struct {
+	const char *bytes;
+	size_t at, size;
+} magics[] = {
 	{ "BZh", 0, 3 },
-	{ "\xfd" "7zXZ\0", 0, 6 },
-	{ "\x28\xb5\x2f\xfd", 0, 4 },                /* zstd */
-	{ "\x04\x22\x4d\x18", 0, 4 },                /* lz4 */
+	{ "\xfd"
+	  "7zXZ\0",
+	    0, 6 },
+	{ "\x28\xb5\x2f\xfd", 0, 4 }, /* zstd */
+	{ "\x04\x22\x4d\x18", 0, 4 }, /* lz4 */
 	{ "LZIP", 0, 4 },
-	{ "\x1f\x9d", 0, 2 },                        /* compress */
+	{ "\x1f\x9d", 0, 2 }, /* compress */
 	{ "PK\3\4", 0, 4 },
-	{ "PK\5\6", 0, 4 },                          /* an empty zip */
+	{ "PK\5\6", 0, 4 }, /* an empty zip */
 	{ "7z\xbc\xaf\x27\x1c", 0, 6 },
 	{ "ustar", TAR_MAGIC_AT, 5 },
 };
@@ -75,7 +82,7 @@ static int archive_failed(struct cnn_archive *a, struct cnn_error *e)
 	if (archive_errno(a->a) == ENOMEM)
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	return cnn_fail(e, CNN_EDATA, "damaged archive: %s",
-		why ? why : "can't be read");
+	    why ? why : "can't be read");
 }
 
 /* A later mark may be inside the end record's comment, so keep the first one, unless it
@@ -99,7 +106,8 @@ static void watch_end(struct cnn_archive *a, const unsigned char *p, size_t n)
 	memcpy(seam + a->tail_size, p, more);
 	if ((at = memmem(seam, a->tail_size + more, "PK\5\6", 4)))
 		note_end(a, a->size - a->tail_size + (size_t)(at - seam) + 4);
-	for (size_t i = 0; (at = memmem(p + i, n - i, "PK\5\6", 4)); i = (size_t)(at - p) + 4)
+	for (size_t i = 0; (at = memmem(p + i, n - i, "PK\5\6", 4));
+	     i = (size_t)(at - p) + 4)
 		note_end(a, a->size + (size_t)(at - p) + 4);
 	a->size += n;
 	/* Keep the last three bytes read. */
@@ -134,11 +142,16 @@ static la_ssize_t feed(struct archive *ar, void *ctx, const void **buf)
 static int set_formats(struct archive *a)
 {
 	int (*const supports[])(struct archive *) = {
-		archive_read_support_filter_bzip2, archive_read_support_filter_xz,
-		archive_read_support_filter_lzip, archive_read_support_filter_zstd,
-		archive_read_support_filter_lz4, archive_read_support_filter_compress,
-		archive_read_support_format_tar, archive_read_support_format_zip,
-		archive_read_support_format_7zip, archive_read_support_format_raw,
+		archive_read_support_filter_bzip2,
+		archive_read_support_filter_xz,
+		archive_read_support_filter_lzip,
+		archive_read_support_filter_zstd,
+		archive_read_support_filter_lz4,
+		archive_read_support_filter_compress,
+		archive_read_support_format_tar,
+		archive_read_support_format_zip,
+		archive_read_support_format_7zip,
+		archive_read_support_format_raw,
 		archive_read_support_format_empty,
 	};
 
@@ -158,14 +171,15 @@ static int open_7z(struct cnn_archive *a, struct cnn_error *e)
 	if (rc < 0)
 		return rc;
 	if (have > MAX_7Z)
-		return cnn_fail(e, CNN_EDATA, "7z archive larger than %zu MiB: unpack "
-			"it first", MAX_7Z >> 20);
-	return archive_read_open_memory(a->a, p, have) == ARCHIVE_OK ? CNN_OK :
-		archive_failed(a, e);
+		return cnn_fail(e, CNN_EDATA,
+		    "7z archive larger than %zu MiB: unpack it first", MAX_7Z >> 20);
+	return archive_read_open_memory(a->a, p, have) == ARCHIVE_OK ?
+	    CNN_OK :
+	    archive_failed(a, e);
 }
 
 int cnn_archive_open(struct cnn_archive **archive, struct cnn_input *in,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct cnn_archive *a = calloc(1, sizeof *a);
 	const unsigned char *p;
@@ -179,14 +193,15 @@ int cnn_archive_open(struct cnn_archive **archive, struct cnn_input *in,
 	a->in = in;
 	if ((rc = cnn_input_peek(a->in, 6, &p, &have, e)) < 0)
 		goto fail;
-	if (cnn_gzip_probe(p, have) && ((rc = cnn_gzip_wrap(&a->in, e)) < 0 ||
-	    (rc = cnn_input_peek(a->in, 6, &p, &have, e)) < 0))
+	if (cnn_gzip_probe(p, have) &&
+	    ((rc = cnn_gzip_wrap(&a->in, e)) < 0 ||
+		(rc = cnn_input_peek(a->in, 6, &p, &have, e)) < 0))
 		goto fail;
 	a->is_zip = have >= 2 && memcmp(p, "PK", 2) == 0;
 	a->a = archive_read_new();
 	if (!a->a || set_formats(a->a) != ARCHIVE_OK) {
 		rc = cnn_fail(e, CNN_ENOMEM, "%s: can't initialize libarchive",
-			cnn_input_name(a->in));
+		    cnn_input_name(a->in));
 		goto fail;
 	}
 	if (starts_7z(p, have))
@@ -246,7 +261,7 @@ static ssize_t member_read(void *ctx, void *buf, size_t size, struct cnn_error *
 
 static void member_close(void *ctx)
 {
-	(void)ctx;                       /* the next header skips the rest */
+	(void)ctx; /* the next header skips the rest */
 }
 
 /* Whether the archive lacks its end: the zeros of a tar or the end record of a zip.
@@ -257,10 +272,10 @@ static bool is_cut(struct cnn_archive *a)
 	case ARCHIVE_FORMAT_TAR:
 		return archive_filter_bytes(a->a, 0) < a->header_at + TAR_BLOCK;
 	case ARCHIVE_FORMAT_ZIP:
-		return a->is_zip && (a->end_at == 0 || a->size - a->end_at < ZIP_END ||
+		return a->is_zip &&
+		    (a->end_at == 0 || a->size - a->end_at < ZIP_END ||
 			a->size - a->end_at > ZIP_END + UINT16_MAX);
-	default:
-		return false;
+	default: return false;
 	}
 }
 
@@ -277,7 +292,7 @@ static int drain(struct cnn_archive *a, struct cnn_error *e)
 	} while (rc == CNN_OK && got);
 	if (rc == CNN_OK && is_cut(a))
 		return cnn_fail(e, CNN_EDATA, "%s: truncated archive",
-			cnn_input_name(a->in));
+		    cnn_input_name(a->in));
 	return rc < 0 ? rc : CNN_END;
 }
 
@@ -298,7 +313,7 @@ static char *message_name(const struct cnn_archive *a)
 	char *text;
 
 	if (asprintf(&text, "%s%s%s", cnn_input_name(a->in), *a->name ? ":" : "",
-	    a->name) < 0)
+		a->name) < 0)
 		return NULL;
 	for (char *p = text + strlen(cnn_input_name(a->in)); *p; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
@@ -307,7 +322,7 @@ static char *message_name(const struct cnn_archive *a)
 }
 
 static int open_member(struct cnn_archive *a, struct archive_entry *entry,
-	struct cnn_input **member, struct cnn_error *e)
+    struct cnn_input **member, struct cnn_error *e)
 {
 	static const struct cnn_input_ops ops = { member_read, member_close };
 	const char *name = entry_name(a, entry);
@@ -316,7 +331,7 @@ static int open_member(struct cnn_archive *a, struct archive_entry *entry,
 
 	if (!name)
 		return cnn_fail(e, CNN_EDATA, "%s: can't read the name of a member",
-			cnn_input_name(a->in));
+		    cnn_input_name(a->in));
 	free(a->name);
 	a->name = strdup(name);
 	text = a->name ? message_name(a) : NULL;
@@ -326,14 +341,14 @@ static int open_member(struct cnn_archive *a, struct archive_entry *entry,
 		rc = cnn_input_wrap(member, text, &ops, a, e);
 	else
 		rc = cnn_fail(e, CNN_EDATA,
-			"%s: the member's name points outside the archive", text);
+		    "%s: the member's name points outside the archive", text);
 	free(text);
 	return rc;
 }
 
 /* Fails: skipping the link would silently lose a sample. */
 static int refuse_link(struct cnn_archive *a, struct archive_entry *entry,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const char *name = entry_name(a, entry);
 	char *text;
@@ -342,31 +357,30 @@ static int refuse_link(struct cnn_archive *a, struct archive_entry *entry,
 	a->name = strdup(name ? name : "");
 	if (!a->name || !(text = message_name(a)))
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
-	cnn_fail(e, CNN_EDATA, "%s: is a link, which is not followed (pack files with "
-		"tar --dereference --hard-dereference)", text);
+	cnn_fail(e, CNN_EDATA,
+	    "%s: is a link, which is not followed (pack files with "
+	    "tar --dereference --hard-dereference)",
+	    text);
 	free(text);
 	return CNN_EDATA;
 }
 
 int cnn_archive_next(struct cnn_archive *a, const char **name,
-	struct cnn_input **member, struct cnn_error *e)
+    struct cnn_input **member, struct cnn_error *e)
 {
 	struct archive_entry *entry;
 	const char *member_name;
 	int rc;
 
 	for (;;) {
-		if (a->in_member)    /* skip the rest; damage is reported below */
+		if (a->in_member) /* skip the rest; damage is reported below */
 			archive_read_data_skip(a->a);
 		a->in_member = false;
 		a->header_at = archive_filter_bytes(a->a, 0);
 		switch (archive_read_next_header(a->a, &entry)) {
 		case ARCHIVE_OK:
-		case ARCHIVE_WARN:
-			a->in_member = true;
-			break;
-		case ARCHIVE_EOF:
-			return drain(a, e);
+		case ARCHIVE_WARN: a->in_member = true; break;
+		case ARCHIVE_EOF: return drain(a, e);
 		default:
 			rc = archive_failed(a, e);
 			cnn_error_prefix(e, "%s", cnn_input_name(a->in));

@@ -5,7 +5,10 @@
 #include <string.h>
 
 const struct cnn_codec *const cnn_codecs[] = {
-	&cnn_codec_idx, &cnn_codec_npy, &cnn_codec_png, NULL
+	&cnn_codec_idx,
+	&cnn_codec_npy,
+	&cnn_codec_png,
+	NULL,
 };
 
 const struct cnn_codec *cnn_codec_find(const char *name)
@@ -24,12 +27,12 @@ const char *cnn_codec_choices(const char *first)
 	for (size_t i = 0; cnn_codecs[i] && n < sizeof text; i++)
 		if (cnn_codecs[i]->write)
 			n += (size_t)snprintf(text + n, sizeof text - n, "|%s",
-				cnn_codecs[i]->name);
+			    cnn_codecs[i]->name);
 	return text;
 }
 
 int cnn_codec_sniff(struct cnn_input *in, const struct cnn_codec **codec,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const unsigned char *p;
 	size_t have;

@@ -13,7 +13,7 @@
 
 /* An array being read. Owns the input that it was opened with. */
 struct cnn_array {
-	struct cnn_tensor shape;     /* data is NULL; rank >= 1; native order */
+	struct cnn_tensor shape; /* data is NULL; rank >= 1; native order */
 	/* Reads the next `rows` rows into buf, converted to little-endian C order. The
 	 * caller must not ask for more rows than are left. An early end, or bytes after
 	 * the last row, is CNN_EDATA. */
@@ -22,18 +22,19 @@ struct cnn_array {
 };
 
 struct cnn_codec {
-	const char *name;            /* "idx": for --to idx and messages */
-	const char *suffix;          /* ".idx": for messages, never for decisions */
-	size_t probe_bytes;          /* bytes that probe() needs */
+	const char *name;   /* "idx": for --to idx and messages */
+	const char *suffix; /* ".idx": for messages, never for decisions */
+	size_t probe_bytes; /* bytes that probe() needs */
 	bool (*probe)(const unsigned char *, size_t have);
 	/* Takes ownership of the input, also on failure. */
 	int (*open)(struct cnn_array **, struct cnn_input *, struct cnn_error *);
 	/* Writes the whole tensor as one file. NULL: writing is not supported. */
-	int (*write)(const struct cnn_tensor *, struct cnn_output *, struct cnn_error *);
+	int (
+	    *write)(const struct cnn_tensor *, struct cnn_output *, struct cnn_error *);
 };
 
 extern const struct cnn_codec cnn_codec_idx, cnn_codec_npy, cnn_codec_png;
-extern const struct cnn_codec *const cnn_codecs[];    /* terminated by NULL */
+extern const struct cnn_codec *const cnn_codecs[]; /* terminated by NULL */
 
 /* The codec with that name, or NULL. */
 const struct cnn_codec *cnn_codec_find(const char *name);
@@ -44,7 +45,7 @@ const char *cnn_codec_choices(const char *first);
  * NULL. */
 int cnn_codec_sniff(struct cnn_input *, const struct cnn_codec **, struct cnn_error *);
 
-/* --- archives and compression (libarchive) -------------------------------- */
+/* --- archives and compression (libarchive) ---------------------------------------- */
 
 struct cnn_archive;
 
@@ -57,8 +58,8 @@ int cnn_archive_open(struct cnn_archive **, struct cnn_input *, struct cnn_error
 /* Gets the name ("" if unnamed) and contents of the next regular file. The member is
  * read in place: close it before the next call. Devices and folders are skipped; links,
  * absolute names and ".." are CNN_EDATA. CNN_END after the last. */
-int cnn_archive_next(struct cnn_archive *, const char **name,
-	struct cnn_input **member, struct cnn_error *);
+int cnn_archive_next(struct cnn_archive *, const char **name, struct cnn_input **member,
+    struct cnn_error *);
 /* From now on, links and members whose name leads out of the archive are skipped rather
  * than refused. */
 void cnn_archive_pass_over(struct cnn_archive *);

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-#define GZIP_WRAPPER 16      /* added to the window bits: gzip, not zlib */
+#define GZIP_WRAPPER 16 /* added to the window bits: gzip, not zlib */
 
 struct gzip {
 	struct cnn_input *in;
 	z_stream z;
-	bool whole;                  /* the member has ended and its checksums match */
+	bool whole; /* the member has ended and its checksums match */
 };
 
 bool cnn_gzip_probe(const unsigned char *p, size_t have)
@@ -30,8 +30,8 @@ static int skip_padding(struct gzip *g, struct cnn_error *e)
 			;
 		cnn_input_skip(g->in, n);
 		if (n < have)
-			return cnn_fail(e, CNN_EDATA, "unexpected bytes after the gzip "
-				"data");
+			return cnn_fail(e, CNN_EDATA,
+			    "unexpected bytes after the gzip data");
 	}
 	return rc < 0 ? rc : CNN_END;
 }
@@ -82,7 +82,7 @@ static ssize_t gzip_read(void *ctx, void *buf, size_t size, struct cnn_error *e)
 		g->whole = z == Z_STREAM_END;
 		if (z != Z_OK && z != Z_STREAM_END)
 			return cnn_fail(e, z == Z_MEM_ERROR ? CNN_ENOMEM : CNN_EDATA,
-				"damaged gzip data: %s", g->z.msg ? g->z.msg : zError(z));
+			    "damaged gzip data: %s", g->z.msg ? g->z.msg : zError(z));
 	}
 	return (ssize_t)(size - g->z.avail_out);
 }

@@ -21,7 +21,7 @@ static enum cnn_dtype idx_dtype(unsigned char code)
 	case 0x0C: return CNN_I32;
 	case 0x0D: return CNN_F32;
 	case 0x0E: return CNN_F64;
-	default:   return CNN_DTYPE_NONE;
+	default: return CNN_DTYPE_NONE;
 	}
 }
 
@@ -36,11 +36,10 @@ static unsigned char idx_code(enum cnn_dtype dtype)
 static bool idx_probe(const unsigned char *p, size_t have)
 {
 	return have >= 4 && p[0] == 0 && p[1] == 0 &&
-		idx_dtype(p[2]) != CNN_DTYPE_NONE && p[3] >= 1;
+	    idx_dtype(p[2]) != CNN_DTYPE_NONE && p[3] >= 1;
 }
 
-static int idx_open(struct cnn_array **array, struct cnn_input *in,
-	struct cnn_error *e)
+static int idx_open(struct cnn_array **array, struct cnn_input *in, struct cnn_error *e)
 {
 	const char *name = cnn_input_name(in);
 	unsigned char head[4], dims[4 * CNN_MAX_RANK];
@@ -54,8 +53,8 @@ static int idx_open(struct cnn_array **array, struct cnn_input *in,
 		goto fail;
 	}
 	if (head[3] > CNN_MAX_RANK) {
-		rc = cnn_fail(e, CNN_EDATA, "%s: %d axes (at most %d)", name,
-			head[3], CNN_MAX_RANK);
+		rc = cnn_fail(e, CNN_EDATA, "%s: %d axes (at most %d)", name, head[3],
+		    CNN_MAX_RANK);
 		goto fail;
 	}
 	shape.dtype = idx_dtype(head[2]);
@@ -67,7 +66,7 @@ static int idx_open(struct cnn_array **array, struct cnn_input *in,
 		const unsigned char *d = dims + 4 * i;
 
 		shape.shape[i] = (size_t)d[0] << 24 | (size_t)d[1] << 16 |
-			(size_t)d[2] << 8 | d[3];
+		    (size_t)d[2] << 8 | d[3];
 	}
 	return cnn_rows_open(array, in, &shape, true, e);
 fail:
@@ -76,31 +75,36 @@ fail:
 }
 
 static int idx_write(const struct cnn_tensor *t, struct cnn_output *out,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	unsigned char head[4 + 4 * CNN_MAX_RANK] = { 0, 0, idx_code(t->dtype) };
 	int rc;
 
 	if (!head[2])
 		return cnn_fail(e, CNN_EDATA,
-			"IDX has no type for %s (it has uint8, int8, int16, int32, "
-			"float32, float64)", cnn_dtype_name(t->dtype));
+		    "IDX has no type for %s (it has uint8, int8, int16, int32, "
+		    "float32, float64)",
+		    cnn_dtype_name(t->dtype));
 	if (t->rank < 1)
 		return cnn_fail(e, CNN_EDATA, "IDX can't store a scalar");
 	head[3] = (unsigned char)t->rank;
 	for (int i = 0; i < t->rank; i++) {
 		if (t->shape[i] > UINT32_MAX)
 			return cnn_fail(e, CNN_EDATA, "IDX can't store an axis of %zu",
-				t->shape[i]);
+			    t->shape[i]);
 		for (int k = 0; k < 4; k++)
 			head[4 + 4 * i + k] =
-				(unsigned char)(t->shape[i] >> (24 - 8 * k));
+			    (unsigned char)(t->shape[i] >> (24 - 8 * k));
 	}
 	rc = cnn_output_write(out, head, 4 + 4 * (size_t)t->rank, e);
 	return rc < 0 ? rc : cnn_rows_write(t, out, true, e);
 }
 
 const struct cnn_codec cnn_codec_idx = {
-	.name = "idx", .suffix = ".idx", .probe_bytes = 4,
-	.probe = idx_probe, .open = idx_open, .write = idx_write,
+	.name = "idx",
+	.suffix = ".idx",
+	.probe_bytes = 4,
+	.probe = idx_probe,
+	.open = idx_open,
+	.write = idx_write,
 };

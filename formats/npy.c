@@ -16,7 +16,7 @@
 
 #define MAGIC "\x93NUMPY"
 #define MAGIC_SIZE 6
-#define MAX_HEADER 65535     /* maximum in version 1; numpy's own headers need 118 */
+#define MAX_HEADER 65535 /* maximum in version 1; numpy's own headers need 118 */
 
 struct npy {
 	struct cnn_tensor shape;
@@ -24,7 +24,7 @@ struct npy {
 	bool has_descr, has_order, has_shape, fortran;
 };
 
-struct text {                /* the rest of the header */
+struct text { /* the rest of the header */
 	const char *p, *end;
 	const char *name;
 	struct cnn_error *e;
@@ -105,9 +105,10 @@ static int parse_descr(struct text *t, struct npy *npy)
 	/* "<V2" is bfloat16 in streams, but in npy it may be anything. */
 	if (npy->shape.dtype == CNN_DTYPE_NONE || npy->shape.dtype == CNN_BF16 ||
 	    !strchr("<>=|", order))
-		return cnn_fail(t->e, CNN_EDATA, "%s: npy header: type '%s' is not "
-			"supported (supported: u1 i1 i2 i4 i8 f2 f4 f8 b1)", t->name,
-			descr);
+		return cnn_fail(t->e, CNN_EDATA,
+		    "%s: npy header: type '%s' is not "
+		    "supported (supported: u1 i1 i2 i4 i8 f2 f4 f8 b1)",
+		    t->name, descr);
 	return CNN_OK;
 }
 
@@ -128,13 +129,14 @@ static int parse_shape(struct text *t, struct npy *npy)
 			return bad(t, "more than 8 axes");
 		while (t->p < t->end && *t->p == ' ')
 			t->p++;
-		for (first = t->p; t->p < t->end && *t->p >= '0' && *t->p <= '9'; t->p++)
+		for (first = t->p; t->p < t->end && *t->p >= '0' && *t->p <= '9';
+		     t->p++)
 			if (!cnn_mul(n, 10, &n) ||
 			    __builtin_add_overflow(n, (size_t)(*t->p - '0'), &n))
 				return bad(t, "an axis is too long");
 		if (t->p == first)
 			return bad(t, "the shape is not a tuple of integers");
-		accept(t, 'L');              /* Python 2 appended an L to longs */
+		accept(t, 'L'); /* Python 2 appended an L to longs */
 		npy->shape.shape[rank++] = n;
 		comma = accept(t, ',');
 	}
@@ -149,12 +151,13 @@ static int parse_shape(struct text *t, struct npy *npy)
 static int parse_value(struct text *t, const char *key, struct npy *npy)
 {
 	bool *seen = !strcmp(key, "descr") ? &npy->has_descr :
-		!strcmp(key, "fortran_order") ? &npy->has_order :
-		!strcmp(key, "shape") ? &npy->has_shape : NULL;
+	    !strcmp(key, "fortran_order")  ? &npy->has_order :
+	    !strcmp(key, "shape")	   ? &npy->has_shape :
+					     NULL;
 
 	if (!seen)
 		return cnn_fail(t->e, CNN_EDATA, "%s: npy header: unknown key '%s'",
-			t->name, key);
+		    t->name, key);
 	if (*seen)
 		return bad(t, "a key occurs twice");
 	*seen = true;
@@ -199,8 +202,9 @@ static int parse_header(struct text *t, struct npy *npy)
 		long_axes += npy->shape.shape[i] != 1;
 	/* With only one axis longer than 1, both orders are the same. */
 	if (npy->fortran && long_axes > 1)
-		return bad(t, "the array is in Fortran order: save "
-			"numpy.ascontiguousarray() of it");
+		return bad(t,
+		    "the array is in Fortran order: save "
+		    "numpy.ascontiguousarray() of it");
 	return CNN_OK;
 }
 
@@ -209,8 +213,7 @@ static bool npy_probe(const unsigned char *p, size_t have)
 	return have >= MAGIC_SIZE && memcmp(p, MAGIC, MAGIC_SIZE) == 0;
 }
 
-static int npy_open(struct cnn_array **array, struct cnn_input *in,
-	struct cnn_error *e)
+static int npy_open(struct cnn_array **array, struct cnn_input *in, struct cnn_error *e)
 {
 	const char *name = cnn_input_name(in);
 	unsigned char head[MAGIC_SIZE + 2], length[4] = { 0 };
@@ -225,14 +228,14 @@ static int npy_open(struct cnn_array **array, struct cnn_input *in,
 	if (!npy_probe(head, sizeof head) || head[MAGIC_SIZE] < 1 ||
 	    head[MAGIC_SIZE] > 3 || head[MAGIC_SIZE + 1] != 0) {
 		rc = cnn_fail(e, CNN_EDATA, "%s: not an npy file of version 1, 2 or 3",
-			name);
+		    name);
 		goto fail;
 	}
 	rc = cnn_input_read(in, length, head[MAGIC_SIZE] == 1 ? 2 : 4, e);
 	if (rc < 0)
 		goto fail;
 	size = length[0] | (size_t)length[1] << 8 | (size_t)length[2] << 16 |
-		(size_t)length[3] << 24;
+	    (size_t)length[3] << 24;
 	if (size > MAX_HEADER) {
 		rc = bad(&t, "too long");
 		goto fail;
@@ -258,7 +261,7 @@ fail:
 /* Writes version 1, padded with spaces so that the elements start at a multiple of 64
  * bytes, as numpy does. */
 static int npy_write(const struct cnn_tensor *t, struct cnn_output *out,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	char dict[512], prefix[] = MAGIC "\1\0";
 	size_t n, total;
@@ -268,13 +271,13 @@ static int npy_write(const struct cnn_tensor *t, struct cnn_output *out,
 	if (t->dtype == CNN_BF16)
 		return cnn_fail(e, CNN_EDATA, "npy has no type for bfloat16");
 	n = (size_t)snprintf(dict, sizeof dict,
-		"{'descr': '%s', 'fortran_order': False, 'shape': (",
-		cnn_dtype_typestr(t->dtype));
+	    "{'descr': '%s', 'fortran_order': False, 'shape': (",
+	    cnn_dtype_typestr(t->dtype));
 	for (int i = 0; i < t->rank; i++)
-		n += (size_t)snprintf(dict + n, sizeof dict - n, "%s%zu",
-			i ? ", " : "", t->shape[i]);
+		n += (size_t)snprintf(dict + n, sizeof dict - n, "%s%zu", i ? ", " : "",
+		    t->shape[i]);
 	n += (size_t)snprintf(dict + n, sizeof dict - n, "%s), }",
-		t->rank == 1 ? "," : "");
+	    t->rank == 1 ? "," : "");
 	total = (MAGIC_SIZE + 4 + n + 1 + 63) / 64 * 64 - (MAGIC_SIZE + 4);
 	memset(dict + n, ' ', total - n);
 	dict[total - 1] = '\n';
@@ -289,6 +292,10 @@ static int npy_write(const struct cnn_tensor *t, struct cnn_output *out,
 }
 
 const struct cnn_codec cnn_codec_npy = {
-	.name = "npy", .suffix = ".npy", .probe_bytes = MAGIC_SIZE,
-	.probe = npy_probe, .open = npy_open, .write = npy_write,
+	.name = "npy",
+	.suffix = ".npy",
+	.probe_bytes = MAGIC_SIZE,
+	.probe = npy_probe,
+	.open = npy_open,
+	.write = npy_write,
 };

@@ -19,21 +19,25 @@ struct png {
 	struct cnn_input *in;
 	png_structp png;
 	png_infop info;
-	unsigned char *line;         /* interleaved pixels, as libpng returns them */
-	size_t channels;             /* including alpha */
-	bool opaque;                 /* true while every pixel so far is */
+	unsigned char *line; /* interleaved pixels, as libpng returns them */
+	size_t channels;     /* including alpha */
+	bool opaque;	     /* true while every pixel so far is */
 	bool done;
 };
 
 /* Context of libpng's callbacks; *e keeps the first error. */
-struct png_io { struct cnn_input *in; struct cnn_output *out; struct cnn_error *e; };
+struct png_io {
+	struct cnn_input *in;
+	struct cnn_output *out;
+	struct cnn_error *e;
+};
 
 static _Noreturn void on_error(png_structp png, png_const_charp message)
 {
 	struct png_io *io = png_get_error_ptr(png);
 
-	cnn_fail(io->e, CNN_EDATA, "%s: %s", io->in ? cnn_input_name(io->in) :
-		cnn_output_name(io->out), message);
+	cnn_fail(io->e, CNN_EDATA, "%s: %s",
+	    io->in ? cnn_input_name(io->in) : cnn_output_name(io->out), message);
 	png_longjmp(png, 1);
 }
 
@@ -90,10 +94,11 @@ static int read_head(struct png *p, struct png_io *io)
 	png_read_update_info(p->png, p->info);
 	p->channels = png_get_channels(p->png, p->info);
 	p->base.shape = (struct cnn_tensor){
-		.dtype = CNN_U8, .rank = 4,
+		.dtype = CNN_U8,
+		.rank = 4,
 		.shape = { 1, p->channels < 3 ? 1 : 3,
-			png_get_image_height(p->png, p->info),
-			png_get_image_width(p->png, p->info) },
+		    png_get_image_height(p->png, p->info),
+		    png_get_image_width(p->png, p->info) },
 	};
 	return CNN_OK;
 }
@@ -108,7 +113,7 @@ static void gather(const struct png *p, const unsigned char *planes, size_t y, i
 	for (size_t c = 0; pass > 0 && c < shape[1]; c++)
 		for (size_t x = 0; x < shape[3]; x++)
 			p->line[x * p->channels + c] =
-				planes[(c * shape[2] + y) * shape[3] + x];
+			    planes[(c * shape[2] + y) * shape[3] + x];
 }
 
 static void scatter(struct png *p, unsigned char *planes, size_t y)
@@ -118,7 +123,7 @@ static void scatter(struct png *p, unsigned char *planes, size_t y)
 	for (size_t c = 0; c < shape[1]; c++)
 		for (size_t x = 0; x < shape[3]; x++)
 			planes[(c * shape[2] + y) * shape[3] + x] =
-				p->line[x * p->channels + c];
+			    p->line[x * p->channels + c];
 	for (size_t x = 0; p->channels > shape[1] && x < shape[3]; x++)
 		p->opaque &= p->line[x * p->channels + shape[1]] == 255;
 }
@@ -134,7 +139,8 @@ static int read_pixels(struct png *p, struct png_io *io, unsigned char *planes)
 	passes = png_set_interlace_handling(p->png);
 	for (int pass = 0; pass < passes; pass++)
 		for (size_t y = 0; y < p->base.shape.shape[2]; y++) {
-			bool has_pixels = passes == 1 || PNG_ROW_IN_INTERLACE_PASS(y, pass);
+			bool has_pixels = passes == 1 ||
+			    PNG_ROW_IN_INTERLACE_PASS(y, pass);
 
 			if (has_pixels && passes > 1)
 				gather(p, planes, y, pass);
@@ -147,7 +153,7 @@ static int read_pixels(struct png *p, struct png_io *io, unsigned char *planes)
 }
 
 static int png_array_read(struct cnn_array *array, size_t rows, void *buf,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct png *p = (struct png *)array;
 	const char *name = cnn_input_name(p->in);
@@ -168,8 +174,9 @@ static int png_array_read(struct cnn_array *array, size_t rows, void *buf,
 	if ((rc = read_pixels(p, &io, buf)) < 0)
 		return rc;
 	if (!p->opaque)
-		return cnn_fail(e, CNN_EDATA, "%s: has transparent pixels: flatten it "
-			"onto a background first", name);
+		return cnn_fail(e, CNN_EDATA,
+		    "%s: has transparent pixels: flatten it onto a background first",
+		    name);
 	return cnn_rows_at_end(p->in, e);
 }
 
@@ -188,8 +195,7 @@ static bool png_probe(const unsigned char *p, size_t have)
 	return have >= SIGNATURE && png_sig_cmp(p, 0, SIGNATURE) == 0;
 }
 
-static int png_open(struct cnn_array **array, struct cnn_input *in,
-	struct cnn_error *e)
+static int png_open(struct cnn_array **array, struct cnn_input *in, struct cnn_error *e)
 {
 	struct cnn_error own = { 0 };
 	struct png_io io = { .in = in, .e = e ? e : &own };
@@ -204,11 +210,11 @@ static int png_open(struct cnn_array **array, struct cnn_input *in,
 	p->base.read = png_array_read;
 	p->base.close = png_array_close;
 	p->in = in;
-	p->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &io, on_error,
-		on_warning);
+	p->png =
+	    png_create_read_struct(PNG_LIBPNG_VER_STRING, &io, on_error, on_warning);
 	p->info = p->png ? png_create_info_struct(p->png) : NULL;
 	rc = p->info ? read_head(p, &io) :
-		cnn_fail(e, CNN_ENOMEM, "%s: out of memory", cnn_input_name(in));
+		       cnn_fail(e, CNN_ENOMEM, "%s: out of memory", cnn_input_name(in));
 	if (rc == CNN_OK)
 		rc = cnn_rows_check(&p->base.shape, cnn_input_name(in), &row, e);
 	if (rc < 0)
@@ -220,7 +226,7 @@ static int png_open(struct cnn_array **array, struct cnn_input *in,
 
 /* As in read_head(), no locals live across the jump. `line` has room for one row. */
 static int write_picture(png_structp png, png_infop info, struct png_io *io,
-	const struct cnn_tensor *t, unsigned char *line)
+    const struct cnn_tensor *t, unsigned char *line)
 {
 	const size_t *chw = t->shape + t->rank - 3;
 
@@ -228,13 +234,11 @@ static int write_picture(png_structp png, png_infop info, struct png_io *io,
 		return io->e->code;
 	png_set_write_fn(png, io, write_bytes, flush_nothing);
 	png_set_IHDR(png, info, (png_uint_32)chw[2], (png_uint_32)chw[1], 8,
-		chw[0] == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB,
-		PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
-		PNG_FILTER_TYPE_DEFAULT);
+	    chw[0] == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+	    PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
 	png_write_info(png, info);
 	for (size_t y = 0; y < chw[1]; y++) {
-		const unsigned char *row = (const unsigned char *)t->data +
-			y * chw[2];
+		const unsigned char *row = (const unsigned char *)t->data + y * chw[2];
 
 		for (size_t c = 0; c < chw[0]; c++, row += chw[1] * chw[2])
 			for (size_t x = 0; x < chw[2]; x++)
@@ -246,7 +250,7 @@ static int write_picture(png_structp png, png_infop info, struct png_io *io,
 }
 
 static int png_write(const struct cnn_tensor *given, struct cnn_output *out,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct cnn_error own = { 0 };
 	struct png_io io = { .out = out, .e = e ? e : &own };
@@ -258,7 +262,7 @@ static int png_write(const struct cnn_tensor *given, struct cnn_output *out,
 	const size_t *chw;
 	int rc = CNN_OK;
 
-	if (t.rank == 2) {                   /* H x W is one grey image */
+	if (t.rank == 2) { /* H x W is one grey image */
 		t.rank = 3;
 		t.shape[2] = t.shape[1];
 		t.shape[1] = t.shape[0];
@@ -267,16 +271,16 @@ static int png_write(const struct cnn_tensor *given, struct cnn_output *out,
 	chw = t.shape + (t.rank == 4);
 	if (t.dtype != CNN_U8 || t.rank < 3 || t.rank > 4 ||
 	    (t.rank == 4 && t.shape[0] != 1) || (chw[0] != 1 && chw[0] != 3))
-		return cnn_fail(e, CNN_EDATA, "a PNG contains one uint8 image, gray "
-			"1xHxW or color 3xHxW, not %s %s",
-			cnn_dtype_name(given->dtype), cnn_shape_text(given->rank,
-			given->shape, text, sizeof text));
+		return cnn_fail(e, CNN_EDATA,
+		    "a PNG contains one uint8 image, gray "
+		    "1xHxW or color 3xHxW, not %s %s",
+		    cnn_dtype_name(given->dtype),
+		    cnn_shape_text(given->rank, given->shape, text, sizeof text));
 	if (!chw[1] || !chw[2] || chw[1] > MAX_SIDE || chw[2] > MAX_SIDE)
 		return cnn_fail(e, CNN_EDATA, "can't write a PNG of %s",
-			cnn_shape_text(t.rank, t.shape, text, sizeof text));
+		    cnn_shape_text(t.rank, t.shape, text, sizeof text));
 
-	png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &io, on_error,
-		on_warning);
+	png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &io, on_error, on_warning);
 	info = png ? png_create_info_struct(png) : NULL;
 	line = malloc(chw[0] * chw[2]);
 	if (info && line)
@@ -289,6 +293,10 @@ static int png_write(const struct cnn_tensor *given, struct cnn_output *out,
 }
 
 const struct cnn_codec cnn_codec_png = {
-	.name = "png", .suffix = ".png", .probe_bytes = SIGNATURE,
-	.probe = png_probe, .open = png_open, .write = png_write,
+	.name = "png",
+	.suffix = ".png",
+	.probe_bytes = SIGNATURE,
+	.probe = png_probe,
+	.open = png_open,
+	.write = png_write,
 };

@@ -8,8 +8,8 @@
 struct rows {
 	struct cnn_array base;
 	struct cnn_input *in;
-	size_t row;                  /* bytes per row */
-	size_t left;                 /* rows not yet read */
+	size_t row;  /* bytes per row */
+	size_t left; /* rows not yet read */
 	bool swap;
 };
 
@@ -45,7 +45,7 @@ static void turn(unsigned char *p, size_t bytes, size_t size)
 }
 
 int cnn_rows_check(const struct cnn_tensor *shape, const char *name, size_t *row,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	char text[CNN_SHAPE_TEXT];
 	struct cnn_tensor one = *shape;
@@ -53,18 +53,19 @@ int cnn_rows_check(const struct cnn_tensor *shape, const char *name, size_t *row
 
 	for (int i = 1; i < shape->rank; i++)
 		if (shape->shape[i] == 0)
-			return cnn_fail(e, CNN_EDATA, "%s: an array of %s has no elements",
-				name, cnn_shape_text(shape->rank, shape->shape, text,
+			return cnn_fail(e, CNN_EDATA,
+			    "%s: an array of %s has no elements", name,
+			    cnn_shape_text(shape->rank, shape->shape, text,
 				sizeof text));
 	one.shape[0] = 1;
 	if (!cnn_tensor_bytes(&one, row) || *row > CNN_MAX_TENSOR)
 		return cnn_fail(e, CNN_EDATA,
-			"%s: one sample of %s %s is larger than %zu MiB", name,
-			cnn_shape_text(one.rank - 1, one.shape + 1, text, sizeof text),
-			cnn_dtype_name(one.dtype), CNN_MAX_TENSOR >> 20);
+		    "%s: one sample of %s %s is larger than %zu MiB", name,
+		    cnn_shape_text(one.rank - 1, one.shape + 1, text, sizeof text),
+		    cnn_dtype_name(one.dtype), CNN_MAX_TENSOR >> 20);
 	if (!cnn_tensor_bytes(shape, &all))
 		return cnn_fail(e, CNN_EDATA, "%s: %s is too large", name,
-			cnn_shape_text(shape->rank, shape->shape, text, sizeof text));
+		    cnn_shape_text(shape->rank, shape->shape, text, sizeof text));
 	return CNN_OK;
 }
 
@@ -78,12 +79,12 @@ int cnn_rows_at_end(struct cnn_input *in, struct cnn_error *e)
 		return rc;
 	if (have)
 		return cnn_fail(e, CNN_EDATA, "%s: unexpected bytes after the array",
-			cnn_input_name(in));
+		    cnn_input_name(in));
 	return CNN_OK;
 }
 
 static int rows_read(struct cnn_array *array, size_t rows, void *buf,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct rows *r = (struct rows *)array;
 	size_t bytes;
@@ -91,7 +92,7 @@ static int rows_read(struct cnn_array *array, size_t rows, void *buf,
 
 	if (rows > r->left)
 		return cnn_fail(e, CNN_EUSAGE, "%s: %zu rows requested, %zu left",
-			cnn_input_name(r->in), rows, r->left);
+		    cnn_input_name(r->in), rows, r->left);
 	bytes = rows * r->row;
 	rc = cnn_input_read(r->in, buf, bytes, e);
 	if (rc < 0)
@@ -111,7 +112,7 @@ static void rows_close(struct cnn_array *array)
 }
 
 int cnn_rows_open(struct cnn_array **array, struct cnn_input *in,
-	const struct cnn_tensor *shape, bool swap, struct cnn_error *e)
+    const struct cnn_tensor *shape, bool swap, struct cnn_error *e)
 {
 	struct rows *r = NULL;
 	size_t row;
@@ -125,7 +126,10 @@ int cnn_rows_open(struct cnn_array **array, struct cnn_input *in,
 	}
 	*r = (struct rows){
 		.base = { *shape, rows_read, rows_close },
-		.in = in, .row = row, .left = shape->shape[0], .swap = swap,
+		.in = in,
+		.row = row,
+		.left = shape->shape[0],
+		.swap = swap,
 	};
 	r->base.shape.data = NULL;
 	*array = &r->base;
@@ -133,7 +137,7 @@ int cnn_rows_open(struct cnn_array **array, struct cnn_input *in,
 }
 
 int cnn_rows_write(const struct cnn_tensor *t, struct cnn_output *out, bool swap,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	unsigned char chunk[16384];
 	const unsigned char *p = t->data;
@@ -142,7 +146,7 @@ int cnn_rows_write(const struct cnn_tensor *t, struct cnn_output *out, bool swap
 
 	if (!cnn_tensor_bytes(t, &left))
 		return cnn_fail(e, CNN_EDATA, "%s: the array is too large",
-			cnn_output_name(out));
+		    cnn_output_name(out));
 	if (!swap)
 		return cnn_output_write(out, p, left, e);
 	while (left && rc == CNN_OK) {

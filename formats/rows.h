@@ -9,17 +9,17 @@
 /* Creates an array from the elements that follow in the input. `shape` gives type and
  * shape; `swap` means big-endian. Takes ownership of the input, also on failure. */
 int cnn_rows_open(struct cnn_array **, struct cnn_input *,
-	const struct cnn_tensor *shape, bool swap, struct cnn_error *);
+    const struct cnn_tensor *shape, bool swap, struct cnn_error *);
 
 /* Writes a tensor's elements, big-endian if `swap`. */
 int cnn_rows_write(const struct cnn_tensor *, struct cnn_output *, bool swap,
-	struct cnn_error *);
+    struct cnn_error *);
 
 /* Checks that a stream can carry an array of this shape: no axis except the first may
  * have length 0, and a sample takes at most CNN_MAX_TENSOR bytes. Sets *row to the
  * bytes of a sample. */
 int cnn_rows_check(const struct cnn_tensor *shape, const char *name, size_t *row,
-	struct cnn_error *);
+    struct cnn_error *);
 
 /* Returns CNN_EDATA unless the input is at its end. */
 int cnn_rows_at_end(struct cnn_input *, struct cnn_error *);

@@ -82,9 +82,13 @@ gpu-bundle: all $(conformance)          ## make a folder for a machine with a GP
 	@BIN=$(BIN) BUILD=$(BUILD) CUDA=$(CUDA) CC='$(CC)' tests/gpu/bundle.sh
 
 .PHONY: lint
-lint:                                       ## run gcc and clang (warnings are errors), clang-tidy, cppcheck, mandoc
+lint:                                       ## run gcc and clang (warnings are errors), clang-format, clang-tidy, cppcheck, mandoc
 	@build-aux/deps.sh --check run lint
 	@build-aux/lint.sh
+
+.PHONY: format
+format:                                     ## lay the C and CUDA sources out with clang-format 14
+	@build-aux/format.sh -i
 
 # --- fuzzing ---------------------------------------------------------------------
 

@@ -5,7 +5,7 @@
 #include "cnn-eval/report.h"
 #include "executor/amp.h"
 
-#define CHUNK 1024    /* approximate number of samples held at a time */
+#define CHUNK 1024 /* approximate number of samples held at a time */
 
 static const char *image = "image", *label = "label", *output;
 static struct cnn_infer_options infer = { .amp = "off", .batch = 256 };
@@ -18,25 +18,29 @@ static const struct cnn_option options[] = {
 	{ "image", 0, CNN_OPT_STR, &image, "NAME", "input field" },
 	{ "label", 0, CNN_OPT_STR, &label, "NAME", "target field" },
 	{ "amp", 0, CNN_OPT_CHOICE, &infer.amp, "TYPE", "mixed precision", 0,
-		.choices = CNN_AMP_CHOICES },
-	{ "batch", 'b', CNN_OPT_UINT, &infer.batch, "N", "samples in a batch",
-		0, 1, 65536 },
+	    .choices = CNN_AMP_CHOICES },
+	{ "batch", 'b', CNN_OPT_UINT, &infer.batch, "N", "samples in a batch", 0, 1,
+	    65536 },
 	COMPUTE_OPTIONS(compute),
 	COMPUTE_THREADS(compute),
 	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
-		"write to FILE, whole or not at all" },
-	{ NULL }
+	    "write to FILE, whole or not at all" },
+	{ NULL },
 };
 
 static const struct cnn_program program = {
-	"cnn-eval", "[MODEL] [DATA ...]", "Evaluates a model on labelled data",
-	options, 0, -1
+	"cnn-eval",
+	"[MODEL] [DATA ...]",
+	"Evaluates a model on labelled data",
+	options,
+	0,
+	-1,
 };
 
 /* Evaluates the segment in whole batches across its records, so that record boundaries
  * do not affect any digit of the result. */
 static int evaluate_segment(struct cnn_load *load, struct cnn_executor *ex,
-	struct cnn_dataset *data, struct cnn_evaluation *v, struct cnn_error *e)
+    struct cnn_dataset *data, struct cnn_evaluation *v, struct cnn_error *e)
 {
 	struct cnn_record rec;
 	int r, end = CNN_OK;
@@ -48,10 +52,10 @@ static int evaluate_segment(struct cnn_load *load, struct cnn_executor *ex,
 			return end;
 		r = end == CNN_OK ? cnn_dataset_append(data, &rec, e) : CNN_OK;
 		count = end == CNN_END ? data->samples :
-			data->samples - data->samples % infer.batch;
+					 data->samples - data->samples % infer.batch;
 		if (r == CNN_OK && (end == CNN_END || count >= CHUNK) &&
-		    (r = cnn_evaluate(ex, load->model, data, count, infer.batch, v, e)) ==
-		    CNN_OK)
+		    (r = cnn_evaluate(ex, load->model, data, count, infer.batch, v,
+			 e)) == CNN_OK)
 			cnn_dataset_drop(data, count);
 		if (r < 0) {
 			cnn_error_prefix(e, "%s", cnn_operands_name(load->in));
@@ -62,7 +66,7 @@ static int evaluate_segment(struct cnn_load *load, struct cnn_executor *ex,
 }
 
 static int evaluate(struct cnn_load *load, struct cnn_dataset *data,
-	struct cnn_evaluation *v, struct cnn_error *e)
+    struct cnn_evaluation *v, struct cnn_error *e)
 {
 	const struct cnn_header *header;
 	struct cnn_executor *ex = NULL;
@@ -100,14 +104,17 @@ int main(int argc, char **argv)
 	    (r = compute_open(&compute, &plugins, &e)) < 0 ||
 	    (r = cnn_dataset_new(&data, image, label, &e)) < 0 ||
 	    (r = cnn_load_open(&load, (const char *const *)argv + first,
-		(size_t)(argc - first), plugins, &e)) < 0)
+		 (size_t)(argc - first), plugins, &e)) < 0)
 		goto out;
 	infer.on = compute.on;
 	load.max_memory = (size_t)compute.on.max_memory;
 	if ((r = evaluate(&load, data, &v, &e)) == CNN_OK &&
 	    (r = cnn_output_open(&out, output, false, &e)) == CNN_OK &&
-	    (r = cnn_print_evaluation(out, &v, load.model, tsv ? CNN_PRINT_TSV :
-		json ? CNN_PRINT_JSON : CNN_PRINT_TABLE, &e)) == CNN_OK) {
+	    (r = cnn_print_evaluation(out, &v, load.model,
+		 tsv	  ? CNN_PRINT_TSV :
+		     json ? CNN_PRINT_JSON :
+			    CNN_PRINT_TABLE,
+		 &e)) == CNN_OK) {
 		cnn_output_commit(out, &e);
 		out = NULL;
 	}

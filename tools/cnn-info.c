@@ -14,23 +14,29 @@ static bool devices, net, training;
 
 static const struct cnn_option options[] = {
 	{ "devices", 0, CNN_OPT_FLAG, &devices, NULL, "show only the devices" },
-	{ "net", 0, CNN_OPT_FLAG, &net, NULL, "print the model's net, as cnn-init reads it" },
+	{ "net", 0, CNN_OPT_FLAG, &net, NULL,
+	    "print the model's net, as cnn-init reads it" },
 	{ "training", 0, CNN_OPT_FLAG, &training, NULL,
-		"show the kernels for training rather than inference" },
+	    "show the kernels for training rather than inference" },
 	{ "amp", 0, CNN_OPT_CHOICE, &infer.amp, "TYPE", "mixed precision", 0,
-		.choices = CNN_AMP_CHOICES },
+	    .choices = CNN_AMP_CHOICES },
 	COMPUTE_OPTIONS(compute),
-	{ NULL }
+	{ NULL },
 };
 
 static const struct cnn_program program = {
-	"cnn-info", "[MODEL]", "Shows devices, plugins and models", options, 0, 1
+	"cnn-info",
+	"[MODEL]",
+	"Shows devices, plugins and models",
+	options,
+	0,
+	1,
 };
 
 /* Prints device number `ordinal`, or the reason why there is no device. CNN_END if that
  * has been printed already. */
 static int print_device(struct cnn_output *out, struct cnn_plugins *plugins,
-	const char *name, uint32_t ordinal, struct cnn_error *e)
+    const char *name, uint32_t ordinal, struct cnn_error *e)
 {
 	struct cnn_device_info info = { .size = sizeof info };
 	struct cnn_error why = { 0 };
@@ -48,17 +54,18 @@ static int print_device(struct cnn_output *out, struct cnn_plugins *plugins,
 		cnn_host_close(&host);
 	}
 	if (r < 0)
-		return ordinal > 0 ? CNN_END : cnn_output_printf(out, e,
-			"device  %-6s none: %s\n", name, why.text);
+		return ordinal > 0 ? CNN_END :
+				     cnn_output_printf(out, e,
+					 "device  %-6s none: %s\n", name, why.text);
 	if (ordinal > 0)
 		snprintf(number, sizeof number, ":%u", ordinal);
 	return cnn_output_printf(out, e, "device  %s%-*s %s, %s, %.1f GiB\n", name,
-		(int)(6 - strlen(name)), number, info.name, info.detail,
-		(double)info.memory / (1 << 30));
+	    (int)(6 - strlen(name)), number, info.name, info.detail,
+	    (double)info.memory / (1 << 30));
 }
 
 static int print_devices(struct cnn_output *out, struct cnn_plugins *plugins,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	int r = print_device(out, plugins, "cpu", 0, e);
 
@@ -69,7 +76,7 @@ static int print_devices(struct cnn_output *out, struct cnn_plugins *plugins,
 
 /* Prints what a plugin offers, or why it cannot be opened. */
 static int print_plugin(struct cnn_output *out, struct cnn_plugins *plugins,
-	struct cnn_plugin *p, struct cnn_error *e)
+    struct cnn_plugin *p, struct cnn_error *e)
 {
 	struct cnn_error why = { 0 };
 	size_t n = strlen(p->path);
@@ -77,28 +84,29 @@ static int print_plugin(struct cnn_output *out, struct cnn_plugins *plugins,
 	int r = cnn_output_printf(out, e, "  %-12s ", p->name);
 
 	if (r == CNN_OK && cnn_plugin_open(plugins, p, &why) < 0)
-		return cnn_output_printf(out, e, "%s\n", why.text +
+		return cnn_output_printf(out, e, "%s\n",
+		    why.text +
 			(strncmp(why.text, p->path, n) == 0 ? n + strlen(": ") : 0));
 	if (r == CNN_OK && p->entry->device_functions)
 		r = cnn_output_printf(out, e, "the device");
 	for (uint32_t i = 0; r == CNN_OK && i < p->entry->kernel_count; i++) {
 		r = cnn_output_printf(out, e, "%s%s", separator,
-			cnn_kernel_at(p->entry, i)->run);
+		    cnn_kernel_at(p->entry, i)->run);
 		separator = ", ";
 	}
 	for (uint32_t i = 0; r == CNN_OK && i < p->entry->optimizer_count; i++) {
 		r = cnn_output_printf(out, e, "%s%s", separator,
-			cnn_optimizer_at(p->entry, i)->name);
+		    cnn_optimizer_at(p->entry, i)->name);
 		separator = ", ";
 	}
 	for (uint32_t i = 0; r == CNN_OK && i < p->entry->definition_count; i++) {
 		r = cnn_output_printf(out, e, "%sdefinition of %s", separator,
-			cnn_definition_at(p->entry, i)->type);
+		    cnn_definition_at(p->entry, i)->type);
 		separator = ", ";
 	}
 	for (uint32_t i = 0; r == CNN_OK && i < p->entry->communicator_count; i++) {
 		r = cnn_output_printf(out, e, "%scommunicator %s", separator,
-			cnn_communicator_at(p->entry, i)->name);
+		    cnn_communicator_at(p->entry, i)->name);
 		separator = ", ";
 	}
 	return r == CNN_OK ? cnn_output_printf(out, e, "\n") : r;
@@ -106,7 +114,7 @@ static int print_plugin(struct cnn_output *out, struct cnn_plugins *plugins,
 
 /* Prints each provider's folder, and a line per plugin in it. */
 static int print_plugins(struct cnn_output *out, struct cnn_plugins *plugins,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const struct cnn_plugin *last = NULL;
 	int r = CNN_OK;
@@ -117,8 +125,8 @@ static int print_plugins(struct cnn_output *out, struct cnn_plugins *plugins,
 
 		if (!last || strcmp(last->device, p->device) != 0 ||
 		    strcmp(last->provider, p->provider) != 0)
-			r = cnn_output_printf(out, e, "plugins %s/%s in %.*s\n", p->device,
-				p->provider, (int)folder, p->path);
+			r = cnn_output_printf(out, e, "plugins %s/%s in %.*s\n",
+			    p->device, p->provider, (int)folder, p->path);
 		if (r == CNN_OK)
 			r = print_plugin(out, plugins, p, e);
 		last = p;
@@ -134,10 +142,12 @@ static int read_model(struct cnn_load *load, struct cnn_error *e)
 	while ((r = cnn_load_next(load, &header, e)) == CNN_OK)
 		if (load->model)
 			return cnn_fail(e, CNN_EDATA, "%s: also contains data",
-				cnn_operands_name(load->in));
-	return r < 0 ? r : load->model ? CNN_OK :
-		cnn_fail(e, CNN_EDATA, "no model in %s (tensor-stat describes data)",
-			cnn_operands_name(load->in));
+			    cnn_operands_name(load->in));
+	return r < 0	? r :
+	    load->model ? CNN_OK :
+			  cnn_fail(e, CNN_EDATA,
+			      "no model in %s (tensor-stat describes data)",
+			      cnn_operands_name(load->in));
 }
 
 int main(int argc, char **argv)
@@ -152,7 +162,7 @@ int main(int argc, char **argv)
 		cnn_usage(&program, "--devices: takes no operands");
 	if ((net || training) && first == argc)
 		cnn_usage(&program, "--%s: needs a model (- for standard input)",
-			net ? "net" : "training");
+		    net ? "net" : "training");
 	if ((r = compute_open(&compute, &plugins, &e)) < 0 ||
 	    (r = cnn_output_open(&out, NULL, false, &e)) < 0)
 		goto out;
@@ -162,12 +172,14 @@ int main(int argc, char **argv)
 			r = print_plugins(out, plugins, &e);
 	} else {
 		infer.on = compute.on;
-		r = cnn_load_open(&load, (const char *const *)argv + first, 1, plugins, &e);
+		r = cnn_load_open(&load, (const char *const *)argv + first, 1, plugins,
+		    &e);
 		load.max_memory = (size_t)compute.on.max_memory;
 		if (r == CNN_OK && (r = read_model(&load, &e)) == CNN_OK)
-			r = net ? cnn_output_write(out, load.model->graph->text,
+			r = net ?
+			    cnn_output_write(out, load.model->graph->text,
 				load.model->graph->text_size, &e) :
-				cnn_print_model(out, load.model, &infer, training, &e);
+			    cnn_print_model(out, load.model, &infer, training, &e);
 	}
 	if (r == CNN_OK) {
 		cnn_output_commit(out, &e);

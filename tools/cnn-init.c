@@ -12,25 +12,27 @@ static struct cnn_list plugin_dirs;
 
 static const struct cnn_option options[] = {
 	{ "seed", 's', CNN_OPT_UINT, &seed, "N", "seed of the initial weights",
-		CNN_OPT_RESULT },
+	    CNN_OPT_RESULT },
 	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
-		"write to FILE, whole or not at all" },
+	    "write to FILE, whole or not at all" },
 	{ "plugin-dir", 0, CNN_OPT_LIST, &plugin_dirs, "DIR",
-		"look for plugins in DIR first" },
+	    "look for plugins in DIR first" },
 	{ "max-memory", 0, CNN_OPT_UINT, &max_memory, "MIB",
-		"refuse nets with larger parameters; 0: no limit", 0,
-		.max = 1 << 30 },
-	{ NULL }
+	    "refuse nets with larger parameters; 0: no limit", 0, .max = 1 << 30 },
+	{ NULL },
 };
 
 static const struct cnn_program program = {
-	"cnn-init", "[NET]", "Makes a model with initial weights from a net's text",
-	options, 0, 1
+	"cnn-init",
+	"[NET]",
+	"Makes a model with initial weights from a net's text",
+	options,
+	0,
+	1,
 };
 
 /* Reads the whole text, which must not be larger than CNN_MAX_NET. */
-static int read_text(const char *path, char **text, size_t *size,
-	struct cnn_error *e)
+static int read_text(const char *path, char **text, size_t *size, struct cnn_error *e)
 {
 	const unsigned char *data;
 	struct cnn_input *in;
@@ -42,10 +44,11 @@ static int read_text(const char *path, char **text, size_t *size,
 	if ((r = cnn_input_peek(in, CNN_MAX_NET + 1, &data, size, e)) == CNN_OK) {
 		if (*size == 0)
 			r = cnn_fail(e, CNN_EDATA, "%s: empty file",
-				cnn_input_name(in));
+			    cnn_input_name(in));
 		else if (*size > CNN_MAX_NET)
-			r = cnn_fail(e, CNN_EDATA, "%s: more than %zu bytes: is this a net?",
-				cnn_input_name(in), CNN_MAX_NET);
+			r = cnn_fail(e, CNN_EDATA,
+			    "%s: more than %zu bytes: is this a net?",
+			    cnn_input_name(in), CNN_MAX_NET);
 		else if (!(*text = malloc(*size)))
 			r = cnn_fail(e, CNN_ENOMEM, "out of memory");
 		else

@@ -14,24 +14,32 @@ static const char *isa = "native";
 static bool no_gradients;
 
 static const struct cnn_option options[] = {
-	{ "net", 'n', CNN_OPT_LIST, &nets, "LAYERS", "also try these layers, joined by |" },
-	{ "input", 'i', CNN_OPT_LIST, &inputs, "SHAPES", "shapes of the inputs of --net" },
+	{ "net", 'n', CNN_OPT_LIST, &nets, "LAYERS",
+	    "also try these layers, joined by |" },
+	{ "input", 'i', CNN_OPT_LIST, &inputs, "SHAPES",
+	    "shapes of the inputs of --net" },
 	{ "no-gradients", 0, CNN_OPT_FLAG, &no_gradients, NULL,
-		"do not compare gradients with finite differences" },
-	{ "isa", 0, CNN_OPT_CHOICE, &isa, "NAME", "highest instruction set that plugins may use",
-		.choices = CNN_ISA_CHOICES },
-	{ "plugin-dir", 0, CNN_OPT_LIST, &plugin_dirs, "DIR", "look for plugins in DIR first" },
-	{ NULL }
+	    "do not compare gradients with finite differences" },
+	{ "isa", 0, CNN_OPT_CHOICE, &isa, "NAME",
+	    "highest instruction set that plugins may use",
+	    .choices = CNN_ISA_CHOICES },
+	{ "plugin-dir", 0, CNN_OPT_LIST, &plugin_dirs, "DIR",
+	    "look for plugins in DIR first" },
+	{ NULL },
 };
 
 static const struct cnn_program program = {
-	"cnn-plugin-check", "PLUGIN.so ...",
-	"Tests plugins against the reference and finite differences", options, 1, -1
+	"cnn-plugin-check",
+	"PLUGIN.so ...",
+	"Tests plugins against the reference and finite differences",
+	options,
+	1,
+	-1,
 };
 
 /* One line: a check, and what came of it. */
-__attribute__((format(printf, 3, 4)))
-static void print_check(const char *result, const char *what, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void print_check(const char *result,
+    const char *what, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -60,8 +68,8 @@ static int check_symbols(const struct cnn_plugin *p, bool *good, struct cnn_erro
 		return r;
 	if (*names) {
 		*good = false;
-		print_check("FAIL", "symbols", "also exports %s (compile with "
-			"-fvisibility=hidden)", names);
+		print_check("FAIL", "symbols",
+		    "also exports %s (compile with -fvisibility=hidden)", names);
 	} else {
 		print_check("ok", "symbols", "exports cnn_plugin_entry alone");
 	}
@@ -69,20 +77,21 @@ static int check_symbols(const struct cnn_plugin *p, bool *good, struct cnn_erro
 }
 
 /* A kernel, or (NULL) the definition of a type. */
-static int check_part(struct apart *a, const struct cnn_kernel *kernel, const char *type,
-	bool *good, struct cnn_error *e)
+static int check_part(struct apart *a, const struct cnn_kernel *kernel,
+    const char *type, bool *good, struct cnn_error *e)
 {
 	struct verdict v;
 	char name[200];
 	int r = check_apart(a, kernel, type, &v, e);
 
-	snprintf(name, sizeof name, "%s%s", kernel ? "" : "type ", kernel ? kernel->run : type);
+	snprintf(name, sizeof name, "%s%s", kernel ? "" : "type ",
+	    kernel ? kernel->run : type);
 	if (r < 0) {
 		print_check("-", name, "not tested");
 	} else if (v.failures > 0) {
 		*good = false;
-		print_check("FAIL", name, "%u case%s, %u failure%s", v.cases, plural(v.cases),
-			v.failures, plural(v.failures));
+		print_check("FAIL", name, "%u case%s, %u failure%s", v.cases,
+		    plural(v.cases), v.failures, plural(v.failures));
 	} else {
 		print_check("ok", name, "%u case%s", v.cases, plural(v.cases));
 	}
@@ -102,28 +111,36 @@ static int check_offers(struct apart *a, bool *good, struct cnn_error *e)
 	for (uint32_t i = 0; r == CNN_OK && i < entry->kernel_count; i++)
 		r = check_part(a, cnn_kernel_at(entry, i), NULL, good, e);
 	for (uint32_t i = 0; r == CNN_OK && i < entry->optimizer_count; i++)
-		print_check("-", cnn_optimizer_at(entry, i)->name, "optimizers are not tested");
+		print_check("-", cnn_optimizer_at(entry, i)->name,
+		    "optimizers are not tested");
 	for (uint32_t i = 0; r == CNN_OK && i < entry->communicator_count; i++)
 		print_check("-", cnn_communicator_at(entry, i)->name,
-			"communicators are not tested");
+		    "communicators are not tested");
 	if (r == CNN_OK && entry->device_functions)
 		print_check("-", "device", "devices are not tested");
 	for (size_t i = 0; r == CNN_OK && i < a->net_count; i++)
 		if (!a->net_used[i]) {
 			*good = false;
-			print_check("FAIL", "--net", "%s: %s", a->nets[i], *a->net_error[i] ?
-				a->net_error[i] : "the plugin has no kernel for these layers");
+			print_check("FAIL", "--net", "%s: %s", a->nets[i],
+			    *a->net_error[i] ?
+				a->net_error[i] :
+				"the plugin has no kernel for these layers");
 		}
 	return r;
 }
 
-/* *good = false if something is wrong with the plugin. An error if it cannot be tested. */
+/* *good = false if something is wrong with the plugin. An error if it cannot be
+ * tested. */
 static int check_file(const char *path, struct cnn_plugins *oracle, bool *good,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const char *shapes[APART_NETS] = { NULL };
-	struct apart a = { .oracle = oracle, .isa = isa, .no_gradients = no_gradients,
-		.verbose = cnn_verbosity > 1, .nets = nets.items, .inputs = shapes,
+	struct apart a = { .oracle = oracle,
+		.isa = isa,
+		.no_gradients = no_gradients,
+		.verbose = cnn_verbosity > 1,
+		.nets = nets.items,
+		.inputs = shapes,
 		.net_count = nets.count };
 	struct cnn_plugin *p;
 	int r = cnn_plugins_open(&a.plugins, plugin_dirs.items, plugin_dirs.count, e);
@@ -135,7 +152,7 @@ static int check_file(const char *path, struct cnn_plugins *oracle, bool *good,
 	if (r == CNN_OK) {
 		a.plugin = p;
 		print_check("ok", "entry", "%s %s of %s/%s", p->name, p->entry->version,
-			p->device, p->provider);
+		    p->device, p->provider);
 		r = check_symbols(p, good, e);
 	}
 	if (r == CNN_OK)
@@ -150,8 +167,9 @@ static int open_oracle(struct cnn_plugins **oracle, struct cnn_error *e)
 	int r = cnn_own_folder("reference", &folder, e);
 
 	if (r == CNN_OK && !folder)
-		r = cnn_fail(e, CNN_EPLUGIN, "the reference is not installed: no "
-			"../lib/cnntools/reference beside the program's folder");
+		r = cnn_fail(e, CNN_EPLUGIN,
+		    "the reference is not installed: no "
+		    "../lib/cnntools/reference beside the program's folder");
 	if (r == CNN_OK)
 		r = cnn_plugins_open(oracle, (const char *const *)&folder, 1, e);
 	free(folder);
@@ -181,7 +199,7 @@ int main(int argc, char **argv)
 		if (check_file(argv[i], oracle, &good, &why) == CNN_OK)
 			continue;
 		fflush(stdout);
-		if (e.code != CNN_OK)        /* the last one is printed at the end */
+		if (e.code != CNN_OK) /* the last one is printed at the end */
 			cnn_message(&program, 0, "%s", e.text);
 		e = why;
 	}

@@ -13,40 +13,43 @@ static bool tsv;
 
 static const struct cnn_option options[] = {
 	{ "tsv", 0, CNN_OPT_FLAG, &tsv, NULL,
-		"print index, class, probability and label, one line per sample" },
-	{ "image", 0, CNN_OPT_STR, &image, "NAME", "input field",
-		CNN_OPT_RESULT },
+	    "print index, class, probability and label, one line per sample" },
+	{ "image", 0, CNN_OPT_STR, &image, "NAME", "input field", CNN_OPT_RESULT },
 	{ "label", 0, CNN_OPT_STR, &label, "NAME", "target field, if any" },
 	{ "amp", 0, CNN_OPT_CHOICE, &infer.amp, "TYPE", "mixed precision",
-		CNN_OPT_RESULT, .choices = CNN_AMP_CHOICES },
+	    CNN_OPT_RESULT, .choices = CNN_AMP_CHOICES },
 	{ "batch", 'b', CNN_OPT_UINT, &infer.batch, "N", "samples in a batch",
-		CNN_OPT_RESULT, 1, 65536 },
+	    CNN_OPT_RESULT, 1, 65536 },
 	COMPUTE_OPTIONS(compute),
 	COMPUTE_THREADS(compute),
 	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
-		"write to FILE, whole or not at all" },
-	{ NULL }
+	    "write to FILE, whole or not at all" },
+	{ NULL },
 };
 
 static const struct cnn_program program = {
-	"cnn-predict", "[MODEL] [DATA ...]", "Adds a model's predictions to data",
-	options, 0, -1
+	"cnn-predict",
+	"[MODEL] [DATA ...]",
+	"Adds a model's predictions to data",
+	options,
+	0,
+	-1,
 };
 
 struct prediction {
 	struct cnn_load load;
-	struct cnn_dataset *data;            /* samples not yet predicted */
+	struct cnn_dataset *data; /* samples not yet predicted */
 	struct cnn_executor *ex;
 	struct cnn_output *out;
 	struct cnn_writer *writer;
 	struct queue queue;
-	size_t index;                        /* of the first sample in data */
+	size_t index; /* of the first sample in data */
 };
 
 /* Writes the data's header with the two new fields, and with this run in its
  * history. */
 static int write_header(struct prediction *run, const struct cnn_header *data,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct cnn_header *h = cnn_header_copy(data);
 	struct cnn_field *class = NULL;
@@ -54,9 +57,10 @@ static int write_header(struct prediction *run, const struct cnn_header *data,
 
 	if (cnn_header_find(data, "logits") || cnn_header_find(data, "class")) {
 		cnn_header_free(h);
-		return cnn_fail(e, CNN_EDATA, "%s: already contains predictions "
-			"(remove them with tensor-cat --fields)",
-			cnn_operands_name(run->load.in));
+		return cnn_fail(e, CNN_EDATA,
+		    "%s: already contains predictions "
+		    "(remove them with tensor-cat --fields)",
+		    cnn_operands_name(run->load.in));
 	}
 	if (h && cnn_header_add(h, "logits", CNN_F32, 1, &run->queue.classes))
 		class = cnn_header_add(h, "class", CNN_I32, 0, NULL);
@@ -72,7 +76,7 @@ static int write_header(struct prediction *run, const struct cnn_header *data,
 }
 
 static int print_rows(struct prediction *run, const float *logits, size_t count,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const struct cnn_dataset *d = run->data;
 	const struct cnn_model *m = run->load.model;
@@ -85,9 +89,9 @@ static int print_rows(struct prediction *run, const float *logits, size_t count,
 		size_t c = cnn_best_class(logits + i * classes, classes, &p);
 		int32_t truth = cnn_dataset_label(d, i);
 
-		r = cnn_output_printf(run->out, e, "%zu\t%s\t%.6f\t%s\n", run->index + i,
-			cnn_model_class(m, c, a), p, truth >= 0 ?
-			cnn_model_class(m, (size_t)truth, b) : "-");
+		r = cnn_output_printf(run->out, e, "%zu\t%s\t%.6f\t%s\n",
+		    run->index + i, cnn_model_class(m, c, a), p,
+		    truth >= 0 ? cnn_model_class(m, (size_t)truth, b) : "-");
 	}
 	return r;
 }
@@ -98,12 +102,13 @@ static int predict_some(struct prediction *run, size_t count, struct cnn_error *
 	float *logits = queue_room(&run->queue, count, e);
 	int r = e->code;
 
-	if (logits && (r = cnn_predict(run->ex, run->load.model, run->data, count,
-	    infer.batch, logits, e)) < 0)
+	if (logits &&
+	    (r = cnn_predict(run->ex, run->load.model, run->data, count, infer.batch,
+		 logits, e)) < 0)
 		cnn_error_prefix(e, "%s", cnn_operands_name(run->load.in));
 	if (r == CNN_OK)
 		r = tsv ? print_rows(run, logits, count, e) :
-			queue_known(&run->queue, count, run->writer, e);
+			  queue_known(&run->queue, count, run->writer, e);
 	run->index += count;
 	cnn_dataset_drop(run->data, count);
 	return r;
@@ -126,8 +131,9 @@ static int predict_segment(struct prediction *run, struct cnn_error *e)
 			cnn_error_prefix(e, "%s", cnn_operands_name(run->load.in));
 		else if (end == CNN_OK && !tsv)
 			r = queue_put(&run->queue, &rec, e);
-		count = end == CNN_END ? run->data->samples :
-			run->data->samples - run->data->samples % infer.batch;
+		count = end == CNN_END ?
+		    run->data->samples :
+		    run->data->samples - run->data->samples % infer.batch;
 		if (r == CNN_OK && (count > 0 || end == CNN_END))
 			r = predict_some(run, count, e);
 		if (r < 0)
@@ -143,9 +149,10 @@ static int predict(struct prediction *run, struct cnn_error *e)
 
 	if (r == CNN_OK)
 		cnn_dataset_use(run->data, run->load.model->graph);
-	if (r == CNN_OK && (r = cnn_infer_open(&run->ex, run->load.model, &infer, e)) ==
-	    CNN_OK && tsv)
-		r = cnn_output_printf(run->out, e, "index\tclass\tprobability\tlabel\n");
+	if (r == CNN_OK &&
+	    (r = cnn_infer_open(&run->ex, run->load.model, &infer, e)) == CNN_OK && tsv)
+		r = cnn_output_printf(run->out, e,
+		    "index\tclass\tprobability\tlabel\n");
 	run->queue.classes = r == CNN_OK ? cnn_class_count(run->load.model->graph) : 0;
 	while (r == CNN_OK) {
 		if ((r = cnn_dataset_segment(run->data, header, false, e)) < 0)
@@ -169,7 +176,7 @@ int main(int argc, char **argv)
 	if ((r = compute_open(&compute, &plugins, &e)) < 0 ||
 	    (r = cnn_dataset_new(&run.data, image, label, &e)) < 0 ||
 	    (r = cnn_load_open(&run.load, (const char *const *)argv + first,
-		(size_t)(argc - first), plugins, &e)) < 0 ||
+		 (size_t)(argc - first), plugins, &e)) < 0 ||
 	    (r = cnn_output_open(&run.out, output, !tsv, &e)) < 0 ||
 	    (r = cnn_writer_open(&run.writer, run.out, &e)) < 0)
 		goto out;

@@ -14,31 +14,37 @@ static struct cnn_train_options train;
 /* The training options come before these (cnn_train_options_rows). The length of a run
  * is recorded in the model (step and epoch), not in the options. */
 static const struct cnn_option own_options[] = {
-	{ "val", 0, CNN_OPT_STR, &job.val_path, "FILE", "evaluate on FILE after each epoch" },
+	{ "val", 0, CNN_OPT_STR, &job.val_path, "FILE",
+	    "evaluate on FILE after each epoch" },
 	{ "metrics", 'm', CNN_OPT_STR, &job.metrics_path, "FILE",
-		"write one line per step to FILE" },
+	    "write one line per step to FILE" },
 	{ "checkpoint", 'c', CNN_OPT_STR, &job.checkpoint_path, "FILE",
-		"keep a checkpoint in FILE" },
+	    "keep a checkpoint in FILE" },
 	{ "checkpoint-every", 0, CNN_OPT_UINT, &job.checkpoint_every, "STEPS",
-		"write it after every STEPS steps, not each epoch", 0, 1, UINT32_MAX },
+	    "write it after every STEPS steps, not each epoch", 0, 1, UINT32_MAX },
 	{ "strip", 0, CNN_OPT_FLAG, &strip, NULL, "write only the weights" },
 	{ "image", 0, CNN_OPT_STR, &image, "NAME", "input field" },
 	{ "label", 0, CNN_OPT_STR, &label, "NAME", "target field" },
 	{ "no-graph", 0, CNN_OPT_FLAG, &compute.on.no_graph, NULL,
-		"launch a GPU's kernels one by one, without a CUDA graph" },
+	    "launch a GPU's kernels one by one, without a CUDA graph" },
 	{ "profile", 0, CNN_OPT_FLAG, &compute.on.profile, NULL,
-		"print a profile of a step at the end" },
+	    "print a profile of a step at the end" },
 	COMPUTE_OPTIONS(compute),
 	COMPUTE_THREADS(compute),
 	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
-		"write to FILE, whole or not at all" },
-	{ NULL }
+	    "write to FILE, whole or not at all" },
+	{ NULL },
 };
-static struct cnn_option options[CNN_TRAIN_OPTIONS_MAX +
-	sizeof own_options / sizeof *own_options];
+static struct cnn_option
+    options[CNN_TRAIN_OPTIONS_MAX + sizeof own_options / sizeof *own_options];
 
 static const struct cnn_program program = {
-	"cnn-step", "[MODEL] [DATA ...]", "Trains a model on data", options, 0, -1
+	"cnn-step",
+	"[MODEL] [DATA ...]",
+	"Trains a model on data",
+	options,
+	0,
+	-1,
 };
 
 static bool given(const char *option)
@@ -53,16 +59,18 @@ static int check_options(char *const *operands, struct cnn_error *e)
 	for (; *operands; operands++)
 		standard = standard || strcmp(*operands, "-") == 0;
 	if (standard && job.val_path && strcmp(job.val_path, "-") == 0)
-		return cnn_fail(e, CNN_EUSAGE, "--val: -: standard input is already an "
-			"operand");
-	if (train.stream && (train.resume || job.val_path || given("epochs") || job.metrics_path ||
-	    train.time_epochs))
-		return cnn_fail(e, CNN_EUSAGE, "--stream reads the data once: it can't "
-			"be combined with --epochs, --resume, --val, --metrics or "
-			"--time-epochs");
+		return cnn_fail(e, CNN_EUSAGE,
+		    "--val: -: standard input is already an operand");
+	if (train.stream &&
+	    (train.resume || job.val_path || given("epochs") || job.metrics_path ||
+		train.time_epochs))
+		return cnn_fail(e, CNN_EUSAGE,
+		    "--stream reads the data once: it can't "
+		    "be combined with --epochs, --resume, --val, --metrics or "
+		    "--time-epochs");
 	if (job.checkpoint_every && !job.checkpoint_path)
-		return cnn_fail(e, CNN_EUSAGE, "--checkpoint-every: needs "
-			"--checkpoint");
+		return cnn_fail(e, CNN_EUSAGE,
+		    "--checkpoint-every: needs --checkpoint");
 	if (job.checkpoint_path && strcmp(job.checkpoint_path, "-") == 0)
 		return cnn_fail(e, CNN_EUSAGE, "--checkpoint: -: must be a file");
 	if (job.metrics_path && strcmp(job.metrics_path, "-") == 0)
@@ -80,22 +88,23 @@ int main(int argc, char **argv)
 
 	cnn_train_options_init(&train);
 	memcpy(options + cnn_train_options_rows(&train, options), own_options,
-		sizeof own_options);
+	    sizeof own_options);
 	first = cnn_options_parse(&program, argc, argv);
 
 	/* Check the outputs now rather than after hours of work. */
 	if ((r = check_options(argv + first, &e)) < 0 ||
 	    (r = cnn_output_check(output, true, &e)) < 0 ||
 	    (job.checkpoint_path &&
-	     (r = cnn_output_check(job.checkpoint_path, true, &e)) < 0) ||
+		(r = cnn_output_check(job.checkpoint_path, true, &e)) < 0) ||
 	    (r = compute_open(&compute, &run.plugins, &e)) < 0 ||
 	    (r = cnn_train_options_resolve(&train, run.plugins, &e)) < 0 ||
 	    (r = cnn_isa_choose(train.isa, &train.isa, &e)) < 0 ||
-	    (job.val_path && (r = cnn_load_file(&run.val, job.val_path, image, label,
-		run.plugins, &e)) < 0) ||
+	    (job.val_path &&
+		(r = cnn_load_file(&run.val, job.val_path, image, label, run.plugins,
+		     &e)) < 0) ||
 	    (r = cnn_dataset_new(&run.data, image, label, &e)) < 0 ||
 	    (r = cnn_load_open(&run.load, (const char *const *)argv + first,
-		(size_t)(argc - first), run.plugins, &e)) < 0)
+		 (size_t)(argc - first), run.plugins, &e)) < 0)
 		goto out;
 	if (job.val_path && strcmp(job.val_path, "-") == 0)
 		run.load.stdin_is = "--val";

@@ -7,39 +7,46 @@
 #include "cli/option.h"
 
 struct compute {
-	const char *device;              /* as given with --device */
+	const char *device; /* as given with --device */
 	uint64_t max_mib;
 	struct cnn_list plugin_dirs, providers;
-	struct cnn_compute on;           /* the resulting settings */
+	struct cnn_compute on; /* the resulting settings */
 };
 
 /* Entries for an option table; C is a struct compute with static storage. */
 #define COMPUTE_OPTIONS(C) \
 	{ "device", 'd', CNN_OPT_STR, &(C).device, "auto|cpu|cuda[:N]", \
 		"device to compute on" }, \
-	{ "provider", 'p', CNN_OPT_LIST, &(C).providers, "TYPE=NAME", \
-		"use provider NAME for layers of TYPE" }, \
-	{ "no-fuse", 0, CNN_OPT_FLAG, &(C).on.no_fuse, NULL, \
-		"do not fuse layers" }, \
-	{ "plugin-dir", 0, CNN_OPT_LIST, &(C).plugin_dirs, "DIR", \
-		"look for plugins in DIR first" }, \
-	{ "max-memory", 0, CNN_OPT_UINT, &(C).max_mib, "MIB", \
-		"refuse nets that need more memory; 0: no limit", 0, .max = 1 << 30 }
+	    { "provider", 'p', CNN_OPT_LIST, &(C).providers, "TYPE=NAME", \
+		    "use provider NAME for layers of TYPE" }, \
+	    { "no-fuse", 0, CNN_OPT_FLAG, &(C).on.no_fuse, NULL, \
+		    "do not fuse layers" }, \
+	    { "plugin-dir", 0, CNN_OPT_LIST, &(C).plugin_dirs, "DIR", \
+		    "look for plugins in DIR first" }, \
+	{ \
+		"max-memory", 0, CNN_OPT_UINT, &(C).max_mib, "MIB", \
+		    "refuse nets that need more memory; 0: no limit", 0, \
+		    .max = 1 << 30 \
+	}
 #define COMPUTE_THREADS(C) \
-	{ "threads", 't', CNN_OPT_UINT, &(C).on.threads, "N", \
-		"CPU threads; 0: one per core", 0, .max = 1024 }
+	{ \
+		"threads", 't', CNN_OPT_UINT, &(C).on.threads, "N", \
+		    "CPU threads; 0: one per core", 0, .max = 1024 \
+	}
 
 /* Finds the plugins and the device. */
 static inline int compute_open(struct compute *c, struct cnn_plugins **plugins,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
-	int r = cnn_plugins_open(plugins, c->plugin_dirs.items, c->plugin_dirs.count, e);
+	int r =
+	    cnn_plugins_open(plugins, c->plugin_dirs.items, c->plugin_dirs.count, e);
 
 	c->on.providers = c->providers.items;
 	c->on.provider_count = c->providers.count;
 	c->on.max_memory = c->max_mib << 20;
-	return r < 0 ? r : cnn_device_choose(*plugins, c->device, &c->on.device,
-		&c->on.ordinal, e);
+	return r < 0 ?
+	    r :
+	    cnn_device_choose(*plugins, c->device, &c->on.device, &c->on.ordinal, e);
 }
 
 #endif

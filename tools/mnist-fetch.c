@@ -9,26 +9,29 @@ static bool offline;
 static uint64_t timeout = 20, count, seed = UINT64_MAX;
 
 static const struct cnn_option options[] = {
-	{ "dataset", 'd', CNN_OPT_STR, &dataset, "NAME", "data set",
-	  CNN_OPT_RESULT },
+	{ "dataset", 'd', CNN_OPT_STR, &dataset, "NAME", "data set", CNN_OPT_RESULT },
 	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
-	  "write to FILE instead of standard output" },
+	    "write to FILE instead of standard output" },
 	{ "from", 'f', CNN_OPT_LIST, &from, "PATH|URL",
-	  "use only this file, directory, archive or mirror" },
+	    "use only this file, directory, archive or mirror" },
 	{ "offline", 0, CNN_OPT_FLAG, &offline, NULL,
-	  "use only the cache and installed copies" },
+	    "use only the cache and installed copies" },
 	{ "timeout", 0, CNN_OPT_UINT, &timeout, "SECONDS",
-	  "abort a transfer if no data arrive for this long", 0, 1, 3600 },
+	    "abort a transfer if no data arrive for this long", 0, 1, 3600 },
 	{ "count", 'n', CNN_OPT_UINT, &count, "N", "write only the first N samples",
-	  CNN_OPT_RESULT, 1 },
-	{ "seed", 's', CNN_OPT_UINT, &seed, "N", "seed of strokes [0]",
-	  CNN_OPT_RESULT, 0, UINT64_MAX - 1 },
-	{ 0 }
+	    CNN_OPT_RESULT, 1 },
+	{ "seed", 's', CNN_OPT_UINT, &seed, "N", "seed of strokes [0]", CNN_OPT_RESULT,
+	    0, UINT64_MAX - 1 },
+	{ 0 },
 };
 
 static const struct cnn_program program = {
-	"mnist-fetch", "train|test", "Writes a data set, downloading it if necessary",
-	options, 1, 1
+	"mnist-fetch",
+	"train|test",
+	"Writes a data set, downloading it if necessary",
+	options,
+	1,
+	1,
 };
 
 static void say(void *context, int level, const char *text)
@@ -41,9 +44,14 @@ int main(int argc, char **argv)
 {
 	int operand = cnn_options_parse(&program, argc, argv);
 	struct cnn_request request = {
-		.dataset = dataset, .split = argv[operand],
-		.from = from.items, .from_count = from.count, .offline = offline,
-		.timeout = (unsigned)timeout, .count = count, .say = say,
+		.dataset = dataset,
+		.split = argv[operand],
+		.from = from.items,
+		.from_count = from.count,
+		.offline = offline,
+		.timeout = (unsigned)timeout,
+		.count = count,
+		.say = say,
 	};
 	struct cnn_output *out = NULL;
 	struct cnn_error e = { 0 };

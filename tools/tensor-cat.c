@@ -14,22 +14,26 @@ static bool repair;
 static struct cnn_option options[] = {
 	{ "to", 't', CNN_OPT_CHOICE, &to, "FORMAT", "write this format" },
 	{ "range", 'r', CNN_OPT_STR, &range, "A:B",
-		"write only samples A to B - 1; either may be omitted", CNN_OPT_RESULT },
+	    "write only samples A to B - 1; either may be omitted", CNN_OPT_RESULT },
 	{ "fields", 'f', CNN_OPT_STR, &fields, "NAME,...",
-		"write only these fields, in this order", CNN_OPT_RESULT },
+	    "write only these fields, in this order", CNN_OPT_RESULT },
 	{ "batch", 'b', CNN_OPT_UINT, &batch, "N", "samples in a record", .min = 1 },
 	{ "field", 'F', CNN_OPT_LIST, &named, "NAME=FILE",
-		"read an array as the field NAME, before the operands; may be repeated" },
+	    "read an array as the field NAME, before the operands; may be repeated" },
 	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
-		"write to FILE, whole or not at all" },
+	    "write to FILE, whole or not at all" },
 	{ "repair", 0, CNN_OPT_FLAG, &repair, NULL,
-		"recover the complete records of a damaged stream" },
-	{ NULL }
+	    "recover the complete records of a damaged stream" },
+	{ NULL },
 };
 
 static const struct cnn_program program = {
-	"tensor-cat", "[FILE ...]", "Concatenates and converts tensor streams",
-	options, 0, -1
+	"tensor-cat",
+	"[FILE ...]",
+	"Concatenates and converts tensor streams",
+	options,
+	0,
+	-1,
 };
 
 /* "5:" and "05:" are the same range and must give the same history, so normalize. */
@@ -39,7 +43,9 @@ static int parse_options(struct cnn_convert_options *o, struct cnn_error *e)
 	int rc;
 
 	*o = (struct cnn_convert_options){
-		.last = UINT64_MAX, .batch = batch, .to = cnn_codec_find(to),
+		.last = UINT64_MAX,
+		.batch = batch,
+		.to = cnn_codec_find(to),
 		.program = &program,
 	};
 	if (range && (rc = cnn_range_parse(range, &o->first, &o->last, e)) < 0)
@@ -48,20 +54,21 @@ static int parse_options(struct cnn_convert_options *o, struct cnn_error *e)
 		snprintf(canonical, sizeof canonical, "%ju:", (uintmax_t)o->first);
 	else
 		snprintf(canonical, sizeof canonical, "%ju:%ju", (uintmax_t)o->first,
-			(uintmax_t)o->last);
+		    (uintmax_t)o->last);
 	if (range)
 		range = canonical;
-	if (fields && (rc = cnn_names_parse(fields, &o->fields, &o->field_count,
-	    e)) < 0)
+	if (fields &&
+	    (rc = cnn_names_parse(fields, &o->fields, &o->field_count, e)) < 0)
 		return rc;
 	if (repair && (range || fields || batch || named.count || o->to))
-		return cnn_fail(e, CNN_EUSAGE, "--repair can't be combined with "
-			"conversion options: convert its output");
+		return cnn_fail(e, CNN_EUSAGE,
+		    "--repair can't be combined with "
+		    "conversion options: convert its output");
 	return CNN_OK;
 }
 
-static int convert_all(const struct cnn_convert_options *o,
-	struct cnn_operands *in, struct cnn_output *out, struct cnn_error *e)
+static int convert_all(const struct cnn_convert_options *o, struct cnn_operands *in,
+    struct cnn_output *out, struct cnn_error *e)
 {
 	const struct cnn_header *header;
 	struct cnn_convert *convert;
@@ -75,14 +82,15 @@ static int convert_all(const struct cnn_convert_options *o,
 	if (rc == CNN_END)
 		rc = cnn_convert_end(convert, e);
 	if (rc == CNN_OK && range && !cnn_convert_kept(convert))
-		cnn_message(&program, 1, "--range %s: selects no samples (there are "
-			"%ju)", range, (uintmax_t)cnn_convert_seen(convert));
+		cnn_message(&program, 1,
+		    "--range %s: selects no samples (there are %ju)", range,
+		    (uintmax_t)cnn_convert_seen(convert));
 	cnn_convert_close(convert);
 	return rc;
 }
 
 static int repair_all(struct cnn_operands *in, struct cnn_output *out,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct cnn_repair kept;
 	int rc = cnn_repair(in, out, &kept, e);
@@ -91,7 +99,7 @@ static int repair_all(struct cnn_operands *in, struct cnn_output *out,
 		cnn_message(&program, 0, "%s", kept.damage);
 	if (rc == CNN_OK)
 		cnn_message(&program, 0, "kept %zu records, %zu samples", kept.records,
-			kept.samples);
+		    kept.samples);
 	return rc;
 }
 

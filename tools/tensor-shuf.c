@@ -8,23 +8,28 @@ static const char *output;
 static uint64_t seed, buffer;
 
 static const struct cnn_option options[] = {
-	{ "seed", 's', CNN_OPT_UINT, &seed, "N", "seed of the random order", CNN_OPT_RESULT },
+	{ "seed", 's', CNN_OPT_UINT, &seed, "N", "seed of the random order",
+	    CNN_OPT_RESULT },
 	{ "buffer", 'b', CNN_OPT_UINT, &buffer, "N",
-		"hold N samples at a time; 0: all, for a uniform shuffle",
-		CNN_OPT_RESULT, .max = UINT32_MAX },
+	    "hold N samples at a time; 0: all, for a uniform shuffle", CNN_OPT_RESULT,
+	    .max = UINT32_MAX },
 	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
-		"write to FILE, whole or not at all" },
-	{ NULL }
+	    "write to FILE, whole or not at all" },
+	{ NULL },
 };
 
 static const struct cnn_program program = {
-	"tensor-shuf", "[FILE ...]", "Shuffles the samples of a data set", options,
-	0, -1
+	"tensor-shuf",
+	"[FILE ...]",
+	"Shuffles the samples of a data set",
+	options,
+	0,
+	-1,
 };
 
 /* Writes a copy of the first header, with this run in its history. */
 static int begin(struct cnn_header **copy, const struct cnn_header *header,
-	struct cnn_writer *writer, struct cnn_error *e)
+    struct cnn_writer *writer, struct cnn_error *e)
 {
 	if (!(*copy = cnn_header_copy(header)) ||
 	    !cnn_history_add((*copy)->history, &program))
@@ -33,7 +38,7 @@ static int begin(struct cnn_header **copy, const struct cnn_header *header,
 }
 
 static int shuffle_all(struct cnn_operands *in, struct cnn_writer *writer,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct cnn_header *first = NULL;
 	struct cnn_shuffle *shuffle = NULL;
@@ -43,14 +48,17 @@ static int shuffle_all(struct cnn_operands *in, struct cnn_writer *writer,
 
 	while ((rc = cnn_operands_header(in, &header, e)) == CNN_OK) {
 		if (header->kind != CNN_DATA)
-			rc = cnn_fail(e, CNN_EDATA, "%s: a model has no samples to shuffle",
-				cnn_operands_name(in));
+			rc = cnn_fail(e, CNN_EDATA,
+			    "%s: a model has no samples to shuffle",
+			    cnn_operands_name(in));
 		else if (!first && (rc = begin(&first, header, writer, e)) == CNN_OK)
 			rc = cnn_shuffle_open(&shuffle, first, writer, seed, buffer, e);
 		else if (first && !cnn_header_compatible(first, header))
-			rc = cnn_fail(e, CNN_EDATA, "%s: its fields differ from those "
-				"of the data before it", cnn_operands_name(in));
-		while (rc == CNN_OK && (rc = cnn_operands_record(in, &record, e)) == CNN_OK)
+			rc = cnn_fail(e, CNN_EDATA,
+			    "%s: its fields differ from those of the data before it",
+			    cnn_operands_name(in));
+		while (rc == CNN_OK &&
+		    (rc = cnn_operands_record(in, &record, e)) == CNN_OK)
 			rc = cnn_shuffle_add(shuffle, &record, e);
 		if (rc < 0)
 			break;
@@ -72,8 +80,9 @@ int main(int argc, char **argv)
 	int first = cnn_options_parse(&program, argc, argv), rc;
 	size_t count = (size_t)(argc - first);
 
-	if ((rc = cnn_operands_open(&in, count ? (const char *const *)argv + first :
-	    standard, count ? count : 1, NULL, &e)) < 0 ||
+	if ((rc = cnn_operands_open(&in,
+		 count ? (const char *const *)argv + first : standard,
+		 count ? count : 1, NULL, &e)) < 0 ||
 	    (rc = cnn_output_open(&out, output, true, &e)) < 0 ||
 	    (rc = cnn_writer_open(&writer, out, &e)) < 0)
 		goto out;

@@ -10,15 +10,20 @@ static bool tsv, json;
 static const struct cnn_option options[] = {
 	{ "tsv", 't', CNN_OPT_FLAG, &tsv, NULL, "print key<TAB>value lines" },
 	{ "json", 'j', CNN_OPT_FLAG, &json, NULL, "print one JSON object per segment" },
-	{ NULL }
+	{ NULL },
 };
 
 static const struct cnn_program program = {
-	"tensor-stat", "[FILE ...]", "Describes the contents of tensor streams", options, 0, -1
+	"tensor-stat",
+	"[FILE ...]",
+	"Describes the contents of tensor streams",
+	options,
+	0,
+	-1,
 };
 
 static int stat_segment(struct cnn_operands *in, const struct cnn_header *header,
-	size_t segment, struct cnn_error *e)
+    size_t segment, struct cnn_error *e)
 {
 	struct cnn_stat *stat = cnn_stat_new(header);
 	struct cnn_record record;
@@ -30,8 +35,9 @@ static int stat_segment(struct cnn_operands *in, const struct cnn_header *header
 		if ((rc = cnn_stat_add(stat, &record, e)) < 0)
 			break;
 	if (rc == CNN_END)
-		(json ? cnn_stat_print_json : tsv ? cnn_stat_print_tsv :
-			cnn_stat_print)(stat, stdout, segment);
+		(json	    ? cnn_stat_print_json :
+			tsv ? cnn_stat_print_tsv :
+			      cnn_stat_print)(stat, stdout, segment);
 	cnn_stat_free(stat);
 	return rc == CNN_END ? CNN_OK : rc;
 }
@@ -47,8 +53,9 @@ int main(int argc, char **argv)
 
 	if (tsv && json)
 		cnn_usage(&program, "--tsv and --json are mutually exclusive");
-	rc = cnn_operands_open(&in, count ? (const char *const *)argv + first :
-		standard, count ? count : 1, NULL, &e);
+	rc = cnn_operands_open(&in,
+	    count ? (const char *const *)argv + first : standard, count ? count : 1,
+	    NULL, &e);
 	while (rc == CNN_OK && (rc = cnn_operands_header(in, &header, &e)) == CNN_OK)
 		rc = stat_segment(in, header, ++segment, &e);
 	errno = 0;

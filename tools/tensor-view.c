@@ -8,7 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define DEFAULT_WIDTH 80     /* used if there is no terminal */
+#define DEFAULT_WIDTH 80 /* used if there is no terminal */
 
 static const char *image = "image", *label = "label", *png;
 static uint64_t wanted = 12, columns;
@@ -16,16 +16,20 @@ static uint64_t wanted = 12, columns;
 static const struct cnn_option options[] = {
 	{ "count", 'n', CNN_OPT_UINT, &wanted, "N", "number of images", .min = 1 },
 	{ "columns", 'c', CNN_OPT_UINT, &columns, "N",
-		"images side by side; by default as many as fit", .min = 1,
-		.max = 10000 },
+	    "images side by side; by default as many as fit", .min = 1, .max = 10000 },
 	{ "image", 'i', CNN_OPT_STR, &image, "NAME", "field of the images" },
 	{ "label", 'l', CNN_OPT_STR, &label, "NAME", "field of the labels" },
 	{ "png", 'p', CNN_OPT_STR, &png, "FILE", "write a contact sheet instead" },
-	{ NULL }
+	{ NULL },
 };
 
 static const struct cnn_program program = {
-	"tensor-view", "[FILE ...]", "Shows the images of a data set", options, 0, -1
+	"tensor-view",
+	"[FILE ...]",
+	"Shows the images of a data set",
+	options,
+	0,
+	-1,
 };
 
 static size_t terminal_width(void)
@@ -33,7 +37,7 @@ static size_t terminal_width(void)
 	struct winsize w;
 
 	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col ? w.ws_col :
-		DEFAULT_WIDTH;
+								       DEFAULT_WIDTH;
 }
 
 static int show(struct cnn_view *v, struct cnn_error *e)
@@ -56,14 +60,14 @@ static int show(struct cnn_view *v, struct cnn_error *e)
 	errno = 0;
 	if (fflush(stdout) || ferror(stdout))
 		return cnn_fail_errno(e, errno ? errno : EIO,
-			"standard output: can't write");
+		    "standard output: can't write");
 	return CNN_OK;
 }
 
 /* Collects the first images, then reads on to the end of the operands, so that what is
  * shown is known to be undamaged. Skips models. */
 static int collect(struct cnn_operands *in, struct cnn_columns *samples,
-	struct cnn_header **own, struct cnn_error *e)
+    struct cnn_header **own, struct cnn_error *e)
 {
 	const struct cnn_header *header;
 	struct cnn_record record;
@@ -84,7 +88,8 @@ static int collect(struct cnn_operands *in, struct cnn_columns *samples,
 		}
 		while ((rc = cnn_operands_record(in, &record, e)) == CNN_OK) {
 			n = wanted - samples->samples < record.samples ?
-				(size_t)(wanted - samples->samples) : record.samples;
+			    (size_t)(wanted - samples->samples) :
+			    record.samples;
 			if ((rc = cnn_columns_append(samples, &record, 0, n, e)) < 0)
 				break;
 		}
@@ -104,15 +109,22 @@ int main(int argc, char **argv)
 	int first = cnn_options_parse(&program, argc, argv), rc;
 	size_t count = (size_t)(argc - first);
 
-	rc = cnn_operands_open(&in, count ? (const char *const *)argv + first :
-		standard, count ? count : 1, NULL, &e);
+	rc = cnn_operands_open(&in,
+	    count ? (const char *const *)argv + first : standard, count ? count : 1,
+	    NULL, &e);
 	if (rc == CNN_OK)
 		rc = collect(in, &samples, &header, &e);
 	if (rc == CNN_OK)
-		show(&(struct cnn_view){
-			.samples = &samples, .image = image, .label = label, .columns = columns,
-			.fancy = cnn_fancy(STDOUT_FILENO), .width = terminal_width(),
-		}, &e);
+		show(
+		    &(struct cnn_view){
+			.samples = &samples,
+			.image = image,
+			.label = label,
+			.columns = columns,
+			.fancy = cnn_fancy(STDOUT_FILENO),
+			.width = terminal_width(),
+		    },
+		    &e);
 	cnn_columns_free(&samples);
 	cnn_header_free(header);
 	cnn_operands_close(in);

@@ -24,7 +24,7 @@ static const char *natural_field(const struct cnn_tensor *shape)
 }
 
 static int name_field(struct cnn_array_source *p, const struct cnn_member *member,
-	const char *field, struct cnn_error *e)
+    const char *field, struct cnn_error *e)
 {
 	char text[CNN_SHAPE_TEXT];
 
@@ -33,11 +33,12 @@ static int name_field(struct cnn_array_source *p, const struct cnn_member *membe
 	if (!field)
 		field = natural_field(&p->shape);
 	if (!field)
-		return cnn_fail(e, CNN_EUSAGE, "%s: %s %s is neither images nor "
-			"labels: name its field with tensor-cat --field NAME=%s",
-			p->name,
-			cnn_dtype_name(p->shape.dtype), cnn_shape_text(p->shape.rank,
-			p->shape.shape, text, sizeof text), p->name);
+		return cnn_fail(e, CNN_EUSAGE,
+		    "%s: %s %s is neither images nor "
+		    "labels: name its field with tensor-cat --field NAME=%s",
+		    p->name, cnn_dtype_name(p->shape.dtype),
+		    cnn_shape_text(p->shape.rank, p->shape.shape, text, sizeof text),
+		    p->name);
 	if (!(p->field = strdup(field)))
 		return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", p->name);
 	return CNN_OK;
@@ -51,8 +52,8 @@ static void add_channel(struct cnn_tensor *shape)
 	shape->rank = 4;
 }
 
-int cnn_array_source_open(struct cnn_array_source *p, struct cnn_member *member, const char *field,
-	struct cnn_error *e)
+int cnn_array_source_open(struct cnn_array_source *p, struct cnn_member *member,
+    const char *field, struct cnn_error *e)
 {
 	struct cnn_input *in = member->in;
 	int rc;
@@ -103,17 +104,18 @@ void cnn_array_source_park(struct cnn_array_source *p, char *path)
 }
 
 static int check_ratio(const struct cnn_array_source *p, const struct cnn_members *s,
-	unsigned long long held, struct cnn_error *e)
+    unsigned long long held, struct cnn_error *e)
 {
 	if (held > HELD_FREELY && held / HELD_RATIO > cnn_members_consumed(s))
-		return cnn_fail(e, CNN_EDATA, "%s: unpacks to more than %d times its "
-			"size: if this is expected, unpack it first", p->name,
-			HELD_RATIO);
+		return cnn_fail(e, CNN_EDATA,
+		    "%s: unpacks to more than %d times its "
+		    "size: if this is expected, unpack it first",
+		    p->name, HELD_RATIO);
 	return CNN_OK;
 }
 
 int cnn_array_source_hold(struct cnn_array_source *p, const struct cnn_members *s,
-	unsigned long long *held, struct cnn_error *e)
+    unsigned long long *held, struct cnn_error *e)
 {
 	size_t total = p->shape.shape[0], step = HOLD_STEP / p->row, room = 0;
 	unsigned char *grown;
@@ -127,7 +129,8 @@ int cnn_array_source_hold(struct cnn_array_source *p, const struct cnn_members *
 		if (at + n > room) {
 			room = total - at < at + n ? total : 2 * at + n;
 			if (!(grown = realloc(p->held, room * p->row)))
-				return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", p->name);
+				return cnn_fail(e, CNN_ENOMEM, "%s: out of memory",
+				    p->name);
 			p->held = grown;
 		}
 		rc = p->array->read(p->array, n, p->held + at * p->row, e);
@@ -158,18 +161,20 @@ static int open_again(struct cnn_array_source *p, struct cnn_error *e)
 	if ((rc = cnn_array_source_open(&again, &member, p->field, e)) < 0)
 		return rc;
 	same = again.shape.dtype == p->shape.dtype &&
-		again.shape.rank == p->shape.rank && !memcmp(again.shape.shape,
-		p->shape.shape, (size_t)p->shape.rank * sizeof *p->shape.shape);
+	    again.shape.rank == p->shape.rank &&
+	    !memcmp(again.shape.shape, p->shape.shape,
+		(size_t)p->shape.rank * sizeof *p->shape.shape);
 	if (same) {
 		p->array = again.array;
 		again.array = NULL;
 	}
 	cnn_array_source_free(&again);
-	return same ? CNN_OK : cnn_fail(e, CNN_EDATA,
-		"%s: changed while being read", p->name);
+	return same ? CNN_OK :
+		      cnn_fail(e, CNN_EDATA, "%s: changed while being read", p->name);
 }
 
-int cnn_array_source_read(struct cnn_array_source *p, size_t n, void *buf, struct cnn_error *e)
+int cnn_array_source_read(struct cnn_array_source *p, size_t n, void *buf,
+    struct cnn_error *e)
 {
 	int rc = CNN_OK;
 

@@ -5,34 +5,35 @@
 #include "member.h"
 
 struct cnn_array_source {
-	char *name;                  /* origin, for messages */
+	char *name; /* origin, for messages */
 	char *field;
 	struct cnn_tensor shape;     /* as in a segment: images have a channel axis */
-	size_t row;                  /* bytes per sample */
-	size_t done;                 /* samples read */
+	size_t row;		     /* bytes per sample */
+	size_t done;		     /* samples read */
 	struct cnn_array *array;     /* NULL: not open */
-	struct cnn_members *members;   /* owner of `array`'s input, or NULL */
-	char *path;                  /* path for opening it again, or NULL */
-	unsigned char *held;         /* its elements, if read ahead */
+	struct cnn_members *members; /* owner of `array`'s input, or NULL */
+	char *path;		     /* path for opening it again, or NULL */
+	unsigned char *held;	     /* its elements, if read ahead */
 };
 
 /* Opens a member's array and determines its field: `field` if not NULL, else the name
  * in an npz, else by shape. Takes ownership of member->in, also on failure. The caller
  * keeps the members until it stores them in the source. */
-int cnn_array_source_open(struct cnn_array_source *, struct cnn_member *, const char *field,
-	struct cnn_error *);
+int cnn_array_source_open(struct cnn_array_source *, struct cnn_member *,
+    const char *field, struct cnn_error *);
 void cnn_array_source_free(struct cnn_array_source *);
 
 /* Reads all elements now, because the file or archive must be read further. *held
  * counts the bytes held from this path; above a limit, they must be in proportion to
  * the bytes read. */
 int cnn_array_source_hold(struct cnn_array_source *, const struct cnn_members *,
-	unsigned long long *held, struct cnn_error *);
+    unsigned long long *held, struct cnn_error *);
 /* Closes the array. Reading opens it again, at path. */
 void cnn_array_source_park(struct cnn_array_source *, char *path);
 
 /* Reads the next n samples into buf; there must be that many. On reading the last one,
  * and for an empty array with n = 0, also checks that the array ends there. */
-int cnn_array_source_read(struct cnn_array_source *, size_t n, void *buf, struct cnn_error *);
+int cnn_array_source_read(struct cnn_array_source *, size_t n, void *buf,
+    struct cnn_error *);
 
 #endif

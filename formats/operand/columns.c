@@ -5,7 +5,7 @@
 #include <string.h>
 
 int cnn_columns_init(struct cnn_columns *columns, const struct cnn_header *header,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	*columns = (struct cnn_columns){ .header = header };
 	for (size_t i = 0; i < header->field_count; i++) {
@@ -40,8 +40,8 @@ static int make_room(struct cnn_columns *columns, size_t n, struct cnn_error *e)
 	for (size_t i = 0; i < columns->header->field_count; i++) {
 		if (!cnn_mul(room, columns->row[i], &bytes) ||
 		    !(grown = realloc(columns->data[i], bytes + !bytes)))
-			return cnn_fail(e, CNN_ENOMEM,
-				"out of memory for %zu samples", room);
+			return cnn_fail(e, CNN_ENOMEM, "out of memory for %zu samples",
+			    room);
 		columns->data[i] = grown;
 	}
 	columns->room = room;
@@ -49,22 +49,22 @@ static int make_room(struct cnn_columns *columns, size_t n, struct cnn_error *e)
 }
 
 int cnn_columns_append(struct cnn_columns *columns, const struct cnn_record *record,
-	size_t first, size_t n, struct cnn_error *e)
+    size_t first, size_t n, struct cnn_error *e)
 {
 	int rc = make_room(columns, n, e);
 
 	for (size_t i = 0; rc == CNN_OK && i < columns->header->field_count; i++) {
 		const struct cnn_field *f = &columns->header->fields[i];
 		const struct cnn_tensor *t =
-			cnn_record_find((struct cnn_record *)record, f->name);
+		    cnn_record_find((struct cnn_record *)record, f->name);
 		size_t row = columns->row[i];
 
 		if (!t)
 			return cnn_fail(e, CNN_EDATA, "a record has no field %s",
-				f->name);
+			    f->name);
 		if (n && row)
 			memcpy(columns->data[i] + columns->samples * row,
-				(const unsigned char *)t->data + first * row, n * row);
+			    (const unsigned char *)t->data + first * row, n * row);
 	}
 	if (rc == CNN_OK)
 		columns->samples += n;
@@ -72,7 +72,7 @@ int cnn_columns_append(struct cnn_columns *columns, const struct cnn_record *rec
 }
 
 int cnn_columns_pick(struct cnn_columns *columns, const struct cnn_columns *from,
-	const uint32_t *places, size_t n, struct cnn_error *e)
+    const uint32_t *places, size_t n, struct cnn_error *e)
 {
 	int rc = make_room(columns, n, e);
 
@@ -89,7 +89,7 @@ int cnn_columns_pick(struct cnn_columns *columns, const struct cnn_columns *from
 }
 
 void cnn_columns_view(const struct cnn_columns *columns, size_t first, size_t n,
-	struct cnn_record *record)
+    struct cnn_record *record)
 {
 	record->count = columns->header->field_count;
 	record->samples = n;
@@ -98,8 +98,12 @@ void cnn_columns_view(const struct cnn_columns *columns, size_t first, size_t n,
 		struct cnn_tensor *t = &record->tensors[i];
 
 		*t = (struct cnn_tensor){
-			.dtype = f->dtype, .rank = f->rank + 1, .shape = { n },
-			.data = columns->data[i] ? columns->data[i] + first * columns->row[i] : NULL,
+			.dtype = f->dtype,
+			.rank = f->rank + 1,
+			.shape = { n },
+			.data = columns->data[i] ?
+			    columns->data[i] + first * columns->row[i] :
+			    NULL,
 		};
 		memcpy(t->shape + 1, f->shape, (size_t)f->rank * sizeof *f->shape);
 		record->names[i] = f->name;

@@ -7,16 +7,16 @@
 struct column {
 	struct cnn_array_source *sources;
 	size_t count, room;
-	size_t samples;              /* in all sources */
-	size_t at;                   /* index of the source being read */
-	unsigned char *buf;          /* data of one record */
+	size_t samples;	    /* in all sources */
+	size_t at;	    /* index of the source being read */
+	unsigned char *buf; /* data of one record */
 };
 
 struct cnn_group {
 	struct column columns[CNN_MAX_FIELDS];
 	size_t count;
 	struct cnn_header *header;
-	size_t step;                 /* samples per record */
+	size_t step; /* samples per record */
 	size_t done;
 };
 
@@ -48,11 +48,13 @@ const char *cnn_group_name(const struct cnn_group *g)
 
 static bool same_samples(const struct cnn_tensor *a, const struct cnn_tensor *b)
 {
-	return a->dtype == b->dtype && a->rank == b->rank && !memcmp(a->shape + 1,
-		b->shape + 1, (size_t)(a->rank - 1) * sizeof *a->shape);
+	return a->dtype == b->dtype && a->rank == b->rank &&
+	    !memcmp(a->shape + 1, b->shape + 1,
+		(size_t)(a->rank - 1) * sizeof *a->shape);
 }
 
-static int append(struct column *c, const struct cnn_array_source *p, struct cnn_error *e)
+static int append(struct column *c, const struct cnn_array_source *p,
+    struct cnn_error *e)
 {
 	size_t room = c->room ? 2 * c->room : 4;
 	struct cnn_array_source *grown;
@@ -80,9 +82,10 @@ static int check_lengths(const struct cnn_group *g, struct cnn_error *e)
 		return CNN_OK;
 	b = &g->columns[g->count - 1];
 	if (a->samples != b->samples)
-		return cnn_fail(e, CNN_EDATA, "%s: %zu samples of %s, but %s has %zu "
-			"of %s", b->sources[0].name, b->samples, b->sources[0].field,
-			a->sources[0].name, a->samples, a->sources[0].field);
+		return cnn_fail(e, CNN_EDATA,
+		    "%s: %zu samples of %s, but %s has %zu of %s", b->sources[0].name,
+		    b->samples, b->sources[0].field, a->sources[0].name, a->samples,
+		    a->sources[0].field);
 	return CNN_OK;
 }
 
@@ -108,7 +111,7 @@ int cnn_group_add(struct cnn_group *g, struct cnn_array_source *p, struct cnn_er
 }
 
 int cnn_group_header(struct cnn_group *g, const struct cnn_header **header,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	size_t bytes = 0;
 	int rc = check_lengths(g, e);
@@ -121,7 +124,7 @@ int cnn_group_header(struct cnn_group *g, const struct cnn_header **header,
 		const struct cnn_array_source *p = &g->columns[i].sources[0];
 
 		if (!cnn_header_add(g->header, p->field, p->shape.dtype,
-		    p->shape.rank - 1, p->shape.shape + 1))
+			p->shape.rank - 1, p->shape.shape + 1))
 			return cnn_fail(e, CNN_ENOMEM, "out of memory");
 		bytes += p->row;
 	}
@@ -152,7 +155,7 @@ static int fill(struct column *c, size_t n, struct cnn_error *e)
 }
 
 int cnn_group_record(struct cnn_group *g, struct cnn_record *record,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	size_t left = g->columns[0].samples - g->done;
 	size_t n = left < g->step ? left : g->step;

@@ -13,7 +13,7 @@
 
 struct cnn_group;
 
-struct cnn_group *cnn_group_new(void);    /* NULL: out of memory */
+struct cnn_group *cnn_group_new(void); /* NULL: out of memory */
 void cnn_group_free(struct cnn_group *);
 /* Takes ownership of the source if it belongs to the group (CNN_OK). If it starts
  * another group (CNN_END), or on an error, the caller keeps it. */
@@ -21,7 +21,7 @@ int cnn_group_add(struct cnn_group *, struct cnn_array_source *, struct cnn_erro
 /* Completes the group, so no source may follow, and gets the header of its segment. The
  * group owns the header. */
 int cnn_group_header(struct cnn_group *, const struct cnn_header **,
-	struct cnn_error *);
+    struct cnn_error *);
 /* Reads the next record; CNN_END after the last. Valid until the next call. */
 int cnn_group_record(struct cnn_group *, struct cnn_record *, struct cnn_error *);
 /* The origin of its first array. */

@@ -6,13 +6,13 @@
 #include <string.h>
 
 int cnn_load_open(struct cnn_load *l, const char *const *paths, size_t count,
-	struct cnn_plugins *plugins, struct cnn_error *e)
+    struct cnn_plugins *plugins, struct cnn_error *e)
 {
 	static const char *const standard[] = { "-" };
 
 	*l = (struct cnn_load){ .plugins = plugins };
 	return cnn_operands_open(&l->in, count ? paths : standard, count ? count : 1,
-		NULL, e);
+	    NULL, e);
 }
 
 void cnn_load_close(struct cnn_load *l)
@@ -25,7 +25,7 @@ void cnn_load_close(struct cnn_load *l)
 
 /* Reads the model segment that has this header. */
 static int read_model(struct cnn_load *l, const struct cnn_header *header,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const char *name = cnn_operands_name(l->in);
 	struct cnn_record rec;
@@ -33,7 +33,7 @@ static int read_model(struct cnn_load *l, const struct cnn_header *header,
 
 	if (l->model)
 		return cnn_fail(e, CNN_EUSAGE, "%s: second model: only one is allowed",
-			name);
+		    name);
 	r = cnn_model_begin(&l->model, name, header, l->plugins, l->max_memory, e);
 	while (r == CNN_OK && (r = cnn_operands_record(l->in, &rec, e)) == CNN_OK)
 		if ((r = cnn_model_add(l->model, &rec, e)) < 0)
@@ -44,7 +44,7 @@ static int read_model(struct cnn_load *l, const struct cnn_header *header,
 }
 
 static int read_data(struct cnn_load *l, const struct cnn_header *header,
-	struct cnn_dataset *data, bool targets, struct cnn_error *e)
+    struct cnn_dataset *data, bool targets, struct cnn_error *e)
 {
 	struct cnn_record rec;
 	int r = cnn_dataset_segment(data, header, targets, e);
@@ -62,20 +62,20 @@ static int read_data(struct cnn_load *l, const struct cnn_header *header,
 
 /* Adds standard input to the operands because they lack `what`. Fails if it is already
  * one of them or is used otherwise. */
-static int ask_standard_input(struct cnn_load *l, const char *what,
-	struct cnn_error *e)
+static int ask_standard_input(struct cnn_load *l, const char *what, struct cnn_error *e)
 {
 	if (l->stdin_is)
-		return cnn_fail(e, CNN_EUSAGE, "no %s in any operand, and standard "
-			"input is used by %s", what, l->stdin_is);
+		return cnn_fail(e, CNN_EUSAGE,
+		    "no %s in any operand, and standard input is used by %s", what,
+		    l->stdin_is);
 	if (cnn_operands_has_stdin(l->in))
-		return cnn_fail(e, CNN_EDATA, "no %s in any operand or in standard "
-			"input", what);
+		return cnn_fail(e, CNN_EDATA,
+		    "no %s in any operand or in standard input", what);
 	return cnn_operands_add(l->in, "-", e);
 }
 
 int cnn_load_all(struct cnn_load *l, struct cnn_dataset *data, bool targets,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const struct cnn_header *header;
 	int r;
@@ -97,7 +97,7 @@ int cnn_load_all(struct cnn_load *l, struct cnn_dataset *data, bool targets,
 }
 
 int cnn_load_file(struct cnn_dataset **set, const char *path, const char *image,
-	const char *label, struct cnn_plugins *plugins, struct cnn_error *e)
+    const char *label, struct cnn_plugins *plugins, struct cnn_error *e)
 {
 	const struct cnn_header *header;
 	struct cnn_load l;
@@ -115,7 +115,7 @@ int cnn_load_file(struct cnn_dataset **set, const char *path, const char *image,
 }
 
 int cnn_load_next(struct cnn_load *l, const struct cnn_header **data,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	int r;
 
@@ -129,7 +129,7 @@ int cnn_load_next(struct cnn_load *l, const struct cnn_header **data,
 }
 
 int cnn_load_model(struct cnn_load *l, const struct cnn_header **data,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	size_t models;
 	int r;
@@ -138,13 +138,14 @@ int cnn_load_model(struct cnn_load *l, const struct cnn_header **data,
 		return r;
 	if (models == 0 && !l->stdin_is && !cnn_operands_has_stdin(l->in) &&
 	    ((r = cnn_operands_add(l->in, "-", e)) < 0 ||
-	     (r = cnn_operands_models_first(l->in, &models, e)) < 0))
+		(r = cnn_operands_models_first(l->in, &models, e)) < 0))
 		return r;
 	while ((r = cnn_operands_header(l->in, data, e)) == CNN_OK && !l->model) {
 		if ((*data)->kind != CNN_MODEL)
-			return cnn_fail(e, CNN_EDATA, "%s: contains data, but neither "
-				"an operand nor standard input begins with a model",
-				cnn_operands_name(l->in));
+			return cnn_fail(e, CNN_EDATA,
+			    "%s: contains data, but neither "
+			    "an operand nor standard input begins with a model",
+			    cnn_operands_name(l->in));
 		if ((r = read_model(l, *data, e)) < 0)
 			return r;
 	}
@@ -152,7 +153,7 @@ int cnn_load_model(struct cnn_load *l, const struct cnn_header **data,
 		return r;
 	if (r == CNN_OK)
 		return cnn_fail(e, CNN_EUSAGE, "%s: second model: only one is allowed",
-			cnn_operands_name(l->in));
+		    cnn_operands_name(l->in));
 	if (!l->model)
 		return cnn_fail(e, CNN_EDATA, "no model in any operand");
 	/* There is only a model: the data come from standard input. */

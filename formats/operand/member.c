@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_DEPTH 2          /* such as labels.gz in train.tgz */
-#define SNIFF_STREAM 24      /* a map's head and its first key */
+#define MAX_DEPTH 2	/* such as labels.gz in train.tgz */
+#define SNIFF_STREAM 24 /* a map's head and its first key */
 
 struct level {
 	struct cnn_archive *archive;
@@ -16,17 +16,17 @@ struct level {
 
 struct cnn_members {
 	char *name;
-	struct cnn_input *root;      /* the input, until its format is known */
-	const struct cnn_input *bottom;    /* the input; borrowed */
+	struct cnn_input *root;		/* the input, until its format is known */
+	const struct cnn_input *bottom; /* the input; borrowed */
 	struct level levels[MAX_DEPTH];
 	int depth;
-	bool named;                  /* an archive had named members */
+	bool named; /* an archive had named members */
 	bool over;
 	size_t count;
 };
 
 int cnn_members_open(struct cnn_members **members, const char *path,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct cnn_members *s = calloc(1, sizeof *s);
 	int rc;
@@ -68,7 +68,8 @@ static bool looks_like_stream(const unsigned char *p, size_t have)
 {
 	if (have > SNIFF_STREAM)
 		have = SNIFF_STREAM;
-	return have == 0 || (((*p & 0xf0) == 0x80 || *p == 0xde || *p == 0xdf) &&
+	return have == 0 ||
+	    (((*p & 0xf0) == 0x80 || *p == 0xde || *p == 0xdf) &&
 		memmem(p, have, "tensor-stream", 13));
 }
 
@@ -92,8 +93,8 @@ static void npz_field(struct cnn_member *member, const char *path)
 }
 
 /* Takes ownership of the input if it is an archive. */
-static int try_archive(struct cnn_members *s, struct cnn_input **in,
-	bool *is_archive, struct cnn_error *e)
+static int try_archive(struct cnn_members *s, struct cnn_input **in, bool *is_archive,
+    struct cnn_error *e)
 {
 	struct level *level = &s->levels[s->depth];
 	const unsigned char *p;
@@ -103,8 +104,9 @@ static int try_archive(struct cnn_members *s, struct cnn_input **in,
 	if (rc < 0 || !*is_archive)
 		return rc;
 	if (s->depth == MAX_DEPTH)
-		return cnn_fail(e, CNN_EDATA, "%s: archives are nested too deeply: "
-			"unpack it first", cnn_input_name(*in));
+		return cnn_fail(e, CNN_EDATA,
+		    "%s: archives are nested too deeply: unpack it first",
+		    cnn_input_name(*in));
 	if ((rc = cnn_input_peek(*in, 2, &p, &have, e)) < 0)
 		return rc;
 	level->zip = p[0] == 'P';
@@ -115,8 +117,8 @@ static int try_archive(struct cnn_members *s, struct cnn_input **in,
 }
 
 /* Gets the next input and its name in its archive. */
-static int next_input(struct cnn_members *s, struct cnn_input **in,
-	const char **name, struct cnn_error *e)
+static int next_input(struct cnn_members *s, struct cnn_input **in, const char **name,
+    struct cnn_error *e)
 {
 	int rc = CNN_END;
 
@@ -129,8 +131,8 @@ static int next_input(struct cnn_members *s, struct cnn_input **in,
 	while (s->depth) {
 		rc = cnn_archive_next(s->levels[s->depth - 1].archive, name, in, e);
 		if (rc == CNN_OK && *base_name(*name) == '.') {
-			cnn_input_close(*in);    /* a file manager's leftovers */
-			*in = NULL;              /* reset: the next call may fail */
+			cnn_input_close(*in); /* a file manager's leftovers */
+			*in = NULL;	      /* reset: the next call may fail */
 			continue;
 		}
 		if (rc != CNN_END)
@@ -143,7 +145,7 @@ static int next_input(struct cnn_members *s, struct cnn_input **in,
 }
 
 int cnn_members_next(struct cnn_members *s, struct cnn_member *member,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const char *name;
 	const unsigned char *p;
@@ -157,8 +159,8 @@ int cnn_members_next(struct cnn_members *s, struct cnn_member *member,
 	while (is_archive) {
 		rc = next_input(s, &member->in, &name, e);
 		if (rc == CNN_END && s->count == 0)
-			return cnn_fail(e, CNN_EDATA, "%s: the archive contains no "
-				"files", s->name);
+			return cnn_fail(e, CNN_EDATA,
+			    "%s: the archive contains no files", s->name);
 		if (rc != CNN_OK)
 			return rc;
 		if ((rc = try_archive(s, &member->in, &is_archive, e)) < 0)
@@ -169,9 +171,10 @@ int cnn_members_next(struct cnn_members *s, struct cnn_member *member,
 	if (!member->codec) {
 		rc = cnn_input_peek(member->in, SNIFF_STREAM, &p, &have, e);
 		if (rc == CNN_OK && !looks_like_stream(p, have))
-			rc = cnn_fail(e, CNN_EDATA, "%s: unknown format (not a tensor "
-				"stream, IDX, npy, PNG or an archive of these)",
-				cnn_input_name(member->in));
+			rc = cnn_fail(e, CNN_EDATA,
+			    "%s: unknown format (not a tensor "
+			    "stream, IDX, npy, PNG or an archive of these)",
+			    cnn_input_name(member->in));
 		if (rc < 0)
 			goto fail;
 	} else if (member->codec == &cnn_codec_npy && s->depth &&

@@ -8,12 +8,12 @@
 
 /* One file or archive member whose format has been detected. */
 struct cnn_member {
-	struct cnn_input *in;            /* at its first byte; the caller owns it */
-	const struct cnn_codec *codec;   /* NULL: a tensor stream */
-	char field[256];                 /* its name in an npz, or "" */
-	bool alone;                      /* its path has only this member, so others may
-	                                  * be read beside it; if false, read it before
-	                                  * requesting the next */
+	struct cnn_input *in;	       /* at its first byte; the caller owns it */
+	const struct cnn_codec *codec; /* NULL: a tensor stream */
+	char field[256];	       /* its name in an npz, or "" */
+	/* Its path has only this member, so others may be read beside it; if false,
+	 * read it before requesting the next */
+	bool alone;
 };
 
 struct cnn_members;

@@ -13,14 +13,14 @@
 /* One path. */
 struct entry {
 	char *path;
-	char *field;                 /* name given with --field, or NULL */
-	bool regular;                /* may be closed and opened again */
-	struct cnn_members *members;   /* NULL: not open */
-	struct cnn_member member;        /* detected but not yet taken (member.in) */
+	char *field;		     /* name given with --field, or NULL */
+	bool regular;		     /* may be closed and opened again */
+	struct cnn_members *members; /* NULL: not open */
+	struct cnn_member member;    /* detected but not yet taken (member.in) */
 	struct cnn_reader *reader;   /* of that member, if its header has been read */
 	const struct cnn_header *header;
-	char *name;                  /* of that stream */
-	unsigned long long held;     /* see cnn_array_source_hold() */
+	char *name;		 /* of that stream */
+	unsigned long long held; /* see cnn_array_source_hold() */
 	bool done;
 };
 
@@ -28,15 +28,15 @@ struct cnn_operands {
 	struct entry *entries;
 	size_t count, at;
 	bool has_stdin;
-	size_t bytes;                /* total size of the regular files */
-	struct cnn_reader *reader;   /* of the current segment, or */
-	struct cnn_group *group;     /* the group that it is made from */
-	char *name;                  /* of the reader's stream */
-	struct cnn_array_source source;      /* opened, but starts the next group; .name
-	                                      * is NULL if there is none */
+	size_t bytes;		   /* total size of the regular files */
+	struct cnn_reader *reader; /* of the current segment, or */
+	struct cnn_group *group;   /* the group that it is made from */
+	char *name;		   /* of the reader's stream */
+	/* Opened, but starts the next group; .name is NULL if there is none */
+	struct cnn_array_source source;
 };
 
-/* --- entries --------------------------------------------------------------- */
+/* --- entries ---------------------------------------------------------------------- */
 
 static void entry_close(struct entry *entry)
 {
@@ -68,8 +68,8 @@ static int entry_look(struct entry *entry, struct cnn_error *e)
 	return rc;
 }
 
-static int add_entry(struct cnn_operands *ops, const char *path,
-	const char *field, size_t field_size, struct cnn_error *e)
+static int add_entry(struct cnn_operands *ops, const char *path, const char *field,
+    size_t field_size, struct cnn_error *e)
 {
 	bool standard = !strcmp(path, "-");
 	struct entry *grown, *entry;
@@ -83,7 +83,8 @@ static int add_entry(struct cnn_operands *ops, const char *path,
 	ops->entries = grown;
 	entry = &ops->entries[ops->count++];
 	*entry = (struct entry){
-		.path = strdup(path), .field = field ? strndup(field, field_size) : NULL,
+		.path = strdup(path),
+		.field = field ? strndup(field, field_size) : NULL,
 		.regular = !standard && stat(path, &st) == 0 && S_ISREG(st.st_mode),
 	};
 	if (!entry->path || (field && !entry->field))
@@ -94,19 +95,20 @@ static int add_entry(struct cnn_operands *ops, const char *path,
 	if ((rc = entry_look(entry, e)) < 0)
 		return rc;
 	if (field && !entry->member.codec)
-		return cnn_fail(e, CNN_EUSAGE, "%s: a tensor stream names its own "
-			"fields: not allowed in --field", entry->path);
+		return cnn_fail(e, CNN_EUSAGE,
+		    "%s: a tensor stream names its own fields: not allowed in --field",
+		    entry->path);
 	if (field && !entry->member.alone)
-		return cnn_fail(e, CNN_EUSAGE, "%s: an archive of several files is not "
-			"allowed in --field", entry->path);
+		return cnn_fail(e, CNN_EUSAGE,
+		    "%s: an archive of several files is not allowed in --field",
+		    entry->path);
 	if (entry->regular && ops->count > KEEP_OPEN)
 		entry_close(entry);
 	return CNN_OK;
 }
 
 /* Adds an operand from "NAME=FILE". */
-static int add_field(struct cnn_operands *ops, const char *text,
-	struct cnn_error *e)
+static int add_field(struct cnn_operands *ops, const char *text, struct cnn_error *e)
 {
 	const char *equals = strchr(text, '=');
 	size_t size = equals ? (size_t)(equals - text) : 0;
@@ -115,7 +117,7 @@ static int add_field(struct cnn_operands *ops, const char *text,
 		return cnn_fail(e, CNN_EUSAGE, "--field: %s: must be NAME=FILE", text);
 	if (size > CNN_MAX_NAME)
 		return cnn_fail(e, CNN_EUSAGE, "--field: name is longer than %d bytes",
-			CNN_MAX_NAME);
+		    CNN_MAX_NAME);
 	return add_entry(ops, equals + 1, text, size, e);
 }
 
@@ -124,10 +126,10 @@ size_t cnn_operands_bytes(const struct cnn_operands *ops)
 	return ops->bytes;
 }
 
-/* --- opening --------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------- */
 
 int cnn_operands_open(struct cnn_operands **operands, const char *const *paths,
-	size_t count, const struct cnn_operand_options *options, struct cnn_error *e)
+    size_t count, const struct cnn_operand_options *options, struct cnn_error *e)
 {
 	struct cnn_operands *ops = calloc(1, sizeof *ops);
 	int rc = CNN_OK;
@@ -163,8 +165,7 @@ void cnn_operands_close(struct cnn_operands *ops)
 	free(ops);
 }
 
-int cnn_operands_add(struct cnn_operands *ops, const char *path,
-	struct cnn_error *e)
+int cnn_operands_add(struct cnn_operands *ops, const char *path, struct cnn_error *e)
 {
 	return add_entry(ops, path, NULL, 0, e);
 }
@@ -189,7 +190,7 @@ static int read_ahead(struct entry *entry, struct cnn_error *e)
 }
 
 int cnn_operands_models_first(struct cnn_operands *ops, size_t *count,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct entry entry;
 	size_t models = 0;
@@ -210,18 +211,18 @@ int cnn_operands_models_first(struct cnn_operands *ops, size_t *count,
 			continue;
 		entry = *this;
 		memmove(ops->entries + models + 1, ops->entries + models,
-			(i - models) * sizeof entry);
+		    (i - models) * sizeof entry);
 		ops->entries[models++] = entry;
 	}
 	*count = models;
 	return CNN_OK;
 }
 
-/* --- segments -------------------------------------------------------------- */
+/* --- segments --------------------------------------------------------------------- */
 
 /* Finds the entry that has the next member, and detects that member's format. */
 static int next_entry(struct cnn_operands *ops, struct entry **entry,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	for (; ops->at < ops->count; ops->at++) {
 		int rc;
@@ -235,7 +236,7 @@ static int next_entry(struct cnn_operands *ops, struct entry **entry,
 }
 
 static int take_stream(struct cnn_operands *ops, struct entry *entry,
-	const struct cnn_header **header, struct cnn_error *e)
+    const struct cnn_header **header, struct cnn_error *e)
 {
 	int rc = entry->reader ? CNN_OK : read_ahead(entry, e);
 
@@ -251,7 +252,7 @@ static int take_stream(struct cnn_operands *ops, struct entry *entry,
 
 /* Opens the detected member as an array that can be read beside others. */
 static int take_array(struct entry *entry, struct cnn_array_source *source, bool park,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	bool alone = entry->member.alone;
 	int rc = cnn_array_source_open(source, &entry->member, entry->field, e);
@@ -274,7 +275,7 @@ static int take_array(struct entry *entry, struct cnn_array_source *source, bool
 
 /* Builds a group from ops->source and the arrays that follow and belong to it. */
 static int take_group(struct cnn_operands *ops, const struct cnn_header **header,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct entry *entry;
 	int rc = CNN_OK;
@@ -287,8 +288,8 @@ static int take_group(struct cnn_operands *ops, const struct cnn_header **header
 			if (rc == CNN_OK && !entry->member.codec)
 				rc = CNN_END;
 			if (rc == CNN_OK)
-				rc = take_array(entry, &ops->source, entry->regular &&
-					ops->at >= KEEP_OPEN, e);
+				rc = take_array(entry, &ops->source,
+				    entry->regular && ops->at >= KEEP_OPEN, e);
 			if (rc != CNN_OK)
 				break;
 		}
@@ -299,8 +300,8 @@ static int take_group(struct cnn_operands *ops, const struct cnn_header **header
 	return rc < 0 ? rc : cnn_group_header(ops->group, header, e);
 }
 
-int cnn_operands_header(struct cnn_operands *ops,
-	const struct cnn_header **header, struct cnn_error *e)
+int cnn_operands_header(struct cnn_operands *ops, const struct cnn_header **header,
+    struct cnn_error *e)
 {
 	struct cnn_record unread;
 	struct entry *entry;
@@ -330,7 +331,7 @@ int cnn_operands_header(struct cnn_operands *ops,
 }
 
 int cnn_operands_record(struct cnn_operands *ops, struct cnn_record *record,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	if (ops->reader)
 		return cnn_reader_record(ops->reader, record, e);
@@ -344,8 +345,7 @@ const char *cnn_operands_name(const struct cnn_operands *ops)
 	return ops->name ? ops->name : "";
 }
 
-bool cnn_operands_item(const struct cnn_operands *ops, const void **data,
-	size_t *size)
+bool cnn_operands_item(const struct cnn_operands *ops, const void **data, size_t *size)
 {
 	if (ops->reader)
 		cnn_reader_item(ops->reader, data, size);

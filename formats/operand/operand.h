@@ -19,15 +19,15 @@
 struct cnn_operands;
 
 struct cnn_operand_options {
-	const char *const *fields;   /* "NAME=FILE" of --field, read before the paths,
-	                              * in this order */
+	/* "NAME=FILE" of --field, read before the paths, in this order */
+	const char *const *fields;
 	size_t field_count;
 };
 
 /* Opens every path and reads its first bytes ("-" is standard input and may occur
  * once). A terminal is CNN_EUSAGE. options may be NULL. */
-int cnn_operands_open(struct cnn_operands **, const char *const *paths,
-	size_t count, const struct cnn_operand_options *, struct cnn_error *);
+int cnn_operands_open(struct cnn_operands **, const char *const *paths, size_t count,
+    const struct cnn_operand_options *, struct cnn_error *);
 void cnn_operands_close(struct cnn_operands *);
 
 /* Adds a path after the others: standard input, if the operands lack something. Fails
@@ -40,17 +40,16 @@ size_t cnn_operands_bytes(const struct cnn_operands *);
 /* Moves the operands whose first segment is a model to the front and counts them. Call
  * it before the first segment is requested. */
 int cnn_operands_models_first(struct cnn_operands *, size_t *models,
-	struct cnn_error *);
+    struct cnn_error *);
 
 /* Reads the header of the next segment, over all operands in order; CNN_END after the
  * last. First reads (and checks) any unread records of the previous segment. The header
  * is valid until the next call. */
 int cnn_operands_header(struct cnn_operands *, const struct cnn_header **,
-	struct cnn_error *);
+    struct cnn_error *);
 /* Reads the next record of the segment; CNN_END at its (verified) end. The record is
  * valid until the next call. Messages name the operand and the record's number. */
-int cnn_operands_record(struct cnn_operands *, struct cnn_record *,
-	struct cnn_error *);
+int cnn_operands_record(struct cnn_operands *, struct cnn_record *, struct cnn_error *);
 /* The operand of the current segment, for messages. */
 const char *cnn_operands_name(const struct cnn_operands *);
 /* Whether the current segment comes from a tensor stream, not from arrays. If so, gets

@@ -9,7 +9,7 @@
 #include <string.h>
 
 void cnn_args_default(const struct cnn_arg *args, uint32_t count,
-	struct cnn_arg_value *values)
+    struct cnn_arg_value *values)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		const struct cnn_arg *a = &args[i];
@@ -30,19 +30,19 @@ uint32_t cnn_arg_index(const struct cnn_arg *args, uint32_t count, const char *n
 }
 
 int cnn_arg_unknown(const struct cnn_arg *args, uint32_t count, const char *name,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	char known[600] = "";
 	size_t used = 0;
 
 	for (uint32_t i = 0; i < count && used < sizeof known; i++)
 		used += (size_t)snprintf(known + used, sizeof known - used, "%s%s",
-			i ? ", " : "", args[i].name);
+		    i ? ", " : "", args[i].name);
 	return cnn_fail(e, CNN_EDATA, "%s=: unknown argument (known: %s)", name,
-		count ? known : "none");
+	    count ? known : "none");
 }
 
-/* --- one value ------------------------------------------------------------------------- */
+/* --- one value -------------------------------------------------------------------- */
 
 static int bad_value(const struct cnn_arg *a, const char *text, struct cnn_error *e)
 {
@@ -54,12 +54,13 @@ static int bad_value(const struct cnn_arg *a, const char *text, struct cnn_error
 	};
 
 	if (a->type == CNN_ARG_BOOL)
-		return cnn_fail(e, CNN_EDATA, "%s=%s: must be true or false", a->name, text);
+		return cnn_fail(e, CNN_EDATA, "%s=%s: must be true or false", a->name,
+		    text);
 	if (a->type == CNN_ARG_CHOICE)
 		return cnn_fail(e, CNN_EDATA, "%s=%s: must be one of %s", a->name, text,
-			a->choices);
-	return cnn_fail(e, CNN_EDATA, "%s=%s: must be %s from %.10g to %.10g", a->name, text,
-		what[a->type], a->min, a->max);
+		    a->choices);
+	return cnn_fail(e, CNN_EDATA, "%s=%s: must be %s from %.10g to %.10g", a->name,
+	    text, what[a->type], a->min, a->max);
 }
 
 /* Parses a whole number at *s within the argument's range, and moves *s past it. */
@@ -80,7 +81,7 @@ static bool list(const struct cnn_arg *a, const char **s, struct cnn_arg_value *
 {
 	v->count = 0;
 	do {
-		*s += v->count > 0;          /* the comma */
+		*s += v->count > 0; /* the comma */
 		if (v->count == CNN_MAX_LIST || !whole(a, s, &v->list[v->count]))
 			return false;
 		v->count++;
@@ -89,7 +90,7 @@ static bool list(const struct cnn_arg *a, const char **s, struct cnn_arg_value *
 }
 
 int cnn_arg_parse(const struct cnn_arg *a, const char *text, struct cnn_arg_value *v,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const char *s = text;
 	char *end;
@@ -122,17 +123,15 @@ int cnn_arg_parse(const struct cnn_arg *a, const char *text, struct cnn_arg_valu
 		good = v->i >= 0;
 		s += strlen(s);
 		break;
-	case CNN_ARG_LIST:
-		good = list(a, &s, v);
-		break;
+	case CNN_ARG_LIST: good = list(a, &s, v); break;
 	}
 	return good && !*s ? CNN_OK : bad_value(a, text, e);
 }
 
-/* --- all of them ------------------------------------------------------------------------ */
+/* --- all of them ------------------------------------------------------------------ */
 
 int cnn_args_complete(const struct cnn_arg *args, uint32_t count,
-	struct cnn_arg_value *values, struct cnn_error *e)
+    struct cnn_arg_value *values, struct cnn_error *e)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		const struct cnn_arg *a = &args[i];
@@ -151,13 +150,15 @@ int cnn_args_complete(const struct cnn_arg *args, uint32_t count,
 }
 
 bool cnn_arg_equal(const struct cnn_arg *a, const struct cnn_arg_value *x,
-	const struct cnn_arg_value *y)
+    const struct cnn_arg_value *y)
 {
 	switch (a->type) {
 	case CNN_ARG_FLOAT: return x->f == y->f;
 	case CNN_ARG_PAIR: return x->i == y->i && x->j == y->j;
-	case CNN_ARG_LIST: return x->count == y->count && (x->count == 0 ||
-		memcmp(x->list, y->list, x->count * sizeof *x->list) == 0);
+	case CNN_ARG_LIST:
+		return x->count == y->count &&
+		    (x->count == 0 ||
+			memcmp(x->list, y->list, x->count * sizeof *x->list) == 0);
 	default: return x->i == y->i;
 	}
 }

@@ -7,7 +7,7 @@ int cnn_choice_find(const char *choices, const char *word)
 {
 	const size_t size = strlen(word);
 
-	for (int number = 0; ; number++, choices++) {
+	for (int number = 0;; number++, choices++) {
 		size_t n = strcspn(choices, "|");
 
 		if (n == size && memcmp(choices, word, n) == 0)

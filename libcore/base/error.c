@@ -39,7 +39,7 @@ int cnn_fail_errno(struct cnn_error *e, int err, const char *fmt, ...)
 	e->err = err;
 	used = strlen(e->text);
 	snprintf(e->text + used, sizeof e->text - used, ": %s",
-		strerror_r(err, reason, sizeof reason));
+	    strerror_r(err, reason, sizeof reason));
 	return r;
 }
 
@@ -56,8 +56,8 @@ void cnn_error_prefix(struct cnn_error *e, const char *fmt, ...)
 	va_end(ap);
 	strcat(prefix, ": ");
 	n = strlen(prefix);
-	if (!strncmp(e->text, prefix, n))    /* there already: nested inputs */
-		return;                      /* can have the same name */
+	if (!strncmp(e->text, prefix, n)) /* there already: nested inputs */
+		return;			  /* can have the same name */
 	keep = strlen(e->text);
 	if (keep > sizeof e->text - n - 1)
 		keep = sizeof e->text - n - 1;
@@ -70,13 +70,9 @@ int cnn_exit_status(int code)
 {
 	switch (code) {
 	case CNN_OK:
-	case CNN_END:
-		return 0;
-	case CNN_EUSAGE:
-		return 2;
-	case CNN_EPLUGIN:
-		return 3;
-	default:
-		return 1;
+	case CNN_END: return 0;
+	case CNN_EUSAGE: return 2;
+	case CNN_EPLUGIN: return 3;
+	default: return 1;
 	}
 }

@@ -12,28 +12,28 @@
 #include <stdarg.h>
 
 struct cnn_error {
-	int code;           /* CNN_OK while there is no error */
-	int err;            /* errno of a CNN_EIO error, else 0 */
-	char text[1000];    /* "where: what: why", without the tool's name */
+	int code;	 /* CNN_OK while there is no error */
+	int err;	 /* errno of a CNN_EIO error, else 0 */
+	char text[1000]; /* "where: what: why", without the tool's name */
 };
 
 /* Sets *e unless it is already set, and returns code, so that a function can `return
  * cnn_fail(e, CNN_EDATA, "...")`. If e is NULL, only the code is returned. */
 int cnn_fail(struct cnn_error *e, int code, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 int cnn_vfail(struct cnn_error *e, int code, const char *fmt, va_list ap)
-	__attribute__((format(printf, 3, 0)));
+    __attribute__((format(printf, 3, 0)));
 
 /* Like cnn_fail() with CNN_EIO; appends ": " and strerror(err). If err is ENOMEM, the
  * code is CNN_ENOMEM instead. */
 int cnn_fail_errno(struct cnn_error *e, int err, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 
 /* Puts "text: " before the message. For a caller that knows the location more precisely
  * (the operand, the record's number). Does nothing if e is not set or if the message
  * already starts with this prefix. */
 void cnn_error_prefix(struct cnn_error *e, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+    __attribute__((format(printf, 2, 3)));
 
 /* The exit status of a code: 0 (CNN_OK, CNN_END), 2 (CNN_EUSAGE), 3 (CNN_EPLUGIN) or 1
  * (all others). */

@@ -11,8 +11,12 @@
 static size_t utf8(const unsigned char *s, size_t size, uint32_t *code)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc0 ? 0 : s[0] < 0xe0 ? 2
-		: s[0] < 0xf0 ? 3 : s[0] < 0xf8 ? 4 : 0;
+	size_t n = s[0] < 0x80 ? 1 :
+	    s[0] < 0xc0	       ? 0 :
+	    s[0] < 0xe0	       ? 2 :
+	    s[0] < 0xf0	       ? 3 :
+	    s[0] < 0xf8	       ? 4 :
+				 0;
 	uint32_t c = n == 1 ? s[0] : s[0] & (0x7fu >> n);
 
 	if (n == 0 || n > size)
@@ -81,7 +85,7 @@ static void print_float(FILE *f, double x)
 	}
 	cnn_float_text(x, text);
 	fputs(text, f);
-	if (!strpbrk(text, ".e"))    /* keep it a float */
+	if (!strpbrk(text, ".e")) /* keep it a float */
 		fputs(".0", f);
 }
 
@@ -108,24 +112,13 @@ void cnn_value_print_json(FILE *f, const struct cnn_value *v)
 		return;
 	}
 	switch (v->type) {
-	case CNN_NIL:
-		fputs("null", f);
-		break;
-	case CNN_BOOLEAN:
-		fputs(v->as.boolean ? "true" : "false", f);
-		break;
-	case CNN_INT:
-		fprintf(f, "%lld", (long long)v->as.i);
-		break;
-	case CNN_UINT:
-		fprintf(f, "%llu", (unsigned long long)v->as.u);
-		break;
-	case CNN_FLOAT:
-		print_float(f, v->as.f);
-		break;
-	case CNN_STR: case CNN_BIN:
-		cnn_print_json_string(f, v->as.str.data, v->as.str.size);
-		break;
+	case CNN_NIL: fputs("null", f); break;
+	case CNN_BOOLEAN: fputs(v->as.boolean ? "true" : "false", f); break;
+	case CNN_INT: fprintf(f, "%lld", (long long)v->as.i); break;
+	case CNN_UINT: fprintf(f, "%llu", (unsigned long long)v->as.u); break;
+	case CNN_FLOAT: print_float(f, v->as.f); break;
+	case CNN_STR:
+	case CNN_BIN: cnn_print_json_string(f, v->as.str.data, v->as.str.size); break;
 	case CNN_ARRAY:
 		putc('[', f);
 		for (size_t i = 0; i < v->as.array.count; i++) {

@@ -5,8 +5,7 @@
  */
 #include "random.h"
 
-void cnn_philox4x32(const uint32_t counter[4], const uint32_t key[2],
-	uint32_t out[4])
+void cnn_philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
 {
 	uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
 	uint32_t k0 = key[0], k1 = key[1];
@@ -18,8 +17,8 @@ void cnn_philox4x32(const uint32_t counter[4], const uint32_t key[2],
 		c1 = (uint32_t)q;
 		c2 = (uint32_t)(p >> 32) ^ c3 ^ k1;
 		c3 = (uint32_t)p;
-		k0 += 0x9e3779b9;    /* the golden ratio */
-		k1 += 0xbb67ae85;    /* sqrt(3) - 1 */
+		k0 += 0x9e3779b9; /* the golden ratio */
+		k1 += 0xbb67ae85; /* sqrt(3) - 1 */
 	}
 	out[0] = c0;
 	out[1] = c1;
@@ -37,8 +36,8 @@ uint32_t cnn_random_stream(enum cnn_purpose purpose, const char *name)
 	return h;
 }
 
-void cnn_random_words(uint64_t seed, uint32_t stream, uint32_t step,
-	uint64_t first, size_t n, uint32_t *out)
+void cnn_random_words(uint64_t seed, uint32_t stream, uint32_t step, uint64_t first,
+    size_t n, uint32_t *out)
 {
 	const uint32_t key[2] = { (uint32_t)seed, (uint32_t)(seed >> 32) };
 	uint32_t word[4];
@@ -46,9 +45,8 @@ void cnn_random_words(uint64_t seed, uint32_t stream, uint32_t step,
 
 	while (done < n) {
 		uint64_t block = (first + done) / 4;
-		uint32_t counter[4] = {
-			(uint32_t)block, (uint32_t)(block >> 32), step, stream
-		};
+		uint32_t counter[4] = { (uint32_t)block, (uint32_t)(block >> 32), step,
+			stream };
 
 		cnn_philox4x32(counter, key, word);
 		for (unsigned w = (first + done) % 4; w < 4 && done < n; w++)
@@ -56,8 +54,8 @@ void cnn_random_words(uint64_t seed, uint32_t stream, uint32_t step,
 	}
 }
 
-void cnn_random_uniform(uint64_t seed, uint32_t stream, uint32_t step,
-	uint64_t first, size_t n, float *out)
+void cnn_random_uniform(uint64_t seed, uint32_t stream, uint32_t step, uint64_t first,
+    size_t n, float *out)
 {
 	uint32_t word[256];
 
@@ -73,8 +71,7 @@ void cnn_random_uniform(uint64_t seed, uint32_t stream, uint32_t step,
 	}
 }
 
-void cnn_random_permutation(uint64_t seed, uint32_t epoch, uint32_t *perm,
-	size_t n)
+void cnn_random_permutation(uint64_t seed, uint32_t epoch, uint32_t *perm, size_t n)
 {
 	const uint32_t stream = cnn_random_stream(CNN_RANDOM_SHUFFLE, "");
 	uint32_t word[256];
@@ -86,7 +83,8 @@ void cnn_random_permutation(uint64_t seed, uint32_t epoch, uint32_t *perm,
 		uint64_t r, j;
 
 		if (w == 0)
-			cnn_random_words(seed, stream, epoch, 2 * (uint64_t)i, 256, word);
+			cnn_random_words(seed, stream, epoch, 2 * (uint64_t)i, 256,
+			    word);
 		r = (uint64_t)word[w + 1] << 32 | word[w];
 		j = (uint64_t)((unsigned __int128)r * (i + 1) >> 64);
 		perm[i] = perm[j];

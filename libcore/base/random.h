@@ -15,23 +15,24 @@
 #include <stdint.h>
 
 enum cnn_purpose {
-	CNN_RANDOM_INIT = 1, CNN_RANDOM_SHUFFLE, CNN_RANDOM_LAYER,
+	CNN_RANDOM_INIT = 1,
+	CNN_RANDOM_SHUFFLE,
+	CNN_RANDOM_LAYER,
 	CNN_RANDOM_DATA
 };
 
-void cnn_philox4x32(const uint32_t counter[4], const uint32_t key[2],
-	uint32_t out[4]);
+void cnn_philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
 /* Hashes a purpose and a name to a 32-bit number: FNV-1a over the purpose as one byte,
  * followed by the bytes of the name. */
 uint32_t cnn_random_stream(enum cnn_purpose, const char *name);
 
 /* Words first .. first + n - 1 of the sequence (seed, stream, step). */
-void cnn_random_words(uint64_t seed, uint32_t stream, uint32_t step,
-	uint64_t first, size_t n, uint32_t *out);
+void cnn_random_words(uint64_t seed, uint32_t stream, uint32_t step, uint64_t first,
+    size_t n, uint32_t *out);
 /* The same words as uniforms in [0, 1): (x >> 8) * 2^-24. */
-void cnn_random_uniform(uint64_t seed, uint32_t stream, uint32_t step,
-	uint64_t first, size_t n, float *out);
+void cnn_random_uniform(uint64_t seed, uint32_t stream, uint32_t step, uint64_t first,
+    size_t n, float *out);
 
 /* Computes the permutation of 0 .. n-1 for (seed, epoch): perm[i] is the sample at
  * position i. n <= 2^32.
@@ -41,7 +42,6 @@ void cnn_random_uniform(uint64_t seed, uint32_t stream, uint32_t step,
  * CNN_RANDOM_SHUFFLE and "", epoch), and j = r * (i + 1) >> 64. Then perm[i] = perm[j],
  * followed by perm[j] = i. No word is rejected, so position i always uses words 2i and
  * 2i + 1; the bias is below 2^-32. */
-void cnn_random_permutation(uint64_t seed, uint32_t epoch, uint32_t *perm,
-	size_t n);
+void cnn_random_permutation(uint64_t seed, uint32_t epoch, uint32_t *perm, size_t n);
 
 #endif

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- reading ------------------------------------------------------------------ */
+/* --- reading ---------------------------------------------------------------------- */
 
 const char *cnn_spec_name(const char *spec, char name[CNN_SPEC_NAME])
 {
@@ -35,7 +35,7 @@ static size_t value_length(const struct cnn_arg *a, const char *text)
 
 /* Parses KEY=VALUE at *at, and moves *at past it and its comma: NULL at the end. */
 static int parse_pair(const struct cnn_arg *args, uint32_t count, char **at,
-	struct cnn_arg_value *values, struct cnn_error *e)
+    struct cnn_arg_value *values, struct cnn_error *e)
 {
 	char *key = *at, *value = key + strcspn(key, ",=");
 	uint32_t i;
@@ -45,7 +45,7 @@ static int parse_pair(const struct cnn_arg *args, uint32_t count, char **at,
 		return cnn_fail(e, CNN_EDATA, "an empty argument: must be KEY=VALUE");
 	if (*value != '=' || value == key)
 		return cnn_fail(e, CNN_EDATA, "%.*s: must be KEY=VALUE",
-			(int)strcspn(key, ","), key);
+		    (int)strcspn(key, ","), key);
 	*value++ = '\0';
 	if ((i = cnn_arg_index(args, count, key)) == count)
 		return cnn_arg_unknown(args, count, key, e);
@@ -58,7 +58,7 @@ static int parse_pair(const struct cnn_arg *args, uint32_t count, char **at,
 }
 
 int cnn_spec_parse(const struct cnn_arg *args, uint32_t count, const char *text,
-	struct cnn_arg_value *values, struct cnn_error *e)
+    struct cnn_arg_value *values, struct cnn_error *e)
 {
 	char *copy = strdup(text ? text : ""), *at = text ? copy : NULL;
 	int r = copy ? CNN_OK : cnn_fail(e, CNN_ENOMEM, "out of memory");
@@ -70,10 +70,10 @@ int cnn_spec_parse(const struct cnn_arg *args, uint32_t count, const char *text,
 	return r < 0 ? r : cnn_args_complete(args, count, values, e);
 }
 
-/* --- writing ------------------------------------------------------------------ */
+/* --- writing ---------------------------------------------------------------------- */
 
-__attribute__((format(printf, 2, 3)))
-static void add(char text[CNN_SPEC_TEXT], const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void add(char text[CNN_SPEC_TEXT],
+    const char *fmt, ...)
 {
 	size_t used = strlen(text);
 	va_list ap;
@@ -84,15 +84,13 @@ static void add(char text[CNN_SPEC_TEXT], const char *fmt, ...)
 }
 
 static void add_value(char text[CNN_SPEC_TEXT], const struct cnn_arg *a,
-	const struct cnn_arg_value *v)
+    const struct cnn_arg_value *v)
 {
 	const char *word = a->choices;
 	char number[CNN_FLOAT_TEXT];
 
 	switch (a->type) {
-	case CNN_ARG_INT:
-		add(text, "%lld", (long long)v->i);
-		break;
+	case CNN_ARG_INT: add(text, "%lld", (long long)v->i); break;
 	case CNN_ARG_PAIR:
 		add(text, "%lldx%lld", (long long)v->i, (long long)v->j);
 		break;
@@ -100,9 +98,7 @@ static void add_value(char text[CNN_SPEC_TEXT], const struct cnn_arg *a,
 		cnn_float_text(v->f, number);
 		add(text, "%s", number);
 		break;
-	case CNN_ARG_BOOL:
-		add(text, v->i ? "true" : "false");
-		break;
+	case CNN_ARG_BOOL: add(text, v->i ? "true" : "false"); break;
 	case CNN_ARG_CHOICE:
 		for (int64_t n = 0; n < v->i; n++)
 			word += strcspn(word, "|") + 1;
@@ -117,7 +113,7 @@ static void add_value(char text[CNN_SPEC_TEXT], const struct cnn_arg *a,
 
 /* Whether an argument has the value that it has if it is not given. */
 static bool is_default(const struct cnn_arg *args, uint32_t count,
-	const struct cnn_arg_value *values, uint32_t i)
+    const struct cnn_arg_value *values, uint32_t i)
 {
 	struct cnn_arg_value initial;
 
@@ -128,7 +124,7 @@ static bool is_default(const struct cnn_arg *args, uint32_t count,
 }
 
 void cnn_spec_print(const struct cnn_arg *args, uint32_t count,
-	const struct cnn_arg_value *values, bool all, char text[CNN_SPEC_TEXT])
+    const struct cnn_arg_value *values, bool all, char text[CNN_SPEC_TEXT])
 {
 	*text = '\0';
 	for (uint32_t i = 0; i < count; i++) {

@@ -6,20 +6,20 @@
 #include <string.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
-	"tensors are little-endian and read in place");
+    "tensors are little-endian and read in place");
 
 static const struct {
 	const char *typestr, *name;
 	size_t size;
 } dtypes[CNN_DTYPE_COUNT] = {
-	[CNN_U8]   = { "|u1", "uint8", 1 },
-	[CNN_I8]   = { "|i1", "int8", 1 },
-	[CNN_I16]  = { "<i2", "int16", 2 },
-	[CNN_I32]  = { "<i4", "int32", 4 },
-	[CNN_I64]  = { "<i8", "int64", 8 },
-	[CNN_F16]  = { "<f2", "float16", 2 },
-	[CNN_F32]  = { "<f4", "float32", 4 },
-	[CNN_F64]  = { "<f8", "float64", 8 },
+	[CNN_U8] = { "|u1", "uint8", 1 },
+	[CNN_I8] = { "|i1", "int8", 1 },
+	[CNN_I16] = { "<i2", "int16", 2 },
+	[CNN_I32] = { "<i4", "int32", 4 },
+	[CNN_I64] = { "<i8", "int64", 8 },
+	[CNN_F16] = { "<f2", "float16", 2 },
+	[CNN_F32] = { "<f4", "float32", 4 },
+	[CNN_F64] = { "<f8", "float64", 8 },
 	[CNN_BOOL] = { "|b1", "bool", 1 },
 	[CNN_BF16] = { "<V2", "bfloat16", 2 },
 };
@@ -56,11 +56,13 @@ enum cnn_dtype cnn_dtype_parse(const char *name)
 bool cnn_dtype_is_integer(enum cnn_dtype type)
 {
 	switch (type) {
-	case CNN_U8: case CNN_I8: case CNN_I16: case CNN_I32: case CNN_I64:
-	case CNN_BOOL:
-		return true;
-	default:
-		return false;
+	case CNN_U8:
+	case CNN_I8:
+	case CNN_I16:
+	case CNN_I32:
+	case CNN_I64:
+	case CNN_BOOL: return true;
+	default: return false;
 	}
 }
 
@@ -96,8 +98,8 @@ bool cnn_tensor_bytes(const struct cnn_tensor *t, size_t *bytes)
 {
 	size_t count;
 
-	return cnn_shape_count(t->rank, t->shape, &count)
-		&& cnn_mul(count, cnn_dtype_size(t->dtype), bytes);
+	return cnn_shape_count(t->rank, t->shape, &count) &&
+	    cnn_mul(count, cnn_dtype_size(t->dtype), bytes);
 }
 
 size_t cnn_tensor_sample_count(const struct cnn_tensor *t)
@@ -118,12 +120,12 @@ char *cnn_shape_text(int rank, const size_t *shape, char *buf, size_t size)
 	else if (size > 0)
 		*buf = '\0';
 	for (int i = 0; i < rank && used < size; i++)
-		used += (size_t)snprintf(buf + used, size - used, "%s%zu",
-			i ? "x" : "", shape[i]);
+		used += (size_t)snprintf(buf + used, size - used, "%s%zu", i ? "x" : "",
+		    shape[i]);
 	return buf;
 }
 
-/* --- half types ---------------------------------------------------------- */
+/* --- half types ------------------------------------------------------------------- */
 
 static uint32_t bits_of(float f)
 {
@@ -145,7 +147,7 @@ uint16_t cnn_f32_to_bf16(float f)
 {
 	uint32_t x = bits_of(f);
 
-	if ((x & 0x7fffffff) > 0x7f800000)   /* rounding could destroy the NaN */
+	if ((x & 0x7fffffff) > 0x7f800000) /* rounding could destroy the NaN */
 		return (uint16_t)(x >> 16 | 0x40);
 	return (uint16_t)((x + 0x7fff + (x >> 16 & 1)) >> 16);
 }
@@ -161,14 +163,14 @@ uint16_t cnn_f32_to_f16(float f)
 
 	if (a > 0x7f800000)
 		a = 0x7e00;
-	else if (a >= 0x477ff000)            /* 65520 rounds up to infinity */
+	else if (a >= 0x477ff000) /* 65520 rounds up to infinity */
 		a = 0x7c00;
 	else if (a < 0x38800000)
 		/* Below 2^-14 the half is subnormal and its last bit is worth 2^-24. So
 		 * is the last bit of a float in [0.5, 1): the addition rounds at the
 		 * right place. */
 		a = bits_of(float_of(a) + 0.5f) - bits_of(0.5f);
-	else                                 /* change bias 127 to bias 15 */
+	else /* change bias 127 to bias 15 */
 		a = (a - (112u << 23) + 0xfff + (a >> 13 & 1)) >> 13;
 	return (uint16_t)(sign | a);
 }
@@ -186,7 +188,7 @@ float cnn_f16_to_f32(uint16_t h)
 	return float_of(sign | a);
 }
 
-/* --- whole arrays --------------------------------------------------------- */
+/* --- whole arrays ----------------------------------------------------------------- */
 
 /* Casting a float that the integer type cannot hold is undefined in C. */
 static int64_t truncated(double x)
@@ -209,17 +211,17 @@ static int64_t truncated(double x)
 
 #define CONVERT(to, cast) \
 	switch (type) { \
-	case CNN_U8:   EACH(uint8_t, (to)x); \
-	case CNN_I8:   EACH(int8_t, (to)x); \
-	case CNN_I16:  EACH(int16_t, (to)x); \
-	case CNN_I32:  EACH(int32_t, (to)x); \
-	case CNN_I64:  EACH(int64_t, (to)x); \
+	case CNN_U8: EACH(uint8_t, (to)x); \
+	case CNN_I8: EACH(int8_t, (to)x); \
+	case CNN_I16: EACH(int16_t, (to)x); \
+	case CNN_I32: EACH(int32_t, (to)x); \
+	case CNN_I64: EACH(int64_t, (to)x); \
 	case CNN_BOOL: EACH(uint8_t, (to)(x != 0)); \
-	case CNN_F16:  EACH(uint16_t, cast(cnn_f16_to_f32(x))); \
+	case CNN_F16: EACH(uint16_t, cast(cnn_f16_to_f32(x))); \
 	case CNN_BF16: EACH(uint16_t, cast(cnn_bf16_to_f32(x))); \
-	case CNN_F32:  EACH(float, cast(x)); \
-	case CNN_F64:  EACH(double, cast(x)); \
-	default:       memset(dst, 0, n * sizeof *dst); \
+	case CNN_F32: EACH(float, cast(x)); \
+	case CNN_F64: EACH(double, cast(x)); \
+	default: memset(dst, 0, n * sizeof *dst); \
 	}
 
 void cnn_to_f32(enum cnn_dtype type, const void *src, size_t n, float *dst)

@@ -13,10 +13,10 @@
 
 struct cnn_tensor {
 	enum cnn_dtype dtype;
-	int rank;                    /* 0 .. CNN_MAX_RANK */
+	int rank; /* 0 .. CNN_MAX_RANK */
 	size_t shape[CNN_MAX_RANK];
-	void *data;                  /* cnn_tensor_bytes() bytes, aligned for the
-	                              * type */
+	/* cnn_tensor_bytes() bytes, aligned for the type */
+	void *data;
 };
 
 /* Size of one element in bytes; 0 for CNN_DTYPE_NONE. */
@@ -31,7 +31,7 @@ const char *cnn_dtype_name(enum cnn_dtype);
  * it is neither. */
 enum cnn_dtype cnn_dtype_parse(const char *name);
 
-bool cnn_dtype_is_integer(enum cnn_dtype);   /* includes bool */
+bool cnn_dtype_is_integer(enum cnn_dtype); /* includes bool */
 
 /* *product = a * b; false on overflow. */
 bool cnn_mul(size_t a, size_t b, size_t *product);
@@ -47,7 +47,7 @@ size_t cnn_tensor_sample_count(const struct cnn_tensor *);
 
 /* Writes "1x28x28" ("scalar" for rank 0) into buf and returns buf. */
 char *cnn_shape_text(int rank, const size_t *shape, char *buf, size_t size);
-#define CNN_SHAPE_TEXT 180   /* a sufficient buffer size in bytes */
+#define CNN_SHAPE_TEXT 180 /* a sufficient buffer size in bytes */
 
 /* Converts n elements of type dtype at src (any alignment) to float, double or
  * int64. Integers and bool convert by value; floats to integers truncate. */

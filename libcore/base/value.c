@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- making and freeing --------------------------------------------------- */
+/* --- making and freeing ----------------------------------------------------------- */
 
 static struct cnn_value *make(enum cnn_value_type type)
 {
@@ -60,7 +60,7 @@ struct cnn_value *cnn_value_float(double f)
 }
 
 static struct cnn_value *make_bytes(enum cnn_value_type type, const void *data,
-	size_t size)
+    size_t size)
 {
 	struct cnn_value *v;
 	char *copy;
@@ -119,11 +119,12 @@ struct cnn_value *cnn_value_copy(const struct cnn_value *v)
 		return NULL;
 	if (v->type == CNN_ARRAY) {
 		for (size_t i = 0; good && i < v->as.array.count; i++)
-			good = cnn_value_append(copy, cnn_value_copy(v->as.array.items[i]));
+			good = cnn_value_append(copy,
+			    cnn_value_copy(v->as.array.items[i]));
 	} else if (v->type == CNN_MAP) {
 		for (size_t i = 0; good && i < v->as.map.count; i++)
 			good = cnn_value_put(copy, cnn_value_copy(v->as.map.keys[i]),
-				cnn_value_copy(v->as.map.values[i]));
+			    cnn_value_copy(v->as.map.values[i]));
 	} else {
 		copy->as = v->as;
 	}
@@ -139,9 +140,8 @@ void cnn_value_free(struct cnn_value *v)
 	if (!v)
 		return;
 	switch (v->type) {
-	case CNN_STR: case CNN_BIN:
-		free(v->as.str.data);
-		break;
+	case CNN_STR:
+	case CNN_BIN: free(v->as.str.data); break;
 	case CNN_ARRAY:
 		for (size_t i = 0; i < v->as.array.count; i++)
 			cnn_value_free(v->as.array.items[i]);
@@ -155,13 +155,12 @@ void cnn_value_free(struct cnn_value *v)
 		free(v->as.map.keys);
 		free(v->as.map.values);
 		break;
-	default:
-		break;
+	default: break;
 	}
 	free(v);
 }
 
-/* --- arrays and maps ------------------------------------------------------ */
+/* --- arrays and maps -------------------------------------------------------------- */
 
 /* Makes room for item number `count`. The capacity is always the next power of two, so
  * it does not have to be stored. */
@@ -180,8 +179,8 @@ static bool grow(struct cnn_value ***items, size_t count)
 
 bool cnn_value_append(struct cnn_value *array, struct cnn_value *item)
 {
-	if (!array || array->type != CNN_ARRAY || !item
-	    || !grow(&array->as.array.items, array->as.array.count)) {
+	if (!array || array->type != CNN_ARRAY || !item ||
+	    !grow(&array->as.array.items, array->as.array.count)) {
 		cnn_value_free(item);
 		return false;
 	}
@@ -189,12 +188,11 @@ bool cnn_value_append(struct cnn_value *array, struct cnn_value *item)
 	return true;
 }
 
-bool cnn_value_put(struct cnn_value *map, struct cnn_value *key,
-	struct cnn_value *item)
+bool cnn_value_put(struct cnn_value *map, struct cnn_value *key, struct cnn_value *item)
 {
-	if (!map || map->type != CNN_MAP || !key || !item
-	    || !grow(&map->as.map.keys, map->as.map.count)
-	    || !grow(&map->as.map.values, map->as.map.count)) {
+	if (!map || map->type != CNN_MAP || !key || !item ||
+	    !grow(&map->as.map.keys, map->as.map.count) ||
+	    !grow(&map->as.map.values, map->as.map.count)) {
 		cnn_value_free(key);
 		cnn_value_free(item);
 		return false;
@@ -208,8 +206,8 @@ static bool is_text(const struct cnn_value *v, const char *text)
 {
 	size_t size = strlen(text);
 
-	return (v->type == CNN_STR || v->type == CNN_BIN) && v->as.str.size == size
-		&& !memcmp(v->as.str.data, text, size);
+	return (v->type == CNN_STR || v->type == CNN_BIN) && v->as.str.size == size &&
+	    !memcmp(v->as.str.data, text, size);
 }
 
 /* The address of a key's value, or NULL. Searches from the end, so that the last of two
@@ -217,7 +215,7 @@ static bool is_text(const struct cnn_value *v, const char *text)
 static struct cnn_value **find(const struct cnn_value *map, const char *key)
 {
 	if (map && map->type == CNN_MAP)
-		for (size_t i = map->as.map.count; i-- > 0; )
+		for (size_t i = map->as.map.count; i-- > 0;)
 			if (is_text(map->as.map.keys[i], key))
 				return &map->as.map.values[i];
 	return NULL;
@@ -265,14 +263,13 @@ const struct cnn_value *cnn_value_get(const struct cnn_value *map, const char *k
 	return place ? *place : NULL;
 }
 
-bool cnn_value_get_str(const struct cnn_value *map, const char *key,
-	const char **s)
+bool cnn_value_get_str(const struct cnn_value *map, const char *key, const char **s)
 {
 	const struct cnn_value *v = cnn_value_get(map, key);
 
 	/* A NUL inside would shorten the C string. */
-	if (!v || (v->type != CNN_STR && v->type != CNN_BIN)
-	    || strlen(v->as.str.data) != v->as.str.size)
+	if (!v || (v->type != CNN_STR && v->type != CNN_BIN) ||
+	    strlen(v->as.str.data) != v->as.str.size)
 		return false;
 	*s = v->as.str.data;
 	return true;
@@ -319,32 +316,30 @@ bool cnn_value_equal(const struct cnn_value *a, const struct cnn_value *b)
 	if (!a || !b || a->type != b->type)
 		return a == b;
 	switch (a->type) {
-	case CNN_NIL:
-		return true;
-	case CNN_BOOLEAN:
-		return a->as.boolean == b->as.boolean;
-	case CNN_INT:
-		return a->as.i == b->as.i;
-	case CNN_UINT:
-		return a->as.u == b->as.u;
-	case CNN_FLOAT:    /* compares bits: a NaN equals itself */
+	case CNN_NIL: return true;
+	case CNN_BOOLEAN: return a->as.boolean == b->as.boolean;
+	case CNN_INT: return a->as.i == b->as.i;
+	case CNN_UINT: return a->as.u == b->as.u;
+	case CNN_FLOAT: /* compares bits: a NaN equals itself */
 		return !memcmp(&a->as.f, &b->as.f, sizeof a->as.f);
-	case CNN_STR: case CNN_BIN:
-		return a->as.str.size == b->as.str.size
-			&& !memcmp(a->as.str.data, b->as.str.data, a->as.str.size);
+	case CNN_STR:
+	case CNN_BIN:
+		return a->as.str.size == b->as.str.size &&
+		    !memcmp(a->as.str.data, b->as.str.data, a->as.str.size);
 	case CNN_ARRAY:
 		if (a->as.array.count != b->as.array.count)
 			return false;
 		for (size_t i = 0; i < a->as.array.count; i++)
-			if (!cnn_value_equal(a->as.array.items[i], b->as.array.items[i]))
+			if (!cnn_value_equal(a->as.array.items[i],
+				b->as.array.items[i]))
 				return false;
 		return true;
 	case CNN_MAP:
 		if (a->as.map.count != b->as.map.count)
 			return false;
 		for (size_t i = 0; i < a->as.map.count; i++)
-			if (!cnn_value_equal(a->as.map.keys[i], b->as.map.keys[i])
-			    || !cnn_value_equal(a->as.map.values[i], b->as.map.values[i]))
+			if (!cnn_value_equal(a->as.map.keys[i], b->as.map.keys[i]) ||
+			    !cnn_value_equal(a->as.map.values[i], b->as.map.values[i]))
 				return false;
 		return true;
 	}

@@ -15,21 +15,35 @@
 #include <stdio.h>
 
 enum cnn_value_type {
-	CNN_NIL, CNN_BOOLEAN, CNN_INT, CNN_UINT, CNN_FLOAT, CNN_STR, CNN_BIN,
-	CNN_ARRAY, CNN_MAP
+	CNN_NIL,
+	CNN_BOOLEAN,
+	CNN_INT,
+	CNN_UINT,
+	CNN_FLOAT,
+	CNN_STR,
+	CNN_BIN,
+	CNN_ARRAY,
+	CNN_MAP
 };
 
 struct cnn_value {
 	enum cnn_value_type type;
 	union {
 		bool boolean;
-		int64_t i;              /* CNN_INT: negative numbers only */
-		uint64_t u;             /* CNN_UINT */
+		int64_t i;  /* CNN_INT: negative numbers only */
+		uint64_t u; /* CNN_UINT */
 		double f;
-		struct { char *data; size_t size; } str;   /* also NUL-terminated */
+		/* Also NUL-terminated */
+		struct {
+			char *data;
+			size_t size;
+		} str;
 		/* Any code may read these; only the functions below grow them. */
-		struct { struct cnn_value **items; size_t count; } array;
-		struct {                /* in insertion order */
+		struct {
+			struct cnn_value **items;
+			size_t count;
+		} array;
+		struct { /* in insertion order */
 			struct cnn_value **keys, **values;
 			size_t count;
 		} map;
@@ -56,7 +70,7 @@ bool cnn_value_set(struct cnn_value *map, const char *key, struct cnn_value *ite
 /* Appends a pair without looking at existing keys. For parsers, where keys may be of
  * any type. Takes ownership of key as well. */
 bool cnn_value_put(struct cnn_value *map, struct cnn_value *key,
-	struct cnn_value *item);
+    struct cnn_value *item);
 
 /* Removes a key from a map if it is present. */
 void cnn_value_remove(struct cnn_value *map, const char *key);

@@ -8,21 +8,26 @@
 
 const struct cnn_option cnn_common_options[] = {
 	{ "quiet", 'q', CNN_OPT_FLAG, .help = "print only errors, and no progress" },
-	{ "verbose", 'v', CNN_OPT_FLAG, .help = "print more messages; twice: even more" },
+	{ "verbose", 'v', CNN_OPT_FLAG,
+	    .help = "print more messages; twice: even more" },
 	{ "help", 'h', CNN_OPT_FLAG, .help = "print this and exit" },
 	{ "version", 'V', CNN_OPT_FLAG, .help = "print the version and exit" },
-	{ NULL }
+	{ NULL },
 };
 
 #define HELP_WIDTH 79
-#define HELP_LEFT_MAX 30    /* maximum width before the help text is put on the next
-                             * line */
+/* maximum width before the help text is put on the next line */
+#define HELP_LEFT_MAX 30
 
 static const char *arg_name(const struct cnn_option *o)
 {
 	static const char *const names[] = {
-		[CNN_OPT_FLAG] = "", [CNN_OPT_UINT] = "N", [CNN_OPT_FLOAT] = "X",
-		[CNN_OPT_STR] = "TEXT", [CNN_OPT_CHOICE] = "WORD", [CNN_OPT_LIST] = "TEXT",
+		[CNN_OPT_FLAG] = "",
+		[CNN_OPT_UINT] = "N",
+		[CNN_OPT_FLOAT] = "X",
+		[CNN_OPT_STR] = "TEXT",
+		[CNN_OPT_CHOICE] = "WORD",
+		[CNN_OPT_LIST] = "TEXT",
 	};
 
 	return o->arg ? o->arg : names[o->type];
@@ -35,7 +40,8 @@ static int left_side(const struct cnn_option *o, char *buf, size_t size)
 
 	if (o->letter)
 		snprintf(letter, sizeof letter, "-%c, ", o->letter);
-	return snprintf(buf, size, "  %s--%s%s%s", letter, o->name, *arg ? " " : "", arg);
+	return snprintf(buf, size, "  %s--%s%s%s", letter, o->name, *arg ? " " : "",
+	    arg);
 }
 
 static int right_side(const struct cnn_option *o, char *buf, size_t size)
@@ -45,16 +51,17 @@ static int right_side(const struct cnn_option *o, char *buf, size_t size)
 
 	if (o->type == CNN_OPT_UINT && cnn_option_uint_fits(o, *(uint64_t *)o->value))
 		snprintf(preset, sizeof preset, "%llu",
-			(unsigned long long)*(uint64_t *)o->value);
-	else if (o->type == CNN_OPT_FLOAT && cnn_option_float_fits(o, *(double *)o->value))
+		    (unsigned long long)*(uint64_t *)o->value);
+	else if (o->type == CNN_OPT_FLOAT &&
+	    cnn_option_float_fits(o, *(double *)o->value))
 		snprintf(preset, sizeof preset, "%g", *(double *)o->value);
 	else if (o->type == CNN_OPT_STR || o->type == CNN_OPT_CHOICE)
 		text = *(const char **)o->value;
 	if (!text)
 		text = preset;
-	return snprintf(buf, size, "%s%s%s%s%s%s%s", o->help,
-		o->choices ? " (" : "", o->choices ? o->choices : "",
-		o->choices ? ")" : "", *text ? " [" : "", text, *text ? "]" : "");
+	return snprintf(buf, size, "%s%s%s%s%s%s%s", o->help, o->choices ? " (" : "",
+	    o->choices ? o->choices : "", o->choices ? ")" : "", *text ? " [" : "",
+	    text, *text ? "]" : "");
 }
 
 /* Prints text from column `column` on, with line breaks before the right margin. The
@@ -62,7 +69,7 @@ static int right_side(const struct cnn_option *o, char *buf, size_t size)
 static void print_words(const char *text, int column, int next)
 {
 	int at = column;
-	bool first = true;           /* in its line */
+	bool first = true; /* in its line */
 
 	while (*text) {
 		int n = (int)strcspn(text, " ");
@@ -83,14 +90,16 @@ static void print_words(const char *text, int column, int next)
 	putchar('\n');
 }
 
-/* Prints "name: summary (key=default, key=default)" for each name that an option takes. */
+/* Prints "name: summary (key=default, key=default)" for each name that an option
+ * takes. */
 static void print_names(bool (*names)(size_t i, struct cnn_spec_entry *), int column)
 {
 	struct cnn_spec_entry s;
 
 	for (size_t i = 0; names(i, &s); i++) {
 		char text[2 * CNN_SPEC_TEXT], one[CNN_SPEC_TEXT];
-		size_t used = (size_t)snprintf(text, sizeof text, "%s: %s", s.name, s.summary);
+		size_t used =
+		    (size_t)snprintf(text, sizeof text, "%s: %s", s.name, s.summary);
 
 		for (uint32_t k = 0; k < s.arg_count && used < sizeof text; k++) {
 			const struct cnn_arg *a = &s.args[k];
@@ -99,9 +108,11 @@ static void print_names(bool (*names)(size_t i, struct cnn_spec_entry *), int co
 			cnn_args_default(a, 1, &v);
 			cnn_spec_print(a, 1, &v, true, one);
 			if (a->required || a->like || !*one)
-				snprintf(one, sizeof one, "%s=%s", a->name, a->like ? a->like : "");
-			used += (size_t)snprintf(text + used, sizeof text - used, "%s%s%s",
-				k ? ", " : " (", one, k == s.arg_count - 1 ? ")" : "");
+				snprintf(one, sizeof one, "%s=%s", a->name,
+				    a->like ? a->like : "");
+			used += (size_t)snprintf(text + used, sizeof text - used,
+			    "%s%s%s", k ? ", " : " (", one,
+			    k == s.arg_count - 1 ? ")" : "");
 		}
 		printf("%*s", column, "");
 		print_words(text, column, column + 2);
@@ -162,13 +173,14 @@ void cnn_print_help(const struct cnn_program *program)
 	int width = left_width(program->options, left_width(cnn_common_options, 0));
 
 	printf("Usage: %s [OPTION ...]%s%s\n%s.\n\n", program->name,
-		*program->operands ? " " : "", program->operands, program->summary);
+	    *program->operands ? " " : "", program->operands, program->summary);
 	print_options(program->options, width);
 	print_options(cnn_common_options, width);
 	/* Only tools that look for plugins can fail to find one. */
-	printf("\nExit status: 0 done, 1 bad data or failed I/O, 2 bad usage%s. See %s(1).\n",
-		has_option(program, "plugin-dir") ? ",\n3 no such plugin or device" : "",
-		program->name);
+	printf(
+	    "\nExit status: 0 done, 1 bad data or failed I/O, 2 bad usage%s. See %s(1).\n",
+	    has_option(program, "plugin-dir") ? ",\n3 no such plugin or device" : "",
+	    program->name);
 	leave(program);
 }
 

@@ -18,6 +18,6 @@ _Noreturn void cnn_print_version(const struct cnn_program *);
 
 /* Prints "tool: text" on standard error. */
 void cnn_complain(const struct cnn_program *, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+    __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -10,6 +10,6 @@ bool cnn_option_uint_fits(const struct cnn_option *o, uint64_t u)
 
 bool cnn_option_float_fits(const struct cnn_option *o, double f)
 {
-	return isfinite(f)
-		&& ((o->fmin == 0 && o->fmax == 0) || (f >= o->fmin && f <= o->fmax));
+	return isfinite(f) &&
+	    ((o->fmin == 0 && o->fmax == 0) || (f >= o->fmin && f <= o->fmax));
 }

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LONG_ONLY 256    /* getopt_long returns this + the index in the table */
+#define LONG_ONLY 256 /* getopt_long returns this + the index in the table */
 
 _Noreturn static void no_memory(const struct cnn_program *program)
 {
@@ -19,10 +19,10 @@ _Noreturn static void no_memory(const struct cnn_program *program)
 	exit(cnn_exit_status(CNN_ENOMEM));
 }
 
-/* --- values --------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------- */
 
-static void set_uint(const struct cnn_program *program,
-	const struct cnn_option *o, const char *text)
+static void set_uint(const struct cnn_program *program, const struct cnn_option *o,
+    const char *text)
 {
 	unsigned long long u;
 	char *end;
@@ -31,72 +31,63 @@ static void set_uint(const struct cnn_program *program,
 	 * negatives. */
 	errno = 0;
 	u = strtoull(text, &end, 10);
-	if (*text != '\0' && text[strspn(text, "0123456789")] == '\0'
-	    && errno == 0 && cnn_option_uint_fits(o, u))
+	if (*text != '\0' && text[strspn(text, "0123456789")] == '\0' && errno == 0 &&
+	    cnn_option_uint_fits(o, u))
 		*(uint64_t *)o->value = u;
 	else if (o->max != 0)
 		cnn_usage(program, "--%s: %s: must be from %llu to %llu", o->name, text,
-			(unsigned long long)o->min, (unsigned long long)o->max);
+		    (unsigned long long)o->min, (unsigned long long)o->max);
 	else if (o->min != 0)
 		cnn_usage(program, "--%s: %s: must be a whole number, at least %llu",
-			o->name, text, (unsigned long long)o->min);
+		    o->name, text, (unsigned long long)o->min);
 	else
-		cnn_usage(program, "--%s: %s: must be a whole number below 2^64", o->name,
-			text);
+		cnn_usage(program, "--%s: %s: must be a whole number below 2^64",
+		    o->name, text);
 }
 
-static void set_float(const struct cnn_program *program,
-	const struct cnn_option *o, const char *text)
+static void set_float(const struct cnn_program *program, const struct cnn_option *o,
+    const char *text)
 {
 	double f;
 	char *end;
 
 	/* Decimal numbers only: no blanks, no hexadecimal, no inf, no nan. */
 	f = strtod(text, &end);
-	if (end != text && *end == '\0'
-	    && text[strspn(text, "0123456789.eE+-")] == '\0' && cnn_option_float_fits(o, f))
+	if (end != text && *end == '\0' &&
+	    text[strspn(text, "0123456789.eE+-")] == '\0' &&
+	    cnn_option_float_fits(o, f))
 		*(double *)o->value = f;
 	else if (o->fmin == 0 && o->fmax == 0)
 		cnn_usage(program, "--%s: %s: must be a number", o->name, text);
 	else if (isinf(o->fmax))
 		cnn_usage(program, "--%s: %s: must be a number, at least %g", o->name,
-			text, o->fmin);
+		    text, o->fmin);
 	else
 		cnn_usage(program, "--%s: %s: must be from %g to %g", o->name, text,
-			o->fmin, o->fmax);
+		    o->fmin, o->fmax);
 }
 
-static void set_choice(const struct cnn_program *program,
-	const struct cnn_option *o, const char *text)
+static void set_choice(const struct cnn_program *program, const struct cnn_option *o,
+    const char *text)
 {
 	if (cnn_choice_find(o->choices, text) < 0)
 		cnn_usage(program, "--%s: %s: must be one of %s", o->name, text,
-			o->choices);
+		    o->choices);
 	*(const char **)o->value = text;
 }
 
-static void set_value(const struct cnn_program *program,
-	const struct cnn_option *o, const char *text)
+static void set_value(const struct cnn_program *program, const struct cnn_option *o,
+    const char *text)
 {
 	struct cnn_list *list;
 
 	switch (o->type) {
-	case CNN_OPT_FLAG:
-		*(bool *)o->value = true;
-		break;
-	case CNN_OPT_UINT:
-		set_uint(program, o, text);
-		break;
-	case CNN_OPT_FLOAT:
-		set_float(program, o, text);
-		break;
-	case CNN_OPT_STR:
-		*(const char **)o->value = text;
-		break;
-	case CNN_OPT_CHOICE:
-		set_choice(program, o, text);
-		break;
-	case CNN_OPT_LIST:    /* command_line_init() made room for all items */
+	case CNN_OPT_FLAG: *(bool *)o->value = true; break;
+	case CNN_OPT_UINT: set_uint(program, o, text); break;
+	case CNN_OPT_FLOAT: set_float(program, o, text); break;
+	case CNN_OPT_STR: *(const char **)o->value = text; break;
+	case CNN_OPT_CHOICE: set_choice(program, o, text); break;
+	case CNN_OPT_LIST: /* command_line_init() made room for all items */
 		list = o->value;
 		list->items[list->count++] = text;
 		break;
@@ -105,21 +96,21 @@ static void set_value(const struct cnn_program *program,
 		*o->given = true;
 }
 
-/* --- parsing -------------------------------------------------------------- */
+/* --- parsing ---------------------------------------------------------------------- */
 
 struct command_line {
 	const struct cnn_program *program;
-	const struct cnn_option **options;    /* the tool's, then the common ones */
+	const struct cnn_option **options; /* the tool's, then the common ones */
 	size_t count;
 	struct option *longs;
 	char *letters;
 };
 
 static void command_line_init(struct command_line *p, const struct cnn_program *program,
-	int argc)
+    int argc)
 {
 	const struct cnn_option *tables[] = { program->options, cnn_common_options };
-	size_t room = 1;    /* getopt_long's table ends with an empty entry */
+	size_t room = 1; /* getopt_long's table ends with an empty entry */
 	char *letter;
 
 	for (size_t t = 0; t < 2; t++)
@@ -133,15 +124,14 @@ static void command_line_init(struct command_line *p, const struct cnn_program *
 	if (!p->options || !p->longs || !p->letters)
 		no_memory(program);
 
-	*letter++ = ':';    /* tells a missing argument from an unknown option */
+	*letter++ = ':'; /* tells a missing argument from an unknown option */
 	for (size_t t = 0; t < 2; t++)
 		for (const struct cnn_option *o = tables[t]; o && o->name; o++) {
 			bool takes = o->type != CNN_OPT_FLAG;
 
-			p->longs[p->count] = (struct option){
-				o->name, takes ? required_argument : no_argument, NULL,
-				LONG_ONLY + (int)p->count
-			};
+			p->longs[p->count] = (struct option){ o->name,
+				takes ? required_argument : no_argument, NULL,
+				LONG_ONLY + (int)p->count };
 			p->options[p->count++] = o;
 			if (o->letter)
 				*letter++ = o->letter;
@@ -151,7 +141,8 @@ static void command_line_init(struct command_line *p, const struct cnn_program *
 				struct cnn_list *list = o->value;
 
 				list->count = 0;
-				list->items = calloc((size_t)argc + 1, sizeof *list->items);
+				list->items =
+				    calloc((size_t)argc + 1, sizeof *list->items);
 				if (!list->items)
 					no_memory(program);
 			}
@@ -188,7 +179,7 @@ _Noreturn static void refuse(const struct command_line *p, int c, char **argv)
 
 	if (o && c == ':')
 		cnn_usage(p->program, "--%s: needs an argument", o->name);
-	if (o)    /* --name=VALUE */
+	if (o) /* --name=VALUE */
 		cnn_usage(p->program, "--%s: takes no argument", o->name);
 	if (optopt)
 		cnn_usage(p->program, "-%c: unknown option", optopt);
@@ -206,7 +197,7 @@ static void hold_standard_streams(void)
 	for (int fd = 0; fd < 3; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
 		    open("/dev/null", modes[fd]) < 0)
-			exit(cnn_exit_status(CNN_EIO));    /* no stream for a message */
+			exit(cnn_exit_status(CNN_EIO)); /* no stream for a message */
 }
 
 int cnn_options_parse(const struct cnn_program *program, int argc, char **argv)
@@ -218,7 +209,7 @@ int cnn_options_parse(const struct cnn_program *program, int argc, char **argv)
 	/* A write beyond ulimit -f then fails with an error, which can be reported. */
 	signal(SIGXFSZ, SIG_IGN);
 	command_line_init(&p, program, argc);
-	optind = 0;    /* glibc: start over */
+	optind = 0; /* glibc: start over */
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, p.letters, p.longs, NULL)) != -1) {
 		const struct cnn_option *o;
@@ -234,21 +225,16 @@ int cnn_options_parse(const struct cnn_program *program, int argc, char **argv)
 			size_t n = strcspn(text, "=");
 
 			if (n != strlen(o->name))
-				cnn_usage(program, "--%.*s: unknown option (did you "
-					"mean --%s?)", (int)n, text, o->name);
+				cnn_usage(program,
+				    "--%.*s: unknown option (did you mean --%s?)",
+				    (int)n, text, o->name);
 		}
-		switch (o->value ? 0 : o->letter) {    /* common options have no
-		                                        * value */
-		case 'h':
-			cnn_print_help(program);
-		case 'V':
-			cnn_print_version(program);
-		case 'q':
-			cnn_verbosity = 0;
-			break;
-		case 'v':
-			cnn_verbosity++;
-			break;
+		/* Common options have no value */
+		switch (o->value ? 0 : o->letter) {
+		case 'h': cnn_print_help(program);
+		case 'V': cnn_print_version(program);
+		case 'q': cnn_verbosity = 0; break;
+		case 'v': cnn_verbosity++; break;
 		default:
 			if (o->value)
 				set_value(program, o, optarg);
@@ -261,11 +247,11 @@ int cnn_options_parse(const struct cnn_program *program, int argc, char **argv)
 		cnn_usage(program, "needs %s", program->operands);
 	if (program->max_operands >= 0 && operands > program->max_operands)
 		cnn_usage(program, "%s: unexpected operand",
-			argv[optind + program->max_operands]);
+		    argv[optind + program->max_operands]);
 	return optind;
 }
 
-/* --- history -------------------------------------------------------------- */
+/* --- history ---------------------------------------------------------------------- */
 
 /* Adds an option's value to the map, unless it is not set. */
 static bool record(struct cnn_value *map, const struct cnn_option *o)
@@ -279,12 +265,13 @@ static bool record(struct cnn_value *map, const struct cnn_option *o)
 	case CNN_OPT_FLAG:
 		return cnn_value_set(map, o->name, cnn_value_bool(*(bool *)o->value));
 	case CNN_OPT_UINT:
-		return !cnn_option_uint_fits(o, *(uint64_t *)o->value)
-			|| cnn_value_set(map, o->name, cnn_value_uint(*(uint64_t *)o->value));
+		return !cnn_option_uint_fits(o, *(uint64_t *)o->value) ||
+		    cnn_value_set(map, o->name, cnn_value_uint(*(uint64_t *)o->value));
 	case CNN_OPT_FLOAT:
-		return !cnn_option_float_fits(o, *(double *)o->value)
-			|| cnn_value_set(map, o->name, cnn_value_float(*(double *)o->value));
-	case CNN_OPT_STR: case CNN_OPT_CHOICE:
+		return !cnn_option_float_fits(o, *(double *)o->value) ||
+		    cnn_value_set(map, o->name, cnn_value_float(*(double *)o->value));
+	case CNN_OPT_STR:
+	case CNN_OPT_CHOICE:
 		text = *(const char **)o->value;
 		return !text || cnn_value_set(map, o->name, cnn_value_str(text));
 	case CNN_OPT_LIST:
@@ -310,8 +297,8 @@ static struct cnn_value *history_entry(const struct cnn_program *program)
 	for (const struct cnn_option *o = program->options; o && o->name; o++)
 		if (o->flags & CNN_OPT_RESULT)
 			good = good && record(options, o);
-	good = cnn_value_set(entry, "tool", cnn_value_str(program->name))
-		&& cnn_value_set(entry, "version", cnn_value_str(CNN_VERSION)) && good;
+	good = cnn_value_set(entry, "tool", cnn_value_str(program->name)) &&
+	    cnn_value_set(entry, "version", cnn_value_str(CNN_VERSION)) && good;
 	if (!good)
 		cnn_value_free(options);
 	if (good && cnn_value_set(entry, "options", options))

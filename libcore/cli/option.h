@@ -12,47 +12,51 @@
 #include <stdint.h>
 
 enum cnn_option_type {
-	CNN_OPT_FLAG,       /* bool *: set by presence ("no-shuffle") */
-	CNN_OPT_UINT,       /* uint64_t *: min .. max */
-	CNN_OPT_FLOAT,      /* double *: fmin .. fmax */
-	CNN_OPT_STR,        /* const char ** */
-	CNN_OPT_CHOICE,     /* const char **: one of choices */
-	CNN_OPT_LIST,       /* struct cnn_list *: may be repeated */
+	CNN_OPT_FLAG,	/* bool *: set by presence ("no-shuffle") */
+	CNN_OPT_UINT,	/* uint64_t *: min .. max */
+	CNN_OPT_FLOAT,	/* double *: fmin .. fmax */
+	CNN_OPT_STR,	/* const char ** */
+	CNN_OPT_CHOICE, /* const char **: one of choices */
+	CNN_OPT_LIST,	/* struct cnn_list *: may be repeated */
 };
 
-struct cnn_list { const char **items; size_t count; };
+struct cnn_list {
+	const char **items;
+	size_t count;
+};
 
 enum {
-	CNN_OPT_RESULT = 1,  /* changes the result: recorded in the history */
+	CNN_OPT_RESULT = 1, /* changes the result: recorded in the history */
 };
 
 struct cnn_option {
-	const char *name;            /* long name; NULL ends the table */
-	char letter;                 /* short name or 0 */
+	const char *name; /* long name; NULL ends the table */
+	char letter;	  /* short name or 0 */
 	enum cnn_option_type type;
-	void *value;                 /* holds the default before parsing. A number
-	                              * outside its limits, or a NULL string, means "not
-	                              * set": neither shown nor recorded */
-	const char *arg;             /* name of the argument in --help; NULL: N, X, TEXT
-	                              * or WORD, by type */
-	const char *help;            /* one line, no full stop */
+	/* Holds the default before parsing. A number outside its limits, or a NULL
+	 * string, means "not set": neither shown nor recorded */
+	void *value;
+	/* Name of the argument in --help; NULL: N, X, TEXT or WORD, by type */
+	const char *arg;
+	const char *help; /* one line, no full stop */
 	unsigned flags;
-	uint64_t min, max;           /* CNN_OPT_UINT; max 0: no limit */
-	double fmin, fmax;           /* CNN_OPT_FLOAT; both 0: no limit; fmax may
-	                              * be INFINITY */
-	const char *choices;         /* CNN_OPT_CHOICE: "off|bf16|fp16" */
-	bool *given;                 /* set to true if the option is given, or NULL */
-	/* CNN_OPT_STR that is a name with arguments (base/spec.h): describes name number
-	 * i for --help; false past the last. The tool parses the text. Or NULL. */
+	uint64_t min, max; /* CNN_OPT_UINT; max 0: no limit */
+	/* CNN_OPT_FLOAT; both 0: no limit; fmax may be INFINITY */
+	double fmin, fmax;
+	const char *choices; /* CNN_OPT_CHOICE: "off|bf16|fp16" */
+	bool *given;	     /* set to true if the option is given, or NULL */
+	/* CNN_OPT_STR that is a name with arguments (base/spec.h): describes name
+	 * number i for --help; false past the last. The tool parses the text. Or
+	 * NULL. */
 	bool (*names)(size_t i, struct cnn_spec_entry *);
 };
 
 struct cnn_program {
-	const char *name;            /* "tensor-cat" */
-	const char *operands;        /* "[FILE ...]", "" */
-	const char *summary;         /* one line, no full stop */
-	const struct cnn_option *options;    /* NULL: only the common ones */
-	int min_operands, max_operands;    /* max -1: any number */
+	const char *name;		  /* "tensor-cat" */
+	const char *operands;		  /* "[FILE ...]", "" */
+	const char *summary;		  /* one line, no full stop */
+	const struct cnn_option *options; /* NULL: only the common ones */
+	int min_operands, max_operands;	  /* max -1: any number */
 };
 
 /* Verbosity from -q and -v, which every tool has: 0 (-q), 1 (default), 2 (-v), 3 … */
@@ -65,7 +69,7 @@ int cnn_options_parse(const struct cnn_program *, int argc, char **argv);
 
 /* Prints "tool: text" and a reference to --help on standard error; exits 2. */
 _Noreturn void cnn_usage(const struct cnn_program *, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+    __attribute__((format(printf, 2, 3)));
 
 /* Appends the tool's entry to the array: {"tool", "version", "options": {…}}, with the
  * effective values of the options marked CNN_OPT_RESULT, in table order. Returns false
@@ -77,6 +81,6 @@ int cnn_finish(const struct cnn_program *, const struct cnn_error *e);
 
 /* Prints "tool: text" on standard error if the verbosity is at least `level`. */
 void cnn_message(const struct cnn_program *, int level, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 
 #endif

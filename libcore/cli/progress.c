@@ -26,8 +26,7 @@ bool cnn_fancy(int fd)
 {
 	const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
 
-	return isatty(fd) && term && strcmp(term, "dumb")
-		&& (!no_color || !*no_color);
+	return isatty(fd) && term && strcmp(term, "dumb") && (!no_color || !*no_color);
 }
 
 static int columns(void)
@@ -61,21 +60,22 @@ static void print_time(FILE *f, double seconds)
 
 	if (s >= 3600)
 		fprintf(f, "%" PRIu64 ":%02u:%02u", s / 3600, (unsigned)(s / 60 % 60),
-			(unsigned)(s % 60));
+		    (unsigned)(s % 60));
 	else
 		fprintf(f, "%u:%02u", (unsigned)(s / 60), (unsigned)(s % 60));
 }
 
 /* Prints the part after the bar. */
 static void compose(FILE *f, const struct cnn_progress *p, uint64_t done,
-	double seconds, const char *unit, const char *note)
+    double seconds, const char *unit, const char *note)
 {
 	double rate = seconds > 0 ? (double)done / seconds : 0;
 	char number[32];
 
 	if (p->total > 0)
-		fprintf(f, " %d%%", done < p->total ?
-			(int)((double)done / (double)p->total * 100) : 100);
+		fprintf(f, " %d%%",
+		    done < p->total ? (int)((double)done / (double)p->total * 100) :
+				      100);
 	else
 		fprintf(f, " %s %s", grouped(done, number), unit);
 	if (note)
@@ -96,8 +96,7 @@ static void draw_bar(char *bar, const struct cnn_progress *p, uint64_t done, int
 	bar[0] = '\0';
 	if (p->total == 0 || width < 4)
 		return;
-	full = done < p->total ?
-		(int)((double)done / (double)p->total * width) : width;
+	full = done < p->total ? (int)((double)done / (double)p->total * width) : width;
 	strcpy(bar, " [");
 	memset(bar + 2, '#', (size_t)full);
 	memset(bar + 2 + full, '-', (size_t)(width - full));
@@ -117,7 +116,7 @@ void cnn_progress_start(struct cnn_progress *p, const char *label, uint64_t tota
 }
 
 void cnn_progress_update(struct cnn_progress *p, uint64_t done, const char *unit,
-	const char *note)
+    const char *note)
 {
 	char line[512] = "", bar[BAR_WIDTH + 4];
 	uint64_t now;
@@ -143,7 +142,7 @@ void cnn_progress_update(struct cnn_progress *p, uint64_t done, const char *unit
 	if (length > width)
 		length = width > front ? width : front;
 	fprintf(stderr, "\r%s%s%.*s%*s", p->label, bar, length - front, line,
-		p->drawn > (uint64_t)length ? (int)p->drawn - length : 0, "");
+	    p->drawn > (uint64_t)length ? (int)p->drawn - length : 0, "");
 	p->drawn = (uint64_t)length;
 }
 

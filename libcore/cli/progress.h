@@ -12,7 +12,7 @@
 struct cnn_progress {
 	bool on;
 	const char *label;
-	uint64_t total;         /* 0: unknown */
+	uint64_t total; /* 0: unknown */
 	uint64_t start_ns, last_ns, drawn;
 };
 
@@ -20,7 +20,7 @@ void cnn_progress_start(struct cnn_progress *, const char *label, uint64_t total
 /* done: units processed so far; unit ("images") names them in the rate; note ("loss
  * 0.0431") may be NULL. */
 void cnn_progress_update(struct cnn_progress *, uint64_t done, const char *unit,
-	const char *note);
+    const char *note);
 void cnn_progress_end(struct cnn_progress *);
 
 /* Monotonic nanoseconds. */

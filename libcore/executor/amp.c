@@ -6,6 +6,7 @@
 
 uint32_t cnn_amp_dtype(const char *amp)
 {
-	return strcmp(amp, "bf16") == 0 ? CNN_BF16 : strcmp(amp, "fp16") == 0 ?
-		CNN_F16 : CNN_F32;
+	return strcmp(amp, "bf16") == 0 ? CNN_BF16 :
+	    strcmp(amp, "fp16") == 0	? CNN_F16 :
+					  CNN_F32;
 }

@@ -25,7 +25,7 @@ static int by_offset(const void *a, const void *b, void *buffers)
 }
 
 int cnn_arena_place(struct cnn_buffer *buffers, size_t count, size_t *bytes,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	size_t *order = calloc(count + 1, sizeof *order);
 	size_t *near = calloc(count + 1, sizeof *near);

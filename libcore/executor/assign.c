@@ -27,44 +27,44 @@ struct option {
 	const struct cnn_plugin *plugin;
 	const struct cnn_kernel *kernel;
 	uint32_t at, count;
-	uint32_t offered, output;    /* layouts */
-	double cost;                 /* with the reorder of the first input */
-	uint32_t inputs[CNN_MAX_INPUTS];     /* layouts wanted of the others */
+	uint32_t offered, output;	 /* layouts */
+	double cost;			 /* with the reorder of the first input */
+	uint32_t inputs[CNN_MAX_INPUTS]; /* layouts wanted of the others */
 };
 
 struct chain {
 	size_t *nodes;
 	uint32_t count;
-	struct option *options;      /* by `at` */
+	struct option *options; /* by `at` */
 	size_t option_count, room;
-	uint32_t end;                /* layout of its output */
+	uint32_t end; /* layout of its output */
 };
 
 /* The cheapest way to a place in a chain and a layout there. */
 struct way {
 	double cost;
-	uint32_t runs;               /* 0 at the start; UINT32_MAX: there is no way */
+	uint32_t runs; /* 0 at the start; UINT32_MAX: there is no way */
 	const struct option *last;
 };
 
 struct assigner {
 	struct cnn_executor *ex;
 	struct cnn_error *e;
-	uint32_t *dtypes;            /* node -> element type */
-	size_t *consumers;           /* node -> number of nodes that it feeds */
-	size_t *consumer;            /* node -> the last of these */
-	struct chain *chains;        /* each after those that feed it */
+	uint32_t *dtypes;     /* node -> element type */
+	size_t *consumers;    /* node -> number of nodes that it feeds */
+	size_t *consumer;     /* node -> the last of these */
+	struct chain *chains; /* each after those that feed it */
 	size_t chain_count;
-	size_t *pool;                /* the chains' nodes */
-	struct way *ways;            /* [longest chain + 1][LAYOUTS] */
+	size_t *pool;	  /* the chains' nodes */
+	struct way *ways; /* [longest chain + 1][LAYOUTS] */
 };
 
-/* --- nodes ------------------------------------------------------------------------------ */
+/* --- nodes ------------------------------------------------------------------------ */
 
 /* A node's element type under autocast: half for layers that gain by it, float for
  * layers that need it, otherwise the type of the inputs. */
 static uint32_t node_dtype(const struct cnn_executor *ex, const uint32_t *dtypes,
-	size_t n)
+    size_t n)
 {
 	const struct cnn_graph_node *node = &ex->graph->nodes[n];
 	uint32_t dtype;
@@ -88,20 +88,23 @@ static uint32_t node_dtype(const struct cnn_executor *ex, const uint32_t *dtypes
 
 /* Adds input i of a node to the inputs of the run. */
 static void describe_input(const struct cnn_executor *ex,
-	const struct cnn_graph_node *node, uint32_t i, uint32_t dtype, struct cnn_instance *inst)
+    const struct cnn_graph_node *node, uint32_t i, uint32_t dtype,
+    struct cnn_instance *inst)
 {
 	uint32_t k = inst->run.input_count++;
 	bool as_index = node->def->index_inputs >> i & 1;
 
 	inst->inputs[k] = ex->alias[node->inputs[i]];
 	inst->edges[k].shape = node->node.inputs[i];
-	inst->edges[k].format = (struct cnn_format){ as_index ? CNN_I32 : dtype, CNN_NCHW };
-	inst->edges[k].wants_gradient = !as_index && ex->wants_gradient[inst->inputs[k]];
+	inst->edges[k].format =
+	    (struct cnn_format){ as_index ? CNN_I32 : dtype, CNN_NCHW };
+	inst->edges[k].wants_gradient = !as_index &&
+	    ex->wants_gradient[inst->inputs[k]];
 }
 
 /* Describes a run to its kernel. The layouts of the edges are not known yet. */
-static void describe(const struct cnn_executor *ex, const size_t *nodes,
-	uint32_t count, uint32_t dtype, struct cnn_instance *inst)
+static void describe(const struct cnn_executor *ex, const size_t *nodes, uint32_t count,
+    uint32_t dtype, struct cnn_instance *inst)
 {
 	const struct cnn_graph *g = ex->graph;
 
@@ -113,7 +116,7 @@ static void describe(const struct cnn_executor *ex, const size_t *nodes,
 		inst->node_index[i] = nodes[i];
 		inst->nodes[i] = n->node;
 		inst->across |= ex->options.training &&
-			n->def->flags & CNN_LAYER_ACROSS_SAMPLES;
+		    n->def->flags & CNN_LAYER_ACROSS_SAMPLES;
 		inst->is_loss |= (n->def->flags & CNN_LAYER_LOSS) != 0;
 		/* Input 0 of a later node is the node before. */
 		for (uint32_t k = i > 0; k < n->node.input_count; k++)
@@ -121,7 +124,7 @@ static void describe(const struct cnn_executor *ex, const size_t *nodes,
 		for (uint32_t p = 0; p < n->param_count; p++) {
 			inst->param_index[inst->run.param_count] = n->first_param + p;
 			inst->params[inst->run.param_count++] =
-				g->params[n->first_param + p].def;
+			    g->params[n->first_param + p].def;
 		}
 	}
 	inst->run.size = sizeof inst->run;
@@ -143,7 +146,7 @@ static uint32_t shape_layout(const struct cnn_shape *s, uint32_t layout)
 
 /* What it costs to bring a value from one format to another, and its gradient back. */
 static double reorder_cost(const struct cnn_executor *ex, const struct cnn_edge *edge,
-	struct cnn_format from, struct cnn_format to)
+    struct cnn_format from, struct cnn_format to)
 {
 	const struct cnn_device *d = ex->device_functions;
 	double cost = 0;
@@ -162,12 +165,12 @@ static uint32_t source_dtype(const struct assigner *a, size_t node, uint32_t wan
 	return a->ex->graph->nodes[node].def ? a->dtypes[node] : wanted;
 }
 
-/* --- what there is to choose from --------------------------------------------------------- */
+/* --- what there is to choose from ------------------------------------------------- */
 
 /* Returns the number of types in a kernel's run, TYPE[+TYPE ...], if the chain has
  * these types from `at` on; otherwise 0. */
 static uint32_t matches(const struct cnn_executor *ex, const char *run,
-	const struct chain *c, uint32_t at, const uint32_t *dtypes)
+    const struct chain *c, uint32_t at, const uint32_t *dtypes)
 {
 	uint32_t count = 0, params = 0, inputs = 0;
 
@@ -180,7 +183,8 @@ static uint32_t matches(const struct cnn_executor *ex, const char *run,
 		node = &ex->graph->nodes[c->nodes[at + count]];
 		params += node->param_count;
 		inputs += node->node.input_count - (count > 0);
-		if (strlen(node->node.type) != n || strncmp(node->node.type, s, n) != 0 ||
+		if (strlen(node->node.type) != n ||
+		    strncmp(node->node.type, s, n) != 0 ||
 		    dtypes[c->nodes[at + count]] != dtypes[c->nodes[at]] ||
 		    params > CNN_MAX_PARAMS || inputs > CNN_MAX_INPUTS)
 			return 0;
@@ -205,7 +209,8 @@ static int add_option(struct assigner *a, struct chain *c, const struct option *
 }
 
 /* Asks a kernel what the run would cost, offered its inputs in each layout. */
-static int ask(struct assigner *a, struct chain *c, struct option *o, enum cnn_wish wish)
+static int ask(struct assigner *a, struct chain *c, struct option *o,
+    enum cnn_wish wish)
 {
 	struct cnn_executor *ex = a->ex;
 	struct cnn_instance inst;
@@ -215,12 +220,14 @@ static int ask(struct assigner *a, struct chain *c, struct option *o, enum cnn_w
 	describe(ex, &c->nodes[o->at], o->count, a->dtypes[c->nodes[o->at]], &inst);
 	layouts = inst.edges[0].shape.rank == 3 ? LAYOUTS : 1;
 	for (o->offered = 0; r == CNN_OK && o->offered < layouts; o->offered++) {
-		struct cnn_format from = { source_dtype(a, inst.inputs[0], inst.run.dtype),
-			o->offered };
+		struct cnn_format from = {
+			source_dtype(a, inst.inputs[0], inst.run.dtype), o->offered
+		};
 		struct cnn_plan plan;
 
 		for (uint32_t i = 0; i < inst.run.input_count; i++)
-			inst.edges[i].format.layout = shape_layout(&inst.edges[i].shape, o->offered);
+			inst.edges[i].format.layout =
+			    shape_layout(&inst.edges[i].shape, o->offered);
 		cnn_plan_init(ex, &inst, &plan);
 		o->cost = o->kernel->cost(&ex->host.host, o->kernel, &inst.run, &plan);
 		o->output = shape_layout(&inst.run.output, plan.output.layout);
@@ -249,33 +256,35 @@ static int list_options(struct assigner *a, struct chain *c)
 			if (strcmp(p->device, ex->options.on.device) != 0 || !p->entry)
 				continue;
 			for (uint32_t k = 0; k < p->entry->kernel_count; k++) {
-				struct option o = { p, cnn_kernel_at(p->entry, k), .at = at };
+				struct option o = { p, cnn_kernel_at(p->entry, k),
+					.at = at };
 				enum cnn_wish wish;
 
 				o.count = matches(ex, o.kernel->run, c, at, a->dtypes);
 				if (o.count == 0)
 					continue;
-				if ((r = cnn_wish(ex, p, o.kernel, &c->nodes[at], o.count,
-					&wish, a->e)) < 0 ||
-				    (wish != CNN_WISH_NO && (r = ask(a, c, &o, wish)) < 0))
+				if ((r = cnn_wish(ex, p, o.kernel, &c->nodes[at],
+					 o.count, &wish, a->e)) < 0 ||
+				    (wish != CNN_WISH_NO &&
+					(r = ask(a, c, &o, wish)) < 0))
 					return r;
 			}
 		}
 	return r;
 }
 
-/* --- the cheapest tiling of a chain ---------------------------------------------------------- */
+/* --- the cheapest tiling of a chain ----------------------------------------------- */
 
 static bool is_better(double cost, uint32_t runs, const struct way *than)
 {
 	return than->runs == UINT32_MAX || cost < than->cost ||
-		(cost == than->cost && runs < than->runs);
+	    (cost == than->cost && runs < than->runs);
 }
 
 /* What it costs to reorder the inputs of a chain's first run, except input 0. `layouts`
  * has the layout of each node's value. */
 static double side_cost(const struct assigner *a, const struct chain *c,
-	const struct option *o, const uint32_t *layouts)
+    const struct option *o, const uint32_t *layouts)
 {
 	const struct cnn_graph_node *n = &a->ex->graph->nodes[c->nodes[0]];
 	double cost = 0;
@@ -289,14 +298,14 @@ static double side_cost(const struct assigner *a, const struct chain *c,
 
 		if (!(n->def->index_inputs >> i & 1))
 			cost += reorder_cost(a->ex, &edge, edge.format,
-				(struct cnn_format){ dtype, o->inputs[i] });
+			    (struct cnn_format){ dtype, o->inputs[i] });
 	}
 	return cost;
 }
 
 /* Sets a->ways for the chain, from the layouts of what feeds it. */
 static void find_ways(const struct assigner *a, const struct chain *c,
-	const uint32_t *layouts)
+    const uint32_t *layouts)
 {
 	struct way *ways = a->ways;
 	size_t source = a->ex->alias[a->ex->graph->nodes[c->nodes[0]].inputs[0]];
@@ -320,7 +329,7 @@ static void find_ways(const struct assigner *a, const struct chain *c,
 
 /* The cost of the chain, with its end as it is now. */
 static double chain_cost(const struct assigner *a, const struct chain *c,
-	const uint32_t *layouts)
+    const uint32_t *layouts)
 {
 	const struct way *end = &a->ways[(size_t)c->count * LAYOUTS + c->end];
 
@@ -328,7 +337,7 @@ static double chain_cost(const struct assigner *a, const struct chain *c,
 	return end->runs == UINT32_MAX ? DBL_MAX : end->cost;
 }
 
-/* --- the whole net ------------------------------------------------------------------------------ */
+/* --- the whole net ---------------------------------------------------------------- */
 
 static size_t last_node(const struct chain *c)
 {
@@ -338,7 +347,7 @@ static size_t last_node(const struct chain *c)
 /* What the others pay if the chain's end has the layout that `layouts` says: the chains
  * that it feeds, and the reader of the net's output. */
 static double cost_of_others(const struct assigner *a, const struct chain *c,
-	const uint32_t *layouts)
+    const uint32_t *layouts)
 {
 	const struct cnn_graph *g = a->ex->graph;
 	size_t last = last_node(c);
@@ -357,8 +366,8 @@ static double cost_of_others(const struct assigner *a, const struct chain *c,
 		const struct cnn_edge edge = { .shape = g->nodes[last].node.output };
 
 		cost += reorder_cost(a->ex, &edge,
-			(struct cnn_format){ a->dtypes[last], layouts[last] },
-			(struct cnn_format){ CNN_F32, CNN_NCHW });
+		    (struct cnn_format){ a->dtypes[last], layouts[last] },
+		    (struct cnn_format){ CNN_F32, CNN_NCHW });
 	}
 	return cost;
 }
@@ -366,7 +375,7 @@ static double cost_of_others(const struct assigner *a, const struct chain *c,
 /* Chooses the layout of the chain's end. The first time, the chains that it feeds have
  * not been looked at. CNN_END if it cannot be computed. */
 static int settle_end(const struct assigner *a, struct chain *c, uint32_t *layouts,
-	bool first, bool *changed)
+    bool first, bool *changed)
 {
 	struct way ends[LAYOUTS];
 	uint32_t best = LAYOUTS;
@@ -396,7 +405,7 @@ static int settle_end(const struct assigner *a, struct chain *c, uint32_t *layou
 
 /* Names the first node that no kernel computes. */
 static int not_computed(const struct assigner *a, const struct chain *c,
-	const uint32_t *layouts)
+    const uint32_t *layouts)
 {
 	uint32_t at = 0;
 
@@ -410,7 +419,7 @@ static int not_computed(const struct assigner *a, const struct chain *c,
 
 /* Adds the instances of a chain, whose ends are settled. */
 static void add_instances(const struct assigner *a, const struct chain *c,
-	const uint32_t *layouts)
+    const uint32_t *layouts)
 {
 	struct cnn_executor *ex = a->ex;
 	uint32_t at = c->count, layout = c->end;
@@ -420,7 +429,8 @@ static void add_instances(const struct assigner *a, const struct chain *c,
 		const struct option *o = a->ways[at * LAYOUTS + layout].last;
 		struct cnn_instance *inst = &ex->instances[ex->instance_count++];
 
-		describe(ex, &c->nodes[o->at], o->count, a->dtypes[c->nodes[o->at]], inst);
+		describe(ex, &c->nodes[o->at], o->count, a->dtypes[c->nodes[o->at]],
+		    inst);
 		inst->plugin = o->plugin;
 		inst->kernel = o->kernel;
 		at = o->at;
@@ -439,7 +449,8 @@ static int choose(struct assigner *a)
 	for (int pass = 0; r == CNN_OK && changed && pass < PASSES; pass++) {
 		changed = false;
 		for (size_t i = 0; r == CNN_OK && i < a->chain_count; i++)
-			if (settle_end(a, &a->chains[i], layouts, pass == 0, &changed) != CNN_OK)
+			if (settle_end(a, &a->chains[i], layouts, pass == 0,
+				&changed) != CNN_OK)
 				r = not_computed(a, &a->chains[i], layouts);
 	}
 	for (size_t i = 0; r == CNN_OK && i < a->chain_count; i++)
@@ -452,8 +463,9 @@ static int by_first_node(const void *a, const void *b)
 {
 	const struct cnn_instance *inst = a, *v = b;
 
-	return inst->node_index[0] < v->node_index[0] ? -1 :
-		inst->node_index[0] > v->node_index[0];
+	return inst->node_index[0] < v->node_index[0] ?
+	    -1 :
+	    inst->node_index[0] > v->node_index[0];
 }
 
 /* Sorting moves the instances: set their pointers into themselves again. */
@@ -474,7 +486,7 @@ static void settle_instances(struct cnn_executor *ex)
 /* Can the node be in a run with the one that feeds its input 0? Its other inputs must
  * be inputs of the net, such as targets. */
 static bool continues(const struct cnn_graph *g, size_t index, size_t before,
-	const size_t *alias)
+    const size_t *alias)
 {
 	const struct cnn_graph_node *n = &g->nodes[index];
 
@@ -493,8 +505,8 @@ static void count_consumers(const struct assigner *a)
 	const struct cnn_graph *g = ex->graph;
 
 	for (size_t n = 0; n < g->node_count; n++)
-		for (uint32_t i = 0; ex->alias[n] == n && i < g->nodes[n].node.input_count;
-		     i++) {
+		for (uint32_t i = 0;
+		     ex->alias[n] == n && i < g->nodes[n].node.input_count; i++) {
 			size_t from = ex->alias[g->nodes[n].inputs[i]];
 
 			a->consumers[from]++;
@@ -521,10 +533,11 @@ static void describe_nodes(const struct assigner *a)
 		if (!ex->options.training && node->def->flags & CNN_LAYER_TRAINING_ONLY)
 			ex->alias[n] = ex->alias[node->inputs[0]];
 		a->dtypes[n] = ex->alias[n] == n ? node_dtype(ex, a->dtypes, n) :
-			a->dtypes[ex->alias[n]];
+						   a->dtypes[ex->alias[n]];
 		for (uint32_t i = 0; ex->options.training && i < node->param_count; i++)
-			ex->wants_gradient[n] |= g->params[node->first_param + i].def.kind ==
-				CNN_PARAM_TRAINABLE;
+			ex->wants_gradient[n] |=
+			    g->params[node->first_param + i].def.kind ==
+			    CNN_PARAM_TRAINABLE;
 		for (uint32_t i = 0; i < node->node.input_count; i++)
 			ex->wants_gradient[n] |= ex->wants_gradient[node->inputs[i]];
 	}
@@ -550,8 +563,8 @@ static void list_chains(struct assigner *a)
 		for (;;) {
 			size_t next = a->consumer[m];
 			bool ends = a->consumers[m] != 1 ||
-				(m == output && !ex->options.training) ||
-				!continues(g, next, m, ex->alias);
+			    (m == output && !ex->options.training) ||
+			    !continues(g, next, m, ex->alias);
 
 			c->nodes[c->count++] = m;
 			used++;
@@ -570,7 +583,8 @@ static int assign(struct assigner *a)
 	uint32_t longest = 0;
 	int r;
 
-	if ((r = cnn_plugins_open_device(ex->plugins, ex->options.on.device, a->e)) < 0 ||
+	if ((r = cnn_plugins_open_device(ex->plugins, ex->options.on.device, a->e)) <
+		0 ||
 	    (r = cnn_wish_names(ex, a->e)) < 0)
 		return r;
 	describe_nodes(a);
@@ -606,8 +620,9 @@ int cnn_assign(struct cnn_executor *ex, struct cnn_error *e)
 	ex->wants_gradient = calloc(count, sizeof *ex->wants_gradient);
 	ex->instances = calloc(count, sizeof *ex->instances);
 	r = a.dtypes && a.consumers && a.consumer && a.chains && a.pool && ex->alias &&
-		ex->wants_gradient && ex->instances ? assign(&a) :
-		cnn_fail(e, CNN_ENOMEM, "out of memory");
+		ex->wants_gradient && ex->instances ?
+	    assign(&a) :
+	    cnn_fail(e, CNN_ENOMEM, "out of memory");
 	for (size_t i = 0; a.chains && i < a.chain_count; i++)
 		free(a.chains[i].options);
 	free(a.dtypes);

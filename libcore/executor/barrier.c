@@ -37,7 +37,8 @@ void cnn_barrier_wait(struct cnn_barrier *b)
 	if (arrived == atomic_load_explicit(&b->count, memory_order_relaxed)) {
 		atomic_store_explicit(&b->arrived, 0, memory_order_relaxed);
 		atomic_store_explicit(&b->round, round + 1, memory_order_release);
-		syscall(SYS_futex, &b->round, FUTEX_WAKE_PRIVATE, arrived, NULL, NULL, 0);
+		syscall(SYS_futex, &b->round, FUTEX_WAKE_PRIVATE, arrived, NULL, NULL,
+		    0);
 		return;
 	}
 	for (int i = 0; i < SPINS; i++) {

@@ -2,21 +2,21 @@
 #include "executor-private.h"
 
 int cnn_executor_take(struct cnn_executor *ex, void **p, size_t bytes,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	size_t limit = ex->options.on.max_memory;
 
 	*p = NULL;
 	bytes = cnn_align(bytes ? bytes : 1);
-	if (bytes > SIZE_MAX / 2 - ex->memory ||
-	    (limit && ex->memory + bytes > limit))
-		return cnn_fail(e, CNN_ENOMEM, "the net needs more than the %zu MiB of "
-			"--max-memory", (limit ? limit : SIZE_MAX / 2) >> 20);
+	if (bytes > SIZE_MAX / 2 - ex->memory || (limit && ex->memory + bytes > limit))
+		return cnn_fail(e, CNN_ENOMEM,
+		    "the net needs more than the %zu MiB of --max-memory",
+		    (limit ? limit : SIZE_MAX / 2) >> 20);
 	*p = ex->device_functions->alloc(ex->device, bytes);
 	if (!*p)
 		/* A GPU without enough memory counts as unusable. */
-		return cnn_host_error(&ex->host, ex->own_memory ? CNN_EPLUGIN :
-			CNN_ENOMEM, e);
+		return cnn_host_error(&ex->host,
+		    ex->own_memory ? CNN_EPLUGIN : CNN_ENOMEM, e);
 	ex->memory += bytes;
 	return CNN_OK;
 }

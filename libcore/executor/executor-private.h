@@ -32,19 +32,19 @@ struct cnn_instance {
 	const struct cnn_kernel *kernel;
 	uint32_t node_count;
 	size_t node_index[CNN_MAX_RUN];
-	struct cnn_node nodes[CNN_MAX_RUN];      /* copies, side by side */
-	size_t inputs[CNN_MAX_INPUTS];           /* nodes, identities resolved */
+	struct cnn_node nodes[CNN_MAX_RUN]; /* copies, side by side */
+	size_t inputs[CNN_MAX_INPUTS];	    /* nodes, identities resolved */
 	struct cnn_edge edges[CNN_MAX_INPUTS];
 	struct cnn_param params[CNN_MAX_PARAMS];
-	size_t param_index[CNN_MAX_PARAMS];      /* in the graph */
+	size_t param_index[CNN_MAX_PARAMS]; /* in the graph */
 	struct cnn_run run;
 	struct cnn_plan plan;
-	void *handle;                            /* from create() */
-	bool across;                             /* across samples, and training */
+	void *handle; /* from create() */
+	bool across;  /* across samples, and training */
 	bool is_loss;
-	bool skipped;                            /* needs a field that the rows lack */
-	size_t packed;                           /* offset in the packed arena */
-	size_t partial;                          /* first double of its sums */
+	bool skipped;	/* needs a field that the rows lack */
+	size_t packed;	/* offset in the packed arena */
+	size_t partial; /* first double of its sums */
 	/* Buffers, by number. */
 	size_t in[CNN_MAX_INPUTS], out, saved;
 	size_t grad_in[CNN_MAX_INPUTS], grad_out;
@@ -53,19 +53,23 @@ struct cnn_instance {
 /* One buffer of a context's arena, alive from operation `first` to `last`. */
 struct cnn_buffer {
 	size_t bytes, offset;
-	size_t first, last;                      /* CNN_NONE: never used */
+	size_t first, last; /* CNN_NONE: never used */
 };
 
 enum cnn_op_kind {
-	CNN_OP_FORWARD, CNN_OP_BACKWARD, CNN_OP_REORDER, CNN_OP_ADD,
-	CNN_OP_REDUCE_FORWARD, CNN_OP_REDUCE_BACKWARD,
+	CNN_OP_FORWARD,
+	CNN_OP_BACKWARD,
+	CNN_OP_REORDER,
+	CNN_OP_ADD,
+	CNN_OP_REDUCE_FORWARD,
+	CNN_OP_REDUCE_BACKWARD,
 };
 
 struct cnn_op {
 	enum cnn_op_kind kind;
 	uint32_t phase;
-	struct cnn_instance *instance;                   /* REORDER, ADD: NULL */
-	size_t src, dst;                         /* buffers */
+	struct cnn_instance *instance; /* REORDER, ADD: NULL */
+	size_t src, dst;	       /* buffers */
 	struct cnn_shape shape;
 	struct cnn_format from, to;
 };
@@ -74,9 +78,9 @@ struct cnn_op {
  * arenas. */
 struct cnn_slot {
 	struct cnn_instance *instance;
-	uint32_t index;                          /* in the instance */
+	uint32_t index; /* in the instance */
 	bool trainable;
-	size_t offset, count;                    /* floats */
+	size_t offset, count; /* floats */
 };
 
 /* A partial sum of gradients: node `index` of level `level` of the tree covers the
@@ -89,8 +93,8 @@ struct cnn_partial {
 /* The memory of a microbatch on its way through the graph. */
 struct cnn_context {
 	unsigned char *arena;
-	float *grads;                            /* set while a microbatch uses the
-	                                          * context */
+	/* Set while a microbatch uses the context */
+	float *grads;
 };
 
 struct cnn_worker {
@@ -98,11 +102,11 @@ struct cnn_worker {
 	uint32_t number;
 	pthread_t thread;
 	unsigned char *scratch;
-	float **spare;                           /* unused gradient arenas */
+	float **spare; /* unused gradient arenas */
 	size_t spare_count;
-	struct cnn_partial *stack;               /* sums of finished subtrees */
+	struct cnn_partial *stack; /* sums of finished subtrees */
 	size_t stack_count;
-	int code;                                /* of the phase, CNN_OK or < 0 */
+	int code; /* of the phase, CNN_OK or < 0 */
 };
 
 struct cnn_barrier {
@@ -110,30 +114,40 @@ struct cnn_barrier {
 };
 
 /* A kernel that could not be created for the run that begins at a node. */
-struct cnn_refusal { const struct cnn_kernel *kernel; size_t node; };
+struct cnn_refusal {
+	const struct cnn_kernel *kernel;
+	size_t node;
+};
 
-struct cnn_merge { float *into; const float *from; };
+struct cnn_merge {
+	float *into;
+	const float *from;
+};
 
 /* The data set, in memory that the device reads. */
 struct cnn_resident {
 	/* By input; data NULL: missing. `out` is set for each microbatch. */
 	struct cnn_gather_column columns[CNN_MAX_NET_INPUTS];
-	size_t count;                            /* rows */
-	void *copies[CNN_MAX_NET_INPUTS];            /* with own memory */
-	size_t rooms[CNN_MAX_NET_INPUTS];            /* bytes */
-	bool ordered;                            /* by order; otherwise as they are */
+	size_t count;			  /* rows */
+	void *copies[CNN_MAX_NET_INPUTS]; /* with own memory */
+	size_t rooms[CNN_MAX_NET_INPUTS]; /* bytes */
+	bool ordered;			  /* by order; otherwise as they are */
 	uint32_t *order;
 	size_t order_room;
 	double *rates;
 	size_t rates_room;
-	size_t epoch, ahead;                     /* rows in the epoch; rows of the steps
-	                                          * begun so far */
+	/* Rows in the epoch; rows of the steps begun so far */
+	size_t epoch, ahead;
 };
 
 /* A recorded step of `samples` samples. */
-struct cnn_recording { uint32_t samples; bool warm; void *graph; };
+struct cnn_recording {
+	uint32_t samples;
+	bool warm;
+	void *graph;
+};
 
-#define CNN_RECORDS 64                       /* most steps in flight */
+#define CNN_RECORDS 64 /* most steps in flight */
 #define CNN_RECORDINGS 4
 #define CNN_REFUSALS 256
 
@@ -144,53 +158,54 @@ struct cnn_executor {
 	struct cnn_executor_options options;
 	const struct cnn_device *device_functions;
 	void *device, *queue;
-	bool whole_batch, own_memory;            /* the device's flags */
-	const struct cnn_optimizer *optimizer;   /* the code of options.optimizer */
+	bool whole_batch, own_memory;	       /* the device's flags */
+	const struct cnn_optimizer *optimizer; /* the code of options.optimizer */
 	struct cnn_arg_value optimizer_args[CNN_MAX_OPTIMIZER_ARGS];
 
-	size_t *alias;                   /* node -> the node whose value it shares */
-	struct cnn_format *formats;      /* format of each node's value */
-	size_t *values, *grads;          /* node -> buffer */
-	bool *wants_gradient;            /* node -> does it depend on a trainable
-	                                  * parameter? */
+	size_t *alias;		    /* node -> the node whose value it shares */
+	struct cnn_format *formats; /* format of each node's value */
+	size_t *values, *grads;	    /* node -> buffer */
+	/* node -> does it depend on a trainable parameter? */
+	bool *wants_gradient;
 	struct cnn_instance *instances;
 	size_t instance_count;
 	struct cnn_refusal refusals[CNN_REFUSALS];
 	size_t refusal_count;
-	struct cnn_instance *losses[CNN_MAX_LOSSES];     /* in the graph's order */
+	struct cnn_instance *losses[CNN_MAX_LOSSES]; /* in the graph's order */
 	uint32_t loss_count;
-	bool has_losses;                 /* the rows have what all losses need */
+	bool has_losses; /* the rows have what all losses need */
 	struct cnn_buffer *buffers;
 	size_t buffer_count;
 	struct cnn_op *ops;
 	size_t op_count;
-	uint32_t phases;                 /* cuts at across_samples layers, + 1 */
+	uint32_t phases; /* cuts at across_samples layers, + 1 */
 	size_t arena_bytes, scratch_bytes, packed_bytes;
-	size_t partial_count;            /* doubles per microbatch */
-	size_t logits;                   /* buffer of the plain logits */
-	size_t output_values;            /* elements of one sample in it */
+	size_t partial_count; /* doubles per microbatch */
+	size_t logits;	      /* buffer of the plain logits */
+	size_t output_values; /* elements of one sample in it */
 
-	struct cnn_slot *slots;          /* one per graph parameter */
+	struct cnn_slot *slots; /* one per graph parameter */
 	size_t param_floats, buffer_floats;
 	float *params, *param_buffers, *moments[CNN_MAX_MOMENTS];
 	unsigned char *packed;
-	float *grad;                     /* summed gradient of the last step */
-	double *norms;                   /* [norm_blocks] sums of its squares, or
-	                                  * NULL */
+	float *grad; /* summed gradient of the last step */
+	/* [norm_blocks] sums of its squares, or NULL */
+	double *norms;
 	size_t norm_blocks;
-	bool params_changed;             /* pack before the next step */
-	size_t memory;                   /* bytes of all arenas */
+	bool params_changed; /* pack before the next step */
+	size_t memory;	     /* bytes of all arenas */
 
 	uint32_t microbatch_size, microbatches_max;
-	bool *prepared;                  /* [samples]: prepare() was called for it */
-	struct cnn_context *contexts;    /* one per worker; with across_samples layers
-	                                  * one per microbatch */
+	bool *prepared; /* [samples]: prepare() was called for it */
+	/* One per worker; with across_samples layers one per microbatch */
+	struct cnn_context *contexts;
 	size_t context_count;
 	struct cnn_worker *workers;
 	uint32_t worker_count, threads_started;
-	double *partials, *reduced;      /* [microbatches_max][partial_count], [count]; the
-	                                  * same buffer if there is one microbatch */
-	struct cnn_result *results;      /* one per microbatch */
+	/* [microbatches_max][partial_count], [count]; the same buffer if there is one
+	 * microbatch */
+	double *partials, *reduced;
+	struct cnn_result *results; /* one per microbatch */
 	struct cnn_merge *merges;
 	size_t merge_count;
 
@@ -198,18 +213,18 @@ struct cnn_executor {
 	struct cnn_state *state;
 	struct cnn_step_record *records; /* [CNN_RECORDS], on the device */
 	struct cnn_step_record fetched_records[CNN_RECORDS];
-	uint64_t begun, fetched, collected;      /* steps */
-	uint32_t first_record;           /* index of the record of step `fetched` */
+	uint64_t begun, fetched, collected; /* steps */
+	uint32_t first_record;		    /* index of the record of step `fetched` */
 	struct cnn_recording recordings[CNN_RECORDINGS];
 
-	struct cnn_profile *profile;     /* or NULL */
-	double marked[2];                /* cnn_executor_mark, read from the clock */
+	struct cnn_profile *profile; /* or NULL */
+	double marked[2];	     /* cnn_executor_mark, read from the clock */
 
 	/* The step in progress. */
 	struct cnn_barrier barrier;
-	uint32_t first, samples;         /* in the batch, counted from the cursor */
+	uint32_t first, samples; /* in the batch, counted from the cursor */
 	float *out_logits;
-	bool wants_result;               /* of an inference */
+	bool wants_result; /* of an inference */
 	uint32_t microbatches;
 	bool stop, failed;
 };
@@ -221,15 +236,15 @@ int cnn_assign(struct cnn_executor *, struct cnn_error *);
  * these nodes. */
 enum cnn_wish { CNN_WISH_NO, CNN_WISH_YES, CNN_WISH_RECORDED, CNN_WISH_NAMED };
 int cnn_wish(const struct cnn_executor *, const struct cnn_plugin *,
-	const struct cnn_kernel *, const size_t *nodes, uint32_t count, enum cnn_wish *,
-	struct cnn_error *);
+    const struct cnn_kernel *, const size_t *nodes, uint32_t count, enum cnn_wish *,
+    struct cnn_error *);
 /* Checks that each --provider names a kernel of the device. */
 int cnn_wish_names(const struct cnn_executor *, struct cnn_error *);
 /* Checks that the instances are those that a checkpoint recorded, if there is one. */
 int cnn_wish_check(const struct cnn_executor *, struct cnn_error *);
 /* Fails because no kernel computes the node. */
 int cnn_wish_unmet(const struct cnn_executor *, size_t node, uint32_t dtype,
-	struct cnn_error *);
+    struct cnn_error *);
 
 /* plan.c: creates the instances and plans operations and memory. CNN_END if a kernel
  * cannot be had: it has been added to the refusals. */
@@ -238,14 +253,13 @@ int cnn_plan_make(struct cnn_executor *, struct cnn_error *);
 void cnn_plan_drop(struct cnn_executor *);
 /* *plan as a kernel gets it, with the formats that its edges offer. */
 void cnn_plan_init(const struct cnn_executor *, const struct cnn_instance *,
-	struct cnn_plan *plan);
+    struct cnn_plan *plan);
 /* arena.c: sets each buffer's offset; *bytes = the arena's size. */
 int cnn_arena_place(struct cnn_buffer *, size_t count, size_t *bytes,
-	struct cnn_error *);
+    struct cnn_error *);
 
 /* device-memory.c: zeroed memory of the device, counted and limited. */
-int cnn_executor_take(struct cnn_executor *, void **, size_t bytes,
-	struct cnn_error *);
+int cnn_executor_take(struct cnn_executor *, void **, size_t bytes, struct cnn_error *);
 void cnn_executor_give_back(struct cnn_executor *, void *, size_t bytes);
 
 /* feed.c: allocates and frees the memory that every step uses. */
@@ -258,12 +272,19 @@ void cnn_forget_recordings(struct cnn_executor *);
 int cnn_run_microbatch(struct cnn_worker *, uint32_t number, uint32_t phase);
 /* The addresses of an instance's parameters. */
 void cnn_instance_params(const struct cnn_executor *, const struct cnn_instance *,
-	void *params[CNN_MAX_PARAMS]);
+    void *params[CNN_MAX_PARAMS]);
 
 /* profile.c: adds the time between begin and end to the slot: an operation's number, or
  * cnn_profile_part(). Does nothing without --profile. */
-enum cnn_part { CNN_PART_GATHER, CNN_PART_PACK, CNN_PART_TOTAL, CNN_PART_REDUCE,
-	CNN_PART_UPDATE, CNN_PART_ADVANCE, CNN_PART_COUNT };
+enum cnn_part {
+	CNN_PART_GATHER,
+	CNN_PART_PACK,
+	CNN_PART_TOTAL,
+	CNN_PART_REDUCE,
+	CNN_PART_UPDATE,
+	CNN_PART_ADVANCE,
+	CNN_PART_COUNT
+};
 int cnn_profile_open(struct cnn_executor *, struct cnn_error *);
 void cnn_profile_close(struct cnn_executor *);
 size_t cnn_profile_part(const struct cnn_executor *, enum cnn_part);

@@ -8,14 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- memory ---------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------- */
 
 static int take_floats(struct cnn_executor *ex, float **p, size_t count,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	void *block;
-	int r = count > SIZE_MAX / 8 ? cnn_fail(e, CNN_ENOMEM, "too many parameters") :
-		cnn_executor_take(ex, &block, count * sizeof **p, e);
+	int r = count > SIZE_MAX / 8 ?
+	    cnn_fail(e, CNN_ENOMEM, "too many parameters") :
+	    cnn_executor_take(ex, &block, count * sizeof **p, e);
 
 	*p = r < 0 ? NULL : block;
 	return r;
@@ -30,7 +31,7 @@ static int table(void *p, size_t count, size_t size, struct cnn_error *e)
 	return block ? CNN_OK : cnn_fail(e, CNN_ENOMEM, "out of memory");
 }
 
-/* --- opening ------------------------------------------------------------------------ */
+/* --- opening ---------------------------------------------------------------------- */
 
 static int open_device(struct cnn_executor *ex, struct cnn_error *e)
 {
@@ -57,8 +58,8 @@ static uint32_t cores(void)
 {
 	cpu_set_t set;
 
-	return sched_getaffinity(0, sizeof set, &set) == 0 ?
-		(uint32_t)CPU_COUNT(&set) : 1;
+	return sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) :
+							     1;
 }
 
 /* Decides the microbatch size and the number of workers. */
@@ -66,10 +67,12 @@ static void cut_batch(struct cnn_executor *ex)
 {
 	const struct cnn_executor_options *o = &ex->options;
 
-	ex->microbatch_size = o->microbatch_size ? o->microbatch_size : CNN_MICROBATCH_SIZE;
+	ex->microbatch_size = o->microbatch_size ? o->microbatch_size :
+						   CNN_MICROBATCH_SIZE;
 	if (ex->microbatch_size > o->batch || ex->whole_batch)
 		ex->microbatch_size = o->batch;
-	ex->microbatches_max = (o->batch + ex->microbatch_size - 1) / ex->microbatch_size;
+	ex->microbatches_max = (o->batch + ex->microbatch_size - 1) /
+	    ex->microbatch_size;
 	ex->worker_count = o->on.threads ? (uint32_t)o->on.threads : cores();
 	if (ex->worker_count > ex->microbatches_max)
 		ex->worker_count = ex->microbatches_max;
@@ -141,15 +144,16 @@ static int take_arenas(struct cnn_executor *ex, struct cnn_error *e)
 			return r;
 		ex->contexts[c].arena = block;
 	}
-	if ((r = cnn_executor_take(ex, &block, ex->microbatches_max * sizeof *ex->results,
-		e)) < 0)
+	if ((r = cnn_executor_take(ex, &block,
+		 ex->microbatches_max * sizeof *ex->results, e)) < 0)
 		return r;
 	ex->results = block;
 	if (ex->options.training &&
 	    (ex->options.amp == CNN_F16 || ex->options.grad_clip > 0)) {
-		ex->norm_blocks = (ex->param_floats + CNN_NORM_BLOCK - 1) / CNN_NORM_BLOCK;
-		if ((r = cnn_executor_take(ex, &block, ex->norm_blocks *
-			sizeof *ex->norms, e)) < 0)
+		ex->norm_blocks = (ex->param_floats + CNN_NORM_BLOCK - 1) /
+		    CNN_NORM_BLOCK;
+		if ((r = cnn_executor_take(ex, &block,
+			 ex->norm_blocks * sizeof *ex->norms, e)) < 0)
 			return r;
 		ex->norms = block;
 	}
@@ -168,7 +172,7 @@ static int open_worker(struct cnn_executor *ex, uint32_t number, struct cnn_erro
 	/* With across_samples layers, all of a worker's microbatches are in progress at
 	 * once. Otherwise one is, beside the sums that wait for a sibling. */
 	size_t depth = ex->phases > 1 ? worker_microbatches(ex) + 1 :
-		cnn_reduce_depth(worker_microbatches(ex));
+					cnn_reduce_depth(worker_microbatches(ex));
 	void *block;
 	int r;
 
@@ -184,7 +188,7 @@ static int open_worker(struct cnn_executor *ex, uint32_t number, struct cnn_erro
 		return r;
 	for (; w->spare_count < depth; w->spare_count++)
 		if ((r = take_floats(ex, &w->spare[w->spare_count], ex->param_floats,
-			e)) < 0)
+			 e)) < 0)
 			return r;
 	return CNN_OK;
 }
@@ -199,7 +203,7 @@ static int start_threads(struct cnn_executor *ex, struct cnn_error *e)
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	for (uint32_t i = 1; i < ex->worker_count && err == 0; i++) {
 		err = pthread_create(&ex->workers[i].thread, NULL, cnn_worker_main,
-			&ex->workers[i]);
+		    &ex->workers[i]);
 		if (err == 0)
 			ex->threads_started++;
 	}
@@ -212,13 +216,13 @@ static int open_optimizer(struct cnn_executor *ex, struct cnn_error *e)
 {
 	const struct cnn_optimizer_def *def = ex->options.optimizer;
 	int r = cnn_optimizer_find(ex->plugins, ex->options.on.device, def->name,
-		&ex->optimizer, e);
+	    &ex->optimizer, e);
 
 	if (r < 0)
 		return r;
 	if (ex->options.optimizer_args)
 		memcpy(ex->optimizer_args, ex->options.optimizer_args,
-			def->arg_count * sizeof *ex->optimizer_args);
+		    def->arg_count * sizeof *ex->optimizer_args);
 	else
 		cnn_args_default(def->args, def->arg_count, ex->optimizer_args);
 	ex->options.optimizer_args = ex->optimizer_args;
@@ -232,11 +236,12 @@ static int open_all(struct cnn_executor *ex, struct cnn_error *e)
 	if ((r = open_device(ex, e)) < 0)
 		return r;
 	if (ex->options.training && ex->graph->loss_count == 0)
-		return cnn_fail(e, CNN_EDATA, "the net has no loss to train with: end "
-			"it with cross_entropy");
+		return cnn_fail(e, CNN_EDATA,
+		    "the net has no loss to train with: end it with cross_entropy");
 	cut_batch(ex);
 	/* Again without a kernel that cannot be had. */
-	while ((r = cnn_assign(ex, e)) == CNN_OK && (r = cnn_plan_make(ex, e)) == CNN_END)
+	while (
+	    (r = cnn_assign(ex, e)) == CNN_OK && (r = cnn_plan_make(ex, e)) == CNN_END)
 		cnn_plan_drop(ex);
 	if (r < 0)
 		return r;
@@ -244,10 +249,12 @@ static int open_all(struct cnn_executor *ex, struct cnn_error *e)
 	    (r = place_params(ex, e)) < 0)
 		return r;
 	ex->context_count = ex->phases > 1 ? ex->microbatches_max : ex->worker_count;
-	if ((r = table(&ex->contexts, ex->context_count, sizeof *ex->contexts, e)) < 0 ||
+	if ((r = table(&ex->contexts, ex->context_count, sizeof *ex->contexts, e)) <
+		0 ||
 	    (r = table(&ex->workers, ex->worker_count, sizeof *ex->workers, e)) < 0 ||
 	    (r = table(&ex->merges, ex->microbatches_max, sizeof *ex->merges, e)) < 0 ||
-	    (r = table(&ex->prepared, ex->microbatch_size + 1, sizeof *ex->prepared, e)) < 0)
+	    (r = table(&ex->prepared, ex->microbatch_size + 1, sizeof *ex->prepared,
+		 e)) < 0)
 		return r;
 	if ((r = take_arenas(ex, e)) < 0 || (r = cnn_feed_open(ex, e)) < 0)
 		return r;
@@ -261,7 +268,7 @@ static int open_all(struct cnn_executor *ex, struct cnn_error *e)
 }
 
 int cnn_executor_open(struct cnn_executor **executor, const struct cnn_graph *g,
-	const struct cnn_executor_options *options, struct cnn_error *e)
+    const struct cnn_executor_options *options, struct cnn_error *e)
 {
 	struct cnn_executor *ex = calloc(1, sizeof *ex);
 	int r;
@@ -271,7 +278,8 @@ int cnn_executor_open(struct cnn_executor **executor, const struct cnn_graph *g,
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	ex->graph = g;
 	ex->plugins = g->plugins;
-	cnn_host_init(&ex->host, options->on.isa, options->on.policy, options->on.choices);
+	cnn_host_init(&ex->host, options->on.isa, options->on.policy,
+	    options->on.choices);
 	ex->options = *options;
 	ex->params_changed = true;
 	if ((r = open_all(ex, e)) < 0)
@@ -300,9 +308,11 @@ void cnn_executor_close(struct cnn_executor *ex)
 
 		/* Between steps each gradient arena is spare or on the stack. */
 		while (w->spare_count > 0)
-			ex->device_functions->free(ex->device, w->spare[--w->spare_count]);
+			ex->device_functions->free(ex->device,
+			    w->spare[--w->spare_count]);
 		while (w->stack_count > 0)
-			ex->device_functions->free(ex->device, w->stack[--w->stack_count].sum);
+			ex->device_functions->free(ex->device,
+			    w->stack[--w->stack_count].sum);
 		ex->device_functions->free(ex->device, w->scratch);
 		free(w->spare);
 		free(w->stack);
@@ -340,7 +350,7 @@ void cnn_executor_close(struct cnn_executor *ex)
 /* --- the chosen providers --------------------------------------------------------- */
 
 bool cnn_executor_run_at(const struct cnn_executor *ex, size_t i,
-	struct cnn_executor_run *run)
+    struct cnn_executor_run *run)
 {
 	const struct cnn_instance *inst = &ex->instances[i];
 

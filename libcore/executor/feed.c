@@ -14,10 +14,13 @@ static int failed(struct cnn_executor *ex, int r, struct cnn_error *e)
 }
 
 static int upload(struct cnn_executor *ex, void *dst, const void *src, size_t bytes,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
-	return failed(ex, bytes ? ex->device_functions->upload(ex->device, ex->queue,
-		dst, src, bytes) : CNN_OK, e);
+	return failed(ex,
+	    bytes ?
+		ex->device_functions->upload(ex->device, ex->queue, dst, src, bytes) :
+		CNN_OK,
+	    e);
 }
 
 void cnn_forget_recordings(struct cnn_executor *ex)
@@ -25,7 +28,7 @@ void cnn_forget_recordings(struct cnn_executor *ex)
 	for (int i = 0; i < CNN_RECORDINGS; i++) {
 		if (ex->recordings[i].graph)
 			ex->device_functions->release(ex->device,
-				ex->recordings[i].graph);
+			    ex->recordings[i].graph);
 		ex->recordings[i] = (struct cnn_recording){ 0 };
 	}
 }
@@ -33,7 +36,7 @@ void cnn_forget_recordings(struct cnn_executor *ex)
 /* Makes room for `bytes`. Growing moves the block, so no work on it may be in
  * progress. */
 static int reserve(struct cnn_executor *ex, void **p, size_t *room, size_t bytes,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	int r;
 
@@ -58,8 +61,8 @@ int cnn_feed_open(struct cnn_executor *ex, struct cnn_error *e)
 	if ((r = cnn_executor_take(ex, &block, sizeof *ex->state, e)) < 0)
 		return r;
 	ex->state = block;
-	if ((r = cnn_executor_take(ex, &block, CNN_RECORDS * sizeof *ex->records,
-		e)) < 0)
+	if ((r = cnn_executor_take(ex, &block, CNN_RECORDS * sizeof *ex->records, e)) <
+	    0)
 		return r;
 	ex->records = block;
 	return cnn_executor_set_state(ex, &first, e);
@@ -78,11 +81,11 @@ void cnn_feed_close(struct cnn_executor *ex)
 	d->free(ex->device, ex->rows.rates);
 }
 
-/* --- the data set --------------------------------------------------------------------- */
+/* --- the data set ----------------------------------------------------------------- */
 
 /* Marks the instances that need a field which the rows do not have. */
 static int skip_instances(struct cnn_executor *ex, const struct cnn_rows *rows,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const struct cnn_graph *g = ex->graph;
 	bool *missing = calloc(g->node_count, sizeof *missing);
@@ -109,7 +112,7 @@ static int skip_instances(struct cnn_executor *ex, const struct cnn_rows *rows,
 }
 
 int cnn_executor_set_rows(struct cnn_executor *ex, const struct cnn_rows *rows,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const struct cnn_graph *g = ex->graph;
 	struct cnn_resident *resident = &ex->rows;
@@ -125,30 +128,34 @@ int cnn_executor_set_rows(struct cnn_executor *ex, const struct cnn_rows *rows,
 		/* On the CPU the rows stay in the caller's memory. No step is in flight
 		 * on either device. */
 		*c = (struct cnn_gather_column){
-			.dtype = s->dtype, .data = s->data,
+			.dtype = s->dtype,
+			.data = s->data,
 			.elements = cnn_graph_shape_count(&g->nodes[n].node.output),
-			.scale = s->scale, .offset = s->offset,
+			.scale = s->scale,
+			.offset = s->offset,
 			.out_dtype = ex->formats[n].dtype,
 		};
 		if (!ex->own_memory)
 			continue;
-		if (s->data && (!cnn_mul(rows->count, c->elements, &bytes) ||
-		    !cnn_mul(bytes, cnn_dtype_size(s->dtype), &bytes)))
+		if (s->data &&
+		    (!cnn_mul(rows->count, c->elements, &bytes) ||
+			!cnn_mul(bytes, cnn_dtype_size(s->dtype), &bytes)))
 			return cnn_fail(e, CNN_ENOMEM, "the data set is too large");
 		if (old.dtype != c->dtype || old.scale != c->scale ||
 		    old.offset != c->offset || !old.data != !c->data)
 			cnn_forget_recordings(ex);
-		if ((r = reserve(ex, &resident->copies[i], &resident->rooms[i], bytes, e)) == CNN_OK)
+		if ((r = reserve(ex, &resident->copies[i], &resident->rooms[i], bytes,
+			 e)) == CNN_OK)
 			r = upload(ex, resident->copies[i], s->data, bytes, e);
 		c->data = s->data ? resident->copies[i] : NULL;
 	}
 	return r;
 }
 
-/* --- the epoch --------------------------------------------------------------------------- */
+/* --- the epoch -------------------------------------------------------------------- */
 
 int cnn_executor_set_epoch(struct cnn_executor *ex, const struct cnn_epoch *epoch,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct cnn_resident *resident = &ex->rows;
 	const size_t from = offsetof(struct cnn_state, lr);
@@ -161,15 +168,17 @@ int cnn_executor_set_epoch(struct cnn_executor *ex, const struct cnn_epoch *epoc
 
 	if (epoch->count > resident->count || resident->count > UINT32_MAX ||
 	    epoch->cursor > epoch->count || epoch->steps == 0)
-		return cnn_fail(e, CNN_EUSAGE, "epoch of %zu rows from row %zu on, but "
-			"there are %zu", epoch->count, epoch->cursor, resident->count);
+		return cnn_fail(e, CNN_EUSAGE,
+		    "epoch of %zu rows from row %zu on, but there are %zu",
+		    epoch->count, epoch->cursor, resident->count);
 	r = reserve(ex, &block, &resident->order_room, order, e);
 	resident->order = block;
 	if (r < 0)
 		return r;
 	/* One more rate, which the end of the last step reads but nothing uses. */
 	block = resident->rates;
-	r = reserve(ex, &block, &resident->rates_room, rates + sizeof *resident->rates, e);
+	r = reserve(ex, &block, &resident->rates_room, rates + sizeof *resident->rates,
+	    e);
 	resident->rates = block;
 	if (r < 0 || (r = upload(ex, resident->order, epoch->order, order, e)) < 0 ||
 	    (r = upload(ex, resident->rates, epoch->rates, rates, e)) < 0)
@@ -180,13 +189,13 @@ int cnn_executor_set_epoch(struct cnn_executor *ex, const struct cnn_epoch *epoc
 	resident->epoch = epoch->count;
 	resident->ahead = epoch->cursor;
 	return upload(ex, (char *)ex->state + from, (const char *)&start + from,
-		sizeof start - from, e);
+	    sizeof start - from, e);
 }
 
-/* --- state and records -------------------------------------------------------------------- */
+/* --- state and records ------------------------------------------------------------ */
 
 int cnn_executor_set_state(struct cnn_executor *ex, const struct cnn_state *state,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct cnn_state s = *state;
 
@@ -200,10 +209,12 @@ int cnn_executor_set_state(struct cnn_executor *ex, const struct cnn_state *stat
 }
 
 int cnn_executor_get_state(struct cnn_executor *ex, struct cnn_state *state,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
-	return failed(ex, ex->device_functions->download(ex->device, ex->queue, state,
-		ex->state, sizeof *state), e);
+	return failed(ex,
+	    ex->device_functions->download(ex->device, ex->queue, state, ex->state,
+		sizeof *state),
+	    e);
 }
 
 uint32_t cnn_executor_depth(const struct cnn_executor *ex)
@@ -212,7 +223,7 @@ uint32_t cnn_executor_depth(const struct cnn_executor *ex)
 }
 
 int cnn_executor_result(struct cnn_executor *ex, struct cnn_step_record *record,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	int r;
 
@@ -221,7 +232,7 @@ int cnn_executor_result(struct cnn_executor *ex, struct cnn_step_record *record,
 	/* Fetch all that are in flight at once: the wait is for the last of them. */
 	if (ex->collected == ex->fetched) {
 		r = ex->device_functions->download(ex->device, ex->queue,
-			ex->fetched_records, ex->records, sizeof ex->fetched_records);
+		    ex->fetched_records, ex->records, sizeof ex->fetched_records);
 		if (r < 0)
 			return failed(ex, r, e);
 		ex->fetched = ex->begun;

@@ -4,31 +4,33 @@
 struct microbatch {
 	struct cnn_worker *w;
 	struct cnn_context *context;
-	uint32_t number, first, samples;         /* in the batch */
+	uint32_t number, first, samples; /* in the batch */
 };
 
 void cnn_instance_params(const struct cnn_executor *ex, const struct cnn_instance *inst,
-	void *params[CNN_MAX_PARAMS])
+    void *params[CNN_MAX_PARAMS])
 {
 	for (uint32_t i = 0; i < inst->run.param_count; i++) {
 		const struct cnn_slot *slot = &ex->slots[inst->param_index[i]];
 
 		params[i] = (slot->trainable ? ex->params : ex->param_buffers) +
-			slot->offset;
+		    slot->offset;
 	}
 }
 
 static void *at(const struct microbatch *s, size_t buffer)
 {
-	return buffer == CNN_NONE ? NULL :
-		s->context->arena + s->w->ex->buffers[buffer].offset;
+	return buffer == CNN_NONE ?
+	    NULL :
+	    s->context->arena + s->w->ex->buffers[buffer].offset;
 }
 
 static int run_instance(const struct microbatch *s, const struct cnn_op *op)
 {
 	struct cnn_executor *ex = s->w->ex;
 	struct cnn_instance *inst = op->instance;
-	bool backward = op->kind == CNN_OP_BACKWARD || op->kind == CNN_OP_REDUCE_BACKWARD;
+	bool backward = op->kind == CNN_OP_BACKWARD ||
+	    op->kind == CNN_OP_REDUCE_BACKWARD;
 	const void *in[CNN_MAX_INPUTS];
 	void *grad_in[CNN_MAX_INPUTS], *params[CNN_MAX_PARAMS];
 	void *grad_params[CNN_MAX_PARAMS];
@@ -52,8 +54,9 @@ static int run_instance(const struct microbatch *s, const struct cnn_op *op)
 	};
 
 	for (uint32_t i = 0; i < inst->run.input_count; i++) {
-		in[i] = backward && !(inst->plan.flags & CNN_KEEP_INPUT) ? NULL :
-			at(s, inst->in[i]);
+		in[i] = backward && !(inst->plan.flags & CNN_KEEP_INPUT) ?
+		    NULL :
+		    at(s, inst->in[i]);
 		grad_in[i] = at(s, inst->grad_in[i]);
 	}
 	cnn_instance_params(ex, inst, params);
@@ -61,7 +64,8 @@ static int run_instance(const struct microbatch *s, const struct cnn_op *op)
 		const struct cnn_slot *slot = &ex->slots[inst->param_index[i]];
 
 		grad_params[i] = slot->trainable && s->context->grads ?
-			s->context->grads + slot->offset : NULL;
+		    s->context->grads + slot->offset :
+		    NULL;
 	}
 	if (inst->across) {
 		c.partial = ex->partials + s->number * ex->partial_count + sums;
@@ -75,14 +79,11 @@ static int run_instance(const struct microbatch *s, const struct cnn_op *op)
 		c.grad_params = grad_params;
 	}
 	switch (op->kind) {
-	case CNN_OP_FORWARD:
-		return inst->kernel->forward(inst->handle, &c);
-	case CNN_OP_BACKWARD:
-		return inst->kernel->backward(inst->handle, &c);
+	case CNN_OP_FORWARD: return inst->kernel->forward(inst->handle, &c);
+	case CNN_OP_BACKWARD: return inst->kernel->backward(inst->handle, &c);
 	case CNN_OP_REDUCE_FORWARD:
 		return inst->kernel->reduce_forward(inst->handle, &c);
-	default:
-		return inst->kernel->reduce_backward(inst->handle, &c);
+	default: return inst->kernel->reduce_backward(inst->handle, &c);
 	}
 }
 
@@ -93,13 +94,12 @@ static int run_op(const struct microbatch *s, const struct cnn_op *op)
 	switch (op->kind) {
 	case CNN_OP_REORDER:
 		return ex->device_functions->reorder(ex->device, ex->queue, &op->shape,
-			s->samples, op->from, at(s, op->src), op->to, at(s, op->dst));
+		    s->samples, op->from, at(s, op->src), op->to, at(s, op->dst));
 	case CNN_OP_ADD:
 		return ex->device_functions->add(ex->device, ex->queue, op->from.dtype,
-			cnn_layout_count(&op->shape, op->from.layout, s->samples),
-			at(s, op->dst), at(s, op->src));
-	default:
-		return op->instance->skipped ? CNN_OK : run_instance(s, op);
+		    cnn_layout_count(&op->shape, op->from.layout, s->samples),
+		    at(s, op->dst), at(s, op->src));
+	default: return op->instance->skipped ? CNN_OK : run_instance(s, op);
 	}
 }
 
@@ -116,8 +116,10 @@ static int begin_microbatch(const struct microbatch *s)
 {
 	struct cnn_executor *ex = s->w->ex;
 	struct cnn_gather_column columns[CNN_MAX_NET_INPUTS];
-	struct cnn_gather g = { .size = sizeof g, .first = ex->first + s->first,
-		.samples = s->samples, .columns = columns,
+	struct cnn_gather g = { .size = sizeof g,
+		.first = ex->first + s->first,
+		.samples = s->samples,
+		.columns = columns,
 		.order = ex->rows.ordered ? ex->rows.order : NULL };
 	const size_t part = cnn_profile_part(ex, CNN_PART_GATHER);
 	int r;
@@ -131,7 +133,8 @@ static int begin_microbatch(const struct microbatch *s)
 		columns[g.column_count++].out = at(s, ex->values[ex->graph->inputs[i]]);
 	}
 	if ((r = cnn_profile_begin(s->w, part)) < 0 ||
-	    (r = ex->device_functions->gather(ex->device, ex->queue, ex->state, &g)) < 0)
+	    (r = ex->device_functions->gather(ex->device, ex->queue, ex->state, &g)) <
+		0)
 		return r;
 	return cnn_profile_end(s->w, part);
 }
@@ -144,8 +147,8 @@ static int total(const struct microbatch *s)
 
 	for (uint32_t i = 0; i < ex->loss_count; i++)
 		losses[i] = at(s, ex->losses[i]->out);
-	return ex->device_functions->total(ex->device, ex->queue, losses, ex->loss_count,
-		s->samples, &ex->results[s->number]);
+	return ex->device_functions->total(ex->device, ex->queue, losses,
+	    ex->loss_count, s->samples, &ex->results[s->number]);
 }
 
 static int hand_out(const struct microbatch *s)
@@ -156,8 +159,8 @@ static int hand_out(const struct microbatch *s)
 
 	if (ex->out_logits)
 		r = ex->device_functions->download(ex->device, ex->queue,
-			ex->out_logits + s->first * ex->output_values, logits,
-			s->samples * ex->output_values * sizeof *logits);
+		    ex->out_logits + s->first * ex->output_values, logits,
+		    s->samples * ex->output_values * sizeof *logits);
 	return r >= 0 && ex->wants_result ? total(s) : r;
 }
 

@@ -14,14 +14,14 @@ struct planner {
 	struct cnn_executor *ex;
 	struct cnn_error *e;
 	size_t buffer_room, op_room;
-	bool *kept;                      /* buffer -> backward reads it */
-	size_t *uses;                    /* node -> number of instances it feeds */
+	bool *kept;   /* buffer -> backward reads it */
+	size_t *uses; /* node -> number of instances it feeds */
 	uint32_t phase;
-	int code;                        /* the first failure; later calls do nothing */
-	struct cnn_op nowhere;           /* operation that later calls fill in then */
+	int code;	       /* the first failure; later calls do nothing */
+	struct cnn_op nowhere; /* operation that later calls fill in then */
 };
 
-/* --- buffers and operations ----------------------------------------------------- */
+/* --- buffers and operations ------------------------------------------------------- */
 
 static void out_of_memory(struct planner *p)
 {
@@ -52,21 +52,21 @@ static size_t new_buffer(struct planner *p, size_t bytes)
 		p->buffer_room = room;
 	}
 	ex->buffers[ex->buffer_count] =
-		(struct cnn_buffer){ cnn_align(bytes), 0, CNN_NONE, 0 };
+	    (struct cnn_buffer){ cnn_align(bytes), 0, CNN_NONE, 0 };
 	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): room is made above */
 	p->kept[ex->buffer_count] = false;
 	return ex->buffer_count++;
 }
 
 static size_t tensor_bytes(const struct planner *p, const struct cnn_shape *s,
-	struct cnn_format f)
+    struct cnn_format f)
 {
 	return cnn_layout_count(s, f.layout, p->ex->microbatch_size) *
-		cnn_dtype_size((enum cnn_dtype)f.dtype);
+	    cnn_dtype_size((enum cnn_dtype)f.dtype);
 }
 
 static size_t new_tensor(struct planner *p, const struct cnn_shape *s,
-	struct cnn_format f)
+    struct cnn_format f)
 {
 	return new_buffer(p, tensor_bytes(p, s, f));
 }
@@ -85,7 +85,7 @@ static void touch(struct planner *p, size_t buffer)
 }
 
 static struct cnn_op *new_op(struct planner *p, enum cnn_op_kind kind,
-	struct cnn_instance *inst)
+    struct cnn_instance *inst)
 {
 	struct cnn_executor *ex = p->ex;
 
@@ -102,13 +102,16 @@ static struct cnn_op *new_op(struct planner *p, enum cnn_op_kind kind,
 		ex->ops = ops;
 		p->op_room = room;
 	}
-	ex->ops[ex->op_count] = (struct cnn_op){ .kind = kind, .phase = p->phase,
-		.instance = inst, .src = CNN_NONE, .dst = CNN_NONE };
+	ex->ops[ex->op_count] = (struct cnn_op){ .kind = kind,
+		.phase = p->phase,
+		.instance = inst,
+		.src = CNN_NONE,
+		.dst = CNN_NONE };
 	return &ex->ops[ex->op_count++];
 }
 
 static void reorder(struct planner *p, const struct cnn_shape *s, size_t src,
-	struct cnn_format from, size_t dst, struct cnn_format to)
+    struct cnn_format from, size_t dst, struct cnn_format to)
 {
 	struct cnn_op *op = new_op(p, CNN_OP_REORDER, NULL);
 
@@ -126,13 +129,12 @@ static bool same_format(struct cnn_format a, struct cnn_format b)
 	return a.dtype == b.dtype && a.layout == b.layout;
 }
 
-/* --- creating the instances -------------------------------------------------------- */
+/* --- creating the instances ------------------------------------------------------- */
 
-static bool right_format(const struct cnn_shape *s, struct cnn_format f,
-	uint32_t dtype)
+static bool right_format(const struct cnn_shape *s, struct cnn_format f, uint32_t dtype)
 {
 	return f.dtype == dtype && f.layout <= CNN_NCHW16C &&
-		(f.layout == CNN_NCHW || s->rank == 3);
+	    (f.layout == CNN_NCHW || s->rank == 3);
 }
 
 static uint32_t output_dtype(const struct cnn_instance *inst)
@@ -141,7 +143,7 @@ static uint32_t output_dtype(const struct cnn_instance *inst)
 }
 
 void cnn_plan_init(const struct cnn_executor *ex, const struct cnn_instance *inst,
-	struct cnn_plan *plan)
+    struct cnn_plan *plan)
 {
 	*plan = (struct cnn_plan){ .size = sizeof *plan };
 	for (uint32_t i = 0; i < inst->run.input_count; i++) {
@@ -150,22 +152,26 @@ void cnn_plan_init(const struct cnn_executor *ex, const struct cnn_instance *ins
 			plan->inputs[i].dtype = inst->run.dtype;
 	}
 	plan->output.dtype = output_dtype(inst);
-	plan->output.layout = inst->run.output.rank == 3 ? plan->inputs[0].layout : CNN_NCHW;
+	plan->output.layout = inst->run.output.rank == 3 ? plan->inputs[0].layout :
+							   CNN_NCHW;
 	for (uint32_t i = 0; i < inst->run.param_count; i++)
 		plan->param_counts[i] = ex->graph->params[inst->param_index[i]].count;
 }
 
 /* Notes that the instance's kernel cannot be had. */
-static int refuse(struct cnn_executor *ex, const struct cnn_instance *inst, struct cnn_error *e)
+static int refuse(struct cnn_executor *ex, const struct cnn_instance *inst,
+    struct cnn_error *e)
 {
 	if (ex->refusal_count == CNN_REFUSALS)
-		return cnn_fail(e, CNN_EPLUGIN, "%s: %s/%s/%s and too many other kernels "
-			"cannot be used here", inst->nodes[0].name, inst->plugin->device,
-			inst->plugin->provider, inst->kernel->run);
+		return cnn_fail(e, CNN_EPLUGIN,
+		    "%s: %s/%s/%s and too many other kernels cannot be used here",
+		    inst->nodes[0].name, inst->plugin->device, inst->plugin->provider,
+		    inst->kernel->run);
 	ex->host.host.log(&ex->host.host, 2, "%s: %s/%s/%s cannot be used here",
-		inst->nodes[0].name, inst->plugin->device, inst->plugin->provider, inst->kernel->run);
-	ex->refusals[ex->refusal_count++] = (struct cnn_refusal){ inst->kernel,
-		inst->node_index[0] };
+	    inst->nodes[0].name, inst->plugin->device, inst->plugin->provider,
+	    inst->kernel->run);
+	ex->refusals[ex->refusal_count++] =
+	    (struct cnn_refusal){ inst->kernel, inst->node_index[0] };
 	return CNN_END;
 }
 
@@ -182,30 +188,35 @@ static int create(struct planner *p, struct cnn_instance *inst)
 		inst->edges[i].format = ex->formats[inst->inputs[i]];
 	cnn_plan_init(ex, inst, plan);
 	r = inst->kernel->create(&ex->host.host, inst->kernel, &inst->run, plan,
-		&inst->handle);
+	    &inst->handle);
 	if (r == CNN_END)
 		return refuse(ex, inst, p->e);
 	if (r < 0) {
 		r = cnn_host_error(&ex->host, r, p->e);
 		cnn_error_prefix(p->e, "%s: %s/%s/%s", inst->nodes[0].name,
-			inst->plugin->device, inst->plugin->provider, inst->kernel->run);
+		    inst->plugin->device, inst->plugin->provider, inst->kernel->run);
 		return r;
 	}
 	good = right_format(out, plan->output, out_dtype);
 	for (uint32_t i = 0; i < inst->run.input_count; i++)
-		good = good && right_format(&inst->edges[i].shape, plan->inputs[i],
-			inst->edges[i].format.dtype == CNN_I32 ? CNN_I32 : inst->run.dtype);
+		good = good &&
+		    right_format(&inst->edges[i].shape, plan->inputs[i],
+			inst->edges[i].format.dtype == CNN_I32 ? CNN_I32 :
+								 inst->run.dtype);
 	for (uint32_t i = 0; i < inst->run.param_count; i++)
-		good = good && plan->param_counts[i] >=
+		good = good &&
+		    plan->param_counts[i] >=
 			ex->graph->params[inst->param_index[i]].count;
 	/* Some losses need the whole batch only with some arguments. */
 	inst->across = inst->across && plan->reduce_forward + plan->reduce_backward > 0;
 	if (inst->across)
-		good = good && inst->kernel->reduce_forward && inst->kernel->reduce_backward;
+		good = good && inst->kernel->reduce_forward &&
+		    inst->kernel->reduce_backward;
 	if (!good)
-		return cnn_fail(p->e, CNN_EPLUGIN, "%s: %s: returned a plan that "
-			"violates the contract of cnn/plugin.h", inst->nodes[0].name,
-			inst->plugin->path);
+		return cnn_fail(p->e, CNN_EPLUGIN,
+		    "%s: %s: returned a plan that "
+		    "violates the contract of cnn/plugin.h",
+		    inst->nodes[0].name, inst->plugin->path);
 	ex->formats[inst->node_index[inst->node_count - 1]] = plan->output;
 	inst->packed = ex->packed_bytes;
 	ex->packed_bytes += cnn_align(plan->packed_bytes);
@@ -217,23 +228,23 @@ static int create(struct planner *p, struct cnn_instance *inst)
 	return CNN_OK;
 }
 
-/* --- forward ------------------------------------------------------------------------ */
+/* --- forward ---------------------------------------------------------------------- */
 
 /* True if the instance may write its output over its first input. */
 static bool in_place(const struct planner *p, const struct cnn_instance *inst)
 {
 	const struct cnn_executor *ex = p->ex;
 	size_t src = inst->inputs[0];
-	bool own = inst->in[0] != ex->values[src];      /* result of a reorder */
+	bool own = inst->in[0] != ex->values[src]; /* result of a reorder */
 
 	return inst->plan.flags & CNN_INPLACE_FORWARD && p->code == CNN_OK &&
-		(own || (p->uses[src] == 1 && src != ex->alias[ex->graph->output])) &&
-		/* NOLINTNEXTLINE(clang-analyzer-core.*): set as soon as there is a
+	    (own || (p->uses[src] == 1 && src != ex->alias[ex->graph->output])) &&
+	    /* NOLINTNEXTLINE(clang-analyzer-core.*): set as soon as there is a
 		 * buffer */
-		!p->kept[inst->in[0]] &&
-		!(ex->options.training && inst->plan.flags & CNN_KEEP_INPUT) &&
-		ex->buffers[inst->in[0]].bytes ==
-			cnn_align(tensor_bytes(p, &inst->run.output, inst->plan.output));
+	    !p->kept[inst->in[0]] &&
+	    !(ex->options.training && inst->plan.flags & CNN_KEEP_INPUT) &&
+	    ex->buffers[inst->in[0]].bytes ==
+	    cnn_align(tensor_bytes(p, &inst->run.output, inst->plan.output));
 }
 
 static void plan_forward(struct planner *p, struct cnn_instance *inst)
@@ -247,9 +258,10 @@ static void plan_forward(struct planner *p, struct cnn_instance *inst)
 
 		inst->in[i] = ex->values[src];
 		if (!same_format(ex->formats[src], inst->plan.inputs[i])) {
-			inst->in[i] = new_tensor(p, &inst->edges[i].shape, inst->plan.inputs[i]);
-			reorder(p, &inst->edges[i].shape, ex->values[src], ex->formats[src],
-				inst->in[i], inst->plan.inputs[i]);
+			inst->in[i] =
+			    new_tensor(p, &inst->edges[i].shape, inst->plan.inputs[i]);
+			reorder(p, &inst->edges[i].shape, ex->values[src],
+			    ex->formats[src], inst->in[i], inst->plan.inputs[i]);
 		}
 	}
 	if (inst->across) {
@@ -257,10 +269,12 @@ static void plan_forward(struct planner *p, struct cnn_instance *inst)
 		touch(p, inst->in[0]);
 		p->phase++;
 	}
-	inst->out = in_place(p, inst) ? inst->in[0] :
-		new_tensor(p, &inst->run.output, inst->plan.output);
+	inst->out = in_place(p, inst) ?
+	    inst->in[0] :
+	    new_tensor(p, &inst->run.output, inst->plan.output);
 	inst->saved = training && inst->plan.saved_bytes ?
-		new_buffer(p, inst->plan.saved_bytes) : CNN_NONE;
+	    new_buffer(p, inst->plan.saved_bytes) :
+	    CNN_NONE;
 	new_op(p, CNN_OP_FORWARD, inst);
 	for (uint32_t i = 0; i < inst->run.input_count; i++)
 		touch(p, inst->in[i]);
@@ -276,7 +290,7 @@ static void plan_forward(struct planner *p, struct cnn_instance *inst)
 	ex->values[node] = inst->out;
 }
 
-/* --- backward ------------------------------------------------------------------------- */
+/* --- backward --------------------------------------------------------------------- */
 
 static bool has_trainable(const struct cnn_instance *inst)
 {
@@ -297,7 +311,8 @@ static size_t gradient_target(struct planner *p, struct cnn_instance *inst, uint
 	    ex->grads[src] != CNN_NONE)
 		return new_tensor(p, &inst->edges[i].shape, inst->plan.inputs[i]);
 	if (i == 0 && inst->plan.flags & CNN_INPLACE_BACKWARD && p->code == CNN_OK &&
-	    inst->grad_out != CNN_NONE && ex->buffers[inst->grad_out].bytes ==
+	    inst->grad_out != CNN_NONE &&
+	    ex->buffers[inst->grad_out].bytes ==
 		cnn_align(tensor_bytes(p, &inst->edges[i].shape, inst->plan.inputs[i])))
 		target = inst->grad_out;
 	else
@@ -319,7 +334,8 @@ static void deliver(struct planner *p, struct cnn_instance *inst, uint32_t i)
 		return;
 	if (!same_format(ex->formats[src], inst->plan.inputs[i])) {
 		at = new_tensor(p, s, ex->formats[src]);
-		reorder(p, s, inst->grad_in[i], inst->plan.inputs[i], at, ex->formats[src]);
+		reorder(p, s, inst->grad_in[i], inst->plan.inputs[i], at,
+		    ex->formats[src]);
 	}
 	if (ex->grads[src] == CNN_NONE) {
 		ex->grads[src] = at;
@@ -355,7 +371,8 @@ static void plan_backward(struct planner *p, struct cnn_instance *inst)
 	}
 	for (uint32_t i = 0; i < inst->run.input_count; i++)
 		inst->grad_in[i] = ex->wants_gradient[inst->inputs[i]] ?
-			gradient_target(p, inst, i) : CNN_NONE;
+		    gradient_target(p, inst, i) :
+		    CNN_NONE;
 	new_op(p, CNN_OP_BACKWARD, inst);
 	touch(p, inst->grad_out);
 	touch(p, inst->saved);
@@ -400,7 +417,7 @@ static void list_operations(struct planner *p)
 		plan_output(p);
 	for (uint32_t i = 0; i < ex->loss_count; i++)
 		plan_forward(p, ex->losses[i]);
-	for (size_t i = ex->instance_count; ex->options.training && i-- > 0; )
+	for (size_t i = ex->instance_count; ex->options.training && i-- > 0;)
 		plan_backward(p, &ex->instances[i]);
 	/* They are read when the microbatch is done. */
 	touch(p, ex->logits);
@@ -421,8 +438,10 @@ static uint32_t input_dtype(const struct cnn_executor *ex, size_t node)
 
 		for (uint32_t j = 0; j < inst->run.input_count; j++)
 			if (inst->inputs[j] == node)
-				dtype = dtype == CNN_DTYPE_NONE || dtype == inst->run.dtype ?
-					inst->run.dtype : CNN_F32;
+				dtype = dtype == CNN_DTYPE_NONE ||
+					dtype == inst->run.dtype ?
+				    inst->run.dtype :
+				    CNN_F32;
 	}
 	return dtype == CNN_DTYPE_NONE ? CNN_F32 : dtype;
 }
@@ -444,8 +463,8 @@ int cnn_plan_make(struct cnn_executor *ex, struct cnn_error *e)
 	for (size_t i = 0; i < g->node_count; i++)
 		ex->grads[i] = CNN_NONE;
 	for (uint32_t i = 0; i < g->input_count; i++)
-		ex->formats[g->inputs[i]] = (struct cnn_format){
-			input_dtype(ex, g->inputs[i]), CNN_NCHW };
+		ex->formats[g->inputs[i]] =
+		    (struct cnn_format){ input_dtype(ex, g->inputs[i]), CNN_NCHW };
 	for (size_t i = 0; r == CNN_OK && i < ex->instance_count; i++) {
 		r = create(&p, &ex->instances[i]);
 		for (uint32_t j = 0; j < ex->instances[i].run.input_count; j++)
@@ -455,8 +474,8 @@ int cnn_plan_make(struct cnn_executor *ex, struct cnn_error *e)
 		for (uint32_t i = 0; i < g->input_count; i++) {
 			size_t n = g->inputs[i];
 
-			ex->values[n] = new_tensor(&p, &g->nodes[n].node.output,
-				ex->formats[n]);
+			ex->values[n] =
+			    new_tensor(&p, &g->nodes[n].node.output, ex->formats[n]);
 			if (p.code == CNN_OK)
 				ex->buffers[ex->values[n]].first = 0;
 		}

@@ -13,21 +13,24 @@
 #include <string.h>
 #include <time.h>
 
-#define MOST_SLOTS 32767                     /* two marks each */
-#define CALLER_MARK (2 * MOST_SLOTS)         /* the next two are the caller's */
+#define MOST_SLOTS 32767	     /* two marks each */
+#define CALLER_MARK (2 * MOST_SLOTS) /* the next two are the caller's */
 
 struct cnn_profile {
 	size_t slots;
-	double *seconds;                     /* [workers][slots], all steps */
-	double *started;                     /* [workers] */
-	bool *marked;                        /* [slots], in this step */
+	double *seconds; /* [workers][slots], all steps */
+	double *started; /* [workers] */
+	bool *marked;	 /* [slots], in this step */
 	uint64_t steps, samples;
 };
 
 static const char *const parts[CNN_PART_COUNT] = {
-	[CNN_PART_GATHER] = "gather", [CNN_PART_PACK] = "pack",
-	[CNN_PART_TOTAL] = "total", [CNN_PART_REDUCE] = "reduce",
-	[CNN_PART_UPDATE] = "update", [CNN_PART_ADVANCE] = "advance",
+	[CNN_PART_GATHER] = "gather",
+	[CNN_PART_PACK] = "pack",
+	[CNN_PART_TOTAL] = "total",
+	[CNN_PART_REDUCE] = "reduce",
+	[CNN_PART_UPDATE] = "update",
+	[CNN_PART_ADVANCE] = "advance",
 };
 
 static double now(void)
@@ -48,12 +51,13 @@ int cnn_profile_open(struct cnn_executor *ex, struct cnn_error *e)
 	p->slots = ex->op_count + CNN_PART_COUNT;
 	if (p->slots > MOST_SLOTS)
 		return cnn_fail(e, CNN_EUSAGE, "--profile: too many operations: %zu",
-			ex->op_count);
+		    ex->op_count);
 	p->seconds = calloc(ex->worker_count * p->slots, sizeof *p->seconds);
 	p->started = calloc(ex->worker_count, sizeof *p->started);
 	p->marked = calloc(p->slots, sizeof *p->marked);
-	return p->seconds && p->started && p->marked ? CNN_OK :
-		cnn_fail(e, CNN_ENOMEM, "out of memory");
+	return p->seconds && p->started && p->marked ?
+	    CNN_OK :
+	    cnn_fail(e, CNN_ENOMEM, "out of memory");
 }
 
 void cnn_profile_close(struct cnn_executor *ex)
@@ -94,7 +98,7 @@ int cnn_profile_end(struct cnn_worker *w, size_t slot)
 		return CNN_OK;
 	if (ex->device_functions->mark)
 		return ex->device_functions->mark(ex->device, ex->queue,
-			(uint32_t)(2 * slot + 1));
+		    (uint32_t)(2 * slot + 1));
 	p->seconds[w->number * p->slots + slot] += now() - p->started[w->number];
 	return CNN_OK;
 }
@@ -117,7 +121,7 @@ int cnn_profile_step(struct cnn_executor *ex)
 			continue;
 		p->marked[i] = false;
 		r = ex->device_functions->elapsed(ex->device, (uint32_t)(2 * i),
-			(uint32_t)(2 * i + 1), &seconds);
+		    (uint32_t)(2 * i + 1), &seconds);
 		p->seconds[i] += r < 0 ? 0 : seconds;
 	}
 	if (p->steps++ == 0)
@@ -134,7 +138,8 @@ int cnn_executor_mark(struct cnn_executor *ex, bool end, struct cnn_error *e)
 	int r = CNN_OK;
 
 	if (ex->device_functions->mark)
-		r = ex->device_functions->mark(ex->device, ex->queue, CALLER_MARK + end);
+		r = ex->device_functions->mark(ex->device, ex->queue,
+		    CALLER_MARK + end);
 	else
 		ex->marked[end] = now();
 	return r < 0 ? cnn_host_error(&ex->host, r, e) : CNN_OK;
@@ -145,8 +150,8 @@ int cnn_executor_marked(struct cnn_executor *ex, double *seconds, struct cnn_err
 	int r = CNN_OK;
 
 	if (ex->device_functions->mark)
-		r = ex->device_functions->elapsed(ex->device, CALLER_MARK, CALLER_MARK + 1,
-			seconds);
+		r = ex->device_functions->elapsed(ex->device, CALLER_MARK,
+		    CALLER_MARK + 1, seconds);
 	else
 		*seconds = ex->marked[1] - ex->marked[0];
 	return r < 0 ? cnn_host_error(&ex->host, r, e) : CNN_OK;
@@ -157,19 +162,20 @@ int cnn_executor_marked(struct cnn_executor *ex, double *seconds, struct cnn_err
 static double tensor_bytes(const struct cnn_shape *s, struct cnn_format f)
 {
 	return (double)cnn_layout_count(s, f.layout, 1) *
-		(double)cnn_dtype_size((enum cnn_dtype)f.dtype);
+	    (double)cnn_dtype_size((enum cnn_dtype)f.dtype);
 }
 
 /* The least data to move: each tensor once per pass, each parameter once per step. */
 static void count_work(const struct cnn_executor *ex, const struct cnn_op *op,
-	double samples, struct cnn_profile_row *row)
+    double samples, struct cnn_profile_row *row)
 {
 	const struct cnn_instance *inst = op->instance;
 	const bool backward = op->kind == CNN_OP_BACKWARD;
 	double in = 0, grad_in = 0, params = 0, flops = 0;
 
 	for (uint32_t i = 0; i < inst->run.input_count; i++) {
-		double bytes = tensor_bytes(&inst->edges[i].shape, inst->plan.inputs[i]);
+		double bytes =
+		    tensor_bytes(&inst->edges[i].shape, inst->plan.inputs[i]);
 
 		in += !backward || inst->plan.flags & CNN_KEEP_INPUT ? bytes : 0;
 		grad_in += inst->grad_in[i] != CNN_NONE ? bytes : 0;
@@ -178,13 +184,14 @@ static void count_work(const struct cnn_executor *ex, const struct cnn_op *op,
 		params += 4 * (double)inst->plan.param_counts[i];
 	for (uint32_t i = 0; i < inst->node_count; i++)
 		flops += cnn_graph_flops(ex->graph, inst->node_index[i]);
-	row->bytes = samples * (in + (backward ? grad_in : 0) +
-		(double)inst->plan.saved_bytes / ex->microbatch_size +
-		tensor_bytes(&inst->run.output, inst->plan.output)) +
-		(backward ? 2 * params : params);
+	row->bytes = samples *
+		(in + (backward ? grad_in : 0) +
+		    (double)inst->plan.saved_bytes / ex->microbatch_size +
+		    tensor_bytes(&inst->run.output, inst->plan.output)) +
+	    (backward ? 2 * params : params);
 	/* Backward is one product for the weights and one for the input. */
-	row->flops = samples * flops * (!backward ? 1 :
-		(inst->run.param_count > 0) + (grad_in > 0));
+	row->flops = samples * flops *
+	    (!backward ? 1 : (inst->run.param_count > 0) + (grad_in > 0));
 }
 
 static void name_run(const struct cnn_instance *inst, char *text, size_t size)
@@ -193,15 +200,17 @@ static void name_run(const struct cnn_instance *inst, char *text, size_t size)
 
 	for (uint32_t i = 0; i < inst->node_count && n < size; i++)
 		n += (size_t)snprintf(text + n, size - n, "%s%s", i ? "+" : "",
-			inst->nodes[i].name);
+		    inst->nodes[i].name);
 }
 
 static void describe_op(const struct cnn_executor *ex, const struct cnn_op *op,
-	double samples, struct cnn_profile_row *row)
+    double samples, struct cnn_profile_row *row)
 {
 	static const char *const kinds[] = {
-		[CNN_OP_FORWARD] = "forward", [CNN_OP_BACKWARD] = "backward",
-		[CNN_OP_REORDER] = "reorder", [CNN_OP_ADD] = "add",
+		[CNN_OP_FORWARD] = "forward",
+		[CNN_OP_BACKWARD] = "backward",
+		[CNN_OP_REORDER] = "reorder",
+		[CNN_OP_ADD] = "add",
 		[CNN_OP_REDUCE_FORWARD] = "sums forward",
 		[CNN_OP_REDUCE_BACKWARD] = "sums backward",
 	};
@@ -210,7 +219,8 @@ static void describe_op(const struct cnn_executor *ex, const struct cnn_op *op,
 	if (op->kind == CNN_OP_FORWARD || op->kind == CNN_OP_BACKWARD)
 		count_work(ex, op, samples, row);
 	else if (op->kind == CNN_OP_REORDER)
-		row->bytes = samples * (tensor_bytes(&op->shape, op->from) +
+		row->bytes = samples *
+		    (tensor_bytes(&op->shape, op->from) +
 			tensor_bytes(&op->shape, op->to));
 	else if (op->kind == CNN_OP_ADD)
 		row->bytes = samples * 3 * tensor_bytes(&op->shape, op->from);
@@ -221,7 +231,7 @@ static void describe_op(const struct cnn_executor *ex, const struct cnn_op *op,
 }
 
 bool cnn_executor_profile_at(const struct cnn_executor *ex, size_t i,
-	struct cnn_profile_row *row)
+    struct cnn_profile_row *row)
 {
 	const struct cnn_profile *p = ex->profile;
 	double steps;
@@ -229,7 +239,8 @@ bool cnn_executor_profile_at(const struct cnn_executor *ex, size_t i,
 	if (!p || p->steps < 2 || i >= p->slots)
 		return false;
 	steps = (double)(p->steps - 1);
-	*row = (struct cnn_profile_row){ .name = "-", .provider = "-",
+	*row = (struct cnn_profile_row){ .name = "-",
+		.provider = "-",
 		.steps = p->steps - 1 };
 	for (uint32_t w = 0; w < ex->worker_count; w++)
 		row->seconds += p->seconds[w * p->slots + i];

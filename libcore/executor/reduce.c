@@ -35,7 +35,7 @@ int cnn_reduce_push(struct cnn_worker *w, uint32_t microbatch, float *sum)
 		    top[-1].index + 1 != top->index)
 			break;
 		r = ex->device_functions->add(ex->device, ex->queue, CNN_F32,
-			ex->param_floats, top[-1].sum, top->sum);
+		    ex->param_floats, top[-1].sum, top->sum);
 		if (r < 0)
 			return r;
 		w->spare[w->spare_count++] = top->sum;
@@ -46,7 +46,7 @@ int cnn_reduce_push(struct cnn_worker *w, uint32_t microbatch, float *sum)
 	return CNN_OK;
 }
 
-/* --- the additions that are left after all workers -------------------------- */
+/* --- the additions that are left after all workers -------------------------------- */
 
 static float *find(struct cnn_executor *ex, uint32_t level, uint32_t index)
 {
@@ -84,14 +84,14 @@ float *cnn_reduce_plan(struct cnn_executor *ex)
 	return merge(ex, level, 0);
 }
 
-/* --- small sums in double ------------------------------------------------------ */
+/* --- small sums in double --------------------------------------------------------- */
 
 void cnn_reduce_partials(struct cnn_executor *ex, size_t at, size_t count)
 {
 	double *all = ex->partials;
 	size_t stride = ex->partial_count;
 
-	if (ex->reduced == all)          /* there is one microbatch */
+	if (ex->reduced == all) /* there is one microbatch */
 		return;
 	for (size_t step = 1; step < ex->microbatches; step *= 2)
 		for (size_t s = 0; s + step < ex->microbatches; s += 2 * step)

@@ -7,7 +7,7 @@
  * one microbatch; the second step of a size is recorded, and later ones replay it. */
 #include "executor-private.h"
 
-/* --- all microbatches, all workers ------------------------------------------------------------- */
+/* --- all microbatches, all workers ------------------------------------------------ */
 
 /* Between two phases, on one worker: sums over the batch for the waiting layer. */
 static void between_phases(struct cnn_executor *ex, uint32_t phase)
@@ -19,10 +19,12 @@ static void between_phases(struct cnn_executor *ex, uint32_t phase)
 		if (op->phase != phase)
 			continue;
 		if (op->kind == CNN_OP_REDUCE_FORWARD)
-			cnn_reduce_partials(ex, inst->partial, inst->plan.reduce_forward);
+			cnn_reduce_partials(ex, inst->partial,
+			    inst->plan.reduce_forward);
 		else if (op->kind == CNN_OP_REDUCE_BACKWARD)
-			cnn_reduce_partials(ex, inst->partial + inst->plan.reduce_forward,
-				inst->plan.reduce_backward);
+			cnn_reduce_partials(ex,
+			    inst->partial + inst->plan.reduce_forward,
+			    inst->plan.reduce_backward);
 	}
 }
 
@@ -40,7 +42,7 @@ static int update_buffers(struct cnn_executor *ex)
 			continue;
 		cnn_instance_params(ex, inst, params);
 		r = inst->kernel->update_buffers(inst->handle, ex->queue, ex->state,
-			ex->reduced + inst->partial, ex->samples, params);
+		    ex->reduced + inst->partial, ex->samples, params);
 	}
 	return r;
 }
@@ -48,20 +50,20 @@ static int update_buffers(struct cnn_executor *ex)
 /* The norm of the gradients; each worker computes a part. With fp16, one inf or nan
  * anywhere stops the whole update. With --grad-clip the gradients are scaled. */
 static void take_norm(struct cnn_worker *w, size_t count, const float *grads,
-	double *norms)
+    double *norms)
 {
 	struct cnn_executor *ex = w->ex;
 	const struct cnn_device *d = ex->device_functions;
 
 	if (w->code >= 0)
 		w->code = d->norm(ex->device, ex->queue, count, grads, norms,
-			ex->options.amp == CNN_F16 ? ex->state : NULL);
+		    ex->options.amp == CNN_F16 ? ex->state : NULL);
 	cnn_barrier_wait(&ex->barrier);
 	if (ex->options.grad_clip <= 0)
 		return;
 	if (w->number == 0 && w->code >= 0)
 		w->code = d->clip(ex->device, ex->queue, ex->norm_blocks, ex->norms,
-			ex->options.grad_clip, ex->state);
+		    ex->options.grad_clip, ex->state);
 	cnn_barrier_wait(&ex->barrier);
 }
 
@@ -89,11 +91,11 @@ static void update_slice(struct cnn_worker *w)
 	w->code = cnn_profile_begin(w, part);
 	for (size_t m = 0; m < ex->merge_count && w->code >= 0; m++)
 		w->code = ex->device_functions->add(ex->device, ex->queue, CNN_F32,
-			update.count,
-			ex->merges[m].into + from, ex->merges[m].from + from);
+		    update.count, ex->merges[m].into + from, ex->merges[m].from + from);
 	update.grads = ex->grad + from;
 	if (ex->norms)
-		take_norm(w, update.count, update.grads, ex->norms + from / CNN_NORM_BLOCK);
+		take_norm(w, update.count, update.grads,
+		    ex->norms + from / CNN_NORM_BLOCK);
 	for (uint32_t m = 0; m < cnn_executor_moment_count(ex); m++)
 		update.moments[m] = ex->moments[m] + from;
 	if (update.count > 0 && w->code >= 0)
@@ -124,7 +126,7 @@ static void end_step(struct cnn_worker *w)
 	if ((w->code = cnn_profile_begin(w, part)) >= 0 &&
 	    (w->code = update_buffers(ex)) >= 0 &&
 	    (w->code = ex->device_functions->advance(ex->device, ex->queue, ex->state,
-		&a)) >= 0)
+		 &a)) >= 0)
 		w->code = cnn_profile_end(w, part);
 }
 
@@ -141,7 +143,7 @@ static void work(struct cnn_worker *w)
 		for (uint32_t s = from; s < to && w->code >= 0; s++)
 			w->code = cnn_run_microbatch(w, s, phase);
 		cnn_barrier_wait(&ex->barrier);
-		if (!ex->options.training)           /* inference has one phase */
+		if (!ex->options.training) /* inference has one phase */
 			return;
 		if (w->number == 0) {
 			if (phase + 1 < ex->phases)
@@ -173,7 +175,7 @@ void *cnn_worker_main(void *worker)
 	}
 }
 
-/* --- one batch ------------------------------------------------------------------------------- */
+/* --- one batch -------------------------------------------------------------------- */
 
 static int prepare(struct cnn_executor *ex, uint32_t samples)
 {
@@ -204,7 +206,7 @@ static int pack(struct cnn_executor *ex)
 			continue;
 		cnn_instance_params(ex, inst, params);
 		r = inst->kernel->pack(inst->handle, ex->queue, params,
-			ex->packed + inst->packed);
+		    ex->packed + inst->packed);
 		if (r < 0)
 			return r;
 	}
@@ -212,14 +214,13 @@ static int pack(struct cnn_executor *ex)
 }
 
 /* Builds what a batch of this size needs; none of this is recorded. */
-static int prepare_batch(struct cnn_executor *ex, uint32_t samples,
-	struct cnn_error *e)
+static int prepare_batch(struct cnn_executor *ex, uint32_t samples, struct cnn_error *e)
 {
 	int r = CNN_OK;
 
 	if (samples == 0 || samples > ex->options.batch)
 		return cnn_fail(e, CNN_EUSAGE, "batch of %u samples: must be 1 to %u",
-			samples, ex->options.batch);
+		    samples, ex->options.batch);
 	if (samples >= ex->microbatch_size)
 		r = prepare(ex, ex->microbatch_size);
 	if (r >= 0)
@@ -251,7 +252,7 @@ static int run_batch(struct cnn_executor *ex, uint32_t first, uint32_t samples)
 	return CNN_OK;
 }
 
-/* --- recording -------------------------------------------------------------------------------- */
+/* --- recording -------------------------------------------------------------------- */
 
 /* The recording of steps with this many samples; NULL: no place is left. */
 static struct cnn_recording *find_recording(struct cnn_executor *ex, uint32_t samples)
@@ -284,9 +285,10 @@ static int record_batch(struct cnn_executor *ex, struct cnn_recording *rec)
 static int train_batch(struct cnn_executor *ex, uint32_t samples)
 {
 	const struct cnn_device *d = ex->device_functions;
-	struct cnn_recording *rec = d->capture && !ex->options.on.no_graph && !ex->profile &&
-		!(ex->host.host.policy & CNN_POLICY_CHECK) ?
-		find_recording(ex, samples) : NULL;
+	struct cnn_recording *rec = d->capture && !ex->options.on.no_graph &&
+		!ex->profile && !(ex->host.host.policy & CNN_POLICY_CHECK) ?
+	    find_recording(ex, samples) :
+	    NULL;
 	int r = CNN_OK;
 
 	if (!rec || !rec->warm) {
@@ -307,13 +309,14 @@ int cnn_executor_train(struct cnn_executor *ex, uint32_t samples, struct cnn_err
 	int r;
 
 	if (!ex->options.training || !ex->has_losses)
-		return cnn_fail(e, CNN_EUSAGE, "training needs rows and an executor opened "
-			"for training");
+		return cnn_fail(e, CNN_EUSAGE,
+		    "training needs rows and an executor opened for training");
 	if (samples > rows->epoch - rows->ahead ||
 	    ex->begun - ex->collected >= cnn_executor_depth(ex))
-		return cnn_fail(e, CNN_EUSAGE, "step of %u samples, but %zu are left "
-			"after %llu steps", samples, rows->epoch - rows->ahead,
-			(unsigned long long)(ex->begun - ex->collected));
+		return cnn_fail(e, CNN_EUSAGE,
+		    "step of %u samples, but %zu are left after %llu steps", samples,
+		    rows->epoch - rows->ahead,
+		    (unsigned long long)(ex->begun - ex->collected));
 	ex->out_logits = NULL;
 	if ((r = prepare_batch(ex, samples, e)) < 0)
 		return r;
@@ -332,7 +335,7 @@ static int fetch_result(struct cnn_executor *ex, struct cnn_result *result)
 	for (uint32_t i = 0; i < ex->microbatches; i++) {
 		struct cnn_result part;
 		int r = ex->device_functions->download(ex->device, ex->queue, &part,
-			&ex->results[i], sizeof part);
+		    &ex->results[i], sizeof part);
 
 		if (r < 0)
 			return r;
@@ -344,7 +347,7 @@ static int fetch_result(struct cnn_executor *ex, struct cnn_result *result)
 }
 
 int cnn_executor_infer(struct cnn_executor *ex, size_t first, uint32_t samples,
-	float *logits, struct cnn_result *result, struct cnn_error *e)
+    float *logits, struct cnn_result *result, struct cnn_error *e)
 {
 	int r;
 
@@ -355,7 +358,7 @@ int cnn_executor_infer(struct cnn_executor *ex, size_t first, uint32_t samples,
 	if (first > ex->rows.count || samples > ex->rows.count - first ||
 	    ex->rows.count > UINT32_MAX)
 		return cnn_fail(e, CNN_EUSAGE, "rows %zu to %zu of %zu", first,
-			first + samples, ex->rows.count);
+		    first + samples, ex->rows.count);
 	ex->out_logits = logits;
 	ex->wants_result = result != NULL;
 	if ((r = prepare_batch(ex, samples, e)) < 0)

@@ -8,11 +8,11 @@
 #include "base/value.h"
 #include <string.h>
 
-/* --- --provider --------------------------------------------------------------------- */
+/* --- --provider ------------------------------------------------------------------- */
 
 /* True if --provider TYPE+TYPE=NAME names this run and provider. */
 static bool is_named(const struct cnn_executor *ex, const char *run,
-	const char *provider)
+    const char *provider)
 {
 	size_t n = strlen(run);
 
@@ -46,19 +46,20 @@ int cnn_wish_names(const struct cnn_executor *ex, struct cnn_error *e)
 		bool found = false;
 
 		if (!end)
-			return cnn_fail(e, CNN_EUSAGE, "--provider: %s: must be "
-				"TYPE=NAME", s);
+			return cnn_fail(e, CNN_EUSAGE,
+			    "--provider: %s: must be TYPE=NAME", s);
 		for (size_t k = 0; k < cnn_plugins_count(ex->plugins) && !found; k++) {
 			const struct cnn_plugin *p = cnn_plugins_at(ex->plugins, k);
 
 			found = strcmp(p->device, ex->options.on.device) == 0 &&
-				strcmp(p->provider, end + 1) == 0 &&
-				has_kernel(p, s, (size_t)(end - s));
+			    strcmp(p->provider, end + 1) == 0 &&
+			    has_kernel(p, s, (size_t)(end - s));
 		}
 		if (!found)
-			return cnn_fail(e, CNN_EPLUGIN, "--provider: %s: %s/%s has no "
-				"kernel %.*s (cnn-info lists the kernels)", s,
-				ex->options.on.device, end + 1, (int)(end - s), s);
+			return cnn_fail(e, CNN_EPLUGIN,
+			    "--provider: %s: %s/%s has no "
+			    "kernel %.*s (cnn-info lists the kernels)",
+			    s, ex->options.on.device, end + 1, (int)(end - s), s);
 	}
 	return CNN_OK;
 }
@@ -68,7 +69,7 @@ static const char *wanted_provider(const struct cnn_executor *ex, const char *ty
 {
 	size_t n = strlen(type);
 
-	for (size_t i = ex->options.on.provider_count; i-- > 0; ) {
+	for (size_t i = ex->options.on.provider_count; i-- > 0;) {
 		const char *s = ex->options.on.providers[i];
 
 		if (strncmp(s, type, n) == 0 && s[n] == '=')
@@ -79,7 +80,7 @@ static const char *wanted_provider(const struct cnn_executor *ex, const char *ty
 
 /* True if the user's options allow this kernel for these nodes. */
 static bool allowed(const struct cnn_executor *ex, const struct cnn_plugin *p,
-	const struct cnn_kernel *k, const size_t *nodes, uint32_t count)
+    const struct cnn_kernel *k, const size_t *nodes, uint32_t count)
 {
 	const char *want;
 
@@ -112,28 +113,30 @@ static const char *record_line(const struct cnn_value *record, size_t i)
 
 /* True if the line records that this plugin computed these nodes. */
 static bool says(const struct cnn_executor *ex, const char *line, const size_t *nodes,
-	uint32_t count, const char *device, const char *provider)
+    uint32_t count, const char *device, const char *provider)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		const char *name = ex->graph->nodes[nodes[i]].node.name;
 		size_t n = strlen(name);
 
-		if (strncmp(line, name, n) != 0 || line[n] != (i + 1 < count ? '+' : '='))
+		if (strncmp(line, name, n) != 0 ||
+		    line[n] != (i + 1 < count ? '+' : '='))
 			return false;
 		line += n + 1;
 	}
 	return strncmp(line, device, strlen(device)) == 0 &&
-		line[strlen(device)] == '/' &&
-		strcmp(line + strlen(device) + 1, provider) == 0;
+	    line[strlen(device)] == '/' &&
+	    strcmp(line + strlen(device) + 1, provider) == 0;
 }
 
 static bool is_recorded(const struct cnn_executor *ex, const size_t *nodes,
-	uint32_t count, const struct cnn_plugin *p)
+    uint32_t count, const struct cnn_plugin *p)
 {
 	const struct cnn_value *record = record_of(ex);
 
 	for (size_t i = 0; i < record->as.array.count; i++)
-		if (says(ex, record_line(record, i), nodes, count, p->device, p->provider))
+		if (says(ex, record_line(record, i), nodes, count, p->device,
+			p->provider))
 			return true;
 	return false;
 }
@@ -156,15 +159,17 @@ static const char *recorded_provider(const struct cnn_executor *ex, const char *
 
 static int contradicts(const char *option, struct cnn_error *e)
 {
-	return cnn_fail(e, CNN_EUSAGE, "%s: conflicts with the checkpoint (omit it to "
-		"use the checkpoint's providers)", option);
+	return cnn_fail(e, CNN_EUSAGE,
+	    "%s: conflicts with the checkpoint (omit it to "
+	    "use the checkpoint's providers)",
+	    option);
 }
 
-/* --- the answers ------------------------------------------------------------------------ */
+/* --- the answers ------------------------------------------------------------------ */
 
 int cnn_wish(const struct cnn_executor *ex, const struct cnn_plugin *p,
-	const struct cnn_kernel *k, const size_t *nodes, uint32_t count,
-	enum cnn_wish *wish, struct cnn_error *e)
+    const struct cnn_kernel *k, const size_t *nodes, uint32_t count,
+    enum cnn_wish *wish, struct cnn_error *e)
 {
 	bool wanted = allowed(ex, p, k, nodes, count);
 	bool recorded = record_of(ex) && is_recorded(ex, nodes, count, p);
@@ -176,46 +181,52 @@ int cnn_wish(const struct cnn_executor *ex, const struct cnn_plugin *p,
 		}
 	if (recorded && !wanted)
 		return contradicts(count > 1 && ex->options.on.no_fuse ? "--no-fuse" :
-			"--provider", e);
+									 "--provider",
+		    e);
 	/* With --provider, runs that are not recorded may be chosen, too: then
 	 * cnn_wish_check() names the contradiction. */
 	if (record_of(ex) && !recorded && ex->options.on.provider_count == 0)
 		wanted = false;
-	*wish = !wanted ? CNN_WISH_NO : is_named(ex, k->run, p->provider) ? CNN_WISH_NAMED :
-		recorded ? CNN_WISH_RECORDED : CNN_WISH_YES;
+	*wish = !wanted			      ? CNN_WISH_NO :
+	    is_named(ex, k->run, p->provider) ? CNN_WISH_NAMED :
+	    recorded			      ? CNN_WISH_RECORDED :
+						CNN_WISH_YES;
 	return CNN_OK;
 }
 
 int cnn_wish_check(const struct cnn_executor *ex, struct cnn_error *e)
 {
 	for (size_t i = 0; record_of(ex) && i < ex->instance_count; i++)
-		if (!is_recorded(ex, ex->instances[i].node_index, ex->instances[i].node_count,
-		    ex->instances[i].plugin))
+		if (!is_recorded(ex, ex->instances[i].node_index,
+			ex->instances[i].node_count, ex->instances[i].plugin))
 			return contradicts("--provider", e);
 	return CNN_OK;
 }
 
 int cnn_wish_unmet(const struct cnn_executor *ex, size_t node, uint32_t dtype,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const struct cnn_node *n = &ex->graph->nodes[node].node;
 	const char *want = wanted_provider(ex, n->type);
 
 	if (record_of(ex)) {
 		want = recorded_provider(ex, n->name);
-		return want ? cnn_fail(e, CNN_EPLUGIN, "%s: the checkpoint used %.64s, "
+		return want ?
+		    cnn_fail(e, CNN_EPLUGIN,
+			"%s: the checkpoint used %.64s, "
 			"which is not available, and other providers give different "
 			"bytes (omit --resume to use only its weights)",
-			n->name, want) : cnn_fail(e, CNN_EDATA, "the checkpoint's "
-			"providers are invalid: none for %s", n->name);
+			n->name, want) :
+		    cnn_fail(e, CNN_EDATA,
+			"the checkpoint's providers are invalid: none for %s", n->name);
 	}
 	if (want)
-		return cnn_fail(e, CNN_EPLUGIN, "%s: no provider %s of %s on %s in %s "
-			"supports its arguments", n->name, want, n->type,
-			ex->options.on.device,
-			cnn_dtype_name(dtype));
-	return cnn_fail(e, CNN_EPLUGIN, "%s: no kernel on %s computes %s in %s with "
-		"these arguments (cnn-info lists the kernels)", n->name,
-		ex->options.on.device, n->type, cnn_dtype_name(dtype));
+		return cnn_fail(e, CNN_EPLUGIN,
+		    "%s: no provider %s of %s on %s in %s supports its arguments",
+		    n->name, want, n->type, ex->options.on.device,
+		    cnn_dtype_name(dtype));
+	return cnn_fail(e, CNN_EPLUGIN,
+	    "%s: no kernel on %s computes %s in %s with "
+	    "these arguments (cnn-info lists the kernels)",
+	    n->name, ex->options.on.device, n->type, cnn_dtype_name(dtype));
 }
-

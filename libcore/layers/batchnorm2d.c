@@ -12,7 +12,7 @@ static const struct cnn_arg args[] = {
 };
 
 static int infer(const struct cnn_host *host, const struct cnn_node *node,
-	struct cnn_shape *out)
+    struct cnn_shape *out)
 {
 	int r = cnn_layer_want_image(host, "batchnorm2d", &node->inputs[0]);
 
@@ -20,7 +20,7 @@ static int infer(const struct cnn_host *host, const struct cnn_node *node,
 }
 
 static int params(const struct cnn_host *host, const struct cnn_node *node,
-	struct cnn_param *p, uint32_t *count)
+    struct cnn_param *p, uint32_t *count)
 {
 	static const struct {
 		const char *name;
@@ -39,7 +39,8 @@ static int params(const struct cnn_host *host, const struct cnn_node *node,
 		p[i] = (struct cnn_param){
 			.shape = { 1, { node->inputs[0].dims[0] } },
 			.kind = table[i].kind,
-			.init = CNN_INIT_CONSTANT, .value = table[i].value,
+			.init = CNN_INIT_CONSTANT,
+			.value = table[i].value,
 		};
 		snprintf(p[i].name, sizeof(p[i].name), "%s", table[i].name);
 	}
@@ -57,7 +58,10 @@ const struct cnn_layer_def cnn_layer_batchnorm2d = {
 	.summary = "normalises each channel over the batch",
 	.args = args,
 	.arg_count = sizeof(args) / sizeof(args[0]),
-	.min_inputs = 1, .max_inputs = 1,
+	.min_inputs = 1,
+	.max_inputs = 1,
 	.flags = CNN_LAYER_ACROSS_SAMPLES,
-	.infer = infer, .params = params, .flops = flops,
+	.infer = infer,
+	.params = params,
+	.flops = flops,
 };

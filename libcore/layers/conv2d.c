@@ -18,14 +18,17 @@ static struct cnn_shape weight_shape(const struct cnn_node *node)
 {
 	const struct cnn_arg_value *a = node->args;
 
-	return (struct cnn_shape){ 4, {
-		(size_t)a[OUT].i, node->inputs[0].dims[0] / (size_t)a[GROUPS].i,
-		(size_t)a[KERNEL].i, (size_t)a[KERNEL].j,
-	} };
+	return (struct cnn_shape){ 4,
+		{
+		    (size_t)a[OUT].i,
+		    node->inputs[0].dims[0] / (size_t)a[GROUPS].i,
+		    (size_t)a[KERNEL].i,
+		    (size_t)a[KERNEL].j,
+		} };
 }
 
 static int infer(const struct cnn_host *host, const struct cnn_node *node,
-	struct cnn_shape *out)
+    struct cnn_shape *out)
 {
 	const struct cnn_arg_value *a = node->args;
 	const struct cnn_shape *in = &node->inputs[0];
@@ -42,11 +45,12 @@ static int infer(const struct cnn_host *host, const struct cnn_node *node,
 		return r;
 	if (in->dims[0] % (size_t)a[GROUPS].i)
 		return host->fail(host, CNN_EDATA,
-			"groups=%lld does not divide the %zu channels of input %s",
-			(long long)a[GROUPS].i, in->dims[0], cnn_layer_text(in).text);
+		    "groups=%lld does not divide the %zu channels of input %s",
+		    (long long)a[GROUPS].i, in->dims[0], cnn_layer_text(in).text);
 	if (a[OUT].i % a[GROUPS].i)
-		return host->fail(host, CNN_EDATA, "groups=%lld does not divide out=%lld",
-			(long long)a[GROUPS].i, (long long)a[OUT].i);
+		return host->fail(host, CNN_EDATA,
+		    "groups=%lld does not divide out=%lld", (long long)a[GROUPS].i,
+		    (long long)a[OUT].i);
 	if ((r = cnn_layer_slide(host, in, &window, (size_t)a[OUT].i, out)) != CNN_OK)
 		return r;
 	weight = weight_shape(node);
@@ -54,12 +58,12 @@ static int infer(const struct cnn_host *host, const struct cnn_node *node,
 }
 
 static int params(const struct cnn_host *host, const struct cnn_node *node,
-	struct cnn_param *p, uint32_t *count)
+    struct cnn_param *p, uint32_t *count)
 {
 	const struct cnn_shape weight = weight_shape(node);
 	const struct cnn_shape bias = { 1, { weight.dims[0] } };
-	double fan_in = (double)weight.dims[1] * (double)weight.dims[2]
-		* (double)weight.dims[3];
+	double fan_in = (double)weight.dims[1] * (double)weight.dims[2] *
+	    (double)weight.dims[3];
 
 	(void)host;
 	cnn_layer_uniform_param(&p[0], "weight", weight, fan_in);
@@ -82,7 +86,10 @@ const struct cnn_layer_def cnn_layer_conv2d = {
 	.summary = "2-D convolution",
 	.args = args,
 	.arg_count = sizeof(args) / sizeof(args[0]),
-	.min_inputs = 1, .max_inputs = 1,
+	.min_inputs = 1,
+	.max_inputs = 1,
 	.flags = CNN_LAYER_HALF,
-	.infer = infer, .params = params, .flops = flops,
+	.infer = infer,
+	.params = params,
+	.flops = flops,
 };

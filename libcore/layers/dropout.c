@@ -12,7 +12,8 @@ const struct cnn_layer_def cnn_layer_dropout = {
 	.summary = "zeroes elements at random, in training only",
 	.args = args,
 	.arg_count = sizeof(args) / sizeof(args[0]),
-	.min_inputs = 1, .max_inputs = 1,
+	.min_inputs = 1,
+	.max_inputs = 1,
 	.flags = CNN_LAYER_TRAINING_ONLY,
 	.infer = cnn_layer_same_shape,
 };

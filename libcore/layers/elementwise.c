@@ -1,18 +1,20 @@
 /* elementwise.c - the activations: layers that compute out = f(in) for each element.
  *
- * A new type needs a row here, and one in each provider's own table. A provider has room
- * for two arguments, CNN_ARG_FLOAT.
+ * A new type needs a row here, and one in each provider's own table. A provider has
+ * room for two arguments, CNN_ARG_FLOAT.
  */
 #include "layer.h"
 
-#define ACTIVATION(TYPE, SUMMARY, ...) { \
-	.size = sizeof(struct cnn_layer_def), .type = (TYPE), .summary = (SUMMARY), \
-	.min_inputs = 1, .max_inputs = 1, .infer = cnn_layer_same_shape, __VA_ARGS__ \
-}
+#define ACTIVATION(TYPE, SUMMARY, ...) \
+	{ \
+		.size = sizeof(struct cnn_layer_def), .type = (TYPE), \
+		.summary = (SUMMARY), .min_inputs = 1, .max_inputs = 1, \
+		.infer = cnn_layer_same_shape, __VA_ARGS__ \
+	}
 
 const struct cnn_layer_def cnn_layer_activations[] = {
-	ACTIVATION("relu", "rectified linear unit"),   /* max(in, 0) */
+	ACTIVATION("relu", "rectified linear unit"), /* max(in, 0) */
 };
 
 const size_t cnn_layer_activation_count = sizeof(cnn_layer_activations) /
-	sizeof(cnn_layer_activations[0]);
+    sizeof(cnn_layer_activations[0]);

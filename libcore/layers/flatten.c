@@ -2,7 +2,7 @@
 #include "layer.h"
 
 static int infer(const struct cnn_host *host, const struct cnn_node *node,
-	struct cnn_shape *out)
+    struct cnn_shape *out)
 {
 	int r = cnn_layer_check(host, "input", &node->inputs[0]);
 
@@ -22,6 +22,8 @@ const struct cnn_layer_def cnn_layer_flatten = {
 	.size = sizeof(struct cnn_layer_def),
 	.type = "flatten",
 	.summary = "an image as one vector",
-	.min_inputs = 1, .max_inputs = 1,
-	.infer = infer, .flops = flops,
+	.min_inputs = 1,
+	.max_inputs = 1,
+	.infer = infer,
+	.flops = flops,
 };

@@ -10,13 +10,15 @@ static const struct cnn_arg args[] = {
 
 static struct cnn_shape weight_shape(const struct cnn_node *node)
 {
-	return (struct cnn_shape){ 2, {
-		(size_t)node->args[OUT].i, node->inputs[0].dims[0],
-	} };
+	return (struct cnn_shape){ 2,
+		{
+		    (size_t)node->args[OUT].i,
+		    node->inputs[0].dims[0],
+		} };
 }
 
 static int infer(const struct cnn_host *host, const struct cnn_node *node,
-	struct cnn_shape *out)
+    struct cnn_shape *out)
 {
 	struct cnn_shape weight;
 	int r = cnn_layer_want_vector(host, "linear", &node->inputs[0]);
@@ -29,7 +31,7 @@ static int infer(const struct cnn_host *host, const struct cnn_node *node,
 }
 
 static int params(const struct cnn_host *host, const struct cnn_node *node,
-	struct cnn_param *p, uint32_t *count)
+    struct cnn_param *p, uint32_t *count)
 {
 	const struct cnn_shape weight = weight_shape(node);
 	const struct cnn_shape bias = { 1, { weight.dims[0] } };
@@ -53,7 +55,10 @@ const struct cnn_layer_def cnn_layer_linear = {
 	.summary = "fully connected layer",
 	.args = args,
 	.arg_count = sizeof(args) / sizeof(args[0]),
-	.min_inputs = 1, .max_inputs = 1,
+	.min_inputs = 1,
+	.max_inputs = 1,
 	.flags = CNN_LAYER_HALF,
-	.infer = infer, .params = params, .flops = flops,
+	.infer = infer,
+	.params = params,
+	.flops = flops,
 };

@@ -13,6 +13,8 @@ const struct cnn_layer_def cnn_layer_maxpool2d = {
 	.summary = "largest element of each window",
 	.args = args,
 	.arg_count = sizeof(args) / sizeof(args[0]),
-	.min_inputs = 1, .max_inputs = 1,
-	.infer = cnn_layer_pool_infer, .flops = cnn_layer_pool_flops,
+	.min_inputs = 1,
+	.max_inputs = 1,
+	.infer = cnn_layer_pool_infer,
+	.flops = cnn_layer_pool_flops,
 };

@@ -15,7 +15,7 @@ struct builder {
 	struct cnn_graph *g;
 	const char *where;
 	struct cnn_error *e;
-	struct cnn_plugin_host host;     /* for definitions */
+	struct cnn_plugin_host host; /* for definitions */
 };
 
 /* Prefixes the message with "NET:LINE: TYPE: ". */
@@ -42,10 +42,10 @@ double cnn_graph_flops(const struct cnn_graph *g, size_t index)
 	if (!n->def)
 		return 0;
 	return n->def->flops ? n->def->flops(&n->node) :
-		(double)cnn_graph_shape_count(&n->node.output);
+			       (double)cnn_graph_shape_count(&n->node.output);
 }
 
-/* --- inputs ------------------------------------------------------------------ */
+/* --- inputs ----------------------------------------------------------------------- */
 
 /* Whether this is a valid shape for a sample. The batch axis 0 comes on top of its
  * rank. */
@@ -53,8 +53,9 @@ static bool fits(const struct cnn_shape *s)
 {
 	size_t count;
 
-	return s->rank < CNN_MAX_RANK && cnn_shape_count((int)s->rank, s->dims, &count) &&
-		count > 0 && count <= INT32_MAX;
+	return s->rank < CNN_MAX_RANK &&
+	    cnn_shape_count((int)s->rank, s->dims, &count) && count > 0 &&
+	    count <= INT32_MAX;
 }
 
 /* Parses "1x28x28": the dimensions of one sample. */
@@ -74,8 +75,8 @@ static int parse_shape(struct builder *b, const char *text, struct cnn_shape *sh
 		if (!*s)
 			break;
 		if (*s++ != 'x')
-			return cnn_fail(b->e, CNN_EDATA, "needs a shape such as "
-				"1x28x28");
+			return cnn_fail(b->e, CNN_EDATA,
+			    "needs a shape such as 1x28x28");
 	}
 	if (shape->rank == 0 || *s || (s > text && s[-1] == 'x'))
 		return cnn_fail(b->e, CNN_EDATA, "needs a shape such as 1x28x28");
@@ -89,7 +90,8 @@ static int list_input(struct builder *b, size_t index)
 	struct cnn_graph *g = b->g;
 
 	if (g->input_count == CNN_MAX_NET_INPUTS)
-		return cnn_fail(b->e, CNN_EDATA, "more than %d inputs", CNN_MAX_NET_INPUTS);
+		return cnn_fail(b->e, CNN_EDATA, "more than %d inputs",
+		    CNN_MAX_NET_INPUTS);
 	g->inputs[g->input_count++] = index;
 	return CNN_OK;
 }
@@ -97,7 +99,9 @@ static int list_input(struct builder *b, size_t index)
 /* Is the name that of a field in a stream? */
 static bool is_field(const char *s)
 {
-	return *s && strlen(s) <= 100 && s[strspn(s, "abcdefghijklmnopqrstuvwxyz"
+	return *s && strlen(s) <= 100 &&
+	    s[strspn(s,
+		"abcdefghijklmnopqrstuvwxyz"
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")] == '\0';
 }
 
@@ -119,17 +123,19 @@ static int add_input(struct builder *b, size_t index, const struct cnn_net_line 
 			n->field = pair->value;
 		else if (strcmp(pair->key, "field") == 0)
 			return cnn_fail(b->e, CNN_EDATA, "field=%s: invalid name",
-				pair->value);
+			    pair->value);
 		else
-			return cnn_fail(b->e, CNN_EDATA, "%s%s%s: an input takes a shape "
-				"and field=", pair->key, *pair->key ? "=" : "", pair->value);
+			return cnn_fail(b->e, CNN_EDATA,
+			    "%s%s%s: an input takes a shape and field=", pair->key,
+			    *pair->key ? "=" : "", pair->value);
 	}
 	for (uint32_t i = 0; i < g->input_count; i++) {
 		const struct cnn_graph_node *other = &g->nodes[g->inputs[i]];
 
 		if (other->field && strcmp(other->field, n->field) == 0)
-			return cnn_fail(b->e, CNN_EDATA, "line %u already reads the field "
-				"%s", other->line, n->field);
+			return cnn_fail(b->e, CNN_EDATA,
+			    "line %u already reads the field %s", other->line,
+			    n->field);
 	}
 	if (index > 0 && strcmp(shape, "scalar") == 0)
 		n->node.output.rank = 0;
@@ -141,13 +147,13 @@ static int add_input(struct builder *b, size_t index, const struct cnn_net_line 
 /* Sets *index to an input that reads the field as numbers or as indices; makes it if
  * there is none. */
 static int find_input(struct builder *b, const char *field, bool as_index,
-	const struct cnn_shape *shape, unsigned line, size_t *index)
+    const struct cnn_shape *shape, unsigned line, size_t *index)
 {
 	struct cnn_graph *g = b->g;
 	struct cnn_graph_node *n;
 
 	for (uint32_t i = 0; i < g->input_count; i++) {
-		n = &g->nodes[*index = g->inputs[i]];
+		n = &g->nodes[ *index = g->inputs[i]];
 		if (strcmp(n->field, field) != 0)
 			continue;
 		if (n->consumers == 0)
@@ -171,10 +177,10 @@ static int find_input(struct builder *b, const char *field, bool as_index,
 	return list_input(b, *index);
 }
 
-/* --- arguments ---------------------------------------------------------------- */
+/* --- arguments -------------------------------------------------------------------- */
 
 static int parse_args(struct builder *b, const struct cnn_net_line *l,
-	const struct cnn_layer_def *def, struct cnn_arg_value *values)
+    const struct cnn_layer_def *def, struct cnn_arg_value *values)
 {
 	uint32_t i;
 	int r;
@@ -184,17 +190,19 @@ static int parse_args(struct builder *b, const struct cnn_net_line *l,
 		const struct cnn_net_pair *pair = &l->pairs[p];
 
 		if (!*pair->key)
-			return cnn_fail(b->e, CNN_EDATA, "%s: must be key=value", pair->value);
+			return cnn_fail(b->e, CNN_EDATA, "%s: must be key=value",
+			    pair->value);
 		i = cnn_arg_index(def->args, def->arg_count, pair->key);
 		if (i == def->arg_count)
 			return cnn_arg_unknown(def->args, i, pair->key, b->e);
-		if ((r = cnn_arg_parse(&def->args[i], pair->value, &values[i], b->e)) < 0)
+		if ((r = cnn_arg_parse(&def->args[i], pair->value, &values[i], b->e)) <
+		    0)
 			return r;
 	}
 	return cnn_args_complete(def->args, def->arg_count, values, b->e);
 }
 
-/* --- nodes -------------------------------------------------------------------- */
+/* --- nodes ------------------------------------------------------------------------ */
 
 static int add_params(struct builder *b, size_t index)
 {
@@ -212,7 +220,8 @@ static int add_params(struct builder *b, size_t index)
 	if ((r = n->def->params(&b->host.host, &n->node, defs, &count)) < 0)
 		return cnn_host_error(&b->host, r, b->e);
 	if (count > CNN_MAX_PARAMS)
-		return cnn_fail(b->e, CNN_EPLUGIN, "more than %d parameters", CNN_MAX_PARAMS);
+		return cnn_fail(b->e, CNN_EPLUGIN, "more than %d parameters",
+		    CNN_MAX_PARAMS);
 	if (count == 0)
 		return CNN_OK;
 	params = realloc(g->params, (g->param_count + count) * sizeof *params);
@@ -224,9 +233,10 @@ static int add_params(struct builder *b, size_t index)
 
 		*p = (struct cnn_graph_param){ .def = defs[i], .node = index };
 		if (defs[i].shape.rank > CNN_MAX_RANK ||
-		    !cnn_shape_count((int)defs[i].shape.rank, defs[i].shape.dims, &p->count))
-			return cnn_fail(b->e, CNN_EDATA, "its parameter %s is too "
-				"large", defs[i].name);
+		    !cnn_shape_count((int)defs[i].shape.rank, defs[i].shape.dims,
+			&p->count))
+			return cnn_fail(b->e, CNN_EDATA,
+			    "its parameter %s is too large", defs[i].name);
 		if (asprintf(&p->name, "%s.%s", n->node.name, defs[i].name) < 0) {
 			p->name = NULL;
 			return cnn_fail(b->e, CNN_ENOMEM, "out of memory");
@@ -248,11 +258,12 @@ static int connect(struct builder *b, size_t index, uint32_t i, size_t from)
 	if (source->def && source->def->flags & CNN_LAYER_LOSS)
 		return cnn_fail(b->e, CNN_EDATA, "a loss can't feed another layer");
 	if (source->def && as_index)
-		return cnn_fail(b->e, CNN_EDATA, "input %u takes indices: it must be an "
-			"input of the net, not %s", i + 1, source->node.name);
+		return cnn_fail(b->e, CNN_EDATA,
+		    "input %u takes indices: it must be an input of the net, not %s",
+		    i + 1, source->node.name);
 	if (!source->def) {
 		if ((r = find_input(b, source->field, as_index, &source->node.output,
-			n->line, &from)) < 0)
+			 n->line, &from)) < 0)
 			return r;
 		source = &g->nodes[from];
 	}
@@ -268,14 +279,15 @@ static int connect_all(struct builder *b, size_t index, const struct cnn_net_lin
 	static const struct cnn_shape scalar = { 0 };
 	struct cnn_graph_node *n = &b->g->nodes[index];
 	bool needs_target = n->def->flags & CNN_LAYER_LOSS && l->from_count == 1 &&
-		n->def->min_inputs == 2;
+	    n->def->min_inputs == 2;
 	size_t target;
 	int r;
 
-	if (!needs_target && (l->from_count < n->def->min_inputs ||
-	    l->from_count > n->def->max_inputs || l->from_count > CNN_MAX_INPUTS))
+	if (!needs_target &&
+	    (l->from_count < n->def->min_inputs || l->from_count > n->def->max_inputs ||
+		l->from_count > CNN_MAX_INPUTS))
 		return cnn_fail(b->e, CNN_EDATA, "takes %u to %u inputs, not %zu",
-			n->def->min_inputs, n->def->max_inputs, l->from_count);
+		    n->def->min_inputs, n->def->max_inputs, l->from_count);
 	for (size_t i = 0; i < l->from_count; i++)
 		if ((r = connect(b, index, (uint32_t)i, l->from[i])) < 0)
 			return r;
@@ -283,7 +295,7 @@ static int connect_all(struct builder *b, size_t index, const struct cnn_net_lin
 	if (!needs_target)
 		return CNN_OK;
 	if ((r = find_input(b, "label", n->def->index_inputs >> 1 & 1, &scalar, n->line,
-		&target)) < 0)
+		 &target)) < 0)
 		return r;
 	n->node.input_count = 2;
 	return connect(b, index, 1, target);
@@ -324,8 +336,8 @@ static int add_layer(struct builder *b, size_t index, const struct cnn_net_line 
 	if ((r = n->def->infer(&b->host.host, &n->node, &n->node.output)) < 0)
 		return cnn_host_error(&b->host, r, b->e);
 	if (!fits(&n->node.output))
-		return cnn_fail(b->e, CNN_EPLUGIN, "its definition infers an invalid "
-			"output shape");
+		return cnn_fail(b->e, CNN_EPLUGIN,
+		    "its definition infers an invalid output shape");
 	limit_indices(b, n);
 	return add_params(b, index);
 }
@@ -344,8 +356,9 @@ static int find_ends(struct builder *b)
 		if (!n->def || !(n->def->flags & CNN_LAYER_LOSS))
 			continue;
 		if (g->loss_count == CNN_MAX_LOSSES)
-			return at_line(b, &g->net->lines[i], cnn_fail(b->e, CNN_EDATA,
-				"more than %d losses", CNN_MAX_LOSSES));
+			return at_line(b, &g->net->lines[i],
+			    cnn_fail(b->e, CNN_EDATA, "more than %d losses",
+				CNN_MAX_LOSSES));
 		g->losses[g->loss_count++] = i;
 	}
 	for (size_t i = 0; i < g->net->count; i++) {
@@ -353,12 +366,13 @@ static int find_ends(struct builder *b)
 		bool ends = n->def && n->def->flags & CNN_LAYER_LOSS;
 
 		if (n->consumers == 0 && !ends && (i != last || g->loss_count > 0))
-			return at_line(b, &g->net->lines[i], cnn_fail(b->e, CNN_EDATA,
-				"%s: no layer uses its output", n->node.name));
+			return at_line(b, &g->net->lines[i],
+			    cnn_fail(b->e, CNN_EDATA, "%s: no layer uses its output",
+				n->node.name));
 	}
 	if (last == 0)
-		return cnn_fail(b->e, CNN_EDATA, "%s: the net has no layer besides the "
-			"input", b->where);
+		return cnn_fail(b->e, CNN_EDATA,
+		    "%s: the net has no layer besides the input", b->where);
 	g->output = g->loss_count > 0 ? g->nodes[g->losses[0]].inputs[0] : last;
 	return CNN_OK;
 }
@@ -380,7 +394,7 @@ static int build(struct builder *b)
 		n->node.name = l->name;
 		n->line = l->number;
 		r = strcmp(l->type, "input") == 0 ? add_input(b, i, l) :
-			add_layer(b, i, l);
+						    add_layer(b, i, l);
 		if (r < 0)
 			return at_line(b, l, r);
 	}
@@ -388,7 +402,7 @@ static int build(struct builder *b)
 }
 
 int cnn_graph_build(struct cnn_graph **graph, const char *where, const char *text,
-	size_t size, struct cnn_plugins *plugins, struct cnn_error *e)
+    size_t size, struct cnn_plugins *plugins, struct cnn_error *e)
 {
 	struct cnn_graph *g = calloc(1, sizeof *g);
 	struct builder b = { .g = g, .where = where, .e = e };
@@ -431,10 +445,10 @@ void cnn_graph_free(struct cnn_graph *g)
 	free(g);
 }
 
-/* --- parameters ----------------------------------------------------------------- */
+/* --- parameters ------------------------------------------------------------------- */
 
 void cnn_graph_init_param(const struct cnn_graph *g, size_t index, uint64_t seed,
-	float *values)
+    float *values)
 {
 	const struct cnn_graph_param *p = &g->params[index];
 	float bound = (float)p->def.value;
@@ -445,7 +459,7 @@ void cnn_graph_init_param(const struct cnn_graph *g, size_t index, uint64_t seed
 		return;
 	}
 	cnn_random_uniform(seed, cnn_random_stream(CNN_RANDOM_INIT, p->name), 0, 0,
-		p->count, values);
+	    p->count, values);
 	for (size_t i = 0; i < p->count; i++)
 		values[i] = (2 * values[i] - 1) * bound;
 }

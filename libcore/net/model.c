@@ -11,29 +11,30 @@ static float *new_floats(size_t count)
 /* Checks that the parameters, `copies` times, take at most max_bytes, and that each can
  * be written: one row of it must fit in one tensor. */
 static int check_params(const struct cnn_model *m, size_t copies, size_t max_bytes,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const struct cnn_graph *g = m->graph;
 	size_t floats = 0;
 
 	if (g->param_count > CNN_MAX_PARAMETERS)
 		return cnn_fail(e, CNN_EDATA, "more than %d parameters",
-			CNN_MAX_PARAMETERS);
+		    CNN_MAX_PARAMETERS);
 	for (size_t i = 0; i < g->param_count; i++) {
 		const struct cnn_shape *s = &g->params[i].def.shape;
 		size_t rows = s->rank > 0 && s->dims[0] ? s->dims[0] : 1;
 
 		if (g->params[i].count / rows > CNN_MAX_TENSOR / sizeof(float))
-			return cnn_fail(e, CNN_EDATA, "%s: one row takes more than %zu "
-				"MiB", g->params[i].name, CNN_MAX_TENSOR >> 20);
+			return cnn_fail(e, CNN_EDATA,
+			    "%s: one row takes more than %zu MiB", g->params[i].name,
+			    CNN_MAX_TENSOR >> 20);
 		if (g->params[i].count > SIZE_MAX / 64 - floats)
 			return cnn_fail(e, CNN_ENOMEM, "too many parameters");
 		floats += g->params[i].count;
 	}
 	if (max_bytes && floats > max_bytes / sizeof(float) / copies)
-		return cnn_fail(e, CNN_ENOMEM, "the net's parameters%s take %zu MiB, "
-			"more than --max-memory", copies > 1 ? " and moments" : "",
-			floats * copies / (1 << 18));
+		return cnn_fail(e, CNN_ENOMEM,
+		    "the net's parameters%s take %zu MiB, more than --max-memory",
+		    copies > 1 ? " and moments" : "", floats * copies / (1 << 18));
 	return CNN_OK;
 }
 
@@ -54,8 +55,8 @@ static int take_params(struct cnn_model *m, size_t max_bytes, struct cnn_error *
 }
 
 int cnn_model_new(struct cnn_model **model, const char *where, const char *text,
-	size_t size, struct cnn_plugins *plugins, uint64_t seed, size_t max_bytes,
-	struct cnn_error *e)
+    size_t size, struct cnn_plugins *plugins, uint64_t seed, size_t max_bytes,
+    struct cnn_error *e)
 {
 	struct cnn_model *m = calloc(1, sizeof *m);
 	int r;
@@ -113,8 +114,8 @@ static bool trainable(const struct cnn_model *m, size_t i)
 	return m->graph->params[i].def.kind == CNN_PARAM_TRAINABLE;
 }
 
-int cnn_model_set_moments(struct cnn_model *m, uint32_t count,
-	const char *const *names, struct cnn_error *e)
+int cnn_model_set_moments(struct cnn_model *m, uint32_t count, const char *const *names,
+    struct cnn_error *e)
 {
 	for (; m->moment_count < count; m->moment_count++) {
 		uint32_t k = m->moment_count;
@@ -124,8 +125,9 @@ int cnn_model_set_moments(struct cnn_model *m, uint32_t count,
 		if (!m->moments[k])
 			return cnn_fail(e, CNN_ENOMEM, "out of memory");
 		for (size_t i = 0; i < m->graph->param_count; i++)
-			if (trainable(m, i) && !(m->moments[k][i] =
-				new_floats(m->graph->params[i].count))) {
+			if (trainable(m, i) &&
+			    !(m->moments[k][i] = new_floats(
+				  m->graph->params[i].count))) {
 				m->moment_count++;
 				return cnn_fail(e, CNN_ENOMEM, "out of memory");
 			}
@@ -134,7 +136,7 @@ int cnn_model_set_moments(struct cnn_model *m, uint32_t count,
 }
 
 int cnn_model_set_classes(struct cnn_model *m, const struct cnn_value *classes,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct cnn_value *copy;
 
@@ -165,11 +167,11 @@ const char *cnn_model_class(const struct cnn_model *m, size_t class, char *buf)
 	return buf;
 }
 
-/* --- reading -------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------- */
 
 /* Finds the moments: fields whose names are a parameter's, '@' and the moment's. */
 static int find_moments(struct cnn_model *m, const struct cnn_header *h,
-	size_t max_bytes, struct cnn_error *e)
+    size_t max_bytes, struct cnn_error *e)
 {
 	const char *names[CNN_MAX_MOMENTS];
 	uint32_t count = 0, k;
@@ -185,9 +187,10 @@ static int find_moments(struct cnn_model *m, const struct cnn_header *h,
 				break;
 		if (k < count)
 			continue;
-		if (count == CNN_MAX_MOMENTS || strlen(at + 1) >= sizeof *m->moment_names)
+		if (count == CNN_MAX_MOMENTS ||
+		    strlen(at + 1) >= sizeof *m->moment_names)
 			return cnn_fail(e, CNN_EDATA, "field %s: unknown moment",
-				h->fields[i].name);
+			    h->fields[i].name);
 		names[count++] = at + 1;
 	}
 	if ((r = check_params(m, 1 + count, max_bytes, e)) < 0)
@@ -196,8 +199,8 @@ static int find_moments(struct cnn_model *m, const struct cnn_header *h,
 }
 
 int cnn_model_begin(struct cnn_model **model, const char *where,
-	const struct cnn_header *h, struct cnn_plugins *plugins, size_t max_bytes,
-	struct cnn_error *e)
+    const struct cnn_header *h, struct cnn_plugins *plugins, size_t max_bytes,
+    struct cnn_error *e)
 {
 	const struct cnn_value *classes = cnn_value_get(h->model, "classes");
 	const struct cnn_value *training = cnn_value_get(h->model, "training");
@@ -221,11 +224,13 @@ int cnn_model_begin(struct cnn_model **model, const char *where,
 		return r;
 	}
 	r = cnn_graph_build(&m->graph, where, net, strlen(net), plugins, e);
-	if (r == CNN_OK && ((r = take_params(m, max_bytes, e)) < 0 ||
-	    (r = find_moments(m, h, max_bytes, e)) < 0))
+	if (r == CNN_OK &&
+	    ((r = take_params(m, max_bytes, e)) < 0 ||
+		(r = find_moments(m, h, max_bytes, e)) < 0))
 		cnn_error_prefix(e, "%s", where);
-	if (r == CNN_OK && !(m->arrived = calloc((m->moment_count + 1) *
-		m->graph->param_count + 1, sizeof *m->arrived)))
+	if (r == CNN_OK &&
+	    !(m->arrived = calloc((m->moment_count + 1) * m->graph->param_count + 1,
+		  sizeof *m->arrived)))
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
 	if (r < 0)
 		cnn_model_free(m);
@@ -237,7 +242,7 @@ int cnn_model_begin(struct cnn_model **model, const char *where,
 /* Finds the destination of a record's tensor: a parameter or one of its moments. **done
  * counts the elements received so far. */
 static float *destination(struct cnn_model *m, const char *name,
-	const struct cnn_graph_param **param, size_t **done)
+    const struct cnn_graph_param **param, size_t **done)
 {
 	for (size_t i = 0; i < m->graph->param_count; i++) {
 		const struct cnn_graph_param *p = &m->graph->params[i];
@@ -251,7 +256,8 @@ static float *destination(struct cnn_model *m, const char *name,
 			return m->params[i];
 		for (uint32_t k = 0; name[n] == '@' && k < m->moment_count; k++)
 			if (strcmp(m->moment_names[k], name + n + 1) == 0) {
-				*done = &m->arrived[(k + 1) * m->graph->param_count + i];
+				*done =
+				    &m->arrived[(k + 1) * m->graph->param_count + i];
 				return m->moments[k][i];
 			}
 	}
@@ -259,7 +265,7 @@ static float *destination(struct cnn_model *m, const char *name,
 }
 
 int cnn_model_add(struct cnn_model *m, const struct cnn_record *rec,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	for (size_t i = 0; i < rec->count; i++) {
 		const struct cnn_tensor *t = &rec->tensors[i];
@@ -270,23 +276,26 @@ int cnn_model_add(struct cnn_model *m, const struct cnn_record *rec,
 		bool fits;
 
 		if (!to)
-			return cnn_fail(e, CNN_EDATA, "%s: the net has no such parameter",
-				rec->names[i]);
+			return cnn_fail(e, CNN_EDATA,
+			    "%s: the net has no such parameter", rec->names[i]);
 		cnn_shape_count(t->rank, t->shape, &count);
 		rows = t->rank > 0 ? t->shape[0] : 1;
-		fits = t->rank == (int)p->def.shape.rank && (t->rank == 0 ||
-			(rows <= p->def.shape.dims[0] && memcmp(t->shape + 1,
-				p->def.shape.dims + 1,
+		fits = t->rank == (int)p->def.shape.rank &&
+		    (t->rank == 0 ||
+			(rows <= p->def.shape.dims[0] &&
+			    memcmp(t->shape + 1, p->def.shape.dims + 1,
 				(size_t)(t->rank - 1) * sizeof *t->shape) == 0));
-		if (!fits || (t->dtype != CNN_F32 && t->dtype != CNN_F64 &&
-		    t->dtype != CNN_F16 && t->dtype != CNN_BF16))
-			return cnn_fail(e, CNN_EDATA, "%s: %s %s does not fit the net's %s",
-				rec->names[i], cnn_dtype_name(t->dtype),
-				cnn_shape_text(t->rank, t->shape, a, sizeof a),
-				cnn_graph_shape_text(&p->def.shape, b, sizeof b));
+		if (!fits ||
+		    (t->dtype != CNN_F32 && t->dtype != CNN_F64 &&
+			t->dtype != CNN_F16 && t->dtype != CNN_BF16))
+			return cnn_fail(e, CNN_EDATA,
+			    "%s: %s %s does not fit the net's %s", rec->names[i],
+			    cnn_dtype_name(t->dtype),
+			    cnn_shape_text(t->rank, t->shape, a, sizeof a),
+			    cnn_graph_shape_text(&p->def.shape, b, sizeof b));
 		if (count > p->count - *done)
 			return cnn_fail(e, CNN_EDATA, "%s: occurs twice",
-				rec->names[i]);
+			    rec->names[i]);
 		cnn_to_f32(t->dtype, t->data, count, to + *done);
 		*done += count;
 	}
@@ -301,12 +310,14 @@ int cnn_model_finish(struct cnn_model *m, struct cnn_error *e)
 		const struct cnn_graph_param *p = &m->graph->params[i];
 
 		if (m->arrived[i] != p->count)
-			return cnn_fail(e, CNN_EDATA, "%s: %zu of its %zu values are missing",
-				p->name, p->count - m->arrived[i], p->count);
+			return cnn_fail(e, CNN_EDATA,
+			    "%s: %zu of its %zu values are missing", p->name,
+			    p->count - m->arrived[i], p->count);
 		for (uint32_t k = 0; trainable(m, i) && k < m->moment_count; k++)
 			if (m->arrived[(k + 1) * n + i] != p->count)
-				return cnn_fail(e, CNN_EDATA, "%s@%s: values are missing",
-					p->name, m->moment_names[k]);
+				return cnn_fail(e, CNN_EDATA,
+				    "%s@%s: values are missing", p->name,
+				    m->moment_names[k]);
 	}
 	free(m->arrived);
 	m->arrived = NULL;
@@ -330,21 +341,22 @@ static struct cnn_header *header_of(const struct cnn_model *m, bool strip)
 	h->history = cnn_value_copy(m->history);
 	h->model = cnn_value_map();
 	good = h->meta && h->history &&
-		cnn_value_set(h->model, "net", cnn_value_strn(g->text, g->text_size)) &&
-		cnn_value_set(h->model, "seed", cnn_value_uint(m->seed)) &&
-		(!m->classes || cnn_value_set(h->model, "classes",
-			cnn_value_copy(m->classes))) &&
-		(strip || !m->training || cnn_value_set(h->model, "training",
-			cnn_value_copy(m->training)));
+	    cnn_value_set(h->model, "net", cnn_value_strn(g->text, g->text_size)) &&
+	    cnn_value_set(h->model, "seed", cnn_value_uint(m->seed)) &&
+	    (!m->classes ||
+		cnn_value_set(h->model, "classes", cnn_value_copy(m->classes))) &&
+	    (strip || !m->training ||
+		cnn_value_set(h->model, "training", cnn_value_copy(m->training)));
 	for (size_t i = 0; good && i < g->param_count; i++) {
 		const struct cnn_graph_param *p = &g->params[i];
 		const struct cnn_shape *s = &p->def.shape;
 
 		good = cnn_header_add(h, p->name, CNN_F32, (int)s->rank, s->dims);
 		for (uint32_t k = 0; good && !strip && k < m->moment_count; k++) {
-			snprintf(name, sizeof name, "%s@%s", p->name, m->moment_names[k]);
+			snprintf(name, sizeof name, "%s@%s", p->name,
+			    m->moment_names[k]);
 			good = !m->moments[k][i] ||
-				cnn_header_add(h, name, CNN_F32, (int)s->rank, s->dims);
+			    cnn_header_add(h, name, CNN_F32, (int)s->rank, s->dims);
 		}
 	}
 	if (good)
@@ -353,8 +365,8 @@ static struct cnn_header *header_of(const struct cnn_model *m, bool strip)
 	return NULL;
 }
 
-static int write_tensor(struct cnn_writer *w, const struct cnn_field *f,
-	float *values, struct cnn_error *e)
+static int write_tensor(struct cnn_writer *w, const struct cnn_field *f, float *values,
+    struct cnn_error *e)
 {
 	struct cnn_record rec = { .count = 1, .names = { f->name } };
 
@@ -366,7 +378,7 @@ static int write_tensor(struct cnn_writer *w, const struct cnn_field *f,
 }
 
 int cnn_model_write(const struct cnn_model *m, struct cnn_output *out, bool strip,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct cnn_header *h = header_of(m, strip);
 	struct cnn_writer *w = NULL;
@@ -392,7 +404,7 @@ int cnn_model_write(const struct cnn_model *m, struct cnn_output *out, bool stri
 }
 
 int cnn_model_save(const struct cnn_model *m, const char *path, bool strip,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct cnn_output *out;
 	int r = cnn_output_open(&out, path, true, e);

@@ -8,57 +8,54 @@
 #include "graph.h"
 #include "stream/stream.h"
 
-
 struct cnn_model {
 	struct cnn_graph *graph;
-	struct cnn_value *meta, *history;    /* from the header */
-	struct cnn_value *classes;           /* array of str, or NULL */
-	uint64_t seed;                       /* seed of the initial weights */
-	float **params;                      /* [graph->param_count], in plain layout */
+	struct cnn_value *meta, *history; /* from the header */
+	struct cnn_value *classes;	  /* array of str, or NULL */
+	uint64_t seed;			  /* seed of the initial weights */
+	float **params;			  /* [graph->param_count], in plain layout */
 	/* Only in a checkpoint: the trainer's state (its contents: train/trainer.h) and
 	 * the moments of each parameter, NULL for a parameter without moments. */
-	struct cnn_value *training;          /* map, or NULL */
+	struct cnn_value *training; /* map, or NULL */
 	uint32_t moment_count;
-	char moment_names[CNN_MAX_MOMENTS][32];    /* "adam.m" */
-	float **moments[CNN_MAX_MOMENTS];    /* [moment][param] */
-	size_t *arrived;                     /* while reading: number of elements
-	                                      * received so far for each parameter, then
-	                                      * for each moment */
+	char moment_names[CNN_MAX_MOMENTS][32]; /* "adam.m" */
+	float **moments[CNN_MAX_MOMENTS];	/* [moment][param] */
+	/* While reading: number of elements received so far for each parameter, then
+	 * for each moment */
+	size_t *arrived;
 };
 
 /* Creates a model from the text of a net, with initial weights. Messages start with
  * `where`. The parameters must not take more than max_bytes (0: no limit). */
-int cnn_model_new(struct cnn_model **, const char *where, const char *text,
-	size_t size, struct cnn_plugins *, uint64_t seed, size_t max_bytes,
-	struct cnn_error *);
+int cnn_model_new(struct cnn_model **, const char *where, const char *text, size_t size,
+    struct cnn_plugins *, uint64_t seed, size_t max_bytes, struct cnn_error *);
 void cnn_model_free(struct cnn_model *);
 
 /* Reading: call begin with the header, add with each record, then finish, which checks
  * that nothing is missing. */
-int cnn_model_begin(struct cnn_model **, const char *where,
-	const struct cnn_header *, struct cnn_plugins *, size_t max_bytes,
-	struct cnn_error *);
+int cnn_model_begin(struct cnn_model **, const char *where, const struct cnn_header *,
+    struct cnn_plugins *, size_t max_bytes, struct cnn_error *);
 int cnn_model_add(struct cnn_model *, const struct cnn_record *, struct cnn_error *);
 int cnn_model_finish(struct cnn_model *, struct cnn_error *);
 
 /* Writes the model as one segment; if strip, only its weights. */
 int cnn_model_write(const struct cnn_model *, struct cnn_output *, bool strip,
-	struct cnn_error *);
+    struct cnn_error *);
 
 /* The same to a path, complete or not at all; NULL is standard output. */
 int cnn_model_save(const struct cnn_model *, const char *path, bool strip,
-	struct cnn_error *);
+    struct cnn_error *);
 
 /* Allocates `count` moments with these names, all zero. */
-int cnn_model_set_moments(struct cnn_model *, uint32_t count,
-	const char *const *names, struct cnn_error *);
+int cnn_model_set_moments(struct cnn_model *, uint32_t count, const char *const *names,
+    struct cnn_error *);
 /* Drops the training state and the moments. */
 void cnn_model_strip(struct cnn_model *);
 
 /* Copies an array of class names into the model. Control characters in them become '?',
  * because names are printed. */
 int cnn_model_set_classes(struct cnn_model *, const struct cnn_value *,
-	struct cnn_error *);
+    struct cnn_error *);
 /* Returns the name of the class or, if it has none, its number written to buf (32
  * bytes). */
 const char *cnn_model_class(const struct cnn_model *, size_t class, char *buf);

@@ -12,12 +12,12 @@
 struct parser {
 	struct cnn_net *net;
 	const char *where;
-	unsigned number;                 /* of the current line */
+	unsigned number; /* of the current line */
 	struct cnn_error *e;
 };
 
-__attribute__((format(printf, 2, 3)))
-static int bad(struct parser *p, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static int bad(struct parser *p, const char *fmt,
+    ...)
 {
 	va_list ap;
 	int r;
@@ -50,7 +50,8 @@ static bool is_type(const char *s)
 	if (!islower((unsigned char)*s) || strlen(s) > 60)
 		return false;
 	for (; *s; s++)
-		if (!islower((unsigned char)*s) && !isdigit((unsigned char)*s) && *s != '_')
+		if (!islower((unsigned char)*s) && !isdigit((unsigned char)*s) &&
+		    *s != '_')
 			return false;
 	return true;
 }
@@ -76,7 +77,8 @@ static int parse_from(struct parser *p, struct cnn_net_line *l, char *list)
 		return bad(p, "from= is given twice");
 	if (!(l->from = calloc(MAX_FROM, sizeof *l->from)))
 		return out_of_memory(p);
-	for (name = strtok_r(list, ",", &save); name; name = strtok_r(NULL, ",", &save)) {
+	for (name = strtok_r(list, ",", &save); name;
+	     name = strtok_r(NULL, ",", &save)) {
 		if (!find_above(p->net, name, &index))
 			return bad(p, "from=%s: no layer above has this name", name);
 		if (l->from_count == MAX_FROM)
@@ -158,7 +160,7 @@ static int parse_line(struct parser *p, char *text)
 		word[n - 1] = '\0';
 		if (!is_name(word))
 			return bad(p, "%s: invalid name: use letters, digits and _.-",
-				word);
+			    word);
 		if (!(l->name = strdup(word)))
 			return out_of_memory(p);
 		if (!(word = strtok_r(NULL, " \t\r", &save)))
@@ -172,7 +174,7 @@ static int parse_line(struct parser *p, char *text)
 		return r;
 	if (find_above(net, l->name, &other))
 		return bad(p, "%s: this name is already used on line %u", l->name,
-			net->lines[other].number);
+		    net->lines[other].number);
 	while ((word = strtok_r(NULL, " \t\r", &save)))
 		if ((r = parse_pair(p, l, word)) < 0)
 			return r;
@@ -191,7 +193,7 @@ static int parse_line(struct parser *p, char *text)
 }
 
 int cnn_net_parse(struct cnn_net **net, const char *where, const char *text,
-	size_t size, struct cnn_error *e)
+    size_t size, struct cnn_error *e)
 {
 	struct parser p = { calloc(1, sizeof **net), where, 0, e };
 	char *copy = NULL, *line, *next;
@@ -201,8 +203,9 @@ int cnn_net_parse(struct cnn_net **net, const char *where, const char *text,
 	if (!p.net)
 		return out_of_memory(&p);
 	if (size > CNN_MAX_NET)
-		r = cnn_fail(e, CNN_EDATA, "%s: net of %zu bytes is too large (at most "
-			"%zu)", where, size, CNN_MAX_NET);
+		r = cnn_fail(e, CNN_EDATA,
+		    "%s: net of %zu bytes is too large (at most %zu)", where, size,
+		    CNN_MAX_NET);
 	else if (memchr(text, '\0', size))
 		r = cnn_fail(e, CNN_EDATA, "%s: not text", where);
 	else if (!(copy = strndup(text, size)))

@@ -10,19 +10,22 @@
 #include "base/error.h"
 #include <stddef.h>
 
-#define CNN_MAX_NET ((size_t)64 << 10)       /* maximum size in bytes */
+#define CNN_MAX_NET ((size_t)64 << 10) /* maximum size in bytes */
 #define CNN_MAX_NODES 1024
 
-struct cnn_net_pair { char *key, *value; };  /* key "": a bare word */
+/* key "": a bare word */
+struct cnn_net_pair {
+	char *key, *value;
+};
 
 struct cnn_net_line {
-	unsigned number;                     /* in the text, starting at 1 */
-	char *name;                          /* given or generated: "conv2d1" */
+	unsigned number; /* in the text, starting at 1 */
+	char *name;	 /* given or generated: "conv2d1" */
 	char *type;
-	struct cnn_net_pair *pairs;          /* as written, without from= */
+	struct cnn_net_pair *pairs; /* as written, without from= */
 	size_t pair_count;
-	size_t *from;                        /* indices of its input lines */
-	size_t from_count;                   /* 0: this is the input */
+	size_t *from;	   /* indices of its input lines */
+	size_t from_count; /* 0: this is the input */
 };
 
 struct cnn_net {
@@ -32,8 +35,8 @@ struct cnn_net {
 
 /* Parses `size` bytes of text. Each message starts with `where` (a file's name) and the
  * line number. */
-int cnn_net_parse(struct cnn_net **, const char *where, const char *text,
-	size_t size, struct cnn_error *);
+int cnn_net_parse(struct cnn_net **, const char *where, const char *text, size_t size,
+    struct cnn_error *);
 void cnn_net_free(struct cnn_net *);
 
 #endif

@@ -1,5 +1,5 @@
-/* builtin.c - see builtin.h. A new optimizer needs a file in this folder and a line here;
- * plugins have its code. */
+/* builtin.c - see builtin.h. A new optimizer needs a file in this folder and a line
+ * here; plugins have its code. */
 #include "builtin.h"
 
 #include <string.h>
@@ -7,7 +7,9 @@
 extern const struct cnn_optimizer_def cnn_optimizer_adam, cnn_optimizer_sgd;
 
 const struct cnn_optimizer_def *const cnn_builtin_optimizers[] = {
-	&cnn_optimizer_adam, &cnn_optimizer_sgd, NULL,
+	&cnn_optimizer_adam,
+	&cnn_optimizer_sgd,
+	NULL,
 };
 
 const struct cnn_optimizer_def *cnn_builtin_optimizer(const char *name)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 static int probe(struct cnn_plugins *plugins, const char *device, uint32_t ordinal,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct cnn_device_info info = { .size = sizeof info };
 	const struct cnn_device *functions;
@@ -24,7 +24,7 @@ static int probe(struct cnn_plugins *plugins, const char *device, uint32_t ordin
 }
 
 int cnn_device_choose(struct cnn_plugins *plugins, const char *spec,
-	const char **device, uint32_t *ordinal, struct cnn_error *e)
+    const char **device, uint32_t *ordinal, struct cnn_error *e)
 {
 	struct cnn_error quiet = { 0 };
 	unsigned long n;
@@ -42,13 +42,13 @@ int cnn_device_choose(struct cnn_plugins *plugins, const char *spec,
 	}
 	*device = "cuda";
 	if (strncmp(spec, "cuda", 4) != 0 || (spec[4] && spec[4] != ':'))
-		return cnn_fail(e, CNN_EUSAGE, "--device: %s: must be auto, cpu, cuda "
-			"or cuda:N", spec);
+		return cnn_fail(e, CNN_EUSAGE,
+		    "--device: %s: must be auto, cpu, cuda or cuda:N", spec);
 	if (spec[4]) {
 		n = strtoul(spec + 5, &end, 10);
 		if (!strchr("0123456789", spec[5]) || !spec[5] || *end || n > 1023)
 			return cnn_fail(e, CNN_EUSAGE, "--device: %s: must be cuda:N",
-				spec);
+			    spec);
 		*ordinal = (uint32_t)n;
 	}
 	r = probe(plugins, "cuda", *ordinal, e);

@@ -35,8 +35,8 @@ static int host_fail(const struct cnn_host *host, int code, const char *fmt, ...
 }
 
 /* Nothing is printed without -v, whatever level is asked for. */
-__attribute__((format(printf, 2, 0)))
-static void log_text(int level, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void log_text(int level, const char *fmt,
+    va_list ap)
 {
 	char text[1000];
 
@@ -69,7 +69,7 @@ static void *host_alloc(const struct cnn_host *host, size_t bytes)
 {
 	void *memory = NULL;
 
-	if (bytes <= SIZE_MAX - ALIGNMENT)    /* never 0 bytes: might yield NULL */
+	if (bytes <= SIZE_MAX - ALIGNMENT) /* never 0 bytes: might yield NULL */
 		memory = aligned_alloc(ALIGNMENT, (bytes / ALIGNMENT + 1) * ALIGNMENT);
 	if (!memory)
 		host_fail(host, CNN_ENOMEM, "out of memory for %zu bytes", bytes);
@@ -85,8 +85,8 @@ static void host_free(const struct cnn_host *host, void *memory)
 }
 
 static int host_service(const struct cnn_host *host, const char *key,
-	int (*create)(const struct cnn_host *, void **object),
-	void (*destroy)(void *object), void **object)
+    int (*create)(const struct cnn_host *, void **object),
+    void (*destroy)(void *object), void **object)
 {
 	struct cnn_plugin_host *p = host->context;
 	struct cnn_service *s;
@@ -130,13 +130,14 @@ void cnn_host_end_services(struct cnn_plugin_host *p)
 	}
 }
 
-/* --- choices made by timing -------------------------------------------------- */
+/* --- choices made by timing ------------------------------------------------------- */
 
 static int host_recall(const struct cnn_host *host, const char *key, uint64_t *value)
 {
 	const struct cnn_plugin_host *p = host->context;
 
-	return p->choices && cnn_value_get_uint(p->choices, key, value) ? CNN_OK : CNN_END;
+	return p->choices && cnn_value_get_uint(p->choices, key, value) ? CNN_OK :
+									  CNN_END;
 }
 
 static int host_remember(const struct cnn_host *host, const char *key, uint64_t value)
@@ -144,13 +145,14 @@ static int host_remember(const struct cnn_host *host, const char *key, uint64_t 
 	const struct cnn_plugin_host *p = host->context;
 
 	return !p->choices || cnn_value_set(p->choices, key, cnn_value_uint(value)) ?
-		CNN_OK : host_fail(host, CNN_ENOMEM, "%s: %s", key, strerror(ENOMEM));
+	    CNN_OK :
+	    host_fail(host, CNN_ENOMEM, "%s: %s", key, strerror(ENOMEM));
 }
 
-/* --- the host ------------------------------------------------------------------ */
+/* --- the host --------------------------------------------------------------------- */
 
 void cnn_host_init(struct cnn_plugin_host *p, const char *isa, uint32_t policy,
-	struct cnn_value *choices)
+    struct cnn_value *choices)
 {
 	const char *check = secure_getenv("CNN_CUDA_CHECK");
 
@@ -181,12 +183,13 @@ void cnn_host_close(struct cnn_plugin_host *p)
 
 int cnn_host_error(struct cnn_plugin_host *p, int code, struct cnn_error *e)
 {
-	if (code > 0)    /* a library's own code, not CNN_END */
+	if (code > 0) /* a library's own code, not CNN_END */
 		code = CNN_EPLUGIN;
 	pthread_mutex_lock(&p->lock);
 	if (code != CNN_OK)
-		cnn_fail(e, code, "%s", p->error.code != CNN_OK ? p->error.text
-			: "a plugin failed without a message");
+		cnn_fail(e, code, "%s",
+		    p->error.code != CNN_OK ? p->error.text :
+					      "a plugin failed without a message");
 	p->error.code = CNN_OK;
 	pthread_mutex_unlock(&p->lock);
 	return code;

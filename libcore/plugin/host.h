@@ -1,8 +1,8 @@
 /* host.h - the host that plugins see: struct cnn_host, and what stands behind it.
  *
  * Every executor has its own host, so that several can work at once in one process:
- * errors, services, the instruction set and the policy are not shared. Code that calls a
- * plugin without an executor, as to infer a shape, makes a host for that call.
+ * errors, services, the instruction set and the policy are not shared. Code that calls
+ * a plugin without an executor, as to infer a shape, makes a host for that call.
  */
 #ifndef CNN_PLUGIN_HOST_H
 #define CNN_PLUGIN_HOST_H
@@ -15,22 +15,22 @@ struct cnn_service;
 struct cnn_value;
 
 struct cnn_plugin_host {
-	struct cnn_host host;            /* what plugins get; its context is this
-	                                  * struct, which must not move */
-	pthread_mutex_t lock;            /* of error: plugins fail on any thread */
-	struct cnn_error error;          /* left by a plugin */
-	struct cnn_service *services;    /* newest first */
-	struct cnn_value *choices;       /* or NULL; the caller's */
+	/* What plugins get; its context is this struct, which must not move */
+	struct cnn_host host;
+	pthread_mutex_t lock;	      /* of error: plugins fail on any thread */
+	struct cnn_error error;	      /* left by a plugin */
+	struct cnn_service *services; /* newest first */
+	struct cnn_value *choices;    /* or NULL; the caller's */
 };
 
 /* isa: the highest instruction set that plugins may use, constant text; NULL: no limit.
  * policy: enum cnn_policy; CNN_POLICY_CHECK is added if the environment has
- * CNN_CUDA_CHECK=1. choices: a map of integers, what plugins choose by timing. They find
- * earlier choices in it and add new ones. NULL: none are kept. */
+ * CNN_CUDA_CHECK=1. choices: a map of integers, what plugins choose by timing. They
+ * find earlier choices in it and add new ones. NULL: none are kept. */
 void cnn_host_init(struct cnn_plugin_host *, const char *isa, uint32_t policy,
-	struct cnn_value *choices);
-/* Destroys the services that plugins created, the newest first. The device must still be
- * open. */
+    struct cnn_value *choices);
+/* Destroys the services that plugins created, the newest first. The device must still
+ * be open. */
 void cnn_host_end_services(struct cnn_plugin_host *);
 /* Also destroys the services. */
 void cnn_host_close(struct cnn_plugin_host *);
@@ -40,7 +40,7 @@ void cnn_host_close(struct cnn_plugin_host *);
 int cnn_host_error(struct cnn_plugin_host *, int code, struct cnn_error *e);
 
 /* Prints a message about plugins for the user, from -v (level 2) on. */
-__attribute__((format(printf, 2, 3)))
-void cnn_plugin_log(int level, const char *fmt, ...);
+__attribute__((format(printf, 2, 3))) void cnn_plugin_log(int level, const char *fmt,
+    ...);
 
 #endif

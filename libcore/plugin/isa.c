@@ -40,5 +40,5 @@ int cnn_isa_choose(const char *want, const char **isa, struct cnn_error *e)
 			return CNN_OK;
 		}
 	return cnn_fail(e, CNN_EPLUGIN, "--isa: %s: this CPU supports at most %s", want,
-		*isa);
+	    *isa);
 }

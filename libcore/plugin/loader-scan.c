@@ -15,11 +15,12 @@
 int cnn_scan_trust(const char *path, const struct stat *st, struct cnn_error *e)
 {
 	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return cnn_fail(e, CNN_EPLUGIN, "%s: refused: belongs to another "
-			"user (%u)", path, (unsigned)st->st_uid);
+		return cnn_fail(e, CNN_EPLUGIN,
+		    "%s: refused: belongs to another user (%u)", path,
+		    (unsigned)st->st_uid);
 	if (st->st_mode & (S_IWGRP | S_IWOTH))
-		return cnn_fail(e, CNN_EPLUGIN, "%s: refused: others can write to it "
-			"(chmod go-w)", path);
+		return cnn_fail(e, CNN_EPLUGIN,
+		    "%s: refused: others can write to it (chmod go-w)", path);
 	return CNN_OK;
 }
 
@@ -29,27 +30,27 @@ static bool is_name(const char *name, size_t length, const char *more)
 	size_t i;
 
 	for (i = 0; i < length; i++)
-		if (!(name[i] >= 'a' && name[i] <= 'z')
-		    && !(name[i] >= '0' && name[i] <= '9') && !strchr(more, name[i]))
+		if (!(name[i] >= 'a' && name[i] <= 'z') &&
+		    !(name[i] >= '0' && name[i] <= '9') && !strchr(more, name[i]))
 			return false;
 	return length > 0;
 }
 
 /* Records DEVICE/PROVIDER/NAME.so, unless an earlier folder had it. */
 static int add_file(struct cnn_plugins *p, const char *folder, const char *device,
-	const char *provider, const char *file, struct cnn_error *e)
+    const char *provider, const char *file, struct cnn_error *e)
 {
 	size_t length = strlen(file);
 	struct cnn_plugin *f;
 
-	if (length < 3 || strcmp(file + length - 3, ".so")
-	    || !is_name(file, length - 3, "_+-"))
+	if (length < 3 || strcmp(file + length - 3, ".so") ||
+	    !is_name(file, length - 3, "_+-"))
 		return CNN_OK;
 	length -= 3;
 	for (size_t i = 0; i < p->found_count; i++) {
 		f = &p->found[i];
-		if (!strcmp(f->device, device) && !strcmp(f->provider, provider)
-		    && !strncmp(f->name, file, length) && f->name[length] == '\0')
+		if (!strcmp(f->device, device) && !strcmp(f->provider, provider) &&
+		    !strncmp(f->name, file, length) && f->name[length] == '\0')
 			return CNN_OK;
 	}
 	f = reallocarray(p->found, p->found_count + 1, sizeof *f);
@@ -58,7 +59,8 @@ static int add_file(struct cnn_plugins *p, const char *folder, const char *devic
 	p->found = f;
 	f += p->found_count++;
 	*f = (struct cnn_plugin){
-		.device = strdup(device), .provider = strdup(provider),
+		.device = strdup(device),
+		.provider = strdup(provider),
 		.name = strndup(file, length),
 	};
 	if (asprintf(&f->path, "%s/%s", folder, file) < 0)
@@ -71,7 +73,7 @@ static int add_file(struct cnn_plugins *p, const char *folder, const char *devic
 /* Lists a folder of plugins (device and provider NULL), of one device (provider NULL),
  * or of one provider. */
 static int scan(struct cnn_plugins *p, const char *folder, const char *device,
-	const char *provider, struct cnn_error *e)
+    const char *provider, struct cnn_error *e)
 {
 	DIR *dir = opendir(folder);
 	struct dirent *d;
@@ -79,7 +81,7 @@ static int scan(struct cnn_plugins *p, const char *folder, const char *device,
 	int rc = CNN_OK;
 
 	if (!dir && device && (errno == ENOTDIR || errno == ENOENT))
-		return CNN_OK;    /* a stray file or a dangling link */
+		return CNN_OK; /* a stray file or a dangling link */
 	if (!dir || fstat(dirfd(dir), &st) != 0) {
 		rc = cnn_fail_errno(e, errno, "%s", folder);
 		goto out;
@@ -99,7 +101,7 @@ static int scan(struct cnn_plugins *p, const char *folder, const char *device,
 			break;
 		}
 		rc = scan(p, inner, device ? device : d->d_name,
-			device ? d->d_name : NULL, e);
+		    device ? d->d_name : NULL, e);
 		free(inner);
 	}
 	if (rc == CNN_OK && errno != 0)
@@ -111,8 +113,7 @@ out:
 }
 
 /* Lists one folder and adds it to the folders searched. */
-static int scan_folder(struct cnn_plugins *p, const char *folder,
-	struct cnn_error *e)
+static int scan_folder(struct cnn_plugins *p, const char *folder, struct cnn_error *e)
 {
 	char **folders = reallocarray(p->folders, p->folder_count + 1, sizeof *folders);
 
@@ -135,9 +136,11 @@ static int scan_path(struct cnn_plugins *p, const char *path, struct cnn_error *
 		char *folder;
 
 		if (*path != '/')
-			return cnn_fail(e, CNN_EUSAGE, "CNN_PLUGIN_PATH: %.*s: must be "
-				"absolute: plugins are never loaded from the current "
-				"directory", n ? (int)n : 7, n ? path : "(empty)");
+			return cnn_fail(e, CNN_EUSAGE,
+			    "CNN_PLUGIN_PATH: %.*s: must be "
+			    "absolute: plugins are never loaded from the current "
+			    "directory",
+			    n ? (int)n : 7, n ? path : "(empty)");
 		folder = strndup(path, n);
 		if (!folder)
 			return cnn_fail_errno(e, ENOMEM, "CNN_PLUGIN_PATH");
@@ -200,15 +203,15 @@ static int by_place(const void *a, const void *b)
 }
 
 int cnn_scan_all(struct cnn_plugins *p, const char *const *dirs, size_t count,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const char *path = secure_getenv("CNN_PLUGIN_PATH");
 	int rc = CNN_OK;
 
 	for (size_t i = 0; rc == CNN_OK && i < count; i++) {
 		if (*dirs[i] == '\0')
-			return cnn_fail(e, CNN_EUSAGE, "--plugin-dir: the directory's "
-				"name is empty");
+			return cnn_fail(e, CNN_EUSAGE,
+			    "--plugin-dir: the directory's name is empty");
 		rc = scan_folder(p, dirs[i], e);
 		if (rc != CNN_OK)
 			cnn_error_prefix(e, "--plugin-dir");
@@ -223,7 +226,7 @@ int cnn_scan_all(struct cnn_plugins *p, const char *const *dirs, size_t count,
 	return rc;
 }
 
-/* --- a file by its path ------------------------------------------------------ */
+/* --- a file by its path ----------------------------------------------------------- */
 
 int cnn_scan_trust_folder(const char *path, struct cnn_error *e)
 {
@@ -234,20 +237,21 @@ int cnn_scan_trust_folder(const char *path, struct cnn_error *e)
 	if (!folder)
 		return cnn_fail_errno(e, ENOMEM, "%s", path);
 	rc = stat(folder, &st) != 0 ? cnn_fail_errno(e, errno, "%s", folder) :
-		cnn_scan_trust(folder, &st, e);
+				      cnn_scan_trust(folder, &st, e);
 	free(folder);
 	return rc;
 }
 
 /* The file of these names, or a new element; NULL if memory runs out. */
 static struct cnn_plugin *place_of(struct cnn_plugins *p,
-	const struct cnn_plugin_entry *entry)
+    const struct cnn_plugin_entry *entry)
 {
 	struct cnn_plugin *f;
 
 	for (size_t i = 0; i < p->found_count; i++) {
 		f = &p->found[i];
-		if (!strcmp(f->device, entry->device) && !strcmp(f->name, entry->name) &&
+		if (!strcmp(f->device, entry->device) &&
+		    !strcmp(f->name, entry->name) &&
 		    !strcmp(f->provider, entry->provider))
 			return f;
 	}
@@ -257,12 +261,13 @@ static struct cnn_plugin *place_of(struct cnn_plugins *p,
 	p->found = f;
 	f += p->found_count++;
 	*f = (struct cnn_plugin){ .device = strdup(entry->device),
-		.provider = strdup(entry->provider), .name = strdup(entry->name) };
+		.provider = strdup(entry->provider),
+		.name = strdup(entry->name) };
 	return f->device && f->provider && f->name ? f : NULL;
 }
 
 int cnn_scan_put(struct cnn_plugins *p, const char *path,
-	const struct cnn_plugin_entry *entry, struct cnn_plugin **out, struct cnn_error *e)
+    const struct cnn_plugin_entry *entry, struct cnn_plugin **out, struct cnn_error *e)
 {
 	char *copy;
 
@@ -270,11 +275,12 @@ int cnn_scan_put(struct cnn_plugins *p, const char *path,
 	    !is_name(entry->device, strlen(entry->device), "_") ||
 	    !is_name(entry->provider, strlen(entry->provider), "_") ||
 	    !is_name(entry->name, strlen(entry->name), "_+-"))
-		return cnn_fail(e, CNN_EPLUGIN, "%s: not loaded: calls itself %s/%s/%s, "
-			"which no path can have: names consist of a-z, 0-9 and _", path,
-			entry->device ? entry->device : "",
-			entry->provider ? entry->provider : "",
-			entry->name ? entry->name : "");
+		return cnn_fail(e, CNN_EPLUGIN,
+		    "%s: not loaded: calls itself %s/%s/%s, "
+		    "which no path can have: names consist of a-z, 0-9 and _",
+		    path, entry->device ? entry->device : "",
+		    entry->provider ? entry->provider : "",
+		    entry->name ? entry->name : "");
 	*out = place_of(p, entry);
 	copy = strdup(path);
 	if (!*out || !copy) {

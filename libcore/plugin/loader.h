@@ -1,14 +1,14 @@
 /* loader.h - finds and opens plugins.
  *
  * A plugin's path is DEVICE/PROVIDER/NAME.so. Folders are only listed; the plugins of a
- * device are opened when it is used. What a plugin offers is in its entry. Folders are searched in this order:
- * those given, $CNN_PLUGIN_PATH (colon-separated, ignored in setuid programs), the
- * installed one (located relative to the executable). If a path exists in several
- * folders, the first one wins. Files and folders that other users own or may write are
- * refused.
+ * device are opened when it is used. What a plugin offers is in its entry. Folders are
+ * searched in this order: those given, $CNN_PLUGIN_PATH (colon-separated, ignored in
+ * setuid programs), the installed one (located relative to the executable). If a path
+ * exists in several folders, the first one wins. Files and folders that other users own
+ * or may write are refused.
  *
- * Threads may share a struct cnn_plugins. Plugins are opened under its lock, and an open
- * entry never changes.
+ * Threads may share a struct cnn_plugins. Plugins are opened under its lock, and an
+ * open entry never changes.
  */
 #ifndef CNN_LOADER_H
 #define CNN_LOADER_H
@@ -20,41 +20,43 @@
 struct cnn_plugins;
 
 /* Lists the plugins without opening any. dirs: the folders of --plugin-dir, or NULL. */
-int cnn_plugins_open(struct cnn_plugins **, const char *const *dirs,
-	size_t dir_count, struct cnn_error *);
+int cnn_plugins_open(struct cnn_plugins **, const char *const *dirs, size_t dir_count,
+    struct cnn_error *);
 void cnn_plugins_close(struct cnn_plugins *);
 
 /* A plugin file; `entry` is NULL until it is opened. */
 struct cnn_plugin {
 	char *device, *provider, *name, *path;
 	const struct cnn_plugin_entry *entry;
-	bool incomplete;                 /* a library that it needs is missing */
+	bool incomplete; /* a library that it needs is missing */
 };
 
 /* Elements of an open plugin's tables. A plugin of a later minor version has larger
  * ones. */
 static inline const struct cnn_kernel *cnn_kernel_at(const struct cnn_plugin_entry *e,
-	size_t i)
+    size_t i)
 {
 	return (const void *)((const char *)e->kernels + i * e->kernels->size);
 }
 
-static inline const struct cnn_optimizer *cnn_optimizer_at(
-	const struct cnn_plugin_entry *e, size_t i)
+static inline const struct cnn_optimizer *cnn_optimizer_at(const struct cnn_plugin_entry
+							       *e,
+    size_t i)
 {
 	return (const void *)((const char *)e->optimizers + i * e->optimizers->size);
 }
 
 static inline const struct cnn_layer_def *cnn_definition_at(
-	const struct cnn_plugin_entry *e, size_t i)
+    const struct cnn_plugin_entry *e, size_t i)
 {
 	return (const void *)((const char *)e->definitions + i * e->definitions->size);
 }
 
 static inline const struct cnn_communicator *cnn_communicator_at(
-	const struct cnn_plugin_entry *e, size_t i)
+    const struct cnn_plugin_entry *e, size_t i)
 {
-	return (const void *)((const char *)e->communicators + i * e->communicators->size);
+	return (
+	    const void *)((const char *)e->communicators + i * e->communicators->size);
 }
 
 size_t cnn_plugins_count(const struct cnn_plugins *);
@@ -64,52 +66,52 @@ struct cnn_plugin *cnn_plugins_at(struct cnn_plugins *, size_t index);
  * path, before any of its functions is called. */
 int cnn_plugin_open(struct cnn_plugins *, struct cnn_plugin *, struct cnn_error *);
 
-/* Opens the file at a path, wherever it lies: the entry alone has its names. It takes the
- * place of a plugin of these names, and must not be added twice. The file and its folder
- * are refused if others may write them, and the entry is checked as usual. Pointers from
- * earlier calls are no longer valid. */
+/* Opens the file at a path, wherever it lies: the entry alone has its names. It takes
+ * the place of a plugin of these names, and must not be added twice. The file and its
+ * folder are refused if others may write them, and the entry is checked as usual.
+ * Pointers from earlier calls are no longer valid. */
 int cnn_plugins_add(struct cnn_plugins *, const char *path, struct cnn_plugin **,
-	struct cnn_error *);
+    struct cnn_error *);
 
-/* The folder that belongs to the executable: PREFIX/lib/cnntools/NAME for PREFIX/bin, or
- * build/NAME beside bin/ in the source tree. *folder is the caller's to free; NULL if
- * there is none. */
+/* The folder that belongs to the executable: PREFIX/lib/cnntools/NAME for PREFIX/bin,
+ * or build/NAME beside bin/ in the source tree. *folder is the caller's to free; NULL
+ * if there is none. */
 int cnn_own_folder(const char *name, char **folder, struct cnn_error *);
 
 /* Opens all plugins of a device, for their kernels and optimizers. Passes over those
  * that need a library which is not installed, such as cuDNN. */
 int cnn_plugins_open_device(struct cnn_plugins *, const char *device,
-	struct cnn_error *);
+    struct cnn_error *);
 
 /* Finds and opens the plugin DEVICE/PROVIDER/NAME; provider NULL matches any. If
  * absent, returns CNN_EPLUGIN; the message lists the folders searched and the names
  * known. */
-int cnn_plugins_find(struct cnn_plugins *, const char *device,
-	const char *provider, const char *name, struct cnn_plugin **,
-	struct cnn_error *);
+int cnn_plugins_find(struct cnn_plugins *, const char *device, const char *provider,
+    const char *name, struct cnn_plugin **, struct cnn_error *);
 
 /* The optimizer of this name that the first plugin of the device has, in the order of
- * providers. If there is none, returns CNN_EPLUGIN; the message lists the known ones. */
+ * providers. If there is none, returns CNN_EPLUGIN; the message lists the known
+ * ones. */
 int cnn_optimizer_find(struct cnn_plugins *, const char *device, const char *name,
-	const struct cnn_optimizer **, struct cnn_error *);
+    const struct cnn_optimizer **, struct cnn_error *);
 
 /* Finds the definition of an optimizer: the built-in one, else that of a plugin, any/
  * first. If unknown, returns CNN_EPLUGIN; the message lists the known ones. Without
  * plugins (NULL) only built-in optimizers are known. */
 int cnn_optimizer_definition(struct cnn_plugins *, const char *name,
-	const struct cnn_optimizer_def **, struct cnn_error *);
+    const struct cnn_optimizer_def **, struct cnn_error *);
 
 /* Finds the definition of a layer type: the built-in one, else that of a plugin (any/
- * first, then the devices). If unknown, returns CNN_EPLUGIN; the message lists the known
- * types. */
+ * first, then the devices). If unknown, returns CNN_EPLUGIN; the message lists the
+ * known types. */
 int cnn_layer_find(struct cnn_plugins *, const char *type,
-	const struct cnn_layer_def **, struct cnn_error *);
+    const struct cnn_layer_def **, struct cnn_error *);
 
 /* Resolves --device: "cpu", "cuda", "cuda:N", or "auto", which selects the first GPU if
  * the probe of an installed device plugin succeeds, and the CPU otherwise. Sets *device
  * to constant text. If there is no such device, returns CNN_EPLUGIN with the reason. */
-int cnn_device_choose(struct cnn_plugins *, const char *spec,
-	const char **device, uint32_t *ordinal, struct cnn_error *);
+int cnn_device_choose(struct cnn_plugins *, const char *spec, const char **device,
+    uint32_t *ordinal, struct cnn_error *);
 
 /* Names of the instruction sets, from lowest to highest, and as choices of --isa. */
 #define CNN_ISA_NAMES(F) F(sse41) F(avx2) F(avx512) F(avx512_bf16)

@@ -42,7 +42,7 @@ size_t cnn_header_limit(enum cnn_kind kind)
 }
 
 struct cnn_field *cnn_header_add(struct cnn_header *h, const char *name,
-	enum cnn_dtype dtype, int rank, const size_t *shape)
+    enum cnn_dtype dtype, int rank, const size_t *shape)
 {
 	const size_t count = h->field_count;
 	struct cnn_field *f;
@@ -88,14 +88,13 @@ struct cnn_header *cnn_header_copy(const struct cnn_header *h)
 	if (good) {
 		c->kind = h->kind;
 		good = copy_value(&c->meta, h->meta) &&
-			copy_value(&c->history, h->history) &&
-			copy_value(&c->model, h->model) &&
-			copy_value(&c->other, h->other);
+		    copy_value(&c->history, h->history) &&
+		    copy_value(&c->model, h->model) && copy_value(&c->other, h->other);
 	}
 	for (size_t i = 0; good && i < h->field_count; i++) {
 		const struct cnn_field *from = &h->fields[i];
-		struct cnn_field *f = cnn_header_add(c, from->name, from->dtype,
-			from->rank, from->shape);
+		struct cnn_field *f =
+		    cnn_header_add(c, from->name, from->dtype, from->rank, from->shape);
 
 		if (!(good = f != NULL))
 			break;
@@ -103,7 +102,7 @@ struct cnn_header *cnn_header_copy(const struct cnn_header *h)
 		f->scale = from->scale;
 		f->offset = from->offset;
 		good = copy_value(&f->classes, from->classes) &&
-			copy_value(&f->other, from->other);
+		    copy_value(&f->other, from->other);
 	}
 	if (!good) {
 		cnn_header_free(c);
@@ -128,7 +127,8 @@ bool cnn_header_compatible(const struct cnn_header *a, const struct cnn_header *
 		if (!g || f->dtype != g->dtype || f->rank != g->rank ||
 		    memcmp(f->shape, g->shape, (size_t)f->rank * sizeof *f->shape) ||
 		    f->has_scale != g->has_scale ||
-		    (f->has_scale && (f->scale != g->scale || f->offset != g->offset)) ||
+		    (f->has_scale &&
+			(f->scale != g->scale || f->offset != g->offset)) ||
 		    !same_value(f->classes, g->classes))
 			return false;
 	}

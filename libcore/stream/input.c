@@ -8,19 +8,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BLOCK ((size_t)256 << 10)    /* minimum size of a read */
+#define BLOCK ((size_t)256 << 10) /* minimum size of a read */
 
 struct cnn_input {
 	char *name;
 	struct cnn_input_ops ops;
 	void *ctx;
 	unsigned char *buf;
-	size_t start, end, size;         /* unread bytes are buf[start .. end) */
-	unsigned long long offset;       /* position of buf[start] in the input */
+	size_t start, end, size;   /* unread bytes are buf[start .. end) */
+	unsigned long long offset; /* position of buf[start] in the input */
 	bool at_end;
 };
 
-/* --- sources -------------------------------------------------------------- */
+/* --- sources ---------------------------------------------------------------------- */
 
 static ssize_t fd_read(void *ctx, void *buf, size_t size, struct cnn_error *e)
 {
@@ -41,7 +41,10 @@ static void fd_close(void *ctx)
 		close(fd);
 }
 
-struct memory { const unsigned char *data; size_t left; };
+struct memory {
+	const unsigned char *data;
+	size_t left;
+};
 
 static ssize_t memory_read(void *ctx, void *buf, size_t size, struct cnn_error *e)
 {
@@ -57,10 +60,10 @@ static ssize_t memory_read(void *ctx, void *buf, size_t size, struct cnn_error *
 	return (ssize_t)size;
 }
 
-/* --- opening -------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------- */
 
 int cnn_input_wrap(struct cnn_input **in, const char *name,
-	const struct cnn_input_ops *ops, void *ctx, struct cnn_error *e)
+    const struct cnn_input_ops *ops, void *ctx, struct cnn_error *e)
 {
 	struct cnn_input *new = calloc(1, sizeof *new);
 
@@ -91,8 +94,8 @@ int cnn_input_open(struct cnn_input **in, const char *path, struct cnn_error *e)
 		return cnn_fail_errno(e, errno, "%s: can't open", path);
 	if (isatty(fd)) {
 		fd_close((void *)(intptr_t)fd);
-		return cnn_fail(e, CNN_EUSAGE, "%s: is a terminal: use a file or a "
-			"pipe", name);
+		return cnn_fail(e, CNN_EUSAGE,
+		    "%s: is a terminal: use a file or a pipe", name);
 	}
 	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
 		fd_close((void *)(intptr_t)fd);
@@ -102,7 +105,7 @@ int cnn_input_open(struct cnn_input **in, const char *path, struct cnn_error *e)
 }
 
 int cnn_input_memory(struct cnn_input **in, const char *name, const void *data,
-	size_t size, struct cnn_error *e)
+    size_t size, struct cnn_error *e)
 {
 	static const struct cnn_input_ops ops = { memory_read, free };
 	struct memory *m = malloc(sizeof *m);
@@ -134,7 +137,7 @@ unsigned long long cnn_input_offset(const struct cnn_input *in)
 	return in->offset;
 }
 
-/* --- reading -------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------- */
 
 /* Makes room for at least one more byte after `end`. The buffer doubles only when it is
  * full of bytes that have arrived. */
@@ -162,7 +165,7 @@ static int make_room(struct cnn_input *in, struct cnn_error *e)
 }
 
 int cnn_input_peek(struct cnn_input *in, size_t want, const unsigned char **data,
-	size_t *have, struct cnn_error *e)
+    size_t *have, struct cnn_error *e)
 {
 	ssize_t n;
 	int r;
@@ -190,7 +193,7 @@ void cnn_input_skip(struct cnn_input *in, size_t n)
 }
 
 int cnn_input_some(struct cnn_input *in, void *buf, size_t size, size_t *got,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	size_t have = in->end - in->start;
 	ssize_t n;
@@ -228,7 +231,7 @@ int cnn_input_read(struct cnn_input *in, void *buf, size_t size, struct cnn_erro
 			return r;
 		if (got == 0)
 			return cnn_fail(e, CNN_EDATA, "%s: truncated at byte %llu",
-				in->name, in->offset);
+			    in->name, in->offset);
 	}
 	return CNN_OK;
 }

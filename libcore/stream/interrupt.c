@@ -50,7 +50,8 @@ static void on_signal(int number)
 /* Leaves ignored signals alone, as under nohup. */
 static void install(void)
 {
-	const struct sigaction ours = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+	const struct sigaction ours = { .sa_handler = on_signal,
+		.sa_flags = SA_RESTART };
 	struct sigaction old;
 
 	for (size_t i = 0; i < SIGNAL_COUNT; i++)
@@ -114,7 +115,7 @@ void cnn_interrupt_exit(void)
 		raise(number);
 }
 
-/* --- crashes -------------------------------------------------------------- */
+/* --- crashes ---------------------------------------------------------------------- */
 
 /* Not SIGSYS: a sandbox may use it to emulate system calls. */
 static const int crashes[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP };
@@ -126,7 +127,7 @@ static const char *_Atomic loading;
 static void say(const char *text)
 {
 	if (write(STDERR_FILENO, text, strlen(text)) < 0)
-		return;    /* there is no one left to tell */
+		return; /* there is no one left to tell */
 }
 
 static void on_crash(int number)
@@ -136,12 +137,13 @@ static void on_crash(int number)
 	say(atomic_load(&loading));
 	say(": crashed while being loaded\n");
 	unlink_temporaries();
-	raise(number);    /* default action on return (SA_RESETHAND) */
+	raise(number); /* default action on return (SA_RESETHAND) */
 }
 
 void cnn_crash_begin(const char *path)
 {
-	const struct sigaction ours = { .sa_handler = on_crash, .sa_flags = SA_RESETHAND };
+	const struct sigaction ours = { .sa_handler = on_crash,
+		.sa_flags = SA_RESETHAND };
 
 	atomic_store(&loading, path);
 	for (size_t i = 0; i < CRASH_COUNT; i++)

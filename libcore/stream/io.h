@@ -24,11 +24,11 @@ struct cnn_input_ops {
 /* path "-" is standard input. A terminal is refused with CNN_EUSAGE. */
 int cnn_input_open(struct cnn_input **, const char *path, struct cnn_error *);
 /* Copies name, for messages. Takes ownership of ctx, also on failure. */
-int cnn_input_wrap(struct cnn_input **, const char *name,
-	const struct cnn_input_ops *, void *ctx, struct cnn_error *);
+int cnn_input_wrap(struct cnn_input **, const char *name, const struct cnn_input_ops *,
+    void *ctx, struct cnn_error *);
 /* Reads size bytes at data, which must outlive the input. */
 int cnn_input_memory(struct cnn_input **, const char *name, const void *data,
-	size_t size, struct cnn_error *);
+    size_t size, struct cnn_error *);
 void cnn_input_close(struct cnn_input *);
 
 const char *cnn_input_name(const struct cnn_input *);
@@ -38,14 +38,14 @@ const char *cnn_input_name(const struct cnn_input *);
  * grows as bytes arrive; it is never sized from `want` alone. The pointer is valid
  * until the next call. */
 int cnn_input_peek(struct cnn_input *, size_t want, const unsigned char **data,
-	size_t *have, struct cnn_error *);
+    size_t *have, struct cnn_error *);
 /* Consumes n bytes that a peek has returned. */
 void cnn_input_skip(struct cnn_input *, size_t n);
 /* Reads exactly size bytes; an early end is CNN_EDATA ("ends early"). */
 int cnn_input_read(struct cnn_input *, void *buf, size_t size, struct cnn_error *);
 /* Reads up to size bytes, 0 at the end; for codecs that work on chunks. */
 int cnn_input_some(struct cnn_input *, void *buf, size_t size, size_t *got,
-	struct cnn_error *);
+    struct cnn_error *);
 /* Number of bytes consumed so far. */
 unsigned long long cnn_input_offset(const struct cnn_input *);
 
@@ -56,13 +56,13 @@ struct cnn_output;
  * folder. A symbolic link is followed to its file. Paths that name a descriptor
  * (/dev/stdout, /dev/fd/3), FIFOs and devices are written in place. */
 int cnn_output_open(struct cnn_output **, const char *path, bool binary,
-	struct cnn_error *);
+    struct cnn_error *);
 /* Checks that the output can be opened, for a tool that works long before it writes.
  * Leaves nothing behind. */
 int cnn_output_check(const char *path, bool binary, struct cnn_error *);
 int cnn_output_write(struct cnn_output *, const void *, size_t, struct cnn_error *);
 int cnn_output_printf(struct cnn_output *, struct cnn_error *, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 /* Flushes; a file is also fsynced and renamed to its final name. A file gets its final
  * name only here. Frees the output, also on failure. */
 int cnn_output_commit(struct cnn_output *, struct cnn_error *);

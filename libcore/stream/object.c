@@ -18,7 +18,8 @@ bool cnn_object_is(const msgpack_object *o, const char *want)
 	const char *s;
 	size_t n;
 
-	return cnn_object_text(o, &s, &n) && n == strlen(want) && memcmp(s, want, n) == 0;
+	return cnn_object_text(o, &s, &n) && n == strlen(want) &&
+	    memcmp(s, want, n) == 0;
 }
 
 const msgpack_object *cnn_object_get(const msgpack_object *map, const char *key)
@@ -40,18 +41,11 @@ bool cnn_object_uint(const msgpack_object *o, uint64_t *u)
 bool cnn_object_number(const msgpack_object *o, double *d)
 {
 	switch (o ? o->type : MSGPACK_OBJECT_NIL) {
-	case MSGPACK_OBJECT_POSITIVE_INTEGER:
-		*d = (double)o->via.u64;
-		return true;
-	case MSGPACK_OBJECT_NEGATIVE_INTEGER:
-		*d = (double)o->via.i64;
-		return true;
+	case MSGPACK_OBJECT_POSITIVE_INTEGER: *d = (double)o->via.u64; return true;
+	case MSGPACK_OBJECT_NEGATIVE_INTEGER: *d = (double)o->via.i64; return true;
 	case MSGPACK_OBJECT_FLOAT32:
-	case MSGPACK_OBJECT_FLOAT64:
-		*d = o->via.f64;
-		return true;
-	default:
-		return false;
+	case MSGPACK_OBJECT_FLOAT64: *d = o->via.f64; return true;
+	default: return false;
 	}
 }
 
@@ -86,7 +80,7 @@ bool cnn_object_name(const msgpack_object *o, char name[CNN_MAX_NAME + 1])
 }
 
 int cnn_object_unpack(const unsigned char *data, size_t size, msgpack_unpacked *u,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	size_t off = 0;
 	msgpack_unpack_return r;
@@ -107,7 +101,8 @@ bool cnn_object_has_text_keys(const msgpack_object *o)
 	const char *s;
 	size_t n;
 
-	for (uint32_t i = 0; o->type == MSGPACK_OBJECT_ARRAY && i < o->via.array.size; i++)
+	for (uint32_t i = 0; o->type == MSGPACK_OBJECT_ARRAY && i < o->via.array.size;
+	     i++)
 		if (!cnn_object_has_text_keys(&o->via.array.ptr[i]))
 			return false;
 	for (uint32_t i = 0; o->type == MSGPACK_OBJECT_MAP && i < o->via.map.size; i++)

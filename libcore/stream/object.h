@@ -13,7 +13,7 @@
 /* Unpacks a whole item, which must be a map of at least one pair. The object points
  * into data. */
 int cnn_object_unpack(const unsigned char *data, size_t size, msgpack_unpacked *,
-	struct cnn_error *);
+    struct cnn_error *);
 
 /* Gets text stored as str or as bin (msgpack-numpy writes both). */
 bool cnn_object_text(const msgpack_object *o, const char **, size_t *);

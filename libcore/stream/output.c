@@ -13,13 +13,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BUFFER ((size_t)64 << 10)    /* a good write size for a pipe */
+#define BUFFER ((size_t)64 << 10) /* a good write size for a pipe */
 #define MOST_LINKS 40
 
 struct cnn_output {
-	char *name;          /* "standard output", or the path as given */
-	char *path;          /* the final file, with links followed */
-	char *temporary;     /* the path being written; NULL: in place */
+	char *name;	 /* "standard output", or the path as given */
+	char *path;	 /* the final file, with links followed */
+	char *temporary; /* the path being written; NULL: in place */
 	int fd;
 	size_t used;
 	unsigned char buf[BUFFER];
@@ -51,8 +51,8 @@ static int open_temporary(struct cnn_output *out, struct cnn_error *e)
 
 		free(out->temporary);
 		out->temporary = NULL;
-		return cnn_fail_errno(e, err, "%s: can't create a temporary file "
-			"beside it", out->name);
+		return cnn_fail_errno(e, err,
+		    "%s: can't create a temporary file beside it", out->name);
 	}
 	fchmod(out->fd, mode);
 	return CNN_OK;
@@ -96,8 +96,9 @@ static char *follow(const char *path, int *fd)
 		if (i == MOST_LINKS) {
 			errno = ELOOP;
 			next = NULL;
-		} else if (asprintf(&next, "%.*s%s", *target == '/' || !slash ? 0 :
-			(int)(slash + 1 - at), at, target) < 0) {
+		} else if (asprintf(&next, "%.*s%s",
+			       *target == '/' || !slash ? 0 : (int)(slash + 1 - at), at,
+			       target) < 0) {
 			next = NULL;
 		}
 		free(at);
@@ -107,7 +108,7 @@ static char *follow(const char *path, int *fd)
 }
 
 int cnn_output_open(struct cnn_output **output, const char *path, bool binary,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct cnn_output *out = calloc(1, sizeof *out);
 	int r = CNN_OK, fd = -1;
@@ -123,8 +124,8 @@ int cnn_output_open(struct cnn_output **output, const char *path, bool binary,
 		r = cnn_fail(e, CNN_EUSAGE, "the output's file name is empty");
 	else if (!(out->path = follow(path, &fd)))
 		r = cnn_fail_errno(e, errno, "%s: can't open", path);
-	if (r == CNN_OK && !(out->name = strdup(fd == STDOUT_FILENO ? "standard output" :
-	    path)))
+	if (r == CNN_OK &&
+	    !(out->name = strdup(fd == STDOUT_FILENO ? "standard output" : path)))
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
 	if (r < 0) {
 		cnn_output_abort(out);
@@ -133,9 +134,9 @@ int cnn_output_open(struct cnn_output **output, const char *path, bool binary,
 	if (fd == STDOUT_FILENO) {
 		out->fd = STDOUT_FILENO;
 		if (binary && isatty(out->fd))
-			r = cnn_fail(e, CNN_EUSAGE, "standard output: is a terminal: "
-				"write binary data to a file or a pipe (or use -o "
-				"FILE)");
+			r = cnn_fail(e, CNN_EUSAGE,
+			    "standard output: is a terminal: "
+			    "write binary data to a file or a pipe (or use -o FILE)");
 	} else if (fd >= 0) {
 		if ((out->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3)) < 0)
 			r = cnn_fail_errno(e, errno, "%s: can't open", path);
@@ -172,7 +173,7 @@ int cnn_output_check(const char *path, bool binary, struct cnn_error *e)
 }
 
 static int write_all(struct cnn_output *out, const void *data, size_t size,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const unsigned char *p = data;
 	ssize_t n;
@@ -198,7 +199,7 @@ static int flush(struct cnn_output *out, struct cnn_error *e)
 }
 
 int cnn_output_write(struct cnn_output *out, const void *data, size_t size,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	int r;
 
@@ -212,8 +213,7 @@ int cnn_output_write(struct cnn_output *out, const void *data, size_t size,
 	return CNN_OK;
 }
 
-int cnn_output_printf(struct cnn_output *out, struct cnn_error *e,
-	const char *fmt, ...)
+int cnn_output_printf(struct cnn_output *out, struct cnn_error *e, const char *fmt, ...)
 {
 	char *text;
 	va_list ap;
@@ -238,7 +238,7 @@ static int sync_folder(const char *folder, const char *path, struct cnn_error *e
 	if (fd >= 0) {
 		if (fsync(fd) < 0 && errno != EINVAL)
 			r = cnn_fail_errno(e, errno, "%s: can't sync its directory",
-				path);
+			    path);
 		close(fd);
 	}
 	return r;
@@ -259,7 +259,8 @@ int cnn_output_commit(struct cnn_output *out, struct cnn_error *e)
 	}
 	if (r == CNN_OK && out->temporary) {
 		if (rename(out->temporary, out->path) < 0) {
-			r = cnn_fail_errno(e, errno, "%s: can't rename to it", out->name);
+			r = cnn_fail_errno(e, errno, "%s: can't rename to it",
+			    out->name);
 		} else {
 			cnn_temporary_remove(out->temporary);
 			/* The name is no longer in use: dirname() may modify it. */

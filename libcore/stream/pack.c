@@ -14,27 +14,17 @@ void cnn_value_pack(msgpack_packer *pk, const struct cnn_value *v)
 	size_t i;
 
 	switch (v->type) {
-	case CNN_NIL:
-		msgpack_pack_nil(pk);
-		break;
+	case CNN_NIL: msgpack_pack_nil(pk); break;
 	case CNN_BOOLEAN:
 		if (v->as.boolean)
 			msgpack_pack_true(pk);
 		else
 			msgpack_pack_false(pk);
 		break;
-	case CNN_INT:
-		msgpack_pack_int64(pk, v->as.i);
-		break;
-	case CNN_UINT:
-		msgpack_pack_uint64(pk, v->as.u);
-		break;
-	case CNN_FLOAT:
-		msgpack_pack_double(pk, v->as.f);
-		break;
-	case CNN_STR:
-		pack_str(pk, v->as.str.data, v->as.str.size);
-		break;
+	case CNN_INT: msgpack_pack_int64(pk, v->as.i); break;
+	case CNN_UINT: msgpack_pack_uint64(pk, v->as.u); break;
+	case CNN_FLOAT: msgpack_pack_double(pk, v->as.f); break;
+	case CNN_STR: pack_str(pk, v->as.str.data, v->as.str.size); break;
 	case CNN_BIN:
 		msgpack_pack_bin(pk, v->as.str.size);
 		msgpack_pack_bin_body(pk, v->as.str.data, v->as.str.size);
@@ -78,7 +68,8 @@ static struct cnn_value *unpack_map(const msgpack_object_map *m)
 		msgpack_object_type type = m->ptr[i].key.type;
 
 		key = type == MSGPACK_OBJECT_STR || type == MSGPACK_OBJECT_BIN ?
-			cnn_value_unpack(&m->ptr[i].key) : NULL;
+		    cnn_value_unpack(&m->ptr[i].key) :
+		    NULL;
 		if (!key || !cnn_value_put(v, key, cnn_value_unpack(&m->ptr[i].val))) {
 			cnn_value_free(v);
 			return NULL;
@@ -90,26 +81,16 @@ static struct cnn_value *unpack_map(const msgpack_object_map *m)
 struct cnn_value *cnn_value_unpack(const msgpack_object *o)
 {
 	switch (o->type) {
-	case MSGPACK_OBJECT_NIL:
-		return cnn_value_nil();
-	case MSGPACK_OBJECT_BOOLEAN:
-		return cnn_value_bool(o->via.boolean);
-	case MSGPACK_OBJECT_POSITIVE_INTEGER:
-		return cnn_value_uint(o->via.u64);
-	case MSGPACK_OBJECT_NEGATIVE_INTEGER:
-		return cnn_value_int(o->via.i64);
+	case MSGPACK_OBJECT_NIL: return cnn_value_nil();
+	case MSGPACK_OBJECT_BOOLEAN: return cnn_value_bool(o->via.boolean);
+	case MSGPACK_OBJECT_POSITIVE_INTEGER: return cnn_value_uint(o->via.u64);
+	case MSGPACK_OBJECT_NEGATIVE_INTEGER: return cnn_value_int(o->via.i64);
 	case MSGPACK_OBJECT_FLOAT32:
-	case MSGPACK_OBJECT_FLOAT64:
-		return cnn_value_float(o->via.f64);
-	case MSGPACK_OBJECT_STR:
-		return cnn_value_strn(o->via.str.ptr, o->via.str.size);
-	case MSGPACK_OBJECT_BIN:
-		return cnn_value_bin(o->via.bin.ptr, o->via.bin.size);
-	case MSGPACK_OBJECT_ARRAY:
-		return unpack_array(&o->via.array);
-	case MSGPACK_OBJECT_MAP:
-		return unpack_map(&o->via.map);
-	default:
-		return NULL;
+	case MSGPACK_OBJECT_FLOAT64: return cnn_value_float(o->via.f64);
+	case MSGPACK_OBJECT_STR: return cnn_value_strn(o->via.str.ptr, o->via.str.size);
+	case MSGPACK_OBJECT_BIN: return cnn_value_bin(o->via.bin.ptr, o->via.bin.size);
+	case MSGPACK_OBJECT_ARRAY: return unpack_array(&o->via.array);
+	case MSGPACK_OBJECT_MAP: return unpack_map(&o->via.map);
+	default: return NULL;
 	}
 }

@@ -16,8 +16,10 @@ struct cnn_value *cnn_value_unpack(const msgpack_object *);
  * nothing: depth, size of the item, size of each string and number of values are
  * bounded, and a length is believed only once its bytes have arrived. Sets *size to the
  * item's size in bytes, 0 at the end of input. */
-struct cnn_bounds { size_t item, string, values; };
+struct cnn_bounds {
+	size_t item, string, values;
+};
 int cnn_scan_item(struct cnn_input *, const struct cnn_bounds *,
-	const unsigned char **data, size_t *size, struct cnn_error *);
+    const unsigned char **data, size_t *size, struct cnn_error *);
 
 #endif

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static int parse_field(struct cnn_header *h, const msgpack_object_kv *kv,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	static const char *const known[] = { "dtype", "shape", "scale", "offset",
 		"classes" };
@@ -19,9 +19,10 @@ static int parse_field(struct cnn_header *h, const msgpack_object_kv *kv,
 	int rank;
 
 	if (!cnn_object_name(&kv->key, name))
-		return cnn_fail(e, CNN_EDATA, "invalid field name: must be 1 to %d "
-			"printable bytes, but not \"end\" or \"tensor-stream\"",
-			CNN_MAX_NAME);
+		return cnn_fail(e, CNN_EDATA,
+		    "invalid field name: must be 1 to %d "
+		    "printable bytes, but not \"end\" or \"tensor-stream\"",
+		    CNN_MAX_NAME);
 	if (cnn_header_find(h, name))
 		return cnn_fail(e, CNN_EDATA, "field %s: declared twice", name);
 	if (o->type != MSGPACK_OBJECT_MAP)
@@ -33,11 +34,13 @@ static int parse_field(struct cnn_header *h, const msgpack_object_kv *kv,
 	text[n] = '\0';
 	if ((dtype = cnn_dtype_parse(text)) == CNN_DTYPE_NONE)
 		return cnn_fail(e, CNN_EDATA, "field %s: unknown dtype: %s", name,
-			text);
+		    text);
 	if (!cnn_object_shape(cnn_object_get(o, "shape"), &rank, shape) ||
-	    rank + (h->kind == CNN_DATA) > CNN_MAX_RANK || !cnn_shape_count(rank, shape, &n))
-		return cnn_fail(e, CNN_EDATA, "field %s: shape is missing or has more "
-			"than %d axes", name, CNN_MAX_RANK - (h->kind == CNN_DATA));
+	    rank + (h->kind == CNN_DATA) > CNN_MAX_RANK ||
+	    !cnn_shape_count(rank, shape, &n))
+		return cnn_fail(e, CNN_EDATA,
+		    "field %s: shape is missing or has more than %d axes", name,
+		    CNN_MAX_RANK - (h->kind == CNN_DATA));
 	if (h->field_count == cnn_header_limit(h->kind))
 		return cnn_fail(e, CNN_EDATA, "field %s: too many fields", name);
 	if (!(f = cnn_header_add(h, name, dtype, rank, shape)))
@@ -45,22 +48,24 @@ static int parse_field(struct cnn_header *h, const msgpack_object_kv *kv,
 	if (cnn_object_get(o, "scale") || cnn_object_get(o, "offset")) {
 		f->has_scale = true;
 		f->scale = 1;
-		if ((cnn_object_get(o, "scale") && !cnn_object_number(cnn_object_get(o, "scale"), &f->scale)) ||
-		    (cnn_object_get(o, "offset") && !cnn_object_number(cnn_object_get(o, "offset"), &f->offset)) ||
+		if ((cnn_object_get(o, "scale") &&
+			!cnn_object_number(cnn_object_get(o, "scale"), &f->scale)) ||
+		    (cnn_object_get(o, "offset") &&
+			!cnn_object_number(cnn_object_get(o, "offset"), &f->offset)) ||
 		    !isfinite(f->scale) || !isfinite(f->offset))
-			return cnn_fail(e, CNN_EDATA, "field %s: scale and offset must "
-				"be numbers", name);
+			return cnn_fail(e, CNN_EDATA,
+			    "field %s: scale and offset must be numbers", name);
 	}
 	if ((v = cnn_object_get(o, "classes"))) {
 		if (v->type != MSGPACK_OBJECT_ARRAY)
-			return cnn_fail(e, CNN_EDATA, "field %s: classes must be an "
-				"array", name);
+			return cnn_fail(e, CNN_EDATA,
+			    "field %s: classes must be an array", name);
 		if (!(f->classes = cnn_value_unpack(v)))
 			return cnn_fail(e, CNN_ENOMEM, "out of memory");
 		for (size_t i = 0; i < f->classes->as.array.count; i++)
 			if (f->classes->as.array.items[i]->type != CNN_STR)
-				return cnn_fail(e, CNN_EDATA, "field %s: class %zu "
-					"must be a string", name, i);
+				return cnn_fail(e, CNN_EDATA,
+				    "field %s: class %zu must be a string", name, i);
 	}
 	/* Keep the keys of later versions. */
 	if (!(f->other = cnn_value_unpack(o)))
@@ -77,7 +82,7 @@ static int parse_field(struct cnn_header *h, const msgpack_object_kv *kv,
 /* Moves a value of the wanted type to *to; leaves *to unchanged if the key is
  * absent. */
 static int take_value(const msgpack_object *map, const char *key,
-	enum cnn_value_type type, struct cnn_value **to, struct cnn_error *e)
+    enum cnn_value_type type, struct cnn_value **to, struct cnn_error *e)
 {
 	const msgpack_object *o = cnn_object_get(map, key);
 	struct cnn_value *v;
@@ -89,7 +94,7 @@ static int take_value(const msgpack_object *map, const char *key,
 	if (v->type != type) {
 		cnn_value_free(v);
 		return cnn_fail(e, CNN_EDATA, "\"%s\" must be %s", key,
-			type == CNN_MAP ? "a map" : "an array");
+		    type == CNN_MAP ? "a map" : "an array");
 	}
 	cnn_value_free(*to);
 	*to = v;
@@ -97,29 +102,31 @@ static int take_value(const msgpack_object *map, const char *key,
 }
 
 static int header_of(const msgpack_object *o, struct cnn_header **header,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
-	static const char *const known[] = { "tensor-stream", "kind", "fields",
-		"meta", "history", "model" };
+	static const char *const known[] = { "tensor-stream", "kind", "fields", "meta",
+		"history", "model" };
 	const msgpack_object *kind, *fields;
 	struct cnn_header *h;
 	uint64_t version;
 	int r;
 
 	if (!cnn_object_is(&o->via.map.ptr[0].key, "tensor-stream"))
-		return cnn_fail(e, CNN_EDATA, "the first key is not \"tensor-stream\": "
-			"is this a tensor stream?");
+		return cnn_fail(e, CNN_EDATA,
+		    "the first key is not \"tensor-stream\": is this a tensor stream?");
 	if (!cnn_object_uint(&o->via.map.ptr[0].val, &version) || version == 0)
 		return cnn_fail(e, CNN_EDATA, "no version");
 	if (version > CNN_STREAM_VERSION)
-		return cnn_fail(e, CNN_EDATA, "version %llu: this program reads version "
-			"%d", (unsigned long long)version, CNN_STREAM_VERSION);
+		return cnn_fail(e, CNN_EDATA,
+		    "version %llu: this program reads version %d",
+		    (unsigned long long)version, CNN_STREAM_VERSION);
 	if (!cnn_object_has_text_keys(o))
 		return cnn_fail(e, CNN_EDATA, "a key is not a string");
 	kind = cnn_object_get(o, "kind");
 	if (!kind || (!cnn_object_is(kind, "data") && !cnn_object_is(kind, "model")))
 		return cnn_fail(e, CNN_EDATA, "kind must be \"data\" or \"model\"");
-	if (!(h = *header = cnn_header_new(cnn_object_is(kind, "model") ? CNN_MODEL : CNN_DATA)))
+	if (!(h = *header = cnn_header_new(
+		  cnn_object_is(kind, "model") ? CNN_MODEL : CNN_DATA)))
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	if ((fields = cnn_object_get(o, "fields"))) {
 		if (fields->type != MSGPACK_OBJECT_MAP)
@@ -143,8 +150,8 @@ static int header_of(const msgpack_object *o, struct cnn_header **header,
 	return CNN_OK;
 }
 
-int cnn_parse_header(const unsigned char *data, size_t size,
-	struct cnn_header **header, struct cnn_error *e)
+int cnn_parse_header(const unsigned char *data, size_t size, struct cnn_header **header,
+    struct cnn_error *e)
 {
 	msgpack_unpacked u;
 	int r = cnn_object_unpack(data, size, &u, e);

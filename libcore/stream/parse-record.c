@@ -11,12 +11,12 @@ void cnn_scratch_free(struct cnn_scratch *s)
 		free(s->blocks[i]);
 }
 
-/* --- tensors ----------------------------------------------------------------- */
+/* --- tensors ---------------------------------------------------------------------- */
 
 /* Gets the element type from msgpack-numpy's type string. Bfloat16 is sent as two raw
  * bytes; only the header's dtype distinguishes it from other two-byte types. */
 static int type_of(const msgpack_object *o, const struct cnn_field *f,
-	enum cnn_dtype *dtype, bool *swap, struct cnn_error *e)
+    enum cnn_dtype *dtype, bool *swap, struct cnn_error *e)
 {
 	char text[16];
 	const char *s;
@@ -50,7 +50,7 @@ static int type_of(const msgpack_object *o, const struct cnn_field *f,
 }
 
 static int parse_tensor(const msgpack_object *o, const struct cnn_field *f,
-	struct cnn_tensor *t, bool *swap, struct cnn_error *e)
+    struct cnn_tensor *t, bool *swap, struct cnn_error *e)
 {
 	const msgpack_object *nd, *type, *kind, *data;
 	const char *s;
@@ -64,10 +64,11 @@ static int parse_tensor(const msgpack_object *o, const struct cnn_field *f,
 	kind = cnn_object_get(o, "kind");
 	data = cnn_object_get(o, "data");
 	if (!nd || nd->type != MSGPACK_OBJECT_BOOLEAN || !type || !data)
-		return cnn_fail(e, CNN_EDATA, "not a tensor as msgpack-numpy writes them");
+		return cnn_fail(e, CNN_EDATA,
+		    "not a tensor as msgpack-numpy writes them");
 	if (kind && cnn_object_is(kind, "O"))
-		return cnn_fail(e, CNN_EDATA, "kind O is not supported: it is a "
-			"pickle, which could run code");
+		return cnn_fail(e, CNN_EDATA,
+		    "kind O is not supported: it is a pickle, which could run code");
 	if (!nd->via.boolean)
 		return cnn_fail(e, CNN_EDATA, "numpy scalar: must be an array");
 	if (kind && !cnn_object_is(kind, "") && !cnn_object_is(kind, "V"))
@@ -75,16 +76,16 @@ static int parse_tensor(const msgpack_object *o, const struct cnn_field *f,
 	if ((r = type_of(type, f, &t->dtype, swap, e)) < 0)
 		return r;
 	if (!cnn_object_shape(cnn_object_get(o, "shape"), &t->rank, t->shape))
-		return cnn_fail(e, CNN_EDATA, "shape is missing or has more than %d "
-			"axes", CNN_MAX_RANK);
+		return cnn_fail(e, CNN_EDATA,
+		    "shape is missing or has more than %d axes", CNN_MAX_RANK);
 	if (!cnn_object_text(data, &s, &n))
 		return cnn_fail(e, CNN_EDATA, "no data");
 	if (!cnn_tensor_bytes(t, &bytes) || bytes != n) {
 		char shape[CNN_SHAPE_TEXT];
 
 		return cnn_fail(e, CNN_EDATA, "%zu bytes of data do not fit %s %s", n,
-			cnn_dtype_name(t->dtype),
-			cnn_shape_text(t->rank, t->shape, shape, sizeof shape));
+		    cnn_dtype_name(t->dtype),
+		    cnn_shape_text(t->rank, t->shape, shape, sizeof shape));
 	}
 	t->data = (void *)(uintptr_t)s;
 	return CNN_OK;
@@ -103,7 +104,7 @@ static void swap_bytes(unsigned char *p, size_t count, size_t size)
 
 /* Copies the tensor's data to its own memory if it cannot be used in place. */
 static int settle(struct cnn_tensor *t, bool swap, struct cnn_scratch *scratch,
-	size_t i, struct cnn_error *e)
+    size_t i, struct cnn_error *e)
 {
 	size_t size = cnn_dtype_size(t->dtype), bytes;
 	void *block;
@@ -124,10 +125,9 @@ static int settle(struct cnn_tensor *t, bool swap, struct cnn_scratch *scratch,
 	return CNN_OK;
 }
 
-/* --- records and ends --------------------------------------------------------- */
+/* --- records and ends ------------------------------------------------------------- */
 
-static int parse_end(const msgpack_object *o, struct cnn_end *end,
-	struct cnn_error *e)
+static int parse_end(const msgpack_object *o, struct cnn_end *end, struct cnn_error *e)
 {
 	const msgpack_object *v;
 	const char *s;
@@ -142,46 +142,50 @@ static int parse_end(const msgpack_object *o, struct cnn_end *end,
 	if (!(v = cnn_object_get(o, "xxh3")))
 		return CNN_OK;
 	if (!cnn_object_text(v, &s, &n) || n != 16)
-		return cnn_fail(e, CNN_EDATA, "end: xxh3 must be 16 hexadecimal "
-			"digits");
+		return cnn_fail(e, CNN_EDATA,
+		    "end: xxh3 must be 16 hexadecimal digits");
 	memcpy(text, s, n);
 	text[n] = '\0';
 	end->digest = strtoull(text, &stop, 16);
 	end->has_digest = true;
 	if (*stop || strspn(text, "0123456789abcdefABCDEF") != 16)
-		return cnn_fail(e, CNN_EDATA, "end: xxh3 must be 16 hexadecimal "
-			"digits");
+		return cnn_fail(e, CNN_EDATA,
+		    "end: xxh3 must be 16 hexadecimal digits");
 	return CNN_OK;
 }
 
 /* Checks that the tensor fits its field. In a model a record may hold a part of the
  * first axis. */
 static int check_tensor(const struct cnn_header *h, const struct cnn_field *f,
-	const struct cnn_tensor *t, struct cnn_error *e)
+    const struct cnn_tensor *t, struct cnn_error *e)
 {
 	bool data = h->kind == CNN_DATA, fits;
 	char a[CNN_SHAPE_TEXT], b[CNN_SHAPE_TEXT];
 
 	if (data)
-		fits = t->rank == f->rank + 1 && memcmp(t->shape + 1, f->shape,
+		fits = t->rank == f->rank + 1 &&
+		    memcmp(t->shape + 1, f->shape,
 			(size_t)f->rank * sizeof *f->shape) == 0;
 	else
-		fits = t->rank == f->rank && (t->rank == 0 ||
-			(t->shape[0] <= f->shape[0] && memcmp(t->shape + 1, f->shape + 1,
+		fits = t->rank == f->rank &&
+		    (t->rank == 0 ||
+			(t->shape[0] <= f->shape[0] &&
+			    memcmp(t->shape + 1, f->shape + 1,
 				(size_t)(f->rank - 1) * sizeof *f->shape) == 0));
 	if (t->dtype == f->dtype && fits)
 		return CNN_OK;
 	return cnn_fail(e, CNN_EDATA, "%s %s%s does not match the header's %s %s%s",
-		cnn_dtype_name(t->dtype), data ? "Nx" : "",
-		data && t->rank > 0 ? cnn_shape_text(t->rank - 1, t->shape + 1, a, sizeof a)
-			: cnn_shape_text(t->rank, t->shape, a, sizeof a),
-		cnn_dtype_name(f->dtype), data ? "Nx" : "",
-		cnn_shape_text(f->rank, f->shape, b, sizeof b));
+	    cnn_dtype_name(t->dtype), data ? "Nx" : "",
+	    data && t->rank > 0 ?
+		cnn_shape_text(t->rank - 1, t->shape + 1, a, sizeof a) :
+		cnn_shape_text(t->rank, t->shape, a, sizeof a),
+	    cnn_dtype_name(f->dtype), data ? "Nx" : "",
+	    cnn_shape_text(f->rank, f->shape, b, sizeof b));
 }
 
 static int parse_member(struct cnn_header *h, bool learning,
-	const msgpack_object_kv *kv, struct cnn_scratch *scratch,
-	struct cnn_record *rec, struct cnn_error *e)
+    const msgpack_object_kv *kv, struct cnn_scratch *scratch, struct cnn_record *rec,
+    struct cnn_error *e)
 {
 	char name[CNN_MAX_NAME + 1] = "";
 	struct cnn_tensor t;
@@ -190,7 +194,8 @@ static int parse_member(struct cnn_header *h, bool learning,
 	int r;
 
 	if (!cnn_object_name(&kv->key, name))
-		return cnn_fail(e, CNN_EDATA, strcmp(name, "tensor-stream") == 0 ?
+		return cnn_fail(e, CNN_EDATA,
+		    strcmp(name, "tensor-stream") == 0 ?
 			"new header before the end of the segment: the first stream is "
 			"truncated" :
 			"invalid field name");
@@ -203,7 +208,8 @@ static int parse_member(struct cnn_header *h, bool learning,
 		r = cnn_fail(e, CNN_EDATA, "no sample axis");
 		goto named;
 	}
-	if (!f && !(f = cnn_header_add(h, name, t.dtype, t.rank - data, t.shape + data))) {
+	if (!f &&
+	    !(f = cnn_header_add(h, name, t.dtype, t.rank - data, t.shape + data))) {
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
 		goto named;
 	}
@@ -215,8 +221,7 @@ static int parse_member(struct cnn_header *h, bool learning,
 		goto named;
 	if (data && rec->count > 0 && t.shape[0] != rec->samples) {
 		r = cnn_fail(e, CNN_EDATA, "%zu samples, but field %s has %zu",
-			t.shape[0],
-			rec->names[0], rec->samples);
+		    t.shape[0], rec->names[0], rec->samples);
 		goto named;
 	}
 	if ((r = settle(&t, swap, scratch, rec->count, e)) < 0)
@@ -232,7 +237,7 @@ named:
 }
 
 static int record_of(const msgpack_object *o, struct cnn_header *h,
-	struct cnn_scratch *scratch, struct cnn_record *rec, struct cnn_error *e)
+    struct cnn_scratch *scratch, struct cnn_record *rec, struct cnn_error *e)
 {
 	bool learning = h->field_count == 0;
 	int r;
@@ -242,28 +247,30 @@ static int record_of(const msgpack_object *o, struct cnn_header *h,
 	if (o->via.map.size > CNN_MAX_FIELDS)
 		return cnn_fail(e, CNN_EDATA, "more than %d fields", CNN_MAX_FIELDS);
 	for (uint32_t i = 0; i < o->via.map.size; i++)
-		if ((r = parse_member(h, learning, &o->via.map.ptr[i], scratch, rec, e)) < 0)
+		if ((r = parse_member(h, learning, &o->via.map.ptr[i], scratch, rec,
+			 e)) < 0)
 			return r;
 	if (h->kind == CNN_DATA && rec->count != h->field_count)
 		return cnn_fail(e, CNN_EDATA, "%zu fields, but the header declares %zu",
-			rec->count, h->field_count);
+		    rec->count, h->field_count);
 	return CNN_OK;
 }
 
 int cnn_parse_item(const unsigned char *data, size_t size, struct cnn_header *h,
-	struct cnn_scratch *scratch, struct cnn_record *rec, struct cnn_end *end,
-	struct cnn_error *e)
+    struct cnn_scratch *scratch, struct cnn_record *rec, struct cnn_end *end,
+    struct cnn_error *e)
 {
 	msgpack_unpacked u;
 	const msgpack_object *o = &u.data;
 	int r = cnn_object_unpack(data, size, &u, e);
 
 	if (r == CNN_OK) {
-		if (o->via.map.size == 1 && cnn_object_is(&o->via.map.ptr[0].key, "end")) {
+		if (o->via.map.size == 1 &&
+		    cnn_object_is(&o->via.map.ptr[0].key, "end")) {
 			o = &o->via.map.ptr[0].val;
 			r = o->type != MSGPACK_OBJECT_MAP || size > CNN_MAX_HEADER ?
-				cnn_fail(e, CNN_EDATA, "end: not a map") :
-				parse_end(o, end, e);
+			    cnn_fail(e, CNN_EDATA, "end: not a map") :
+			    parse_end(o, end, e);
 			if (r == CNN_OK)
 				r = CNN_END;
 		} else {

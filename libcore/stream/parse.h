@@ -21,13 +21,12 @@ struct cnn_end {
 };
 
 int cnn_parse_header(const unsigned char *, size_t, struct cnn_header **,
-	struct cnn_error *);
+    struct cnn_error *);
 
 /* Parses a record (CNN_OK) or an end (CNN_END). A header without fields gets them from
  * the record. The record's names point into the header; its data point into the item or
  * into scratch. */
 int cnn_parse_item(const unsigned char *, size_t, struct cnn_header *,
-	struct cnn_scratch *, struct cnn_record *, struct cnn_end *,
-	struct cnn_error *);
+    struct cnn_scratch *, struct cnn_record *, struct cnn_end *, struct cnn_error *);
 
 #endif

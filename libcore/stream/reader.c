@@ -9,10 +9,11 @@
 
 /* A record holds at most 4096 values: enough for 64 fields, each with a name, a map and
  * a handful of keys, and for what else msgpack-numpy may write. */
-static const struct cnn_bounds header_bounds =
-	{ CNN_MAX_HEADER, CNN_MAX_HEADER, 256 << 10 };
-static const struct cnn_bounds record_bounds =
-	{ CNN_MAX_FIELDS * (CNN_MAX_TENSOR + 1024), CNN_MAX_TENSOR, 4096 };
+static const struct cnn_bounds header_bounds = { CNN_MAX_HEADER, CNN_MAX_HEADER,
+	256 << 10 };
+static const struct cnn_bounds record_bounds = {
+	CNN_MAX_FIELDS * (CNN_MAX_TENSOR + 1024), CNN_MAX_TENSOR, 4096
+};
 
 enum state { BETWEEN, INSIDE, FAILED };
 
@@ -20,23 +21,23 @@ struct cnn_reader {
 	struct cnn_input *in;
 	XXH3_state_t *hash;
 	struct cnn_header *header;
-	struct cnn_scratch scratch;      /* for tensors that cannot be used in place */
+	struct cnn_scratch scratch; /* for tensors that cannot be used in place */
 	enum state state;
-	bool any;                        /* a segment has been read */
-	bool pending;                    /* `first` has not been handed out yet */
-	struct cnn_record first;         /* read ahead to learn the fields */
-	int first_code;                  /* CNN_END: there was an end instead */
+	bool any;		 /* a segment has been read */
+	bool pending;		 /* `first` has not been handed out yet */
+	struct cnn_record first; /* read ahead to learn the fields */
+	int first_code;		 /* CNN_END: there was an end instead */
 	size_t records, samples;
-	size_t consumed;                 /* bytes of the item, not yet skipped */
-	unsigned char *header_item;      /* a copy: the first record may be read before
-	                                  * the header is requested */
+	size_t consumed; /* bytes of the item, not yet skipped */
+	/* A copy: the first record may be read before the header is requested */
+	unsigned char *header_item;
 	size_t header_size;
 	const unsigned char *item;
 	size_t item_size;
 };
 
 int cnn_reader_open(struct cnn_reader **opened, struct cnn_input *in,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct cnn_reader *reader = calloc(1, sizeof *reader);
 
@@ -81,7 +82,7 @@ void cnn_reader_item(const struct cnn_reader *reader, const void **data, size_t 
 
 /* Releases the previous item and peeks at the next; *size is 0 at the end. */
 static int next_item(struct cnn_reader *reader, const struct cnn_bounds *bounds,
-	const unsigned char **data, size_t *size, struct cnn_error *e)
+    const unsigned char **data, size_t *size, struct cnn_error *e)
 {
 	cnn_input_skip(reader->in, reader->consumed);
 	reader->consumed = 0;
@@ -94,7 +95,7 @@ static int read_record(struct cnn_reader *, struct cnn_record *, struct cnn_erro
 /* Parses the header at the front of the input and, if it declares no fields, reads the
  * first record to learn them. */
 static int read_header(struct cnn_reader *reader, const unsigned char *data,
-	size_t size, struct cnn_error *e)
+    size_t size, struct cnn_error *e)
 {
 	unsigned char *copy;
 	int r;
@@ -130,7 +131,7 @@ static int read_header(struct cnn_reader *reader, const unsigned char *data,
 }
 
 int cnn_reader_header(struct cnn_reader *reader, const struct cnn_header **header,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const unsigned char *data;
 	struct cnn_record unread;
@@ -142,7 +143,7 @@ int cnn_reader_header(struct cnn_reader *reader, const struct cnn_header **heade
 		r = cnn_reader_record(reader, &unread, e);
 	if (reader->state == FAILED)
 		return cnn_fail(e, CNN_EDATA, "%s: read after an error",
-			cnn_input_name(reader->in));
+		    cnn_input_name(reader->in));
 	if (r >= 0)
 		r = next_item(reader, &header_bounds, &data, &size, e);
 	if (r == CNN_EDATA)
@@ -151,11 +152,11 @@ int cnn_reader_header(struct cnn_reader *reader, const struct cnn_header **heade
 		if (reader->any)
 			return CNN_END;
 		if (strcmp(cnn_input_name(reader->in), "standard input") == 0)
-			r = cnn_fail(e, CNN_EDATA, "standard input is empty: no data "
-				"given?");
+			r = cnn_fail(e, CNN_EDATA,
+			    "standard input is empty: no data given?");
 		else
 			r = cnn_fail(e, CNN_EDATA, "%s: empty file",
-				cnn_input_name(reader->in));
+			    cnn_input_name(reader->in));
 	}
 	if (r >= 0)
 		r = read_header(reader, data, size, e);
@@ -168,28 +169,29 @@ int cnn_reader_header(struct cnn_reader *reader, const struct cnn_header **heade
 
 /* Checks the end item against the records that were read. */
 static int check_end(struct cnn_reader *reader, const struct cnn_end *end,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const char *name = cnn_input_name(reader->in);
 	uint64_t digest = XXH3_64bits_digest(reader->hash);
 
 	if (end->has_records && end->records != reader->records)
-		return cnn_fail(e, CNN_EDATA, "%s: end: declares %llu records, but %zu "
-			"were read", name, (unsigned long long)end->records,
-			reader->records);
+		return cnn_fail(e, CNN_EDATA,
+		    "%s: end: declares %llu records, but %zu were read", name,
+		    (unsigned long long)end->records, reader->records);
 	if (end->has_samples && end->samples != reader->samples)
-		return cnn_fail(e, CNN_EDATA, "%s: end: declares %llu samples, but %zu "
-			"were read", name, (unsigned long long)end->samples,
-			reader->samples);
+		return cnn_fail(e, CNN_EDATA,
+		    "%s: end: declares %llu samples, but %zu were read", name,
+		    (unsigned long long)end->samples, reader->samples);
 	if (end->has_digest && end->digest != digest)
-		return cnn_fail(e, CNN_EDATA, "%s: end: declares digest %016llx, but "
-			"the data have %016llx: the stream is damaged", name,
-			(unsigned long long)end->digest, (unsigned long long)digest);
+		return cnn_fail(e, CNN_EDATA,
+		    "%s: end: declares digest %016llx, but "
+		    "the data have %016llx: the stream is damaged",
+		    name, (unsigned long long)end->digest, (unsigned long long)digest);
 	return CNN_OK;
 }
 
 static int read_record(struct cnn_reader *reader, struct cnn_record *rec,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const char *name = cnn_input_name(reader->in);
 	const unsigned char *data;
@@ -203,9 +205,10 @@ static int read_record(struct cnn_reader *reader, struct cnn_record *rec,
 		return r;
 	}
 	if (size == 0)
-		return cnn_fail(e, CNN_EDATA, "%s: truncated after record %zu "
-			"(tensor-cat --repair keeps the complete records)",
-			name, reader->records);
+		return cnn_fail(e, CNN_EDATA,
+		    "%s: truncated after record %zu "
+		    "(tensor-cat --repair keeps the complete records)",
+		    name, reader->records);
 	reader->item = data;
 	reader->item_size = size;
 	reader->consumed = size;
@@ -226,7 +229,7 @@ static int read_record(struct cnn_reader *reader, struct cnn_record *rec,
 }
 
 int cnn_reader_record(struct cnn_reader *reader, struct cnn_record *rec,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	int r;
 
@@ -235,18 +238,19 @@ int cnn_reader_record(struct cnn_reader *reader, struct cnn_record *rec,
 		return CNN_END;
 	if (reader->state == FAILED)
 		return cnn_fail(e, CNN_EDATA, "%s: read after an error",
-			cnn_input_name(reader->in));
+		    cnn_input_name(reader->in));
 	if (reader->pending) {
 		reader->pending = false;
 		if (reader->first_code == CNN_OK)
 			*rec = reader->first;
 		reader->item = NULL;
 		reader->item_size = 0;
-		if (reader->consumed) {           /* the record is still in the input */
+		if (reader->consumed) { /* the record is still in the input */
 			const unsigned char *data;
 			size_t have;
 
-			r = cnn_input_peek(reader->in, reader->consumed, &data, &have, e);
+			r = cnn_input_peek(reader->in, reader->consumed, &data, &have,
+			    e);
 			reader->item = data;
 			reader->item_size = reader->consumed;
 			if (r < 0)

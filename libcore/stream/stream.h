@@ -15,11 +15,11 @@
 #include "base/value.h"
 
 #define CNN_STREAM_VERSION 1
-#define CNN_MAX_FIELDS 64                    /* per record */
-#define CNN_MAX_PARAMETERS 4096              /* fields in a model's header */
-#define CNN_MAX_NAME 255                     /* bytes in a field's name */
-#define CNN_MAX_TENSOR ((size_t)64 << 20)    /* bytes in one tensor */
-#define CNN_MAX_HEADER ((size_t)1 << 20)     /* bytes in a header or an end */
+#define CNN_MAX_FIELDS 64		  /* per record */
+#define CNN_MAX_PARAMETERS 4096		  /* fields in a model's header */
+#define CNN_MAX_NAME 255		  /* bytes in a field's name */
+#define CNN_MAX_TENSOR ((size_t)64 << 20) /* bytes in one tensor */
+#define CNN_MAX_HEADER ((size_t)1 << 20)  /* bytes in a header or an end */
 #define CNN_MAX_DEPTH 16
 #define CNN_RECORD_BYTES ((size_t)512 << 10) /* the size that writers aim for */
 
@@ -32,29 +32,29 @@ struct cnn_field {
 	enum cnn_dtype dtype;
 	int rank;
 	size_t shape[CNN_MAX_RANK];
-	bool has_scale;              /* value = integer * scale + offset */
+	bool has_scale; /* value = integer * scale + offset */
 	double scale, offset;
-	struct cnn_value *classes;   /* array of str, or NULL */
-	struct cnn_value *other;     /* keys unknown to this version, or NULL */
+	struct cnn_value *classes; /* array of str, or NULL */
+	struct cnn_value *other;   /* keys unknown to this version, or NULL */
 };
 
 struct cnn_header {
 	enum cnn_kind kind;
-	struct cnn_field *fields;    /* in header order */
+	struct cnn_field *fields; /* in header order */
 	size_t field_count;
-	struct cnn_value *meta;      /* map, never NULL */
-	struct cnn_value *history;   /* array, never NULL */
-	struct cnn_value *model;     /* state of a model (net/model.h), or NULL */
-	struct cnn_value *other;     /* unknown top-level keys, or NULL */
+	struct cnn_value *meta;	   /* map, never NULL */
+	struct cnn_value *history; /* array, never NULL */
+	struct cnn_value *model;   /* state of a model (net/model.h), or NULL */
+	struct cnn_value *other;   /* unknown top-level keys, or NULL */
 };
 
-struct cnn_header *cnn_header_new(enum cnn_kind);    /* NULL: out of memory */
+struct cnn_header *cnn_header_new(enum cnn_kind); /* NULL: out of memory */
 struct cnn_header *cnn_header_copy(const struct cnn_header *);
 void cnn_header_free(struct cnn_header *);
 /* Adds a field and returns it (NULL: out of memory or too many fields). Copies the
  * name. */
-struct cnn_field *cnn_header_add(struct cnn_header *, const char *name,
-	enum cnn_dtype, int rank, const size_t *shape);
+struct cnn_field *cnn_header_add(struct cnn_header *, const char *name, enum cnn_dtype,
+    int rank, const size_t *shape);
 /* The maximum number of fields in a header of this kind. */
 size_t cnn_header_limit(enum cnn_kind);
 /* The field with that name, or NULL. */
@@ -64,15 +64,15 @@ struct cnn_field *cnn_header_find(const struct cnn_header *, const char *name);
 bool cnn_header_compatible(const struct cnn_header *, const struct cnn_header *);
 
 struct cnn_record {
-	size_t count;                          /* fields in use */
+	size_t count; /* fields in use */
 	const char *names[CNN_MAX_FIELDS];
 	struct cnn_tensor tensors[CNN_MAX_FIELDS];
-	size_t samples;                        /* length of axis 0; 0 in a model */
+	size_t samples; /* length of axis 0; 0 in a model */
 };
 /* The tensor of the field with that name, or NULL. */
 struct cnn_tensor *cnn_record_find(struct cnn_record *, const char *name);
 
-/* --- reading ----------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------- */
 
 struct cnn_reader;
 
@@ -85,7 +85,7 @@ void cnn_reader_close(struct cnn_reader *);
  * call of this function. If the header declares no fields, they are taken from the
  * first record, which is read ahead. */
 int cnn_reader_header(struct cnn_reader *, const struct cnn_header **,
-	struct cnn_error *);
+    struct cnn_error *);
 
 /* Reads the segment's next record. Returns CNN_END once the end item has been read and
  * its counts and digest match. The reader owns names and data, which are valid until
@@ -98,7 +98,7 @@ size_t cnn_reader_samples(const struct cnn_reader *);
 /* The raw bytes of the last item read (header, record or end). */
 void cnn_reader_item(const struct cnn_reader *, const void **, size_t *);
 
-/* --- writing ----------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------- */
 
 struct cnn_writer;
 
@@ -108,12 +108,12 @@ int cnn_writer_open(struct cnn_writer **, struct cnn_output *, struct cnn_error 
 void cnn_writer_close(struct cnn_writer *);
 
 int cnn_writer_header(struct cnn_writer *, const struct cnn_header *,
-	struct cnn_error *);
+    struct cnn_error *);
 /* Writes the record unchanged, except that tensors over CNN_MAX_TENSOR are split along
  * axis 0. In a data segment the record must have exactly the fields of the header, with
  * their types and shapes. */
 int cnn_writer_record(struct cnn_writer *, const struct cnn_record *,
-	struct cnn_error *);
+    struct cnn_error *);
 /* Writes the end item. Stores its xxh3 in digest (17 bytes, or NULL). */
 int cnn_writer_end(struct cnn_writer *, char *digest, struct cnn_error *);
 

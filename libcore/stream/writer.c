@@ -10,11 +10,11 @@
 struct cnn_writer {
 	struct cnn_output *out;
 	XXH3_state_t *hash;
-	msgpack_sbuffer buf;             /* the item being packed */
+	msgpack_sbuffer buf; /* the item being packed */
 	msgpack_packer pk;
-	struct cnn_header *header;       /* header of the open segment, or NULL */
+	struct cnn_header *header; /* header of the open segment, or NULL */
 	size_t records, samples;
-	bool out_of_memory;              /* something was not packed */
+	bool out_of_memory; /* something was not packed */
 };
 
 /* msgpack-c's packers continue after a failed write, so record the failure here. */
@@ -28,7 +28,7 @@ static int pack_write(void *writer, const char *data, size_t size)
 }
 
 int cnn_writer_open(struct cnn_writer **writer, struct cnn_output *out,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct cnn_writer *w = calloc(1, sizeof *w);
 
@@ -54,7 +54,7 @@ void cnn_writer_close(struct cnn_writer *w)
 	free(w);
 }
 
-/* --- packing ---------------------------------------------------------------- */
+/* --- packing ---------------------------------------------------------------------- */
 
 static void pack_str(msgpack_packer *pk, const char *s)
 {
@@ -82,7 +82,7 @@ static void pack_shape(msgpack_packer *pk, int rank, const size_t *shape)
 
 /* Packs all of a tensor except its bytes. */
 static void pack_tensor_head(msgpack_packer *pk, const struct cnn_tensor *t,
-	size_t bytes)
+    size_t bytes)
 {
 	msgpack_pack_map(pk, 5);
 	pack_bin(pk, "nd");
@@ -137,10 +137,10 @@ static int emit(struct cnn_writer *w, struct cnn_error *e)
 	return r;
 }
 
-/* --- writing ------------------------------------------------------------------ */
+/* --- writing ---------------------------------------------------------------------- */
 
 int cnn_writer_header(struct cnn_writer *w, const struct cnn_header *h,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	msgpack_packer *pk = &w->pk;
 	size_t extra = h->other ? h->other->as.map.count : 0;
@@ -175,15 +175,16 @@ int cnn_writer_header(struct cnn_writer *w, const struct cnn_header *h,
 		cnn_value_pack(pk, h->other->as.map.values[i]);
 	}
 	if (w->buf.size > CNN_MAX_HEADER)
-		return cnn_fail(e, CNN_EDATA, "%s: header of %zu bytes is too large "
-			"(at most %zu): its history or list of classes is too long",
-			cnn_output_name(w->out), w->buf.size, CNN_MAX_HEADER);
+		return cnn_fail(e, CNN_EDATA,
+		    "%s: header of %zu bytes is too large "
+		    "(at most %zu): its history or list of classes is too long",
+		    cnn_output_name(w->out), w->buf.size, CNN_MAX_HEADER);
 	return emit(w, e);
 }
 
 /* Checks that the tensor fits the header's field of that name. */
 static int check_field(const struct cnn_writer *w, const char *name,
-	const struct cnn_tensor *t, struct cnn_error *e)
+    const struct cnn_tensor *t, struct cnn_error *e)
 {
 	const struct cnn_field *f = cnn_header_find(w->header, name);
 	int sample_axis = w->header->kind == CNN_DATA;
@@ -192,20 +193,23 @@ static int check_field(const struct cnn_writer *w, const char *name,
 	if (!f)
 		return cnn_fail(e, CNN_EDATA, "field %s: not in the header", name);
 	if (t->dtype != f->dtype || t->rank - sample_axis != f->rank ||
-	    (sample_axis && memcmp(t->shape + 1, f->shape,
-		(size_t)f->rank * sizeof *f->shape) != 0))
-		return cnn_fail(e, CNN_EDATA, "field %s: %s %s does not match the "
-			"header's %s %s", name, cnn_dtype_name(t->dtype),
-			cnn_shape_text(t->rank - sample_axis, t->shape + sample_axis, a,
-				sizeof a), cnn_dtype_name(f->dtype),
-			cnn_shape_text(f->rank, f->shape, b, sizeof b));
+	    (sample_axis &&
+		memcmp(t->shape + 1, f->shape, (size_t)f->rank * sizeof *f->shape) !=
+		    0))
+		return cnn_fail(e, CNN_EDATA,
+		    "field %s: %s %s does not match the header's %s %s", name,
+		    cnn_dtype_name(t->dtype),
+		    cnn_shape_text(t->rank - sample_axis, t->shape + sample_axis, a,
+			sizeof a),
+		    cnn_dtype_name(f->dtype),
+		    cnn_shape_text(f->rank, f->shape, b, sizeof b));
 	return CNN_OK;
 }
 
 /* Writes rows [first, first + rows) of every tensor as one record. rows 0 means the
  * whole tensors, whatever their lengths. */
-static int write_rows(struct cnn_writer *w, const struct cnn_record *rec,
-	size_t first, size_t rows, struct cnn_error *e)
+static int write_rows(struct cnn_writer *w, const struct cnn_record *rec, size_t first,
+    size_t rows, struct cnn_error *e)
 {
 	int r;
 
@@ -216,12 +220,14 @@ static int write_rows(struct cnn_writer *w, const struct cnn_record *rec,
 		size_t bytes, row_bytes;
 
 		if (rows > 0 && t.rank > 0) {
-			row_bytes = cnn_tensor_sample_count(&t) * cnn_dtype_size(t.dtype);
+			row_bytes = cnn_tensor_sample_count(&t) *
+			    cnn_dtype_size(t.dtype);
 			t.data = (char *)t.data + first * row_bytes;
 			t.shape[0] = rows;
 		}
 		if (!cnn_tensor_bytes(&t, &bytes))
-			return cnn_fail(e, CNN_EDATA, "field %s: too large", rec->names[i]);
+			return cnn_fail(e, CNN_EDATA, "field %s: too large",
+			    rec->names[i]);
 		pack_str(&w->pk, rec->names[i]);
 		pack_tensor_head(&w->pk, &t, bytes);
 		if ((r = emit(w, e)) < 0)
@@ -237,7 +243,7 @@ static int write_rows(struct cnn_writer *w, const struct cnn_record *rec,
 }
 
 int cnn_writer_record(struct cnn_writer *w, const struct cnn_record *rec,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	size_t rows = 0, row_bytes = 0, step, n;
 	bool data;
@@ -247,8 +253,9 @@ int cnn_writer_record(struct cnn_writer *w, const struct cnn_record *rec,
 		return cnn_fail(e, CNN_EUSAGE, "a record outside a segment");
 	data = w->header->kind == CNN_DATA;
 	if (rec->count == 0 || (data && rec->count != w->header->field_count))
-		return cnn_fail(e, CNN_EDATA, "record has %zu fields, but the header "
-			"has %zu", rec->count, w->header->field_count);
+		return cnn_fail(e, CNN_EDATA,
+		    "record has %zu fields, but the header has %zu", rec->count,
+		    w->header->field_count);
 	for (size_t i = 0; i < rec->count; i++) {
 		const struct cnn_tensor *t = &rec->tensors[i];
 
@@ -257,23 +264,25 @@ int cnn_writer_record(struct cnn_writer *w, const struct cnn_record *rec,
 		if (t->rank == 0)
 			continue;
 		if (data && i > 0 && t->shape[0] != rows)
-			return cnn_fail(e, CNN_EDATA, "field %s: %zu samples, but "
-				"field %s has %zu",
-				rec->names[i], t->shape[0], rec->names[0], rows);
+			return cnn_fail(e, CNN_EDATA,
+			    "field %s: %zu samples, but field %s has %zu",
+			    rec->names[i], t->shape[0], rec->names[0], rows);
 		rows = t->shape[0];
 		n = cnn_tensor_sample_count(t) * cnn_dtype_size(t->dtype);
 		if (n > row_bytes)
 			row_bytes = n;
 	}
 	if (row_bytes > CNN_MAX_TENSOR)
-		return cnn_fail(e, CNN_EDATA, "one row of a tensor takes %zu bytes (at "
-			"most %zu)", row_bytes, CNN_MAX_TENSOR);
+		return cnn_fail(e, CNN_EDATA,
+		    "one row of a tensor takes %zu bytes (at most %zu)", row_bytes,
+		    CNN_MAX_TENSOR);
 	/* Parameters that share a record can differ in length. */
 	if (rows == 0 || (!data && rec->count > 1))
 		return write_rows(w, rec, 0, 0, e);
 	step = row_bytes ? CNN_MAX_TENSOR / row_bytes : rows;
 	for (size_t i = 0; i < rows; i += step)
-		if ((r = write_rows(w, rec, i, rows - i < step ? rows - i : step, e)) < 0)
+		if ((r = write_rows(w, rec, i, rows - i < step ? rows - i : step, e)) <
+		    0)
 			return r;
 	return CNN_OK;
 }
@@ -285,7 +294,7 @@ int cnn_writer_end(struct cnn_writer *w, char *digest, struct cnn_error *e)
 	if (!w->header)
 		return cnn_fail(e, CNN_EUSAGE, "an end outside a segment");
 	snprintf(hex, sizeof hex, "%016llx",
-		(unsigned long long)XXH3_64bits_digest(w->hash));
+	    (unsigned long long)XXH3_64bits_digest(w->hash));
 	if (digest)
 		memcpy(digest, hex, sizeof hex);
 	msgpack_sbuffer_clear(&w->buf);

@@ -5,19 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- resuming ------------------------------------------------------------- */
+/* --- resuming --------------------------------------------------------------------- */
 
 /* Selects the device of the recorded providers ("cpu" in "conv1+relu1=cpu/native"), and
  * makes the executor use these providers. */
 static int resume_device(const struct cnn_model *m, struct cnn_train_options *o,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	static const char *const devices[] = { "cpu", "cuda" };
 	const struct cnn_value *list = cnn_value_get(m->training, "providers");
 	const struct cnn_value *first = list && list->type == CNN_ARRAY &&
-		list->as.array.count > 0 ? list->as.array.items[0] : NULL;
-	const char *at = first && first->type == CNN_STR ? strchr(first->as.str.data, '=') :
-		NULL;
+		list->as.array.count > 0 ?
+	    list->as.array.items[0] :
+	    NULL;
+	const char *at =
+	    first && first->type == CNN_STR ? strchr(first->as.str.data, '=') : NULL;
 	const char *device = NULL;
 
 	for (size_t i = 0; at && i < sizeof devices / sizeof *devices; i++)
@@ -25,27 +27,27 @@ static int resume_device(const struct cnn_model *m, struct cnn_train_options *o,
 		    at[1 + strlen(devices[i])] == '/')
 			device = devices[i];
 	if (!device)
-		return cnn_fail(e, CNN_EDATA, "the checkpoint's providers are missing "
-			"or invalid");
+		return cnn_fail(e, CNN_EDATA,
+		    "the checkpoint's providers are missing or invalid");
 	o->on.recorded = list;
 	if (strcmp(device, o->on.device) == 0)
 		return CNN_OK;
 	if (o->device_given)
-		return cnn_fail(e, CNN_EUSAGE, "--device: conflicts with the "
-			"checkpoint");
+		return cnn_fail(e, CNN_EUSAGE,
+		    "--device: conflicts with the checkpoint");
 	return cnn_device_choose(m->graph->plugins, device, &o->on.device,
-		&o->on.ordinal, e);
+	    &o->on.ordinal, e);
 }
 
 int cnn_train_resume(const struct cnn_model *m, struct cnn_train_options *o,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	int r;
 
 	if (!m->training)
-		return cnn_fail(e, CNN_EDATA, "the model has no training state to "
-			"resume from: it was never trained, or only its weights were "
-			"kept");
+		return cnn_fail(e, CNN_EDATA,
+		    "the model has no training state to "
+		    "resume from: it was never trained, or only its weights were kept");
 	r = cnn_train_options_load(o, m->training, m->graph->plugins, e);
 	return r < 0 ? r : resume_device(m, o, e);
 }
@@ -65,20 +67,22 @@ int cnn_trainer_restore(struct cnn_trainer *t, struct cnn_error *e)
 	    !cnn_value_get_float(v, "loss_scale", &t->loss_scale) ||
 	    !cnn_value_get_uint(v, "samples", &samples) ||
 	    !cnn_value_get_str(v, "digest", &digest))
-		return cnn_fail(e, CNN_EDATA, "the checkpoint's training state is "
-			"incomplete");
+		return cnn_fail(e, CNN_EDATA,
+		    "the checkpoint's training state is incomplete");
 	if (samples == 0)
-		return cnn_fail(e, CNN_EDATA, "trained with --stream: can't be "
-			"resumed, as its position in the data is unknown");
+		return cnn_fail(e, CNN_EDATA,
+		    "trained with --stream: can't be "
+		    "resumed, as its position in the data is unknown");
 	if (!t->data || samples != t->data->samples || strcmp(digest, t->digest) != 0)
-		return cnn_fail(e, CNN_EDATA, "the data are not those that the "
-			"checkpoint was trained on (%llu samples, digest %s)",
-			(unsigned long long)samples, digest);
+		return cnn_fail(e, CNN_EDATA,
+		    "the data are not those that the "
+		    "checkpoint was trained on (%llu samples, digest %s)",
+		    (unsigned long long)samples, digest);
 	if (t->cursor >= samples || t->updates > t->step || t->step >= UINT32_MAX ||
 	    t->epoch >= UINT32_MAX || t->good_steps >= UINT32_MAX ||
 	    !isfinite(t->loss_scale) || t->loss_scale <= 0)
-		return cnn_fail(e, CNN_EDATA, "the checkpoint's training state is "
-			"invalid");
+		return cnn_fail(e, CNN_EDATA,
+		    "the checkpoint's training state is invalid");
 	choices = cnn_value_copy(cnn_value_get(v, "choices"));
 	if (choices) {
 		cnn_value_free(t->choices);
@@ -87,7 +91,7 @@ int cnn_trainer_restore(struct cnn_trainer *t, struct cnn_error *e)
 	return CNN_OK;
 }
 
-/* --- saving --------------------------------------------------------------- */
+/* --- saving ----------------------------------------------------------------------- */
 
 /* "conv1+relu1=cpu/onednn" for each run. Together with the build, these determine the
  * bits of the result. */
@@ -95,17 +99,18 @@ static struct cnn_value *providers(const struct cnn_trainer *t)
 {
 	struct cnn_value *list = cnn_value_array();
 	struct cnn_executor_run run;
-	char text[CNN_MAX_RUN * 101 + 2 * 256];  /* node names have at most 100 bytes */
+	char text[CNN_MAX_RUN * 101 + 2 * 256]; /* node names have at most 100 bytes */
 
 	for (size_t i = 0; cnn_executor_run_at(t->ex, i, &run); i++) {
 		size_t n = 0;
 
 		for (uint32_t k = 0; k < run.count && n < sizeof text; k++)
 			n += (size_t)snprintf(text + n, sizeof text - n, "%s%s",
-				k ? "+" : "", t->model->graph->nodes[run.nodes[k]].node.name);
+			    k ? "+" : "",
+			    t->model->graph->nodes[run.nodes[k]].node.name);
 		if (n < sizeof text)
 			snprintf(text + n, sizeof text - n, "=%s/%s", run.device,
-				run.provider);
+			    run.provider);
 		if (!cnn_value_append(list, cnn_value_str(text))) {
 			cnn_value_free(list);
 			return NULL;
@@ -117,16 +122,17 @@ static struct cnn_value *providers(const struct cnn_trainer *t)
 static bool save_state(const struct cnn_trainer *t, struct cnn_value *v)
 {
 	return cnn_train_options_save(&t->options, v) &&
-		cnn_value_set(v, "step", cnn_value_uint(t->step)) &&
-		cnn_value_set(v, "updates", cnn_value_uint(t->updates)) &&
-		cnn_value_set(v, "epoch", cnn_value_uint(t->epoch)) &&
-		cnn_value_set(v, "cursor", cnn_value_uint(t->cursor)) &&
-		cnn_value_set(v, "loss_scale", cnn_value_float(t->loss_scale)) &&
-		cnn_value_set(v, "good_steps", cnn_value_uint(t->good_steps)) &&
-		cnn_value_set(v, "samples", cnn_value_uint(t->data ? t->data->samples : 0)) &&
-		cnn_value_set(v, "digest", cnn_value_str(t->digest)) &&
-		cnn_value_set(v, "providers", providers(t)) &&
-		(t->choices->as.map.count == 0 ||
+	    cnn_value_set(v, "step", cnn_value_uint(t->step)) &&
+	    cnn_value_set(v, "updates", cnn_value_uint(t->updates)) &&
+	    cnn_value_set(v, "epoch", cnn_value_uint(t->epoch)) &&
+	    cnn_value_set(v, "cursor", cnn_value_uint(t->cursor)) &&
+	    cnn_value_set(v, "loss_scale", cnn_value_float(t->loss_scale)) &&
+	    cnn_value_set(v, "good_steps", cnn_value_uint(t->good_steps)) &&
+	    cnn_value_set(v, "samples",
+		cnn_value_uint(t->data ? t->data->samples : 0)) &&
+	    cnn_value_set(v, "digest", cnn_value_str(t->digest)) &&
+	    cnn_value_set(v, "providers", providers(t)) &&
+	    (t->choices->as.map.count == 0 ||
 		cnn_value_set(v, "choices", cnn_value_copy(t->choices)));
 }
 
@@ -135,15 +141,16 @@ static bool save_header(const struct cnn_trainer *t)
 {
 	struct cnn_model *m = t->model;
 	size_t entries = m->history->as.array.count;
-	struct cnn_value *last = entries > 0 ? m->history->as.array.items[entries - 1] : NULL;
+	struct cnn_value *last = entries > 0 ? m->history->as.array.items[entries - 1] :
+					       NULL;
 	struct cnn_value *data;
 
 	if (last && last->type == CNN_MAP &&
 	    (!cnn_value_set(last, "steps", cnn_value_uint(t->step)) ||
-	    /* the steps for which a decreasing rate was planned */
-	     (t->options.schedule_def->needs_end &&
-	      !cnn_value_set(last, "planned_steps",
-		cnn_value_uint(cnn_trainer_planned_steps(t))))))
+		/* the steps for which a decreasing rate was planned */
+		(t->options.schedule_def->needs_end &&
+		    !cnn_value_set(last, "planned_steps",
+			cnn_value_uint(cnn_trainer_planned_steps(t))))))
 		return false;
 	if (!t->data)
 		return true;
@@ -179,8 +186,8 @@ int cnn_trainer_save(struct cnn_trainer *t, struct cnn_error *e)
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	}
 	for (uint32_t k = 0; k < count; k++) {
-		snprintf(text[k], sizeof text[k], "%s.%s", t->options.optimizer_def->name,
-			cnn_executor_moment_name(t->ex, k));
+		snprintf(text[k], sizeof text[k], "%s.%s",
+		    t->options.optimizer_def->name, cnn_executor_moment_name(t->ex, k));
 		names[k] = text[k];
 	}
 	if (t->options.resume && !t->resumed) {
@@ -199,7 +206,8 @@ int cnn_trainer_save(struct cnn_trainer *t, struct cnn_error *e)
 		r = cnn_executor_get_param(t->ex, i, m->params[i], e);
 		for (uint32_t k = 0; r == CNN_OK && k < count; k++)
 			if (m->moments[k][i])
-				r = cnn_executor_get_moment(t->ex, i, k, m->moments[k][i], e);
+				r = cnn_executor_get_moment(t->ex, i, k,
+				    m->moments[k][i], e);
 	}
 	return r;
 }

@@ -1,7 +1,7 @@
 /* dataset.h - samples held in memory for training and inference.
  *
- * A data set is a list of columns, each a field of the data. Which fields are kept follows
- * from the net that reads them; until it is known, all are.
+ * A data set is a list of columns, each a field of the data. Which fields are kept
+ * follows from the net that reads them; until it is known, all are.
  */
 #ifndef CNN_DATASET_H
 #define CNN_DATASET_H
@@ -12,39 +12,39 @@
 #include "stream/stream.h"
 
 struct cnn_column {
-	char *name;                      /* in the data */
-	enum cnn_dtype dtype;            /* as kept: one whole number per sample is
-	                                  * CNN_I32, and -1 where it is negative or too
-	                                  * large */
+	char *name; /* in the data */
+	/* As kept: one whole number per sample is CNN_I32, and -1 where it is negative
+	 * or too large */
+	enum cnn_dtype dtype;
 	int rank;
-	size_t shape[CNN_MAX_RANK];      /* of one sample */
+	size_t shape[CNN_MAX_RANK]; /* of one sample */
 	size_t sample_bytes;
-	unsigned char *data;             /* [samples], unconverted */
-	double scale, offset;            /* value = element * scale + offset */
-	struct cnn_value *classes;       /* array of str, or NULL */
-	size_t lost;                     /* number of values kept as -1 */
-	size_t lost_at;                  /* the first of them: its sample, and the value */
+	unsigned char *data;	   /* [samples], unconverted */
+	double scale, offset;	   /* value = element * scale + offset */
+	struct cnn_value *classes; /* array of str, or NULL */
+	size_t lost;		   /* number of values kept as -1 */
+	size_t lost_at;		   /* the first of them: its sample, and the value */
 	int64_t lost_value;
 };
 
 struct cnn_dataset {
-	const char *image, *label;       /* names in the data of the fields that nets
-	                                  * call image and label; not owned */
-	const struct cnn_graph *graph;   /* that decides what is kept; NULL: all */
-	struct cnn_column *columns;      /* of the first segment */
+	/* Names in the data of the fields that nets call image and label; not owned */
+	const char *image, *label;
+	const struct cnn_graph *graph; /* that decides what is kept; NULL: all */
+	struct cnn_column *columns;    /* of the first segment */
 	size_t column_count;
-	bool begun;                      /* the first segment has been seen */
+	bool begun; /* the first segment has been seen */
 	size_t samples;
-	size_t dropped;                  /* samples dropped from the front so far */
-	size_t room;                     /* capacity of the columns, in samples */
-	size_t expected;                 /* approximate bytes to come, to avoid
-	                                  * reallocation; 0: unknown */
+	size_t dropped; /* samples dropped from the front so far */
+	size_t room;	/* capacity of the columns, in samples */
+	/* Approximate bytes to come, to avoid reallocation; 0: unknown */
+	size_t expected;
 };
 
 /* image and label are the names of the fields (usually "image" and "label") and must
  * outlive the dataset. */
 int cnn_dataset_new(struct cnn_dataset **, const char *image, const char *label,
-	struct cnn_error *);
+    struct cnn_error *);
 void cnn_dataset_free(struct cnn_dataset *);
 
 /* Keeps only the fields that the graph reads, and the label. The graph must outlive the
@@ -52,17 +52,18 @@ void cnn_dataset_free(struct cnn_dataset *);
 void cnn_dataset_use(struct cnn_dataset *, const struct cnn_graph *);
 
 /* The column that nets call `field`, or NULL. */
-const struct cnn_column *cnn_dataset_find(const struct cnn_dataset *, const char *field);
+const struct cnn_column *cnn_dataset_find(const struct cnn_dataset *,
+    const char *field);
 /* The column of labels, if it has one whole number per sample, or NULL; and that of a
  * sample, -1 if there is none. */
 const struct cnn_column *cnn_dataset_labels(const struct cnn_dataset *);
 int32_t cnn_dataset_label(const struct cnn_dataset *, size_t sample);
 
 /* Starts a segment, whose fields must agree with those of earlier segments. With
- * `targets` all fields that the graph reads must be there (before it is known, image and
- * label), otherwise only those that its output needs. */
-int cnn_dataset_segment(struct cnn_dataset *, const struct cnn_header *,
-	bool targets, struct cnn_error *);
+ * `targets` all fields that the graph reads must be there (before it is known, image
+ * and label), otherwise only those that its output needs. */
+int cnn_dataset_segment(struct cnn_dataset *, const struct cnn_header *, bool targets,
+    struct cnn_error *);
 int cnn_dataset_append(struct cnn_dataset *, struct cnn_record *, struct cnn_error *);
 /* Drops the first n samples; the others move to the front. */
 void cnn_dataset_drop(struct cnn_dataset *, size_t n);
@@ -70,26 +71,26 @@ void cnn_dataset_drop(struct cnn_dataset *, size_t n);
 /* XXH3-64 over type, scale, shape and content of the fields that the graph reads, as 16
  * hexadecimal digits. Does not depend on how the samples were divided into records. */
 void cnn_dataset_digest(const struct cnn_dataset *, const struct cnn_graph *,
-	char digest[17]);
+    char digest[17]);
 
 /* Checks that the class names of the labels equal the given ones. The error names the
  * first difference; `where` says where the given names come from, for example "the
  * model". If either has no class names, there is nothing to check. */
 int cnn_dataset_check_classes(const struct cnn_dataset *, const struct cnn_value *,
-	const char *where, struct cnn_error *);
+    const char *where, struct cnn_error *);
 
 /* Checks that the fields suit the graph: their shapes and, with `targets`, that all are
  * there and all indices are below their limits. An error names the field, and the first
  * sample that does not fit. */
 int cnn_dataset_check(const struct cnn_dataset *, const struct cnn_graph *,
-	bool targets, struct cnn_error *);
+    bool targets, struct cnn_error *);
 /* Checks that every sample has a label, and that it is below `classes`. */
 int cnn_dataset_check_labels(const struct cnn_dataset *, size_t classes,
-	struct cnn_error *);
+    struct cnn_error *);
 
 /* Samples first .. first + count - 1 of a checked data set, for an executor. Without
  * `targets`, fields that the graph's output does not need are left out. */
 struct cnn_rows cnn_dataset_rows(const struct cnn_dataset *, const struct cnn_graph *,
-	bool targets, size_t first, size_t count);
+    bool targets, size_t first, size_t count);
 
 #endif

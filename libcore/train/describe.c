@@ -11,7 +11,7 @@
 /* The provider of each node: "cpu/onednn", with a mark if its kernel also computes the
  * node before. */
 static void providers_of(const struct cnn_executor *ex, const struct cnn_graph *g,
-	char (*names)[80])
+    char (*names)[80])
 {
 	struct cnn_executor_run run;
 
@@ -19,19 +19,19 @@ static void providers_of(const struct cnn_executor *ex, const struct cnn_graph *
 		strcpy(names[i], i ? "-" : "");
 	for (size_t i = 0; cnn_executor_run_at(ex, i, &run); i++)
 		for (uint32_t k = 0; k < run.count; k++)
-			snprintf(names[run.nodes[k]], sizeof *names, "%s/%s%s", run.device,
-				run.provider, k ? " (same run)" : "");
+			snprintf(names[run.nodes[k]], sizeof *names, "%s/%s%s",
+			    run.device, run.provider, k ? " (same run)" : "");
 }
 
 static int print_rows(struct cnn_output *out, const struct cnn_model *m,
-	char (*names)[80], struct cnn_error *e)
+    char (*names)[80], struct cnn_error *e)
 {
 	const struct cnn_graph *g = m->graph;
 	char shape[CNN_SHAPE_TEXT];
 	size_t total = 0;
 	double flops = 0;
 	int r = cnn_output_printf(out, e, "%-16s %-14s %-14s %10s %12s  %s\n", "layer",
-		"type", "output", "parameters", "flop/sample", "computed by");
+	    "type", "output", "parameters", "flop/sample", "computed by");
 
 	/* Inputs that no line of the net names are left out. */
 	for (size_t i = 0; r == CNN_OK && i < g->net->count; i++) {
@@ -43,18 +43,18 @@ static int print_rows(struct cnn_output *out, const struct cnn_model *m,
 		total += params;
 		flops += cnn_graph_flops(g, i);
 		r = cnn_output_printf(out, e, "%-16s %-14s %-14s %10zu %12.0f  %s\n",
-			n->node.name, n->def ? n->def->type : "input",
-			cnn_graph_shape_text(&n->node.output, shape, sizeof shape), params,
-			cnn_graph_flops(g, i), names[i]);
+		    n->node.name, n->def ? n->def->type : "input",
+		    cnn_graph_shape_text(&n->node.output, shape, sizeof shape), params,
+		    cnn_graph_flops(g, i), names[i]);
 	}
 	if (r == CNN_OK)
 		r = cnn_output_printf(out, e, "%-16s %-14s %-14s %10zu %12.0f\n", "all",
-			"", "", total, flops);
+		    "", "", total, flops);
 	return r;
 }
 
 static int print_training(struct cnn_output *out, const struct cnn_model *m,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	uint64_t step = 0, epoch = 0;
 	const char *optimizer = "?";
@@ -65,17 +65,20 @@ static int print_training(struct cnn_output *out, const struct cnn_model *m,
 	cnn_value_get_uint(m->training, "epoch", &epoch);
 	cnn_value_get_str(m->training, "optimizer", &optimizer);
 	return cnn_output_printf(out, e, "checkpoint: step %llu, epoch %llu, %s\n",
-		(unsigned long long)step, (unsigned long long)epoch, optimizer);
+	    (unsigned long long)step, (unsigned long long)epoch, optimizer);
 }
 
 int cnn_print_model(struct cnn_output *out, const struct cnn_model *m,
-	const struct cnn_infer_options *o, bool training, struct cnn_error *e)
+    const struct cnn_infer_options *o, bool training, struct cnn_error *e)
 {
 	struct cnn_executor_options eo = {
-		.on = o->on, .batch = (uint32_t)o->batch, .training = training,
-		.amp = cnn_amp_dtype(o->amp), .optimizer = cnn_builtin_optimizer("adam"),
+		.on = o->on,
+		.batch = (uint32_t)o->batch,
+		.training = training,
+		.amp = cnn_amp_dtype(o->amp),
+		.optimizer = cnn_builtin_optimizer("adam"),
 	};
-	char (*names)[80] = calloc(m->graph->node_count, sizeof *names);
+	char(*names)[80] = calloc(m->graph->node_count, sizeof *names);
 	struct cnn_executor *ex = NULL;
 	int r;
 
@@ -87,8 +90,8 @@ int cnn_print_model(struct cnn_output *out, const struct cnn_model *m,
 	if (r == CNN_OK && (r = print_rows(out, m, names, e)) == CNN_OK &&
 	    (r = print_training(out, m, e)) == CNN_OK)
 		r = cnn_output_printf(out, e, "memory at batch %llu: %.1f MiB\n",
-			(unsigned long long)o->batch,
-			(double)cnn_executor_memory(ex) / (1 << 20));
+		    (unsigned long long)o->batch,
+		    (double)cnn_executor_memory(ex) / (1 << 20));
 	cnn_executor_close(ex);
 	free(names);
 	return r;
@@ -102,24 +105,23 @@ void cnn_print_profile(FILE *f, const struct cnn_trainer *t)
 	for (size_t i = 0; cnn_executor_profile_at(t->ex, i, &row); i++)
 		total += row.seconds;
 	if (row.steps == 0) {
-		fprintf(f, "--profile: nothing to measure: fewer than two steps "
-			"ran\n");
+		fprintf(f, "--profile: nothing to measure: fewer than two steps ran\n");
 		return;
 	}
 	fprintf(f, "%-32s %-14s %-8s %10s %6s %9s %9s %9s\n", "layer", "operation",
-		"provider", "us/step", "share", "MB/step", "MFLOP", "GFLOP/s");
+	    "provider", "us/step", "share", "MB/step", "MFLOP", "GFLOP/s");
 	for (size_t i = 0; cnn_executor_profile_at(t->ex, i, &row); i++) {
 		if (row.seconds <= 0)
 			continue;
 		fprintf(f, "%-32s %-14s %-8s %10.1f %5.1f%%", row.name, row.what,
-			row.provider, 1e6 * row.seconds, 100 * row.seconds / total);
+		    row.provider, 1e6 * row.seconds, 100 * row.seconds / total);
 		if (row.bytes > 0)
 			fprintf(f, " %9.3f", 1e-6 * row.bytes);
 		if (row.flops > 0)
 			fprintf(f, " %9.2f %9.1f", 1e-6 * row.flops,
-				1e-9 * row.flops / row.seconds);
+			    1e-9 * row.flops / row.seconds);
 		putc('\n', f);
 	}
 	fprintf(f, "%-32s %-14s %-8s %10.1f  100%%   (mean of %llu steps)\n", "all", "",
-		"", 1e6 * total, (unsigned long long)row.steps);
+	    "", 1e6 * total, (unsigned long long)row.steps);
 }

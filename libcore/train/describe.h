@@ -11,7 +11,7 @@
 /* Prints the model's layers with their shapes, parameters, operations and providers. If
  * training, shows the kernels for training rather than inference. */
 int cnn_print_model(struct cnn_output *, const struct cnn_model *,
-	const struct cnn_infer_options *, bool training, struct cnn_error *);
+    const struct cnn_infer_options *, bool training, struct cnn_error *);
 
 /* Prints the table of options.on.profile: the time of each part of a step. */
 void cnn_print_profile(FILE *, const struct cnn_trainer *);

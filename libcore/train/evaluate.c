@@ -7,7 +7,7 @@
 #include <string.h>
 
 int cnn_infer_open(struct cnn_executor **ex, const struct cnn_model *m,
-	const struct cnn_infer_options *o, struct cnn_error *e)
+    const struct cnn_infer_options *o, struct cnn_error *e)
 {
 	struct cnn_executor_options eo = {
 		.on = o->on,
@@ -62,9 +62,10 @@ double cnn_evaluation_accuracy(const struct cnn_evaluation *v)
 
 double cnn_evaluation_loss(const struct cnn_evaluation *v)
 {
-	double loss = v->has_loss && v->samples ? v->loss_sum / (double)v->samples : NAN;
+	double loss = v->has_loss && v->samples ? v->loss_sum / (double)v->samples :
+						  NAN;
 
-	return isnan(loss) ? (double)NAN : loss;    /* a NaN's sign has no meaning */
+	return isnan(loss) ? (double)NAN : loss; /* a NaN's sign has no meaning */
 }
 
 size_t cnn_class_count(const struct cnn_graph *g)
@@ -73,7 +74,7 @@ size_t cnn_class_count(const struct cnn_graph *g)
 }
 
 static int set_rows(struct cnn_executor *ex, const struct cnn_model *m,
-	const struct cnn_dataset *d, size_t count, bool targets, struct cnn_error *e)
+    const struct cnn_dataset *d, size_t count, bool targets, struct cnn_error *e)
 {
 	const struct cnn_rows rows = cnn_dataset_rows(d, m->graph, targets, 0, count);
 
@@ -86,8 +87,8 @@ static uint32_t batch_at(size_t count, size_t at, uint64_t most)
 }
 
 int cnn_predict(struct cnn_executor *ex, const struct cnn_model *m,
-	const struct cnn_dataset *d, size_t count, uint64_t batch, float *logits,
-	struct cnn_error *e)
+    const struct cnn_dataset *d, size_t count, uint64_t batch, float *logits,
+    struct cnn_error *e)
 {
 	size_t classes = cnn_class_count(m->graph);
 	int r = cnn_dataset_check(d, m->graph, false, e);
@@ -96,7 +97,7 @@ int cnn_predict(struct cnn_executor *ex, const struct cnn_model *m,
 		r = set_rows(ex, m, d, count, false, e);
 	for (size_t at = 0; r == CNN_OK && at < count; at += batch)
 		r = cnn_executor_infer(ex, at, batch_at(count, at, batch),
-			logits + at * classes, NULL, e);
+		    logits + at * classes, NULL, e);
 	return r;
 }
 
@@ -110,20 +111,21 @@ static bool is_classifier(const struct cnn_model *m)
 		return true;
 	target = &g->nodes[g->nodes[g->losses[0]].inputs[1]];
 	return target->index && target->node.output.rank == 0 &&
-		strcmp(target->field, "label") == 0;
+	    strcmp(target->field, "label") == 0;
 }
 
 int cnn_evaluation_check(const struct cnn_model *m, const struct cnn_dataset *d,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	int r = cnn_dataset_check(d, m->graph, true, e);
 
 	return r == CNN_OK && is_classifier(m) ?
-		cnn_dataset_check_labels(d, cnn_class_count(m->graph), e) : r;
+	    cnn_dataset_check_labels(d, cnn_class_count(m->graph), e) :
+	    r;
 }
 
 static int begin_evaluation(struct cnn_evaluation *v, const struct cnn_model *m,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	size_t classes = cnn_class_count(m->graph);
 
@@ -131,16 +133,16 @@ static int begin_evaluation(struct cnn_evaluation *v, const struct cnn_model *m,
 	if (v->confusion || !is_classifier(m))
 		return CNN_OK;
 	if (classes > 16384)
-		return cnn_fail(e, CNN_EDATA, "too many classes for a confusion "
-			"matrix: %zu", classes);
+		return cnn_fail(e, CNN_EDATA,
+		    "too many classes for a confusion matrix: %zu", classes);
 	v->classes = classes;
 	v->confusion = calloc(classes * classes, sizeof *v->confusion);
 	return v->confusion ? CNN_OK : cnn_fail(e, CNN_ENOMEM, "out of memory");
 }
 
 static void count_batch(struct cnn_evaluation *v, const struct cnn_dataset *d,
-	size_t first, uint32_t samples, const float *logits,
-	const struct cnn_result *result)
+    size_t first, uint32_t samples, const float *logits,
+    const struct cnn_result *result)
 {
 	v->loss_sum += result->loss;
 	if (v->classes == 0) {
@@ -152,8 +154,8 @@ static void count_batch(struct cnn_evaluation *v, const struct cnn_dataset *d,
 }
 
 int cnn_evaluate(struct cnn_executor *ex, const struct cnn_model *m,
-	const struct cnn_dataset *d, size_t count, uint64_t batch,
-	struct cnn_evaluation *v, struct cnn_error *e)
+    const struct cnn_dataset *d, size_t count, uint64_t batch, struct cnn_evaluation *v,
+    struct cnn_error *e)
 {
 	float *logits;
 	int r;
@@ -170,7 +172,8 @@ int cnn_evaluate(struct cnn_executor *ex, const struct cnn_model *m,
 		uint32_t n = batch_at(count, at, batch);
 		struct cnn_result result = { 0 };
 
-		r = cnn_executor_infer(ex, at, n, logits, v->has_loss ? &result : NULL, e);
+		r = cnn_executor_infer(ex, at, n, logits, v->has_loss ? &result : NULL,
+		    e);
 		if (r == CNN_OK)
 			count_batch(v, d, at, n, logits, &result);
 	}

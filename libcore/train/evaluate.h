@@ -8,41 +8,41 @@
 
 struct cnn_evaluation {
 	uint64_t samples;
-	double hits, loss_sum;           /* sums over the samples */
-	bool has_loss;                   /* the net has a loss */
-	size_t classes;                  /* 0: the target is not one class per sample */
-	uint64_t *confusion;             /* [truth][prediction], or NULL */
+	double hits, loss_sum; /* sums over the samples */
+	bool has_loss;	       /* the net has a loss */
+	size_t classes;	       /* 0: the target is not one class per sample */
+	uint64_t *confusion;   /* [truth][prediction], or NULL */
 };
 void cnn_evaluation_free(struct cnn_evaluation *);
 double cnn_evaluation_accuracy(const struct cnn_evaluation *);
-double cnn_evaluation_loss(const struct cnn_evaluation *);    /* mean, or NAN */
+double cnn_evaluation_loss(const struct cnn_evaluation *); /* mean, or NAN */
 
 struct cnn_infer_options {
 	struct cnn_compute on;
-	const char *amp;                 /* "off", "bf16", "fp16" */
-	uint64_t batch;                  /* maximum number of samples at a time */
+	const char *amp; /* "off", "bf16", "fp16" */
+	uint64_t batch;	 /* maximum number of samples at a time */
 };
 
 /* Opens an executor for inference with the model's weights. */
 int cnn_infer_open(struct cnn_executor **, const struct cnn_model *,
-	const struct cnn_infer_options *, struct cnn_error *);
+    const struct cnn_infer_options *, struct cnn_error *);
 /* Checks that the data have all fields that the model reads and, if its output is a
  * class, labels that it can give. */
 int cnn_evaluation_check(const struct cnn_model *, const struct cnn_dataset *,
-	struct cnn_error *);
+    struct cnn_error *);
 /* Adds the first `count` samples to the evaluation; the first call sets classes and
  * allocates confusion. `batch` is the executor's. The division into batches can affect
  * the last digits of a result, so count must be a multiple of batch except in the last
- * call. The class names must be those of the model. Labels are counted if the net has no
- * loss, or if its first loss takes them; otherwise that loss tells the hits. */
+ * call. The class names must be those of the model. Labels are counted if the net has
+ * no loss, or if its first loss takes them; otherwise that loss tells the hits. */
 int cnn_evaluate(struct cnn_executor *, const struct cnn_model *,
-	const struct cnn_dataset *, size_t count, uint64_t batch, struct cnn_evaluation *,
-	struct cnn_error *);
+    const struct cnn_dataset *, size_t count, uint64_t batch, struct cnn_evaluation *,
+    struct cnn_error *);
 /* Computes the logits of the first `count` samples: [count][elements of the graph's
  * output]. Labels are not needed. */
 int cnn_predict(struct cnn_executor *, const struct cnn_model *,
-	const struct cnn_dataset *, size_t count, uint64_t batch, float *logits,
-	struct cnn_error *);
+    const struct cnn_dataset *, size_t count, uint64_t batch, float *logits,
+    struct cnn_error *);
 /* The number of classes: elements of the graph's output. */
 size_t cnn_class_count(const struct cnn_graph *);
 /* Returns the index of the largest logit, and stores its softmax probability. */

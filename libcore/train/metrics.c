@@ -8,7 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct cnn_metrics { FILE *f; char *path; };
+struct cnn_metrics {
+	FILE *f;
+	char *path;
+};
 
 /* The offset after the last line with a step <= `after`. */
 static off_t kept(FILE *f, uint64_t after)
@@ -27,7 +30,7 @@ static off_t kept(FILE *f, uint64_t after)
 }
 
 int cnn_metrics_open(struct cnn_metrics **metrics, const char *path, uint64_t after,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct cnn_metrics *m = calloc(1, sizeof *m);
 	struct stat st;
@@ -42,7 +45,8 @@ int cnn_metrics_open(struct cnn_metrics **metrics, const char *path, uint64_t af
 	if (after > 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
 	    (m->f = fopen(path, "r+e"))) {
 		end = kept(m->f, after);
-		if (ftruncate(fileno(m->f), end) < 0 || fseeko(m->f, end, SEEK_SET) < 0) {
+		if (ftruncate(fileno(m->f), end) < 0 ||
+		    fseeko(m->f, end, SEEK_SET) < 0) {
 			fclose(m->f);
 			m->f = NULL;
 		}
@@ -58,8 +62,9 @@ int cnn_metrics_open(struct cnn_metrics **metrics, const char *path, uint64_t af
 	/* Write each line at once: a checkpoint must not be newer than the table. */
 	setvbuf(m->f, NULL, _IOLBF, 0);
 	if (end == 0)
-		fputs("step\tepoch\tsamples\tloss\taccuracy\tlr\tval_loss\tval_accuracy\n",
-			m->f);
+		fputs(
+		    "step\tepoch\tsamples\tloss\taccuracy\tlr\tval_loss\tval_accuracy\n",
+		    m->f);
 	*metrics = m;
 	return CNN_OK;
 }
@@ -71,18 +76,18 @@ static double unsigned_nan(double x)
 }
 
 int cnn_metrics_add(struct cnn_metrics *m, const struct cnn_train_status *s,
-	const struct cnn_evaluation *val, struct cnn_error *e)
+    const struct cnn_evaluation *val, struct cnn_error *e)
 {
 	fprintf(m->f, "%llu\t%llu\t%llu\t%.9g\t%.9g\t%.9g\t",
-		(unsigned long long)s->step, (unsigned long long)s->epoch,
-		(unsigned long long)s->samples, unsigned_nan(s->loss), s->accuracy, s->lr);
+	    (unsigned long long)s->step, (unsigned long long)s->epoch,
+	    (unsigned long long)s->samples, unsigned_nan(s->loss), s->accuracy, s->lr);
 	if (val)
 		fprintf(m->f, "%.9g\t%.9g\n", cnn_evaluation_loss(val),
-			cnn_evaluation_accuracy(val));
+		    cnn_evaluation_accuracy(val));
 	else
 		fputs("-\t-\n", m->f);
 	return ferror(m->f) ? cnn_fail_errno(e, errno, "%s: can't write", m->path) :
-		CNN_OK;
+			      CNN_OK;
 }
 
 int cnn_metrics_close(struct cnn_metrics *m, struct cnn_error *e)

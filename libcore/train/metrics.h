@@ -16,10 +16,10 @@ struct cnn_metrics;
 /* Starts the table. If after > 0 (a resume), an existing table is truncated after the
  * line of that step and continued. */
 int cnn_metrics_open(struct cnn_metrics **, const char *path, uint64_t after,
-	struct cnn_error *);
+    struct cnn_error *);
 /* val may be NULL. */
 int cnn_metrics_add(struct cnn_metrics *, const struct cnn_train_status *,
-	const struct cnn_evaluation *val, struct cnn_error *);
+    const struct cnn_evaluation *val, struct cnn_error *);
 int cnn_metrics_close(struct cnn_metrics *, struct cnn_error *);
 
 #endif

@@ -3,7 +3,8 @@
 
 static uint64_t epoch_steps(const struct cnn_trainer *t)
 {
-	return t->data ? (t->data->samples + t->options.batch - 1) / t->options.batch : 0;
+	return t->data ? (t->data->samples + t->options.batch - 1) / t->options.batch :
+			 0;
 }
 
 uint64_t cnn_trainer_planned_steps(const struct cnn_trainer *t)
@@ -17,6 +18,7 @@ double cnn_trainer_rate(const struct cnn_trainer *t, uint64_t step)
 {
 	const struct cnn_train_options *o = &t->options;
 
-	return o->lr * o->schedule_def->factor(o->schedule_args, step,
+	return o->lr *
+	    o->schedule_def->factor(o->schedule_args, step,
 		cnn_trainer_planned_steps(t));
 }

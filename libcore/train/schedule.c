@@ -1,4 +1,5 @@
-/* schedule.c - see schedule.h. A new schedule needs a function and a line in the table. */
+/* schedule.c - see schedule.h. A new schedule needs a function and a line in the
+ * table. */
 #include "schedule.h"
 
 #include <math.h>
@@ -32,7 +33,8 @@ static const struct cnn_schedule schedules[] = {
 	{ "auto", "linear if the number of epochs is known, otherwise constant" },
 	{ "constant", "the same rate in all steps", .factor = constant },
 	{ "linear", "a straight line down to 0", .needs_end = true, .factor = linear },
-	{ "cosine", "half a cosine wave down to 0", .needs_end = true, .factor = cosine },
+	{ "cosine", "half a cosine wave down to 0", .needs_end = true,
+	    .factor = cosine },
 };
 #define SCHEDULES (sizeof schedules / sizeof *schedules)
 

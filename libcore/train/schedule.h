@@ -7,12 +7,12 @@
 
 struct cnn_schedule {
 	const char *name, *summary;
-	const struct cnn_arg *args;      /* of --schedule NAME:KEY=VALUE,... */
-	uint32_t arg_count;              /* at most CNN_SPEC_ARGS (base/spec.h) */
-	bool needs_end;                  /* depends on the number of steps in all */
+	const struct cnn_arg *args; /* of --schedule NAME:KEY=VALUE,... */
+	uint32_t arg_count;	    /* at most CNN_SPEC_ARGS (base/spec.h) */
+	bool needs_end;		    /* depends on the number of steps in all */
 	/* The rate of a step is lr * factor(values of args, step, steps): step counts
-	 * from 0, steps is the number in all, 0 if unknown. NULL: auto, which stands for
-	 * another schedule and is replaced before it is used. */
+	 * from 0, steps is the number in all, 0 if unknown. NULL: auto, which stands
+	 * for another schedule and is replaced before it is used. */
 	double (*factor)(const struct cnn_arg_value *, uint64_t step, uint64_t steps);
 };
 

@@ -9,12 +9,12 @@
 
 _Static_assert(CNN_MAX_OPTIMIZER_ARGS <= CNN_SPEC_ARGS, "too many arguments");
 
-/* --- short forms ---------------------------------------------------------- */
+/* --- short forms ------------------------------------------------------------------ */
 
 /* The index of the optimizer's argument of which the row is a short form, or the number
  * of arguments if it has none. */
 static uint32_t argument_of(const struct cnn_optimizer_def *d,
-	const struct cnn_train_row *r)
+    const struct cnn_train_row *r)
 {
 	char key[32];
 	const uint32_t k = cnn_arg_index(d->args, d->arg_count, cnn_row_key(r, key));
@@ -24,7 +24,7 @@ static uint32_t argument_of(const struct cnn_optimizer_def *d,
 
 /* The value of a short form: its argument's. */
 static union cnn_train_value short_value(const struct cnn_optimizer_def *d,
-	const struct cnn_arg_value *values, const struct cnn_train_row *r)
+    const struct cnn_arg_value *values, const struct cnn_train_row *r)
 {
 	const uint32_t k = argument_of(d, r);
 	union cnn_train_value v = cnn_row_initial(r);
@@ -60,15 +60,15 @@ void cnn_train_names_settle(struct cnn_train_options *o)
 			cnn_args_default(&d->args[k], 1, &rest[k]);
 	cnn_spec_print(d->args, d->arg_count, rest, false, text);
 	snprintf(o->optimizer_text, sizeof o->optimizer_text, "%s%s%s", d->name,
-		*text ? ":" : "", text);
+	    *text ? ":" : "", text);
 	cnn_spec_print(s->args, s->arg_count, o->schedule_args, false, text);
 	snprintf(o->schedule_text, sizeof o->schedule_text, "%s%s%s", s->name,
-		*text ? ":" : "", text);
+	    *text ? ":" : "", text);
 	o->optimizer = o->optimizer_text;
 	o->schedule = o->schedule_text;
 }
 
-/* --- the command line ----------------------------------------------------- */
+/* --- the command line ------------------------------------------------------------- */
 
 /* An error of --optimizer or --schedule on the command line. */
 static int misuse(const char *where, struct cnn_error *e)
@@ -80,7 +80,7 @@ static int misuse(const char *where, struct cnn_error *e)
 }
 
 static int parse_optimizer(struct cnn_train_options *o, struct cnn_plugins *plugins,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	char name[CNN_SPEC_NAME], where[64];
 	const char *text = cnn_spec_name(o->optimizer, name);
@@ -89,7 +89,9 @@ static int parse_optimizer(struct cnn_train_options *o, struct cnn_plugins *plug
 		return misuse("--optimizer", e);
 	snprintf(where, sizeof where, "--optimizer: %s", name);
 	return cnn_spec_parse(o->optimizer_def->args, o->optimizer_def->arg_count, text,
-		o->optimizer_args, e) < 0 ? misuse(where, e) : CNN_OK;
+		   o->optimizer_args, e) < 0 ?
+	    misuse(where, e) :
+	    CNN_OK;
 }
 
 static int unknown_schedule(const char *name, struct cnn_error *e)
@@ -99,9 +101,9 @@ static int unknown_schedule(const char *name, struct cnn_error *e)
 
 	for (size_t i = 0; (s = cnn_schedule_at(i)); i++)
 		snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s",
-			i ? ", " : "", s->name);
-	return cnn_fail(e, CNN_EUSAGE, "--schedule: %s: no such schedule; known: %s", name,
-		known);
+		    i ? ", " : "", s->name);
+	return cnn_fail(e, CNN_EUSAGE, "--schedule: %s: no such schedule; known: %s",
+	    name, known);
 }
 
 static int parse_schedule(struct cnn_train_options *o, struct cnn_error *e)
@@ -118,13 +120,15 @@ static int parse_schedule(struct cnn_train_options *o, struct cnn_error *e)
 	/* If --epochs fixes the length of the run, decreasing the rate to zero is worth
 	 * two tenths of a per cent; a chain of runs with --steps has no known end. */
 	if (!s->factor) {
-		s = cnn_schedule_find(o->stream || o->epochs == UINT64_MAX ? "constant" :
-			"linear");
+		s = cnn_schedule_find(
+		    o->stream || o->epochs == UINT64_MAX ? "constant" : "linear");
 		cnn_args_default(s->args, s->arg_count, o->schedule_args);
 	}
 	if (o->stream && s->needs_end)
-		return cnn_fail(e, CNN_EUSAGE, "--schedule: %s: can't be combined with "
-			"--stream: the length of the run is unknown", name);
+		return cnn_fail(e, CNN_EUSAGE,
+		    "--schedule: %s: can't be combined with "
+		    "--stream: the length of the run is unknown",
+		    name);
 	o->schedule_def = s;
 	return CNN_OK;
 }
@@ -138,11 +142,11 @@ static void list_having(const struct cnn_train_row *r, char list[200])
 	for (size_t i = 0; (d = cnn_builtin_optimizers[i]); i++)
 		if (argument_of(d, r) < d->arg_count)
 			snprintf(list + strlen(list), 200 - strlen(list), "%s%s",
-				*list ? ", " : "", d->name);
+			    *list ? ", " : "", d->name);
 }
 
-/* Sets the optimizer's arguments from their short forms. On a resume, the checkpoint has
- * the optimizer, and load compares. */
+/* Sets the optimizer's arguments from their short forms. On a resume, the checkpoint
+ * has the optimizer, and load compares. */
 static int join_short_forms(struct cnn_train_options *o, struct cnn_error *e)
 {
 	const struct cnn_optimizer_def *d = o->optimizer_def;
@@ -155,32 +159,36 @@ static int join_short_forms(struct cnn_train_options *o, struct cnn_error *e)
 		if (!(r->flags & SHORT))
 			continue;
 		x = cnn_row_get(o, r).f;
-		if (cnn_row_given(o, r) && k < d->arg_count && o->optimizer_args[k].given)
-			return cnn_fail(e, CNN_EUSAGE, "--%s: is given in --optimizer "
-				"too: %s", r->name, o->optimizer);
+		if (cnn_row_given(o, r) && k < d->arg_count &&
+		    o->optimizer_args[k].given)
+			return cnn_fail(e, CNN_EUSAGE,
+			    "--%s: is given in --optimizer too: %s", r->name,
+			    o->optimizer);
 		if (o->resume || (!cnn_row_given(o, r) && x == r->number))
 			continue;
 		if (k < d->arg_count && (x < d->args[k].min || x > d->args[k].max))
-			return cnn_fail(e, CNN_EUSAGE, "--%s: %g: must be from %g to %g "
-				"for %s", r->name, x, d->args[k].min, d->args[k].max, d->name);
+			return cnn_fail(e, CNN_EUSAGE,
+			    "--%s: %g: must be from %g to %g for %s", r->name, x,
+			    d->args[k].min, d->args[k].max, d->name);
 		if (k < d->arg_count) {
 			o->optimizer_args[k].f = x;
 		} else if (x != r->number) {
 			list_having(r, list);
-			return cnn_fail(e, CNN_EUSAGE, "--%s: does not apply to %s, "
-				"only to %s", r->name, d->name, list);
+			return cnn_fail(e, CNN_EUSAGE,
+			    "--%s: does not apply to %s, only to %s", r->name, d->name,
+			    list);
 		}
 	}
 	return CNN_OK;
 }
 
 int cnn_train_options_resolve(struct cnn_train_options *o, struct cnn_plugins *plugins,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	int r;
 
-	if ((r = parse_optimizer(o, plugins, e)) < 0 || (r = parse_schedule(o, e)) < 0 ||
-	    (r = join_short_forms(o, e)) < 0)
+	if ((r = parse_optimizer(o, plugins, e)) < 0 ||
+	    (r = parse_schedule(o, e)) < 0 || (r = join_short_forms(o, e)) < 0)
 		return r;
 	/* A resume still compares what was given with the checkpoint. */
 	if (!o->resume)
@@ -188,11 +196,11 @@ int cnn_train_options_resolve(struct cnn_train_options *o, struct cnn_plugins *p
 	return CNN_OK;
 }
 
-/* --- checkpoints ---------------------------------------------------------- */
+/* --- checkpoints ------------------------------------------------------------------ */
 
 /* Keeps a name and its arguments, all of them: defaults may change. */
 static bool save_named(struct cnn_value *map, const char *key, const char *name,
-	const struct cnn_arg *args, uint32_t count, const struct cnn_arg_value *values)
+    const struct cnn_arg *args, uint32_t count, const struct cnn_arg_value *values)
 {
 	char text[CNN_SPEC_TEXT], args_key[40];
 
@@ -206,21 +214,22 @@ static bool save_named(struct cnn_value *map, const char *key, const char *name,
 }
 
 bool cnn_train_names_save(const struct cnn_train_options *o,
-	const struct cnn_train_row *r, struct cnn_value *map)
+    const struct cnn_train_row *r, struct cnn_value *map)
 {
 	const struct cnn_optimizer_def *d = o->optimizer_def;
 	const struct cnn_schedule *s = o->schedule_def;
 
 	if (r->offset == AT(optimizer))
 		return save_named(map, r->name, d->name, d->args, d->arg_count,
-			o->optimizer_args);
-	return save_named(map, r->name, s->name, s->args, s->arg_count, o->schedule_args);
+		    o->optimizer_args);
+	return save_named(map, r->name, s->name, s->args, s->arg_count,
+	    o->schedule_args);
 }
 
 /* Reads the arguments of a name; without an entry they have their defaults. */
 static int load_args(const struct cnn_value *map, const char *key,
-	const struct cnn_arg *args, uint32_t count, struct cnn_arg_value *values,
-	struct cnn_error *e)
+    const struct cnn_arg *args, uint32_t count, struct cnn_arg_value *values,
+    struct cnn_error *e)
 {
 	const char *text = NULL;
 
@@ -232,9 +241,10 @@ static int load_args(const struct cnn_value *map, const char *key,
 	return e->code;
 }
 
-/* Whether the values that were given on the command line equal those of a checkpoint. */
+/* Whether the values that were given on the command line equal those of a
+ * checkpoint. */
 static bool agree(const struct cnn_arg *args, uint32_t count,
-	const struct cnn_arg_value *mine, const struct cnn_arg_value *kept)
+    const struct cnn_arg_value *mine, const struct cnn_arg_value *kept)
 {
 	for (uint32_t i = 0; i < count; i++)
 		if (mine[i].given && !cnn_arg_equal(&args[i], &mine[i], &kept[i]))
@@ -244,7 +254,7 @@ static bool agree(const struct cnn_arg *args, uint32_t count,
 
 /* Versions before 0.2 had no optimizer_args, but these entries. */
 static int load_old_args(const struct cnn_value *map, const struct cnn_optimizer_def *d,
-	struct cnn_arg_value *values, struct cnn_error *e)
+    struct cnn_arg_value *values, struct cnn_error *e)
 {
 	for (const struct cnn_train_row *r = cnn_train_rows; r->name; r++) {
 		union cnn_train_value v = { 0 };
@@ -252,7 +262,8 @@ static int load_old_args(const struct cnn_value *map, const struct cnn_optimizer
 
 		if (!(r->flags & SHORT))
 			continue;
-		if (!cnn_row_load(r, map, cnn_row_key(r, key), &v) || !cnn_row_fits(r, v))
+		if (!cnn_row_load(r, map, cnn_row_key(r, key), &v) ||
+		    !cnn_row_fits(r, v))
 			return cnn_row_invalid(key, e);
 		if (argument_of(d, r) < d->arg_count)
 			values[argument_of(d, r)].f = v.f;
@@ -261,7 +272,7 @@ static int load_old_args(const struct cnn_value *map, const struct cnn_optimizer
 }
 
 static int load_optimizer(struct cnn_train_options *o, const struct cnn_train_row *row,
-	const struct cnn_value *map, struct cnn_plugins *plugins, struct cnn_error *e)
+    const struct cnn_value *map, struct cnn_plugins *plugins, struct cnn_error *e)
 {
 	struct cnn_arg_value values[CNN_SPEC_ARGS] = { 0 };
 	const struct cnn_optimizer_def *d;
@@ -274,12 +285,14 @@ static int load_optimizer(struct cnn_train_options *o, const struct cnn_train_ro
 		cnn_error_prefix(e, "the checkpoint's optimizer");
 		return r;
 	}
-	if ((r = load_args(map, "optimizer_args", d->args, d->arg_count, values, e)) < 0 ||
+	if ((r = load_args(map, "optimizer_args", d->args, d->arg_count, values, e)) <
+		0 ||
 	    (!cnn_value_get(map, "optimizer_args") &&
-	     (r = load_old_args(map, d, values, e)) < 0))
+		(r = load_old_args(map, d, values, e)) < 0))
 		return r;
-	if (cnn_row_given(o, row) && (strcmp(d->name, o->optimizer_def->name) != 0 ||
-	    !agree(d->args, d->arg_count, o->optimizer_args, values)))
+	if (cnn_row_given(o, row) &&
+	    (strcmp(d->name, o->optimizer_def->name) != 0 ||
+		!agree(d->args, d->arg_count, o->optimizer_args, values)))
 		return cnn_row_conflict(row, e);
 	for (const struct cnn_train_row *k = cnn_train_rows; k->name; k++)
 		if (k->flags & SHORT && cnn_row_given(o, k) &&
@@ -291,7 +304,7 @@ static int load_optimizer(struct cnn_train_options *o, const struct cnn_train_ro
 }
 
 static int load_schedule(struct cnn_train_options *o, const struct cnn_train_row *row,
-	const struct cnn_value *map, struct cnn_error *e)
+    const struct cnn_value *map, struct cnn_error *e)
 {
 	struct cnn_arg_value values[CNN_SPEC_ARGS] = { 0 };
 	const struct cnn_schedule *s = NULL;
@@ -304,8 +317,9 @@ static int load_schedule(struct cnn_train_options *o, const struct cnn_train_row
 		return cnn_row_invalid("schedule", e);
 	if ((r = load_args(map, "schedule_args", s->args, s->arg_count, values, e)) < 0)
 		return r;
-	if (cnn_row_given(o, row) && (s != o->schedule_def ||
-	    !agree(s->args, s->arg_count, o->schedule_args, values)))
+	if (cnn_row_given(o, row) &&
+	    (s != o->schedule_def ||
+		!agree(s->args, s->arg_count, o->schedule_args, values)))
 		return cnn_row_conflict(row, e);
 	o->schedule_def = s;
 	memcpy(o->schedule_args, values, sizeof values);
@@ -313,8 +327,8 @@ static int load_schedule(struct cnn_train_options *o, const struct cnn_train_row
 }
 
 int cnn_train_names_load(struct cnn_train_options *o, const struct cnn_train_row *r,
-	const struct cnn_value *map, struct cnn_plugins *plugins, struct cnn_error *e)
+    const struct cnn_value *map, struct cnn_plugins *plugins, struct cnn_error *e)
 {
 	return r->offset == AT(optimizer) ? load_optimizer(o, r, map, plugins, e) :
-		load_schedule(o, r, map, e);
+					    load_schedule(o, r, map, e);
 }

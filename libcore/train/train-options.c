@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* --- the command line ----------------------------------------------------- */
+/* --- the command line ------------------------------------------------------------- */
 
 void cnn_train_options_init(struct cnn_train_options *o)
 {
@@ -20,10 +20,16 @@ size_t cnn_train_options_rows(struct cnn_train_options *o, struct cnn_option *ro
 		const struct cnn_train_row *row = &cnn_train_rows[i];
 
 		rows[i] = (struct cnn_option){
-			.name = row->name, .letter = row->letter, .type = row->type,
-			.value = (char *)o + row->offset, .arg = row->arg, .help = row->help,
+			.name = row->name,
+			.letter = row->letter,
+			.type = row->type,
+			.value = (char *)o + row->offset,
+			.arg = row->arg,
+			.help = row->help,
 			.flags = row->flags & RESULT ? CNN_OPT_RESULT : 0,
-			.choices = row->choices, .names = row->names, .given = &o->given[i],
+			.choices = row->choices,
+			.names = row->names,
+			.given = &o->given[i],
 		};
 		if (row->type == CNN_OPT_UINT) {
 			rows[i].min = (uint64_t)row->min;
@@ -44,7 +50,7 @@ bool cnn_train_options_given(const struct cnn_train_options *o, const char *name
 	return false;
 }
 
-/* --- checkpoints ---------------------------------------------------------- */
+/* --- checkpoints ------------------------------------------------------------------ */
 
 bool cnn_train_options_save(const struct cnn_train_options *o, struct cnn_value *map)
 {
@@ -56,11 +62,13 @@ bool cnn_train_options_save(const struct cnn_train_options *o, struct cnn_value 
 
 		if (row->flags & NAMED && !cnn_train_names_save(o, row, map))
 			return false;
-		if (!(row->flags & KEPT) || (row->flags & MAY_CHANGE && !cnn_row_fits(row, v)))
+		if (!(row->flags & KEPT) ||
+		    (row->flags & MAY_CHANGE && !cnn_row_fits(row, v)))
 			continue;
 		kept = row->type == CNN_OPT_UINT ? cnn_value_uint(v.u) :
-			row->type == CNN_OPT_FLOAT ? cnn_value_float(v.f) :
-			row->type == CNN_OPT_FLAG ? cnn_value_bool(v.flag) : cnn_value_str(v.text);
+		    row->type == CNN_OPT_FLOAT	 ? cnn_value_float(v.f) :
+		    row->type == CNN_OPT_FLAG	 ? cnn_value_bool(v.flag) :
+						   cnn_value_str(v.text);
 		if (!cnn_value_set(map, cnn_row_key(row, key), kept))
 			return false;
 	}
@@ -68,7 +76,7 @@ bool cnn_train_options_save(const struct cnn_train_options *o, struct cnn_value 
 }
 
 int cnn_train_options_load(struct cnn_train_options *o, const struct cnn_value *map,
-	struct cnn_plugins *plugins, struct cnn_error *e)
+    struct cnn_plugins *plugins, struct cnn_error *e)
 {
 	int r;
 
@@ -80,10 +88,12 @@ int cnn_train_options_load(struct cnn_train_options *o, const struct cnn_value *
 		if (row->flags & NAMED &&
 		    (r = cnn_train_names_load(o, row, map, plugins, e)) < 0)
 			return r;
-		if (!(row->flags & KEPT) || (row->flags & MAY_CHANGE &&
-		    (o->given[i] || !cnn_value_get(map, cnn_row_key(row, key)))))
+		if (!(row->flags & KEPT) ||
+		    (row->flags & MAY_CHANGE &&
+			(o->given[i] || !cnn_value_get(map, cnn_row_key(row, key)))))
 			continue;
-		if (!cnn_row_load(row, map, cnn_row_key(row, key), &v) || !cnn_row_fits(row, v))
+		if (!cnn_row_load(row, map, cnn_row_key(row, key), &v) ||
+		    !cnn_row_fits(row, v))
 			return cnn_row_invalid(key, e);
 		if (o->given[i] && !cnn_row_same(row, v, cnn_row_get(o, row)))
 			return cnn_row_conflict(row, e);

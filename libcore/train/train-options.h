@@ -17,37 +17,38 @@
 #include "schedule.h"
 
 #define CNN_MAX_EPOCHS 1000000
-#define CNN_TRAIN_OPTIONS_MAX 32         /* maximum number of rows */
+#define CNN_TRAIN_OPTIONS_MAX 32 /* maximum number of rows */
 
 struct cnn_train_options {
 	/* Set from the table. */
-	uint64_t epochs;                 /* in total; UINT64_MAX: --steps decides */
-	uint64_t steps;                  /* in this run; 0: --epochs decides */
+	uint64_t epochs; /* in total; UINT64_MAX: --steps decides */
+	uint64_t steps;	 /* in this run; 0: --epochs decides */
 	uint64_t batch, microbatch_size, seed;
 	double lr, momentum, weight_decay;
-	double grad_clip;                /* maximum gradient norm; 0: no limit */
+	double grad_clip; /* maximum gradient norm; 0: no limit */
 	/* A name, or NAME:KEY=VALUE,... cnn_train_options_resolve() parses them and
 	 * replaces them by a text of this struct, with the arguments that differ from
 	 * their defaults and are not members here (momentum, weight_decay). */
 	const char *optimizer, *schedule;
-	const char *amp;                 /* "off", "bf16", "fp16" */
-	const char *isa;                 /* highest set that plugins may use */
+	const char *amp; /* "off", "bf16", "fp16" */
+	const char *isa; /* highest set that plugins may use */
 	bool no_shuffle;
-	bool stream;                     /* samples are fed in their order */
-	bool fast, tf32, tune;           /* bits of enum cnn_policy */
-	bool resume;                     /* continue from the model's state */
-	bool time_epochs;                /* fill in cnn_train_status.seconds */
-	bool given[CNN_TRAIN_OPTIONS_MAX];   /* on the command line, by row index */
+	bool stream;			   /* samples are fed in their order */
+	bool fast, tf32, tune;		   /* bits of enum cnn_policy */
+	bool resume;			   /* continue from the model's state */
+	bool time_epochs;		   /* fill in cnn_train_status.seconds */
+	bool given[CNN_TRAIN_OPTIONS_MAX]; /* on the command line, by row index */
 	/* Set by cnn_train_options_resolve() and by a resume. */
 	const struct cnn_optimizer_def *optimizer_def;
-	const struct cnn_schedule *schedule_def;     /* never auto */
-	struct cnn_arg_value optimizer_args[CNN_SPEC_ARGS], schedule_args[CNN_SPEC_ARGS];
+	const struct cnn_schedule *schedule_def; /* never auto */
+	struct cnn_arg_value optimizer_args[CNN_SPEC_ARGS],
+	    schedule_args[CNN_SPEC_ARGS];
 	char optimizer_text[CNN_SPEC_NAME + CNN_SPEC_TEXT];
 	char schedule_text[CNN_SPEC_NAME + CNN_SPEC_TEXT];
 	/* Set by the caller. */
-	uint64_t save_every;             /* the caller may save after every so many
-	                                  * steps and each epoch; 0: only after each
-	                                  * epoch */
+	/* The caller may save after every so many steps and each epoch; 0: only after
+	 * each epoch */
+	uint64_t save_every;
 	bool device_given;
 	struct cnn_compute on;
 };
@@ -67,7 +68,7 @@ bool cnn_train_options_given(const struct cnn_train_options *, const char *name)
  * CNN_EUSAGE, and so is an unknown name. The plugins may define optimizers; NULL: only
  * the built-in ones are known. */
 int cnn_train_options_resolve(struct cnn_train_options *, struct cnn_plugins *,
-	struct cnn_error *);
+    struct cnn_error *);
 
 /* Writes the options that belong in a checkpoint to its map, with _ for - in their
  * names. The arguments of the optimizer are in optimizer_args, all of them. Returns
@@ -78,6 +79,6 @@ bool cnn_train_options_save(const struct cnn_train_options *, struct cnn_value *
  * would reject is CNN_EDATA; one that contradicts an option given there is CNN_EUSAGE.
  * Strings still belong to the map. */
 int cnn_train_options_load(struct cnn_train_options *, const struct cnn_value *map,
-	struct cnn_plugins *, struct cnn_error *);
+    struct cnn_plugins *, struct cnn_error *);
 
 #endif

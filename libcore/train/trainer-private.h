@@ -10,24 +10,24 @@ struct cnn_trainer {
 	const struct cnn_dataset *data;
 	struct cnn_train_options options;
 	struct cnn_executor *ex;
-	uint32_t *order;                 /* of the current epoch; NULL: data order */
-	double *rates;                   /* learning rates from step first_rate on */
+	uint32_t *order; /* of the current epoch; NULL: data order */
+	double *rates;	 /* learning rates from step first_rate on */
 	uint64_t first_rate;
-	uint64_t first_cursor;           /* cursor where this run began the epoch */
-	uint64_t begun_epoch;            /* the epoch last passed to the executor;
-	                                  * UINT64_MAX: none */
+	uint64_t first_cursor; /* cursor where this run began the epoch */
+	/* The epoch last passed to the executor; UINT64_MAX: none */
+	uint64_t begun_epoch;
 	/* Progress at the last step whose result has been received; steps under way are
 	 * counted in `ahead`. */
 	uint64_t step, updates, epoch, cursor, taken;
 	uint64_t good_steps;
 	double loss_scale;
 	bool stopping;
-	uint64_t ahead;                  /* steps under way */
+	uint64_t ahead; /* steps under way */
 	uint64_t ahead_samples;
-	struct cnn_value *choices;       /* what plugins have chosen by timing: a map */
-	char digest[17];                 /* of the data; "" if they are fed */
-	struct cnn_value *resumed;       /* the state at the start of a resume: owns the
-	                                  * strings in the options */
+	struct cnn_value *choices; /* what plugins have chosen by timing: a map */
+	char digest[17];	   /* of the data; "" if they are fed */
+	/* The state at the start of a resume: owns the strings in the options */
+	struct cnn_value *resumed;
 };
 
 /* Restores step, epoch, cursor and loss scaler from the model's training state, which

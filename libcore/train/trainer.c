@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_SCALE 65536.0          /* as in PyTorch's GradScaler */
+#define FIRST_SCALE 65536.0 /* as in PyTorch's GradScaler */
 
-/* --- opening -------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------- */
 
 static int load_params(struct cnn_trainer *t, struct cnn_error *e)
 {
@@ -34,13 +34,14 @@ static int load_params(struct cnn_trainer *t, struct cnn_error *e)
 		char name[64];
 
 		snprintf(name, sizeof name, "%s.%s", t->options.optimizer_def->name,
-			cnn_executor_moment_name(t->ex, k));
+		    cnn_executor_moment_name(t->ex, k));
 		if (k >= m->moment_count || strcmp(m->moment_names[k], name) != 0)
-			return cnn_fail(e, CNN_EDATA, "the checkpoint has no %s "
-				"moments", name);
+			return cnn_fail(e, CNN_EDATA,
+			    "the checkpoint has no %s moments", name);
 		for (size_t i = 0; r == CNN_OK && i < m->graph->param_count; i++)
 			if (m->moments[k][i])
-				r = cnn_executor_set_moment(t->ex, i, k, m->moments[k][i], e);
+				r = cnn_executor_set_moment(t->ex, i, k,
+				    m->moments[k][i], e);
 	}
 	return r;
 }
@@ -59,10 +60,10 @@ static int load_state(struct cnn_trainer *t, struct cnn_error *e)
 }
 
 static int set_rows(struct cnn_trainer *t, const struct cnn_dataset *d, size_t first,
-	size_t count, struct cnn_error *e)
+    size_t count, struct cnn_error *e)
 {
-	const struct cnn_rows rows = cnn_dataset_rows(d, t->model->graph, true, first,
-		count);
+	const struct cnn_rows rows =
+	    cnn_dataset_rows(d, t->model->graph, true, first, count);
 
 	return cnn_executor_set_rows(t->ex, &rows, e);
 }
@@ -77,7 +78,9 @@ static int check_fields(const struct cnn_trainer *t, struct cnn_error *e)
 	for (size_t i = 0; i < g->param_count; i++)
 		if (g->params[i].def.kind == CNN_PARAM_TRAINABLE)
 			fields += cnn_executor_moment_count(t->ex);
-	return fields <= CNN_MAX_PARAMETERS ? CNN_OK : cnn_fail(e, CNN_EDATA,
+	return fields <= CNN_MAX_PARAMETERS ?
+	    CNN_OK :
+	    cnn_fail(e, CNN_EDATA,
 		"%zu parameters and moments of %s: a model has at most %d", fields,
 		t->options.optimizer_def->name, CNN_MAX_PARAMETERS);
 }
@@ -85,11 +88,12 @@ static int check_fields(const struct cnn_trainer *t, struct cnn_error *e)
 /* Copies the class names from the data to the model, which may have been trained on
  * other classes before. */
 static int take_classes(struct cnn_trainer *t, const struct cnn_dataset *d,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const struct cnn_column *c = cnn_dataset_labels(d);
 
-	return c && c->classes ? cnn_model_set_classes(t->model, c->classes, e) : CNN_OK;
+	return c && c->classes ? cnn_model_set_classes(t->model, c->classes, e) :
+				 CNN_OK;
 }
 
 struct cnn_compute cnn_trainer_compute(const struct cnn_trainer *t)
@@ -99,7 +103,7 @@ struct cnn_compute cnn_trainer_compute(const struct cnn_trainer *t)
 
 	on.isa = o->isa;
 	on.policy = (o->fast ? CNN_POLICY_FAST : 0) | (o->tf32 ? CNN_POLICY_TF32 : 0) |
-		(o->tune ? CNN_POLICY_TUNE : 0);
+	    (o->tune ? CNN_POLICY_TUNE : 0);
 	on.choices = t->choices;
 	return on;
 }
@@ -125,8 +129,8 @@ static int open_executor(struct cnn_trainer *t, struct cnn_error *e)
 }
 
 int cnn_trainer_open(struct cnn_trainer **trainer, struct cnn_model *m,
-	const struct cnn_dataset *data, const struct cnn_train_options *options,
-	struct cnn_error *e)
+    const struct cnn_dataset *data, const struct cnn_train_options *options,
+    struct cnn_error *e)
 {
 	struct cnn_trainer *t = calloc(1, sizeof *t);
 	int r = CNN_OK;
@@ -144,10 +148,12 @@ int cnn_trainer_open(struct cnn_trainer **trainer, struct cnn_model *m,
 	if (data) {
 		if (data->samples == 0)
 			r = cnn_fail(e, CNN_EDATA, "the data contain no samples");
-		if (r == CNN_OK && (r = cnn_dataset_check(data, m->graph, true, e)) == CNN_OK)
+		if (r == CNN_OK &&
+		    (r = cnn_dataset_check(data, m->graph, true, e)) == CNN_OK)
 			cnn_dataset_digest(data, m->graph, t->digest);
 		t->order = malloc(data->samples * sizeof *t->order + 1);
-		t->rates = malloc((data->samples / options->batch + 1) * sizeof *t->rates);
+		t->rates = malloc(
+		    (data->samples / options->batch + 1) * sizeof *t->rates);
 		if ((!t->order || !t->rates) && r == CNN_OK)
 			r = cnn_fail(e, CNN_ENOMEM, "out of memory");
 	}
@@ -156,8 +162,7 @@ int cnn_trainer_open(struct cnn_trainer **trainer, struct cnn_model *m,
 	if (r == CNN_OK && data)
 		r = take_classes(t, data, e);
 	if (r == CNN_OK && (r = open_executor(t, e)) == CNN_OK &&
-	    (r = check_fields(t, e)) == CNN_OK &&
-	    (r = load_params(t, e)) == CNN_OK &&
+	    (r = check_fields(t, e)) == CNN_OK && (r = load_params(t, e)) == CNN_OK &&
 	    (r = load_state(t, e)) == CNN_OK && data)
 		r = set_rows(t, data, 0, data->samples, e);
 	if (r < 0)
@@ -179,7 +184,7 @@ void cnn_trainer_close(struct cnn_trainer *t)
 	free(t);
 }
 
-/* --- steps ---------------------------------------------------------------- */
+/* --- steps ------------------------------------------------------------------------ */
 
 uint64_t cnn_trainer_step_number(const struct cnn_trainer *t)
 {
@@ -200,7 +205,7 @@ uint64_t cnn_trainer_samples(const struct cnn_trainer *t)
 
 /* Passes the upcoming samples to the executor: the rest of the epoch, or those fed. */
 static int begin_epoch(struct cnn_trainer *t, size_t count, const uint32_t *order,
-	double *rates, size_t steps, struct cnn_error *e)
+    double *rates, size_t steps, struct cnn_error *e)
 {
 	const struct cnn_epoch epoch = { order, count, t->cursor, rates, steps };
 
@@ -212,7 +217,7 @@ static int begin_epoch(struct cnn_trainer *t, size_t count, const uint32_t *orde
 
 /* Waits for the result of the oldest step. */
 static int collect(struct cnn_trainer *t, size_t count, const double *rates,
-	struct cnn_train_status *status, struct cnn_error *e)
+    struct cnn_train_status *status, struct cnn_error *e)
 {
 	struct cnn_step_record record;
 	int r = cnn_executor_result(t->ex, &record, e);
@@ -239,7 +244,7 @@ static int collect(struct cnn_trainer *t, size_t count, const double *rates,
 static bool finished(const struct cnn_trainer *t, uint64_t ahead)
 {
 	return t->epoch >= t->options.epochs ||
-		(t->options.steps && t->taken + ahead >= t->options.steps);
+	    (t->options.steps && t->taken + ahead >= t->options.steps);
 }
 
 static size_t batch_at(const struct cnn_trainer *t, uint64_t cursor)
@@ -257,8 +262,8 @@ static int run_ahead(struct cnn_trainer *t, struct cnn_error *e)
 	int r;
 
 	while (t->ahead < cnn_executor_depth(t->ex) && !finished(t, t->ahead) &&
-	       (count = batch_at(t, t->cursor + t->ahead_samples)) > 0 &&
-	       (t->ahead == 0 || !every || (t->step + t->ahead) % every)) {
+	    (count = batch_at(t, t->cursor + t->ahead_samples)) > 0 &&
+	    (t->ahead == 0 || !every || (t->step + t->ahead) % every)) {
 		if ((r = cnn_executor_train(t->ex, (uint32_t)count, e)) < 0) {
 			cnn_error_prefix(e, "step %" PRIu64, t->step + t->ahead);
 			return r;
@@ -285,10 +290,10 @@ static int shuffle(struct cnn_trainer *t, struct cnn_error *e)
 		return r;
 	if (!t->options.no_shuffle)
 		cnn_random_permutation(t->options.seed, (uint32_t)t->epoch, t->order,
-			t->data->samples);
+		    t->data->samples);
 	t->begun_epoch = t->epoch;
 	return begin_epoch(t, t->data->samples, t->options.no_shuffle ? NULL : t->order,
-		t->rates, (left + t->options.batch - 1) / t->options.batch, e);
+	    t->rates, (left + t->options.batch - 1) / t->options.batch, e);
 }
 
 void cnn_trainer_stop(struct cnn_trainer *t)
@@ -297,7 +302,7 @@ void cnn_trainer_stop(struct cnn_trainer *t)
 }
 
 int cnn_trainer_step(struct cnn_trainer *t, struct cnn_train_status *status,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	size_t count;
 	int r;
@@ -326,9 +331,8 @@ int cnn_trainer_step(struct cnn_trainer *t, struct cnn_train_status *status,
 	return CNN_OK;
 }
 
-int cnn_trainer_feed(struct cnn_trainer *t, const struct cnn_dataset *d,
-	size_t first, size_t count, struct cnn_train_status *status,
-	struct cnn_error *e)
+int cnn_trainer_feed(struct cnn_trainer *t, const struct cnn_dataset *d, size_t first,
+    size_t count, struct cnn_train_status *status, struct cnn_error *e)
 {
 	const uint64_t cursor = t->cursor;
 	double rate;
@@ -339,7 +343,7 @@ int cnn_trainer_feed(struct cnn_trainer *t, const struct cnn_dataset *d,
 	if ((r = take_classes(t, d, e)) < 0 ||
 	    (r = cnn_dataset_check(d, t->model->graph, true, e)) < 0)
 		return r;
-	t->cursor = 0;                   /* start of the rows being fed */
+	t->cursor = 0; /* start of the rows being fed */
 	if ((r = set_rows(t, d, first, count, e)) < 0 ||
 	    (r = begin_epoch(t, count, NULL, &rate, 1, e)) < 0 ||
 	    (r = cnn_executor_train(t->ex, (uint32_t)count, e)) < 0 ||

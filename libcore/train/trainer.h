@@ -21,10 +21,10 @@
 #include "net/model.h"
 
 struct cnn_train_status {
-	uint64_t step, epoch, cursor;    /* as above, after the step */
-	uint64_t samples;                /* in the step */
-	double loss;                     /* mean over the step's samples */
-	double accuracy;                 /* mean of their hits */
+	uint64_t step, epoch, cursor; /* as above, after the step */
+	uint64_t samples;	      /* in the step */
+	double loss;		      /* mean over the step's samples */
+	double accuracy;	      /* mean of their hits */
 	double lr, loss_scale;
 	bool epoch_ends, skipped;
 	/* Set at the end of an epoch if time_epochs is set: the time that this run
@@ -42,24 +42,23 @@ struct cnn_trainer;
  * is missing. Call it before the dataset is needed. Strings in *options stay valid
  * until the trainer opened with them is closed. */
 int cnn_train_resume(const struct cnn_model *, struct cnn_train_options *,
-	struct cnn_error *);
+    struct cnn_error *);
 
 /* The options are resolved. data may be NULL: batches are then fed (--stream). Borrowed
  * objects must outlive the trainer. */
 int cnn_trainer_open(struct cnn_trainer **, struct cnn_model *,
-	const struct cnn_dataset *, const struct cnn_train_options *,
-	struct cnn_error *);
+    const struct cnn_dataset *, const struct cnn_train_options *, struct cnn_error *);
 void cnn_trainer_close(struct cnn_trainer *);
 
 /* Does one step on the next batch; CNN_END when epochs or steps are done. */
 int cnn_trainer_step(struct cnn_trainer *, struct cnn_train_status *,
-	struct cnn_error *);
+    struct cnn_error *);
 /* No further step is started; those under way are the last. */
 void cnn_trainer_stop(struct cnn_trainer *);
 /* Does one step on samples first .. first + count - 1; count is 1 .. batch. CNN_END as
  * above. */
-int cnn_trainer_feed(struct cnn_trainer *, const struct cnn_dataset *,
-	size_t first, size_t count, struct cnn_train_status *, struct cnn_error *);
+int cnn_trainer_feed(struct cnn_trainer *, const struct cnn_dataset *, size_t first,
+    size_t count, struct cnn_train_status *, struct cnn_error *);
 /* The number of steps so far, including those of earlier runs, and the number of
  * samples that this run will process (0: unknown). */
 uint64_t cnn_trainer_step_number(const struct cnn_trainer *);

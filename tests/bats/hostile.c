@@ -21,12 +21,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ROOM (1 << 20)               /* of what a tool says or writes */
+#define ROOM (1 << 20) /* of what a tool says or writes */
 
-struct bytes { char data[ROOM + 1]; size_t size; };
+struct bytes {
+	char data[ROOM + 1];
+	size_t size;
+};
 
 static char copy[32], out[32];
-static int out_fd, err_fd;           /* the tool's standard output and error */
+static int out_fd, err_fd; /* the tool's standard output and error */
 
 static _Noreturn void die(const char *what)
 {
@@ -101,7 +104,7 @@ static bool names_place(const char *said, const char *tool)
 	const char *at = strstr(said, start);
 
 	return at && (at == said || at[-1] == '\n') &&
-		strspn(at + n, "0123456789: ") < strcspn(at + n, "\n");
+	    strspn(at + n, "0123456789: ") < strcspn(at + n, "\n");
 }
 
 int main(int argc, char **argv)
@@ -122,7 +125,8 @@ int main(int argc, char **argv)
 	snprintf(out, sizeof out, "hostile.%d.out", (int)getpid());
 	for (int i = 4; i < argc; i++)
 		argv[i] = strcmp(argv[i], "{}") == 0 ? copy :
-			strcmp(argv[i], "{o}") == 0 ? out : argv[i];
+		    strcmp(argv[i], "{o}") == 0	     ? out :
+						       argv[i];
 	if ((fd = open(argv[3], O_RDONLY)) < 0 || !slurp(fd, &whole))
 		die(argv[3]);
 	close(fd);
@@ -135,7 +139,10 @@ int main(int argc, char **argv)
 	if (pwrite(fd, whole.data, whole.size, 0) != (ssize_t)whole.size)
 		die(copy);
 	for (size_t i = 0; i + 5 <= whole.size; i++)
-		if (memcmp(whole.data + i, "\x81\xa3" "end", 5) == 0)
+		if (memcmp(whole.data + i,
+			"\x81\xa3"
+			"end",
+			5) == 0)
 			end = i;
 	if (!end || run(argv + 4, &said) != 0) {
 		printf("%s: the whole stream is refused: %s", tool, said.data);
@@ -143,16 +150,18 @@ int main(int argc, char **argv)
 	}
 	result(&right);
 	unlink(out);
-	copies = equal(&right, &whole);      /* it must give what it was given */
+	copies = equal(&right, &whole); /* it must give what it was given */
 
 	/* From the end: what is cut off is not written again. */
-	for (size_t i = first + (whole.size - first - 1) / stride * stride; ; i -= stride) {
+	for (size_t i = first + (whole.size - first - 1) / stride * stride;;
+	     i -= stride) {
 		char byte = (char)(whole.data[i] ^ 1 << i % 8);
 		const char *why = NULL;
 		int status;
 		bool left;
 
-		if (flip ? pwrite(fd, &byte, 1, (off_t)i) != 1 : ftruncate(fd, (off_t)i) < 0)
+		if (flip ? pwrite(fd, &byte, 1, (off_t)i) != 1 :
+			   ftruncate(fd, (off_t)i) < 0)
 			die(copy);
 		status = run(argv + 4, &said);
 		runs++;
@@ -161,9 +170,12 @@ int main(int argc, char **argv)
 			memcpy(damaged.data, whole.data, whole.size);
 			damaged.size = whole.size;
 			damaged.data[i] = byte;
-			why = equal(&got, copies ? &damaged : &right) ? NULL : "another result";
-		} else if (status != 1 && !(status == 3 &&
-			   strstr(said.data, ": no such layer type; known: "))) {
+			why = equal(&got, copies ? &damaged : &right) ?
+			    NULL :
+			    "another result";
+		} else if (status != 1 &&
+		    !(status == 3 &&
+			strstr(said.data, ": no such layer type; known: "))) {
 			why = "not exit 1";
 		} else if (!names_place(said.data, tool)) {
 			why = "no message, or one without the place";
@@ -174,8 +186,8 @@ int main(int argc, char **argv)
 		}
 		unlink(out);
 		if (why && bad++ < 5)
-			printf("%s: %s at %zu of %zu: exit %d: %s\n%s", tool, argv[1], i,
-				whole.size, status, why, said.data);
+			printf("%s: %s at %zu of %zu: exit %d: %s\n%s", tool, argv[1],
+			    i, whole.size, status, why, said.data);
 		if (flip && pwrite(fd, &whole.data[i], 1, (off_t)i) != 1)
 			die(copy);
 		if (i == first)

@@ -1,5 +1,5 @@
-/* tanh_affine: out = tanh(weight[c] * in + bias[c]), c the first axis. A right plugin, but
- * for what macros say. */
+/* tanh_affine: out = tanh(weight[c] * in + bias[c]), c the first axis. A right plugin,
+ * but for what macros say. */
 #include <cnn/plugin.h>
 #include <math.h>
 #include <stdlib.h>
@@ -8,13 +8,13 @@
 #define FLAGS (CNN_KEEP_INPUT | CNN_KEEP_OUTPUT)
 #endif
 #ifndef WEIGHT_FACTOR
-#define WEIGHT_FACTOR 1                  /* of its gradient */
+#define WEIGHT_FACTOR 1 /* of its gradient */
 #endif
 #ifndef ADD
-#define ADD 0                            /* to the gradient of weight */
+#define ADD 0 /* to the gradient of weight */
 #endif
 #ifndef SCRATCH
-#define SCRATCH 0                        /* is read, but not written */
+#define SCRATCH 0 /* is read, but not written */
 #endif
 
 static const struct cnn_arg args[] = {
@@ -22,7 +22,7 @@ static const struct cnn_arg args[] = {
 };
 
 static int infer(const struct cnn_host *host, const struct cnn_node *node,
-	struct cnn_shape *out)
+    struct cnn_shape *out)
 {
 	if (node->inputs[0].rank != 3)
 		return host->fail(host, CNN_EDATA, "tanh_affine wants an image");
@@ -31,34 +31,46 @@ static int infer(const struct cnn_host *host, const struct cnn_node *node,
 }
 
 static int params(const struct cnn_host *host, const struct cnn_node *node,
-	struct cnn_param *p, uint32_t *count)
+    struct cnn_param *p, uint32_t *count)
 {
 	(void)host;
 	*count = node->args[0].i ? 2 : 1;
 	for (uint32_t i = 0; i < *count; i++)
-		p[i] = (struct cnn_param){ .name = "weight", .shape = { 1, { node->inputs[0].dims[0] } },
-			.init = CNN_INIT_UNIFORM, .value = 1 };
+		p[i] = (struct cnn_param){ .name = "weight",
+			.shape = { 1, { node->inputs[0].dims[0] } },
+			.init = CNN_INIT_UNIFORM,
+			.value = 1 };
 	if (*count == 2)
 		p[1] = (struct cnn_param){ .name = "bias", .shape = p[0].shape };
 	return CNN_OK;
 }
 
 static const struct cnn_layer_def definitions[] = { {
-	.size = sizeof(struct cnn_layer_def), .type = "tanh_affine", .summary = "a test",
-	.args = args, .arg_count = 1, .min_inputs = 1, .max_inputs = 1,
-	.flags = CNN_LAYER_FLOAT, .infer = infer, .params = params,
+    .size = sizeof(struct cnn_layer_def),
+    .type = "tanh_affine",
+    .summary = "a test",
+    .args = args,
+    .arg_count = 1,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .flags = CNN_LAYER_FLOAT,
+    .infer = infer,
+    .params = params,
 } };
 
-struct instance { size_t channels, plane; int bias; };
+struct instance {
+	size_t channels, plane;
+	int bias;
+};
 
 static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run, struct cnn_plan *plan)
+    const struct cnn_run *run, struct cnn_plan *plan)
 {
 	return (void)host, (void)kernel, (void)plan, run->dtype == CNN_F32;
 }
 
 static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run, struct cnn_plan *plan, void **instance)
+    const struct cnn_run *run, struct cnn_plan *plan, void **instance)
 {
 	struct instance *x = *instance = malloc(sizeof(*x));
 
@@ -84,8 +96,9 @@ static int forward(void *instance, const struct cnn_call *call)
 		for (size_t i = 0; i < x->plane; i++) {
 			size_t k = c % x->channels;
 
-			*out++ = tanhf(*in++ * w[k] + (x->bias ? ((float *)call->params[1])[k] : 0)
-				+ (SCRATCH ? *(float *)call->scratch : 0));
+			*out++ = tanhf(*in++ * w[k] +
+			    (x->bias ? ((float *)call->params[1])[k] : 0) +
+			    (SCRATCH ? *(float *)call->scratch : 0));
 		}
 	return CNN_OK;
 }
@@ -118,9 +131,14 @@ static int backward(void *instance, const struct cnn_call *call)
 }
 
 static const struct cnn_kernel kernels[] = { {
-	.size = sizeof(struct cnn_kernel), .run = "tanh_affine", .cost = cost,
-	.create = create, .destroy = free, .forward = forward, .backward = backward,
+    .size = sizeof(struct cnn_kernel),
+    .run = "tanh_affine",
+    .cost = cost,
+    .create = create,
+    .destroy = free,
+    .forward = forward,
+    .backward = backward,
 } };
 
-CNN_PLUGIN_ENTRY(.name = "tanh_affine", .version = "1", .device = "cpu", .provider = "test",
-	CNN_KERNELS(kernels), CNN_DEFINITIONS(definitions));
+CNN_PLUGIN_ENTRY(.name = "tanh_affine", .version = "1", .device = "cpu",
+    .provider = "test", CNN_KERNELS(kernels), CNN_DEFINITIONS(definitions));

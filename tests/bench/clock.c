@@ -25,7 +25,7 @@
 #define DISTURBED 0.02
 
 struct cost {
-	double seconds, mib, faults, cpu;    /* cpu: seconds of it and its pipe's end */
+	double seconds, mib, faults, cpu; /* cpu: seconds of it and its pipe's end */
 };
 
 static void die(const char *what)
@@ -71,7 +71,7 @@ static void finish(pid_t pid, const char *name, struct cost *c)
 	c->mib = (double)r.ru_maxrss / 1024;
 	c->faults = (double)(r.ru_minflt + r.ru_majflt);
 	c->cpu += (double)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) +
-		1e-6 * (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec);
+	    1e-6 * (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec);
 }
 
 static struct cost run(char *const *command, int through_pipe, int out)
@@ -104,12 +104,13 @@ static double busy(void)
 	double user, nice, system, idle, wait, irq, soft, steal;
 	FILE *f = fopen("/proc/stat", "r");
 
-	if (!f || fscanf(f, "cpu %lf %lf %lf %lf %lf %lf %lf %lf", &user, &nice,
-		&system, &idle, &wait, &irq, &soft, &steal) != 8)
+	if (!f ||
+	    fscanf(f, "cpu %lf %lf %lf %lf %lf %lf %lf %lf", &user, &nice, &system,
+		&idle, &wait, &irq, &soft, &steal) != 8)
 		die("/proc/stat");
 	fclose(f);
 	return (user + nice + system + irq + soft + steal) /
-		(double)sysconf(_SC_CLK_TCK);
+	    (double)sysconf(_SC_CLK_TCK);
 }
 
 static double share(double cpu, double begun)
@@ -157,14 +158,14 @@ int main(int argc, char **argv)
 		}
 	if (optind == argc || runs < 1 || runs > MAX_RUNS) {
 		fputs("usage: clock [-n RUNS] [-w WAIT] [-p | -o FILE] COMMAND ...\n",
-			stderr);
+		    stderr);
 		return 2;
 	}
 	snprintf(unfinished, sizeof unfinished, "%s.unfinished", path ? path : "");
 	do {
 		double begun, before, own = 0;
 		int out = open(path ? unfinished : "/dev/null",
-			O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+		    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 
 		if (out < 0)
 			die(path);

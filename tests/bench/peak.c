@@ -23,12 +23,12 @@
 
 #define MAX_THREADS 256
 #define WINDOWS 100
-#define SECONDS 0.002                    /* of a window: less than a scheduler's slice */
-#define TURNS 2000                       /* of a loop, between looks at the clock */
+#define SECONDS 0.002 /* of a window: less than a scheduler's slice */
+#define TURNS 2000    /* of a loop, between looks at the clock */
 
 struct kernel {
 	const char *name;
-	double flops;                        /* of a turn */
+	double flops; /* of a turn */
 	float (*run)(int turns);
 };
 
@@ -36,36 +36,44 @@ struct kernel {
  * another. They are variables with names, which a compiler keeps in registers.
  * The empty asm keeps it from seeing that factors of 0 make the loop idle. */
 #define EACH(m) m(0) m(1) m(2) m(3) m(4) m(5) m(6) m(7) m(8) m(9) m(10) m(11)
-#define ACCUMULATORS 12                  /* two units, latency 4 or 5: more than ten */
+#define ACCUMULATORS 12 /* two units, latency 4 or 5: more than ten */
 #define ZERO(i) c##i = { 0 },
 #define KERNEL(name, attribute, vector, pack, fma, first) \
 	attribute static float name(int turns) \
 	{ \
 		vector EACH(ZERO) sum = { 0 }; \
 		pack a = { 0 }, b = { 0 }; \
-		HIDE(a) HIDE(b) \
+		HIDE(a) \
+		HIDE(b) \
 		for (; turns > 0; turns--) { \
 			EACH(fma) \
 		} \
-		EACH(ADD) \
-		return first(sum); \
+		EACH(ADD) return first(sum); \
 	}
 #define ADD(i) sum += c##i;
 
 #if defined __x86_64__
 #define HIDE(v) __asm__("" : "+v"(v));
-#define FMA512(i) c##i = _mm512_fmadd_ps(a, b, c##i); HIDE(c##i)
-#define FMA256(i) c##i = _mm256_fmadd_ps(a, b, c##i); HIDE(c##i)
-#define DOT512(i) c##i = _mm512_dpbf16_ps(c##i, (__m512bh)a, (__m512bh)b); HIDE(c##i)
+#define FMA512(i) \
+	c##i = _mm512_fmadd_ps(a, b, c##i); \
+	HIDE(c##i)
+#define FMA256(i) \
+	c##i = _mm256_fmadd_ps(a, b, c##i); \
+	HIDE(c##i)
+#define DOT512(i) \
+	c##i = _mm512_dpbf16_ps(c##i, (__m512bh)a, (__m512bh)b); \
+	HIDE(c##i)
 KERNEL(avx512, __attribute__((target("avx512f"))), __m512, __m512, FMA512,
-	_mm512_cvtss_f32)
+    _mm512_cvtss_f32)
 KERNEL(avx2, __attribute__((target("avx2,fma"))), __m256, __m256, FMA256,
-	_mm256_cvtss_f32)
+    _mm256_cvtss_f32)
 KERNEL(bf16, __attribute__((target("avx512f,avx512bf16"))), __m512, __m512i, DOT512,
-	_mm512_cvtss_f32)
+    _mm512_cvtss_f32)
 #elif defined __aarch64__
 #define HIDE(v) __asm__("" : "+w"(v));
-#define FMA128(i) c##i = vfmaq_f32(c##i, a, b); HIDE(c##i)
+#define FMA128(i) \
+	c##i = vfmaq_f32(c##i, a, b); \
+	HIDE(c##i)
 #define LANE0(v) vgetq_lane_f32(v, 0)
 KERNEL(neon, , float32x4_t, float32x4_t, FMA128, LANE0)
 #endif
@@ -112,12 +120,12 @@ static bool choose(const char *type, struct kernel *k)
 #endif
 }
 
-/* --- the threads ------------------------------------------------------------- */
+/* --- the threads ------------------------------------------------------------------ */
 
 static struct kernel kernel;
 static int threads;
 static pthread_barrier_t barrier;
-static double rates[MAX_THREADS][WINDOWS];    /* turns a second */
+static double rates[MAX_THREADS][WINDOWS]; /* turns a second */
 static volatile float sink;
 
 static double now(void)

@@ -33,7 +33,7 @@ static void report(struct trial *t, bool good, const char *text)
 		printf("# not so: %s\n", text);
 }
 
-/* --- finding ------------------------------------------------------------------- */
+/* --- finding ---------------------------------------------------------------------- */
 
 bool suite_tests(const struct suite *s, const char *plugin, const char *name)
 {
@@ -51,8 +51,8 @@ const struct cnn_plugin *suite_next(struct suite *s, size_t *i)
 		struct cnn_plugin *p = cnn_plugins_at(s->trial.plugins, *i);
 		struct cnn_error e = { 0 };
 
-		if (strcmp(p->device, s->trial.device) != 0
-				|| strcmp(p->provider, s->trial.provider) != 0)
+		if (strcmp(p->device, s->trial.device) != 0 ||
+		    strcmp(p->provider, s->trial.provider) != 0)
 			continue;
 		if (cnn_plugin_open(s->trial.plugins, p, &e) == CNN_OK)
 			return ++*i, p;
@@ -67,8 +67,9 @@ int suite_kernel(struct suite *s, const char *run, struct subject *subject)
 	const struct cnn_plugin *p;
 
 	*subject = s->trial.subject;
-	for (size_t i = 0; (p = suite_next(s, &i)); )
-		if (suite_tests(s, p->name, run) && (subject->kernel = kernel_of(p, run)))
+	for (size_t i = 0; (p = suite_next(s, &i));)
+		if (suite_tests(s, p->name, run) &&
+		    (subject->kernel = kernel_of(p, run)))
 			return CNN_OK;
 	return CNN_EPLUGIN;
 }
@@ -76,10 +77,11 @@ int suite_kernel(struct suite *s, const char *run, struct subject *subject)
 /* The oracle is tested for what nobody else is held against. */
 static bool is_oracle(const struct suite *s)
 {
-	return strcmp(s->trial.device, "cpu") == 0 && strcmp(s->trial.provider, "ref") == 0;
+	return strcmp(s->trial.device, "cpu") == 0 &&
+	    strcmp(s->trial.provider, "ref") == 0;
 }
 
-/* --- one provider ---------------------------------------------- */
+/* --- one provider ----------------------------------------------------------------- */
 
 /* Is case number i of a plugin in the sample? Of `count`, one always is. */
 static bool is_sampled(const struct suite *s, unsigned i, unsigned count)
@@ -104,11 +106,12 @@ static void choose_cases(struct suite *s, const char *run, bool *chosen)
 			char name[200];
 
 			chosen[i] = false;
-			if (chain_parse(&c, s->trial.oracle, test_cases[i].net, test_cases[i].inputs,
-					&e) != CNN_OK) {
+			if (chain_parse(&c, s->trial.oracle, test_cases[i].net,
+				test_cases[i].inputs, &e) != CNN_OK) {
 				if (pass == 0)
-					ok(false, "case %s of %s: %s", test_cases[i].net,
-						test_cases[i].inputs, e.text);
+					ok(false, "case %s of %s: %s",
+					    test_cases[i].net, test_cases[i].inputs,
+					    e.text);
 				continue;
 			}
 			chain_run_name(&c, name, sizeof(name));
@@ -133,17 +136,18 @@ static void test_run(struct suite *s, const struct cnn_kernel *kernel)
 		const struct test_case *t = &test_cases[i];
 		struct layer_chain c;
 
-		if (!chosen[i] || chain_parse(&c, s->trial.oracle, t->net, t->inputs, &e) != CNN_OK)
+		if (!chosen[i] ||
+		    chain_parse(&c, s->trial.oracle, t->net, t->inputs, &e) != CNN_OK)
 			continue;
 		cases += compare_case(&s->trial, &subject, &c, t);
 	}
 	free(chosen);
 	if (s->must_fail)
-		ok(s->failures > 0, "%s/%s %s is found out", s->trial.device, s->trial.provider,
-			kernel->run);
+		ok(s->failures > 0, "%s/%s %s is found out", s->trial.device,
+		    s->trial.provider, kernel->run);
 	else
-		ok(cases > 0, "%s/%s %s: %u cases", s->trial.device, s->trial.provider, kernel->run,
-			cases);
+		ok(cases > 0, "%s/%s %s: %u cases", s->trial.device, s->trial.provider,
+		    kernel->run, cases);
 }
 
 /* Does a plugin have this name, or offer something under it? */
@@ -163,7 +167,7 @@ static void test_names(struct suite *s)
 		const struct cnn_plugin *p;
 		bool found = false;
 
-		for (size_t i = 0; !found && (p = suite_next(s, &i)); )
+		for (size_t i = 0; !found && (p = suite_next(s, &i));)
 			found = offers(p, *n);
 		ok(found, "%s/%s has %s", s->trial.device, s->trial.provider, *n);
 	}
@@ -174,7 +178,7 @@ void test_runs(struct suite *s)
 	const struct cnn_plugin *p;
 	unsigned runs = 0;
 
-	for (size_t i = 0; (p = suite_next(s, &i)); )
+	for (size_t i = 0; (p = suite_next(s, &i));)
 		for (uint32_t k = 0; k < p->entry->kernel_count; k++) {
 			const struct cnn_kernel *kernel = cnn_kernel_at(p->entry, k);
 
@@ -184,7 +188,8 @@ void test_runs(struct suite *s)
 			runs++;
 		}
 	if (!s->names[0])
-		ok(runs > 0, "%s/%s has layers: %u", s->trial.device, s->trial.provider, runs);
+		ok(runs > 0, "%s/%s has layers: %u", s->trial.device, s->trial.provider,
+		    runs);
 }
 
 /* Prints what can be tested, a line each: its family, and its name. The family of a run
@@ -195,11 +200,11 @@ static void list_names(struct suite *s)
 		struct cnn_plugin *p = cnn_plugins_at(s->trial.plugins, i);
 		struct cnn_error e = { 0 };
 
-		if (strcmp(p->device, s->trial.device) != 0
-				|| strcmp(p->provider, s->trial.provider) != 0)
+		if (strcmp(p->device, s->trial.device) != 0 ||
+		    strcmp(p->provider, s->trial.provider) != 0)
 			continue;
-		if (cnn_plugin_open(s->trial.plugins, p, &e) != CNN_OK
-				|| p->entry->device_functions) {
+		if (cnn_plugin_open(s->trial.plugins, p, &e) != CNN_OK ||
+		    p->entry->device_functions) {
 			printf("%s %s\n", p->name, p->name);
 			continue;
 		}
@@ -213,14 +218,16 @@ static void list_names(struct suite *s)
 	}
 }
 
-/* --- the oracle -------------------------------------------------------------------- */
+/* --- the oracle ------------------------------------------------------------------- */
 
 void test_gradients(struct suite *s)
 {
 	for (size_t i = 0; i < test_case_count; i++) {
 		const struct test_case *t = &test_cases[i];
 		const struct settings settings = { .dtype = CNN_F64,
-			.samples = t->samples, .microbatch = t->microbatch, .training = true };
+			.samples = t->samples,
+			.microbatch = t->microbatch,
+			.training = true };
 		struct cnn_error e = { 0 };
 		struct subject subject;
 		struct data data = { 0 };
@@ -230,8 +237,8 @@ void test_gradients(struct suite *s)
 		int r = chain_parse(&c, s->trial.oracle, t->net, t->inputs, &e);
 
 		/* Integers have ties and zeros, where there is no gradient. */
-		if (r == CNN_OK && (c.node_count > 1 ||
-				(t->values != DISTINCT && t->values != WIDE)))
+		if (r == CNN_OK &&
+		    (c.node_count > 1 || (t->values != DISTINCT && t->values != WIDE)))
 			continue;
 		if (r == CNN_OK)
 			r = trial_reference(&s->trial, c.types[0], &subject, &e);
@@ -239,10 +246,10 @@ void test_gradients(struct suite *s)
 			r = data_make(&data, &s->trial.reference, &c, t, CNN_F64);
 		if (r == CNN_OK)
 			r = gradients_check(&subject, &c, &settings, &data, &worst,
-				&name, &e);
+			    &name, &e);
 		ok(r == CNN_OK && worst <= 1e-6,
-			"finite differences: %s of %s (%s: %.2g)%s%s", t->net, t->inputs,
-			name, worst, e.code ? ": " : "", e.text);
+		    "finite differences: %s of %s (%s: %.2g)%s%s", t->net, t->inputs,
+		    name, worst, e.code ? ": " : "", e.text);
 		data_free(&data);
 	}
 }
@@ -257,24 +264,24 @@ static void test_alone(struct suite *s)
 		struct subject subject;
 		struct layer_chain c;
 
-		if (chain_parse(&c, s->trial.oracle, t->net, t->inputs, &e) != CNN_OK
-				|| c.node_count > 1 || t->values != DISTINCT
-				|| suite_kernel(s, c.types[0], &subject) != CNN_OK)
+		if (chain_parse(&c, s->trial.oracle, t->net, t->inputs, &e) != CNN_OK ||
+		    c.node_count > 1 || t->values != DISTINCT ||
+		    suite_kernel(s, c.types[0], &subject) != CNN_OK)
 			continue;
-		ok(check_alone(&s->trial, &subject, &c, t) > 0, "%s of %s, without a reference",
-			t->net, t->inputs);
+		ok(check_alone(&s->trial, &subject, &c, t) > 0,
+		    "%s of %s, without a reference", t->net, t->inputs);
 	}
 }
 
-/* --- the program ------------------------------------------------------------------- */
+/* --- the program ------------------------------------------------------------------ */
 
 static int suite_open(struct suite *s, const char *dir, const char *reference_dir,
-	const char *isa, struct cnn_error *e)
+    const char *isa, struct cnn_error *e)
 {
 	int r;
 
-	if ((r = cnn_plugins_open(&s->trial.plugins, &dir, 1, e)) != CNN_OK
-			|| (r = cnn_plugins_open(&s->trial.oracle, &reference_dir, 1, e)) != CNN_OK)
+	if ((r = cnn_plugins_open(&s->trial.plugins, &dir, 1, e)) != CNN_OK ||
+	    (r = cnn_plugins_open(&s->trial.oracle, &reference_dir, 1, e)) != CNN_OK)
 		return r;
 	return trial_open(&s->trial, isa, e);
 }

@@ -30,7 +30,7 @@ static size_t bytes_of(const struct cnn_shape *shape, size_t n, struct cnn_forma
 }
 
 static int reorder(const struct subject *s, const struct cnn_shape *shape, size_t n,
-	struct cnn_format from, const void *src, struct cnn_format to, void *dst)
+    struct cnn_format from, const void *src, struct cnn_format to, void *dst)
 {
 	size_t in = bytes_of(shape, n, from), out = bytes_of(shape, n, to);
 	void *a = give(s, src, in), *b;
@@ -44,7 +44,7 @@ static int reorder(const struct subject *s, const struct cnn_shape *shape, size_
 	return r;
 }
 
-/* --- memory ------------------------------------------------------------------------ */
+/* --- memory ----------------------------------------------------------------------- */
 
 static void test_memory(struct suite *s)
 {
@@ -58,25 +58,28 @@ static void test_memory(struct suite *s)
 	int r;
 
 	r = d->device->probe(host, 0, &info);
-	claim(&s->trial, r == CNN_OK && info.name[0] && info.memory > 0, "%s is there: %s; %s",
-		s->trial.device, info.name, info.detail);
+	claim(&s->trial, r == CNN_OK && info.name[0] && info.memory > 0,
+	    "%s is there: %s; %s", s->trial.device, info.name, info.detail);
 	r = d->device->probe(host, 9999, &info);
 	cnn_host_error(s->trial.subject.host, r, &e);
-	claim(&s->trial, r == CNN_EPLUGIN, "%s:9999 is not: %s", s->trial.device, e.text);
+	claim(&s->trial, r == CNN_EPLUGIN, "%s:9999 is not: %s", s->trial.device,
+	    e.text);
 
 	p = d->device->alloc(d->device_handle, sizeof(bytes));
 	d->device->download(d->device_handle, d->queue, bytes, p, sizeof(bytes));
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		zero = zero && bytes[i] == 0;
-	claim(&s->trial, p && (uintptr_t)p % 64 == 0 && zero, "memory is aligned and zero");
+	claim(&s->trial, p && (uintptr_t)p % 64 == 0 && zero,
+	    "memory is aligned and zero");
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (unsigned char)(i * 7);
 	d->device->upload(d->device_handle, d->queue, p, bytes, sizeof(bytes));
 	take(d, more, p, sizeof(more));
-	claim(&s->trial, memcmp(bytes, more, sizeof(bytes)) == 0, "upload and download");
+	claim(&s->trial, memcmp(bytes, more, sizeof(bytes)) == 0,
+	    "upload and download");
 }
 
-/* --- conversions --------------------------------------------------------------- */
+/* --- conversions ------------------------------------------------------------------ */
 
 static uint16_t to_half(const struct subject *s, double x, uint32_t dtype)
 {
@@ -84,7 +87,7 @@ static uint16_t to_half(const struct subject *s, double x, uint32_t dtype)
 	uint16_t half;
 
 	reorder(s, &one, 1, (struct cnn_format){ CNN_F64, CNN_NCHW }, &x,
-		(struct cnn_format){ dtype, CNN_NCHW }, &half);
+	    (struct cnn_format){ dtype, CNN_NCHW }, &half);
 	return half;
 }
 
@@ -113,38 +116,45 @@ static void test_conversions(struct suite *s)
 			if (isnan(f) ? !isnan(wide[i]) : wide[i] != f || again[i] != i)
 				wrong++;
 		}
-		claim(&s->trial, wrong == 0, "every %s goes to f64 and back", h ? "f16" : "bf16");
+		claim(&s->trial, wrong == 0, "every %s goes to f64 and back",
+		    h ? "f16" : "bf16");
 
 		/* Floats of all sizes, among them every tie of a half's last bit. */
 		for (uint32_t i = 0; i < 65536; i++) {
-			uint32_t bits = i << 16 | (i % 3 == 0 ? 0x8000 : i * 40503 % 65536);
+			uint32_t bits = i << 16 |
+			    (i % 3 == 0 ? 0x8000 : i * 40503 % 65536);
 
-			if (h && i % 2)          /* f16 has 13 bits less than f32 */
+			if (h && i % 2) /* f16 has 13 bits less than f32 */
 				bits = (bits & ~0x1fffu) | 0x1000;
 			memcpy(&floats[i], &bits, sizeof(bits));
 		}
 		reorder(d, &shape, 1, f32, floats, half, again);
 		for (unsigned i = 0; i < 65536; i++)
-			differ += !isnan(floats[i]) && again[i] != (h
-				? cnn_f32_to_f16(floats[i]) : cnn_f32_to_bf16(floats[i]));
-		claim(&s->trial, differ == 0, "f32 to %s rounds to nearest even (%u differ)",
-			h ? "f16" : "bf16", differ);
+			differ += !isnan(floats[i]) &&
+			    again[i] !=
+				(h ? cnn_f32_to_f16(floats[i]) :
+				     cnn_f32_to_bf16(floats[i]));
+		claim(&s->trial, differ == 0,
+		    "f32 to %s rounds to nearest even (%u differ)", h ? "f16" : "bf16",
+		    differ);
 	}
-	claim(&s->trial, to_half(d, 1 + 0x1p-8, CNN_BF16) == 0x3f80
-		&& to_half(d, 1 + 0x1p-8 + 0x1p-45, CNN_BF16) == 0x3f81
-		&& to_half(d, -1 - 0x1p-7 - 0x1p-8 + 0x1p-45, CNN_BF16) == 0xbf81
-		&& to_half(d, 1 + 0x1p-11 + 0x1p-45, CNN_F16) == 0x3c01
-		&& to_half(d, 65519.999999, CNN_F16) == 0x7bff
-		&& to_half(d, 65520, CNN_F16) == 0x7c00
-		&& to_half(d, -1e300, CNN_BF16) == 0xff80
-		&& to_half(d, 1e-300, CNN_F16) == 0, "f64 to half is rounded once");
+	claim(&s->trial,
+	    to_half(d, 1 + 0x1p-8, CNN_BF16) == 0x3f80 &&
+		to_half(d, 1 + 0x1p-8 + 0x1p-45, CNN_BF16) == 0x3f81 &&
+		to_half(d, -1 - 0x1p-7 - 0x1p-8 + 0x1p-45, CNN_BF16) == 0xbf81 &&
+		to_half(d, 1 + 0x1p-11 + 0x1p-45, CNN_F16) == 0x3c01 &&
+		to_half(d, 65519.999999, CNN_F16) == 0x7bff &&
+		to_half(d, 65520, CNN_F16) == 0x7c00 &&
+		to_half(d, -1e300, CNN_BF16) == 0xff80 &&
+		to_half(d, 1e-300, CNN_F16) == 0,
+	    "f64 to half is rounded once");
 	free(all);
 	free(again);
 	free(wide);
 	free(floats);
 }
 
-/* --- layouts ------------------------------------------------------------------------- */
+/* --- layouts ---------------------------------------------------------------------- */
 
 /* Where element (c, p) of a sample lies. */
 static size_t place(const struct cnn_shape *s, uint32_t layout, size_t c, size_t p)
@@ -162,8 +172,13 @@ static size_t place(const struct cnn_shape *s, uint32_t layout, size_t c, size_t
 static void test_layouts(struct suite *s)
 {
 	static const struct cnn_shape shapes[] = {
-		{ 3, { 1, 1, 1 } }, { 3, { 3, 5, 4 } }, { 3, { 17, 2, 3 } },
-		{ 3, { 16, 3, 3 } }, { 3, { 8, 1, 2 } }, { 1, { 7 } }, { 2, { 3, 4 } },
+		{ 3, { 1, 1, 1 } },
+		{ 3, { 3, 5, 4 } },
+		{ 3, { 17, 2, 3 } },
+		{ 3, { 16, 3, 3 } },
+		{ 3, { 8, 1, 2 } },
+		{ 1, { 7 } },
+		{ 2, { 3, 4 } },
 		{ 0 },
 	};
 	const struct subject *d = &s->trial.subject;
@@ -186,30 +201,33 @@ static void test_layouts(struct suite *s)
 			reorder(d, shape, n, plain, x, f, y);
 			for (size_t i = 0; i < one * n; i++)
 				sum += y[i];
-			padded = padded && sum == (double)count * (double)(count + 1) / 2;
+			padded = padded &&
+			    sum == (double)count * (double)(count + 1) / 2;
 			for (size_t i = 0; i < count && shape->rank == 3; i++) {
 				size_t area = shape->dims[1] * shape->dims[2];
 				size_t sample = i / (shape->dims[0] * area);
 				size_t c = i / area % shape->dims[0];
 
-				right = right && y[sample * one
-					+ place(shape, from, c, i % area)] == x[i];
+				right = right &&
+				    y[sample * one + place(shape, from, c, i % area)] ==
+					x[i];
 			}
 			for (uint32_t to = CNN_NCHW; to <= CNN_NCHW16C; to++) {
 				const struct cnn_format t = { CNN_F32, to };
 
 				reorder(d, shape, n, f, y, t, z);
 				reorder(d, shape, n, t, z, plain, back);
-				round = round && memcmp(x, back, count * sizeof(*x)) == 0;
+				round = round &&
+				    memcmp(x, back, count * sizeof(*x)) == 0;
 			}
 		}
 		claim(&s->trial, right && padded && round,
-			"layouts of a rank %u shape of %zu: places, zero padding, and back",
-			shape->rank, count / n);
+		    "layouts of a rank %u shape of %zu: places, zero padding, and back",
+		    shape->rank, count / n);
 	}
 }
 
-/* --- sums and gathering ---------------------------------------------------------------- */
+/* --- sums and gathering ----------------------------------------------------------- */
 
 static void test_add(struct suite *s)
 {
@@ -238,7 +256,8 @@ static void test_add(struct suite *s)
 		reorder(d, &shape, 1, f, x, f64, sum);
 		for (int i = 0; i < 50; i++)
 			right = right && sum[i] == a[i] + b[i];
-		claim(&s->trial, r == CNN_OK && right, "add in %s", cnn_dtype_name(f.dtype));
+		claim(&s->trial, r == CNN_OK && right, "add in %s",
+		    cnn_dtype_name(f.dtype));
 	}
 }
 
@@ -270,21 +289,22 @@ static void test_gather(struct suite *s)
 
 		for (int i = 0; i < SAMPLES * ELEMENTS; i++) {
 			const struct cnn_shape one = { 0 };
-			int64_t whole = types[t] == CNN_BOOL ? i % 2
-				: types[t] == CNN_U8 ? 240 + i : i * 5 - 30;
+			int64_t whole = types[t] == CNN_BOOL ? i % 2 :
+			    types[t] == CNN_U8		     ? 240 + i :
+							       i * 5 - 30;
 			double real = (double)whole;
 			unsigned char *element = data + (size_t)i * size;
 
-			if (types[t] == CNN_F16 || types[t] == CNN_F32
-					|| types[t] == CNN_F64 || types[t] == CNN_BF16)
-				reorder(d, &one, 1, (struct cnn_format){ CNN_F64, 0 }, &real,
-					(struct cnn_format){ types[t], 0 }, element);
-			else                     /* little-endian */
+			if (types[t] == CNN_F16 || types[t] == CNN_F32 ||
+			    types[t] == CNN_F64 || types[t] == CNN_BF16)
+				reorder(d, &one, 1, (struct cnn_format){ CNN_F64, 0 },
+				    &real, (struct cnn_format){ types[t], 0 }, element);
+			else /* little-endian */
 				memcpy(element, &whole, size);
 			for (int k = 0; k < TAKEN; k++)
 				if (index[k] == (uint32_t)i / ELEMENTS)
 					wanted[k * ELEMENTS + i % ELEMENTS] =
-						real * 0.25 - 3;
+					    real * 0.25 - 3;
 		}
 		dd = give(d, data, sizeof(data));
 		di = give(d, order, sizeof(order));
@@ -292,15 +312,19 @@ static void test_gather(struct suite *s)
 		dl = give(d, labels, sizeof(labels));
 		dout_labels = give(d, NULL, sizeof(got_labels));
 		state = give(d, &(struct cnn_state){ .cursor = 2 }, sizeof(*state));
-		columns[0] = (struct cnn_gather_column){ types[t], out_type, dd, ELEMENTS,
-			0.25, -3, dout };
-		columns[1] = (struct cnn_gather_column){ CNN_I32, CNN_I32, dl, 1, 0.25, -3,
-			dout_labels };
+		columns[0] = (struct cnn_gather_column){ types[t], out_type, dd,
+			ELEMENTS, 0.25, -3, dout };
+		columns[1] = (struct cnn_gather_column){ CNN_I32, CNN_I32, dl, 1, 0.25,
+			-3, dout_labels };
 		/* A column of whole numbers can be taken as it is, too. */
-		columns[2] = (struct cnn_gather_column){ types[t], CNN_I32, dd, ELEMENTS,
-			0.25, -3, dwhole };
-		g = (struct cnn_gather){ .size = sizeof(g), .first = 1, .samples = TAKEN,
-			.columns = columns, .column_count = 3, .order = di };
+		columns[2] = (struct cnn_gather_column){ types[t], CNN_I32, dd,
+			ELEMENTS, 0.25, -3, dwhole };
+		g = (struct cnn_gather){ .size = sizeof(g),
+			.first = 1,
+			.samples = TAKEN,
+			.columns = columns,
+			.column_count = 3,
+			.order = di };
 		r = d->device->gather(d->device_handle, d->queue, state, &g);
 		take(d, whole_numbers, dwhole, sizeof(whole_numbers));
 		take(d, out_type == CNN_F64 ? (void *)got : floats, dout, out_bytes);
@@ -310,13 +334,14 @@ static void test_gather(struct suite *s)
 		d->device->free(d->device_handle, dl);
 		d->device->free(d->device_handle, state);
 		for (int i = 0; i < TAKEN * ELEMENTS; i++)
-			wrong += (out_type == CNN_F64 ? got[i] : floats[i]) != wanted[i];
+			wrong += (out_type == CNN_F64 ? got[i] : floats[i]) !=
+			    wanted[i];
 		for (int i = 0; i < TAKEN * ELEMENTS; i++)
 			wrong += whole_numbers[i] != (wanted[i] + 3) / 0.25;
 		for (int i = 0; i < TAKEN; i++)
 			wrong += got_labels[i] != labels[index[i]];
 		claim(&s->trial, r == CNN_OK && wrong == 0, "gather from %s",
-			cnn_dtype_name(types[t]));
+		    cnn_dtype_name(types[t]));
 	}
 }
 
@@ -339,25 +364,30 @@ static void test_pixels(struct suite *s)
 		for (size_t t = 0; t < 3; t++) {
 			const struct cnn_format out = { types[t], CNN_NCHW };
 			const size_t bytes = ROWS * ELEMENTS * cnn_dtype_size(types[t]);
-			void *dd = give(d, data, sizeof(data)), *dout = give(d, NULL, bytes);
-			struct cnn_state *state = give(d, &(struct cnn_state){ 0 },
-				sizeof(*state));
+			void *dd = give(d, data, sizeof(data)),
+			     *dout = give(d, NULL, bytes);
+			struct cnn_state *state =
+			    give(d, &(struct cnn_state){ 0 }, sizeof(*state));
 			const struct cnn_gather_column column = { CNN_U8, types[t], dd,
 				ELEMENTS, scales[k][0], scales[k][1], dout };
-			struct cnn_gather g = { .size = sizeof(g), .samples = ROWS,
-				.columns = &column, .column_count = 1 };
-			int r = d->device->gather(d->device_handle, d->queue, state, &g);
+			struct cnn_gather g = { .size = sizeof(g),
+				.samples = ROWS,
+				.columns = &column,
+				.column_count = 1 };
+			int r =
+			    d->device->gather(d->device_handle, d->queue, state, &g);
 
 			for (int i = 0; i < ROWS * ELEMENTS; i++)
 				exact[i] = data[i] * scales[k][0] + scales[k][1];
 			reorder(&s->trial.reference, &shape, ROWS,
-				(struct cnn_format){ CNN_F64, CNN_NCHW }, exact, out, wanted);
+			    (struct cnn_format){ CNN_F64, CNN_NCHW }, exact, out,
+			    wanted);
 			take(d, got, dout, bytes);
 			d->device->free(d->device_handle, dd);
 			d->device->free(d->device_handle, state);
 			claim(&s->trial, r == CNN_OK && memcmp(got, wanted, bytes) == 0,
-				"pixels times %g plus %g in %s", scales[k][0], scales[k][1],
-				cnn_dtype_name(types[t]));
+			    "pixels times %g plus %g in %s", scales[k][0], scales[k][1],
+			    cnn_dtype_name(types[t]));
 		}
 }
 
@@ -367,8 +397,8 @@ void test_device(struct suite *s)
 	struct cnn_error e = { 0 };
 	struct cnn_plugin *p;
 
-	if (cnn_plugins_find(s->trial.plugins, s->trial.device, s->trial.provider, "device", &p, &e)
-			!= CNN_OK)
+	if (cnn_plugins_find(s->trial.plugins, s->trial.device, s->trial.provider,
+		"device", &p, &e) != CNN_OK)
 		return;
 	test_memory(s);
 	test_conversions(s);

@@ -9,6 +9,6 @@ void *give(const struct subject *, const void *x, size_t bytes);
 /* x = what is in d, which is freed. */
 void take(const struct subject *, void *x, void *d, size_t bytes);
 
-void test_steps(struct suite *);         /* device-step.c */
+void test_steps(struct suite *); /* device-step.c */
 
 #endif

@@ -4,11 +4,11 @@
 #include <math.h>
 #include <string.h>
 
-#define COUNT 6                          /* parameters */
+#define COUNT 6 /* parameters */
 #define STEPS 5
 
 struct recorded_optimizer {
-	const char *spec;                    /* "sgd:momentum=0.9" */
+	const char *spec; /* "sgd:momentum=0.9" */
 	double lr;
 	float after[STEPS * COUNT];
 };
@@ -29,8 +29,8 @@ static float *give(const struct subject *s, const float *x, size_t n)
  * steps. The gradients are given `scale` times too large and scaled back; the
  * update is made in slices of `slice`. */
 static double run_recorded(struct suite *s, const struct cnn_optimizer *o,
-	const struct cnn_optimizer_def *def, const struct cnn_arg_value *args,
-	const struct recorded_optimizer *r, float scale, size_t slice)
+    const struct cnn_optimizer_def *def, const struct cnn_arg_value *args,
+    const struct recorded_optimizer *r, float scale, size_t slice)
 {
 	const struct subject *d = &s->trial.subject;
 	float grads[COUNT], now[COUNT], *params = give(d, recorded_start, COUNT);
@@ -44,17 +44,21 @@ static double run_recorded(struct suite *s, const struct cnn_optimizer *o,
 		for (size_t i = 0; i < COUNT; i++)
 			grads[i] = recorded_grads[(t - 1) * COUNT + i] * scale;
 		d->device->upload(d->device_handle, d->queue, g, grads, sizeof(grads));
-		d->device->upload(d->device_handle, d->queue, state, &(struct cnn_state){
-			.updates = t - 1, .lr = r->lr, .loss_scale = scale,
+		d->device->upload(d->device_handle, d->queue, state,
+		    &(struct cnn_state){ .updates = t - 1,
+			.lr = r->lr,
+			.loss_scale = scale,
 			.grad_scale = 1 / scale },
-			sizeof(*state));
+		    sizeof(*state));
 		for (size_t first = 0; first < COUNT; first += slice) {
 			struct cnn_update u = {
 				.size = sizeof(u),
 				.count = COUNT - first < slice ? COUNT - first : slice,
-				.params = params + first, .grads = g + first,
+				.params = params + first,
+				.grads = g + first,
 				.args = args,
-				.state = state, .queue = d->queue,
+				.state = state,
+				.queue = d->queue,
 			};
 
 			for (uint32_t m = 0; m < def->moment_count; m++)
@@ -62,7 +66,8 @@ static double run_recorded(struct suite *s, const struct cnn_optimizer *o,
 			if (o->update(&s->trial.subject.host->host, &u) != CNN_OK)
 				worst = INFINITY;
 		}
-		d->device->download(d->device_handle, d->queue, now, params, sizeof(now));
+		d->device->download(d->device_handle, d->queue, now, params,
+		    sizeof(now));
 		for (size_t i = 0; i < COUNT; i++) {
 			double wanted = r->after[(t - 1) * COUNT + i];
 			double error = fabs(now[i] - wanted) / fmax(fabs(wanted), 0.1);
@@ -80,15 +85,16 @@ static double run_recorded(struct suite *s, const struct cnn_optimizer *o,
 
 static void test_optimizer(struct suite *s, const struct cnn_optimizer *o)
 {
-	const size_t count = sizeof(recorded_optimizers) / sizeof(recorded_optimizers[0]);
+	const size_t count = sizeof(recorded_optimizers) /
+	    sizeof(recorded_optimizers[0]);
 	struct cnn_arg_value args[CNN_MAX_OPTIMIZER_ARGS];
 	const struct cnn_optimizer_def *def;
 	struct cnn_error e = { 0 };
 	unsigned tried = 0;
 
 	if (cnn_optimizer_definition(s->trial.plugins, o->name, &def, &e) < 0) {
-		claim(&s->trial, false, "%s/%s %s has a definition: %s", s->trial.device,
-			s->trial.provider, o->name, e.text);
+		claim(&s->trial, false, "%s/%s %s has a definition: %s",
+		    s->trial.device, s->trial.provider, o->name, e.text);
 		return;
 	}
 	for (size_t k = 0; k < count; k++) {
@@ -105,21 +111,22 @@ static void test_optimizer(struct suite *s, const struct cnn_optimizer *o)
 		}
 		whole = run_recorded(s, o, def, args, r, 1, COUNT);
 		sliced = run_recorded(s, o, def, args, r, 1024, 4);
-		claim(&s->trial, whole <= 1e-6 && sliced <= 1e-6, "%s/%s %s as PyTorch: lr %g "
-			"(%.2g, %.2g)", s->trial.device, s->trial.provider, r->spec, r->lr, whole,
-			sliced);
+		claim(&s->trial, whole <= 1e-6 && sliced <= 1e-6,
+		    "%s/%s %s as PyTorch: lr %g (%.2g, %.2g)", s->trial.device,
+		    s->trial.provider, r->spec, r->lr, whole, sliced);
 		tried++;
 	}
-	claim(&s->trial, tried > 0, "%s/%s %s has recorded cases: %u", s->trial.device, s->trial.provider,
-		o->name, tried);
+	claim(&s->trial, tried > 0, "%s/%s %s has recorded cases: %u", s->trial.device,
+	    s->trial.provider, o->name, tried);
 }
 
 void test_optimizers(struct suite *s)
 {
 	const struct cnn_plugin *p;
 
-	for (size_t i = 0; (p = suite_next(s, &i)); )
+	for (size_t i = 0; (p = suite_next(s, &i));)
 		for (uint32_t k = 0; k < p->entry->optimizer_count; k++)
-			if (suite_tests(s, p->name, cnn_optimizer_at(p->entry, k)->name))
+			if (suite_tests(s, p->name,
+				cnn_optimizer_at(p->entry, k)->name))
 				test_optimizer(s, cnn_optimizer_at(p->entry, k));
 }

@@ -43,7 +43,7 @@ static double *losses_of(const struct recorded_layer *l, const struct layer_chai
 
 /* Recorded inputs, and what was recorded of the results in their order. */
 static void read_recorded(const struct recorded_layer *l, const struct layer_chain *c,
-	struct data *d, struct results *results)
+    struct data *d, struct results *results)
 {
 	size_t n = chain_count(&c->output) * l->samples;
 
@@ -51,7 +51,7 @@ static void read_recorded(const struct recorded_layer *l, const struct layer_cha
 	results->count = 0;
 	results->of[results->count].x = c->loss ? losses_of(l, c) : copy(l->out, n);
 	results->of[results->count++].n = n;
-	d->grad_out = copy(l->grad_out, c->loss ? 0 : n);    /* a loss has none */
+	d->grad_out = copy(l->grad_out, c->loss ? 0 : n); /* a loss has none */
 	for (uint32_t i = 0; i < c->input_count; i++) {
 		n = chain_count(&c->inputs[i]) * l->samples;
 		if (c->index[i]) {
@@ -74,10 +74,13 @@ static void read_recorded(const struct recorded_layer *l, const struct layer_cha
 
 static void test_layer(struct suite *s, const struct recorded_layer *l, uint32_t dtype)
 {
-	const struct bounds bounds = dtype == CNN_F64 ? (struct bounds){ 1e-24, 1e-24 }
-		: (struct bounds){ 1e-10, 1e-10 };
-	const struct settings settings = { .dtype = dtype, .samples = l->samples,
-		.microbatch = l->samples > 1 ? l->samples - 1 : 1, .training = true };
+	const struct bounds bounds = dtype == CNN_F64 ?
+	    (struct bounds){ 1e-24, 1e-24 } :
+	    (struct bounds){ 1e-10, 1e-10 };
+	const struct settings settings = { .dtype = dtype,
+		.samples = l->samples,
+		.microbatch = l->samples > 1 ? l->samples - 1 : 1,
+		.training = true };
 	struct results results = { 0 }, recorded = { 0 };
 	struct cnn_error e = { 0 };
 	struct subject subject;
@@ -97,16 +100,15 @@ static void test_layer(struct suite *s, const struct recorded_layer *l, uint32_t
 			claim(&s->trial, false, "recorded %s: %s", l->net, e.text);
 			return;
 		}
-	} else if (suite_kernel(s, c.types[0], &subject) != CNN_OK
-			|| !runner_offers(&subject, &c, &settings))
-		return;                      /* not offered */
+	} else if (suite_kernel(s, c.types[0], &subject) != CNN_OK ||
+	    !runner_offers(&subject, &c, &settings))
+		return; /* not offered */
 	read_recorded(l, &c, &data, &recorded);
 	r = results_of_run(&results, &subject, &c, &settings, &data, NULL, &e);
-	near = r == CNN_OK
-		&& results_near(&results, &recorded, bounds, &worst, &name);
-	claim(&s->trial, near, "%s/%s %s as PyTorch: %s of %s (%s: %.2g)%s%s", s->trial.device,
-		s->trial.provider, dtype == CNN_F64 ? "f64" : "f32", l->net, l->inputs, name,
-		worst, e.code ? ": " : "", e.text);
+	near = r == CNN_OK && results_near(&results, &recorded, bounds, &worst, &name);
+	claim(&s->trial, near, "%s/%s %s as PyTorch: %s of %s (%s: %.2g)%s%s",
+	    s->trial.device, s->trial.provider, dtype == CNN_F64 ? "f64" : "f32",
+	    l->net, l->inputs, name, worst, e.code ? ": " : "", e.text);
 	results_free(&results);
 	results_free(&recorded);
 	data_free(&data);
@@ -115,8 +117,8 @@ static void test_layer(struct suite *s, const struct recorded_layer *l, uint32_t
 void test_recorded(struct suite *s)
 {
 	const size_t count = sizeof(recorded_layers) / sizeof(recorded_layers[0]);
-	const bool oracle = strcmp(s->trial.device, "cpu") == 0
-		&& strcmp(s->trial.provider, "ref") == 0;
+	const bool oracle = strcmp(s->trial.device, "cpu") == 0 &&
+	    strcmp(s->trial.provider, "ref") == 0;
 
 	for (size_t i = 0; i < count; i++) {
 		if (oracle)

@@ -9,18 +9,19 @@
 
 #define BLOCK 64
 
-static __device__ int64_t place(const struct fake_view *v, int64_t n, int64_t c, int64_t h,
-	int64_t w)
+static __device__ int64_t place(const struct fake_view *v, int64_t n, int64_t c,
+    int64_t h, int64_t w)
 {
 	return n * v->s[0] + c * v->s[1] + h * v->s[2] + w * v->s[3];
 }
 
 static __device__ double load(const struct fake_view *v, int64_t i)
 {
-	return v->type == CUDNN_DATA_HALF ? __half2float(((const __half *)v->p)[i])
-		: v->type == CUDNN_DATA_BFLOAT16
-		? __bfloat162float(((const __nv_bfloat16 *)v->p)[i])
-		: ((const float *)v->p)[i];
+	return v->type == CUDNN_DATA_HALF ?
+	    __half2float(((const __half *)v->p)[i]) :
+	    v->type == CUDNN_DATA_BFLOAT16 ?
+	    __bfloat162float(((const __nv_bfloat16 *)v->p)[i]) :
+	    ((const float *)v->p)[i];
 }
 
 static __device__ void store(const struct fake_view *v, int64_t i, double x)
@@ -34,7 +35,9 @@ static __device__ void store(const struct fake_view *v, int64_t i, double x)
 }
 
 /* The element of a tensor that a thread computes; false: none. */
-struct where { int64_t n, c, h, w; };
+struct where {
+	int64_t n, c, h, w;
+};
 
 static __device__ bool locate(const struct fake_view *v, struct where *at)
 {
@@ -48,8 +51,8 @@ static __device__ bool locate(const struct fake_view *v, struct where *at)
 }
 
 /* The index in x of element k of the window at `out`; false: padding. */
-static __device__ bool inside(const struct fake_job *j, int axis, int64_t out, int64_t k,
-	int64_t *in)
+static __device__ bool inside(const struct fake_job *j, int axis, int64_t out,
+    int64_t k, int64_t *in)
 {
 	*in = out * j->stride[axis] - j->padding[axis] + k * j->dilation[axis];
 	return *in >= 0 && *in < j->x.d[2 + axis];
@@ -57,7 +60,7 @@ static __device__ bool inside(const struct fake_job *j, int axis, int64_t out, i
 
 /* The window whose element k is at x; false: there is none. */
 static __device__ bool window(const struct fake_job *j, int axis, int64_t in, int64_t k,
-	int64_t *out)
+    int64_t *out)
 {
 	int64_t at = in + j->padding[axis] - k * j->dilation[axis];
 
@@ -78,8 +81,10 @@ static __global__ void forward(struct fake_job j)
 		for (int64_t k = 0; k < j.kernel[1]; k++)
 			if (inside(&j, 0, at.h, i, &h) && inside(&j, 1, at.w, k, &w))
 				for (int64_t x = 0; x < c; x++)
-					sum += load(&j.x, place(&j.x, at.n, at.c / o * c + x, h, w))
-						* load(&j.w, place(&j.w, at.c, x, i, k));
+					sum += load(&j.x,
+						   place(&j.x, at.n, at.c / o * c + x,
+						       h, w)) *
+					    load(&j.w, place(&j.w, at.c, x, i, k));
 	if (j.bias.p)
 		sum += load(&j.bias, place(&j.bias, 0, at.c, 0, 0));
 	store(&j.y, place(&j.y, at.n, at.c, at.h, at.w), j.relu && sum <= 0 ? 0 : sum);
@@ -97,9 +102,10 @@ static __global__ void dgrad(struct fake_job j)
 	for (int64_t i = 0; i < j.kernel[0]; i++)
 		for (int64_t k = 0; k < j.kernel[1]; k++)
 			if (window(&j, 0, at.h, i, &h) && window(&j, 1, at.w, k, &w))
-				for (int64_t y = at.c / c * o; y < (at.c / c + 1) * o; y++)
-					sum += load(&j.y, place(&j.y, at.n, y, h, w))
-						* load(&j.w, place(&j.w, y, at.c % c, i, k));
+				for (int64_t y = at.c / c * o; y < (at.c / c + 1) * o;
+				     y++)
+					sum += load(&j.y, place(&j.y, at.n, y, h, w)) *
+					    load(&j.w, place(&j.w, y, at.c % c, i, k));
 	to = place(&j.x, at.n, at.c, at.h, at.w);
 	store(&j.x, to, j.mask.p && load(&j.mask, to) <= 0 ? 0 : sum);
 }
@@ -116,10 +122,12 @@ static __global__ void wgrad(struct fake_job j)
 	for (int64_t n = 0; n < j.x.d[0]; n++)
 		for (int64_t h = 0; h < j.y.d[2]; h++)
 			for (int64_t w = 0; w < j.y.d[3]; w++)
-				if (inside(&j, 0, h, at.h, &y) && inside(&j, 1, w, at.w, &x))
-					sum += load(&j.x, place(&j.x, n,
-							at.n / o * c + at.c, y, x))
-						* load(&j.y, place(&j.y, n, at.n, h, w));
+				if (inside(&j, 0, h, at.h, &y) &&
+				    inside(&j, 1, w, at.w, &x))
+					sum += load(&j.x,
+						   place(&j.x, n, at.n / o * c + at.c,
+						       y, x)) *
+					    load(&j.y, place(&j.y, n, at.n, h, w));
 	store(&j.w, place(&j.w, at.n, at.c, at.h, at.w), sum);
 }
 
@@ -160,10 +168,10 @@ static __global__ void pool_backward(struct fake_job j)
 			if (window(&j, 0, at.h, i, &h) && window(&j, 1, at.w, k, &w)) {
 				from = place(&j.y, at.n, at.c, h, w);
 				if (!j.max)
-					sum += load(&j.y, from)
-						/ (double)(j.kernel[0] * j.kernel[1]);
-				else if (((const signed char *)j.index.p)[from]
-						== i * j.kernel[1] + k)
+					sum += load(&j.y, from) /
+					    (double)(j.kernel[0] * j.kernel[1]);
+				else if (((const signed char *)j.index.p)[from] ==
+				    i * j.kernel[1] + k)
 					sum += load(&j.y, from);
 			}
 	store(&j.x, place(&j.x, at.n, at.c, at.h, at.w), sum);
@@ -191,12 +199,12 @@ static int64_t elements(const struct fake_view *v)
 }
 
 int fake_launch(int kind, const struct fake_job *j, void *workspace, size_t bytes,
-	void *queue, bool slow)
+    void *queue, bool slow)
 {
 	HOSTCUDA_LAUNCH(spoil, blocks((int64_t)bytes), BLOCK, 0, queue,
-		(unsigned char *)workspace, bytes, slow);
-#define LAUNCH(kernel, result) HOSTCUDA_LAUNCH(kernel, blocks(elements(&j->result)), BLOCK, \
-		0, queue, *j)
+	    (unsigned char *)workspace, bytes, slow);
+#define LAUNCH(kernel, result) \
+	HOSTCUDA_LAUNCH(kernel, blocks(elements(&j->result)), BLOCK, 0, queue, *j)
 	if (kind == CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR)
 		LAUNCH(forward, y);
 	else if (kind == CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR)

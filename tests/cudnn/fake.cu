@@ -10,9 +10,13 @@
 static size_t size_of(int type)
 {
 	switch (type) {
-	case CUDNN_TYPE_CHAR: case CUDNN_TYPE_BOOLEAN: return 1;
-	case CUDNN_TYPE_HANDLE: case CUDNN_TYPE_INT64: case CUDNN_TYPE_DOUBLE:
-	case CUDNN_TYPE_VOID_PTR: case CUDNN_TYPE_BACKEND_DESCRIPTOR: return 8;
+	case CUDNN_TYPE_CHAR:
+	case CUDNN_TYPE_BOOLEAN: return 1;
+	case CUDNN_TYPE_HANDLE:
+	case CUDNN_TYPE_INT64:
+	case CUDNN_TYPE_DOUBLE:
+	case CUDNN_TYPE_VOID_PTR:
+	case CUDNN_TYPE_BACKEND_DESCRIPTOR: return 8;
 	default: return 4;
 	}
 }
@@ -53,7 +57,7 @@ const struct fake *fake_link(const struct fake *f, int name)
 }
 
 EXPORT cudnnStatus_t cudnnBackendCreateDescriptor(cudnnBackendDescriptorType_t type,
-	cudnnBackendDescriptor_t *d)
+    cudnnBackendDescriptor_t *d)
 {
 	struct fake *f = (struct fake *)calloc(1, sizeof *f);
 
@@ -71,15 +75,15 @@ EXPORT cudnnStatus_t cudnnBackendDestroyDescriptor(cudnnBackendDescriptor_t d)
 }
 
 EXPORT cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t d,
-	cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, int64_t count,
-	const void *value)
+    cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, int64_t count,
+    const void *value)
 {
 	struct fake *f = (struct fake *)d;
 	const size_t bytes = (size_t)count * size_of(type);
 	struct fake_attribute *a;
 
-	if (!f || f->finalized || count < 1 || bytes > FAKE_MAX_BYTES
-			|| f->count == FAKE_MAX_ATTRIBUTES || fake_attribute_of(f, name))
+	if (!f || f->finalized || count < 1 || bytes > FAKE_MAX_BYTES ||
+	    f->count == FAKE_MAX_ATTRIBUTES || fake_attribute_of(f, name))
 		return CUDNN_STATUS_BAD_PARAM;
 	a = &f->attributes[f->count++];
 	a->name = name;
@@ -93,18 +97,20 @@ EXPORT cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t d,
 	return CUDNN_STATUS_SUCCESS;
 }
 
-/* --- operation graphs --------------------------------------------------------------- */
+/* --- operation graphs ------------------------------------------------------------- */
 
 int fake_op_count(const struct fake *graph)
 {
-	const struct fake_attribute *a = fake_attribute_of(graph, CUDNN_ATTR_OPERATIONGRAPH_OPS);
+	const struct fake_attribute *a =
+	    fake_attribute_of(graph, CUDNN_ATTR_OPERATIONGRAPH_OPS);
 
 	return a ? (int)a->count : 0;
 }
 
 const struct fake *fake_op(const struct fake *graph, int i)
 {
-	const struct fake_attribute *a = fake_attribute_of(graph, CUDNN_ATTR_OPERATIONGRAPH_OPS);
+	const struct fake_attribute *a =
+	    fake_attribute_of(graph, CUDNN_ATTR_OPERATIONGRAPH_OPS);
 
 	return ((const struct fake *const *)(const void *)a->data)[i];
 }
@@ -121,12 +127,13 @@ static bool ids_are_distinct(const struct fake *graph)
 		for (int k = 0; k < op->count; k++) {
 			const struct fake *t = fake_link(op, op->attributes[k].name);
 
-			if (op->attributes[k].type != CUDNN_TYPE_BACKEND_DESCRIPTOR
-					|| t->type != CUDNN_BACKEND_TENSOR_DESCRIPTOR)
+			if (op->attributes[k].type != CUDNN_TYPE_BACKEND_DESCRIPTOR ||
+			    t->type != CUDNN_BACKEND_TENSOR_DESCRIPTOR)
 				continue;
 			for (int j = 0; j < n; j++)
-				if (seen[j] != t && fake_int(seen[j], CUDNN_ATTR_TENSOR_UNIQUE_ID)
-						== fake_int(t, CUDNN_ATTR_TENSOR_UNIQUE_ID))
+				if (seen[j] != t &&
+				    fake_int(seen[j], CUDNN_ATTR_TENSOR_UNIQUE_ID) ==
+					fake_int(t, CUDNN_ATTR_TENSOR_UNIQUE_ID))
 					return false;
 			seen[n++] = t;
 		}
@@ -136,8 +143,9 @@ static bool ids_are_distinct(const struct fake *graph)
 
 static bool is_gated_dgrad(const struct fake *graph)
 {
-	return fake_op_count(graph) == 2 && fake_op(graph, 0)->type
-		== CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR;
+	return fake_op_count(graph) == 2 &&
+	    fake_op(graph, 0)->type ==
+	    CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR;
 }
 
 int fake_type(const struct fake *tensor)
@@ -153,15 +161,15 @@ bool fake_is_float(const struct fake *graph)
 {
 	const struct fake *first = fake_op(graph, 0);
 
-	if (first->type == CUDNN_BACKEND_OPERATION_RESAMPLE_FWD_DESCRIPTOR
-			|| first->type == CUDNN_BACKEND_OPERATION_RESAMPLE_BWD_DESCRIPTOR)
+	if (first->type == CUDNN_BACKEND_OPERATION_RESAMPLE_FWD_DESCRIPTOR ||
+	    first->type == CUDNN_BACKEND_OPERATION_RESAMPLE_BWD_DESCRIPTOR)
 		return false;
 	for (int k = 0; k < first->count; k++) {
 		const struct fake *t = fake_link(first, first->attributes[k].name);
 		const void *inside;
 
-		if (first->attributes[k].type != CUDNN_TYPE_BACKEND_DESCRIPTOR
-				|| t->type != CUDNN_BACKEND_TENSOR_DESCRIPTOR)
+		if (first->attributes[k].type != CUDNN_TYPE_BACKEND_DESCRIPTOR ||
+		    t->type != CUDNN_BACKEND_TENSOR_DESCRIPTOR)
 			continue;
 		inside = fake_get(t, CUDNN_ATTR_TENSOR_IS_VIRTUAL);
 		if (fake_type(t) == CUDNN_DATA_FLOAT && !*(const unsigned char *)inside)
@@ -170,21 +178,21 @@ bool fake_is_float(const struct fake *graph)
 	return false;
 }
 
-/* --- engines ------------------------------------------------------------------------ */
+/* --- engines ---------------------------------------------------------------------- */
 
 static bool is_here(const struct fake *graph, int64_t number)
 {
 	const char *less = getenv("FAKE_CUDNN_LESS");
 
-	return number != 0 && !(less && strtoll(less, NULL, 10) == number)
-		&& !(is_gated_dgrad(graph) && fake_is_float(graph));
+	return number != 0 && !(less && strtoll(less, NULL, 10) == number) &&
+	    !(is_gated_dgrad(graph) && fake_is_float(graph));
 }
 
 static int candidates(const struct fake *heuristics, int64_t numbers[FAKE_ENGINES])
 {
 	static const int64_t best[] = { 5, 4, 3, 2 }, fallback[] = { 1 };
-	const struct fake *graph = fake_link(heuristics,
-		CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH);
+	const struct fake *graph =
+	    fake_link(heuristics, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH);
 	const int64_t *from = fallback;
 	int mode, of = 1, count = 0;
 
@@ -201,8 +209,8 @@ EXPORT cudnnStatus_t cudnnBackendFinalize(cudnnBackendDescriptor_t d)
 {
 	struct fake *f = (struct fake *)d;
 
-	if (f->type == CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR
-			&& (fake_op_count(f) < 1 || !ids_are_distinct(f)))
+	if (f->type == CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR &&
+	    (fake_op_count(f) < 1 || !ids_are_distinct(f)))
 		return CUDNN_STATUS_BAD_PARAM_DUPLICATED_ENTRIES;
 	if (f->type == CUDNN_BACKEND_ENGINE_DESCRIPTOR) {
 		f->engine = fake_int(f, CUDNN_ATTR_ENGINE_GLOBAL_INDEX);
@@ -217,8 +225,8 @@ EXPORT cudnnStatus_t cudnnBackendFinalize(cudnnBackendDescriptor_t d)
 		f->graph = engine->graph;
 	}
 	if (f->type == CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR) {
-		const struct fake *config = fake_link(f,
-			CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG);
+		const struct fake *config =
+		    fake_link(f, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG);
 
 		f->engine = config->engine;
 		f->graph = config->graph;
@@ -238,16 +246,17 @@ int64_t fake_workspace(const struct fake *plan)
 	int64_t n;
 
 	for (int k = 0; k < op->count && !t; k++)
-		if (op->attributes[k].type == CUDNN_TYPE_BACKEND_DESCRIPTOR && fake_link(op,
-				op->attributes[k].name)->type == CUDNN_BACKEND_TENSOR_DESCRIPTOR)
+		if (op->attributes[k].type == CUDNN_TYPE_BACKEND_DESCRIPTOR &&
+		    fake_link(op, op->attributes[k].name)->type ==
+			CUDNN_BACKEND_TENSOR_DESCRIPTOR)
 			t = fake_link(op, op->attributes[k].name);
 	memcpy(&n, fake_get(t, CUDNN_ATTR_TENSOR_DIMENSIONS), sizeof n);
-	return 1000 + 4000 / n + 16 * plan->engine + (n < 8 && big
-		&& atoi(big) == plan->engine ? INT64_C(512) << 20 : 0);
+	return 1000 + 4000 / n + 16 * plan->engine +
+	    (n < 8 && big && atoi(big) == plan->engine ? INT64_C(512) << 20 : 0);
 }
 
 static cudnnStatus_t get_results(const struct fake *f, int64_t wanted, int64_t *count,
-	struct fake **configs)
+    struct fake **configs)
 {
 	int64_t numbers[FAKE_ENGINES];
 
@@ -261,8 +270,8 @@ static cudnnStatus_t get_results(const struct fake *f, int64_t wanted, int64_t *
 }
 
 EXPORT cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t d,
-	cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t, int64_t wanted,
-	int64_t *count, void *value)
+    cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t, int64_t wanted,
+    int64_t *count, void *value)
 {
 	const struct fake *f = (const struct fake *)d;
 
@@ -279,24 +288,22 @@ EXPORT cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t d,
 	case CUDNN_ATTR_ENGINE_NUMERICAL_NOTE:
 		*count = f->engine >= 4;
 		if (*count && wanted)
-			*(int *)value = f->engine == 5 ? CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC
-				: CUDNN_NUMERICAL_NOTE_TENSOR_CORE;
+			*(int *)value = f->engine == 5 ?
+			    CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC :
+			    CUDNN_NUMERICAL_NOTE_TENSOR_CORE;
 		return CUDNN_STATUS_SUCCESS;
-	case CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE:
-		*count = 0;
-		return CUDNN_STATUS_SUCCESS;
+	case CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE: *count = 0; return CUDNN_STATUS_SUCCESS;
 	case CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE:
 		*(int64_t *)value = fake_workspace(f);
 		return CUDNN_STATUS_SUCCESS;
 	case CUDNN_ATTR_OPERATIONGRAPH_ENGINE_GLOBAL_COUNT:
 		*(int64_t *)value = FAKE_ENGINES;
 		return CUDNN_STATUS_SUCCESS;
-	default:
-		return CUDNN_STATUS_BAD_PARAM;
+	default: return CUDNN_STATUS_BAD_PARAM;
 	}
 }
 
-/* --- the rest --------------------------------------------------------------------------- */
+/* --- the rest --------------------------------------------------------------------- */
 
 EXPORT cudnnStatus_t cudnnCreate(cudnnHandle_t *handle)
 {
@@ -309,8 +316,8 @@ static void look_at_stream(cudnnHandle_t handle)
 {
 	enum cudaStreamCaptureStatus status;
 
-	if (!handle->stream
-			|| cudaStreamIsCapturing(handle->stream, &status) == cudaSuccess)
+	if (!handle->stream ||
+	    cudaStreamIsCapturing(handle->stream, &status) == cudaSuccess)
 		return;
 	fprintf(stderr, "the fake cuDNN: the handle's stream is no more\n");
 	abort();

@@ -30,7 +30,7 @@
 
 #define FAKE_ENGINES 6
 #define FAKE_MAX_ATTRIBUTES 16
-#define FAKE_MAX_BYTES 64                /* per attribute */
+#define FAKE_MAX_BYTES 64 /* per attribute */
 
 struct fake_attribute {
 	int name, type;
@@ -44,8 +44,8 @@ struct fake {
 	bool finalized;
 	int count;
 	struct fake_attribute attributes[FAKE_MAX_ATTRIBUTES];
-	int64_t engine;                  /* for an engine, a config, a plan */
-	const struct fake *graph;        /* for these as well */
+	int64_t engine;		  /* for an engine, a config, a plan */
+	const struct fake *graph; /* for these as well */
 };
 
 /* The value of an attribute, or NULL. */
@@ -83,6 +83,6 @@ struct fake_job {
 /* fake-kernels.cu: puts a job into the queue; returns CUDA's error. kind: the first
  * operation's CUDNN_BACKEND_OPERATION_*_DESCRIPTOR. */
 int fake_launch(int kind, const struct fake_job *, void *workspace, size_t bytes,
-	void *queue, bool slow);
+    void *queue, bool slow);
 
 #endif

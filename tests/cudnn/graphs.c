@@ -9,14 +9,34 @@
 
 /* conv2 of the seed network, and its pooling. */
 static const struct graph_spec conv2 = {
-	.kind = GRAPH_CONV, .dtype = CNN_F16, .n = 128, .c = 32, .h = 13, .w = 13,
-	.o = 64, .oh = 11, .ow = 11, .kernel = { 3, 3 }, .stride = { 1, 1 },
-	.dilation = { 1, 1 }, .groups = 1,
+	.kind = GRAPH_CONV,
+	.dtype = CNN_F16,
+	.n = 128,
+	.c = 32,
+	.h = 13,
+	.w = 13,
+	.o = 64,
+	.oh = 11,
+	.ow = 11,
+	.kernel = { 3, 3 },
+	.stride = { 1, 1 },
+	.dilation = { 1, 1 },
+	.groups = 1,
 };
 static const struct graph_spec pool2 = {
-	.kind = GRAPH_MAXPOOL_INDEX, .dtype = CNN_F16, .n = 128, .c = 64, .h = 11, .w = 11,
-	.o = 64, .oh = 5, .ow = 5, .kernel = { 2, 2 }, .stride = { 2, 2 },
-	.dilation = { 1, 1 }, .groups = 1,
+	.kind = GRAPH_MAXPOOL_INDEX,
+	.dtype = CNN_F16,
+	.n = 128,
+	.c = 64,
+	.h = 11,
+	.w = 11,
+	.o = 64,
+	.oh = 5,
+	.ow = 5,
+	.kernel = { 2, 2 },
+	.stride = { 2, 2 },
+	.dilation = { 1, 1 },
+	.groups = 1,
 };
 
 /* Checks that the graph is refused with `words` in the message, also by
@@ -32,7 +52,8 @@ static void refused(struct graph *g, const char *words, const char *what)
 	graph_close(g);
 }
 
-static void refused_spec(const struct graph_spec *spec, const char *words, const char *what)
+static void refused_spec(const struct graph_spec *spec, const char *words,
+    const char *what)
 {
 	struct graph g;
 	struct graph_error e = { "" };
@@ -105,7 +126,8 @@ static void test_shapes(void)
 	tensor(&g, GRAPH_W)->dims[1] = 16;
 	for (int i = 0; i < 4; i++)
 		tensor(&g, GRAPH_W)->strides[i] = (int64_t[]){ 144, 1, 48, 16 }[i];
-	refused(&g, "64x16x3x3 and should be 64x32x3x3", "half the channels in a filter");
+	refused(&g, "64x16x3x3 and should be 64x32x3x3",
+	    "half the channels in a filter");
 
 	g = describe(&conv2, GRAPH_DGRAD);
 	tensor(&g, GRAPH_X)->dims[0] = 64;
@@ -119,7 +141,8 @@ static void test_shapes(void)
 
 	spec = conv2;
 	spec.oh = 12;
-	refused_spec(&spec, "output is 12 where the window gives 11", "a wrong output height");
+	refused_spec(&spec, "output is 12 where the window gives 11",
+	    "a wrong output height");
 	spec = conv2;
 	spec.padding[1] = 1;
 	refused_spec(&spec, "width", "padding that the output's width doesn't have");
@@ -153,7 +176,8 @@ static void test_groups(void)
 	struct graph_spec spec = conv2;
 
 	spec.groups = 3;
-	refused_spec(&spec, "3 groups don't divide 32 and 64", "groups that don't divide");
+	refused_spec(&spec, "3 groups don't divide 32 and 64",
+	    "groups that don't divide");
 	spec.groups = 64;
 	refused_spec(&spec, "64 groups", "more groups than channels");
 	spec.groups = 0;
@@ -173,7 +197,8 @@ static void test_layout(void)
 
 	g = describe(&conv2, GRAPH_CONV);
 	for (int i = 0; i < 4; i++)
-		tensor(&g, GRAPH_X)->strides[i] = (int64_t[]){ 32 * 169, 169, 13, 1 }[i];
+		tensor(&g, GRAPH_X)->strides[i] =
+		    (int64_t[]){ 32 * 169, 169, 13, 1 }[i];
 	refused(&g, "NHWC", "a tensor that lies as NCHW");
 
 	g = describe(&conv2, GRAPH_CONV_BIAS_RELU);
@@ -200,12 +225,12 @@ static void test_built(void)
 
 			spec.kind = (enum graph_kind)kind;
 			spec.dtype = dtypes[i];
-			built += graph_describe(&g, &spec, &e) == CNN_OK
-				&& graph_build(&g, NULL, &e) == CNN_OK;
+			built += graph_describe(&g, &spec, &e) == CNN_OK &&
+			    graph_build(&g, NULL, &e) == CNN_OK;
 			graph_close(&g);
 		}
 		ok(built == 3, "%s is described and built in f32, f16 and bf16%s%s",
-			graph_kind_names[kind], *e.text ? ": " : "", e.text);
+		    graph_kind_names[kind], *e.text ? ": " : "", e.text);
 	}
 }
 

@@ -27,7 +27,8 @@
 #define DEVICE(sm, sms, shared, memory, clock, memory_clock, cache, name) \
 	"{\"maxGridSize\":[2147483647,65535,65535],\"maxBlockSize\":[1024,1024,64]," \
 	"\"regsPerBlock\":65536,\"multiProcessorCount\":" sms ",\"warpSize\":32," \
-	"\"maxSharedMemoryPerBlock\":49152,\"maxSharedMemoryPerBlockOptin\":" shared "," \
+	"\"maxSharedMemoryPerBlock\":49152,\"maxSharedMemoryPerBlockOptin\":" shared \
+	"," \
 	"\"reservedSharedMemoryPerBlock\":1024,\"maxRegistersPerSM\":65536," \
 	"\"maxCtasPerSM\":32,\"maxThreadsPerBlock\":1024,\"maxThreadsPerSM\":2048," \
 	"\"pciDeviceId\":0,\"isTccDriver\":0,\"supportCoopLaunch\":1," \
@@ -39,31 +40,40 @@
 static const char *device_of(const char *sm)
 {
 	if (!strcmp(sm, "80"))
-		return DEVICE("800", "108", "166912", "42285268992", "1410000", "1215000",
-			"41943040", "NVIDIA A100-SXM4-40GB");
+		return DEVICE("800", "108", "166912", "42285268992", "1410000",
+		    "1215000", "41943040", "NVIDIA A100-SXM4-40GB");
 	if (!strcmp(sm, "90"))
-		return DEVICE("900", "132", "232448", "85017493504", "1980000", "2619000",
-			"52428800", "NVIDIA H100 80GB HBM3");
+		return DEVICE("900", "132", "232448", "85017493504", "1980000",
+		    "2619000", "52428800", "NVIDIA H100 80GB HBM3");
 	return NULL;
 }
 
 struct options {
 	struct graph_spec spec;
 	const char *device;
-	int64_t number;                  /* the required engine, or -1 */
+	int64_t number; /* the required engine, or -1 */
 	bool verbose;
 };
 
 static void print_engine(const struct engine *engine, const char *outcome)
 {
 	static const char *const notes[] = {
-		"tensor-core", "down-convert", "reduced-reduction", "fft",
-		"nondeterministic", "winograd", "tile4", "tile6", "tile13", "strict-nan",
+		"tensor-core",
+		"down-convert",
+		"reduced-reduction",
+		"fft",
+		"nondeterministic",
+		"winograd",
+		"tile4",
+		"tile6",
+		"tile13",
+		"strict-nan",
 	};
 
 	printf("# engine %lld%s:", (long long)engine->number,
-		engine->source == ENGINE_FALLBACK ? " (fallback)"
-		: engine->source == ENGINE_REST ? " (rest)" : "");
+	    engine->source == ENGINE_FALLBACK ? " (fallback)" :
+		engine->source == ENGINE_REST ? " (rest)" :
+						"");
 	for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
 		if (engine->notes >> i & 1)
 			printf(" %s", notes[i]);
@@ -80,11 +90,11 @@ struct counts {
 
 static const struct engine_policy careful = { 0 };
 
-static void count(struct counts *n, const struct engine *engine,
-	const struct graph *g, const struct engine_device *device, bool verbose)
+static void count(struct counts *n, const struct engine *engine, const struct graph *g,
+    const struct engine_device *device, bool verbose)
 {
-	const bool deterministic =
-		!(engine->notes >> CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC & 1);
+	const bool deterministic = !(
+	    engine->notes >> CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC & 1);
 	const char *why = engine_refused(engine, &g->spec, &careful);
 	struct graph_error e = { "" };
 	struct engine_plan plan;
@@ -104,7 +114,7 @@ static void count(struct counts *n, const struct engine *engine,
 
 /* The provider's own choice, from a list of its own. */
 static int choose(struct engine_plan *plan, const struct graph *g,
-	const struct engine_device *device, int64_t number, struct graph_error *e)
+    const struct engine_device *device, int64_t number, struct graph_error *e)
 {
 	struct engines all = { 0 };
 	int r = engine_choose(plan, &all, g, device, &careful, number, e);
@@ -115,7 +125,7 @@ static int choose(struct engine_plan *plan, const struct graph *g,
 }
 
 static int report(const struct graph *g, const struct engine_device *device,
-	const struct options *o, struct graph_error *e)
+    const struct options *o, struct graph_error *e)
 {
 	struct counts n = { 0 };
 	struct engines all = { 0 };
@@ -125,7 +135,7 @@ static int report(const struct graph *g, const struct engine_device *device,
 	if (o->number >= 0)
 		r = engines_add_number(&all, g, device, o->number, e);
 	for (int source = 0; o->number < 0 && source < ENGINE_SOURCES && r == CNN_OK;
-			source++)
+	     source++)
 		r = engines_add(&all, g, device, (enum engine_source)source, e);
 	for (uint32_t i = 0; i < all.count; i++)
 		count(&n, &all.list[i], g, device, o->verbose);
@@ -136,9 +146,9 @@ static int report(const struct graph *g, const struct engine_device *device,
 	if (r == CNN_OK && plan.number >= 0)
 		r = choose(&again, g, device, plan.number, e);
 	printf("listed=%d deterministic=%d plans=%d compiled=%d allowed=%d chosen=%lld "
-		"again=%lld workspace=%lld\n", n.listed, n.deterministic, n.plans,
-		n.compiled, n.allowed, (long long)plan.number, (long long)again.number,
-		(long long)plan.workspace);
+	       "again=%lld workspace=%lld\n",
+	    n.listed, n.deterministic, n.plans, n.compiled, n.allowed,
+	    (long long)plan.number, (long long)again.number, (long long)plan.workspace);
 	return r;
 }
 
@@ -162,12 +172,13 @@ static int run(const struct options *o)
 	return r != CNN_OK || fflush(stdout) ? 1 : 0;
 }
 
-/* --- the arguments ------------------------------------------------------------- */
+/* --- the arguments ---------------------------------------------------------------- */
 
 static int usage(void)
 {
 	fputs("usage: plans [-v] [-e NUMBER] SM KIND DTYPE SAMPLES CxHxW OUT KERNEL "
-		"STRIDE PADDING DILATION GROUPS\n", stderr);
+	      "STRIDE PADDING DILATION GROUPS\n",
+	    stderr);
 	return 2;
 }
 
@@ -184,14 +195,18 @@ static bool pair(const char *text, int64_t out[2])
 
 static int64_t slide(const struct graph_spec *s, int axis, int64_t in)
 {
-	return (in + 2 * s->padding[axis] - s->dilation[axis] * (s->kernel[axis] - 1) - 1)
-		/ s->stride[axis] + 1;
+	return (in + 2 * s->padding[axis] - s->dilation[axis] * (s->kernel[axis] - 1) -
+		   1) /
+	    s->stride[axis] +
+	    1;
 }
 
 static bool parse(struct options *o, char **argv)
 {
 	static const char *const dtypes[] = {
-		[CNN_F16] = "f16", [CNN_F32] = "f32", [CNN_BF16] = "bf16",
+		[CNN_F16] = "f16",
+		[CNN_F32] = "f32",
+		[CNN_BF16] = "bf16",
 	};
 	struct graph_spec *s = &o->spec;
 	int64_t hw[2];
@@ -211,9 +226,9 @@ static bool parse(struct options *o, char **argv)
 	s->h = hw[0], s->w = hw[1];
 	s->o = strtoll(argv[5], NULL, 10);
 	s->groups = strtoll(argv[10], NULL, 10);
-	if (!pair(argv[6], s->kernel) || !pair(argv[7], s->stride)
-			|| !pair(argv[8], s->padding) || !pair(argv[9], s->dilation)
-			|| s->stride[0] < 1 || s->stride[1] < 1)
+	if (!pair(argv[6], s->kernel) || !pair(argv[7], s->stride) ||
+	    !pair(argv[8], s->padding) || !pair(argv[9], s->dilation) ||
+	    s->stride[0] < 1 || s->stride[1] < 1)
 		return false;
 	s->oh = slide(s, 0, s->h);
 	s->ow = slide(s, 1, s->w);

@@ -40,33 +40,55 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROOM (1 << 20)               /* for a tool's messages, output or file */
-#define SECONDS 20                   /* after that it counts as hanging */
-#define SHOWN 4                      /* failures shown per fault */
+#define ROOM (1 << 20) /* for a tool's messages, output or file */
+#define SECONDS 20     /* after that it counts as hanging */
+#define SHOWN 4	       /* failures shown per fault */
 
-struct bytes { char data[ROOM]; size_t size; bool there; };
+struct bytes {
+	char data[ROOM];
+	size_t size;
+	bool there;
+};
 
-static const struct fault { const char *call, *as; bool works; } faults[] = {
-	{ "read", "EIO", false }, { "read", "EINTR", true }, { "read", "short", true },
-	{ "write", "ENOSPC+", false }, { "write", "EIO", false },
-	{ "write", "EINTR", true }, { "write", "short", true },
-	{ "open", "EACCES", false }, { "open", "EMFILE", false },
-	{ "close", "EIO", false }, { "rename", "EIO", false }, { "fsync", "EIO", false },
-	{ "stat", "EIO", false }, { "seek", "EIO", false }, { "list", "EIO", false },
-	{ "mmap", "ENOMEM", false }, { "thread", "EAGAIN", false },
-	{ "malloc", "ENOMEM", false }, { "malloc", "ENOMEM+", false },
+static const struct fault {
+	const char *call, *as;
+	bool works;
+} faults[] = {
+	{ "read", "EIO", false },
+	{ "read", "EINTR", true },
+	{ "read", "short", true },
+	{ "write", "ENOSPC+", false },
+	{ "write", "EIO", false },
+	{ "write", "EINTR", true },
+	{ "write", "short", true },
+	{ "open", "EACCES", false },
+	{ "open", "EMFILE", false },
+	{ "close", "EIO", false },
+	{ "rename", "EIO", false },
+	{ "fsync", "EIO", false },
+	{ "stat", "EIO", false },
+	{ "seek", "EIO", false },
+	{ "list", "EIO", false },
+	{ "mmap", "ENOMEM", false },
+	{ "thread", "EAGAIN", false },
+	{ "malloc", "ENOMEM", false },
+	{ "malloc", "ENOMEM+", false },
 };
 
 /* An output file of the job. */
 enum kind { WHOLE, STREAM, LOG };
-static struct output { const char *name; enum kind kind; struct bytes first; } outputs[4];
+static struct output {
+	const char *name;
+	enum kind kind;
+	struct bytes first;
+} outputs[4];
 static size_t output_count;
 
 static char *shim, *only, *input = "/dev/null";
 static size_t most;
 static bool varies, tells_interrupts, has_threads;
 static struct bytes printed, said, now;
-static char left[256];               /* name of an unexpected file */
+static char left[256]; /* name of an unexpected file */
 static struct report *report;
 static int report_fd, out_fd, err_fd;
 
@@ -76,7 +98,7 @@ static _Noreturn void die(const char *what)
 	exit(2);
 }
 
-/* --- files ---------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------ */
 
 static void slurp(int fd, struct bytes *b)
 {
@@ -98,7 +120,7 @@ static void slurp_file(const char *name, struct bytes *b)
 static bool equal(const struct bytes *a, const struct bytes *b)
 {
 	return a->there == b->there && a->size == b->size &&
-		memcmp(a->data, b->data, a->size) == 0;
+	    memcmp(a->data, b->data, a->size) == 0;
 }
 
 static const struct output *find_output(const char *name)
@@ -144,7 +166,8 @@ static char *list(void)
 		die(".");
 	while ((d = readdir(dir)))
 		if (!find_output(d->d_name) && n < sizeof names - 300)
-			n += (size_t)snprintf(names + n, sizeof names - n, "%s\n", d->d_name);
+			n += (size_t)snprintf(names + n, sizeof names - n, "%s\n",
+			    d->d_name);
 	closedir(dir);
 	return names;
 }
@@ -159,7 +182,8 @@ static char **environment(const struct fault *f, unsigned long n)
 	size_t count = 0;
 
 	for (char **e = environ; *e && count < 500; e++)
-		if (strncmp(*e, "FAULT", 5) != 0 || strncmp(*e, "FAULT_OBJECTS=", 14) == 0)
+		if (strncmp(*e, "FAULT", 5) != 0 ||
+		    strncmp(*e, "FAULT_OBJECTS=", 14) == 0)
 			env[count++] = *e;
 	snprintf(call, sizeof call, "FAULT=%s", f->call);
 	snprintf(as, sizeof as, "FAULT_AS=%s", f->as);
@@ -215,7 +239,8 @@ static int run(char **argv, const struct fault *f, unsigned long n)
 	posix_spawn_file_actions_addopen(&a, 0, input, O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&a, out_fd, 1);
 	posix_spawn_file_actions_adddup2(&a, err_fd, 2);
-	if ((errno = posix_spawnp(&pid, argv[0], &a, &attributes, argv, environment(f, n))))
+	if ((errno = posix_spawnp(&pid, argv[0], &a, &attributes, argv,
+		 environment(f, n))))
 		die(argv[0]);
 	posix_spawn_file_actions_destroy(&a);
 	posix_spawnattr_destroy(&attributes);
@@ -230,8 +255,12 @@ static int run(char **argv, const struct fault *f, unsigned long n)
 /* True if a stream has its end record. The bytes before it were written in order. */
 static bool has_end(const struct bytes *b)
 {
-	return b->size > 0 && memmem(b->data, b->size, "\x81\xa3" "end\x83\xa7records", 13) &&
-		b->size > 60 && memmem(b->data + b->size - 30, 30, "\xa4xxh3\xb0", 6);
+	return b->size > 0 &&
+	    memmem(b->data, b->size,
+		"\x81\xa3"
+		"end\x83\xa7records",
+		13) &&
+	    b->size > 60 && memmem(b->data + b->size - 30, 30, "\xa4xxh3\xb0", 6);
 }
 
 static const char *look_at_outputs(bool done)
@@ -260,12 +289,12 @@ static bool starts(const struct bytes *b, const char *tool)
 	tool = slash ? slash + 1 : tool;
 	n = strlen(tool);
 	return b->size > n + 3 && memcmp(b->data, tool, n) == 0 &&
-		memcmp(b->data + n, ": ", 2) == 0 && b->data[b->size - 1] == '\n';
+	    memcmp(b->data + n, ": ", 2) == 0 && b->data[b->size - 1] == '\n';
 }
 
 /* Describes the error of a run, or NULL. */
 static const char *judge(const struct fault *f, int status, const char *tool,
-	const struct bytes *first, const char *known)
+    const struct bytes *first, const char *known)
 {
 	static char text[320];
 	const char *why;
@@ -278,10 +307,14 @@ static const char *judge(const struct fault *f, int status, const char *tool,
 	}
 	if (status == SHIM_BROKEN)
 		return "the shim failed";
-	if (status != 0 && ((f->works && !(tells_interrupts && strcmp(f->as, "EINTR") == 0 &&
-	    strcmp(f->call, "write") == 0)) || atomic_load(&report->failed) == 0))
+	if (status != 0 &&
+	    ((f->works &&
+		 !(tells_interrupts && strcmp(f->as, "EINTR") == 0 &&
+		     strcmp(f->call, "write") == 0)) ||
+		atomic_load(&report->failed) == 0))
 		return "it fails, and need not";
-	if (status == 0 && strcmp(f->call, "fsync") == 0 && atomic_load(&report->failed) > 0)
+	if (status == 0 && strcmp(f->call, "fsync") == 0 &&
+	    atomic_load(&report->failed) > 0)
 		return "it says nothing";
 	if (status == 2 || status > 3)
 		return "neither exit 0 nor 1";
@@ -298,10 +331,10 @@ static const char *judge(const struct fault *f, int status, const char *tool,
 	return NULL;
 }
 
-/* --- a job ------------------------------------------------------------------------------- */
+/* --- a job ------------------------------------------------------------------------ */
 
 static size_t test_job(const char *name, char **argv, const struct fault *f,
-	const struct bytes *first, const char *known)
+    const struct bytes *first, const char *known)
 {
 	unsigned long calls, step = 1, runs = 0, bad = 0;
 	bool all = strcmp(f->as, "short") == 0;
@@ -319,19 +352,19 @@ static size_t test_job(const char *name, char **argv, const struct fault *f,
 		step = (calls + most - 1) / most;
 	/* Try all of the first calls, in which a tool is set up. The number of calls
 	 * may vary by a few, so the loop ends when no call failed any more. */
-	for (unsigned long n = 1; ; n += n < most / 2 ? 1 : step) {
+	for (unsigned long n = 1;; n += n < most / 2 ? 1 : step) {
 		status = run(argv, f, n);
 		runs++;
 		if ((why = judge(f, status, argv[0], first, known)) && bad++ < SHOWN)
-			printf("# call %lu of %lu: exit %d: %s: %.*s", n, calls, status, why,
-				(int)said.size, said.data);
+			printf("# call %lu of %lu: exit %d: %s: %.*s", n, calls, status,
+			    why, (int)said.size, said.data);
 		if (why && (said.size == 0 || said.data[said.size - 1] != '\n'))
 			putchar('\n');
 		if (all || atomic_load(&report->failed) == 0)
 			break;
 	}
-	printf("%sok - %s: %s %s: %lu calls, %lu runs\n", bad ? "not " : "", name, f->call,
-		f->as, calls, runs);
+	printf("%sok - %s: %s %s: %lu calls, %lu runs\n", bad ? "not " : "", name,
+	    f->call, f->as, calls, runs);
 	return bad;
 }
 
@@ -373,10 +406,12 @@ static void prepare(void)
 	err_fd = memfd_create("err", MFD_CLOEXEC);
 	report_fd = memfd_create("report", 0);
 	if (out_fd < 0 || err_fd < 0 || report_fd < 0 ||
-	    fcntl(out_fd, F_SETFL, O_APPEND) < 0 || fcntl(err_fd, F_SETFL, O_APPEND) < 0 ||
+	    fcntl(out_fd, F_SETFL, O_APPEND) < 0 ||
+	    fcntl(err_fd, F_SETFL, O_APPEND) < 0 ||
 	    ftruncate(report_fd, sizeof *report) < 0)
 		die("scratch");
-	report = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE, MAP_SHARED, report_fd, 0);
+	report = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE, MAP_SHARED,
+	    report_fd, 0);
 	if (report == MAP_FAILED)
 		die("scratch");
 }
@@ -416,7 +451,7 @@ int main(int argc, char **argv)
 		slurp_file(outputs[i].name, &outputs[i].first);
 	if (status != 0 || !clean(known)) {
 		printf("not ok - %s: exit %d when nothing fails: %.*s\n", name, status,
-			(int)said.size, said.data);
+		    (int)said.size, said.data);
 		return 1;
 	}
 	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)

@@ -54,7 +54,10 @@
 #endif
 
 /* The system calls of each fault. */
-static const struct fault { const char *name; int calls[5]; } faults[] = {
+static const struct fault {
+	const char *name;
+	int calls[5];
+} faults[] = {
 	{ "read", { SYS_read, SYS_pread64, SYS_readv, -1 } },
 	{ "write", { SYS_write, SYS_pwrite64, SYS_writev, -1 } },
 	{ "open", { SYS_openat, SYS_open, -1 } },
@@ -67,20 +70,28 @@ static const struct fault { const char *name; int calls[5]; } faults[] = {
 	{ "list", { SYS_getdents64, -1 } },
 };
 
-static const struct { const char *name; int number; } errors[] = {
-	{ "EIO", EIO }, { "ENOSPC", ENOSPC }, { "EINTR", EINTR }, { "EACCES", EACCES },
-	{ "EMFILE", EMFILE }, { "ENOMEM", ENOMEM }, { "EAGAIN", EAGAIN },
+static const struct {
+	const char *name;
+	int number;
+} errors[] = {
+	{ "EIO", EIO },
+	{ "ENOSPC", ENOSPC },
+	{ "EINTR", EINTR },
+	{ "EACCES", EACCES },
+	{ "EMFILE", EMFILE },
+	{ "ENOMEM", ENOMEM },
+	{ "EAGAIN", EAGAIN },
 };
 
 static struct report none, *report = &none;
-static unsigned long wanted;         /* number of the call that fails */
-static int error;                    /* its errno; 0: short */
+static unsigned long wanted; /* number of the call that fails */
+static int error;	     /* its errno; 0: short */
 static bool ever_after;
 static bool allocations, threads;
 static bool main_only;
 static atomic_bool over;
 static uintptr_t main_lo, main_hi, linker_lo, linker_hi;
-static char objects[4096];           /* parts of the paths of other objects */
+static char objects[4096]; /* parts of the paths of other objects */
 
 /* True if this call must fail. */
 static bool due(void)
@@ -97,15 +108,14 @@ static bool due(void)
 	return false;
 }
 
-/* --- system calls ------------------------------------------------------------------ */
+/* --- system calls ----------------------------------------------------------------- */
 
 /* The only place from which the kernel lets these calls through: the filter knows the
  * address of its end. Arguments: number, then six. */
 long fault_call(long number, long a, long b, long c, long d, long e, long f)
-	__attribute__((visibility("hidden")));
+    __attribute__((visibility("hidden")));
 extern const char fault_call_end[] __attribute__((visibility("hidden")));
-__asm__(
-	".text\n"
+__asm__(".text\n"
 	".hidden fault_call\n.globl fault_call\n.type fault_call,@function\n"
 	"fault_call:\n"
 	"	mov %rdi, %rax\n	mov %rsi, %rdi\n	mov %rdx, %rsi\n"
@@ -128,7 +138,7 @@ static bool is_spared(int number, const greg_t *r, const siginfo_t *info)
 	uintptr_t from = (uintptr_t)info->si_call_addr;
 
 	return (writes(number) && r[REG_RDI] == STDERR_FILENO) ||
-		((!error || error == EINTR) && from >= linker_lo && from < linker_hi);
+	    ((!error || error == EINTR) && from >= linker_lo && from < linker_hi);
 }
 
 /* Async-signal-safe throughout. */
@@ -140,7 +150,7 @@ static void on_call(int signal_number, siginfo_t *info, void *context)
 
 	(void)signal_number;
 	if (!is_spared(number, r, info) && due()) {
-		if (error && number == SYS_close)    /* it is closed even on failure */
+		if (error && number == SYS_close) /* it is closed even on failure */
 			fault_call(number, r[REG_RDI], 0, 0, 0, 0, 0);
 		if (error) {
 			r[REG_RAX] = -error;
@@ -151,7 +161,7 @@ static void on_call(int signal_number, siginfo_t *info, void *context)
 			length = 1;
 	}
 	r[REG_RAX] = fault_call(number, r[REG_RDI], r[REG_RSI], length, r[REG_R10],
-		r[REG_R8], r[REG_R9]);
+	    r[REG_R8], r[REG_R9]);
 	errno = saved;
 }
 
@@ -169,19 +179,19 @@ static bool catch_calls(const int *calls)
 		count++;
 	/* Calls from fault_call are allowed. */
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-		offsetof(struct seccomp_data, instruction_pointer));
+	    offsetof(struct seccomp_data, instruction_pointer));
 	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-		(uint32_t)end, 0, 3);
+	    (uint32_t)end, 0, 3);
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-		offsetof(struct seccomp_data, instruction_pointer) + 4);
+	    offsetof(struct seccomp_data, instruction_pointer) + 4);
 	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-		(uint32_t)((uint64_t)end >> 32), 0, 1);
+	    (uint32_t)((uint64_t)end >> 32), 0, 1);
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-		offsetof(struct seccomp_data, nr));
+	    offsetof(struct seccomp_data, nr));
 	for (unsigned short i = 0; i < count; i++)
 		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-			(uint32_t)calls[i], (unsigned char)(count - i), 0);
+		    (uint32_t)calls[i], (unsigned char)(count - i), 0);
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP);
 	program.len = n;
@@ -190,11 +200,11 @@ static bool catch_calls(const int *calls)
 	if (getrandom(&number, sizeof number, 0) < 0)
 		return false;
 	return sigaction(SIGSYS, &a, NULL) == 0 &&
-		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
-/* --- allocations --------------------------------------------------------------------- */
+/* --- allocations ------------------------------------------------------------------ */
 
 void *__libc_malloc(size_t);
 void *__libc_calloc(size_t, size_t);
@@ -202,7 +212,10 @@ void *__libc_realloc(void *, size_t);
 void *__libc_memalign(size_t, size_t);
 
 /* The loaded objects that were looked up. An object that was loaded stays loaded. */
-static struct range { uintptr_t lo, hi; bool ours; } ranges[64];
+static struct range {
+	uintptr_t lo, hi;
+	bool ours;
+} ranges[64];
 static atomic_int range_count;
 static pthread_mutex_t range_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -259,8 +272,9 @@ static bool is_ours(uintptr_t caller)
 	return r.ours;
 }
 
-#define FAILS() (allocations && is_ours((uintptr_t)__builtin_return_address(0)) && \
-	due() && (errno = ENOMEM))
+#define FAILS() \
+	(allocations && is_ours((uintptr_t)__builtin_return_address(0)) && due() && \
+	    (errno = ENOMEM))
 
 void *malloc(size_t n)
 {
@@ -370,21 +384,22 @@ DIR *opendir(const char *path)
 
 /* A thread cannot be started inside a signal handler, so this replaces the function and
  * not the system call. */
-int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*run)(void *), void *arg)
+int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*run)(void *),
+    void *arg)
 {
 	int (*next)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) =
-		dlsym(RTLD_NEXT, "pthread_create");
+	    dlsym(RTLD_NEXT, "pthread_create");
 
 	return threads && due() ? error : next(t, a, run, arg);
 }
 
-/* --- main, and its end ---------------------------------------------------------------------- */
+/* --- main, and its end ------------------------------------------------------------ */
 
 typedef int main_function(int, char **, char **);
 static main_function *program;
 
 int __libc_start_main(main_function *, int, char **, void (*)(void), void (*)(void),
-	void (*)(void), void *);
+    void (*)(void), void *);
 
 static int run_program(int argc, char **argv, char **env)
 {
@@ -395,7 +410,7 @@ static int run_program(int argc, char **argv, char **env)
 }
 
 int __libc_start_main(main_function *run, int argc, char **argv, void (*init)(void),
-	void (*fini)(void), void (*rtld_fini)(void), void *stack_end)
+    void (*fini)(void), void (*rtld_fini)(void), void *stack_end)
 {
 	__typeof__(&__libc_start_main) next = dlsym(RTLD_NEXT, "__libc_start_main");
 
@@ -417,7 +432,8 @@ void exit(int status)
 static int find_objects(struct dl_phdr_info *info, size_t size, void *context)
 {
 	bool *first = context, linker = strstr(info->dlpi_name, "/ld-linux") != NULL;
-	uintptr_t *lo = *first ? &main_lo : &linker_lo, *hi = *first ? &main_hi : &linker_hi;
+	uintptr_t *lo = *first ? &main_lo : &linker_lo,
+		  *hi = *first ? &main_hi : &linker_hi;
 
 	(void)size;
 	if (!*first && !linker)
@@ -433,7 +449,7 @@ static int find_objects(struct dl_phdr_info *info, size_t size, void *context)
 		if (at + p->p_memsz > *hi)
 			*hi = at + p->p_memsz;
 	}
-	*first = false;                  /* the first object is the program */
+	*first = false; /* the first object is the program */
 	return 0;
 }
 
@@ -450,8 +466,8 @@ static void on_tick(int number)
 
 static void start_ticking(const char *microseconds)
 {
-	const struct sigaction a = { .sa_handler = on_tick };    /* without
-	                                                          * SA_RESTART */
+	/* Without SA_RESTART */
+	const struct sigaction a = { .sa_handler = on_tick };
 	struct itimerval t = { .it_interval.tv_usec = atoi(microseconds) };
 
 	t.it_value = t.it_interval;
@@ -461,7 +477,8 @@ static void start_ticking(const char *microseconds)
 
 static void read_environment(const char *name)
 {
-	const char *as = getenv("FAULT_AS"), *fd = getenv("FAULT_FD"), *n = getenv("FAULT_N");
+	const char *as = getenv("FAULT_AS"), *fd = getenv("FAULT_FD"),
+		   *n = getenv("FAULT_N");
 	const char *list = getenv("FAULT_OBJECTS");
 	bool first = true;
 	void *page;
@@ -481,7 +498,7 @@ static void read_environment(const char *name)
 		die("FAULT_AS");
 	if (fd) {
 		page = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE, MAP_SHARED,
-			atoi(fd), 0);
+		    atoi(fd), 0);
 		if (page == MAP_FAILED)
 			die("FAULT_FD");
 		report = page;

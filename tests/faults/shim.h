@@ -6,10 +6,10 @@
 
 /* Shared, so that it survives a tool that is killed. */
 struct report {
-	atomic_ulong seen;           /* calls of the kind in total */
-	atomic_ulong failed;         /* calls that were made to fail */
+	atomic_ulong seen;   /* calls of the kind in total */
+	atomic_ulong failed; /* calls that were made to fail */
 };
 
-#define SHIM_BROKEN 99               /* exit status: the shim itself failed */
+#define SHIM_BROKEN 99 /* exit status: the shim itself failed */
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_FLOPS 3e5               /* per sample; a larger net is only prepared */
+#define MOST_FLOPS 3e5 /* per sample; a larger net is only prepared */
 #define SAMPLES 3
 
 struct cnn_plugins *fuzz_plugins(void)
@@ -16,7 +16,8 @@ struct cnn_plugins *fuzz_plugins(void)
 	struct cnn_error e = { 0 };
 
 	if (!plugins)
-		fuzz_check(cnn_plugins_open(&plugins, NULL, 0, &e) == CNN_OK, "%s", e.text);
+		fuzz_check(cnn_plugins_open(&plugins, NULL, 0, &e) == CNN_OK, "%s",
+		    e.text);
 	return plugins;
 }
 
@@ -26,7 +27,7 @@ static bool is_small(const struct cnn_graph *g)
 
 	for (size_t i = 0; i < g->node_count; i++)
 		flops += cnn_graph_flops(g, i) +
-			(double)cnn_graph_shape_count(&g->nodes[i].node.output);
+		    (double)cnn_graph_shape_count(&g->nodes[i].node.output);
 	return flops <= MOST_FLOPS;
 }
 
@@ -73,7 +74,8 @@ static struct cnn_error *any(struct cnn_error *e)
 
 static void infer(const struct cnn_model *m, const struct cnn_dataset *d)
 {
-	const struct cnn_infer_options o = { .amp = "off", .batch = 2,
+	const struct cnn_infer_options o = { .amp = "off",
+		.batch = 2,
 		.on = { .device = "cpu", .threads = 1, .max_memory = FUZZ_ARENAS } };
 	struct cnn_evaluation v = { 0 };
 	struct cnn_executor *ex = NULL;
@@ -81,8 +83,8 @@ static void infer(const struct cnn_model *m, const struct cnn_dataset *d)
 	struct cnn_error e;
 
 	if (cnn_infer_open(&ex, m, &o, any(&e)) == CNN_OK) {
-		fuzz_check(cnn_executor_memory(ex) <= FUZZ_ARENAS, "%zu bytes of arenas",
-			cnn_executor_memory(ex));
+		fuzz_check(cnn_executor_memory(ex) <= FUZZ_ARENAS,
+		    "%zu bytes of arenas", cnn_executor_memory(ex));
 		if (d && cnn_class_count(m->graph) <= 64)
 			cnn_evaluate(ex, m, d, d->samples, o.batch, &v, any(&e));
 	}
@@ -96,9 +98,15 @@ static void infer(const struct cnn_model *m, const struct cnn_dataset *d)
 /* Trains on these data, whatever data the checkpoint names. */
 static void train(struct cnn_model *m, const struct cnn_dataset *d, bool resume)
 {
-	struct cnn_train_options o = { .epochs = 1, .batch = 2, .microbatch_size = 1,
-		.lr = 0.1, .optimizer = "sgd:momentum=0.5", .schedule = "linear",
-		.amp = "off", .isa = "native", .resume = resume,
+	struct cnn_train_options o = { .epochs = 1,
+		.batch = 2,
+		.microbatch_size = 1,
+		.lr = 0.1,
+		.optimizer = "sgd:momentum=0.5",
+		.schedule = "linear",
+		.amp = "off",
+		.isa = "native",
+		.resume = resume,
 		.on = { .device = "cpu", .threads = 1, .max_memory = FUZZ_ARENAS } };
 	struct cnn_trainer *t = NULL;
 	struct cnn_train_status s;

@@ -29,18 +29,20 @@ static void read_model(struct cnn_input *in, struct fuzz_result *r)
 	while (!m && (r->code = cnn_reader_header(reader, &h, &r->e)) == CNN_OK) {
 		if (h->kind != CNN_MODEL)
 			continue;
-		r->code = cnn_model_begin(&m, "x", h, fuzz_plugins(), FUZZ_MODEL, &r->e);
-		fuzz_check(!m || model_bytes(m) <= FUZZ_MODEL, "%zu bytes of parameters",
-			model_bytes(m));
+		r->code =
+		    cnn_model_begin(&m, "x", h, fuzz_plugins(), FUZZ_MODEL, &r->e);
+		fuzz_check(!m || model_bytes(m) <= FUZZ_MODEL,
+		    "%zu bytes of parameters", model_bytes(m));
 		while (r->code == CNN_OK &&
-		       (r->code = cnn_reader_record(reader, &rec, &r->e)) == CNN_OK)
+		    (r->code = cnn_reader_record(reader, &rec, &r->e)) == CNN_OK)
 			r->code = cnn_model_add(m, &rec, &r->e);
 		if (r->code == CNN_END)
 			r->code = cnn_model_finish(m, &r->e);
 		if (r->code < 0)
 			break;
 		for (size_t i = 0; i < m->graph->param_count; i++)
-			fuzz_add(r, m->params[i], m->graph->params[i].count * sizeof(float));
+			fuzz_add(r, m->params[i],
+			    m->graph->params[i].count * sizeof(float));
 		if (r->flavour == 0)
 			fuzz_model(m);
 	}

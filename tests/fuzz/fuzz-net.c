@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_check((built < 0) == !g && (built < 0) == (e.code != 0), "graph");
 	fuzz_check(parsed == CNN_OK || built < 0, "a graph of a text that is no net");
 	fuzz_check(!g || (g->text_size == size && memcmp(g->text, text, size) == 0),
-		"the text is not kept");
+	    "the text is not kept");
 	cnn_graph_free(g);
 	e = (struct cnn_error){ 0 };
 	made = cnn_model_new(&m, "x.net", text, size, plugins, 1, FUZZ_MODEL, &e);

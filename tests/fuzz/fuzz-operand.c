@@ -17,11 +17,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define HELD ((size_t)1 << 20)       /* bytes of pictures held for display */
-#define LEARNT ((size_t)4 << 20)     /* and for training */
+#define HELD ((size_t)1 << 20)	 /* bytes of pictures held for display */
+#define LEARNT ((size_t)4 << 20) /* and for training */
 /* A sample is held by the reader, by the converter and by the writer. */
 #define CONVERTED (FUZZ_FIXED + ((size_t)128 << 20))
-#define WIDE 200                     /* pictures with larger sides are not drawn */
+#define WIDE 200 /* pictures with larger sides are not drawn */
 
 static int file;
 static char path[32];
@@ -38,7 +38,8 @@ static void set_file(const uint8_t *data, size_t size)
 		snprintf(path, sizeof path, "/proc/self/fd/%d", file);
 	}
 	fuzz_check(ftruncate(file, 0) == 0 &&
-		pwrite(file, data, size, 0) == (ssize_t)size, "the file can't be written");
+		pwrite(file, data, size, 0) == (ssize_t)size,
+	    "the file can't be written");
 }
 
 static struct cnn_operands *open_file(struct fuzz_result *r)
@@ -65,8 +66,8 @@ static void show_picture(const struct cnn_header *h, struct cnn_record *rec)
 	    f->shape[f->rank - 1] > WIDE || f->shape[f->rank - 2] > WIDE)
 		return;
 	if (cnn_columns_init(&columns, h, &e) == CNN_OK &&
-	    columns.row[f - h->fields] < HELD && cnn_columns_append(&columns, rec, 0, n, &e) ==
-	    CNN_OK) {
+	    columns.row[f - h->fields] < HELD &&
+	    cnn_columns_append(&columns, rec, 0, n, &e) == CNN_OK) {
 		v.fancy = rec->samples % 2 != 0;
 		cnn_view_print(&v, fuzz_nowhere(), &e);
 		out = fuzz_output();
@@ -88,7 +89,7 @@ static size_t bytes_per_sample(const struct cnn_dataset *set)
 }
 
 static void read_segment(struct cnn_operands *in, const struct cnn_header *h,
-	struct fuzz_result *r)
+    struct fuzz_result *r)
 {
 	struct cnn_error own = { 0 };
 	struct cnn_stat *stat = cnn_stat_new(h);
@@ -97,8 +98,9 @@ static void read_segment(struct cnn_operands *in, const struct cnn_header *h,
 	bool learns;
 
 	fuzz_check(stat && cnn_dataset_new(&set, "image", "label", &own) == CNN_OK,
-		"no memory");
-	learns = h->kind == CNN_DATA && cnn_dataset_segment(set, h, false, &own) == CNN_OK;
+	    "no memory");
+	learns = h->kind == CNN_DATA &&
+	    cnn_dataset_segment(set, h, false, &own) == CNN_OK;
 	while ((r->code = cnn_operands_record(in, &rec, &r->e)) == CNN_OK) {
 		fuzz_add_record(r, &rec);
 		if (cnn_stat_add(stat, &rec, &own) < 0)
@@ -127,7 +129,8 @@ static void read_all(struct fuzz_result *r)
 	if (!in)
 		return;
 	r->code = cnn_operands_models_first(in, &models, &r->e);
-	while (r->code >= 0 && (r->code = cnn_operands_header(in, &h, &r->e)) == CNN_OK) {
+	while (
+	    r->code >= 0 && (r->code = cnn_operands_header(in, &h, &r->e)) == CNN_OK) {
 		fuzz_add_header(r, h);
 		read_segment(in, h, r);
 	}
@@ -204,21 +207,30 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		{ .last = UINT64_MAX, .program = &program },
 		{ .last = UINT64_MAX, .batch = 3, .program = &program },
 		{ .first = 1, .last = 4, .program = &program },
-		{ .last = UINT64_MAX, .fields = fields, .field_count = 1,
-			.to = &cnn_codec_idx, .program = &program },
-		{ .last = UINT64_MAX, .fields = fields, .field_count = 1,
-			.to = &cnn_codec_npy, .program = &program },
-		{ .last = 1, .fields = fields, .field_count = 1,
-			.to = &cnn_codec_png, .program = &program },
+		{ .last = UINT64_MAX,
+		    .fields = fields,
+		    .field_count = 1,
+		    .to = &cnn_codec_idx,
+		    .program = &program },
+		{ .last = UINT64_MAX,
+		    .fields = fields,
+		    .field_count = 1,
+		    .to = &cnn_codec_npy,
+		    .program = &program },
+		{ .last = 1,
+		    .fields = fields,
+		    .field_count = 1,
+		    .to = &cnn_codec_png,
+		    .program = &program },
 	};
 	struct fuzz_result once = { 0 }, r = { 0 };
-	size_t way = size % 8;               /* one of the operations each time */
+	size_t way = size % 8; /* one of the operations each time */
 
 	set_file(data, size);
 	fuzz_begin(size, FUZZ_FIXED);
 	read_all(&once);
-	fuzz_check((once.code < 0) == (once.e.code != CNN_OK), "code %d, but the message "
-		"is \"%s\"", once.code, once.e.text);
+	fuzz_check((once.code < 0) == (once.e.code != CNN_OK),
+	    "code %d, but the message is \"%s\"", once.code, once.e.text);
 	fuzz_begin(size, CONVERTED);
 	if (way < sizeof ways / sizeof *ways)
 		convert_all(&ways[way], &r);

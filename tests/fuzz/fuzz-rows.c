@@ -11,7 +11,7 @@
 static struct cnn_codec plain;
 
 static int open_rows(struct cnn_array **array, struct cnn_input *in,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct cnn_tensor shape = { 0 };
 	unsigned char head[3], axis[8];
@@ -34,7 +34,7 @@ static int open_rows(struct cnn_array **array, struct cnn_input *in,
 }
 
 static int write_rows(const struct cnn_tensor *t, struct cnn_output *out,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	return cnn_rows_write(t, out, t->rank & 1, e);
 }

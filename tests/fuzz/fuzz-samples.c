@@ -21,7 +21,7 @@ static const struct cnn_dataset_info *of_number(unsigned n)
 }
 
 static void read_samples(const struct cnn_dataset_info *d, enum cnn_split split,
-	struct cnn_input *parts[CNN_PARTS], struct fuzz_result *r)
+    struct cnn_input *parts[CNN_PARTS], struct fuzz_result *r)
 {
 	size_t bytes = cnn_catalogue_image_bytes(d), got;
 	uint8_t *images = malloc(AT_ONCE * bytes), labels[AT_ONCE];
@@ -30,7 +30,8 @@ static void read_samples(const struct cnn_dataset_info *d, enum cnn_split split,
 	fuzz_check(images, "no memory");
 	if ((r->code = cnn_samples_open(&samples, d, split, parts, &r->e)) == CNN_OK) {
 		while ((r->code = samples->read(samples, AT_ONCE, images, labels, &got,
-		       &r->e)) == CNN_OK && got > 0) {
+			    &r->e)) == CNN_OK &&
+		    got > 0) {
 			fuzz_check(got <= AT_ONCE, "%zu samples", got);
 			fuzz_add(r, images, got * bytes);
 			fuzz_add(r, labels, got);
@@ -59,10 +60,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		first = (uint32_t)size;
 	fuzz_begin(size, FUZZ_FIXED);
 	fuzz_check(cnn_input_memory(&parts[CNN_IMAGE], "images", data, first, &r.e) ==
-		CNN_OK, "%s", r.e.text);
+		CNN_OK,
+	    "%s", r.e.text);
 	if (d->parts[split][CNN_LABEL].file)
 		fuzz_check(cnn_input_memory(&parts[CNN_LABEL], "labels", data + first,
-			size - first, &r.e) == CNN_OK, "%s", r.e.text);
+			       size - first, &r.e) == CNN_OK,
+		    "%s", r.e.text);
 	read_samples(d, split, parts, &r);
 	fuzz_end();
 	return 0;

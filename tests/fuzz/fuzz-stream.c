@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define AGAIN ((size_t)48 << 10)     /* longest stream that is written again, */
-#define PIPE (1 << 20)               /* into a pipe of this size */
+#define AGAIN ((size_t)48 << 10) /* longest stream that is written again, */
+#define PIPE (1 << 20)		 /* into a pipe of this size */
 
 /* Flavour 2 reads only the headers. */
 static void read_segments(struct cnn_reader *reader, struct fuzz_result *result)
@@ -23,7 +23,8 @@ static void read_segments(struct cnn_reader *reader, struct fuzz_result *result)
 	while ((result->code = cnn_reader_header(reader, &h, &result->e)) == CNN_OK) {
 		struct cnn_header *copy = cnn_header_copy(h);
 
-		fuzz_check(copy && cnn_header_compatible(h, copy), "a copy that differs");
+		fuzz_check(copy && cnn_header_compatible(h, copy),
+		    "a copy that differs");
 		cnn_value_print_json(fuzz_nowhere(), copy->meta);
 		cnn_value_print_json(fuzz_nowhere(), copy->history);
 		fuzz_add_header(result, copy);
@@ -31,7 +32,8 @@ static void read_segments(struct cnn_reader *reader, struct fuzz_result *result)
 		cnn_reader_item(reader, &item, &size);
 		fuzz_check(size > 0, "a header of no bytes");
 		while (result->flavour != 2 &&
-		       (result->code = cnn_reader_record(reader, &rec, &result->e)) == CNN_OK) {
+		    (result->code = cnn_reader_record(reader, &rec, &result->e)) ==
+			CNN_OK) {
 			fuzz_add_record(result, &rec);
 			cnn_reader_item(reader, &item, &size);
 			fuzz_add(result, item, size);
@@ -54,7 +56,7 @@ static void read_stream(struct cnn_input *in, struct fuzz_result *result)
 
 /* Like the other digest, but of the content only: the items' bytes may differ. */
 static void read_content(struct cnn_reader *reader, struct cnn_writer *w,
-	struct fuzz_result *result)
+    struct fuzz_result *result)
 {
 	const struct cnn_header *h;
 	struct cnn_record rec;
@@ -65,7 +67,8 @@ static void read_content(struct cnn_reader *reader, struct cnn_writer *w,
 			break;
 		fuzz_add_header(result, h);
 		for (size_t i = 0; i < h->field_count; i++)
-			fuzz_add(result, &h->fields[i].has_scale, sizeof h->fields[i].has_scale);
+			fuzz_add(result, &h->fields[i].has_scale,
+			    sizeof h->fields[i].has_scale);
 		while ((r = cnn_reader_record(reader, &rec, &result->e)) == CNN_OK) {
 			fuzz_add_record(result, &rec);
 			if (w && cnn_writer_record(w, &rec, &result->e) < 0)
@@ -81,7 +84,8 @@ static void read_content(struct cnn_reader *reader, struct cnn_writer *w,
  * would be too long. */
 static bool is_refused(const struct cnn_error *e)
 {
-	return e->code == CNN_EDATA && (strstr(e->text, "header of ") ||
+	return e->code == CNN_EDATA &&
+	    (strstr(e->text, "header of ") ||
 		strncmp(e->text, "one row of a tensor takes ", 26) == 0);
 }
 
@@ -96,13 +100,15 @@ static void write_again(const uint8_t *data, size_t size)
 	char path[32];
 	int fds[2];
 
-	fuzz_check(pipe2(fds, O_CLOEXEC) == 0 && fcntl(fds[1], F_SETPIPE_SZ, PIPE) >= PIPE,
-		"no pipe");
+	fuzz_check(pipe2(fds, O_CLOEXEC) == 0 &&
+		fcntl(fds[1], F_SETPIPE_SZ, PIPE) >= PIPE,
+	    "no pipe");
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fds[1]);
 	fuzz_check(cnn_input_memory(&in, "x", data, size, &e) == CNN_OK &&
 		cnn_reader_open(&reader, in, &e) == CNN_OK &&
 		cnn_output_open(&out, path, true, &e) == CNN_OK &&
-		cnn_writer_open(&w, out, &e) == CNN_OK, "%s", e.text);
+		cnn_writer_open(&w, out, &e) == CNN_OK,
+	    "%s", e.text);
 	read_content(reader, w, &first);
 	cnn_reader_close(reader);
 	cnn_writer_close(w);
@@ -111,7 +117,8 @@ static void write_again(const uint8_t *data, size_t size)
 
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fds[0]);
 	fuzz_check(cnn_input_open(&in, path, &e) == CNN_OK &&
-		cnn_reader_open(&reader, in, &e) == CNN_OK, "%s", e.text);
+		cnn_reader_open(&reader, in, &e) == CNN_OK,
+	    "%s", e.text);
 	close(fds[0]);
 	read_content(reader, NULL, &second);
 	cnn_reader_close(reader);
@@ -125,9 +132,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct cnn_input *in;
 
 	fuzz_read(data, size, read_stream);
-	fuzz_check(cnn_input_memory(&in, "x", data, size, &records.e) == CNN_OK, "memory");
+	fuzz_check(cnn_input_memory(&in, "x", data, size, &records.e) == CNN_OK,
+	    "memory");
 	read_stream(in, &records);
-	fuzz_check(cnn_input_memory(&in, "x", data, size, &headers.e) == CNN_OK, "memory");
+	fuzz_check(cnn_input_memory(&in, "x", data, size, &headers.e) == CNN_OK,
+	    "memory");
 	read_stream(in, &headers);
 	headers.digest = records.digest;
 	fuzz_agree(&records, &headers, "by its headers");

@@ -18,7 +18,7 @@
 #include <xxhash.h>
 #include <zlib.h>
 
-/* --- failure ---------------------------------------------------------------- */
+/* --- failure ---------------------------------------------------------------------- */
 
 static bool counting;
 
@@ -50,16 +50,17 @@ struct cnn_output *fuzz_output(void)
 	struct cnn_error e = { 0 };
 	struct cnn_output *out;
 
-	fuzz_check(cnn_output_open(&out, "/dev/null", true, &e) == CNN_OK, "%s", e.text);
+	fuzz_check(cnn_output_open(&out, "/dev/null", true, &e) == CNN_OK, "%s",
+	    e.text);
 	return out;
 }
 
-/* --- memory ------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------- */
 
-#define RESERVED ((size_t)8 << 20)   /* larger requests are checked for libarchive */
-#define WRITTEN ((size_t)1 << 20)    /* longer arrays are not written again, */
-#define DRAINED ((size_t)8 << 20)    /* nor longer inputs read to their end */
-#define SECONDS 10                   /* of CPU time; sanitizers use most of it */
+#define RESERVED ((size_t)8 << 20) /* larger requests are checked for libarchive */
+#define WRITTEN ((size_t)1 << 20)  /* longer arrays are not written again, */
+#define DRAINED ((size_t)8 << 20)  /* nor longer inputs read to their end */
+#define SECONDS 10		   /* of CPU time; sanitizers use most of it */
 
 static size_t live, most, input;
 
@@ -94,8 +95,9 @@ static void on_malloc(const volatile void *p, size_t size)
 	}
 	live += size;
 	if (live > most)
-		fuzz_broken(__FILE__, __LINE__, "%zu bytes more make %zu, for an input "
-			"of %zu bytes: at most %zu", size, live, input, most);
+		fuzz_broken(__FILE__, __LINE__,
+		    "%zu bytes more make %zu, for an input of %zu bytes: at most %zu",
+		    size, live, input, most);
 }
 
 static void on_free(const volatile void *p)
@@ -116,7 +118,8 @@ static void come(size_t n)
 
 static void on_time(int number)
 {
-	static const char text[] = "tests/fuzz/fuzz.c: an input that takes more than 10 s\n";
+	static const char text[] =
+	    "tests/fuzz/fuzz.c: an input that takes more than 10 s\n";
 
 	(void)number;
 	if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
@@ -184,14 +187,16 @@ const char *__asan_default_options(void)
 static void want(double bytes)
 {
 	if (counting && bytes > (double)most)
-		fuzz_broken(__FILE__, __LINE__, "%.0f bytes are asked for, for an input "
-			"of %zu bytes", bytes, input);
+		fuzz_broken(__FILE__, __LINE__,
+		    "%.0f bytes are asked for, for an input of %zu bytes", bytes,
+		    input);
 }
 
 WANTS(malloc, (size_t n), (n), (double)n)
-WANTS(calloc, (size_t n, size_t size), (n, size), (double)n * (double)size)
+WANTS(calloc, (size_t n, size_t size), (n, size), (double)n *(double)size)
 WANTS(realloc, (void *p, size_t n), (p, n), (double)n)
-WANTS(reallocarray, (void *p, size_t n, size_t size), (p, n, size), (double)n * (double)size)
+WANTS(reallocarray, (void *p, size_t n, size_t size), (p, n, size),
+    (double)n *(double)size)
 WANTS(aligned_alloc, (size_t alignment, size_t n), (alignment, n), (double)n)
 
 la_ssize_t __wrap_archive_read_data(struct archive *a, void *buf, size_t size)
@@ -212,12 +217,12 @@ int __wrap_inflate(z_streamp z, int how)
 	return r;
 }
 
-/* --- inputs -------------------------------------------------------------------- */
+/* --- inputs ----------------------------------------------------------------------- */
 
 struct pieces {
 	const uint8_t *data;
 	size_t left;
-	unsigned round;              /* 0: whole */
+	unsigned round; /* 0: whole */
 };
 
 /* 1, 2, 3 .. 11, 1 .. bytes at a time; more of a long input, which would otherwise take
@@ -242,7 +247,7 @@ static ssize_t pieces_read(void *ctx, void *buf, size_t size, struct cnn_error *
 }
 
 static void read_once(const uint8_t *data, size_t size, unsigned round,
-	fuzz_reader *reader, struct fuzz_result *result)
+    fuzz_reader *reader, struct fuzz_result *result)
 {
 	static const struct cnn_input_ops ops = { pieces_read, free };
 	struct pieces *p = malloc(sizeof *p);
@@ -250,19 +255,20 @@ static void read_once(const uint8_t *data, size_t size, unsigned round,
 
 	fuzz_check(p, "no memory");
 	*p = (struct pieces){ data, size, round };
-	fuzz_check(cnn_input_wrap(&in, "x", &ops, p, &result->e) == CNN_OK, "%s", result->e.text);
+	fuzz_check(cnn_input_wrap(&in, "x", &ops, p, &result->e) == CNN_OK, "%s",
+	    result->e.text);
 	reader(in, result);
-	fuzz_check((result->code < 0) == (result->e.code != CNN_OK), "code %d, but the message is "
-		"\"%s\"", result->code, result->e.text);
+	fuzz_check((result->code < 0) == (result->e.code != CNN_OK),
+	    "code %d, but the message is \"%s\"", result->code, result->e.text);
 }
 
 void fuzz_agree(const struct fuzz_result *a, const struct fuzz_result *b,
-	const char *how)
+    const char *how)
 {
 	fuzz_check(a->code == b->code, "%s: code %d, not %d: %s%s", how, b->code,
-		a->code, a->e.text, b->e.text);
-	fuzz_check(a->loose || strcmp(a->e.text, b->e.text) == 0, "%s: it says \"%s\", not \"%s\"",
-		how, b->e.text, a->e.text);
+	    a->code, a->e.text, b->e.text);
+	fuzz_check(a->loose || strcmp(a->e.text, b->e.text) == 0,
+	    "%s: it says \"%s\", not \"%s\"", how, b->e.text, a->e.text);
 	fuzz_check(a->code < 0 || a->digest == b->digest, "%s: other content", how);
 }
 
@@ -279,7 +285,7 @@ void fuzz_read(const uint8_t *data, size_t size, fuzz_reader *reader)
 	fuzz_agree(&whole, &pieces, "in pieces");
 }
 
-/* --- digests -------------------------------------------------------------------- */
+/* --- digests ---------------------------------------------------------------------- */
 
 void fuzz_add(struct fuzz_result *result, const void *data, size_t size)
 {
@@ -309,9 +315,10 @@ void fuzz_add_record(struct fuzz_result *result, const struct cnn_record *rec)
 		const struct cnn_tensor *t = &rec->tensors[i];
 		size_t bytes;
 
-		fuzz_check(cnn_tensor_bytes(t, &bytes), "a shape beyond size_t was taken");
+		fuzz_check(cnn_tensor_bytes(t, &bytes),
+		    "a shape beyond size_t was taken");
 		fuzz_check((uintptr_t)t->data % cnn_dtype_size(t->dtype) == 0 || !bytes,
-			"field %s is not aligned", rec->names[i]);
+		    "field %s is not aligned", rec->names[i]);
 		fuzz_add_text(result, rec->names[i]);
 		fuzz_add(result, t->shape, (size_t)t->rank * sizeof *t->shape);
 		if (bytes)
@@ -338,13 +345,14 @@ int fuzz_drain(struct cnn_input *in, struct fuzz_result *result)
 			got = sizeof buf;
 		fuzz_add(result, p, got);
 		r = cnn_input_read(in, buf, got, &result->e);
-		fuzz_check(r == CNN_OK, "what was seen is not read: %s", result->e.text);
+		fuzz_check(r == CNN_OK, "what was seen is not read: %s",
+		    result->e.text);
 	}
 	return CNN_OK;
 }
 
 void fuzz_codec(const struct cnn_codec *codec, struct cnn_input *in,
-	struct fuzz_result *result)
+    struct fuzz_result *result)
 {
 	struct cnn_array *array;
 	struct cnn_output *out;
@@ -357,7 +365,8 @@ void fuzz_codec(const struct cnn_codec *codec, struct cnn_input *in,
 		return;
 	part = array->shape;
 	fuzz_check(part.rank >= 1 && part.rank <= CNN_MAX_RANK && !part.data &&
-		cnn_tensor_bytes(&part, &bytes), "an array of no possible shape");
+		cnn_tensor_bytes(&part, &bytes),
+	    "an array of no possible shape");
 	fuzz_add(result, part.shape, (size_t)part.rank * sizeof *part.shape);
 	left = part.shape[0];
 	row = left ? bytes / left : 1;
@@ -380,7 +389,8 @@ void fuzz_codec(const struct cnn_codec *codec, struct cnn_input *in,
 			cnn_output_commit(out, &own);
 		else
 			cnn_output_abort(out);
-		fuzz_check(own.code == CNN_OK, "it can't be written again: %s", own.text);
+		fuzz_check(own.code == CNN_OK, "it can't be written again: %s",
+		    own.text);
 	} while (left);
 	free(buf);
 	array->close(array);

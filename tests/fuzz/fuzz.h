@@ -30,25 +30,25 @@ size_t LLVMFuzzerMutate(uint8_t *, size_t, size_t);
 #define fuzz_check(condition, ...) \
 	((condition) ? (void)0 : fuzz_broken(__FILE__, __LINE__, __VA_ARGS__))
 _Noreturn void fuzz_broken(const char *file, int line, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 
-/* --- memory ------------------------------------------------------------------ */
+/* --- memory ----------------------------------------------------------------------- */
 
 /* From here to fuzz_end, memory and time are limited: `fixed` + 4 n bytes. */
 #define FUZZ_FIXED ((size_t)65 << 20)
 void fuzz_begin(size_t n, size_t fixed);
 void fuzz_end(void);
 
-/* --- reading ----------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------- */
 
 struct fuzz_result {
 	struct cnn_error e;
-	int code;                    /* the reader's last result */
-	uint64_t digest;             /* of all data that it gave */
-	unsigned flavour;            /* variant of the reader, if it has several */
-	bool loose;                  /* if two things are wrong, the variant decides
-	                              * which is reported: results only have to agree
-	                              * that there is an error */
+	int code;	  /* the reader's last result */
+	uint64_t digest;  /* of all data that it gave */
+	unsigned flavour; /* variant of the reader, if it has several */
+	/* If two things are wrong, the variant decides which is reported: results only
+	 * have to agree that there is an error */
+	bool loose;
 };
 
 /* Reads to the end and closes the input. */
@@ -58,7 +58,7 @@ typedef void fuzz_reader(struct cnn_input *, struct fuzz_result *);
 void fuzz_read(const uint8_t *, size_t, fuzz_reader *);
 /* Checks that two results agree. Digests are compared if nothing failed. */
 void fuzz_agree(const struct fuzz_result *, const struct fuzz_result *,
-	const char *how);
+    const char *how);
 
 /* Adds to the digest, which depends on every byte. */
 void fuzz_add(struct fuzz_result *, const void *, size_t);
@@ -79,11 +79,11 @@ void fuzz_codec(const struct cnn_codec *, struct cnn_input *, struct fuzz_result
 FILE *fuzz_nowhere(void);
 struct cnn_output *fuzz_output(void);
 
-/* --- models ------------------------------------------------------------------ */
+/* --- models ----------------------------------------------------------------------- */
 
-#define FUZZ_MODEL ((size_t)1 << 20)         /* largest accepted size of parameters,
-                                              * bytes */
-#define FUZZ_ARENAS ((size_t)4 << 20)        /* and of an executor's arenas */
+/* largest accepted size of parameters, bytes */
+#define FUZZ_MODEL ((size_t)1 << 20)
+#define FUZZ_ARENAS ((size_t)4 << 20) /* and of an executor's arenas */
 /* Limit of a model, its executor and their descriptions. */
 #define FUZZ_COMPUTE ((size_t)24 << 20)
 
@@ -92,7 +92,7 @@ struct cnn_model;
 /* Writes, prints, runs and trains an accepted model, if it is small. */
 void fuzz_model(struct cnn_model *);
 
-/* --- mutations ----------------------------------------------------------------- */
+/* --- mutations -------------------------------------------------------------------- */
 
 /* Corrects the checksums in the bytes, so that the code behind the checks is reached:
  * of PNG, gzip, tar and 7z, and the digest of a tensor stream. */

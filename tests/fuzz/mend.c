@@ -45,7 +45,7 @@ static uint32_t crc_of(const uint8_t *p, size_t n)
 /* Each chunk: length, type, bytes, CRC of the last two. */
 static void mend_png(uint8_t *p, size_t n)
 {
-	for (size_t at = 8; n - at >= 12; ) {
+	for (size_t at = 8; n - at >= 12;) {
 		size_t length = big(p + at);
 
 		if (length > n - at - 12)
@@ -112,7 +112,9 @@ static void mend_7z(uint8_t *p, size_t n)
 /* The digest of one segment: of everything before its end record. */
 static void mend_stream(uint8_t *p, size_t n)
 {
-	static const char end[] = "\x81\xa3" "end", key[] = "xxh3\xb0";
+	static const char end[] = "\x81\xa3"
+				  "end",
+			  key[] = "xxh3\xb0";
 	uint8_t *to = NULL, *from = p, *found;
 	char hex[17];
 
@@ -125,7 +127,7 @@ static void mend_stream(uint8_t *p, size_t n)
 	    n - (size_t)(found + 5 - p) < 16)
 		return;
 	snprintf(hex, sizeof hex, "%016llx",
-		(unsigned long long)XXH3_64bits(p, (size_t)(to - p)));
+	    (unsigned long long)XXH3_64bits(p, (size_t)(to - p)));
 	memcpy(found + 5, hex, 16);
 }
 

@@ -20,9 +20,11 @@ void hostcuda_copy_async(void *to, const void *from, size_t bytes, bool there)
 	if (bytes != 4 && bytes != 8 && bytes != 16)
 		hc_fault("an asynchronous copy of %zu bytes", bytes);
 	if ((uintptr_t)to % bytes || (there && (uintptr_t)from % bytes))
-		hc_fault("misaligned: an asynchronous copy of %zu bytes from %p to %p", bytes, from, to);
+		hc_fault("misaligned: an asynchronous copy of %zu bytes from %p to %p",
+		    bytes, from, to);
 	if (!hc_shared_offset(to, &offset))
-		hc_fault("an asynchronous copy to %p, which is not in shared memory", to);
+		hc_fault("an asynchronous copy to %p, which is not in shared memory",
+		    to);
 	if (t->copies == t->copy_capacity) {
 		unsigned capacity = t->copy_capacity ? 2 * t->copy_capacity : 16;
 		struct hc_copy *more = realloc(t->copy, capacity * sizeof *more);
@@ -32,7 +34,8 @@ void hostcuda_copy_async(void *to, const void *from, size_t bytes, bool there)
 		t->copy = more;
 		t->copy_capacity = capacity;
 	}
-	t->copy[t->copies++] = (struct hc_copy){ to, there ? from : NULL, (unsigned)bytes, t->groups };
+	t->copy[t->copies++] =
+	    (struct hc_copy){ to, there ? from : NULL, (unsigned)bytes, t->groups };
 }
 
 void hostcuda_copies_commit(void)

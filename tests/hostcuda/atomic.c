@@ -19,7 +19,8 @@ void hostcuda_atomic(const void *address, size_t bytes)
 
 	hc_trace_atomic(address, bytes);
 	if ((uintptr_t)address % bytes)
-		hc_fault("misaligned: an atomic operation of %zu bytes at %p", bytes, address);
+		hc_fault("misaligned: an atomic operation of %zu bytes at %p", bytes,
+		    address);
 	if (++hc_run.atomics > SPINS)
 		hc_fault("deadlock: it spins on an atomic operation");
 	if (!let_others())

@@ -74,7 +74,7 @@ static void run_thread(struct hc_thread *t)
 	hc_run.current = NULL;
 }
 
-/* --- the barrier -------------------------------------------------------------------- */
+/* --- the barrier ------------------------------------------------------------------ */
 
 static int predicate_of_all(enum hostcuda_kind kind)
 {
@@ -83,7 +83,8 @@ static int predicate_of_all(enum hostcuda_kind kind)
 	for (unsigned i = 0; i < hc_run.threads; i++)
 		n += threads[i].value != 0;
 	return kind == HOSTCUDA_SYNCTHREADS_OR ? n > 0 :
-		kind == HOSTCUDA_SYNCTHREADS_AND ? n == hc_run.threads : (int)n;
+	    kind == HOSTCUDA_SYNCTHREADS_AND   ? n == hc_run.threads :
+						 (int)n;
 }
 
 static void must_be_one_barrier(const struct hc_thread *mine)
@@ -94,13 +95,16 @@ static void must_be_one_barrier(const struct hc_thread *mine)
 		const struct hc_thread *t = &threads[i];
 
 		if (t->kind != mine->kind || t->line != mine->line)
-			hc_fault("divergent barrier: it is at %s (%s:%d), thread %s at %s (%s:%d)",
-				hc_kind_name(mine->kind), mine->file, mine->line, hc_place(t, place),
-				hc_kind_name(t->kind), t->file, t->line);
+			hc_fault(
+			    "divergent barrier: it is at %s (%s:%d), thread %s at %s (%s:%d)",
+			    hc_kind_name(mine->kind), mine->file, mine->line,
+			    hc_place(t, place), hc_kind_name(t->kind), t->file,
+			    t->line);
 	}
 }
 
-int hostcuda_block_meeting(enum hostcuda_kind kind, int predicate, const char *file, int line)
+int hostcuda_block_meeting(enum hostcuda_kind kind, int predicate, const char *file,
+    int line)
 {
 	struct hc_thread *mine = hc_run.current;
 
@@ -138,8 +142,10 @@ static bool waits_for(const struct hc_thread *t, const struct hc_thread *other)
 
 	if (at_barrier(t))
 		return !at_barrier(other);
-	return number / HC_WARP == hc_thread_number(t) / HC_WARP && t->mask >> number % HC_WARP & 1 &&
-		!(other->state == HC_WAITING && other->kind == t->kind && other->line == t->line);
+	return number / HC_WARP == hc_thread_number(t) / HC_WARP &&
+	    t->mask >> number % HC_WARP & 1 &&
+	    !(other->state == HC_WAITING && other->kind == t->kind &&
+		other->line == t->line);
 }
 
 /* No thread can run: reports which threads wait for which. */
@@ -149,25 +155,29 @@ static void report_deadlock(void)
 	char place[48];
 
 	for (unsigned i = 0; i < hc_run.threads; i++)
-		if (threads[i].state == HC_WAITING && (!t || (at_barrier(&threads[i]) && !at_barrier(t))))
+		if (threads[i].state == HC_WAITING &&
+		    (!t || (at_barrier(&threads[i]) && !at_barrier(t))))
 			t = &threads[i];
 	for (unsigned i = 0; i < hc_run.threads && !other; i++)
 		if (&threads[i] != t && waits_for(t, &threads[i]))
 			other = &threads[i];
 	hc_run.current = t;
 	if (!other)
-		hc_fault_here("deadlock: it waits at %s (%s:%d)", hc_kind_name(t->kind), t->file, t->line);
+		hc_fault_here("deadlock: it waits at %s (%s:%d)", hc_kind_name(t->kind),
+		    t->file, t->line);
 	else if (other->state == HC_DONE)
-		hc_fault_here("divergent barrier: it waits at %s (%s:%d), thread %s has ended",
-			hc_kind_name(t->kind), t->file, t->line, hc_place(other, place));
+		hc_fault_here(
+		    "divergent barrier: it waits at %s (%s:%d), thread %s has ended",
+		    hc_kind_name(t->kind), t->file, t->line, hc_place(other, place));
 	else
-		hc_fault_here("divergent barrier: it waits at %s (%s:%d), thread %s at %s (%s:%d)",
-			hc_kind_name(t->kind), t->file, t->line, hc_place(other, place),
-			hc_kind_name(other->kind), other->file, other->line);
+		hc_fault_here(
+		    "divergent barrier: it waits at %s (%s:%d), thread %s at %s (%s:%d)",
+		    hc_kind_name(t->kind), t->file, t->line, hc_place(other, place),
+		    hc_kind_name(other->kind), other->file, other->line);
 	hc_run.current = NULL;
 }
 
-/* --- the block ------------------------------------------------------------------------ */
+/* --- the block -------------------------------------------------------------------- */
 
 static void shuffle(void)
 {

@@ -30,8 +30,7 @@ __global__ void add(float *y, float a)
 	*y += a;
 }
 
-__attribute__((unused))
-static float *array(int n)
+__attribute__((unused)) static float *array(int n)
 {
 	float *p = NULL;
 
@@ -40,8 +39,7 @@ static float *array(int n)
 	return p;
 }
 
-__attribute__((unused))
-static float at(const float *p)
+__attribute__((unused)) static float at(const float *p)
 {
 	float x = -1;
 
@@ -50,14 +48,14 @@ static float at(const float *p)
 }
 
 /* Runs f in a child. `word` is expected in a report or in the line of counts. */
-__attribute__((unused))
-static void check(const char *what, const char *environment, int (*f)(void *), void *data,
-	const char *word)
+__attribute__((unused)) static void check(const char *what, const char *environment,
+    int (*f)(void *), void *data, const char *word)
 {
 	static struct child c;
 
 	child_run(&c, environment, f, data);
-	if (!ok(c.status == 0 && (word ? strstr(c.err, word) != NULL : !*c.err), "%s", what))
+	if (!ok(c.status == 0 && (word ? strstr(c.err, word) != NULL : !*c.err), "%s",
+		what))
 		child_show(&c);
 }
 

@@ -22,7 +22,8 @@ static inline void child_read(FILE *f, char *text, size_t bytes)
 }
 
 /* `environment` is "NAME=value NAME=value". The child exits with f's result. */
-static inline void child_run(struct child *c, const char *environment, int (*f)(void *), void *data)
+static inline void child_run(struct child *c, const char *environment, int (*f)(void *),
+    void *data)
 {
 	FILE *out = tmpfile(), *err = tmpfile();
 	pid_t pid;

@@ -43,7 +43,8 @@ static bool check_side(const char *side, const void *p, size_t bytes, bool devic
 		return false;
 	}
 	if (bytes > a->bytes - (size_t)((const unsigned char *)p - a->start)) {
-		hc_report("out of bounds: %zu bytes from the %s, %s", bytes, side, where);
+		hc_report("out of bounds: %zu bytes from the %s, %s", bytes, side,
+		    where);
 		return false;
 	}
 	return true;
@@ -52,16 +53,19 @@ static bool check_side(const char *side, const void *p, size_t bytes, bool devic
 static bool check_copy(hc_work *w)
 {
 	if (w->direction == cudaMemcpyDefault)
-		w->direction = is_device(w->to) ?
-			is_device(w->from) ? cudaMemcpyDeviceToDevice : cudaMemcpyHostToDevice :
-			is_device(w->from) ? cudaMemcpyDeviceToHost : cudaMemcpyHostToHost;
+		w->direction = is_device(w->to) ? is_device(w->from) ?
+						  cudaMemcpyDeviceToDevice :
+						  cudaMemcpyHostToDevice :
+		    is_device(w->from)		? cudaMemcpyDeviceToHost :
+						  cudaMemcpyHostToHost;
 	return check_side("destination", w->to, w->bytes, to_device(w->direction)) &&
-		check_side("source", w->from, w->bytes, from_device(w->direction));
+	    check_side("source", w->from, w->bytes, from_device(w->direction));
 }
 
 cudaError_t hc_copy_run(const hc_work *w)
 {
-	struct hc_allocation *to = hc_allocation_of(w->to), *from = hc_allocation_of(w->from);
+	struct hc_allocation *to = hc_allocation_of(w->to),
+			     *from = hc_allocation_of(w->from);
 	hc_work again = *w;
 
 	if (!check_copy(&again))
@@ -97,14 +101,19 @@ cudaError_t hc_fill_run(const hc_work *w)
 
 static cudaError_t check_kind(enum cudaMemcpyKind kind)
 {
-	return (unsigned)kind > cudaMemcpyDefault ? cudaErrorInvalidMemcpyDirection : cudaSuccess;
+	return (unsigned)kind > cudaMemcpyDefault ? cudaErrorInvalidMemcpyDirection :
+						    cudaSuccess;
 }
 
 static cudaError_t copy(cudaStream_t stream, void *to, const void *from, size_t bytes,
-	enum cudaMemcpyKind kind, const char *function)
+    enum cudaMemcpyKind kind, const char *function)
 {
-	hc_work w = { .kind = HC_COPY, .device = hc_device, .to = to, .from = from,
-		.bytes = bytes, .direction = kind };
+	hc_work w = { .kind = HC_COPY,
+		.device = hc_device,
+		.to = to,
+		.from = from,
+		.bytes = bytes,
+		.direction = kind };
 	cudaError_t error = check_kind(kind);
 
 	if (error || !bytes)
@@ -115,9 +124,12 @@ static cudaError_t copy(cudaStream_t stream, void *to, const void *from, size_t 
 }
 
 static cudaError_t fill(cudaStream_t stream, void *to, int value, size_t bytes,
-	const char *function)
+    const char *function)
 {
-	hc_work w = { .kind = HC_FILL, .device = hc_device, .to = to, .value = value,
+	hc_work w = { .kind = HC_FILL,
+		.device = hc_device,
+		.to = to,
+		.value = value,
 		.bytes = bytes };
 
 	if (!bytes)
@@ -127,7 +139,8 @@ static cudaError_t fill(cudaStream_t stream, void *to, int value, size_t bytes,
 	return hc_submit(stream, &w, function);
 }
 
-cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind)
+cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes,
+    enum cudaMemcpyKind kind)
 {
 	cudaError_t error = hc_enter_unsafe("cudaMemcpy");
 
@@ -138,8 +151,8 @@ cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, enum cudaMemcpy
 	return hc_leave(error);
 }
 
-cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind,
-	cudaStream_t stream)
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes,
+    enum cudaMemcpyKind kind, cudaStream_t stream)
 {
 	cudaError_t error = hc_enter("cudaMemcpyAsync");
 
@@ -166,14 +179,15 @@ cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t stre
 	return hc_leave(error);
 }
 
-/* --- allocation --------------------------------------------------------------------- */
+/* --- allocation ------------------------------------------------------------------- */
 
 cudaError_t cudaMalloc(void **pointer, size_t bytes)
 {
 	cudaError_t error = hc_enter_unsafe("cudaMalloc");
 
 	if (!error)
-		error = pointer ? hc_allocate(pointer, bytes, hc_device) : cudaErrorInvalidValue;
+		error = pointer ? hc_allocate(pointer, bytes, hc_device) :
+				  cudaErrorInvalidValue;
 	return hc_leave(error);
 }
 

@@ -11,7 +11,10 @@ static const struct {
 	cudaError_t error;
 	const char *name, *text;
 } errors[] = {
-#define ERROR(name, text) { name, #name, text }
+#define ERROR(name, text) \
+	{ \
+		name, #name, text \
+	}
 	ERROR(cudaSuccess, "no error"),
 	ERROR(cudaErrorInvalidValue, "invalid argument"),
 	ERROR(cudaErrorMemoryAllocation, "out of memory"),
@@ -20,21 +23,22 @@ static const struct {
 	ERROR(cudaErrorInvalidConfiguration, "invalid configuration argument"),
 	ERROR(cudaErrorInvalidMemcpyDirection, "invalid copy direction for memcpy"),
 	ERROR(cudaErrorInsufficientDriver,
-		"CUDA driver version is insufficient for CUDA runtime version"),
-	ERROR(cudaErrorDevicesUnavailable, "CUDA-capable device(s) is/are busy or unavailable"),
+	    "CUDA driver version is insufficient for CUDA runtime version"),
+	ERROR(cudaErrorDevicesUnavailable,
+	    "CUDA-capable device(s) is/are busy or unavailable"),
 	ERROR(cudaErrorInvalidDeviceFunction, "invalid device function"),
 	ERROR(cudaErrorNoDevice, "no CUDA-capable device is detected"),
 	ERROR(cudaErrorInvalidDevice, "invalid device ordinal"),
 	ERROR(cudaErrorInvalidKernelImage, "device kernel image is invalid"),
 	ERROR(cudaErrorDeviceUninitialized, "invalid device context"),
 	ERROR(cudaErrorNoKernelImageForDevice,
-		"no kernel image is available for execution on the device"),
+	    "no kernel image is available for execution on the device"),
 	ERROR(cudaErrorECCUncorrectable, "uncorrectable ECC error encountered"),
 	ERROR(cudaErrorUnsupportedPtxVersion,
-		"the provided PTX was compiled with an unsupported toolchain."),
+	    "the provided PTX was compiled with an unsupported toolchain."),
 	ERROR(cudaErrorInvalidResourceHandle, "invalid resource handle"),
 	ERROR(cudaErrorIllegalState,
-		"the operation cannot be performed in the present state"),
+	    "the operation cannot be performed in the present state"),
 	ERROR(cudaErrorNotReady, "device not ready"),
 	ERROR(cudaErrorIllegalAddress, "an illegal memory access was encountered"),
 	ERROR(cudaErrorLaunchOutOfResources, "too many resources requested for launch"),
@@ -46,27 +50,26 @@ static const struct {
 	ERROR(cudaErrorNotSupported, "operation not supported"),
 	ERROR(cudaErrorSystemNotReady, "system not yet initialized"),
 	ERROR(cudaErrorSystemDriverMismatch,
-		"system has unsupported display driver / cuda driver combination"),
+	    "system has unsupported display driver / cuda driver combination"),
 	ERROR(cudaErrorCompatNotSupportedOnDevice,
-		"forward compatibility was attempted on non supported HW"),
+	    "forward compatibility was attempted on non supported HW"),
 	ERROR(cudaErrorStreamCaptureUnsupported,
-		"operation not permitted when stream is capturing"),
+	    "operation not permitted when stream is capturing"),
 	ERROR(cudaErrorStreamCaptureInvalidated,
-		"operation failed due to a previous error during capture"),
+	    "operation failed due to a previous error during capture"),
 	ERROR(cudaErrorStreamCaptureMerge,
-		"operation would result in a merge of separate capture sequences"),
+	    "operation would result in a merge of separate capture sequences"),
 	ERROR(cudaErrorStreamCaptureUnmatched,
-		"capture was not ended in the same stream as it began"),
-	ERROR(cudaErrorStreamCaptureUnjoined,
-		"capturing stream has unjoined work"),
+	    "capture was not ended in the same stream as it began"),
+	ERROR(cudaErrorStreamCaptureUnjoined, "capturing stream has unjoined work"),
 	ERROR(cudaErrorStreamCaptureIsolation,
-		"dependency created on uncaptured work in another stream"),
+	    "dependency created on uncaptured work in another stream"),
 	ERROR(cudaErrorStreamCaptureImplicit,
-		"operation would make the legacy stream depend on a capturing blocking stream"),
-	ERROR(cudaErrorCapturedEvent, "operation not permitted on an event last recorded in a "
-		"capturing stream"),
+	    "operation would make the legacy stream depend on a capturing blocking stream"),
+	ERROR(cudaErrorCapturedEvent,
+	    "operation not permitted on an event last recorded in a capturing stream"),
 	ERROR(cudaErrorStreamCaptureWrongThread,
-		"attempt to terminate a thread-local capture sequence from another thread"),
+	    "attempt to terminate a thread-local capture sequence from another thread"),
 	ERROR(cudaErrorUnknown, "unknown error"),
 #undef ERROR
 };
@@ -85,17 +88,19 @@ const char *cudaGetErrorName(cudaError_t error)
 {
 	size_t i = find_error(error);
 
-	return i < sizeof errors / sizeof *errors ? errors[i].name : "unrecognized error code";
+	return i < sizeof errors / sizeof *errors ? errors[i].name :
+						    "unrecognized error code";
 }
 
 const char *cudaGetErrorString(cudaError_t error)
 {
 	size_t i = find_error(error);
 
-	return i < sizeof errors / sizeof *errors ? errors[i].text : "unrecognized error code";
+	return i < sizeof errors / sizeof *errors ? errors[i].text :
+						    "unrecognized error code";
 }
 
-/* --- versions, count --------------------------------------------------------------- */
+/* --- versions, count -------------------------------------------------------------- */
 
 cudaError_t cudaDriverGetVersion(int *version)
 {
@@ -125,7 +130,8 @@ cudaError_t cudaGetDeviceCount(int *count)
 
 static cudaError_t check(int device)
 {
-	return device >= 0 && device < hc_config()->devices ? cudaSuccess : cudaErrorInvalidDevice;
+	return device >= 0 && device < hc_config()->devices ? cudaSuccess :
+							      cudaErrorInvalidDevice;
 }
 
 cudaError_t cudaSetDevice(int device)
@@ -150,22 +156,22 @@ cudaError_t cudaGetDevice(int *device)
 	return hc_leave(error);
 }
 
-/* --- properties --------------------------------------------------------------------- */
+/* --- properties ------------------------------------------------------------------- */
 
 /* The largest shared memory of a block, by compute capability. */
 size_t hc_shared_limit(int sm)
 {
 	switch (sm) {
-	case 70: case 72:
-		return 96u << 10;
-	case 75:
-		return 64u << 10;
-	case 80: case 87:
-		return 163u << 10;
-	case 86: case 89: case 120: case 121:
-		return 99u << 10;
-	default:
-		return sm < 70 ? HC_SHARED_DEFAULT : HC_SHARED_MAX;
+	case 70:
+	case 72: return 96u << 10;
+	case 75: return 64u << 10;
+	case 80:
+	case 87: return 163u << 10;
+	case 86:
+	case 89:
+	case 120:
+	case 121: return 99u << 10;
+	default: return sm < 70 ? HC_SHARED_DEFAULT : HC_SHARED_MAX;
 	}
 }
 
@@ -213,7 +219,8 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int device)
 	return hc_leave(error);
 }
 
-static cudaError_t attribute(int *value, enum cudaDeviceAttr which, const struct cudaDeviceProp *p)
+static cudaError_t attribute(int *value, enum cudaDeviceAttr which,
+    const struct cudaDeviceProp *p)
 {
 	switch (which) {
 	case cudaDevAttrMaxThreadsPerBlock: *value = p->maxThreadsPerBlock; break;
@@ -223,20 +230,32 @@ static cudaError_t attribute(int *value, enum cudaDeviceAttr which, const struct
 	case cudaDevAttrMaxGridDimX: *value = p->maxGridSize[0]; break;
 	case cudaDevAttrMaxGridDimY: *value = p->maxGridSize[1]; break;
 	case cudaDevAttrMaxGridDimZ: *value = p->maxGridSize[2]; break;
-	case cudaDevAttrMaxSharedMemoryPerBlock: *value = (int)p->sharedMemPerBlock; break;
-	case cudaDevAttrMaxSharedMemoryPerBlockOptin: *value = (int)p->sharedMemPerBlockOptin; break;
+	case cudaDevAttrMaxSharedMemoryPerBlock:
+		*value = (int)p->sharedMemPerBlock;
+		break;
+	case cudaDevAttrMaxSharedMemoryPerBlockOptin:
+		*value = (int)p->sharedMemPerBlockOptin;
+		break;
 	case cudaDevAttrMaxSharedMemoryPerMultiprocessor:
 		*value = (int)p->sharedMemPerMultiprocessor;
 		break;
-	case cudaDevAttrReservedSharedMemoryPerBlock: *value = (int)p->reservedSharedMemPerBlock; break;
+	case cudaDevAttrReservedSharedMemoryPerBlock:
+		*value = (int)p->reservedSharedMemPerBlock;
+		break;
 	case cudaDevAttrWarpSize: *value = p->warpSize; break;
 	case cudaDevAttrMaxRegistersPerBlock: *value = p->regsPerBlock; break;
-	case cudaDevAttrMaxRegistersPerMultiprocessor: *value = p->regsPerMultiprocessor; break;
+	case cudaDevAttrMaxRegistersPerMultiprocessor:
+		*value = p->regsPerMultiprocessor;
+		break;
 	case cudaDevAttrClockRate:
 	case cudaDevAttrMemoryClockRate: *value = 1000000; break;
 	case cudaDevAttrMultiProcessorCount: *value = p->multiProcessorCount; break;
-	case cudaDevAttrMaxThreadsPerMultiProcessor: *value = p->maxThreadsPerMultiProcessor; break;
-	case cudaDevAttrMaxBlocksPerMultiprocessor: *value = p->maxBlocksPerMultiProcessor; break;
+	case cudaDevAttrMaxThreadsPerMultiProcessor:
+		*value = p->maxThreadsPerMultiProcessor;
+		break;
+	case cudaDevAttrMaxBlocksPerMultiprocessor:
+		*value = p->maxBlocksPerMultiProcessor;
+		break;
 	case cudaDevAttrIntegrated: *value = p->integrated; break;
 	case cudaDevAttrCanMapHostMemory: *value = p->canMapHostMemory; break;
 	case cudaDevAttrConcurrentKernels: *value = p->concurrentKernels; break;
@@ -249,8 +268,7 @@ static cudaError_t attribute(int *value, enum cudaDeviceAttr which, const struct
 	case cudaDevAttrComputeCapabilityMajor: *value = p->major; break;
 	case cudaDevAttrComputeCapabilityMinor: *value = p->minor; break;
 	case cudaDevAttrCooperativeLaunch: *value = p->cooperativeLaunch; break;
-	default:
-		return cudaErrorInvalidValue;
+	default: return cudaErrorInvalidValue;
 	}
 	return cudaSuccess;
 }

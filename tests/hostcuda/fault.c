@@ -21,15 +21,16 @@ static const int signals[3] = { SIGSEGV, SIGBUS, SIGFPE };
 
 static bool in_kernel(void)
 {
-	return hc_run.launch && hc_run.current && pthread_equal(hc_run.runner, pthread_self());
+	return hc_run.launch && hc_run.current &&
+	    pthread_equal(hc_run.runner, pthread_self());
 }
 
 static void give_up(int signal)
 {
 	for (int i = 0; i < 3; i++)
 		if (signals[i] == signal)
-			sigaction(signal, &before[i], NULL); /* it recurs with the old
-			                                      * handler */
+			/* It recurs with the old handler */
+			sigaction(signal, &before[i], NULL);
 }
 
 static void kernel_fault(int signal, const siginfo_t *info)
@@ -43,7 +44,7 @@ static void kernel_fault(int signal, const siginfo_t *info)
 	if (!a)
 		a = hc_allocation_near(info->si_addr);
 	if (a && !a->freed && !a->open && a->device >= 0 &&
-		(size_t)((unsigned char *)info->si_addr - a->pages) < a->page_bytes) {
+	    (size_t)((unsigned char *)info->si_addr - a->pages) < a->page_bytes) {
 		hc_open(a);
 		return;
 	}
@@ -63,8 +64,10 @@ static void host_fault(int signal, const siginfo_t *info)
 		const struct hc_allocation *a = hc_allocation_near(info->si_addr);
 
 		hc_describe(info->si_addr, where, sizeof where);
-		hc_report("host code touched %s: %s", a && a->device < 0 ? "pinned memory out of bounds" :
-			"device memory", where);
+		hc_report("host code touched %s: %s",
+		    a && a->device < 0 ? "pinned memory out of bounds" :
+					 "device memory",
+		    where);
 		abort();
 	}
 	if (signal == SIGSEGV && hc_function)
@@ -94,7 +97,7 @@ static void give_stack(void)
 		return;
 	stack = (stack_t){ .ss_size = SIGNAL_STACK };
 	stack.ss_sp = mmap(NULL, SIGNAL_STACK, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (stack.ss_sp != MAP_FAILED)
 		sigaltstack(&stack, NULL);
 }
@@ -114,24 +117,25 @@ void hc_fault_install(void)
 		sigaction(signals[i], &action, &before[i]);
 }
 
-/* --- code built with -fsanitize=alignment ---------------------------------------------- */
+/* --- code built with -fsanitize=alignment ----------------------------------------- */
 
-void hc_misaligned(const void *address, const char *type, unsigned alignment, const char *file,
-	unsigned line)
+void hc_misaligned(const void *address, const char *type, unsigned alignment,
+    const char *file, unsigned line)
 {
 	char where[256];
 
 	if (in_kernel()) {
 		hc_describe(address, where, sizeof where);
-		hc_fault("misaligned: %s at %p is not at a multiple of %u bytes (%s:%u), %s", type, address,
-			alignment, file, line, where);
+		hc_fault(
+		    "misaligned: %s at %p is not at a multiple of %u bytes (%s:%u), %s",
+		    type, address, alignment, file, line, where);
 	}
-	hc_report("misaligned: %s at %p is not at a multiple of %u bytes (%s:%u)", type, address,
-		alignment, file, line);
+	hc_report("misaligned: %s at %p is not at a multiple of %u bytes (%s:%u)", type,
+	    address, alignment, file, line);
 	abort();
 }
 
-/* --- code built with -fsanitize=address -------------------------------------------------- */
+/* --- code built with -fsanitize=address ------------------------------------------- */
 
 #if HC_ASAN
 /* AddressSanitizer reports the address; this adds the thread. */
@@ -141,8 +145,7 @@ static void dying(void)
 		hc_report("out of bounds, or another error that is reported above");
 }
 
-__attribute__((constructor))
-static void watch(void)
+__attribute__((constructor)) static void watch(void)
 {
 	__sanitizer_set_death_callback(dying);
 }

@@ -60,8 +60,7 @@ void hc_change(void **save, void *load) __attribute__((visibility("hidden")));
 
 #ifdef __x86_64__
 #define KEPT 6 /* words below the return address */
-__asm__(
-	".text\n"
+__asm__(".text\n"
 	".p2align 4\n"
 	".hidden hc_change\n"
 	".globl hc_change\n"
@@ -85,8 +84,7 @@ __asm__(
 	".size hc_change, . - hc_change\n");
 #else
 #define KEPT 20 /* x19 to x30, d8 to d15 */
-__asm__(
-	".text\n"
+__asm__(".text\n"
 	".p2align 4\n"
 	".hidden hc_change\n"
 	".globl hc_change\n"
@@ -133,7 +131,8 @@ static void change(struct hc_fiber *from, struct hc_fiber *to)
 static void switch_to(struct hc_fiber *from, struct hc_fiber *to, bool for_good)
 {
 #if HC_ASAN
-	__sanitizer_start_switch_fiber(for_good ? NULL : &from->fake, to->bottom, to->bytes);
+	__sanitizer_start_switch_fiber(for_good ? NULL : &from->fake, to->bottom,
+	    to->bytes);
 #else
 	(void)for_good;
 #endif
@@ -144,7 +143,8 @@ static void switch_to(struct hc_fiber *from, struct hc_fiber *to, bool for_good)
 	if (from == &scheduler)
 		__sanitizer_finish_switch_fiber(from->fake, NULL, NULL);
 	else
-		__sanitizer_finish_switch_fiber(from->fake, &scheduler.bottom, &scheduler.bytes);
+		__sanitizer_finish_switch_fiber(from->fake, &scheduler.bottom,
+		    &scheduler.bytes);
 #endif
 }
 
@@ -178,7 +178,7 @@ static void fiber_main(void)
 	}
 }
 
-/* --- stacks --------------------------------------------------------------------------- */
+/* --- stacks ----------------------------------------------------------------------- */
 
 void hc_fiber_reset(struct hc_fiber *f)
 {
@@ -219,7 +219,7 @@ static struct hc_fiber *create(void)
 	if (!f)
 		return NULL;
 	f->map = mmap(NULL, guard_bytes() + STACK, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (f->map == MAP_FAILED) {
 		free(f);
 		return NULL;
@@ -228,7 +228,8 @@ static struct hc_fiber *create(void)
 	f->bottom = f->map + guard_bytes();
 	f->bytes = STACK;
 	f->number = count;
-	(void)VALGRIND_STACK_REGISTER(f->map + guard_bytes(), f->map + guard_bytes() + STACK - 1);
+	(void)VALGRIND_STACK_REGISTER(f->map + guard_bytes(),
+	    f->map + guard_bytes() + STACK - 1);
 	hc_fiber_reset(f);
 	return f;
 }

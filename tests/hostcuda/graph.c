@@ -18,7 +18,7 @@ struct CUgraphExec_st {
 
 static struct hc_handle *captures, *graphs, *execs;
 
-/* --- capture ------------------------------------------------------------------------- */
+/* --- capture ---------------------------------------------------------------------- */
 
 bool hc_capture_forbids(void)
 {
@@ -27,7 +27,7 @@ bool hc_capture_forbids(void)
 	for (struct hc_handle *h = captures; h; h = h->next) {
 		struct hc_capture *c = (struct hc_capture *)h;
 		bool mine = pthread_equal(c->thread, pthread_self()) &&
-			c->mode != cudaStreamCaptureModeRelaxed;
+		    c->mode != cudaStreamCaptureModeRelaxed;
 
 		if (!mine && c->mode != cudaStreamCaptureModeGlobal)
 			continue;
@@ -48,7 +48,8 @@ static cudaError_t in_default_stream(void)
 		c->invalid = true;
 		if (!error)
 			error = c->stream->flags & cudaStreamNonBlocking ?
-				cudaErrorStreamCaptureUnsupported : cudaErrorStreamCaptureImplicit;
+			    cudaErrorStreamCaptureUnsupported :
+			    cudaErrorStreamCaptureImplicit;
 	}
 	if (error)
 		hc_report("work in the default stream while a stream is captured");
@@ -142,7 +143,8 @@ static cudaError_t end(cudaStream_t stream, cudaGraph_t *graph)
 		return cudaErrorIllegalState;
 	if (c->stream != stream)
 		return cudaErrorStreamCaptureUnmatched;
-	if (c->mode != cudaStreamCaptureModeRelaxed && !pthread_equal(c->thread, pthread_self()))
+	if (c->mode != cudaStreamCaptureModeRelaxed &&
+	    !pthread_equal(c->thread, pthread_self()))
 		return cudaErrorStreamCaptureWrongThread;
 	for (struct hc_handle *h = hc_streams; h; h = h->next) {
 		cudaStream_t s = (cudaStream_t)h;
@@ -182,29 +184,33 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
 	return hc_leave(error);
 }
 
-cudaError_t cudaStreamIsCapturing(cudaStream_t stream, enum cudaStreamCaptureStatus *status)
+cudaError_t cudaStreamIsCapturing(cudaStream_t stream,
+    enum cudaStreamCaptureStatus *status)
 {
 	cudaError_t error = hc_enter("cudaStreamIsCapturing");
 
 	if (!error)
 		error = status ? hc_stream_check(stream) : cudaErrorInvalidValue;
 	if (!error)
-		*status = hc_stream_default(stream) || !stream->capture ? cudaStreamCaptureStatusNone :
-			stream->capture->invalid ? cudaStreamCaptureStatusInvalidated :
-			cudaStreamCaptureStatusActive;
+		*status = hc_stream_default(stream) || !stream->capture ?
+		    cudaStreamCaptureStatusNone :
+		    stream->capture->invalid ? cudaStreamCaptureStatusInvalidated :
+					       cudaStreamCaptureStatusActive;
 	return hc_leave(error);
 }
 
-/* --- graphs ------------------------------------------------------------------------------ */
+/* --- graphs ----------------------------------------------------------------------- */
 
 static cudaError_t check_graph(cudaGraph_t g)
 {
-	return g && hc_handle_in(graphs, &g->handle) ? cudaSuccess : cudaErrorInvalidValue;
+	return g && hc_handle_in(graphs, &g->handle) ? cudaSuccess :
+						       cudaErrorInvalidValue;
 }
 
 static cudaError_t check_exec(cudaGraphExec_t e)
 {
-	return e && hc_handle_in(execs, &e->handle) ? cudaSuccess : cudaErrorInvalidValue;
+	return e && hc_handle_in(execs, &e->handle) ? cudaSuccess :
+						      cudaErrorInvalidValue;
 }
 
 cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t *nodes, size_t *count)
@@ -251,7 +257,7 @@ static cudaError_t instantiate(cudaGraphExec_t *exec, cudaGraph_t g)
 }
 
 cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *exec, cudaGraph_t graph,
-	unsigned long long flags)
+    unsigned long long flags)
 {
 	cudaError_t error = hc_enter("cudaGraphInstantiate");
 
@@ -265,7 +271,7 @@ cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *exec, cudaGraph_t gra
 }
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph,
-	unsigned long long flags)
+    unsigned long long flags)
 {
 	return cudaGraphInstantiateWithFlags(exec, graph, flags);
 }

@@ -7,7 +7,7 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* --- -fsanitize=thread ------------------------------------------------------------- */
+/* --- -fsanitize=thread ------------------------------------------------------------ */
 
 #define HOOK(name, parameters, ...) \
 	EXPORT void name parameters; \
@@ -20,7 +20,8 @@
 	HOOK(__tsan_read##n, (const void *at), hc_trace_access(at, n, false)) \
 	HOOK(__tsan_write##n, (const void *at), hc_trace_access(at, n, true))
 #define UNALIGNED(n) \
-	HOOK(__tsan_unaligned_read##n, (const void *at), hc_trace_access(at, n, false)) \
+	HOOK(__tsan_unaligned_read##n, (const void *at), \
+	    hc_trace_access(at, n, false)) \
 	HOOK(__tsan_unaligned_write##n, (const void *at), hc_trace_access(at, n, true))
 
 HOOKS(1)
@@ -32,8 +33,10 @@ UNALIGNED(2)
 UNALIGNED(4)
 UNALIGNED(8)
 UNALIGNED(16)
-HOOK(__tsan_read_range, (const void *at, unsigned long n), hc_trace_access(at, n, false))
-HOOK(__tsan_write_range, (const void *at, unsigned long n), hc_trace_access(at, n, true))
+HOOK(__tsan_read_range, (const void *at, unsigned long n),
+    hc_trace_access(at, n, false))
+HOOK(__tsan_write_range, (const void *at, unsigned long n),
+    hc_trace_access(at, n, true))
 
 HOOK(__tsan_init, (void), hc_tracing = true)
 HOOK(__tsan_func_entry, (const void *caller), (void)caller)
@@ -60,7 +63,7 @@ void *__tsan_memset(void *to, int value, size_t n)
 	return memset(to, value, n);
 }
 
-/* --- -fsanitize=alignment ---------------------------------------------------------- */
+/* --- -fsanitize=alignment --------------------------------------------------------- */
 
 /* The place in the source, the type and its alignment. */
 struct mismatch {
@@ -69,7 +72,7 @@ struct mismatch {
 	const struct {
 		uint16_t kind, info;
 		char name[];
-	} *type;
+	} * type;
 	unsigned char log_alignment, access;
 };
 
@@ -77,7 +80,8 @@ struct mismatch {
 	EXPORT void function(const struct mismatch *m, const void *address); \
 	void function(const struct mismatch *m, const void *address) \
 	{ \
-		hc_misaligned(address, m->type->name, 1u << m->log_alignment, m->file, m->line); \
+		hc_misaligned(address, m->type->name, 1u << m->log_alignment, m->file, \
+		    m->line); \
 	}
 MISMATCH(__ubsan_handle_type_mismatch_v1)
 MISMATCH(__ubsan_handle_type_mismatch_v1_abort)

@@ -13,7 +13,7 @@
 static struct limit {
 	const void *function;
 	size_t shared_bytes;
-} *limits;
+} * limits;
 static size_t limit_count;
 
 static struct limit *find_limit(const void *function)
@@ -30,11 +30,12 @@ static cudaError_t set_limit(const void *function, int value)
 
 	if (value < 0 || (size_t)value > hc_shared_limit(hc_config()->sm)) {
 		hc_report("%d bytes of shared memory, the device has %zu", value,
-			hc_shared_limit(hc_config()->sm));
+		    hc_shared_limit(hc_config()->sm));
 		return cudaErrorInvalidValue;
 	}
 	if (!l) {
-		struct limit *more = realloc(limits, (limit_count + 1) * sizeof *limits);
+		struct limit *more =
+		    realloc(limits, (limit_count + 1) * sizeof *limits);
 
 		if (!more)
 			return cudaErrorMemoryAllocation;
@@ -46,7 +47,8 @@ static cudaError_t set_limit(const void *function, int value)
 	return cudaSuccess;
 }
 
-cudaError_t cudaFuncSetAttribute(const void *function, enum cudaFuncAttribute which, int value)
+cudaError_t cudaFuncSetAttribute(const void *function, enum cudaFuncAttribute which,
+    int value)
 {
 	cudaError_t error = hc_enter("cudaFuncSetAttribute");
 
@@ -59,7 +61,7 @@ cudaError_t cudaFuncSetAttribute(const void *function, enum cudaFuncAttribute wh
 	return hc_leave(error);
 }
 
-/* --- limits ------------------------------------------------------------------------- */
+/* --- limits ----------------------------------------------------------------------- */
 
 static cudaError_t check_shared(const struct hostcuda_launch *l)
 {
@@ -72,11 +74,13 @@ static cudaError_t check_shared(const struct hostcuda_launch *l)
 	if (l->shared_bytes <= allowed)
 		return cudaSuccess;
 	if (l->shared_bytes > most)
-		hc_report_call(l->kernel, "%zu bytes of shared memory, the device has %zu",
-			l->shared_bytes, most);
+		hc_report_call(l->kernel,
+		    "%zu bytes of shared memory, the device has %zu", l->shared_bytes,
+		    most);
 	else
-		hc_report_call(l->kernel, "%zu bytes of shared memory, cudaFuncSetAttribute allowed %zu",
-			l->shared_bytes, allowed);
+		hc_report_call(l->kernel,
+		    "%zu bytes of shared memory, cudaFuncSetAttribute allowed %zu",
+		    l->shared_bytes, allowed);
 	return cudaErrorInvalidValue;
 }
 
@@ -86,29 +90,34 @@ cudaError_t hc_launch_check(const struct hostcuda_launch *l)
 	uint64_t threads = (uint64_t)b.x * b.y * b.z;
 
 	if (!b.x || !b.y || !b.z || !g.x || !g.y || !g.z) {
-		hc_report_call(l->kernel, "a grid of (%u,%u,%u) blocks of (%u,%u,%u) threads is empty",
-			g.x, g.y, g.z, b.x, b.y, b.z);
+		hc_report_call(l->kernel,
+		    "a grid of (%u,%u,%u) blocks of (%u,%u,%u) threads is empty", g.x,
+		    g.y, g.z, b.x, b.y, b.z);
 		return cudaErrorInvalidConfiguration;
 	}
 	if (b.x > 1024 || b.y > 1024 || b.z > 64 || threads > HC_MAX_THREADS) {
-		hc_report_call(l->kernel, "a block of (%u,%u,%u) threads, the most are 1024 in all "
-			"and 64 along z", b.x, b.y, b.z);
+		hc_report_call(l->kernel,
+		    "a block of (%u,%u,%u) threads, the most are 1024 in all "
+		    "and 64 along z",
+		    b.x, b.y, b.z);
 		return cudaErrorInvalidConfiguration;
 	}
 	if (g.x > 0x7fffffff || g.y > 65535 || g.z > 65535) {
-		hc_report_call(l->kernel, "a grid of (%u,%u,%u) blocks, the most are 2^31 - 1 along x, "
-			"65535 along y and z", g.x, g.y, g.z);
+		hc_report_call(l->kernel,
+		    "a grid of (%u,%u,%u) blocks, the most are 2^31 - 1 along x, "
+		    "65535 along y and z",
+		    g.x, g.y, g.z);
 		return cudaErrorInvalidConfiguration;
 	}
 	if (l->argument_bytes > ARGUMENTS_MAX) {
-		hc_report_call(l->kernel, "%zu bytes of arguments, the most are %d", l->argument_bytes,
-			ARGUMENTS_MAX);
+		hc_report_call(l->kernel, "%zu bytes of arguments, the most are %d",
+		    l->argument_bytes, ARGUMENTS_MAX);
 		return cudaErrorInvalidValue;
 	}
 	return check_shared(l);
 }
 
-/* --- pointers ------------------------------------------------------------------------ */
+/* --- pointers --------------------------------------------------------------------- */
 
 /* True if a word of a struct is a pointer into memory of the program. The word may be
  * two numbers; then the upper one would have to equal that of an address. Lower
@@ -136,9 +145,9 @@ static const char *complaint(const void *pointer, int device)
 	if (a->freed)
 		return "memory that was freed";
 	if ((const unsigned char *)pointer < a->start ||
-		(const unsigned char *)pointer > a->start + a->bytes)
-		return "no allocation"; /* the end itself is allowed: the array may be
-		                         * empty */
+	    (const unsigned char *)pointer > a->start + a->bytes)
+		/* The end itself is allowed: the array may be empty */
+		return "no allocation";
 	if (a->device >= 0 && a->device != device)
 		return "another device's memory";
 	return NULL;
@@ -152,13 +161,15 @@ static bool check_struct(const struct hostcuda_launch *l, size_t i, int device)
 		const char *what;
 		void *pointer;
 
-		memcpy(&pointer, (const char *)l->closure + a->offset + at, sizeof pointer);
+		memcpy(&pointer, (const char *)l->closure + a->offset + at,
+		    sizeof pointer);
 		if (!hc_in_arena(pointer) && !points_somewhere((uintptr_t)pointer))
 			continue;
 		what = complaint(pointer, device);
 		if (what) {
-			hc_report_call(l->kernel, "argument %zu holds a pointer to %s, at its byte %zu",
-				i + 1, what, at);
+			hc_report_call(l->kernel,
+			    "argument %zu holds a pointer to %s, at its byte %zu",
+			    i + 1, what, at);
 			return false;
 		}
 	}
@@ -179,14 +190,15 @@ static bool check_pointers(const struct hostcuda_launch *l, int device)
 		memcpy(&pointer, (const char *)l->closure + a->offset, sizeof pointer);
 		what = complaint(pointer, device);
 		if (what) {
-			hc_report_call(l->kernel, "argument %zu points to %s", i + 1, what);
+			hc_report_call(l->kernel, "argument %zu points to %s", i + 1,
+			    what);
 			return false;
 		}
 	}
 	return true;
 }
 
-/* --- running -------------------------------------------------------------------------- */
+/* --- running ---------------------------------------------------------------------- */
 
 static uint64_t gcd(uint64_t a, uint64_t b)
 {
@@ -207,7 +219,8 @@ static void open_arguments(const struct hostcuda_launch *l)
 
 		if (l->arguments[i].kind != HOSTCUDA_POINTER)
 			continue;
-		memcpy(&pointer, (const char *)l->closure + l->arguments[i].offset, sizeof pointer);
+		memcpy(&pointer, (const char *)l->closure + l->arguments[i].offset,
+		    sizeof pointer);
 		a = hc_allocation_of(pointer);
 		if (a)
 			hc_open(a);
@@ -229,14 +242,16 @@ static void check_borders(void)
 	}
 	offset = hc_shared_broken();
 	if (offset >= 0)
-		hc_fault_here("out of bounds: it has written to byte %ld of shared memory, of which the "
-			"launch has %zu", offset, hc_run.launch->shared_bytes);
+		hc_fault_here(
+		    "out of bounds: it has written to byte %ld of shared memory, of which the "
+		    "launch has %zu",
+		    offset, hc_run.launch->shared_bytes);
 }
 
 static bool run_block(uint64_t number, dim3 g)
 {
-	hostcuda_index.block = (uint3){ (unsigned)(number % g.x), (unsigned)(number / g.x % g.y),
-		(unsigned)(number / g.x / g.y) };
+	hostcuda_index.block = (uint3){ (unsigned)(number % g.x),
+		(unsigned)(number / g.x % g.y), (unsigned)(number / g.x / g.y) };
 	hc_shared_poison();
 	hc_trace_block();
 	if (hc_block_run())

@@ -18,7 +18,7 @@
 
 static unsigned char *arena;
 static size_t arena_bytes, arena_used;
-static bool full; /* used to its end: from now on search for gaps */
+static bool full;		    /* used to its end: from now on search for gaps */
 static struct hc_allocation **list; /* by address, including freed ones */
 static size_t list_count, list_capacity;
 static struct hc_allocation *open_list;
@@ -40,7 +40,7 @@ static unsigned char *pages_end(const struct hc_allocation *a)
 	return a->pages + a->page_bytes;
 }
 
-/* --- finding ----------------------------------------------------------------------- */
+/* --- finding ---------------------------------------------------------------------- */
 
 bool hc_in_arena(const void *address)
 {
@@ -73,7 +73,8 @@ struct hc_allocation *hc_allocation_of(const void *address)
 	if (!hc_in_arena(address))
 		return NULL;
 	i = find(address);
-	if (!i || list[i - 1]->freed || p < list[i - 1]->start || p >= end_of(list[i - 1]))
+	if (!i || list[i - 1]->freed || p < list[i - 1]->start ||
+	    p >= end_of(list[i - 1]))
 		return NULL;
 	return list[i - 1];
 }
@@ -119,29 +120,35 @@ void hc_describe(const void *address, char *text, size_t bytes)
 	long offset;
 
 	if (hc_shared_offset(address, &offset)) {
-		snprintf(text, bytes, "byte %ld of shared memory, of which the launch has %zu", offset,
-			hc_run.launch ? hc_run.launch->shared_bytes : 0);
+		snprintf(text, bytes,
+		    "byte %ld of shared memory, of which the launch has %zu", offset,
+		    hc_run.launch ? hc_run.launch->shared_bytes : 0);
 		return;
 	}
 	if (!a) {
 		snprintf(text, bytes, "address %p, which is %s", address,
-			(uintptr_t)address < 65536 ? "a null pointer's" : "no device memory");
+		    (uintptr_t)address < 65536 ? "a null pointer's" :
+						 "no device memory");
 		return;
 	}
 	what = a->device < 0 ? "pinned allocation" : "device allocation";
 	name_argument(a, argument, sizeof argument);
 	if (p < a->start)
-		snprintf(text, bytes, "%td bytes before the start of the %s of %zu bytes%s%s",
-			a->start - p, what, a->bytes, argument, a->freed ? ", which was freed" : "");
+		snprintf(text, bytes,
+		    "%td bytes before the start of the %s of %zu bytes%s%s",
+		    a->start - p, what, a->bytes, argument,
+		    a->freed ? ", which was freed" : "");
 	else if (p >= end_of(a))
-		snprintf(text, bytes, "%td bytes past the end of the %s of %zu bytes%s%s",
-			p - end_of(a), what, a->bytes, argument, a->freed ? ", which was freed" : "");
+		snprintf(text, bytes,
+		    "%td bytes past the end of the %s of %zu bytes%s%s", p - end_of(a),
+		    what, a->bytes, argument, a->freed ? ", which was freed" : "");
 	else
-		snprintf(text, bytes, "byte %td of the %s of %zu bytes%s%s", p - a->start, what,
-			a->bytes, argument, a->freed ? ", which was freed" : "");
+		snprintf(text, bytes, "byte %td of the %s of %zu bytes%s%s",
+		    p - a->start, what, a->bytes, argument,
+		    a->freed ? ", which was freed" : "");
 }
 
-/* --- opening and closing ---------------------------------------------------------------- */
+/* --- opening and closing ---------------------------------------------------------- */
 
 void hc_open(struct hc_allocation *a)
 {
@@ -174,11 +181,11 @@ static const unsigned char *broken(const unsigned char *from, const unsigned cha
 bool hc_border_broken(struct hc_allocation **which, long *offset)
 {
 	if (HC_ASAN || RUNNING_ON_VALGRIND)
-		return false; /* they detect it themselves, and would report this
-		               * read */
+		/* They detect it themselves, and would report this read */
+		return false;
 	for (struct hc_allocation *a = open_list; a; a = a->next_open) {
-		const unsigned char *before = a->start - a->pages > ALIGNMENT ?
-			a->start - ALIGNMENT : a->pages;
+		const unsigned char *before =
+		    a->start - a->pages > ALIGNMENT ? a->start - ALIGNMENT : a->pages;
 		const unsigned char *p = broken(end_of(a), pages_end(a));
 
 		if (!p)
@@ -192,16 +199,17 @@ bool hc_border_broken(struct hc_allocation **which, long *offset)
 	return false;
 }
 
-/* --- allocating ---------------------------------------------------------------------------- */
+/* --- allocating ------------------------------------------------------------------- */
 
 static bool reserve(void)
 {
 	if (arena)
 		return true;
 	page = (size_t)sysconf(_SC_PAGESIZE);
-	for (arena_bytes = hc_config()->addresses; arena_bytes >= (size_t)1 << 20; arena_bytes /= 2) {
+	for (arena_bytes = hc_config()->addresses; arena_bytes >= (size_t)1 << 20;
+	     arena_bytes /= 2) {
 		void *p = mmap(NULL, arena_bytes, PROT_NONE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 		if (p != MAP_FAILED) {
 			arena = p;
@@ -345,7 +353,8 @@ cudaError_t hc_release(void *pointer, bool pinned, const char *function)
 	/* Replaces the pages by new ones: that drops their contents, and the kernel
 	 * merges them with the reservation. */
 	if (mmap(a->pages, a->page_bytes, PROT_NONE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+		0) == MAP_FAILED)
 		mprotect(a->pages, a->page_bytes, PROT_NONE);
 	hc_trace_freed(a);
 	a->freed = true;

@@ -38,13 +38,13 @@
 #define HC_SHARED_DEFAULT (48u << 10)
 #define HC_SHARED_MAX (227u << 10)
 
-/* --- config.c: the environment, read once ------------------------------------------- */
+/* --- config.c: the environment, read once ----------------------------------------- */
 
 struct hc_config {
 	uint64_t seed;
 	int sm, devices, driver;
 	size_t memory, addresses;
-	uint64_t lost; /* 0: never */
+	uint64_t lost;	 /* 0: never */
 	uint64_t graphs; /* at once */
 	bool error_mode, stats, late, ignore_uninitialised;
 };
@@ -53,7 +53,7 @@ const struct hc_config *hc_config(void);
 /* splitmix64: the next of a sequence. */
 uint64_t hc_random(uint64_t *state);
 
-/* --- fiber.c: stacks and the switch between them -------------------------------------- */
+/* --- fiber.c: stacks and the switch between them ---------------------------------- */
 
 struct hc_fiber;
 /* Runs `fiber`'s thread until it yields. Call from the scheduler only. */
@@ -71,7 +71,7 @@ bool hc_fiber_overflow(const void *address);
 /* The function that a fiber runs repeatedly; in block.c. */
 void hc_thread_main(void);
 
-/* --- block.c, warp.c, wmma.c: one block ------------------------------------------------- */
+/* --- block.c, warp.c, wmma.c: one block ------------------------------------------- */
 
 enum hc_state { HC_NEW, HC_READY, HC_WAITING, HC_DONE };
 
@@ -95,13 +95,13 @@ struct hc_thread {
 struct hc_run {
 	const struct hostcuda_launch *launch; /* NULL: none */
 	pthread_t runner;
-	bool failed;   /* a fault was reported: the launch ends */
-	bool released; /* a barrier was passed: shuffle again */
+	bool failed;			    /* a fault was reported: the launch ends */
+	bool released;			    /* a barrier was passed: shuffle again */
 	unsigned threads, done, at_barrier; /* threads in total, ended, waiting */
 	/* Per warp, one bit per lane: lanes that have ended or do not exist; lanes that
 	 * wait at a meeting of lanes. */
 	uint32_t ended[HC_MAX_THREADS / HC_WARP], waiting[HC_MAX_THREADS / HC_WARP];
-	struct hc_thread *thread; /* all threads of the block */
+	struct hc_thread *thread;  /* all threads of the block */
 	struct hc_thread *current; /* NULL: the scheduler */
 	uint64_t random;
 	uint64_t atomics; /* since a thread ended or passed a barrier */
@@ -132,26 +132,23 @@ void hc_wmma_init(uint64_t seed);
 /* The threads of the running thread's warp, by lane. */
 struct hc_thread *hc_warp_lanes(void);
 
-/* --- report.c -------------------------------------------------------------------------- */
+/* --- report.c --------------------------------------------------------------------- */
 
 /* Writes "hostcuda: KERNEL: block (x,y,z) thread (x,y,z): ..." to stderr, as far as
  * these are known. */
-__attribute__((format(printf, 1, 2)))
-void hc_report(const char *fmt, ...);
+__attribute__((format(printf, 1, 2))) void hc_report(const char *fmt, ...);
 /* The same for an API function or for a launch that is not running. */
-__attribute__((format(printf, 2, 3)))
-void hc_report_call(const char *function, const char *fmt, ...);
+__attribute__((format(printf, 2, 3))) void hc_report_call(const char *function,
+    const char *fmt, ...);
 /* A report that ends the launch: aborts, or with HOSTCUDA_ON_ERROR=error notes the
  * failure. hc_fault then leaves the fiber. hc_fault_here returns, and is for the
  * scheduler. */
-__attribute__((format(printf, 1, 2)))
-_Noreturn void hc_fault(const char *fmt, ...);
-__attribute__((format(printf, 1, 2)))
-void hc_fault_here(const char *fmt, ...);
+__attribute__((format(printf, 1, 2))) _Noreturn void hc_fault(const char *fmt, ...);
+__attribute__((format(printf, 1, 2))) void hc_fault_here(const char *fmt, ...);
 /* "(x,y,z)" */
 const char *hc_place(const struct hc_thread *t, char text[48]);
 
-/* --- memory.c: device and pinned memory -------------------------------------------------- */
+/* --- memory.c: device and pinned memory ------------------------------------------- */
 
 struct hc_allocation {
 	unsigned char *start;
@@ -183,7 +180,7 @@ cudaError_t hc_release(void *pointer, bool pinned, const char *function);
 size_t hc_memory_used(int device);
 size_t hc_memory_peak(void);
 
-/* --- shared.c: the array `shared` ---------------------------------------------------------- */
+/* --- shared.c: the array `shared` ------------------------------------------------- */
 
 /* Makes the first `bytes` bytes usable and closes the rest. */
 void hc_shared_size(size_t bytes);
@@ -193,14 +190,14 @@ long hc_shared_broken(void);
 /* The address's offset in the array or its guards; returns false outside of them. */
 bool hc_shared_offset(const void *address, long *offset);
 
-/* --- fault.c --------------------------------------------------------------------------------- */
+/* --- fault.c ---------------------------------------------------------------------- */
 
 void hc_fault_install(void); /* the handlers, and the thread's signal stack */
 /* Reports a fault found by code built with -fsanitize=alignment. */
 _Noreturn void hc_misaligned(const void *address, const char *type, unsigned alignment,
-	const char *file, unsigned line);
+    const char *file, unsigned line);
 
-/* --- api.c: entering and leaving an API call ------------------------------------------------- */
+/* --- api.c: entering and leaving an API call -------------------------------------- */
 
 /* Takes the lock. Fails without a device, with an old driver, or if the device is
  * lost. */
@@ -216,7 +213,7 @@ cudaError_t hc_lost(void);
 extern _Thread_local int hc_device;
 extern const char *hc_function; /* the running API call, or NULL */
 
-/* --- work.c: launches, copies and fills, done now or later ------------------------------------ */
+/* --- work.c: launches, copies and fills, done now or later ------------------------ */
 
 enum hc_work_kind { HC_LAUNCH, HC_COPY, HC_FILL };
 
@@ -248,7 +245,7 @@ void hc_queue(hc_work *w); /* takes ownership */
 cudaError_t hc_count(bool replay);
 void hc_note_graph(size_t nodes);
 
-/* --- launch.c, copy.c ---------------------------------------------------------------------------- */
+/* --- launch.c, copy.c ------------------------------------------------------------- */
 
 cudaError_t hc_launch_check(const struct hostcuda_launch *l);
 cudaError_t hc_launch_run(const struct hostcuda_launch *l);
@@ -256,7 +253,7 @@ size_t hc_shared_limit(int sm);
 cudaError_t hc_copy_run(const hc_work *w);
 cudaError_t hc_fill_run(const hc_work *w);
 
-/* --- stream.c, graph.c ---------------------------------------------------------------------------- */
+/* --- stream.c, graph.c ------------------------------------------------------------ */
 
 /* Live handles: the first member of the struct they point to. */
 struct hc_handle {
@@ -271,7 +268,7 @@ struct CUstream_st {
 	int device;
 	unsigned flags;
 	struct hc_capture *capture; /* NULL: none */
-	bool joined; /* the capture's first stream waits for it */
+	bool joined;		    /* the capture's first stream waits for it */
 };
 extern struct hc_handle *hc_streams;
 bool hc_stream_default(cudaStream_t stream);
@@ -293,7 +290,7 @@ bool hc_capture_forbids(void);
 cudaError_t hc_capture_of(cudaStream_t stream, cudaGraph_t *graph);
 cudaError_t hc_graph_add(cudaGraph_t graph, const hc_work *w);
 
-/* --- trace.c: every access of code built with -fsanitize=thread -------------------------------------- */
+/* --- trace.c: every access of code built with -fsanitize=thread ------------------- */
 
 extern bool hc_tracing;
 void hc_trace_launch(void);
@@ -308,7 +305,7 @@ void hc_trace_freed(struct hc_allocation *a);
 /* written: the host wrote these bytes, so they are initialised. copied: they take over
  * the state of others. */
 void hc_trace_written(struct hc_allocation *a, const void *address, size_t bytes);
-void hc_trace_copied(struct hc_allocation *to, const void *at, struct hc_allocation *from,
-	const void *source, size_t bytes);
+void hc_trace_copied(struct hc_allocation *to, const void *at,
+    struct hc_allocation *from, const void *source, size_t bytes);
 
 #endif

@@ -30,8 +30,8 @@ static int name_of(const char *kernel, char *text, size_t bytes)
 	return snprintf(text, bytes, "%.*s", (int)n, kernel);
 }
 
-__attribute__((format(printf, 2, 0)))
-static void say(const char *who, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void say(const char *who, const char *fmt,
+    va_list ap)
 {
 	char line[LINE], place[48];
 	size_t n = 0;
@@ -41,9 +41,10 @@ static void say(const char *who, const char *fmt, va_list ap)
 		uint3 b = hostcuda_index.block;
 
 		n += (size_t)name_of(hc_run.launch->kernel, line + n, 256);
-		n += (size_t)snprintf(line + n, 64, ": block (%u,%u,%u) ", b.x, b.y, b.z);
-		n += (size_t)snprintf(line + n, 64, "thread %s: ", hc_run.current ?
-			hc_place(hc_run.current, place) : "(?,?,?)");
+		n += (size_t)snprintf(line + n, 64, ": block (%u,%u,%u) ", b.x, b.y,
+		    b.z);
+		n += (size_t)snprintf(line + n, 64, "thread %s: ",
+		    hc_run.current ? hc_place(hc_run.current, place) : "(?,?,?)");
 	} else if (who) {
 		n += (size_t)name_of(who, line + n, 256);
 		n += (size_t)snprintf(line + n, 4, ": ");

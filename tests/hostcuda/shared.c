@@ -14,8 +14,7 @@
 #define PAGE 65536
 #define ARRAY (4 * PAGE) /* 227 KiB, rounded up to a page */
 
-__asm__(
-	".section .bss.hostcuda_shared, \"aw\", @nobits\n"
+__asm__(".section .bss.hostcuda_shared, \"aw\", @nobits\n"
 	".balign 65536\n"
 	".local hc_shared_guard\n"
 	"hc_shared_guard:\n"

@@ -17,7 +17,7 @@ struct CUevent_st {
 struct hc_handle *hc_streams;
 static struct hc_handle *events;
 
-/* --- handles ------------------------------------------------------------------------ */
+/* --- handles ---------------------------------------------------------------------- */
 
 void hc_handle_add(struct hc_handle **list, struct hc_handle *h)
 {
@@ -59,11 +59,12 @@ cudaError_t hc_stream_check(cudaStream_t stream)
 
 static cudaError_t check_event(cudaEvent_t event)
 {
-	return event && hc_handle_in(events, &event->handle) ? cudaSuccess :
-		cudaErrorInvalidResourceHandle;
+	return event && hc_handle_in(events, &event->handle) ?
+	    cudaSuccess :
+	    cudaErrorInvalidResourceHandle;
 }
 
-/* --- streams ------------------------------------------------------------------------- */
+/* --- streams ---------------------------------------------------------------------- */
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned int flags)
 {
@@ -148,14 +149,15 @@ cudaError_t cudaDeviceSynchronize(void)
 	return hc_leave(error);
 }
 
-/* --- events ---------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------- */
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned int flags)
 {
 	cudaError_t error = hc_enter("cudaEventCreateWithFlags");
 	cudaEvent_t e;
 
-	if (!error && (!event || flags > (cudaEventBlockingSync | cudaEventDisableTiming)))
+	if (!error &&
+	    (!event || flags > (cudaEventBlockingSync | cudaEventDisableTiming)))
 		error = cudaErrorInvalidValue;
 	if (error)
 		return hc_leave(error);
@@ -251,14 +253,15 @@ cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t start, cudaEvent_t end)
 		error = check_event(start);
 	if (!error)
 		error = check_event(end);
-	if (!error && (!start->recorded || !end->recorded ||
+	if (!error &&
+	    (!start->recorded || !end->recorded ||
 		(start->flags | end->flags) & cudaEventDisableTiming))
 		error = cudaErrorInvalidResourceHandle;
 	if (!error && hc_pending())
 		error = cudaErrorNotReady;
 	if (!error)
 		*ms = (float)((double)(end->time.tv_sec - start->time.tv_sec) * 1e3 +
-			(double)(end->time.tv_nsec - start->time.tv_nsec) * 1e-6);
+		    (double)(end->time.tv_nsec - start->time.tv_nsec) * 1e-6);
 	return hc_leave(error);
 }
 
@@ -281,12 +284,14 @@ static cudaError_t wait_for(cudaStream_t stream, cudaEvent_t event)
 		return cudaErrorStreamCaptureMerge;
 	}
 	stream->capture = event->capture;
-	if (!hc_stream_default(event->stream) && hc_stream_check(event->stream) == cudaSuccess)
+	if (!hc_stream_default(event->stream) &&
+	    hc_stream_check(event->stream) == cudaSuccess)
 		event->stream->joined = true;
 	return cudaSuccess;
 }
 
-cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned int flags)
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event,
+    unsigned int flags)
 {
 	cudaError_t error = hc_enter("cudaStreamWaitEvent");
 

@@ -8,12 +8,19 @@
 #include <math.h>
 #include <stdint.h>
 
-static_assert(sizeof(__half) == 2 && alignof(__half) == 2 && __is_trivially_copyable(__half), "");
-static_assert(sizeof(__half2) == 4 && alignof(__half2) == 4 && __is_trivially_copyable(__half2), "");
+static_assert(sizeof(__half) == 2 && alignof(__half) == 2 &&
+	__is_trivially_copyable(__half),
+    "");
+static_assert(sizeof(__half2) == 4 && alignof(__half2) == 4 &&
+	__is_trivially_copyable(__half2),
+    "");
 static_assert(sizeof(__nv_bfloat16) == 2 && alignof(__nv_bfloat16) == 2, "");
 static_assert(sizeof(__nv_bfloat162) == 4 && alignof(__nv_bfloat162) == 4, "");
-static_assert(__is_trivially_copyable(__nv_bfloat16) && __is_trivially_copyable(__nv_bfloat162), "");
-static_assert(sizeof(float4) == 16 && alignof(float4) == 16 && alignof(float2) == 8, "");
+static_assert(__is_trivially_copyable(__nv_bfloat16) &&
+	__is_trivially_copyable(__nv_bfloat162),
+    "");
+static_assert(sizeof(float4) == 16 && alignof(float4) == 16 && alignof(float2) == 8,
+    "");
 static_assert(sizeof(float3) == 12 && alignof(float3) == 4 && alignof(uchar4) == 4, "");
 
 /* A format with `bits` fraction bits, whose normal numbers begin at 2^low and whose
@@ -88,7 +95,8 @@ static void test_all()
 static int wrong(float x)
 {
 	return !same(__half2float(__float2half_rn(x)), nearest(x, half_format)) +
-		!same(__bfloat162float(__float2bfloat16_rn(x)), nearest(x, bfloat16_format));
+	    !same(__bfloat162float(__float2bfloat16_rn(x)),
+		nearest(x, bfloat16_format));
 }
 
 static void test_rounding()
@@ -109,12 +117,13 @@ static void test_rounding()
 		double low = value(i, half_format), high = value(i + 1, half_format);
 		float middle = (float)((low + (isinf(high) ? 65536 : high)) / 2);
 
-		bad_ties += wrong(middle) + wrong(-middle) + wrong(nextafterf(middle, 0)) +
-			wrong(nextafterf(middle, INFINITY));
+		bad_ties += wrong(middle) + wrong(-middle) +
+		    wrong(nextafterf(middle, 0)) + wrong(nextafterf(middle, INFINITY));
 	}
 	ok(bad_ties == 0, "halfway between any two halves goes to the even one");
-	ok(__half_as_ushort(__float2half(65519.996f)) == 0x7bff && __half_as_ushort(__float2half(65520)) == 0x7c00,
-		"where infinity begins");
+	ok(__half_as_ushort(__float2half(65519.996f)) == 0x7bff &&
+		__half_as_ushort(__float2half(65520)) == 0x7c00,
+	    "where infinity begins");
 }
 
 static void test_pairs()
@@ -123,10 +132,12 @@ static void test_pairs()
 	float2 b = __bfloat1622float2(__float22bfloat162_rn(make_float2(3, -0.5f)));
 	__half2 h = __float22half2_rn(make_float2(1, 2));
 
-	ok(f.x == 1.5f && f.y == -2 && b.x == 3 && b.y == -0.5f, "pairs keep their order");
+	ok(f.x == 1.5f && f.y == -2 && b.x == 3 && b.y == -0.5f,
+	    "pairs keep their order");
 	ok(*(uint32_t *)&h == 0x40003c00, "the first of a pair lies first in memory");
 	ok((float)(__half(1) / __half(3)) == (float)nearest(1.0 / 3, half_format) &&
-		__hmax(__half(2), __half(3)) == __half(3) && __hisnan(__half(NAN)), "arithmetic");
+		__hmax(__half(2), __half(3)) == __half(3) && __hisnan(__half(NAN)),
+	    "arithmetic");
 }
 
 int main()

@@ -15,7 +15,7 @@ __global__ void past_the_end(float *y, int n)
 	y[n] = 1;
 }
 
-/* --- limits and failures -------------------------------------------------------------------------- */
+/* --- limits and failures ---------------------------------------------------------- */
 
 static int limits(void *)
 {
@@ -40,12 +40,13 @@ static int limits(void *)
 	REFUSED(cudaErrorInvalidValue, 1, 1, 1 << 20);
 	CHECK(at(y) == 0);
 	REFUSED(cudaSuccess, 1, 1, 49152);
-	CHECK(cudaFuncSetAttribute(add, cudaFuncAttributeMaxDynamicSharedMemorySize, 232448) ==
-		cudaSuccess);
+	CHECK(cudaFuncSetAttribute(add, cudaFuncAttributeMaxDynamicSharedMemorySize,
+		  232448) == cudaSuccess);
 	REFUSED(cudaSuccess, 1, 1, 232448);
 	REFUSED(cudaErrorInvalidValue, 1, 1, 232449);
-	GIVES(cudaErrorInvalidValue, cudaFuncSetAttribute(add,
-		cudaFuncAttributeMaxDynamicSharedMemorySize, 232449));
+	GIVES(cudaErrorInvalidValue,
+	    cudaFuncSetAttribute(add, cudaFuncAttributeMaxDynamicSharedMemorySize,
+		232449));
 	HOSTCUDA_LAUNCH(nothing, 1, 1, 0, 0, y, big, big);
 	CHECK(cudaGetLastError() == cudaErrorInvalidValue);
 	CHECK(at(y) == 2);
@@ -71,7 +72,8 @@ static int lost(void *)
 
 	for (int i = 1; i <= 4; i++) {
 		HOSTCUDA_LAUNCH(add, 1, 1, 0, 0, y, 1);
-		CHECK(cudaGetLastError() == (i < 3 ? cudaSuccess : cudaErrorLaunchFailure));
+		CHECK(cudaGetLastError() ==
+		    (i < 3 ? cudaSuccess : cudaErrorLaunchFailure));
 	}
 	CHECK(cudaMemcpy(&h, y, 4, cudaMemcpyDeviceToHost) == cudaErrorLaunchFailure);
 	CHECK(cudaFree(y) == cudaErrorLaunchFailure);
@@ -88,17 +90,20 @@ static int late(void *)
 	cudaEventCreate(&event);
 	cudaMallocHost(&pinned, sizeof *pinned);
 	*pinned = 5;
-	CHECK(cudaMemcpyAsync(y, pinned, sizeof *y, cudaMemcpyHostToDevice, s) == cudaSuccess);
+	CHECK(cudaMemcpyAsync(y, pinned, sizeof *y, cudaMemcpyHostToDevice, s) ==
+	    cudaSuccess);
 	*pinned = 7; /* too early: the copy may be in flight */
 	HOSTCUDA_LAUNCH(add, 1, 1, 0, s, y, 1);
-	CHECK(cudaMemcpyAsync(pinned, y, sizeof *y, cudaMemcpyDeviceToHost, s) == cudaSuccess);
+	CHECK(cudaMemcpyAsync(pinned, y, sizeof *y, cudaMemcpyDeviceToHost, s) ==
+	    cudaSuccess);
 	CHECK(cudaEventRecord(event, s) == cudaSuccess);
 	CHECK(*pinned != *pinned); /* NaN: not copied yet, and the 7 is lost */
 	CHECK(cudaEventQuery(event) == cudaErrorNotReady);
 	CHECK(cudaEventQuery(event) == cudaSuccess);
 	CHECK(*pinned != *pinned);
 	*pinned = 5;
-	CHECK(cudaMemcpyAsync(y, pinned, sizeof *y, cudaMemcpyHostToDevice, s) == cudaSuccess);
+	CHECK(cudaMemcpyAsync(y, pinned, sizeof *y, cudaMemcpyHostToDevice, s) ==
+	    cudaSuccess);
 	CHECK(cudaStreamSynchronize(s) == cudaSuccess && at(y) == 5);
 	return failures;
 }
@@ -127,12 +132,13 @@ static int counts(void *)
 
 int main()
 {
-	check("limits", "", limits, NULL, "hostcuda: add: a block of (1025,1,1) threads");
+	check("limits", "", limits, NULL,
+	    "hostcuda: add: a block of (1025,1,1) threads");
 	check("HOSTCUDA_ON_ERROR=error", "HOSTCUDA_ON_ERROR=error", error_mode, NULL,
-		"hostcuda: past_the_end: block (0,0,0) thread (");
+	    "hostcuda: past_the_end: block (0,0,0) thread (");
 	check("HOSTCUDA_LOST", "HOSTCUDA_LOST=3", lost, NULL, NULL);
 	check("HOSTCUDA_LATE", "HOSTCUDA_LATE=1", late, NULL, NULL);
 	check("HOSTCUDA_STATS", "HOSTCUDA_STATS=1", counts, NULL,
-		"hostcuda: launches=1 replays=3 nodes=2 peak=4000 left=0\n");
+	    "hostcuda: launches=1 replays=3 nodes=2 peak=4000 left=0\n");
 	return done();
 }

@@ -11,7 +11,7 @@ __global__ void scale(float *y, const float *x, int n, float a)
 		y[i] = a * x[i];
 }
 
-/* --- memory ---------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------- */
 
 static int memory(void *)
 {
@@ -32,7 +32,8 @@ static int memory(void *)
 	for (int i = 0; i < 4; i++)
 		pinned[i] = (float)i;
 	HOSTCUDA_LAUNCH(scale, 1, 4, 0, 0, y, pinned, 4, 2);
-	CHECK(cudaMemcpy(out, y, sizeof out, cudaMemcpyDeviceToHost) == cudaSuccess && out[3] == 6);
+	CHECK(cudaMemcpy(out, y, sizeof out, cudaMemcpyDeviceToHost) == cudaSuccess &&
+	    out[3] == 6);
 	HOSTCUDA_LAUNCH(scale, 1, 4, 0, 0, pinned, y, 4, 2);
 	CHECK(cudaDeviceSynchronize() == cudaSuccess && pinned[3] == 12);
 	CHECK(cudaFree(d) == cudaSuccess && cudaFree(NULL) == cudaSuccess);
@@ -58,7 +59,8 @@ static int wrong_pointers(void *)
 	GIVES(cudaErrorInvalidValue, cudaFree(d + 1));
 	GIVES(cudaErrorInvalidValue, cudaFree(h));
 	GIVES(cudaErrorInvalidValue, cudaFreeHost(d));
-	GIVES(cudaErrorInvalidMemcpyDirection, cudaMemcpy(d, h, 4, (enum cudaMemcpyKind)7));
+	GIVES(cudaErrorInvalidMemcpyDirection,
+	    cudaMemcpy(d, h, 4, (enum cudaMemcpyKind)7));
 	return failures;
 }
 
@@ -67,7 +69,8 @@ static int small_memory(void *)
 	char *a, *b;
 	size_t free_bytes, total;
 
-	CHECK(cudaMemGetInfo(&free_bytes, &total) == cudaSuccess && total == 100000 && free_bytes == total);
+	CHECK(cudaMemGetInfo(&free_bytes, &total) == cudaSuccess && total == 100000 &&
+	    free_bytes == total);
 	GIVES(cudaErrorMemoryAllocation, cudaMalloc(&a, 100001));
 	CHECK(cudaMalloc(&a, 60000) == cudaSuccess);
 	GIVES(cudaErrorMemoryAllocation, cudaMalloc(&b, 60000));
@@ -85,17 +88,20 @@ static int few_addresses(void *)
 		int k = i * 5 % 8;
 		size_t n = 1000 + (size_t)i * 7919 % 39000;
 
-		CHECK(cudaFree(p[k]) == cudaSuccess && cudaMalloc(&p[k], n) == cudaSuccess);
+		CHECK(cudaFree(p[k]) == cudaSuccess &&
+		    cudaMalloc(&p[k], n) == cudaSuccess);
 		CHECK(cudaMemset(p[k], k, n) == cudaSuccess);
 		for (int j = 0; j < 8; j++)
-			CHECK(!p[j] || (cudaMemcpy(h, p[j], 1000, cudaMemcpyDeviceToHost) == cudaSuccess &&
+			CHECK(!p[j] ||
+			    (cudaMemcpy(h, p[j], 1000, cudaMemcpyDeviceToHost) ==
+				    cudaSuccess &&
 				h[0] == j && h[999] == j));
 	}
 	GIVES(cudaErrorMemoryAllocation, cudaMalloc(&p[0], 1 << 20));
 	return failures;
 }
 
-/* --- devices ------------------------------------------------------------------------------ */
+/* --- devices ---------------------------------------------------------------------- */
 
 static int one_device(void *)
 {
@@ -104,15 +110,18 @@ static int one_device(void *)
 
 	CHECK(cudaGetDeviceCount(&n) == cudaSuccess && n == 1);
 	CHECK(cudaGetDeviceProperties(&p, 0) == cudaSuccess);
-	CHECK(p.major == 9 && p.minor == 0 && p.sharedMemPerBlockOptin == 232448 && p.warpSize == 32);
+	CHECK(p.major == 9 && p.minor == 0 && p.sharedMemPerBlockOptin == 232448 &&
+	    p.warpSize == 32);
 	CHECK(!strcmp(p.name, "hostcuda (no GPU: the CPU)"));
-	CHECK(cudaDeviceGetAttribute(&n, cudaDevAttrMaxSharedMemoryPerBlockOptin, 0) == cudaSuccess);
+	CHECK(cudaDeviceGetAttribute(&n, cudaDevAttrMaxSharedMemoryPerBlockOptin, 0) ==
+	    cudaSuccess);
 	CHECK(n == 232448);
 	CHECK(cudaDriverGetVersion(&n) == cudaSuccess && n == 13000);
 	CHECK(cudaRuntimeGetVersion(&n) == cudaSuccess && n == CUDART_VERSION);
 	GIVES(cudaErrorInvalidDevice, cudaSetDevice(1));
 	GIVES(cudaErrorInvalidDevice, cudaGetDeviceProperties(&p, -1));
-	CHECK(!strcmp(cudaGetErrorName(cudaErrorInvalidDevice), "cudaErrorInvalidDevice"));
+	CHECK(!strcmp(cudaGetErrorName(cudaErrorInvalidDevice),
+	    "cudaErrorInvalidDevice"));
 	CHECK(!strcmp(cudaGetErrorString(cudaErrorMemoryAllocation), "out of memory"));
 	return failures;
 }
@@ -123,8 +132,9 @@ static int older_device(void *)
 
 	CHECK(cudaGetDeviceProperties(&p, 0) == cudaSuccess);
 	CHECK(p.major == 7 && p.minor == 5 && p.sharedMemPerBlockOptin == 65536);
-	GIVES(cudaErrorInvalidValue, cudaFuncSetAttribute(scale,
-		cudaFuncAttributeMaxDynamicSharedMemorySize, 65537));
+	GIVES(cudaErrorInvalidValue,
+	    cudaFuncSetAttribute(scale, cudaFuncAttributeMaxDynamicSharedMemorySize,
+		65537));
 	return failures;
 }
 
@@ -148,7 +158,8 @@ static int two_devices(void *)
 
 	CHECK(cudaGetDeviceCount(&n) == cudaSuccess && n == 2);
 	a = array(1);
-	CHECK(cudaSetDevice(1) == cudaSuccess && cudaGetDevice(&n) == cudaSuccess && n == 1);
+	CHECK(cudaSetDevice(1) == cudaSuccess && cudaGetDevice(&n) == cudaSuccess &&
+	    n == 1);
 	b = array(1);
 	HOSTCUDA_LAUNCH(add, 1, 1, 0, 0, b, 3);
 	CHECK(at(b) == 3);
@@ -162,14 +173,18 @@ int main()
 	cudaError_t none = cudaErrorNoDevice, old = cudaErrorInsufficientDriver;
 
 	check("memory", "", memory, NULL, NULL);
-	check("wrong pointers", "", wrong_pointers, NULL, "hostcuda: cudaMemcpy: the destination is host memory");
+	check("wrong pointers", "", wrong_pointers, NULL,
+	    "hostcuda: cudaMemcpy: the destination is host memory");
 	check("HOSTCUDA_MEMORY", "HOSTCUDA_MEMORY=100000", small_memory, NULL, NULL);
-	check("HOSTCUDA_ADDRESSES", "HOSTCUDA_ADDRESSES=1048576", few_addresses, NULL, NULL);
+	check("HOSTCUDA_ADDRESSES", "HOSTCUDA_ADDRESSES=1048576", few_addresses, NULL,
+	    NULL);
 	check("one device", "", one_device, NULL, NULL);
-	check("HOSTCUDA_SM=75", "HOSTCUDA_SM=75", older_device, NULL, "65537 bytes of shared memory");
+	check("HOSTCUDA_SM=75", "HOSTCUDA_SM=75", older_device, NULL,
+	    "65537 bytes of shared memory");
 	check("HOSTCUDA_DEVICES=0", "HOSTCUDA_DEVICES=0", no_device, &none, NULL);
 	check("HOSTCUDA_DRIVER=12000", "HOSTCUDA_DRIVER=12000", no_device, &old, NULL);
-	check("HOSTCUDA_DEVICES=2", "HOSTCUDA_DEVICES=2 HOSTCUDA_ON_ERROR=error", two_devices, NULL,
-		"hostcuda: add: argument 1 points to another device's memory");
+	check("HOSTCUDA_DEVICES=2", "HOSTCUDA_DEVICES=2 HOSTCUDA_ON_ERROR=error",
+	    two_devices, NULL,
+	    "hostcuda: add: argument 1 points to another device's memory");
 	return done();
 }

@@ -11,7 +11,7 @@ __global__ void scale(float *y, const float *x, int n, float a)
 		y[i] = a * x[i];
 }
 
-/* --- streams and events -------------------------------------------------------------------- */
+/* --- streams and events ----------------------------------------------------------- */
 
 static int streams(void *)
 {
@@ -20,23 +20,28 @@ static int streams(void *)
 	float ms = -1, *y = array(1);
 
 	CHECK(cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking) == cudaSuccess);
-	CHECK(cudaStreamCreate(&gone) == cudaSuccess && cudaStreamDestroy(gone) == cudaSuccess);
+	CHECK(cudaStreamCreate(&gone) == cudaSuccess &&
+	    cudaStreamDestroy(gone) == cudaSuccess);
 	CHECK(cudaEventCreate(&a) == cudaSuccess && cudaEventCreate(&b) == cudaSuccess);
 	CHECK(cudaEventCreateWithFlags(&plain, cudaEventDisableTiming) == cudaSuccess);
 	GIVES(cudaErrorInvalidResourceHandle, cudaEventElapsedTime(&ms, a, b));
 	CHECK(cudaEventRecord(a, s) == cudaSuccess);
 	HOSTCUDA_LAUNCH(add, 1, 1, 0, s, y, 1);
-	CHECK(cudaEventRecord(b, s) == cudaSuccess && cudaEventRecord(plain, s) == cudaSuccess);
+	CHECK(cudaEventRecord(b, s) == cudaSuccess &&
+	    cudaEventRecord(plain, s) == cudaSuccess);
 	CHECK(cudaStreamWaitEvent(s, b) == cudaSuccess);
-	CHECK(cudaStreamSynchronize(s) == cudaSuccess && cudaStreamQuery(s) == cudaSuccess);
-	CHECK(cudaEventSynchronize(b) == cudaSuccess && cudaEventQuery(b) == cudaSuccess);
+	CHECK(cudaStreamSynchronize(s) == cudaSuccess &&
+	    cudaStreamQuery(s) == cudaSuccess);
+	CHECK(
+	    cudaEventSynchronize(b) == cudaSuccess && cudaEventQuery(b) == cudaSuccess);
 	CHECK(cudaEventElapsedTime(&ms, a, b) == cudaSuccess && ms >= 0 && ms < 1000);
 	GIVES(cudaErrorInvalidResourceHandle, cudaEventElapsedTime(&ms, a, plain));
 	CHECK(at(y) == 1);
 	GIVES(cudaErrorInvalidResourceHandle, cudaStreamSynchronize(gone));
 	HOSTCUDA_LAUNCH(add, 1, 1, 0, gone, y, 1);
 	CHECK(cudaGetLastError() == cudaErrorInvalidResourceHandle);
-	CHECK(cudaEventDestroy(a) == cudaSuccess && cudaStreamDestroy(s) == cudaSuccess);
+	CHECK(
+	    cudaEventDestroy(a) == cudaSuccess && cudaStreamDestroy(s) == cudaSuccess);
 	GIVES(cudaErrorInvalidResourceHandle, cudaEventRecord(a, NULL));
 	return failures;
 }
@@ -64,7 +69,7 @@ static int threads(void *)
 	return failures;
 }
 
-/* --- capture ---------------------------------------------------------------------------------- */
+/* --- capture ---------------------------------------------------------------------- */
 
 static int capture(void *)
 {
@@ -79,25 +84,30 @@ static int capture(void *)
 	cudaMallocHost(&pinned, sizeof h);
 	memset(pinned, 0, sizeof h);
 	cudaMemcpy(x, h, sizeof h, cudaMemcpyHostToDevice);
-	CHECK(cudaStreamBeginCapture(s, cudaStreamCaptureModeThreadLocal) == cudaSuccess);
+	CHECK(
+	    cudaStreamBeginCapture(s, cudaStreamCaptureModeThreadLocal) == cudaSuccess);
 	CHECK(cudaStreamIsCapturing(s, &status) == cudaSuccess);
 	CHECK(status == cudaStreamCaptureStatusActive);
 	CHECK(cudaMemsetAsync(y, 0, sizeof h, s) == cudaSuccess);
 	HOSTCUDA_LAUNCH(scale, 1, 4, 0, s, y, x, 4, a);
 	a = 100; /* arguments are copied */
 	HOSTCUDA_LAUNCH(add, 1, 1, 0, s, y, 10);
-	CHECK(cudaMemcpyAsync(pinned, y, sizeof h, cudaMemcpyDeviceToHost, s) == cudaSuccess);
+	CHECK(cudaMemcpyAsync(pinned, y, sizeof h, cudaMemcpyDeviceToHost, s) ==
+	    cudaSuccess);
 	CHECK(cudaStreamEndCapture(s, &graph) == cudaSuccess);
-	CHECK(cudaStreamIsCapturing(s, &status) == cudaSuccess && status == cudaStreamCaptureStatusNone);
+	CHECK(cudaStreamIsCapturing(s, &status) == cudaSuccess &&
+	    status == cudaStreamCaptureStatusNone);
 	CHECK(pinned[0] == 0 && at(y + 1) == 0); /* recorded, not run */
 	CHECK(cudaGraphGetNodes(graph, NULL, &nodes) == cudaSuccess && nodes == 4);
 	CHECK(cudaGraphInstantiate(&exec, graph, 0) == cudaSuccess);
 	CHECK(cudaGraphDestroy(graph) == cudaSuccess);
-	CHECK(cudaGraphLaunch(exec, s) == cudaSuccess && cudaStreamSynchronize(s) == cudaSuccess);
+	CHECK(cudaGraphLaunch(exec, s) == cudaSuccess &&
+	    cudaStreamSynchronize(s) == cudaSuccess);
 	CHECK(pinned[0] == 12 && pinned[3] == 8);
 	h[3] = 50;
 	cudaMemcpy(x, h, sizeof h, cudaMemcpyHostToDevice);
-	CHECK(cudaGraphLaunch(exec, s) == cudaSuccess && cudaStreamSynchronize(s) == cudaSuccess);
+	CHECK(cudaGraphLaunch(exec, s) == cudaSuccess &&
+	    cudaStreamSynchronize(s) == cudaSuccess);
 	CHECK(pinned[0] == 12 && pinned[3] == 100);
 	CHECK(cudaGraphExecDestroy(exec) == cudaSuccess);
 	GIVES(cudaErrorInvalidValue, cudaGraphLaunch(exec, s));
@@ -107,12 +117,14 @@ static int capture(void *)
 /* `call` is not allowed in a capture, and invalidates it. */
 #define SPOILS(error, call) \
 	do { \
-		CHECK(cudaStreamBeginCapture(s, cudaStreamCaptureModeThreadLocal) == cudaSuccess); \
+		CHECK(cudaStreamBeginCapture(s, cudaStreamCaptureModeThreadLocal) == \
+		    cudaSuccess); \
 		HOSTCUDA_LAUNCH(add, 1, 1, 0, s, y, 1); \
 		GIVES(error, call); \
 		HOSTCUDA_LAUNCH(add, 1, 1, 0, s, y, 1); \
 		CHECK(cudaGetLastError() == cudaErrorStreamCaptureInvalidated); \
-		GIVES(cudaErrorStreamCaptureInvalidated, cudaStreamEndCapture(s, &graph)); \
+		GIVES(cudaErrorStreamCaptureInvalidated, \
+		    cudaStreamEndCapture(s, &graph)); \
 		CHECK(graph == NULL); \
 	} while (0)
 
@@ -162,7 +174,8 @@ static int forks(void *)
 	cudaEventCreate(&fork);
 	cudaEventCreate(&join);
 	for (int joined = 0; joined < 2; joined++) {
-		CHECK(cudaStreamBeginCapture(s, cudaStreamCaptureModeGlobal) == cudaSuccess);
+		CHECK(cudaStreamBeginCapture(s, cudaStreamCaptureModeGlobal) ==
+		    cudaSuccess);
 		CHECK(cudaEventRecord(fork, s) == cudaSuccess);
 		CHECK(cudaStreamWaitEvent(t, fork) == cudaSuccess);
 		HOSTCUDA_LAUNCH(add, 1, 1, 0, t, y, 1);
@@ -171,9 +184,10 @@ static int forks(void *)
 			CHECK(cudaStreamWaitEvent(s, join) == cudaSuccess);
 		}
 		CHECK(cudaStreamEndCapture(s, &graph) ==
-			(joined ? cudaSuccess : cudaErrorStreamCaptureUnjoined));
+		    (joined ? cudaSuccess : cudaErrorStreamCaptureUnjoined));
 	}
-	CHECK(cudaGraphGetNodes(graph, NULL, &nodes) == cudaSuccess && nodes == 1 && at(y) == 0);
+	CHECK(cudaGraphGetNodes(graph, NULL, &nodes) == cudaSuccess && nodes == 1 &&
+	    at(y) == 0);
 	return failures;
 }
 
@@ -198,14 +212,18 @@ int main()
 {
 	static struct child c;
 
-	check("streams and events", "", streams, NULL, "hostcuda: add: the stream is no stream");
+	check("streams and events", "", streams, NULL,
+	    "hostcuda: add: the stream is no stream");
 	check("launches from four threads", "", threads, NULL, NULL);
 	check("capture and replay", "", capture, NULL, NULL);
 	check("the same, late", "HOSTCUDA_LATE=1", capture, NULL, NULL);
-	check("what spoils a capture", "", spoilt_captures, NULL, "not permitted while a stream is captured");
+	check("what spoils a capture", "", spoilt_captures, NULL,
+	    "not permitted while a stream is captured");
 	check("forks in a capture", "", forks, NULL, NULL);
 	child_run(&c, "", freed_in_graph, NULL);
-	ok(WIFSIGNALED(c.status) && strstr(c.err, "hostcuda: add: argument 1 points to memory that was freed"),
-		"memory that a graph needs was freed");
+	ok(WIFSIGNALED(c.status) &&
+		strstr(c.err,
+		    "hostcuda: add: argument 1 points to memory that was freed"),
+	    "memory that a graph needs was freed");
 	return done();
 }

@@ -41,12 +41,12 @@ bool hc_tracing;
 static uint32_t interval = HOST, launch_first, block_first;
 static uint16_t step[WARPS]; /* number of __syncwarps in this interval */
 static uint16_t met[WARPS][HC_WARP][HC_WARP]; /* the last step that two lanes shared */
-static bool stepped; /* some of these are not 0 */
+static bool stepped;			      /* some of these are not 0 */
 static bool fenced, published, acquired, all_published;
 static struct cell shared_cells[HC_SHARED_MAX];
 static struct hc_allocation *recent;
 
-/* --- time --------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------- */
 
 static void next_interval(void)
 {
@@ -118,7 +118,8 @@ static bool ordered(const struct access *a, const struct access *now)
 {
 	unsigned lane = (unsigned)__builtin_ctz(now->lanes);
 
-	if ((a->flags & MANY_BLOCKS || a->interval < block_first) && !(acquired && all_published))
+	if ((a->flags & MANY_BLOCKS || a->interval < block_first) &&
+	    !(acquired && all_published))
 		return false;
 	if (a->interval < interval)
 		return true;
@@ -131,7 +132,8 @@ static bool ordered(const struct access *a, const struct access *now)
 }
 
 /* True if they may be concurrent. Accesses older than `first` do not count. */
-static inline bool races(const struct access *a, const struct access *now, uint32_t first)
+static inline bool races(const struct access *a, const struct access *now,
+    uint32_t first)
 {
 	return a->interval >= first && !ordered(a, now);
 }
@@ -176,20 +178,20 @@ static const char *other_of(const struct access *a, char text[64])
 		lanes &= ~(1u << me % HC_WARP);
 	lane = (unsigned)__builtin_ctz(lanes ? lanes : 1);
 	snprintf(text, 64, "thread %s",
-		hc_place(&hc_run.thread[a->warp * HC_WARP + lane], place));
+	    hc_place(&hc_run.thread[a->warp * HC_WARP + lane], place));
 	return text;
 }
 
 static void race(const void *at, size_t bytes, const char *how, const struct access *a,
-	const char *what)
+    const char *what)
 {
 	char where[256], other[64];
 	const char *between = a->interval < block_first ? "in the same launch" :
-		"with no barrier in between";
+							  "with no barrier in between";
 
 	hc_describe(at, where, sizeof where);
 	hc_fault("race: it %s %zu bytes, %s, which %s has %s %s", how, bytes, where,
-		other_of(a, other), what, between);
+	    other_of(a, other), what, between);
 }
 
 static void outside(const void *at, size_t bytes, const char *how)
@@ -198,14 +200,15 @@ static void outside(const void *at, size_t bytes, const char *how)
 	char where[256];
 
 	hc_describe(at, where, sizeof where);
-	hc_fault("%s: it %s %zu bytes, %s", a && a->freed ? "use after free" : "out of bounds", how,
-		bytes, where);
+	hc_fault("%s: it %s %zu bytes, %s",
+	    a && a->freed ? "use after free" : "out of bounds", how, bytes, where);
 }
 
-/* --- an access ----------------------------------------------------------------------------- */
+/* --- an access -------------------------------------------------------------------- */
 
 /* The cells of an access, after the bounds check; NULL: it has no cells. */
-static struct cell *global_cells(const void *at, size_t bytes, const char *how, bool *initialised)
+static struct cell *global_cells(const void *at, size_t bytes, const char *how,
+    bool *initialised)
 {
 	const unsigned char *p = at;
 	struct hc_allocation *a = recent;
@@ -222,15 +225,16 @@ static struct cell *global_cells(const void *at, size_t bytes, const char *how, 
 	return a->shadow ? (struct cell *)a->shadow + (p - a->start) : NULL;
 }
 
-static void must_be_written(const struct cell *c, const void *at, size_t bytes, const char *how)
+static void must_be_written(const struct cell *c, const void *at, size_t bytes,
+    const char *how)
 {
 	char where[256];
 
 	if (hc_config()->ignore_uninitialised)
 		return;
 	hc_describe(at, where, sizeof where);
-	hc_fault("uninitialised: it %s %zu bytes, %s was never written%s", how, bytes, where,
-		c->write.interval ? " by this block" : "");
+	hc_fault("uninitialised: it %s %zu bytes, %s was never written%s", how, bytes,
+	    where, c->write.interval ? " by this block" : "");
 }
 
 static void check(const void *at, size_t bytes, bool write, bool atomic)
@@ -257,7 +261,8 @@ static void check(const void *at, size_t bytes, bool write, bool atomic)
 
 		if ((!write || atomic) && c->write.interval < written && !initialised)
 			must_be_written(c, (const char *)at + i, bytes, how);
-		if (!(atomic && c->write.flags & ATOMIC) && races(&c->write, &now, first))
+		if (!(atomic && c->write.flags & ATOMIC) &&
+		    races(&c->write, &now, first))
 			race(at, bytes, how, &c->write, "written");
 		if (write && races(&c->read, &now, first))
 			race(at, bytes, how, &c->read, "read");
@@ -289,7 +294,7 @@ void hc_trace_allocated(struct hc_allocation *a)
 	if (!hc_tracing || a->device < 0)
 		return;
 	shadow = mmap(NULL, a->bytes * sizeof(struct cell), PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (shadow != MAP_FAILED)
 		a->shadow = shadow;
 }
@@ -320,8 +325,8 @@ void hc_trace_written(struct hc_allocation *a, const void *at, size_t bytes)
 }
 
 /* A copy of uninitialised bytes is uninitialised. */
-void hc_trace_copied(struct hc_allocation *to, const void *at, struct hc_allocation *from,
-	const void *source, size_t bytes)
+void hc_trace_copied(struct hc_allocation *to, const void *at,
+    struct hc_allocation *from, const void *source, size_t bytes)
 {
 	struct cell *t = to->shadow, *f = from->shadow;
 

@@ -41,10 +41,12 @@ static bool agrees(const struct hc_thread *t, const struct hc_thread *mine)
 	if (t->kind == mine->kind && t->mask == mine->mask && t->line == mine->line)
 		return true;
 	if (t->mask >> lane_of(mine) & 1)
-		hc_fault("lanes call different warp operations: it is at %s of mask %08x (%s:%d), "
-			"thread %s at %s of mask %08x (%s:%d)", hc_kind_name(mine->kind), mine->mask,
-			mine->file, mine->line, hc_place(t, place), hc_kind_name(t->kind), t->mask,
-			t->file, t->line);
+		hc_fault(
+		    "lanes call different warp operations: it is at %s of mask %08x (%s:%d), "
+		    "thread %s at %s of mask %08x (%s:%d)",
+		    hc_kind_name(mine->kind), mine->mask, mine->file, mine->line,
+		    hc_place(t, place), hc_kind_name(t->kind), t->mask, t->file,
+		    t->line);
 	return false;
 }
 
@@ -59,8 +61,8 @@ bool hc_warp_arrive(enum hostcuda_kind kind, unsigned mask, const char *file, in
 	mine->file = file;
 	mine->line = line;
 	if (!(mask & me))
-		hc_fault("%s (%s:%d): the lane is not in its own mask %08x", hc_kind_name(kind),
-			file, line, mask);
+		hc_fault("%s (%s:%d): the lane is not in its own mask %08x",
+		    hc_kind_name(kind), file, line, mask);
 	for (uint32_t left = mask & ~me & hc_run.waiting[warp]; left; left &= left - 1)
 		if (agrees(&hc_warp_lanes()[__builtin_ctz(left)], mine))
 			here |= left & -left;
@@ -85,26 +87,21 @@ void hc_warp_release(unsigned mask)
 	hc_run.waiting[warp] &= ~mask;
 }
 
-/* --- results ----------------------------------------------------------------------- */
+/* --- results ---------------------------------------------------------------------- */
 
 /* The lane that a shuffle reads, as PTX's shfl.sync defines it. */
 static unsigned source_lane(const struct hc_thread *t, unsigned lane)
 {
-	unsigned width = (unsigned)t->width, first = lane & ~(width - 1), last = first + width - 1;
+	unsigned width = (unsigned)t->width, first = lane & ~(width - 1),
+		 last = first + width - 1;
 	unsigned by = (unsigned)t->lane & (HC_WARP - 1);
 	unsigned from;
 
 	switch (t->kind) {
-	case HOSTCUDA_SHFL:
-		return first | (by & (width - 1));
-	case HOSTCUDA_SHFL_UP:
-		return lane < first + by ? lane : lane - by;
-	case HOSTCUDA_SHFL_DOWN:
-		from = lane + by;
-		break;
-	default:
-		from = lane ^ by;
-		break;
+	case HOSTCUDA_SHFL: return first | (by & (width - 1));
+	case HOSTCUDA_SHFL_UP: return lane < first + by ? lane : lane - by;
+	case HOSTCUDA_SHFL_DOWN: from = lane + by; break;
+	default: from = lane ^ by; break;
 	}
 	return from > last ? lane : from;
 }
@@ -121,10 +118,12 @@ static void shuffle(struct hc_thread *lanes, uint32_t asked)
 
 		if (!(asked >> from & 1)) {
 			hc_run.current = t;
-			hc_fault_here("%s (%s:%d): reads an inactive lane: %u, %s", hc_kind_name(t->kind),
-				t->file, t->line, from, !(ended >> from & 1) ? "which is not in the mask" :
-				hc_thread_number(lanes) + from < hc_run.threads ? "which has ended" :
-				"which the block does not have");
+			hc_fault_here("%s (%s:%d): reads an inactive lane: %u, %s",
+			    hc_kind_name(t->kind), t->file, t->line, from,
+			    !(ended >> from & 1) ? "which is not in the mask" :
+				hc_thread_number(lanes) + from < hc_run.threads ?
+						   "which has ended" :
+						   "which the block does not have");
 			return;
 		}
 		t->result = lanes[from].value;
@@ -142,7 +141,8 @@ static void vote(struct hc_thread *lanes, uint32_t asked)
 		struct hc_thread *t = &lanes[__builtin_ctz(left)];
 
 		t->result = t->kind == HOSTCUDA_BALLOT ? yes :
-			t->kind == HOSTCUDA_ANY ? yes != 0 : yes == asked;
+		    t->kind == HOSTCUDA_ANY	       ? yes != 0 :
+							 yes == asked;
 	}
 }
 
@@ -162,12 +162,13 @@ static bool conclude(const struct hc_thread *t)
 }
 
 uint64_t hostcuda_warp_meeting(enum hostcuda_kind kind, unsigned mask, uint64_t value,
-	int lane, int width, const char *file, int line)
+    int lane, int width, const char *file, int line)
 {
 	struct hc_thread *mine = hc_run.current;
 
 	if (width < 1 || width > HC_WARP || width & (width - 1))
-		hc_fault("%s (%s:%d): a width of %d", hc_kind_name(kind), file, line, width);
+		hc_fault("%s (%s:%d): a width of %d", hc_kind_name(kind), file, line,
+		    width);
 	mine->value = value;
 	mine->lane = lane;
 	mine->width = width;
@@ -201,10 +202,12 @@ void hc_warp_ended(const struct hc_thread *ended)
 
 	hc_run.ended[warp] |= 1u << lane_of(ended);
 	for (uint32_t left = hc_run.waiting[warp]; left; left &= left - 1) {
-		struct hc_thread *t = &hc_run.thread[warp * HC_WARP + (unsigned)__builtin_ctz(left)];
+		struct hc_thread *t =
+		    &hc_run.thread[warp * HC_WARP + (unsigned)__builtin_ctz(left)];
 
 		hc_run.current = t;
-		if (t->state != HC_WAITING || t->kind >= HOSTCUDA_WMMA_LOAD || !all_here(t))
+		if (t->state != HC_WAITING || t->kind >= HOSTCUDA_WMMA_LOAD ||
+		    !all_here(t))
 			continue;
 		if (!conclude(t))
 			return;

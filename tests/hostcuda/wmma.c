@@ -27,17 +27,18 @@ void hc_wmma_init(uint64_t seed)
 }
 
 /* Joins all 32 lanes; returns true in the last of them. */
-static bool arrive(enum hostcuda_kind kind, const void *operand, const char *file, int line)
+static bool arrive(enum hostcuda_kind kind, const void *operand, const char *file,
+    int line)
 {
 	unsigned first = hc_thread_number(hc_run.current) / HC_WARP * HC_WARP;
 	uint32_t ended = hc_run.ended[first / HC_WARP];
 
 	if (first + HC_WARP > hc_run.threads)
-		hc_fault("%s (%s:%d): the warp has %u of 32 lanes", hc_kind_name(kind), file, line,
-			hc_run.threads - first);
+		hc_fault("%s (%s:%d): the warp has %u of 32 lanes", hc_kind_name(kind),
+		    file, line, hc_run.threads - first);
 	if (ended)
-		hc_fault("%s (%s:%d): lane %d has ended", hc_kind_name(kind), file, line,
-			__builtin_ctz(ended));
+		hc_fault("%s (%s:%d): lane %d has ended", hc_kind_name(kind), file,
+		    line, __builtin_ctz(ended));
 	hc_run.current->operand = operand;
 	if (hc_warp_arrive(kind, FULL, file, line))
 		return true;
@@ -45,23 +46,23 @@ static bool arrive(enum hostcuda_kind kind, const void *operand, const char *fil
 	return false;
 }
 
-/* --- load and store ------------------------------------------------------------------- */
+/* --- load and store --------------------------------------------------------------- */
 
 static void check_transfer(enum hostcuda_kind kind, const struct transfer *t,
-	const char *file, int line)
+    const char *file, int line)
 {
 	unsigned multiple = 16 / (unsigned)t->element_bytes;
 
 	if ((uintptr_t)t->pointer % 32)
-		hc_fault("%s (%s:%d): the pointer %p is not aligned to 32 bytes", hc_kind_name(kind),
-			file, line, t->pointer);
+		hc_fault("%s (%s:%d): the pointer %p is not aligned to 32 bytes",
+		    hc_kind_name(kind), file, line, t->pointer);
 	if (t->ldm % multiple)
 		hc_fault("%s (%s:%d): the leading dimension %u is not a multiple of %u",
-			hc_kind_name(kind), file, line, t->ldm, multiple);
+		    hc_kind_name(kind), file, line, t->ldm, multiple);
 }
 
 void hostcuda_wmma_transfer(enum hostcuda_kind kind, const void *pointer, unsigned ldm,
-	size_t element_bytes, int layout, const char *file, int line)
+    size_t element_bytes, int layout, const char *file, int line)
 {
 	struct transfer mine = { pointer, ldm, element_bytes, layout };
 	struct hc_thread *lanes;
@@ -74,24 +75,24 @@ void hostcuda_wmma_transfer(enum hostcuda_kind kind, const void *pointer, unsign
 		const struct transfer *t = lanes[i].operand;
 
 		if (t->pointer != pointer || t->ldm != ldm || t->layout != layout)
-			hc_fault("%s (%s:%d): lanes disagree: %p with leading dimension %u, "
-				"lane %u %p with %u", hc_kind_name(kind), file, line, pointer, ldm, i,
-				t->pointer, t->ldm);
+			hc_fault(
+			    "%s (%s:%d): lanes disagree: %p with leading dimension %u, "
+			    "lane %u %p with %u",
+			    hc_kind_name(kind), file, line, pointer, ldm, i, t->pointer,
+			    t->ldm);
 	}
 	hc_warp_release(FULL);
 }
 
-/* --- the product ------------------------------------------------------------------------ */
+/* --- the product ------------------------------------------------------------------ */
 
 static float element(const struct hostcuda_part *p, int i)
 {
 	switch (p->type) {
-	case HOSTCUDA_HALF:
-		return hostcuda_half_to_float(((const uint16_t *)p->x)[i]);
+	case HOSTCUDA_HALF: return hostcuda_half_to_float(((const uint16_t *)p->x)[i]);
 	case HOSTCUDA_BFLOAT16:
 		return hostcuda_bfloat16_to_float(((const uint16_t *)p->x)[i]);
-	default:
-		return ((const float *)p->x)[i];
+	default: return ((const float *)p->x)[i];
 	}
 }
 
@@ -164,14 +165,19 @@ void hostcuda_wmma_product(const struct hostcuda_product *p, const char *file, i
 	struct hc_thread *lanes;
 
 	if (p->a.type == HOSTCUDA_BFLOAT16 && hc_config()->sm < 80)
-		hc_fault("mma_sync (%s:%d): bfloat16 is for compute capability 8.0 and later", file, line);
+		hc_fault(
+		    "mma_sync (%s:%d): bfloat16 is for compute capability 8.0 and later",
+		    file, line);
 	for (int use = 0; use < 3; use++) {
 		const struct hostcuda_part *q = use == HOSTCUDA_A ? &p->a :
-			use == HOSTCUDA_B ? &p->b : &p->c;
+		    use == HOSTCUDA_B				  ? &p->b :
+								    &p->c;
 
 		if (poisoned(q))
-			hc_fault("mma_sync (%s:%d): the fragment of %s was never loaded or filled, "
-				"or from uninitialised memory", file, line, names[use]);
+			hc_fault(
+			    "mma_sync (%s:%d): the fragment of %s was never loaded or filled, "
+			    "or from uninitialised memory",
+			    file, line, names[use]);
 	}
 	if (!arrive(HOSTCUDA_WMMA_MMA, p, file, line))
 		return;

@@ -21,15 +21,9 @@ cudaError_t hc_work_do(const hc_work *w)
 
 	hc_device = w->device;
 	switch (w->kind) {
-	case HC_LAUNCH:
-		error = hc_launch_run(&w->launch);
-		break;
-	case HC_COPY:
-		error = hc_copy_run(w);
-		break;
-	default:
-		error = hc_fill_run(w);
-		break;
+	case HC_LAUNCH: error = hc_launch_run(&w->launch); break;
+	case HC_COPY: error = hc_copy_run(w); break;
+	default: error = hc_fill_run(w); break;
 	}
 	hc_device = device;
 	return error;
@@ -64,14 +58,15 @@ hc_work *hc_work_copy(const hc_work *from)
 	l = &w->launch;
 	l->kernel = duplicate(l->kernel, strlen(l->kernel) + 1);
 	l->closure = duplicate(l->closure, l->closure_bytes);
-	l->arguments = duplicate(l->arguments, l->argument_count * sizeof *l->arguments);
+	l->arguments =
+	    duplicate(l->arguments, l->argument_count * sizeof *l->arguments);
 	if (l->kernel && l->closure && l->arguments)
 		return w;
 	hc_work_free(w);
 	return NULL;
 }
 
-/* --- now or later ---------------------------------------------------------------------- */
+/* --- now or later ----------------------------------------------------------------- */
 
 bool hc_pending(void)
 {
@@ -149,7 +144,7 @@ cudaError_t hc_submit(cudaStream_t stream, const hc_work *w, const char *functio
 	return cudaSuccess;
 }
 
-/* --- counts ------------------------------------------------------------------------------ */
+/* --- counts ----------------------------------------------------------------------- */
 
 cudaError_t hc_count(bool replay)
 {
@@ -170,13 +165,13 @@ void hc_note_graph(size_t nodes)
 	graph_nodes[graphs++] = nodes;
 }
 
-__attribute__((destructor))
-static void say_counts(void)
+__attribute__((destructor)) static void say_counts(void)
 {
 	if (!hc_config()->stats)
 		return;
-	fprintf(stderr, "hostcuda: launches=%llu replays=%llu nodes=", (unsigned long long)launches,
-		(unsigned long long)replays);
+	fprintf(stderr,
+	    "hostcuda: launches=%llu replays=%llu nodes=", (unsigned long long)launches,
+	    (unsigned long long)replays);
 	for (size_t i = 0; i < graphs; i++)
 		fprintf(stderr, "%s%zu", i ? "," : "", graph_nodes[i]);
 	fprintf(stderr, " peak=%zu left=%zu\n", hc_memory_peak(), hc_memory_used(-1));

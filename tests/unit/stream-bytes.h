@@ -40,16 +40,31 @@ static inline void number(uint64_t u, unsigned bytes)
 		byte((unsigned)(u >> 8 * bytes & 0xff));
 }
 
-static inline void map(unsigned n) { byte(0xde); number(n, 2); }
-static inline void array(unsigned n) { byte(0x90 | n); }
+static inline void map(unsigned n)
+{
+	byte(0xde);
+	number(n, 2);
+}
+static inline void array(unsigned n)
+{
+	byte(0x90 | n);
+}
 static inline void str(const char *s)
 {
 	byte(0xd9);
 	byte((unsigned)strlen(s));
 	put(s, strlen(s));
 }
-static inline void bin(const void *s, size_t n) { byte(0xc6); number(n, 4); put(s, n); }
-static inline void key(const char *s, bool as_bin) { as_bin ? bin(s, strlen(s)) : str(s); }
+static inline void bin(const void *s, size_t n)
+{
+	byte(0xc6);
+	number(n, 4);
+	put(s, n);
+}
+static inline void key(const char *s, bool as_bin)
+{
+	as_bin ? bin(s, strlen(s)) : str(s);
+}
 
 static inline void header(const char *kind, unsigned extra)
 {
@@ -70,7 +85,7 @@ static inline void end(void)
 
 /* The differences of a foreign tensor from msgpack-numpy's own encoding. */
 struct foreign {
-	const char *type, *kind;         /* NULL: none */
+	const char *type, *kind; /* NULL: none */
 	unsigned rank;
 	uint64_t shape[9];
 	const void *data;
@@ -115,7 +130,7 @@ static inline void begin(void)
 /* Reads buf as a stream. Returns CNN_OK if it is valid, with the last record in *rec
  * and its header in *h; *reader owns both. */
 static inline int read_all(struct cnn_reader **reader, struct cnn_record *rec,
-	const struct cnn_header **h)
+    const struct cnn_header **h)
 {
 	struct cnn_record next;
 	struct cnn_input *in;

@@ -10,8 +10,8 @@
 static int tap_count, tap_failures;
 
 /* Prints one result line. fmt describes the claim. Returns `good`. */
-__attribute__((format(printf, 2, 3), unused))
-static bool ok(bool good, const char *fmt, ...)
+__attribute__((format(printf, 2, 3), unused)) static bool ok(bool good, const char *fmt,
+    ...)
 {
 	va_list ap;
 
@@ -25,15 +25,13 @@ static bool ok(bool good, const char *fmt, ...)
 	return good;
 }
 
-__attribute__((unused))
-static void skip(const char *what, const char *why)
+__attribute__((unused)) static void skip(const char *what, const char *why)
 {
 	printf("ok %d - %s # skip %s\n", ++tap_count, what, why);
 }
 
 /* Prints the plan and returns the program's exit status. */
-__attribute__((unused))
-static int done(void)
+__attribute__((unused)) static int done(void)
 {
 	printf("1..%d\n", tap_count);
 	return tap_failures != 0;

@@ -16,7 +16,8 @@ static const char *const runs[RUNS] = { "relu", "relu+relu", "relu+relu+relu" };
 static struct cnn_kernel kernels[PROVIDERS][RUNS + 1];
 static struct cnn_plugin_entry entries[PROVIDERS];
 static struct cnn_plugin found[PROVIDERS];
-static struct cnn_plugins plugins = { .lock = PTHREAD_MUTEX_INITIALIZER, .found = found,
+static struct cnn_plugins plugins = { .lock = PTHREAD_MUTEX_INITIALIZER,
+	.found = found,
 	.found_count = PROVIDERS };
 
 /* What the kernels say. */
@@ -27,8 +28,8 @@ static unsigned asked;
 
 static uint32_t hash(uint32_t a, uint32_t b, uint32_t c, uint32_t d)
 {
-	uint32_t x = seed * 0x9e3779b1u + a * 0x85ebca6bu + b * 0xc2b2ae35u + c * 0x27d4eb2fu
-		+ d * 0x165667b1u;
+	uint32_t x = seed * 0x9e3779b1u + a * 0x85ebca6bu + b * 0xc2b2ae35u +
+	    c * 0x27d4eb2fu + d * 0x165667b1u;
 
 	x = (x ^ x >> 15) * 0x2c1b3c6du;
 	x = (x ^ x >> 12) * 0x297a2d39u;
@@ -43,11 +44,13 @@ static uint32_t place_of(const struct cnn_node *n)
 }
 
 static double cost(const struct cnn_host *host, const struct cnn_kernel *k,
-	const struct cnn_run *run, struct cnn_plan *plan)
+    const struct cnn_run *run, struct cnn_plan *plan)
 {
-	size_t provider = (size_t)((const char *)k - (const char *)kernels) / sizeof *kernels;
+	size_t provider = (size_t)((const char *)k - (const char *)kernels) /
+	    sizeof *kernels;
 	uint32_t offered = run->inputs[0].format.layout;
-	uint32_t h = hash((uint32_t)provider, run->node_count, place_of(&run->nodes[0]), offered);
+	uint32_t h = hash((uint32_t)provider, run->node_count, place_of(&run->nodes[0]),
+	    offered);
 
 	(void)host;
 	asked++;
@@ -57,7 +60,8 @@ static double cost(const struct cnn_host *host, const struct cnn_kernel *k,
 	if (mode == PICKY) {
 		bool is_first = strcmp(run->nodes[0].name, "r0") == 0;
 
-		plan->inputs[0].layout = provider == 2 && !is_first ? CNN_NHWC : CNN_NCHW;
+		plan->inputs[0].layout = provider == 2 && !is_first ? CNN_NHWC :
+								      CNN_NCHW;
 		plan->output.layout = provider == 2 ? CNN_NHWC : CNN_NCHW;
 		return provider == 2 && is_first ? 11 : provider == 2 ? 5 : 10;
 	}
@@ -69,8 +73,8 @@ static double cost(const struct cnn_host *host, const struct cnn_kernel *k,
 	return 1 + h / 140 % 50;
 }
 
-static double reorder_cost(const struct cnn_shape *s, size_t samples, struct cnn_format from,
-	struct cnn_format to)
+static double reorder_cost(const struct cnn_shape *s, size_t samples,
+    struct cnn_format from, struct cnn_format to)
 {
 	(void)s, (void)samples;
 	return mode == PICKY ? 3 : 1 + hash(99, from.layout, to.layout, 0) % 20;
@@ -80,16 +84,20 @@ static void make_plugins(void)
 {
 	for (int p = 0; p < PROVIDERS; p++) {
 		for (int r = 0; r <= RUNS; r++)
-			kernels[p][r] = (struct cnn_kernel){ .size = sizeof kernels[p][r],
-				.run = r < RUNS ? runs[r] : "add", .cost = cost };
+			kernels[p][r] =
+			    (struct cnn_kernel){ .size = sizeof kernels[p][r],
+				    .run = r < RUNS ? runs[r] : "add",
+				    .cost = cost };
 		entries[p] = (struct cnn_plugin_entry){ .kernels = kernels[p],
-			.kernel_count = RUNS + 1, .name = "k", .version = "1" };
+			.kernel_count = RUNS + 1,
+			.name = "k",
+			.version = "1" };
 		found[p] = (struct cnn_plugin){ (char *)"cpu", (char *)providers[p],
 			(char *)"k", (char *)"k.so", &entries[p], false };
 	}
 }
 
-/* --- an executor that is only assigned ------------------------------------------------- */
+/* --- an executor that is only assigned -------------------------------------------- */
 
 static struct cnn_device device;
 
@@ -103,7 +111,8 @@ static struct cnn_executor *assign(const struct cnn_graph *g)
 	ex->plugins = &plugins;
 	ex->device_functions = &device;
 	ex->options = (struct cnn_executor_options){ .on = { .device = "cpu" },
-		.amp = CNN_F32, .batch = 4 };
+		.amp = CNN_F32,
+		.batch = 4 };
 	ex->microbatch_size = 4;
 	ex->worker_count = 1;
 	cnn_host_init(&ex->host, NULL, 0, NULL);
@@ -131,15 +140,18 @@ static struct cnn_graph *build(const char *text)
 	return g;
 }
 
-/* --- chains against every tiling -------------------------------------------------------- */
+/* --- chains against every tiling -------------------------------------------------- */
 
 /* The cost of one kernel for `count` layers from `at` on, and the layout behind it. */
-static double price(const struct cnn_graph *g, int provider, uint32_t at, uint32_t count,
-	uint32_t offered, uint32_t *out)
+static double price(const struct cnn_graph *g, int provider, uint32_t at,
+    uint32_t count, uint32_t offered, uint32_t *out)
 {
 	struct cnn_node nodes[CNN_MAX_RUN];
-	struct cnn_edge edge = { g->nodes[at + 1].node.inputs[0], { CNN_F32, offered }, 0 };
-	struct cnn_run run = { .node_count = count, .nodes = nodes, .input_count = 1,
+	struct cnn_edge edge = { g->nodes[at + 1].node.inputs[0], { CNN_F32, offered },
+		0 };
+	struct cnn_run run = { .node_count = count,
+		.nodes = nodes,
+		.input_count = 1,
 		.inputs = &edge };
 	struct cnn_plan plan = { .inputs = { { CNN_F32, offered } },
 		.output = { CNN_F32, offered } };
@@ -155,7 +167,7 @@ static double price(const struct cnn_graph *g, int provider, uint32_t at, uint32
 }
 
 static double best_of_all(const struct cnn_graph *g, uint32_t at, uint32_t layers,
-	uint32_t layout)
+    uint32_t layout)
 {
 	const struct cnn_format is = { CNN_F32, layout }, plain = { CNN_F32, CNN_NCHW };
 	double best = 1e30;
@@ -184,8 +196,8 @@ static double assigned_cost(const struct cnn_executor *ex, uint32_t layers)
 	for (size_t i = 0; i < ex->instance_count; i++) {
 		const struct cnn_instance *inst = &ex->instances[i];
 		int p = *inst->plugin->provider - 'a';
-		double c = price(ex->graph, p, (uint32_t)inst->node_index[0] - 1, inst->node_count,
-			layout, &out);
+		double c = price(ex->graph, p, (uint32_t)inst->node_index[0] - 1,
+		    inst->node_count, layout, &out);
 
 		if (!(c > 0))
 			return -1;
@@ -195,8 +207,10 @@ static double assigned_cost(const struct cnn_executor *ex, uint32_t layers)
 	}
 	if (layers != 0)
 		return -1;
-	return layout == CNN_NCHW ? sum : sum + reorder_cost(NULL, 4,
-		(struct cnn_format){ CNN_F32, layout }, (struct cnn_format){ CNN_F32, CNN_NCHW });
+	return layout == CNN_NCHW ? sum :
+				    sum +
+		reorder_cost(NULL, 4, (struct cnn_format){ CNN_F32, layout },
+		    (struct cnn_format){ CNN_F32, CNN_NCHW });
 }
 
 static void test_chains(void)
@@ -222,24 +236,25 @@ static void test_chains(void)
 			right++;
 		else
 			printf("# seed %u: %g, but %g is possible\n", seed,
-				assigned_cost(ex, layers), best);
+			    assigned_cost(ex, layers), best);
 		drop(ex);
 		cnn_graph_free(g);
 	}
 	ok(right + impossible == 300 && right > 250,
-		"300 chains have the cheapest tiling (%u can't be computed)", impossible);
+	    "300 chains have the cheapest tiling (%u can't be computed)", impossible);
 }
 
 static void test_ties(void)
 {
-	struct cnn_graph *g = build("input 3x4x4\nr0: relu\nr1: relu\nr2: relu\nr3: relu\n");
+	struct cnn_graph *g = build(
+	    "input 3x4x4\nr0: relu\nr1: relu\nr2: relu\nr3: relu\n");
 	struct cnn_executor *ex;
 
 	mode = EQUAL;
 	ex = assign(g);
 	ok(ex->instance_count == 2 && !strcmp(ex->instances[0].plugin->provider, "a") &&
 		!strcmp(ex->instances[1].plugin->provider, "a"),
-		"of equal costs fewer runs win, then the first provider");
+	    "of equal costs fewer runs win, then the first provider");
 	drop(ex);
 	cnn_graph_free(g);
 }
@@ -247,8 +262,9 @@ static void test_ties(void)
 /* r0 feeds two chains. Alone it is cheaper in NCHW; both chains are cheaper in NHWC. */
 static void test_meeting(void)
 {
-	struct cnn_graph *g = build("input 3x4x4\nr0: relu\nr1: relu from=r0\nr2: relu from=r0\n"
-		"r9: add from=r1,r2\n");
+	struct cnn_graph *g = build(
+	    "input 3x4x4\nr0: relu\nr1: relu from=r0\nr2: relu from=r0\n"
+	    "r9: add from=r1,r2\n");
 	struct cnn_executor *ex;
 	bool all = true;
 
@@ -256,7 +272,8 @@ static void test_meeting(void)
 	ex = assign(g);
 	for (size_t i = 0; i < 3 && i < ex->instance_count; i++)
 		all &= strcmp(ex->instances[i].plugin->provider, "c") == 0;
-	ok(ex->instance_count == 4 && all, "a chain's end has the layout that suits what it feeds");
+	ok(ex->instance_count == 4 && all,
+	    "a chain's end has the layout that suits what it feeds");
 	drop(ex);
 	cnn_graph_free(g);
 }
@@ -275,7 +292,7 @@ static void test_effort(void)
 	g = build(text);
 	ex = assign(g);
 	ok(ex->instance_count == 67 && asked <= 200 * PROVIDERS * RUNS * LAYOUTS,
-		"200 layers: %u questions", asked);
+	    "200 layers: %u questions", asked);
 	drop(ex);
 	cnn_graph_free(g);
 }

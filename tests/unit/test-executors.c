@@ -9,7 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 40, BATCH = 20, STEPS = 6, ROUNDS = 4, PIXELS = 2 * 12 * 12, CLASSES = 5 };
+enum {
+	ROWS = 40,
+	BATCH = 20,
+	STEPS = 6,
+	ROUNDS = 4,
+	PIXELS = 2 * 12 * 12,
+	CLASSES = 5
+};
 
 static struct cnn_plugins *plugins;
 static uint8_t data[ROWS * PIXELS];
@@ -20,13 +27,17 @@ struct job {
 	const char *name, *net;
 	struct cnn_executor_options options;
 	const char *why;
-	float *params;                   /* of the end of training, alone and together */
+	float *params; /* of the end of training, alone and together */
 	size_t count;
 	double loss;
 };
 
 static const char *const by_ref[] = {
-	"conv2d=ref", "linear=ref", "relu=ref", "maxpool2d=ref", "flatten=ref"
+	"conv2d=ref",
+	"linear=ref",
+	"relu=ref",
+	"maxpool2d=ref",
+	"flatten=ref",
 };
 
 extern const struct cnn_optimizer_def cnn_optimizer_adam, cnn_optimizer_sgd;
@@ -34,39 +45,58 @@ static const struct cnn_arg_value momentum[] = { { .f = 0.9 }, { .f = 0 } };
 
 static struct job jobs[] = {
 	{ "f32 on every provider, two threads, up to avx2",
-	  "input 2x12x12\nconv2d out=8 kernel=3\nrelu\nmaxpool2d kernel=2\n"
-	  "flatten\nlinear out=16\nrelu\nlinear out=5\ncross_entropy\n",
-	  { .on = { .device = "cpu", .threads = 2, .isa = "avx2" }, .batch = BATCH,
-	    .microbatch_size = 5, .training = true, .amp = CNN_F32, .optimizer = &cnn_optimizer_adam } },
+	    "input 2x12x12\nconv2d out=8 kernel=3\nrelu\nmaxpool2d kernel=2\n"
+	    "flatten\nlinear out=16\nrelu\nlinear out=5\ncross_entropy\n",
+	    { .on = { .device = "cpu", .threads = 2, .isa = "avx2" },
+		.batch = BATCH,
+		.microbatch_size = 5,
+		.training = true,
+		.amp = CNN_F32,
+		.optimizer = &cnn_optimizer_adam } },
 	{ "bf16 on ref, two threads, with batch norm and dropout",
-	  "input 2x12x12\nconv2d out=4 kernel=3 stride=2\nbatchnorm2d\nrelu\n"
-	  "flatten\ndropout p=0.3\nlinear out=5\ncross_entropy\n",
-	  { .on = { .device = "cpu", .threads = 2, .providers = by_ref,
-	    .provider_count = sizeof by_ref / sizeof *by_ref }, .batch = BATCH,
-	    .microbatch_size = 4, .training = true, .amp = CNN_BF16,
-	    .optimizer = &cnn_optimizer_sgd, .optimizer_args = momentum, .grad_clip = 1 } },
+	    "input 2x12x12\nconv2d out=4 kernel=3 stride=2\nbatchnorm2d\nrelu\n"
+	    "flatten\ndropout p=0.3\nlinear out=5\ncross_entropy\n",
+	    { .on = { .device = "cpu",
+		  .threads = 2,
+		  .providers = by_ref,
+		  .provider_count = sizeof by_ref / sizeof *by_ref },
+		.batch = BATCH,
+		.microbatch_size = 4,
+		.training = true,
+		.amp = CNN_BF16,
+		.optimizer = &cnn_optimizer_sgd,
+		.optimizer_args = momentum,
+		.grad_clip = 1 } },
 	{ .name = "a layer that does not fit",
-	  .net = "input 2x12x12\nconv2d out=4 kernel=15\nflatten\nlinear out=5\n",
-	  .why = "net:2: conv2d: kernel 15x15 does not fit input 2x12x12" },
+	    .net = "input 2x12x12\nconv2d out=4 kernel=15\nflatten\nlinear out=5\n",
+	    .why = "net:2: conv2d: kernel 15x15 does not fit input 2x12x12" },
 	{ .name = "a provider that is not there",
-	  .net = "input 2x12x12\nflatten\nlinear out=5\ncross_entropy\n",
-	  .options = { .on = { .device = "cpu", .threads = 1,
-	    .providers = (const char *const []){ "linear=nobody" }, .provider_count = 1 },
-	    .batch = BATCH, .amp = CNN_F32 },
-	  .why = "--provider: linear=nobody: cpu/nobody has no kernel linear (cnn-info "
-	    "lists the kernels)" },
+	    .net = "input 2x12x12\nflatten\nlinear out=5\ncross_entropy\n",
+	    .options = { .on = { .device = "cpu",
+			     .threads = 1,
+			     .providers = (const char *const[]){ "linear=nobody" },
+			     .provider_count = 1 },
+		.batch = BATCH,
+		.amp = CNN_F32 },
+	    .why =
+		"--provider: linear=nobody: cpu/nobody has no kernel linear (cnn-info "
+		"lists the kernels)" },
 	{ .name = "a layer type that nobody has",
-	  .net = "input 2x12x12\nnothing\n", .why = "net:2: nothing: nothing: no such layer type" },
+	    .net = "input 2x12x12\nnothing\n",
+	    .why = "net:2: nothing: nothing: no such layer type" },
 };
 enum { JOBS = sizeof jobs / sizeof *jobs };
 
 static int load(struct cnn_executor *ex, const struct cnn_graph *g, struct cnn_error *e)
 {
 	static const double rates[STEPS] = { 0.01, 0.01, 0.01, 0.01, 0.01, 0.01 };
-	const struct cnn_rows rows = { .count = ROWS, .fields = {
-		{ CNN_U8, data, 1 / 255.0, 0 }, { CNN_I32, labels, 1, 0 } } };
+	const struct cnn_rows rows = { .count = ROWS,
+		.fields = { { CNN_U8, data, 1 / 255.0, 0 },
+		    { CNN_I32, labels, 1, 0 } } };
 	const struct cnn_state state = { .seed = 1, .loss_scale = 1 };
-	const struct cnn_epoch epoch = { .count = ROWS, .rates = rates, .steps = STEPS };
+	const struct cnn_epoch epoch = { .count = ROWS,
+		.rates = rates,
+		.steps = STEPS };
 	int r = CNN_OK;
 
 	for (size_t i = 0; r == CNN_OK && i < g->param_count; i++) {
@@ -84,7 +114,7 @@ static int load(struct cnn_executor *ex, const struct cnn_graph *g, struct cnn_e
 
 /* Trains. Sets *params to all parameters, one after the other. */
 static int train(const struct job *job, const struct cnn_graph *g, float **params,
-	size_t *count, double *loss, struct cnn_error *e)
+    size_t *count, double *loss, struct cnn_error *e)
 {
 	struct cnn_executor *ex = NULL;
 	struct cnn_step_record record;
@@ -110,7 +140,7 @@ static int train(const struct job *job, const struct cnn_graph *g, float **param
 }
 
 static int run(const struct job *job, float **params, size_t *count, double *loss,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct cnn_graph *g = NULL;
 	int r = cnn_graph_build(&g, "net", job->net, strlen(job->net), plugins, e);
@@ -133,8 +163,9 @@ static const char *compare(const struct job *job)
 	int r = run(job, &params, &count, &loss, &e);
 
 	if (job->why)
-		wrong = r == CNN_OK ? "no error" : strncmp(e.text, job->why,
-			strlen(job->why)) != 0 ? "another error" : NULL;
+		wrong = r == CNN_OK				     ? "no error" :
+		    strncmp(e.text, job->why, strlen(job->why)) != 0 ? "another error" :
+								       NULL;
 	else if (r != CNN_OK)
 		wrong = "an error";
 	else if (count != job->count || loss != job->loss ||
@@ -160,7 +191,8 @@ static void alone(struct job *job)
 	int r = run(job, &job->params, &job->count, &job->loss, &e);
 
 	if (!ok(job->why ? r < 0 && !strncmp(e.text, job->why, strlen(job->why)) :
-	    r == CNN_OK && job->loss > 0, "alone: %s", job->name))
+			   r == CNN_OK && job->loss > 0,
+		"alone: %s", job->name))
 		printf("# said: %s\n", e.text);
 }
 
@@ -194,7 +226,7 @@ int main(void)
 
 		pthread_join(threads[i], &wrong);
 		ok(!wrong, "together: %s%s%s", jobs[i % JOBS].name, wrong ? ": " : "",
-			wrong ? (const char *)wrong : "");
+		    wrong ? (const char *)wrong : "");
 	}
 	for (int i = 0; i < JOBS; i++)
 		free(jobs[i].params);

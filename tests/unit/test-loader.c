@@ -23,81 +23,100 @@
 static char root[256];
 
 /* Path, compiler flags, and the expected reason if the plugin is refused. */
-static const struct { const char *path, *flags, *why; } plugins[] = {
-	{ "a/cpu/ref/conv", "-DRUN='\"conv2d\"' -DSECOND='sizeof(struct cnn_kernel)'", NULL },
+static const struct {
+	const char *path, *flags, *why;
+} plugins[] = {
+	{ "a/cpu/ref/conv", "-DRUN='\"conv2d\"' -DSECOND='sizeof(struct cnn_kernel)'",
+	    NULL },
 	{ "a/cpu/ref/fused", "-DRUN='\"conv2d+relu\"'", NULL },
-	{ "a/cpu/ref/optimizers", "-DOPTIMIZER='\"adam\"' -DBUILT_IN " ONLY_OPTIMIZERS, NULL },
-	{ "a/cpu/new/minor", "-DMINOR=9 -DENTRY_SIZE='sizeof(struct cnn_plugin_entry)+8'", NULL },
+	{ "a/cpu/ref/optimizers", "-DOPTIMIZER='\"adam\"' -DBUILT_IN " ONLY_OPTIMIZERS,
+	    NULL },
+	{ "a/cpu/new/minor",
+	    "-DMINOR=9 -DENTRY_SIZE='sizeof(struct cnn_plugin_entry)+8'", NULL },
 	{ "a/cpu/new/gelu", "-DTYPE='\"gelu\"' -DALPHA=1", NULL },
 	{ "a/any/x/swish",
-	  "-DTYPE='\"swish\"' -DALPHA=1 -DOFFERS='CNN_DEFINITIONS(definitions)'", NULL },
+	    "-DTYPE='\"swish\"' -DALPHA=1 -DOFFERS='CNN_DEFINITIONS(definitions)'",
+	    NULL },
 	{ "a/any/x/more",
-	  "-DTYPE='\"mish\"' -DALPHA=1 -DOFFERS='CNN_DEFINITIONS(definitions)'", NULL },
+	    "-DTYPE='\"mish\"' -DALPHA=1 -DOFFERS='CNN_DEFINITIONS(definitions)'",
+	    NULL },
 	{ "a/cpu/new/swish", "-DTYPE='\"swish\"' -DALPHA=1", NULL },
 	{ "a/cpu/zoo/swish", "-DTYPE='\"swish\"' -DALPHA=2",
-	  "defines the layer type swish differently from " },
+	    "defines the layer type swish differently from " },
 	{ "a/cpu/new/relu", "-DTYPE='\"relu\"' -DALPHA=1",
-	  "defines the layer type relu differently from cnntools itself" },
+	    "defines the layer type relu differently from cnntools itself" },
 	{ "a/cpu/ref/twice", "-DRUN='\"conv2d\"'", "has a kernel for conv2d, as has " },
 	{ "a/cpu/bad/magic", "-DMAGIC=1", "does not begin with the magic number" },
-	{ "a/cpu/bad/major", "-DMAJOR=3", "built for plugin interface 3.0, but this program has" },
-	{ "a/cpu/bad/size", "-DENTRY_SIZE=24", "struct cnn_plugin_entry of 24 bytes is too small" },
-	{ "a/cpu/bad/ksize", "-DKERNEL_SIZE=8", "struct cnn_kernel of 8 bytes is too small" },
+	{ "a/cpu/bad/major", "-DMAJOR=3",
+	    "built for plugin interface 3.0, but this program has" },
+	{ "a/cpu/bad/size", "-DENTRY_SIZE=24",
+	    "struct cnn_plugin_entry of 24 bytes is too small" },
+	{ "a/cpu/bad/ksize", "-DKERNEL_SIZE=8",
+	    "struct cnn_kernel of 8 bytes is too small" },
 	{ "a/cpu/bad/sizes", "-DSECOND=8", "kernel 1 has another size than the first" },
-	{ "a/cpu/bad/count", "-DOFFERS='.kernel_count = 2'", "has 2 kernels but no table of them" },
+	{ "a/cpu/bad/count", "-DOFFERS='.kernel_count = 2'",
+	    "has 2 kernels but no table of them" },
 	{ "a/cpu/bad/many", "-DOFFERS='.kernels = kernels, .kernel_count = 1 << 20'",
-	  "has 1048576 kernels" },
+	    "has 1048576 kernels" },
 	{ "a/cpu/bad/nothing", "-DOFFERS='.kernels = NULL'", "offers nothing" },
 	{ "a/cpu/bad/device", "", "is not a device plugin" },
 	{ "a/cpu/bad/hidden",
-	  "-DOFFERS='.device_functions = &(const struct cnn_device){ 1 }'",
-	  "has a device, but is not named device.so" },
+	    "-DOFFERS='.device_functions = &(const struct cnn_device){ 1 }'",
+	    "has a device, but is not named device.so" },
 	{ "a/cpu/bad/forward", "-DFORWARD=NULL", "lacks one of" },
-	{ "a/cpu/bad/run", "-DRUN='\"conv2d relu\"'", "computes the run \"conv2d relu\"" },
+	{ "a/cpu/bad/run", "-DRUN='\"conv2d relu\"'",
+	    "computes the run \"conv2d relu\"" },
 	{ "a/cpu/bad/end", "-DRUN='\"conv2d+\"'", "computes the run \"conv2d+\"" },
-	{ "a/cpu/bad/optimizers",
-	  "-DOPTIMIZER='\"Adam\"'", "the optimizer \"Adam\" has an invalid name" },
+	{ "a/cpu/bad/optimizers", "-DOPTIMIZER='\"Adam\"'",
+	    "the optimizer \"Adam\" has an invalid name" },
 	{ "a/cpu/bad/oname", "-DOPTIMIZER='\"optimizer_with_a_name_that_is_too_long\"'",
-	  "has an invalid name" },
+	    "has an invalid name" },
 	{ "a/cpu/bad/odefined", "-DOPTIMIZER='\"lion\"' -DBUILT_IN",
-	  "optimizer lion is not built in and lacks a definition" },
+	    "optimizer lion is not built in and lacks a definition" },
 	{ "a/cpu/bad/oother", "-DOPTIMIZER='\"lion\"' -DDEFINED='\"tiger\"'",
-	  "optimizer lion has the definition of \"tiger\"" },
+	    "optimizer lion has the definition of \"tiger\"" },
 	{ "a/cpu/bad/obuiltin", "-DOPTIMIZER='\"sgd\"'",
-	  "defines the optimizer sgd differently from cnntools itself" },
+	    "defines the optimizer sgd differently from cnntools itself" },
 	{ "a/cpu/bad/omoments", "-DOPTIMIZER='\"lion\"' -DMOMENTS=5",
-	  "optimizer lion has too many moments: 5" },
+	    "optimizer lion has too many moments: 5" },
 	{ "a/cpu/bad/omoment", "-DOPTIMIZER='\"lion\"' -DMOMENTS='1, { \"M\" }'",
-	  "moment 0 of optimizer lion has an invalid name" },
-	{ "a/cpu/bad/oarg", "-DOPTIMIZER='\"lion\"' -DOPTIMIZER_ARGS='{ \"mode\", CNN_ARG_CHOICE }'",
-	  "argument 0 of the definition of lion has an invalid name or type" },
-	{ "a/cpu/bad/oargs", "-DOPTIMIZER='\"lion\"' -DOPTIMIZER_ARGS='[16] = { \"a\" }'",
-	  "the definition of lion has 17 arguments" },
+	    "moment 0 of optimizer lion has an invalid name" },
+	{ "a/cpu/bad/oarg",
+	    "-DOPTIMIZER='\"lion\"' -DOPTIMIZER_ARGS='{ \"mode\", CNN_ARG_CHOICE }'",
+	    "argument 0 of the definition of lion has an invalid name or type" },
+	{ "a/cpu/bad/oargs",
+	    "-DOPTIMIZER='\"lion\"' -DOPTIMIZER_ARGS='[16] = { \"a\" }'",
+	    "the definition of lion has 17 arguments" },
 	{ "a/cpu/new/lion", "-DOPTIMIZER='\"lion\"' " ONLY_OPTIMIZERS, NULL },
 	{ "a/cpu/zoo/lion", "-DOPTIMIZER='\"lion\"' -DMOMENTS=0 " ONLY_OPTIMIZERS,
-	  "defines the optimizer lion differently from " },
-	{ "a/cpu/new/tcp", "-DCOMMUNICATOR='\"tcp\"' "
-	  "-DOFFERS='CNN_COMMUNICATORS(communicators)'", NULL },
+	    "defines the optimizer lion differently from " },
+	{ "a/cpu/new/tcp",
+	    "-DCOMMUNICATOR='\"tcp\"' -DOFFERS='CNN_COMMUNICATORS(communicators)'",
+	    NULL },
 	{ "a/cpu/bad/cname", "-DCOMMUNICATOR='\"TCP\"'",
-	  "the communicator \"TCP\" has an invalid name" },
+	    "the communicator \"TCP\" has an invalid name" },
 	{ "a/cpu/bad/cmemory", "-DCOMMUNICATOR='\"tcp\"' -DMEMORY=0",
-	  "communicator tcp takes no memory" },
+	    "communicator tcp takes no memory" },
 	{ "a/cpu/bad/cwait", "-DCOMMUNICATOR='\"tcp\"' -DWAIT=NULL",
-	  "communicator tcp lacks one of" },
+	    "communicator tcp lacks one of" },
 	{ "a/cpu/bad/csize", "-DCOMMUNICATOR='\"tcp\"' -DCOMMUNICATOR_SIZE=16",
-	  "struct cnn_communicator of 16 bytes is too small" },
-	{ "a/cpu/bad/ccount", "-DOFFERS='CNN_KERNELS(kernels), .communicator_count = 1'",
-	  "has 1 communicators but no table of them" },
-	{ "a/cpu/bad/type", "-DTYPE='\"Type\"' -DALPHA=1", "does not match [a-z][a-z0-9_]*" },
-	{ "a/cpu/bad/choice", "-DTYPE='\"choice\"' -DARG='{ \"mode\", CNN_ARG_CHOICE }'",
-	  "argument 0 of the definition of choice" },
+	    "struct cnn_communicator of 16 bytes is too small" },
+	{ "a/cpu/bad/ccount",
+	    "-DOFFERS='CNN_KERNELS(kernels), .communicator_count = 1'",
+	    "has 1 communicators but no table of them" },
+	{ "a/cpu/bad/type", "-DTYPE='\"Type\"' -DALPHA=1",
+	    "does not match [a-z][a-z0-9_]*" },
+	{ "a/cpu/bad/choice",
+	    "-DTYPE='\"choice\"' -DARG='{ \"mode\", CNN_ARG_CHOICE }'",
+	    "argument 0 of the definition of choice" },
 	{ "a/cpu/bad/like",
-	  "-DTYPE='\"like\"' -DARG='{ \"a\", CNN_ARG_INT, .like = \"b\" }'",
-	  "argument 0 of the definition of like" },
+	    "-DTYPE='\"like\"' -DARG='{ \"a\", CNN_ARG_INT, .like = \"b\" }'",
+	    "argument 0 of the definition of like" },
 	{ "a/cpu/bad/symbol", "-DNO_ENTRY", "exports no cnn_plugin_entry" },
 	{ "b/cpu/ref/conv", "-DRUN='\"conv2d\"'", NULL },
 	{ "b/cpu/ref/linear", "", NULL },
-	{ "d/cpu/ref/optimizers", "-DOPTIMIZER='\"adam\"' -DBUILT_IN " ONLY_OPTIMIZERS, NULL },
+	{ "d/cpu/ref/optimizers", "-DOPTIMIZER='\"adam\"' -DBUILT_IN " ONLY_OPTIMIZERS,
+	    NULL },
 	{ "d/cpu/new/lion", "-DOPTIMIZER='\"lion\"' " ONLY_OPTIMIZERS, NULL },
 	{ "d/cpu/old/lion", "-DOPTIMIZER='\"lion\"' " ONLY_OPTIMIZERS, NULL },
 };
@@ -121,7 +140,7 @@ static bool build(void)
 
 	umask(022);
 	snprintf(root, sizeof root, "%s/cnn-loader-XXXXXX",
-		getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+	    getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
 	if (!mkdtemp(root))
 		return false;
 	sh = popen("sh -e", "w");
@@ -135,20 +154,25 @@ static bool build(void)
 		device = strsep(&rest, "/");
 		provider = strsep(&rest, "/");
 		name = rest;
-		fprintf(sh, "mkdir -p %s/%.1s/%s/%s\n", root, plugins[i].path, device, provider);
-		fprintf(sh, "%s -std=gnu17 -w -shared -fPIC -fvisibility=hidden "
-			"-Wl,-z,defs -I" HEADERS " -DDEVICE='\"%s\"' -DPROVIDER='\"%s\"' "
-			"-DNAME='\"%s\"' %s -o %s/%s.so " SOURCE " &\n", cc ? cc : "cc",
-			device, provider, name, plugins[i].flags, root, plugins[i].path);
+		fprintf(sh, "mkdir -p %s/%.1s/%s/%s\n", root, plugins[i].path, device,
+		    provider);
+		fprintf(sh,
+		    "%s -std=gnu17 -w -shared -fPIC -fvisibility=hidden "
+		    "-Wl,-z,defs -I" HEADERS " -DDEVICE='\"%s\"' -DPROVIDER='\"%s\"' "
+		    "-DNAME='\"%s\"' %s -o %s/%s.so " SOURCE " &\n",
+		    cc ? cc : "cc", device, provider, name, plugins[i].flags, root,
+		    plugins[i].path);
 		if (i % 4 == 3)
 			fputs("wait\n", sh);
 	}
 	/* Other things that a folder may contain. */
-	fprintf(sh, "wait; cd %s/a; echo no object > cpu/bad/garbage.so\n"
-		"mkdir cpu/bad/folder.so Cpu cpu/Ref; cp cpu/ref/conv.so Cpu\n"
-		"cp cpu/ref/conv.so cpu/ref/Conv.so; cp cpu/ref/conv.so cpu/ref/x.y.so\n"
-		"echo > README; echo > cpu/ref/conv.d; echo > cpu/ref/.so; ln -s none zero\n"
-		"ln -s none.so cpu/bad/dangling.so\n", root);
+	fprintf(sh,
+	    "wait; cd %s/a; echo no object > cpu/bad/garbage.so\n"
+	    "mkdir cpu/bad/folder.so Cpu cpu/Ref; cp cpu/ref/conv.so Cpu\n"
+	    "cp cpu/ref/conv.so cpu/ref/Conv.so; cp cpu/ref/conv.so cpu/ref/x.y.so\n"
+	    "echo > README; echo > cpu/ref/conv.d; echo > cpu/ref/.so; ln -s none zero\n"
+	    "ln -s none.so cpu/bad/dangling.so\n",
+	    root);
 	return pclose(sh) == 0;
 }
 
@@ -174,7 +198,8 @@ static struct cnn_plugin *listed(struct cnn_plugins *p, const char *path)
 	for (size_t i = 0; i < cnn_plugins_count(p); i++) {
 		struct cnn_plugin *q = cnn_plugins_at(p, i);
 
-		snprintf(text, sizeof text, "%s/%s/%s", q->device, q->provider, q->name);
+		snprintf(text, sizeof text, "%s/%s/%s", q->device, q->provider,
+		    q->name);
 		if (!strcmp(text, path))
 			return q;
 	}
@@ -186,7 +211,8 @@ static bool says(const struct cnn_error *e, int code, const char *what)
 	bool good = e->code == code && strstr(e->text, what);
 
 	if (!good)
-		printf("# got %d \"%s\", want %d \"%s\"\n", e->code, e->text, code, what);
+		printf("# got %d \"%s\", want %d \"%s\"\n", e->code, e->text, code,
+		    what);
 	return good;
 }
 
@@ -208,14 +234,16 @@ static void test_listing(void)
 		}
 	ok(all, "each plugin is found");
 	ok(cnn_plugins_count(p) == in_a + 3,
-		"and nothing else but garbage, folder and dangling");
+	    "and nothing else but garbage, folder and dangling");
 	for (size_t i = 1; i < cnn_plugins_count(p); i++) {
-		struct cnn_plugin *x = cnn_plugins_at(p, i - 1), *y = cnn_plugins_at(p, i);
+		struct cnn_plugin *x = cnn_plugins_at(p, i - 1),
+				  *y = cnn_plugins_at(p, i);
 
-		sorted &= strcmp(x->device, y->device) < 0
-			|| (!strcmp(x->device, y->device)
-			&& (strcmp(x->provider, y->provider) < 0
-			|| (!strcmp(x->provider, y->provider) && strcmp(x->name, y->name) < 0)));
+		sorted &= strcmp(x->device, y->device) < 0 ||
+		    (!strcmp(x->device, y->device) &&
+			(strcmp(x->provider, y->provider) < 0 ||
+			    (!strcmp(x->provider, y->provider) &&
+				strcmp(x->name, y->name) < 0)));
 	}
 	ok(sorted, "in an order that isn't the disk's");
 	ok(!getenv("CNN_TEST_OPENED"), "none was opened for that");
@@ -238,14 +266,17 @@ static void test_opening(void)
 		rc = cnn_plugin_open(p, q, &e);
 		if (!plugins[i].why)
 			ok(rc == 0 && q->entry && !strcmp(q->entry->version, "1.2"),
-				"opened: %s%s%s", plugins[i].path, rc ? ": " : "", rc ? e.text : "");
+			    "opened: %s%s%s", plugins[i].path, rc ? ": " : "",
+			    rc ? e.text : "");
 		else
-			ok(rc == CNN_EPLUGIN && !q->entry && says(&e, rc, plugins[i].why)
-				&& says(&e, rc, q->path), "refused: %s", plugins[i].path);
+			ok(rc == CNN_EPLUGIN && !q->entry &&
+				says(&e, rc, plugins[i].why) && says(&e, rc, q->path),
+			    "refused: %s", plugins[i].path);
 	}
 	for (size_t i = 0; p && i < 3; i++) {
 		static const char *const names[] = { "garbage", "folder", "dangling" };
-		static const char *const whys[] = { "", "not a regular file", "No such file" };
+		static const char *const whys[] = { "", "not a regular file",
+			"No such file" };
 		struct cnn_plugin *q;
 		int rc;
 
@@ -265,41 +296,46 @@ static void test_finding(void)
 
 	if (!p)
 		return;
-	ok(cnn_plugins_find(p, "cpu", NULL, "conv", &q, &e) == 0 && q->entry
-		&& !strcmp(q->provider, "ref"), "a plugin of any provider");
-	ok(cnn_plugins_find(p, "cpu", "ref", "linear", &q, &e) == CNN_EPLUGIN
-		&& says(&e, CNN_EPLUGIN, "cpu/ref/linear: no such plugin in ")
-		&& says(&e, CNN_EPLUGIN, "known: conv, fused, optimizers, twice"),
-		"an unknown one is answered with the known ones");
+	ok(cnn_plugins_find(p, "cpu", NULL, "conv", &q, &e) == 0 && q->entry &&
+		!strcmp(q->provider, "ref"),
+	    "a plugin of any provider");
+	ok(cnn_plugins_find(p, "cpu", "ref", "linear", &q, &e) == CNN_EPLUGIN &&
+		says(&e, CNN_EPLUGIN, "cpu/ref/linear: no such plugin in ") &&
+		says(&e, CNN_EPLUGIN, "known: conv, fused, optimizers, twice"),
+	    "an unknown one is answered with the known ones");
 	memset(&e, 0, sizeof e);
-	ok(cnn_plugins_find(p, "cuda", NULL, "device", &q, &e) == CNN_EPLUGIN
-		&& says(&e, CNN_EPLUGIN, "cuda/*/device: no such plugin"), "no device");
+	ok(cnn_plugins_find(p, "cuda", NULL, "device", &q, &e) == CNN_EPLUGIN &&
+		says(&e, CNN_EPLUGIN, "cuda/*/device: no such plugin"),
+	    "no device");
 
-	ok(cnn_layer_find(p, "relu", &def, &e) == 0
-		&& !strcmp(def->type, "relu") && def->arg_count == 0, "the built-in type");
-	ok(cnn_layer_find(p, "swish", &def, &e) == 0 && def->arg_count == 1
-		&& listed(p, "any/x/swish")->entry && !listed(p, "cpu/new/swish")->entry,
-		"a type of any/, and no device's plugin is opened for it");
-	ok(cnn_layer_find(p, "gelu", &def, &e) == 0
-		&& !strcmp(def->type, "gelu"), "a type of a device");
+	ok(cnn_layer_find(p, "relu", &def, &e) == 0 && !strcmp(def->type, "relu") &&
+		def->arg_count == 0,
+	    "the built-in type");
+	ok(cnn_layer_find(p, "swish", &def, &e) == 0 && def->arg_count == 1 &&
+		listed(p, "any/x/swish")->entry && !listed(p, "cpu/new/swish")->entry,
+	    "a type of any/, and no device's plugin is opened for it");
+	ok(cnn_layer_find(p, "gelu", &def, &e) == 0 && !strcmp(def->type, "gelu"),
+	    "a type of a device");
 	ok(cnn_layer_find(p, "mish", &def, &e) == 0 && !strcmp(def->type, "mish"),
-		"a type in a plugin of another name");
+	    "a type in a plugin of another name");
 	memset(&e, 0, sizeof e);
-	ok(cnn_layer_find(p, "conv3d", &def, &e) == CNN_EPLUGIN
-		&& says(&e, CNN_EPLUGIN, "conv3d: no such layer type; known: conv2d, ")
-		&& strstr(e.text, "gelu") && strstr(e.text, "mish"),
-		"an unknown type is answered with the known ones");
+	ok(cnn_layer_find(p, "conv3d", &def, &e) == CNN_EPLUGIN &&
+		says(&e, CNN_EPLUGIN, "conv3d: no such layer type; known: conv2d, ") &&
+		strstr(e.text, "gelu") && strstr(e.text, "mish"),
+	    "an unknown type is answered with the known ones");
 	for (size_t i = 0; i < 5; i++) {
-		static const char *const types[] = { "../../x", "Conv", "1d", "", "a+b" };
+		static const char *const types[] = { "../../x", "Conv", "1d", "",
+			"a+b" };
 
 		memset(&e, 0, sizeof e);
-		ok(cnn_layer_find(p, types[i], &def, &e) == CNN_EPLUGIN
-			&& says(&e, CNN_EPLUGIN, "invalid layer type"), "no type: '%s'", types[i]);
+		ok(cnn_layer_find(p, types[i], &def, &e) == CNN_EPLUGIN &&
+			says(&e, CNN_EPLUGIN, "invalid layer type"),
+		    "no type: '%s'", types[i]);
 	}
 	memset(&e, 0, sizeof e);
-	ok(cnn_layer_find(p, "major", &def, &e) == CNN_EPLUGIN
-		&& says(&e, CNN_EPLUGIN, "major.so: not loaded: built for"),
-		"a plugin that can't be opened is the answer for its type");
+	ok(cnn_layer_find(p, "major", &def, &e) == CNN_EPLUGIN &&
+		says(&e, CNN_EPLUGIN, "major.so: not loaded: built for"),
+	    "a plugin that can't be opened is the answer for its type");
 	cnn_plugins_close(p);
 }
 
@@ -314,27 +350,31 @@ static void test_tables(void)
 	if (!p)
 		return;
 	q = listed(p, "cpu/ref/conv");
-	ok(cnn_plugin_open(p, q, &e) == 0 && q->entry->kernel_count == 2
-		&& !strcmp(cnn_kernel_at(q->entry, 0)->run, "conv2d")
-		&& !strcmp(cnn_kernel_at(q->entry, 1)->run, "second"), "a table of kernels");
-	ok(cnn_plugins_open_device(p, "cpu", &e) == CNN_EPLUGIN
-		&& says(&e, CNN_EPLUGIN, "/a/cpu/bad/"),
-		"a device with a plugin that is refused can't be used");
+	ok(cnn_plugin_open(p, q, &e) == 0 && q->entry->kernel_count == 2 &&
+		!strcmp(cnn_kernel_at(q->entry, 0)->run, "conv2d") &&
+		!strcmp(cnn_kernel_at(q->entry, 1)->run, "second"),
+	    "a table of kernels");
+	ok(cnn_plugins_open_device(p, "cpu", &e) == CNN_EPLUGIN &&
+		says(&e, CNN_EPLUGIN, "/a/cpu/bad/"),
+	    "a device with a plugin that is refused can't be used");
 	cnn_plugins_close(p);
 	p = open_at(at("b"), &e);
-	ok(p && cnn_plugins_open_device(p, "cpu", &e) == 0
-		&& cnn_plugins_at(p, 0)->entry && cnn_plugins_at(p, 1)->entry,
-		"all plugins of a device are opened");
-	ok(p && cnn_optimizer_find(p, "cpu", "adam", &o, &e) == CNN_EPLUGIN
-		&& says(&e, CNN_EPLUGIN, "no plugin on cpu has the optimizer adam; known: none"),
-		"no optimizer");
+	ok(p && cnn_plugins_open_device(p, "cpu", &e) == 0 &&
+		cnn_plugins_at(p, 0)->entry && cnn_plugins_at(p, 1)->entry,
+	    "all plugins of a device are opened");
+	ok(p && cnn_optimizer_find(p, "cpu", "adam", &o, &e) == CNN_EPLUGIN &&
+		says(&e, CNN_EPLUGIN,
+		    "no plugin on cpu has the optimizer adam; known: none"),
+	    "no optimizer");
 	cnn_plugins_close(p);
 	p = open_at(at("d"), &e);
-	ok(p && cnn_optimizer_find(p, "cpu", "adam", &o, &e) == 0 && !strcmp(o->name, "adam"),
-		"an optimizer");
+	ok(p && cnn_optimizer_find(p, "cpu", "adam", &o, &e) == 0 &&
+		!strcmp(o->name, "adam"),
+	    "an optimizer");
 	memset(&e, 0, sizeof e);
-	ok(p && cnn_optimizer_find(p, "cpu", "tiger", &o, &e) == CNN_EPLUGIN
-		&& says(&e, CNN_EPLUGIN, "known: new/lion, old/lion, ref/adam"), "an unknown one");
+	ok(p && cnn_optimizer_find(p, "cpu", "tiger", &o, &e) == CNN_EPLUGIN &&
+		says(&e, CNN_EPLUGIN, "known: new/lion, old/lion, ref/adam"),
+	    "an unknown one");
 	cnn_plugins_close(p);
 }
 
@@ -346,19 +386,24 @@ static void test_optimizer_definitions(void)
 
 	if (!p)
 		return;
-	ok(cnn_optimizer_definition(p, "adam", &def, &e) == 0 && def->arg_count == 4
-		&& !cnn_plugins_at(p, 0)->entry, "a built-in optimizer needs no plugin");
-	ok(cnn_optimizer_definition(NULL, "sgd", &def, &e) == 0 && def->moment_count == 1,
-		"nor any plugins");
-	ok(cnn_optimizer_definition(p, "lion", &def, &e) == 0 && def->arg_count == 1
-		&& strcmp(def->args[0].name, "beta") == 0, "one that a plugin defines");
+	ok(cnn_optimizer_definition(p, "adam", &def, &e) == 0 && def->arg_count == 4 &&
+		!cnn_plugins_at(p, 0)->entry,
+	    "a built-in optimizer needs no plugin");
+	ok(cnn_optimizer_definition(NULL, "sgd", &def, &e) == 0 &&
+		def->moment_count == 1,
+	    "nor any plugins");
+	ok(cnn_optimizer_definition(p, "lion", &def, &e) == 0 && def->arg_count == 1 &&
+		strcmp(def->args[0].name, "beta") == 0,
+	    "one that a plugin defines");
 	memset(&e, 0, sizeof e);
-	ok(cnn_optimizer_definition(p, "tiger", &def, &e) == CNN_EPLUGIN
-		&& says(&e, CNN_EPLUGIN, "tiger: no such optimizer; known: adam, sgd, lion"),
-		"an unknown one");
+	ok(cnn_optimizer_definition(p, "tiger", &def, &e) == CNN_EPLUGIN &&
+		says(&e, CNN_EPLUGIN,
+		    "tiger: no such optimizer; known: adam, sgd, lion"),
+	    "an unknown one");
 	memset(&e, 0, sizeof e);
-	ok(cnn_optimizer_definition(NULL, "lion", &def, &e) == CNN_EPLUGIN
-		&& says(&e, CNN_EPLUGIN, "known: adam, sgd"), "one of a plugin, without plugins");
+	ok(cnn_optimizer_definition(NULL, "lion", &def, &e) == CNN_EPLUGIN &&
+		says(&e, CNN_EPLUGIN, "known: adam, sgd"),
+	    "one of a plugin, without plugins");
 	cnn_plugins_close(p);
 }
 
@@ -366,7 +411,8 @@ static void test_optimizer_definitions(void)
 static void test_adding(void)
 {
 	static const char *const bad[] = { "a/cpu/bad/magic.so", "a/cpu/bad/major.so",
-		"a/cpu/bad/size.so", "a/cpu/bad/garbage.so", "a/cpu/ref/none.so", "a/cpu/ref" };
+		"a/cpu/bad/size.so", "a/cpu/bad/garbage.so", "a/cpu/ref/none.so",
+		"a/cpu/ref" };
 	struct cnn_error e;
 	struct cnn_plugins *p = open_at(at("b"), &e);
 	struct cnn_plugin *q = NULL;
@@ -375,27 +421,32 @@ static void test_adding(void)
 
 	if (!p)
 		return;
-	ok(cnn_plugins_add(p, at("a/cpu/new/gelu.so"), &q, &e) == 0 && q->entry
-		&& q == listed(p, "cpu/new/gelu") && cnn_plugins_count(p) == before + 1,
-		"a file is added under the names in its entry");
-	snprintf(copy, sizeof copy, "cp %s %s", at("a/cpu/ref/conv.so"), at("other.so"));
-	ok(system(copy) == 0 && cnn_plugins_add(p, at("other.so"), &q, &e) == 0
-		&& q == listed(p, "cpu/ref/conv") && strstr(q->path, "/other.so")
-		&& cnn_plugins_count(p) == before + 1, "it takes the place of one of its names");
+	ok(cnn_plugins_add(p, at("a/cpu/new/gelu.so"), &q, &e) == 0 && q->entry &&
+		q == listed(p, "cpu/new/gelu") && cnn_plugins_count(p) == before + 1,
+	    "a file is added under the names in its entry");
+	snprintf(copy, sizeof copy, "cp %s %s", at("a/cpu/ref/conv.so"),
+	    at("other.so"));
+	ok(system(copy) == 0 && cnn_plugins_add(p, at("other.so"), &q, &e) == 0 &&
+		q == listed(p, "cpu/ref/conv") && strstr(q->path, "/other.so") &&
+		cnn_plugins_count(p) == before + 1,
+	    "it takes the place of one of its names");
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		memset(&e, 0, sizeof e);
-		ok(cnn_plugins_add(p, at(bad[i]), &q, &e) == CNN_EPLUGIN
-			&& strstr(e.text, ": not loaded: "), "refused: %s", bad[i]);
+		ok(cnn_plugins_add(p, at(bad[i]), &q, &e) == CNN_EPLUGIN &&
+			strstr(e.text, ": not loaded: "),
+		    "refused: %s", bad[i]);
 	}
 	chmod(at("other.so"), 0666);
 	memset(&e, 0, sizeof e);
-	ok(cnn_plugins_add(p, at("other.so"), &q, &e) == CNN_EPLUGIN
-		&& says(&e, CNN_EPLUGIN, "others can write to it"), "one that others may write to");
+	ok(cnn_plugins_add(p, at("other.so"), &q, &e) == CNN_EPLUGIN &&
+		says(&e, CNN_EPLUGIN, "others can write to it"),
+	    "one that others may write to");
 	chmod(at("other.so"), 0644);
 	chmod(at(""), 0777);
 	memset(&e, 0, sizeof e);
-	ok(cnn_plugins_add(p, at("other.so"), &q, &e) == CNN_EPLUGIN
-		&& says(&e, CNN_EPLUGIN, "others can write to it"), "or whose folder they may");
+	ok(cnn_plugins_add(p, at("other.so"), &q, &e) == CNN_EPLUGIN &&
+		says(&e, CNN_EPLUGIN, "others can write to it"),
+	    "or whose folder they may");
 	chmod(at(""), 0700);
 	cnn_plugins_close(p);
 }
@@ -412,12 +463,12 @@ static void test_path(void)
 	p = open_at(NULL, &e);
 	q = p ? listed(p, "cpu/ref/conv") : NULL;
 	ok(q && strstr(q->path, "/b/cpu") && listed(p, "cpu/ref/fused"),
-		"the first folder of $CNN_PLUGIN_PATH wins, a missing one is passed over");
+	    "the first folder of $CNN_PLUGIN_PATH wins, a missing one is passed over");
 	cnn_plugins_close(p);
 	p = open_at(at("a"), &e);
 	q = p ? listed(p, "cpu/ref/conv") : NULL;
 	ok(q && strstr(q->path, "/a/cpu") && listed(p, "cpu/ref/linear"),
-		"--plugin-dir comes before $CNN_PLUGIN_PATH");
+	    "--plugin-dir comes before $CNN_PLUGIN_PATH");
 	cnn_plugins_close(p);
 
 	for (size_t i = 0; i < 5; i++) {
@@ -427,7 +478,7 @@ static void test_path(void)
 		setenv("CNN_PLUGIN_PATH", bad[i], 1);
 		p = open_at(NULL, &e);
 		ok(!p && says(&e, CNN_EUSAGE, "must be absolute"),
-			"the current folder is refused: %s", bad[i]);
+		    "the current folder is refused: %s", bad[i]);
 		cnn_plugins_close(p);
 	}
 	setenv("CNN_PLUGIN_PATH", "", 1);
@@ -437,8 +488,9 @@ static void test_path(void)
 	unsetenv("CNN_PLUGIN_PATH");
 
 	p = open_at(at("none"), &e);
-	ok(!p && says(&e, CNN_EIO, "--plugin-dir: ") && says(&e, CNN_EIO, "No such file"),
-		"a --plugin-dir must be there");
+	ok(!p && says(&e, CNN_EIO, "--plugin-dir: ") &&
+		says(&e, CNN_EIO, "No such file"),
+	    "a --plugin-dir must be there");
 	p = open_at("", &e);
 	ok(!p && says(&e, CNN_EUSAGE, "--plugin-dir"), "and have a name");
 }
@@ -453,17 +505,18 @@ static void test_trust(void)
 	for (size_t i = 0; i < 3; i++) {
 		chmod(at(folders[i]), i == 1 ? 0775 : 0757);
 		p = open_at(at("b"), &e);
-		ok(!p && says(&e, CNN_EPLUGIN, "others can write to it")
-			&& says(&e, CNN_EPLUGIN, folders[i]), "others may write: %s", folders[i]);
+		ok(!p && says(&e, CNN_EPLUGIN, "others can write to it") &&
+			says(&e, CNN_EPLUGIN, folders[i]),
+		    "others may write: %s", folders[i]);
 		cnn_plugins_close(p);
 		chmod(at(folders[i]), 0755);
 	}
 	unsetenv("CNN_TEST_OPENED");
 	chmod(at("b/cpu/ref/linear.so"), 0666);
 	p = open_at(at("b"), &e);
-	ok(p && cnn_plugins_find(p, "cpu", "ref", "linear", &q, &e) == CNN_EPLUGIN
-		&& says(&e, CNN_EPLUGIN, "linear.so: refused: others can write to it"),
-		"others may write the file");
+	ok(p && cnn_plugins_find(p, "cpu", "ref", "linear", &q, &e) == CNN_EPLUGIN &&
+		says(&e, CNN_EPLUGIN, "linear.so: refused: others can write to it"),
+	    "others may write the file");
 	ok(!getenv("CNN_TEST_OPENED"), "and it was not opened");
 	cnn_plugins_close(p);
 	chmod(at("b/cpu/ref/linear.so"), 0755);
@@ -472,12 +525,13 @@ static void test_trust(void)
 		return;
 	}
 	p = open_at(at("b"), &e);
-	ok(p && cnn_plugins_find(p, "cpu", "ref", "linear", &q, &e) == CNN_EPLUGIN
-		&& says(&e, CNN_EPLUGIN, "belongs to another user"), "a file of another user");
+	ok(p && cnn_plugins_find(p, "cpu", "ref", "linear", &q, &e) == CNN_EPLUGIN &&
+		says(&e, CNN_EPLUGIN, "belongs to another user"),
+	    "a file of another user");
 	cnn_plugins_close(p);
 }
 
-/* --- the host's functions ------------------------------------------------------ */
+/* --- the host's functions --------------------------------------------------------- */
 
 static char ended[8];
 
@@ -523,48 +577,54 @@ static void test_host(void)
 	cnn_host_init(&host, "avx2", CNN_POLICY_FAST, choices);
 	cnn_host_init(&other, NULL, 0, NULL);
 	ok(h->size == sizeof *h && h->abi_major == CNN_ABI_MAJOR, "a sized table");
-	ok(!strcmp(h->isa, "avx2") && h->policy & CNN_POLICY_FAST && !other.host.isa
-		&& !(other.host.policy & CNN_POLICY_FAST),
-		"each host has its own instruction set and policy");
-	ok(h->fail(h, CNN_EDATA, "first %d", 1) == CNN_EDATA
-		&& h->fail(h, CNN_EIO, "second") == CNN_EIO
-		&& cnn_host_error(&other, CNN_EDATA, &e) == CNN_EDATA
-		&& says(&e, CNN_EDATA, "without a message"), "each has its own error");
+	ok(!strcmp(h->isa, "avx2") && h->policy & CNN_POLICY_FAST && !other.host.isa &&
+		!(other.host.policy & CNN_POLICY_FAST),
+	    "each host has its own instruction set and policy");
+	ok(h->fail(h, CNN_EDATA, "first %d", 1) == CNN_EDATA &&
+		h->fail(h, CNN_EIO, "second") == CNN_EIO &&
+		cnn_host_error(&other, CNN_EDATA, &e) == CNN_EDATA &&
+		says(&e, CNN_EDATA, "without a message"),
+	    "each has its own error");
 	memset(&e, 0, sizeof e);
-	ok(cnn_host_error(&host, CNN_EDATA, &e) == CNN_EDATA
-		&& says(&e, CNN_EDATA, "first 1"), "the first message stays");
+	ok(cnn_host_error(&host, CNN_EDATA, &e) == CNN_EDATA &&
+		says(&e, CNN_EDATA, "first 1"),
+	    "the first message stays");
 	memset(&e, 0, sizeof e);
-	ok(cnn_host_error(&host, CNN_EIO, &e) == CNN_EIO
-		&& says(&e, CNN_EIO, "without a message"), "and is gone once it is taken");
+	ok(cnn_host_error(&host, CNN_EIO, &e) == CNN_EIO &&
+		says(&e, CNN_EIO, "without a message"),
+	    "and is gone once it is taken");
 	memset(&e, 0, sizeof e);
 	ok(cnn_host_error(&host, 1, &e) == CNN_EPLUGIN && e.code == CNN_EPLUGIN,
-		"a library's own code doesn't pass for CNN_END");
+	    "a library's own code doesn't pass for CNN_END");
 
 	x = h->alloc(h, 1);
 	y = h->alloc(h, 0);
-	ok(x && y && (uintptr_t)x % 64 == 0 && (uintptr_t)y % 64 == 0, "aligned memory");
+	ok(x && y && (uintptr_t)x % 64 == 0 && (uintptr_t)y % 64 == 0,
+	    "aligned memory");
 	h->free(h, x);
 	h->free(h, y);
 	h->free(h, NULL);
 	memset(&e, 0, sizeof e);
 	x = h->alloc(h, SIZE_MAX - 3);
-	ok(!x && cnn_host_error(&host, CNN_ENOMEM, &e) == CNN_ENOMEM
-		&& says(&e, CNN_ENOMEM, "out of memory for"), "too much memory");
+	ok(!x && cnn_host_error(&host, CNN_ENOMEM, &e) == CNN_ENOMEM &&
+		says(&e, CNN_ENOMEM, "out of memory for"),
+	    "too much memory");
 	h->uniform(0, 0, 0, 0, 2, u);
 	ok(u[0] == (float)(0x6627e8d5 >> 8) / 16777216, "random numbers");
 
-	ok(h->recall(h, "k", &chosen) == CNN_END && h->remember(h, "k", 7) == CNN_OK
-		&& h->recall(h, "k", &chosen) == CNN_OK && chosen == 7
-		&& cnn_value_get_uint(choices, "k", &chosen), "choices are kept");
-	ok(other.host.remember(&other.host, "k", 8) == CNN_OK
-		&& other.host.recall(&other.host, "k", &chosen) == CNN_END,
-		"or not, as the caller wants");
+	ok(h->recall(h, "k", &chosen) == CNN_END && h->remember(h, "k", 7) == CNN_OK &&
+		h->recall(h, "k", &chosen) == CNN_OK && chosen == 7 &&
+		cnn_value_get_uint(choices, "k", &chosen),
+	    "choices are kept");
+	ok(other.host.remember(&other.host, "k", 8) == CNN_OK &&
+		other.host.recall(&other.host, "k", &chosen) == CNN_END,
+	    "or not, as the caller wants");
 
-	ok(h->service(h, "b", make_b, end_b, &x) == 0 && x == ended
-		&& h->service(h, "a", make_none, NULL, &y) == 0 && y == ended,
-		"a service is made once");
+	ok(h->service(h, "b", make_b, end_b, &x) == 0 && x == ended &&
+		h->service(h, "a", make_none, NULL, &y) == 0 && y == ended,
+	    "a service is made once");
 	ok(other.host.service(&other.host, "a", make_none, end_a, &y) == CNN_EPLUGIN,
-		"for one host");
+	    "for one host");
 	ok(h->service(h, "c", make_none, end_a, &y) == CNN_EPLUGIN, "or fails");
 	cnn_host_close(&host);
 	ok(!strcmp(ended, "ba"), "services end in reverse order");

@@ -19,29 +19,35 @@ static struct cnn_list names;
 
 static const struct cnn_option options[] = {
 	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
-	  "write to FILE instead of standard output" },
+	    "write to FILE instead of standard output" },
 	{ "batch", 'b', CNN_OPT_UINT, &batch, .help = "samples a step",
-	  .flags = CNN_OPT_RESULT, .min = 1, .max = 65536, .given = &batch_given },
+	    .flags = CNN_OPT_RESULT, .min = 1, .max = 65536, .given = &batch_given },
 	{ "steps", .type = CNN_OPT_UINT, .value = &steps, .help = "stop after N steps",
-	  .flags = CNN_OPT_RESULT, .min = 1 },
+	    .flags = CNN_OPT_RESULT, .min = 1 },
 	{ "seed", .type = CNN_OPT_UINT, .value = &seed, .help = "of random numbers",
-	  .flags = CNN_OPT_RESULT },
+	    .flags = CNN_OPT_RESULT },
 	{ "lr", .type = CNN_OPT_FLOAT, .value = &lr, .help = "learning rate",
-	  .flags = CNN_OPT_RESULT, .fmax = 1 },
+	    .flags = CNN_OPT_RESULT, .fmax = 1 },
 	{ "momentum", .type = CNN_OPT_FLOAT, .value = &momentum, .help = "of SGD",
-	  .fmax = INFINITY },
+	    .fmax = INFINITY },
 	{ "amp", .type = CNN_OPT_CHOICE, .value = &amp, .flags = CNN_OPT_RESULT,
-	  .help = "run conv2d and linear in half precision, and all other layers in "
-	  "the type that reaches them", .choices = "off|bf16|fp16" },
+	    .help = "run conv2d and linear in half precision, and all other layers in "
+		    "the type that reaches them",
+	    .choices = "off|bf16|fp16" },
 	{ "no-shuffle", .type = CNN_OPT_FLAG, .value = &no_shuffle,
-	  .help = "take the samples in order", .flags = CNN_OPT_RESULT },
+	    .help = "take the samples in order", .flags = CNN_OPT_RESULT },
 	{ "name", 'n', CNN_OPT_LIST, &names, "NAME", "a name; may be repeated",
-	  .flags = CNN_OPT_RESULT },
-	{ NULL }
+	    .flags = CNN_OPT_RESULT },
+	{ NULL },
 };
 
 static const struct cnn_program program = {
-	"tool", "[FILE ...]", "does a thing", options, 0, 2
+	"tool",
+	"[FILE ...]",
+	"does a thing",
+	options,
+	0,
+	2,
 };
 
 static int status;
@@ -58,7 +64,7 @@ static int tool(int argc, char **argv)
 	cnn_value_print_json(stdout, history->as.array.items[0]);
 	cnn_value_free(history);
 	printf("\nverbosity %d, given %d, momentum %g, output %s\n", cnn_verbosity,
-		batch_given, momentum, output ? output : "none");
+	    batch_given, momentum, output ? output : "none");
 	for (int i = first; i < argc; i++)
 		printf("operand %s\n", argv[i]);
 	cnn_message(&program, 2, "a \033message\n");
@@ -122,7 +128,7 @@ static void test_misuse(void)
 {
 	refused("--bat 5", "--bat: unknown option (did you mean --batch?)");
 	refused("x --hel", "--hel: unknown option (did you mean --help?)");
-	refused("--s 1", "--s: unknown option");    /* two options begin with it */
+	refused("--s 1", "--s: unknown option"); /* two options begin with it */
 	refused("--foo=3", "--foo: unknown option");
 	refused("-z", "-z: unknown option");
 	refused("-qz", "-z: unknown option");
@@ -136,7 +142,7 @@ static void test_misuse(void)
 	refused("--batch=", "--batch: : must be from 1 to 65536");
 	refused("--steps 0", "--steps: 0: must be a whole number, at least 1");
 	refused("--seed 18446744073709551616",
-		"--seed: 18446744073709551616: must be a whole number below 2^64");
+	    "--seed: 18446744073709551616: must be a whole number below 2^64");
 	refused("--lr 2", "--lr: 2: must be from 0 to 1");
 	refused("--lr 0x1", "--lr: 0x1: must be from 0 to 1");
 	refused("--lr nan", "--lr: nan: must be from 0 to 1");
@@ -149,20 +155,23 @@ static void test_misuse(void)
 
 static void test_use(void)
 {
-	taken("", "{\"tool\": \"tool\", \"version\": \"" CNN_VERSION "\", \"options\": "
-		"{\"batch\": 64, \"seed\": 0, \"lr\": 0.001, \"amp\": \"off\", "
-		"\"no-shuffle\": false}}\nverbosity 1, given 0, momentum 0, output none\n");
+	taken("",
+	    "{\"tool\": \"tool\", \"version\": \"" CNN_VERSION "\", \"options\": "
+	    "{\"batch\": 64, \"seed\": 0, \"lr\": 0.001, \"amp\": \"off\", "
+	    "\"no-shuffle\": false}}\nverbosity 1, given 0, momentum 0, output none\n");
 	taken("--steps 5 -o out -n a --name=b -nc",
-		"{\"batch\": 64, \"steps\": 5, \"seed\": 0, \"lr\": 0.001, \"amp\": \"off\", "
-		"\"no-shuffle\": false, \"name\": [\"a\", \"b\", \"c\"]}}\n"
-		"verbosity 1, given 0, momentum 0, output out\n");
-	taken("a -b 1 --amp bf16 - --no-shuffle --momentum .9", "{\"batch\": 1, "
-		"\"seed\": 0, \"lr\": 0.001, \"amp\": \"bf16\", \"no-shuffle\": true}}\n"
-		"verbosity 1, given 1, momentum 0.9, output none\noperand a\noperand -\n");
+	    "{\"batch\": 64, \"steps\": 5, \"seed\": 0, \"lr\": 0.001, \"amp\": \"off\", "
+	    "\"no-shuffle\": false, \"name\": [\"a\", \"b\", \"c\"]}}\n"
+	    "verbosity 1, given 0, momentum 0, output out\n");
+	taken("a -b 1 --amp bf16 - --no-shuffle --momentum .9",
+	    "{\"batch\": 1, "
+	    "\"seed\": 0, \"lr\": 0.001, \"amp\": \"bf16\", \"no-shuffle\": true}}\n"
+	    "verbosity 1, given 1, momentum 0.9, output none\noperand a\noperand -\n");
 	taken("--seed=18446744073709551615", "\"seed\": 18446744073709551615");
 	taken("--batch 3 --batch 4", "\"batch\": 4,");
-	taken("-- -q --foo", "verbosity 1, given 0, momentum 0, output none\n"
-		"operand -q\noperand --foo\n");
+	taken("-- -q --foo",
+	    "verbosity 1, given 0, momentum 0, output none\n"
+	    "operand -q\noperand --foo\n");
 	taken("-q", "verbosity 0");
 	ok(*err == '\0', "no message with -q");
 	taken("-vv", "verbosity 3");
@@ -174,15 +183,17 @@ static void test_help(void)
 	bool narrow = true;
 
 	run("--help", NULL);
-	ok(status == 0 && *err == '\0'
-		&& !strncmp(out, "Usage: tool [OPTION ...] [FILE ...]\ndoes a thing.\n", 49),
-		"--help goes to standard output");
-	ok(strstr(out, "\n  -o, --output FILE  write to FILE instead")
-		&& strstr(out, "\n      --steps N      stop after N steps\n")
-		&& strstr(out, "\n  -b, --batch N      samples a step [64]\n")
-		&& strstr(out, "\n      --lr X         learning rate [0.001]\n")
-		&& strstr(out, "(off|bf16|fp16) [off]\n")
-		&& strstr(out, "\n  -v, --verbose "), "options, choices and defaults");
+	ok(status == 0 && *err == '\0' &&
+		!strncmp(out, "Usage: tool [OPTION ...] [FILE ...]\ndoes a thing.\n",
+		    49),
+	    "--help goes to standard output");
+	ok(strstr(out, "\n  -o, --output FILE  write to FILE instead") &&
+		strstr(out, "\n      --steps N      stop after N steps\n") &&
+		strstr(out, "\n  -b, --batch N      samples a step [64]\n") &&
+		strstr(out, "\n      --lr X         learning rate [0.001]\n") &&
+		strstr(out, "(off|bf16|fp16) [off]\n") &&
+		strstr(out, "\n  -v, --verbose "),
+	    "options, choices and defaults");
 	for (const char *p = out; *p; p++) {
 		size_t n = strcspn(p, "\n");
 
@@ -193,10 +204,12 @@ static void test_help(void)
 	run("-h", NULL);
 	ok(status == 0 && !strncmp(out, "Usage:", 6), "-h is --help");
 	run("--version", NULL);
-	ok(status == 0 && !strcmp(out, "tool (cnntools) " CNN_VERSION "\n"), "--version");
+	ok(status == 0 && !strcmp(out, "tool (cnntools) " CNN_VERSION "\n"),
+	    "--version");
 	run("--help", "/dev/full");
-	ok(status == 1 && !strcmp(err, "tool: standard output: No space left on device\n"),
-		"--help to a full disk fails");
+	ok(status == 1 &&
+		!strcmp(err, "tool: standard output: No space left on device\n"),
+	    "--help to a full disk fails");
 	run("-V", "/dev/full");
 	ok(status == 1, "--version to a full disk fails");
 }

@@ -9,15 +9,17 @@
 
 static void test_known_answers(void)
 {
-	static const struct { uint32_t counter[4], key[2], out[4]; } known[] = {
+	static const struct {
+		uint32_t counter[4], key[2], out[4];
+	} known[] = {
 		{ { 0, 0, 0, 0 }, { 0, 0 },
-		  { 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8 } },
+		    { 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8 } },
 		{ { 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff },
-		  { 0xffffffff, 0xffffffff },
-		  { 0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd } },
+		    { 0xffffffff, 0xffffffff },
+		    { 0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd } },
 		{ { 0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344 },
-		  { 0xa4093822, 0x299f31d0 },
-		  { 0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1 } },
+		    { 0xa4093822, 0x299f31d0 },
+		    { 0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1 } },
 	};
 	uint32_t out[4];
 
@@ -34,11 +36,11 @@ static void test_words(void)
 
 	cnn_random_words(0, 0, 0, 0, 4, part);
 	ok(part[0] == 0x6627e8d5 && part[3] == 0x9b00dbd8,
-		"word e is word e %% 4 of block e / 4");
-	cnn_random_words(0x299f31d0a4093822, 0x03707344, 0x13198a2e,
-		0x85a308d3243f6a88, 1, part);
+	    "word e is word e %% 4 of block e / 4");
+	cnn_random_words(0x299f31d0a4093822, 0x03707344, 0x13198a2e, 0x85a308d3243f6a88,
+	    1, part);
 	cnn_philox4x32((uint32_t[]){ 0xc90fdaa2, 0x2168c234, 0x13198a2e, 0x03707344 },
-		(uint32_t[]){ 0xa4093822, 0x299f31d0 }, block);
+	    (uint32_t[]){ 0xa4093822, 0x299f31d0 }, block);
 	ok(part[0] == block[0], "where seed, stream, step and element go");
 
 	cnn_random_words(7, 8, 9, 0, 64, all);
@@ -46,17 +48,19 @@ static void test_words(void)
 		for (size_t n = 0; n < 12; n++) {
 			memset(part, 0, sizeof part);
 			cnn_random_words(7, 8, 9, first, n, part);
-			good &= !memcmp(part, all + first, n * sizeof *part) && part[n] == 0;
+			good &= !memcmp(part, all + first, n * sizeof *part) &&
+			    part[n] == 0;
 		}
 	ok(good, "any stretch of a sequence can be had by itself");
-	ok(cnn_random_stream(CNN_RANDOM_INIT, "conv1")
-		!= cnn_random_stream(CNN_RANDOM_LAYER, "conv1")
-		&& cnn_random_stream(CNN_RANDOM_INIT, "conv1")
-		!= cnn_random_stream(CNN_RANDOM_INIT, "conv2"),
-		"purpose and name make the stream");
+	ok(cnn_random_stream(CNN_RANDOM_INIT, "conv1") !=
+		    cnn_random_stream(CNN_RANDOM_LAYER, "conv1") &&
+		cnn_random_stream(CNN_RANDOM_INIT, "conv1") !=
+		    cnn_random_stream(CNN_RANDOM_INIT, "conv2"),
+	    "purpose and name make the stream");
 	/* FNV-1a of the bytes 01 61, computed by hand. */
-	ok(cnn_random_stream(CNN_RANDOM_INIT, "a") == (uint32_t)
-		(((0x811c9dc5u ^ 1) * 0x01000193u ^ 'a') * 0x01000193u), "a known stream");
+	ok(cnn_random_stream(CNN_RANDOM_INIT, "a") ==
+		(uint32_t)(((0x811c9dc5u ^ 1) * 0x01000193u ^ 'a') * 0x01000193u),
+	    "a known stream");
 }
 
 static void test_uniform(void)

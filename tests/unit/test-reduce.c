@@ -13,7 +13,7 @@ enum { FLOATS = 3, MOST_MICROBATCHES = 70, MOST_WORKERS = 9 };
 static int additions;
 
 static int add(void *device, void *queue, uint32_t dtype, size_t count, void *dst,
-	const void *src)
+    const void *src)
 {
 	float *to = dst;
 	const float *from = src;
@@ -45,7 +45,7 @@ static float tree(uint32_t first, uint32_t size, uint32_t microbatches, int i)
 	if (first + size / 2 >= microbatches)
 		return tree(first, size / 2, microbatches, i);
 	return tree(first, size / 2, microbatches, i) +
-		tree(first + size / 2, size / 2, microbatches, i);
+	    tree(first + size / 2, size / 2, microbatches, i);
 }
 
 static float expected(uint32_t microbatches, int i)
@@ -91,7 +91,8 @@ static bool step(struct cnn_executor *ex, uint32_t microbatches, size_t depth)
 		while (w->stack_count > 0)
 			w->spare[w->spare_count++] = w->stack[--w->stack_count].sum;
 		good &= w->spare_count == depth;
-		for (uint32_t s = microbatches * n / ex->worker_count; good && s < to; s++) {
+		for (uint32_t s = microbatches * n / ex->worker_count; good && s < to;
+		     s++) {
 			if (!(good = w->spare_count > 0))
 				break;
 			sum = w->spare[--w->spare_count];
@@ -104,7 +105,8 @@ static bool step(struct cnn_executor *ex, uint32_t microbatches, size_t depth)
 		return false;
 	sum = cnn_reduce_plan(ex);
 	for (size_t m = 0; m < ex->merge_count; m++)
-		add(NULL, NULL, CNN_F32, FLOATS, ex->merges[m].into, ex->merges[m].from);
+		add(NULL, NULL, CNN_F32, FLOATS, ex->merges[m].into,
+		    ex->merges[m].from);
 	for (int i = 0; i < FLOATS; i++) {
 		float want = expected(microbatches, i);
 
@@ -124,14 +126,17 @@ static void test_workers(uint32_t workers)
 		size_t depth = cnn_reduce_depth((most + count - 1) / count);
 		struct cnn_worker all[MOST_WORKERS];
 		struct cnn_executor ex = { .device_functions = &device,
-			.param_floats = FLOATS, .workers = all, .worker_count = count };
+			.param_floats = FLOATS,
+			.workers = all,
+			.worker_count = count };
 
 		ex.merges = malloc(most * sizeof *ex.merges);
 		for (uint32_t n = 0; n < count; n++)
 			worker_open(&all[n], &ex, depth);
 		/* A whole batch, a last one that is smaller, a whole one again. */
 		good &= step(&ex, most, depth);
-		for (uint32_t microbatches = 1; microbatches <= most; microbatches += 1 + most / 9)
+		for (uint32_t microbatches = 1; microbatches <= most;
+		     microbatches += 1 + most / 9)
 			good &= step(&ex, microbatches, depth);
 		good &= step(&ex, most, depth);
 		for (uint32_t n = 0; n < count; n++)
@@ -143,7 +148,7 @@ static void test_workers(uint32_t workers)
 		}
 	}
 	ok(good, "%u workers: the tree's own bits, for 1 to %d microbatches", workers,
-		MOST_MICROBATCHES);
+	    MOST_MICROBATCHES);
 }
 
 static void test_depth(void)
@@ -152,7 +157,7 @@ static void test_depth(void)
 
 	for (uint32_t n = 1; n < 1000; n++)
 		good &= cnn_reduce_depth(n) >= 1 && cnn_reduce_depth(n) <= n + 1 &&
-			cnn_reduce_depth(n) <= cnn_reduce_depth(n + 1);
+		    cnn_reduce_depth(n) <= cnn_reduce_depth(n + 1);
 	ok(good && cnn_reduce_depth(1 << 16) < 40, "the depth grows as a logarithm");
 }
 
@@ -170,10 +175,13 @@ static void test_partials(void)
 	enum { COUNT = 5 };
 	bool good = true;
 
-	for (uint32_t microbatches = 1; microbatches <= MOST_MICROBATCHES; microbatches++) {
+	for (uint32_t microbatches = 1; microbatches <= MOST_MICROBATCHES;
+	     microbatches++) {
 		double partials[MOST_MICROBATCHES * COUNT], reduced[COUNT];
-		struct cnn_executor ex = { .microbatches = microbatches, .partials = partials,
-			.reduced = reduced, .partial_count = COUNT };
+		struct cnn_executor ex = { .microbatches = microbatches,
+			.partials = partials,
+			.reduced = reduced,
+			.partial_count = COUNT };
 
 		for (uint32_t s = 0; s < microbatches; s++)
 			for (int i = 0; i < COUNT; i++)
@@ -189,9 +197,10 @@ static void test_partials(void)
 			good &= reduced[i] - want < 1e-6 && want - reduced[i] < 1e-6;
 		}
 		good &= reduced[0] == -1 && reduced[4] == -1;
-		for (uint32_t s = 0; s < microbatches; s++)    /* neighbours are unchanged */
+		for (uint32_t s = 0; s < microbatches;
+		     s++) /* neighbours are unchanged */
 			good &= partials[s * COUNT] == (double)value(s, 0) &&
-				partials[s * COUNT + 4] == (double)value(s, 4);
+			    partials[s * COUNT + 4] == (double)value(s, 4);
 	}
 	ok(good, "small sums in double, of those asked for alone");
 }

@@ -11,11 +11,14 @@
 
 #define ROOM ((size_t)1 << 20)
 
-struct bytes { size_t size; unsigned char data[ROOM]; };
+struct bytes {
+	size_t size;
+	unsigned char data[ROOM];
+};
 
 static struct bytes one, two, wrapped;
 
-/* --- making files ----------------------------------------------------------- */
+/* --- making files ----------------------------------------------------------------- */
 
 static void put(struct bytes *b, const void *data, size_t size)
 {
@@ -25,7 +28,8 @@ static void put(struct bytes *b, const void *data, size_t size)
 
 static void put_u32(struct bytes *b, uint32_t v)
 {
-	put(b, (unsigned char[]){ v >> 24 & 255, v >> 16 & 255, v >> 8 & 255, v & 255 }, 4);
+	put(b, (unsigned char[]){ v >> 24 & 255, v >> 16 & 255, v >> 8 & 255, v & 255 },
+	    4);
 }
 
 /* n images of side x side; pixel k of image i is (i * 7 + k) mod 256. */
@@ -88,7 +92,7 @@ static void compress(struct bytes *to, const struct bytes *from)
 	archive_write_free(a);
 }
 
-/* --- reading them ------------------------------------------------------------- */
+/* --- reading them ----------------------------------------------------------------- */
 
 static uint8_t images[64 * 3072], labels[64];
 static size_t count;
@@ -96,7 +100,7 @@ static struct cnn_error error;
 
 /* Reads all samples, three at a time. */
 static int decode(const char *name, enum cnn_split split, const struct bytes *image,
-	const struct bytes *label)
+    const struct bytes *label)
 {
 	const struct cnn_dataset_info *d = cnn_catalogue_find(name);
 	size_t bytes = cnn_catalogue_image_bytes(d), got;
@@ -108,7 +112,8 @@ static int decode(const char *name, enum cnn_split split, const struct bytes *im
 	count = 0;
 	cnn_input_memory(&in[CNN_IMAGE], "images", image->data, image->size, &error);
 	if (label)
-		cnn_input_memory(&in[CNN_LABEL], "labels", label->data, label->size, &error);
+		cnn_input_memory(&in[CNN_LABEL], "labels", label->data, label->size,
+		    &error);
 	if ((r = cnn_samples_open(&s, d, split, in, &error)) < 0)
 		return r;
 	do {
@@ -123,20 +128,25 @@ static void test_idx(void)
 {
 	make_images(&one, 7, 28);
 	make_labels(&two, 7, (unsigned char[]){ 0, 1, 2, 9, 8, 7, 6 });
-	ok(decode("kmnist", CNN_TRAIN, &one, &two) == CNN_OK && count == 7
-		&& labels[3] == 9 && !memcmp(images, one.data + 16, 7 * 784), "bare IDX");
+	ok(decode("kmnist", CNN_TRAIN, &one, &two) == CNN_OK && count == 7 &&
+		labels[3] == 9 && !memcmp(images, one.data + 16, 7 * 784),
+	    "bare IDX");
 	compress(&wrapped, &one);
-	ok(decode("kmnist", CNN_TRAIN, &wrapped, &two) == CNN_OK && count == 7
-		&& !memcmp(images, one.data + 16, 7 * 784), "compressed IDX");
+	ok(decode("kmnist", CNN_TRAIN, &wrapped, &two) == CNN_OK && count == 7 &&
+		!memcmp(images, one.data + 16, 7 * 784),
+	    "compressed IDX");
 
 	make_labels(&two, 6, (unsigned char[6]){ 0 });
-	ok(decode("kmnist", CNN_TEST, &one, &two) == CNN_EDATA
-		&& strstr(error.text, "7 images, but 6 labels"), "counts must agree");
+	ok(decode("kmnist", CNN_TEST, &one, &two) == CNN_EDATA &&
+		strstr(error.text, "7 images, but 6 labels"),
+	    "counts must agree");
 	make_labels(&two, 7, (unsigned char[]){ 0, 1, 2, 3, 4, 10, 6 });
-	ok(decode("kmnist", CNN_TEST, &one, &two) == CNN_EDATA
-		&& strstr(error.text, "10 is not one of the 10 classes"), "labels must exist");
+	ok(decode("kmnist", CNN_TEST, &one, &two) == CNN_EDATA &&
+		strstr(error.text, "10 is not one of the 10 classes"),
+	    "labels must exist");
 	make_images(&one, 7, 27);
-	ok(decode("kmnist", CNN_TEST, &one, &two) == CNN_EDATA, "the size must be right");
+	ok(decode("kmnist", CNN_TEST, &one, &two) == CNN_EDATA,
+	    "the size must be right");
 	ok(decode("kmnist", CNN_TEST, &two, &two) == CNN_EDATA, "labels are no images");
 	two.size -= 3;
 	make_images(&one, 7, 28);
@@ -153,15 +163,17 @@ static void test_qmnist(void)
 	for (uint32_t i = 0; i < 4; i++)
 		for (uint32_t k = 0; k < 8; k++)
 			put_u32(&two, k ? 1000000 + k : 9 - i);
-	ok(decode("qmnist", CNN_TEST, &one, &two) == CNN_OK && count == 4
-		&& !memcmp(labels, "\11\10\7\6", 4), "qmnist: column 0 is the class");
+	ok(decode("qmnist", CNN_TEST, &one, &two) == CNN_OK && count == 4 &&
+		!memcmp(labels, "\11\10\7\6", 4),
+	    "qmnist: column 0 is the class");
 	make_labels(&two, 4, (unsigned char[4]){ 0 });
 	ok(decode("qmnist", CNN_TEST, &one, &two) == CNN_EDATA, "qmnist: two axes");
 	two.size = 0;
 	put(&two, "\0\0\14\2", 4);
 	put_u32(&two, 4);
 	put_u32(&two, 30000000);
-	ok(decode("qmnist", CNN_TEST, &one, &two) == CNN_EDATA, "qmnist: eight columns");
+	ok(decode("qmnist", CNN_TEST, &one, &two) == CNN_EDATA,
+	    "qmnist: eight columns");
 }
 
 static void test_emnist(void)
@@ -178,18 +190,20 @@ static void test_emnist(void)
 	add_member(a, "gzip/emnist-letters-test-images-idx3-ubyte.gz", &gz);
 	archive_write_free(a);
 
-	ok(decode("emnist-letters", CNN_TEST, &zip, &zip) == CNN_OK && count == 3
-		&& !memcmp(labels, "\0\31\1", 3), "emnist: letters begin with 1");
+	ok(decode("emnist-letters", CNN_TEST, &zip, &zip) == CNN_OK && count == 3 &&
+		!memcmp(labels, "\0\31\1", 3),
+	    "emnist: letters begin with 1");
 	for (unsigned i = 0; i < 3; i++)
 		for (unsigned y = 0; y < 28; y++)
 			for (unsigned x = 0; x < 28; x++)
-				turned &= images[i * 784 + y * 28 + x]
-					== ((i * 7 + x * 28 + y) & 255);
+				turned &= images[i * 784 + y * 28 + x] ==
+				    ((i * 7 + x * 28 + y) & 255);
 	ok(turned, "emnist: images are transposed");
-	ok(decode("emnist-letters", CNN_TRAIN, &zip, &zip) == CNN_EDATA
-		&& strstr(error.text, "emnist-letters-train-"), "emnist: the split's members");
+	ok(decode("emnist-letters", CNN_TRAIN, &zip, &zip) == CNN_EDATA &&
+		strstr(error.text, "emnist-letters-train-"),
+	    "emnist: the split's members");
 	ok(decode("emnist-digits", CNN_TEST, &zip, &zip) == CNN_EDATA,
-		"emnist: the set's members");
+	    "emnist: the set's members");
 }
 
 /* n records: labels, then 3072 times the record's number. */
@@ -221,12 +235,15 @@ static void test_cifar(void)
 	make_cifar(&one, 1, 0, 3);
 	add_member(a, "cifar-10-batches-bin/readme.html", &one);
 	archive_write_free(a);
-	ok(decode("cifar10", CNN_TRAIN, &tar, NULL) == CNN_OK && count == 9
-		&& labels[8] == 8 && images[8 * 3072 + 3071] == 8, "cifar10: train");
-	ok(decode("cifar10", CNN_TEST, &tar, NULL) == CNN_OK && count == 2
-		&& labels[0] == 8 && images[0] == 8, "cifar10: test");
-	ok(decode("cifar100", CNN_TEST, &tar, NULL) == CNN_EDATA
-		&& strstr(error.text, "no member named test."), "cifar100: not in cifar10");
+	ok(decode("cifar10", CNN_TRAIN, &tar, NULL) == CNN_OK && count == 9 &&
+		labels[8] == 8 && images[8 * 3072 + 3071] == 8,
+	    "cifar10: train");
+	ok(decode("cifar10", CNN_TEST, &tar, NULL) == CNN_OK && count == 2 &&
+		labels[0] == 8 && images[0] == 8,
+	    "cifar10: test");
+	ok(decode("cifar100", CNN_TEST, &tar, NULL) == CNN_EDATA &&
+		strstr(error.text, "no member named test."),
+	    "cifar100: not in cifar10");
 
 	a = begin_archive(&tar, ARCHIVE_FORMAT_TAR);
 	make_cifar(&one, 3, 1, 97);
@@ -234,20 +251,22 @@ static void test_cifar(void)
 	make_cifar(&one, 2, 1, 99);
 	add_member(a, "cifar-100-binary/test.bin", &one);
 	archive_write_free(a);
-	ok(decode("cifar100", CNN_TRAIN, &tar, NULL) == CNN_OK && count == 3
-		&& labels[0] == 97 && labels[2] == 99, "cifar100: the fine label");
-	ok(decode("cifar100", CNN_TEST, &tar, NULL) == CNN_EDATA
-		&& strstr(error.text, "label 100"), "cifar100: labels must exist");
+	ok(decode("cifar100", CNN_TRAIN, &tar, NULL) == CNN_OK && count == 3 &&
+		labels[0] == 97 && labels[2] == 99,
+	    "cifar100: the fine label");
+	ok(decode("cifar100", CNN_TEST, &tar, NULL) == CNN_EDATA &&
+		strstr(error.text, "label 100"),
+	    "cifar100: labels must exist");
 
 	a = begin_archive(&tar, ARCHIVE_FORMAT_TAR);
 	one.size -= 5;
 	add_member(a, "cifar-100-binary/train.bin", &one);
 	archive_write_free(a);
 	ok(decode("cifar100", CNN_TRAIN, &tar, NULL) == CNN_EDATA && count < 2,
-		"cifar: half a record");
+	    "cifar: half a record");
 }
 
-/* --- the catalogue ------------------------------------------------------------- */
+/* --- the catalogue ---------------------------------------------------------------- */
 
 static bool is_sha256(const char *text)
 {
@@ -262,8 +281,8 @@ static void test_catalogue(void)
 	for (size_t i = 0; i < cnn_catalogue_count; i++) {
 		const struct cnn_dataset_info *d = &cnn_catalogue[i];
 
-		classes &= d->class_count > 0 && d->class_count <= 256
-			&& cnn_catalogue_find(d->name) == d;
+		classes &= d->class_count > 0 && d->class_count <= 256 &&
+		    cnn_catalogue_find(d->name) == d;
 		for (size_t k = 0; k < d->class_count; k++)
 			for (size_t m = 0; m < k; m++)
 				classes &= strcmp(d->classes[k], d->classes[m]) != 0;
@@ -272,17 +291,18 @@ static void test_catalogue(void)
 
 			if (!part->file)
 				continue;
-			digests &= is_sha256(cnn_part_digest(part))
-				&& !part->sha256 == !!part->raw_sha256;
+			digests &= is_sha256(cnn_part_digest(part)) &&
+			    !part->sha256 == !!part->raw_sha256;
 			fits &= strlen(part->file) + 6 < sizeof name;
 		}
 	}
 	ok(classes, "class names are distinct");
 	ok(digests, "each file has the digest that decides");
 	ok(fits, "file names fit");
-	ok(cnn_catalogue_find("emnist-balanced")->class_count == 47
-		&& cnn_catalogue_find("emnist-byclass")->class_count == 62
-		&& cnn_catalogue_find("cifar100")->class_count == 100, "numbers of classes");
+	ok(cnn_catalogue_find("emnist-balanced")->class_count == 47 &&
+		cnn_catalogue_find("emnist-byclass")->class_count == 62 &&
+		cnn_catalogue_find("cifar100")->class_count == 100,
+	    "numbers of classes");
 
 	cnn_part_name(&cnn_catalogue_find("mnist")->parts[0][0], name, sizeof name);
 	ok(!strcmp(name, "train-images-idx3-ubyte"), "kept decompressed");

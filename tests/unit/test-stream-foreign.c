@@ -5,7 +5,7 @@
 
 /* Checks that the only tensor is accepted with this type and these bytes. */
 static void taken(const char *what, const struct foreign *f, enum cnn_dtype dtype,
-	const void *want, size_t bytes)
+    const void *want, size_t bytes)
 {
 	struct cnn_reader *reader;
 	const struct cnn_header *h;
@@ -20,12 +20,14 @@ static void taken(const char *what, const struct foreign *f, enum cnn_dtype dtyp
 	cnn_input_memory(&in, "x", buf, size, &error);
 	cnn_reader_open(&reader, in, &error);
 	good = cnn_reader_header(reader, &h, &error) == CNN_OK && h->field_count == 1 &&
-		h->fields[0].dtype == dtype && cnn_reader_record(reader, &rec, &error) == CNN_OK &&
-		rec.count == 1 && rec.tensors[0].dtype == dtype &&
-		!memcmp(rec.tensors[0].data, want, bytes) &&
-		(bytes == 0 || (uintptr_t)rec.tensors[0].data % cnn_dtype_size(dtype) == 0) &&
-		cnn_reader_record(reader, &rec, &error) == CNN_END &&
-		cnn_reader_header(reader, &h, &error) == CNN_END;
+	    h->fields[0].dtype == dtype &&
+	    cnn_reader_record(reader, &rec, &error) == CNN_OK && rec.count == 1 &&
+	    rec.tensors[0].dtype == dtype &&
+	    !memcmp(rec.tensors[0].data, want, bytes) &&
+	    (bytes == 0 ||
+		(uintptr_t)rec.tensors[0].data % cnn_dtype_size(dtype) == 0) &&
+	    cnn_reader_record(reader, &rec, &error) == CNN_END &&
+	    cnn_reader_header(reader, &h, &error) == CNN_END;
 	if (!ok(good, "%s", what))
 		printf("# %s\n", error.text);
 	cnn_reader_close(reader);
@@ -56,8 +58,12 @@ static void test_foreign(void)
 	const float floats[] = { 1, 2 };
 	const int16_t shorts[] = { 0x102, -2 };
 	const int64_t wide[] = { 0x102 };
-	struct foreign f = { .type = "<f4", .kind = "", .rank = 1, .shape = { 2 },
-		.data = floats, .bytes = 8 };
+	struct foreign f = { .type = "<f4",
+		.kind = "",
+		.rank = 1,
+		.shape = { 2 },
+		.data = floats,
+		.bytes = 8 };
 
 	taken("msgpack-numpy's own", &f, CNN_F32, floats, 8);
 	f.kind = NULL;
@@ -97,12 +103,17 @@ static void bad_tensor(struct foreign f, const char *why)
 static void test_bad_tensors(void)
 {
 	static const unsigned char data[16];
-	const struct foreign good = { .type = "<f4", .kind = "", .rank = 1, .shape = { 4 },
-		.data = data, .bytes = 16 };
+	const struct foreign good = { .type = "<f4",
+		.kind = "",
+		.rank = 1,
+		.shape = { 4 },
+		.data = data,
+		.bytes = 16 };
 	struct foreign f = good;
 
 	f.kind = "O";
-	bad_tensor(f, "x: record 0: field x: kind O is not supported: it is a pickle, which could run code");
+	bad_tensor(f,
+	    "x: record 0: field x: kind O is not supported: it is a pickle, which could run code");
 	f = good;
 	f.nd_false = true;
 	bad_tensor(f, "numpy scalar: must be an array");
@@ -125,13 +136,15 @@ static void test_bad_tensors(void)
 	f = good;
 	f.shape[0] = 5;
 	bad_tensor(f, "16 bytes of data do not fit float32 5");
-	f = (struct foreign){ "<f4", "", 3, { 1ull << 62, 1ull << 62, 16 }, data, 16, .wide = true };
-	bad_tensor(f, "16 bytes of data do not fit float32 4611686018427387904x4611686018427387904x16");
+	f = (struct foreign){ "<f4", "", 3, { 1ull << 62, 1ull << 62, 16 }, data, 16,
+		.wide = true };
+	bad_tensor(f,
+	    "16 bytes of data do not fit float32 4611686018427387904x4611686018427387904x16");
 	f = (struct foreign){ "<f4", "", 2, { 1ull << 63, 0 }, data, 16, .wide = true };
 	bad_tensor(f, "16 bytes of data do not fit float32 9223372036854775808x0");
 	for (size_t i = 0; i < 9; i++) {
-		static const char *const types[] = { "<u2", "<u4", "<c8", "<M8", "|S4", "<U1",
-			"<V2", "f4", "|O8" };
+		static const char *const types[] = { "<u2", "<u4", "<c8", "<M8", "|S4",
+			"<U1", "<V2", "f4", "|O8" };
 		char why[60];
 
 		f = good;
@@ -155,8 +168,12 @@ static void test_bad_tensors(void)
 static void one(const char *name, unsigned samples)
 {
 	static const unsigned char data[16];
-	struct foreign f = { .type = "|u1", .kind = "", .rank = 1, .shape = { samples },
-		.data = data, .bytes = samples };
+	struct foreign f = { .type = "|u1",
+		.kind = "",
+		.rank = 1,
+		.shape = { samples },
+		.data = data,
+		.bytes = samples };
 
 	str(name);
 	tensor(&f);
@@ -211,7 +228,8 @@ static void test_records(void)
 	header("data", 0);
 	header("data", 0);
 	end();
-	refused("record 0: new header before the end of the segment: the first stream is truncated");
+	refused(
+	    "record 0: new header before the end of the segment: the first stream is truncated");
 	size = 0;
 	header("data", 0);
 	map(65);
@@ -254,7 +272,8 @@ static void test_headers(void)
 	map(1);
 	str("kind");
 	str("data");
-	ok(read_all(&reader, &rec, &h) == CNN_EDATA, "the first key must say what it is");
+	ok(read_all(&reader, &rec, &h) == CNN_EDATA,
+	    "the first key must say what it is");
 	cnn_reader_close(reader);
 	size = 0;
 	header("data", 1);
@@ -272,7 +291,7 @@ static void test_headers(void)
 	str("shape");
 	array(0);
 	ok(read_all(&reader, &rec, &h) == CNN_EDATA && strstr(error.text, "float31"),
-		"an unknown dtype is named");
+	    "an unknown dtype is named");
 	cnn_reader_close(reader);
 	/* A declared field must follow. */
 	size = 0;
@@ -288,8 +307,9 @@ static void test_headers(void)
 	map(1);
 	one("x", 3);
 	end();
-	ok(read_all(&reader, &rec, &h) == CNN_EDATA && strstr(error.text, "record 0: field x: uint8"),
-		"another type than the header's is named");
+	ok(read_all(&reader, &rec, &h) == CNN_EDATA &&
+		strstr(error.text, "record 0: field x: uint8"),
+	    "another type than the header's is named");
 	cnn_reader_close(reader);
 
 	/* A header that declares nothing, with no record. */
@@ -306,13 +326,16 @@ static void test_headers(void)
 		error = (struct cnn_error){ 0 };
 		cnn_input_memory(&in, "x", buf, size, &error);
 		cnn_reader_open(&reader, in, &error);
-		ok(cnn_reader_header(reader, &h, &error) == CNN_OK && h->field_count == 0 &&
-			cnn_reader_record(reader, &rec, &error) == CNN_END, "a segment without a record");
-		ok(cnn_reader_header(reader, &h, &error) == CNN_OK && h->field_count == 1 &&
-			h->fields[0].dtype == CNN_U8 && h->fields[0].rank == 0,
-			"fields are learnt from the first record");
+		ok(cnn_reader_header(reader, &h, &error) == CNN_OK &&
+			h->field_count == 0 &&
+			cnn_reader_record(reader, &rec, &error) == CNN_END,
+		    "a segment without a record");
+		ok(cnn_reader_header(reader, &h, &error) == CNN_OK &&
+			h->field_count == 1 && h->fields[0].dtype == CNN_U8 &&
+			h->fields[0].rank == 0,
+		    "fields are learnt from the first record");
 		ok(cnn_reader_header(reader, &h, &error) == CNN_END,
-			"a segment whose records nobody asked for is passed over");
+		    "a segment whose records nobody asked for is passed over");
 		cnn_reader_close(reader);
 	}
 }
@@ -373,7 +396,7 @@ static void test_ends(void)
 
 		ok(read_all(&reader, &rec, &h) == CNN_EDATA &&
 			strstr(error.text, "end: declares digest 0123456789abcdef, "),
-			"a digest that is another's");
+		    "a digest that is another's");
 		cnn_reader_close(reader);
 	}
 }

@@ -45,10 +45,11 @@ static void test_round_trip(void)
 		bytes[i] = (unsigned char)(i * 7);
 	for (size_t i = 0; i < TYPES; i++) {
 		struct cnn_field *f = cnn_header_add(h, cnn_dtype_name(all_types[i]),
-			all_types[i], i % 2 ? 1 : 0, shape);
+		    all_types[i], i % 2 ? 1 : 0, shape);
 
 		rec.names[i] = f->name;
-		rec.tensors[i] = (struct cnn_tensor){ all_types[i], i % 2 ? 2 : 1, { 3, 2 }, bytes };
+		rec.tensors[i] =
+		    (struct cnn_tensor){ all_types[i], i % 2 ? 2 : 1, { 3, 2 }, bytes };
 	}
 	h->fields[0].has_scale = true;
 	h->fields[0].scale = 0.25;
@@ -63,34 +64,42 @@ static void test_round_trip(void)
 		rec.names[i] = h->fields[i].name;
 	ok(cnn_output_open(&out, path, true, &error) == CNN_OK &&
 		cnn_writer_open(&w, out, &error) == CNN_OK &&
-		cnn_writer_record(w, &rec, &error) == CNN_EUSAGE, "no record before a header");
+		cnn_writer_record(w, &rec, &error) == CNN_EUSAGE,
+	    "no record before a header");
 	error = (struct cnn_error){ 0 };
 	ok(cnn_writer_header(w, h, &error) == CNN_OK &&
 		cnn_writer_record(w, &rec, &error) == CNN_OK &&
 		cnn_writer_record(w, &rec, &error) == CNN_OK &&
 		cnn_writer_end(w, digest, &error) == CNN_OK && strlen(digest) == 16,
-		"a segment of all types is written");
+	    "a segment of all types is written");
 	cnn_writer_close(w);
 	ok(cnn_output_commit(out, &error) == CNN_OK, "and is a file");
 	slurp();
-	ok(read_all(&reader, &rec, &back) == CNN_OK && rec.count == TYPES && rec.samples == 3 &&
-		cnn_reader_records(reader) == 2 && cnn_reader_samples(reader) == 6,
-		"it is read back");
+	ok(read_all(&reader, &rec, &back) == CNN_OK && rec.count == TYPES &&
+		rec.samples == 3 && cnn_reader_records(reader) == 2 &&
+		cnn_reader_samples(reader) == 6,
+	    "it is read back");
 	for (size_t i = 0; i < rec.count; i++) {
 		size_t n = 3 * (i % 2 ? 2 : 1) * cnn_dtype_size(all_types[i]);
 
 		good &= ok(!strcmp(rec.names[i], cnn_dtype_name(all_types[i])) &&
-			rec.tensors[i].dtype == all_types[i] && rec.tensors[i].shape[0] == 3 &&
-			!memcmp(rec.tensors[i].data, bytes, n), "%s", rec.names[i]);
+			rec.tensors[i].dtype == all_types[i] &&
+			rec.tensors[i].shape[0] == 3 &&
+			!memcmp(rec.tensors[i].data, bytes, n),
+		    "%s", rec.names[i]);
 	}
 	if (back) {
-		ok(cnn_header_compatible(h, back) && cnn_value_equal(h->meta, back->meta) &&
-			cnn_value_equal(h->history, back->history), "with its header");
-		ok(back->other && cnn_value_equal(h->other, back->other) && back->fields[1].other &&
+		ok(cnn_header_compatible(h, back) &&
+			cnn_value_equal(h->meta, back->meta) &&
+			cnn_value_equal(h->history, back->history),
+		    "with its header");
+		ok(back->other && cnn_value_equal(h->other, back->other) &&
+			back->fields[1].other &&
 			cnn_value_equal(h->fields[1].other, back->fields[1].other),
-			"keys that nobody knows are carried through");
+		    "keys that nobody knows are carried through");
 		ok(back->fields[0].has_scale && back->fields[0].scale == 0.25 &&
-			back->fields[0].offset == -1 && !back->fields[1].has_scale, "and the scale");
+			back->fields[0].offset == -1 && !back->fields[1].has_scale,
+		    "and the scale");
 	}
 	ok(good, "every type");
 	cnn_reader_close(reader);
@@ -169,16 +178,18 @@ static void test_large(void)
 	ok(written(write_large) == CNN_OK, "a tensor over 64 MiB is written");
 	cnn_input_memory(&in, "x", buf, size, &error);
 	cnn_reader_open(&reader, in, &error);
-	good = cnn_reader_header(reader, &h, &error) == CNN_OK && h->fields[0].shape[0] == 2;
+	good = cnn_reader_header(reader, &h, &error) == CNN_OK &&
+	    h->fields[0].shape[0] == 2;
 	for (size_t i = 0; good && i < 2; i++)
-		good = cnn_reader_record(reader, &rec, &error) == CNN_OK && rec.count == 1 &&
-			rec.tensors[0].rank == 2 && rec.tensors[0].shape[0] == 1 &&
-			!memcmp(rec.tensors[0].data, big + i * (40 << 20), 40 << 20);
+		good = cnn_reader_record(reader, &rec, &error) == CNN_OK &&
+		    rec.count == 1 && rec.tensors[0].rank == 2 &&
+		    rec.tensors[0].shape[0] == 1 &&
+		    !memcmp(rec.tensors[0].data, big + i * (40 << 20), 40 << 20);
 	ok(good && cnn_reader_record(reader, &rec, &error) == CNN_END,
-		"in rows, each a record of the same name");
+	    "in rows, each a record of the same name");
 	cnn_reader_close(reader);
 	ok(written(write_too_large) == CNN_EDATA && strstr(error.text, "one row"),
-		"a row over 64 MiB is refused");
+	    "a row over 64 MiB is refused");
 	free(big);
 }
 
@@ -199,14 +210,20 @@ static void bounded(const char *what)
 	cnn_reader_close(reader);
 	/* Kilobytes. Memory that the allocator reserves but does not touch is not
 	 * counted; the sanitizers' allocators refuse such a large request. */
-	ok(r == CNN_EDATA && *error.text && after.ru_maxrss - before.ru_maxrss < 4096, "%s", what);
+	ok(r == CNN_EDATA && *error.text && after.ru_maxrss - before.ru_maxrss < 4096,
+	    "%s", what);
 }
 
 static void test_bounds(void)
 {
-	static const struct { unsigned char bytes[12]; size_t size; const char *what; } heads[] = {
+	static const struct {
+		unsigned char bytes[12];
+		size_t size;
+		const char *what;
+	} heads[] = {
 		{ { 0xdf, 0xff, 0xff, 0xff, 0xff }, 5, "a map of four billion pairs" },
-		{ { 0xdd, 0xff, 0xff, 0xff, 0xff }, 5, "an array of four billion values" },
+		{ { 0xdd, 0xff, 0xff, 0xff, 0xff }, 5,
+		    "an array of four billion values" },
 		{ { 0xdb, 0xff, 0xff, 0xff, 0xff }, 5, "a text of four gigabytes" },
 		{ { 0xc6, 0xff, 0xff, 0xff, 0xff }, 5, "four gigabytes of bytes" },
 		{ { 0xc9, 0xff, 0xff, 0xff, 0xff, 1 }, 6, "an extension" },
@@ -310,7 +327,8 @@ static void test_damage(void)
 	/* The digest does not cover the end's own keys: a changed name is an unknown
 	 * key, and the case of a hexadecimal digit does not matter. */
 	ok(passed == 0, "every byte of header and record changed to every other");
-	ok(unnoticed < (7 + 7 + 4 + 16) * 255, "and of the end, but for what its keys are called");
+	ok(unnoticed < (7 + 7 + 4 + 16) * 255,
+	    "and of the end, but for what its keys are called");
 }
 
 int main(void)

@@ -9,7 +9,9 @@
 
 #define N 100
 
-struct sample { uint8_t image[CNN_STROKES_PIXELS], label; };
+struct sample {
+	uint8_t image[CNN_STROKES_PIXELS], label;
+};
 
 static struct sample samples[N];
 
@@ -24,9 +26,9 @@ static const char *digest(void)
 	static char text[CNN_SHA256_TEXT];
 	struct cnn_sha256 *sha;
 
-	if (cnn_sha256_new(&sha, NULL) < 0
-	    || cnn_sha256_add(sha, samples, sizeof samples, NULL) < 0
-	    || cnn_sha256_text(sha, text, NULL) < 0)
+	if (cnn_sha256_new(&sha, NULL) < 0 ||
+	    cnn_sha256_add(sha, samples, sizeof samples, NULL) < 0 ||
+	    cnn_sha256_text(sha, text, NULL) < 0)
 		strcpy(text, "?");
 	cnn_sha256_free(sha);
 	return text;
@@ -34,14 +36,17 @@ static const char *digest(void)
 
 static void test_pinned(void)
 {
-	static const struct { uint64_t seed; enum cnn_split split; const char *sha256; }
-	pins[] = {
-		{ 0, CNN_TRAIN, 
-		  "dcd47bc6eef29299c737e404c00a45da5bf42f7522ca596eb1d87a52bb73c766" },
-		{ 0, CNN_TEST, 
-		  "f844fc536100b387802faeb509cd97858e5938297efcf8264d0fb8decc158483" },
-		{ UINT64_MAX - 1, CNN_TRAIN, 
-		  "5187659edd05a3666100e62a979835ab5fdf98aa9d9fbc485028874e2403abed" },
+	static const struct {
+		uint64_t seed;
+		enum cnn_split split;
+		const char *sha256;
+	} pins[] = {
+		{ 0, CNN_TRAIN,
+		    "dcd47bc6eef29299c737e404c00a45da5bf42f7522ca596eb1d87a52bb73c766" },
+		{ 0, CNN_TEST,
+		    "f844fc536100b387802faeb509cd97858e5938297efcf8264d0fb8decc158483" },
+		{ UINT64_MAX - 1, CNN_TRAIN,
+		    "5187659edd05a3666100e62a979835ab5fdf98aa9d9fbc485028874e2403abed" },
 	};
 
 	for (size_t i = 0; i < sizeof pins / sizeof *pins; i++) {
@@ -94,17 +99,18 @@ static void test_looks(void)
 
 		cnn_strokes_draw(3, CNN_TRAIN, i, image);
 		for (unsigned k = 0; k < CNN_STROKES_PIXELS; k++) {
-			unsigned row = k / CNN_STROKES_SIDE, column = k % CNN_STROKES_SIDE;
+			unsigned row = k / CNN_STROKES_SIDE,
+				 column = k % CNN_STROKES_SIDE;
 
 			bright += image[k] > 127;
-			corner += (row < 2 || row > 25) && (column < 2 || column > 25)
-				&& image[k];
+			corner += (row < 2 || row > 25) &&
+			    (column < 2 || column > 25) && image[k];
 			x += column * image[k];
 			y += row * image[k];
 			sum += image[k];
 		}
-		odd += bright < 12 || bright > 250 || corner > 8 || sum == 0
-			|| x / sum < 10 || x / sum > 17 || y / sum < 10 || y / sum > 17;
+		odd += bright < 12 || bright > 250 || corner > 8 || sum == 0 ||
+		    x / sum < 10 || x / sum > 17 || y / sum < 10 || y / sum > 17;
 	}
 	ok(odd == 0, "2000 samples look like digits (%u don't)", odd);
 }
@@ -115,7 +121,8 @@ int main(void)
 	test_apart();
 	test_classes();
 	test_looks();
-	ok(cnn_strokes_count(CNN_TRAIN) == 60000 && cnn_strokes_count(CNN_TEST) == 10000,
-		"as many as MNIST");
+	ok(cnn_strokes_count(CNN_TRAIN) == 60000 &&
+		cnn_strokes_count(CNN_TEST) == 10000,
+	    "as many as MNIST");
 	return done();
 }

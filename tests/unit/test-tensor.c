@@ -11,17 +11,20 @@ static void test_types(void)
 	bool good = true;
 
 	for (enum cnn_dtype t = 1; t < CNN_DTYPE_COUNT; t++)
-		good &= cnn_dtype_size(t) > 0 && cnn_dtype_parse(cnn_dtype_name(t)) == t
-			&& cnn_dtype_parse(cnn_dtype_typestr(t)) == t;
+		good &= cnn_dtype_size(t) > 0 &&
+		    cnn_dtype_parse(cnn_dtype_name(t)) == t &&
+		    cnn_dtype_parse(cnn_dtype_typestr(t)) == t;
 	ok(good, "each type is found by its name and by its type string");
 	ok(cnn_dtype_size(CNN_DTYPE_NONE) == 0 && cnn_dtype_size(CNN_DTYPE_COUNT) == 0,
-		"no type has no size");
-	ok(!cnn_dtype_parse("|O") && !cnn_dtype_parse("") && !cnn_dtype_parse(">f4")
-		&& !cnn_dtype_parse("none"), "other types are not known");
-	ok(cnn_dtype_parse("|V2") == CNN_BF16, "numpy's own spelling of two void bytes");
-	ok(cnn_dtype_is_integer(CNN_BOOL) && cnn_dtype_is_integer(CNN_I64)
-		&& !cnn_dtype_is_integer(CNN_F16) && !cnn_dtype_is_integer(CNN_BF16),
-		"which types are integers");
+	    "no type has no size");
+	ok(!cnn_dtype_parse("|O") && !cnn_dtype_parse("") && !cnn_dtype_parse(">f4") &&
+		!cnn_dtype_parse("none"),
+	    "other types are not known");
+	ok(cnn_dtype_parse("|V2") == CNN_BF16,
+	    "numpy's own spelling of two void bytes");
+	ok(cnn_dtype_is_integer(CNN_BOOL) && cnn_dtype_is_integer(CNN_I64) &&
+		!cnn_dtype_is_integer(CNN_F16) && !cnn_dtype_is_integer(CNN_BF16),
+	    "which types are integers");
 }
 
 static void test_shapes(void)
@@ -29,7 +32,10 @@ static void test_shapes(void)
 	size_t n = 7, big = (size_t)1 << 40;
 	char buf[CNN_SHAPE_TEXT], small[5];
 	struct cnn_tensor t = {
-		CNN_F32, 4, { 128, 1, 28, 28 }, NULL
+		CNN_F32,
+		4,
+		{ 128, 1, 28, 28 },
+		NULL,
 	};
 
 	ok(cnn_shape_count(0, NULL, &n) && n == 1, "a scalar has one element");
@@ -37,19 +43,22 @@ static void test_shapes(void)
 	ok(cnn_tensor_sample_count(&t) == 28 * 28, "elements of a sample");
 	n = 7;
 	ok(!cnn_shape_count(2, (size_t[]){ big, big }, &n) && n == 7,
-		"overflow is refused and leaves the result alone");
-	ok(!cnn_shape_count(3, (size_t[]){ 0, big, big }, &n)
-		&& !cnn_shape_count(3, (size_t[]){ big, big, 0 }, &n),
-		"an empty axis doesn't hide an overflow");
+	    "overflow is refused and leaves the result alone");
+	ok(!cnn_shape_count(3, (size_t[]){ 0, big, big }, &n) &&
+		!cnn_shape_count(3, (size_t[]){ big, big, 0 }, &n),
+	    "an empty axis doesn't hide an overflow");
 	ok(cnn_shape_count(2, (size_t[]){ 0, 5 }, &n) && n == 0, "an empty tensor");
-	ok(!cnn_shape_count(CNN_MAX_RANK + 1, t.shape, &n) && !cnn_shape_count(-1, t.shape, &n),
-		"ranks out of range are refused");
+	ok(!cnn_shape_count(CNN_MAX_RANK + 1, t.shape, &n) &&
+		!cnn_shape_count(-1, t.shape, &n),
+	    "ranks out of range are refused");
 	t = (struct cnn_tensor){ CNN_F64, 1, { SIZE_MAX / 4 }, NULL };
 	ok(!cnn_tensor_bytes(&t, &n), "bytes overflow where elements don't");
 
-	ok(!strcmp(cnn_shape_text(3, (size_t[]){ 1, 28, 28 }, buf, sizeof buf), "1x28x28"),
-		"a shape's text");
-	ok(!strcmp(cnn_shape_text(0, NULL, buf, sizeof buf), "scalar"), "a scalar's text");
+	ok(!strcmp(cnn_shape_text(3, (size_t[]){ 1, 28, 28 }, buf, sizeof buf),
+	       "1x28x28"),
+	    "a shape's text");
+	ok(!strcmp(cnn_shape_text(0, NULL, buf, sizeof buf), "scalar"),
+	    "a scalar's text");
 	for (int i = 0; i < CNN_MAX_RANK; i++)
 		t.shape[i] = SIZE_MAX;
 	cnn_shape_text(CNN_MAX_RANK, t.shape, buf, sizeof buf);
@@ -61,14 +70,14 @@ static void test_shapes(void)
 /* Checks the rounding between two neighbours lo and hi; `even` is the one that ends in
  * a 0 bit. Below the middle rounds to lo, above it to hi, the middle itself to even. */
 static bool rounds(float lo, float hi, uint16_t l, uint16_t h,
-	uint16_t (*convert)(float))
+    uint16_t (*convert)(float))
 {
 	float middle = (float)(((double)lo + (double)hi) / 2);
 	uint16_t even = l & 1 ? h : l;
 
-	return convert(middle) == even && convert(-middle) == (even | 0x8000)
-		&& convert(nextafterf(middle, lo)) == l
-		&& convert(nextafterf(middle, hi)) == h;
+	return convert(middle) == even && convert(-middle) == (even | 0x8000) &&
+	    convert(nextafterf(middle, lo)) == l &&
+	    convert(nextafterf(middle, hi)) == h;
 }
 
 static void test_half(void)
@@ -81,15 +90,16 @@ static void test_half(void)
 	ok(whole, "each half goes to float and back");
 	for (uint16_t h = 0; h < 0x7bff; h++)
 		rounding &= rounds(cnn_f16_to_f32(h), cnn_f16_to_f32((uint16_t)(h + 1)),
-			h, (uint16_t)(h + 1), cnn_f32_to_f16);
+		    h, (uint16_t)(h + 1), cnn_f32_to_f16);
 	ok(rounding, "halves round to nearest even, subnormal ones too");
-	ok(cnn_f16_to_f32(1) == 0x1p-24f && cnn_f16_to_f32(0x7bff) == 65504
-		&& cnn_f16_to_f32(0x3c00) == 1 && cnn_f16_to_f32(0xc000) == -2,
-		"known halves");
-	ok(cnn_f32_to_f16(65519.996f) == 0x7bff && cnn_f32_to_f16(65520) == 0x7c00
-		&& cnn_f32_to_f16(-INFINITY) == 0xfc00, "where halves become infinite");
+	ok(cnn_f16_to_f32(1) == 0x1p-24f && cnn_f16_to_f32(0x7bff) == 65504 &&
+		cnn_f16_to_f32(0x3c00) == 1 && cnn_f16_to_f32(0xc000) == -2,
+	    "known halves");
+	ok(cnn_f32_to_f16(65519.996f) == 0x7bff && cnn_f32_to_f16(65520) == 0x7c00 &&
+		cnn_f32_to_f16(-INFINITY) == 0xfc00,
+	    "where halves become infinite");
 	ok(isnan(cnn_f16_to_f32(cnn_f32_to_f16(NAN))) && isnan(cnn_f16_to_f32(0x7c01)),
-		"a NaN stays one");
+	    "a NaN stays one");
 
 	whole = rounding = true;
 	for (uint32_t h = 0; h < 0x10000; h++)
@@ -97,11 +107,12 @@ static void test_half(void)
 			whole &= cnn_f32_to_bf16(cnn_bf16_to_f32((uint16_t)h)) == h;
 	ok(whole, "each bfloat16 goes to float and back");
 	for (uint16_t h = 0; h < 0x7f7f; h++)
-		rounding &= rounds(cnn_bf16_to_f32(h), cnn_bf16_to_f32((uint16_t)(h + 1)),
-			h, (uint16_t)(h + 1), cnn_f32_to_bf16);
+		rounding &= rounds(cnn_bf16_to_f32(h),
+		    cnn_bf16_to_f32((uint16_t)(h + 1)), h, (uint16_t)(h + 1),
+		    cnn_f32_to_bf16);
 	ok(rounding, "bfloat16 rounds to nearest even");
 	ok(cnn_f32_to_bf16(0x1.fffffep127f) == 0x7f80 && cnn_f32_to_bf16(1) == 0x3f80,
-		"known bfloat16");
+	    "known bfloat16");
 	ok(isnan(cnn_bf16_to_f32(cnn_f32_to_bf16(NAN))), "a NaN stays one");
 }
 
@@ -115,7 +126,7 @@ static void test_arrays(void)
 	float f[3];
 	double d[3];
 
-	memcpy(bytes + 1, large, sizeof large);    /* not aligned */
+	memcpy(bytes + 1, large, sizeof large); /* not aligned */
 	cnn_to_i64(CNN_I64, bytes + 1, 3, i);
 	ok(!memcmp(i, large, sizeof i), "64-bit integers, unaligned");
 	cnn_to_f32(CNN_U8, "\0\x7f\xff", 3, f);
@@ -131,7 +142,7 @@ static void test_arrays(void)
 	memcpy(bytes + 1, odd, sizeof odd);
 	cnn_to_i64(CNN_F64, bytes + 1, 3, i);
 	ok(i[0] == INT64_MAX && i[1] == 0 && i[2] == -2,
-		"doubles truncate to integers, within their range");
+	    "doubles truncate to integers, within their range");
 }
 
 int main(void)

@@ -6,7 +6,9 @@
 
 /* Numbers of samples of the class, of predictions of it, and of samples that are
  * both. */
-struct tally { uint64_t truth, predicted, both; };
+struct tally {
+	uint64_t truth, predicted, both;
+};
 
 static struct tally tally_of(const struct cnn_evaluation *v, size_t class)
 {
@@ -35,12 +37,12 @@ static const char *number(double x, char buf[32])
 }
 
 static void print_table(FILE *f, const struct cnn_evaluation *v,
-	const struct cnn_model *m)
+    const struct cnn_model *m)
 {
 	char buf[32];
 
-	fprintf(f, "accuracy  %.2f %% (%.9g of %llu)\n", 100 * cnn_evaluation_accuracy(v),
-		v->hits, (unsigned long long)v->samples);
+	fprintf(f, "accuracy  %.2f %% (%.9g of %llu)\n",
+	    100 * cnn_evaluation_accuracy(v), v->hits, (unsigned long long)v->samples);
 	if (v->has_loss)
 		fprintf(f, "loss      %.5f\n", cnn_evaluation_loss(v));
 	if (v->classes == 0)
@@ -50,56 +52,58 @@ static void print_table(FILE *f, const struct cnn_evaluation *v,
 		struct tally t = tally_of(v, c);
 
 		fprintf(f, "%-14s %9llu %9.2f%% %7.2f%%\n", cnn_model_class(m, c, buf),
-			(unsigned long long)t.truth, 100 * ratio(t.both, t.predicted),
-			100 * ratio(t.both, t.truth));
+		    (unsigned long long)t.truth, 100 * ratio(t.both, t.predicted),
+		    100 * ratio(t.both, t.truth));
 	}
 	if (v->classes > 24)
 		return;
-	fprintf(f, "\nconfusion matrix (rows: true class, columns: predicted "
-		"class)\n%-14s", "");
+	fprintf(f,
+	    "\nconfusion matrix (rows: true class, columns: predicted class)\n%-14s",
+	    "");
 	for (size_t c = 0; c < v->classes; c++)
 		fprintf(f, " %6.6s", cnn_model_class(m, c, buf));
 	for (size_t t = 0; t < v->classes; t++) {
 		fprintf(f, "\n%-14s", cnn_model_class(m, t, buf));
 		for (size_t c = 0; c < v->classes; c++)
 			fprintf(f, " %6llu",
-				(unsigned long long)v->confusion[t * v->classes + c]);
+			    (unsigned long long)v->confusion[t * v->classes + c]);
 	}
 	putc('\n', f);
 }
 
 static void print_tsv(FILE *f, const struct cnn_evaluation *v,
-	const struct cnn_model *m)
+    const struct cnn_model *m)
 {
 	char a[32], b[32];
 
 	fprintf(f, "accuracy\t%.9g\nloss\t%.9g\nsamples\t%llu\ncorrect\t%.15g\n",
-		cnn_evaluation_accuracy(v), cnn_evaluation_loss(v),
-		(unsigned long long)v->samples, v->hits);
+	    cnn_evaluation_accuracy(v), cnn_evaluation_loss(v),
+	    (unsigned long long)v->samples, v->hits);
 	for (size_t c = 0; c < v->classes; c++) {
 		struct tally t = tally_of(v, c);
 		const char *name = cnn_model_class(m, c, a);
 
-		fprintf(f, "samples/%s\t%llu\nprecision/%s\t%.9g\nrecall/%s\t%.9g\n", name,
-			(unsigned long long)t.truth, name, ratio(t.both, t.predicted),
-			name, ratio(t.both, t.truth));
+		fprintf(f, "samples/%s\t%llu\nprecision/%s\t%.9g\nrecall/%s\t%.9g\n",
+		    name, (unsigned long long)t.truth, name, ratio(t.both, t.predicted),
+		    name, ratio(t.both, t.truth));
 	}
 	for (size_t t = 0; t < v->classes; t++)
 		for (size_t c = 0; c < v->classes; c++)
 			fprintf(f, "confusion/%s/%s\t%llu\n", cnn_model_class(m, t, a),
-				cnn_model_class(m, c, b),
-				(unsigned long long)v->confusion[t * v->classes + c]);
+			    cnn_model_class(m, c, b),
+			    (unsigned long long)v->confusion[t * v->classes + c]);
 }
 
 static void print_json(FILE *f, const struct cnn_evaluation *v,
-	const struct cnn_model *m)
+    const struct cnn_model *m)
 {
 	char a[32], b[32], hits[32];
 
-	fprintf(f, "{\"accuracy\": %s, \"loss\": %s, \"samples\": %llu, "
-		"\"correct\": %s, \"classes\": [",
-		number(cnn_evaluation_accuracy(v), a), number(cnn_evaluation_loss(v), b),
-		(unsigned long long)v->samples, number(v->hits, hits));
+	fprintf(f,
+	    "{\"accuracy\": %s, \"loss\": %s, \"samples\": %llu, "
+	    "\"correct\": %s, \"classes\": [",
+	    number(cnn_evaluation_accuracy(v), a), number(cnn_evaluation_loss(v), b),
+	    (unsigned long long)v->samples, number(v->hits, hits));
 	for (size_t c = 0; c < v->classes; c++) {
 		struct tally t = tally_of(v, c);
 		const char *name = cnn_model_class(m, c, a);
@@ -107,20 +111,23 @@ static void print_json(FILE *f, const struct cnn_evaluation *v,
 		fprintf(f, "%s{\"name\": ", c ? ", " : "");
 		cnn_print_json_string(f, name, strlen(name));
 		fprintf(f, ", \"samples\": %llu, \"precision\": %s, \"recall\": %s}",
-			(unsigned long long)t.truth, number(ratio(t.both, t.predicted), a),
-			number(ratio(t.both, t.truth), b));
+		    (unsigned long long)t.truth, number(ratio(t.both, t.predicted), a),
+		    number(ratio(t.both, t.truth), b));
 	}
 	fputs("], \"confusion\": [", f);
 	for (size_t t = 0; t < v->classes; t++)
 		for (size_t c = 0; c < v->classes; c++)
-			fprintf(f, "%s%llu%s", c ? ", " : t ? ", [" : "[",
-				(unsigned long long)v->confusion[t * v->classes + c],
-				c + 1 == v->classes ? "]" : "");
+			fprintf(f, "%s%llu%s",
+			    c	  ? ", " :
+				t ? ", [" :
+				    "[",
+			    (unsigned long long)v->confusion[t * v->classes + c],
+			    c + 1 == v->classes ? "]" : "");
 	fputs("]}\n", f);
 }
 
 int cnn_print_evaluation(struct cnn_output *out, const struct cnn_evaluation *v,
-	const struct cnn_model *m, enum cnn_print how, struct cnn_error *e)
+    const struct cnn_model *m, enum cnn_print how, struct cnn_error *e)
 {
 	char *text = NULL;
 	size_t size = 0;
@@ -136,7 +143,7 @@ int cnn_print_evaluation(struct cnn_output *out, const struct cnn_evaluation *v,
 	else
 		print_table(f, v, m);
 	r = fclose(f) ? cnn_fail(e, CNN_ENOMEM, "out of memory") :
-		cnn_output_write(out, text, size, e);
+			cnn_output_write(out, text, size, e);
 	free(text);
 	return r;
 }

@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define GRADIENT_BOUND 0.01              /* gradients.h */
-#define F32_BOUND 1e-10                  /* mean square, as case_bounds() */
-#define NAN_ELEMENTS 8                   /* of an input, set to NaN one at a time */
+#define GRADIENT_BOUND 0.01 /* gradients.h */
+#define F32_BOUND 1e-10	    /* mean square, as case_bounds() */
+#define NAN_ELEMENTS 8	    /* of an input, set to NaN one at a time */
 
 /* Beside its own results in float, on numbers that the type holds: the results are
  * rounded, and steps within the layer may be. 40 times the u^2/3 of cases.c. */
@@ -39,24 +39,26 @@ static bool is_finite(const double *x, size_t n)
 /* Are the results under these settings those of `wanted`, within `bound`? A claim only
  * if not. how: ", in one microbatch". */
 static void check_same(struct alone *a, const struct settings *settings,
-	const struct data *d, const struct results *wanted, double bound, const char *how)
+    const struct data *d, const struct results *wanted, double bound, const char *how)
 {
 	struct results results = { 0 };
 	struct cnn_error e = { 0 };
 	const char *complaint = NULL, *name;
 	char why[300] = "";
 	double worst;
-	int r = results_of_run(&results, a->subject, a->chain, settings, d, &complaint, &e);
+	int r =
+	    results_of_run(&results, a->subject, a->chain, settings, d, &complaint, &e);
 
 	if (r != CNN_OK)
 		claim(a->trial, false, "%s%s: %s", a->what, how, e.text);
 	else if (complaint)
 		claim(a->trial, false, "%s%s: %s", a->what, how, complaint);
-	else if (!results_near(&results, wanted, (struct bounds){ bound, bound }, &worst,
-			&name)) {
+	else if (!results_near(&results, wanted, (struct bounds){ bound, bound },
+		     &worst, &name)) {
 		explain(a->subject, a->chain, settings, d, why, sizeof(why));
-		claim(a->trial, false, *why ? "%s%s: another %s (%.2g): %s" :
-			"%s%s: another %s (%.2g)%s", a->what, how, name, worst, why);
+		claim(a->trial, false,
+		    *why ? "%s%s: another %s (%.2g): %s" : "%s%s: another %s (%.2g)%s",
+		    a->what, how, name, worst, why);
 	}
 	results_free(&results);
 }
@@ -64,7 +66,8 @@ static void check_same(struct alone *a, const struct settings *settings,
 /* Is the run offered with these settings? */
 static bool is_taken(const struct alone *a, const struct settings *s)
 {
-	return can_compute(a->subject, s->dtype) && runner_offers(a->subject, a->chain, s);
+	return can_compute(a->subject, s->dtype) &&
+	    runner_offers(a->subject, a->chain, s);
 }
 
 static void check_microbatches(struct alone *a)
@@ -73,10 +76,12 @@ static void check_microbatches(struct alone *a)
 
 	varied.microbatch = varied.samples;
 	if (is_taken(a, &varied))
-		check_same(a, &varied, &a->data, &a->plain, F32_BOUND, ", in one microbatch");
+		check_same(a, &varied, &a->data, &a->plain, F32_BOUND,
+		    ", in one microbatch");
 	varied.microbatch = (varied.samples + MAX_MICROBATCHES - 1) / MAX_MICROBATCHES;
 	if (is_taken(a, &varied))
-		check_same(a, &varied, &a->data, &a->plain, F32_BOUND, ", in small microbatches");
+		check_same(a, &varied, &a->data, &a->plain, F32_BOUND,
+		    ", in small microbatches");
 }
 
 static unsigned check_layouts(struct alone *a)
@@ -114,13 +119,14 @@ static unsigned check_halves(struct alone *a)
 		if (!is_taken(a, &varied))
 			continue;
 		name_case(a->trial, &a->tried, element_types[i].name, CNN_NCHW, a->what,
-			sizeof(a->what));
+		    sizeof(a->what));
 		if (a->trial->begin)
 			a->trial->begin(a->trial, a->what);
 		taken++;
-		if (data_make(&d, &a->trial->reference, a->chain, &a->tried, varied.dtype)
-				== CNN_OK && results_of_run(&wanted, a->subject, a->chain,
-				&a->settings, &d, NULL, &e) == CNN_OK)
+		if (data_make(&d, &a->trial->reference, a->chain, &a->tried,
+			varied.dtype) == CNN_OK &&
+		    results_of_run(&wanted, a->subject, a->chain, &a->settings, &d,
+			NULL, &e) == CNN_OK)
 			check_same(a, &varied, &d, &wanted, half_bounds[i], "");
 		results_free(&wanted);
 		data_free(&d);
@@ -140,8 +146,8 @@ static void check_evaluation(struct alone *a)
 	evaluating.training = false;
 	if (!is_taken(a, &evaluating))
 		return;
-	if (results_of_run(&results, a->subject, a->chain, &evaluating, &a->data, &complaint,
-			&e) != CNN_OK)
+	if (results_of_run(&results, a->subject, a->chain, &evaluating, &a->data,
+		&complaint, &e) != CNN_OK)
 		claim(a->trial, false, "%s, evaluation: %s", a->what, e.text);
 	else if (complaint)
 		claim(a->trial, false, "%s, evaluation: %s", a->what, complaint);
@@ -158,12 +164,14 @@ static void check_gradients(struct alone *a)
 
 	if (!a->settings.training || a->trial->no_gradients)
 		return;
-	if (gradients_check(a->subject, a->chain, &a->settings, &a->data, &worst, &name, &e)
-			!= CNN_OK)
+	if (gradients_check(a->subject, a->chain, &a->settings, &a->data, &worst, &name,
+		&e) != CNN_OK)
 		claim(a->trial, false, "%s: %s", a->what, e.text);
 	else if (!(worst <= GRADIENT_BOUND))
-		claim(a->trial, false, "%s: the gradient of %s is not that of finite differences: "
-			"off by %.2g of it", a->what, name, worst);
+		claim(a->trial, false,
+		    "%s: the gradient of %s is not that of finite differences: "
+		    "off by %.2g of it",
+		    a->what, name, worst);
 }
 
 /* Does a NaN at this element of an input reach the output? */
@@ -174,8 +182,9 @@ static bool keeps_nan(struct alone *a, double *x, struct cnn_error *e)
 	bool good;
 
 	*x = NAN;
-	good = results_of_run(&results, a->subject, a->chain, &a->settings, &a->data, NULL, e)
-		!= CNN_OK || !is_finite(results.of[0].x, results.of[0].n);
+	good = results_of_run(&results, a->subject, a->chain, &a->settings, &a->data,
+		   NULL, e) != CNN_OK ||
+	    !is_finite(results.of[0].x, results.of[0].n);
 	*x = kept;
 	results_free(&results);
 	return good;
@@ -186,7 +195,7 @@ static bool keeps_nan(struct alone *a, double *x, struct cnn_error *e)
 static void check_nan(struct alone *a)
 {
 	const struct layer_chain *c = a->chain;
-	size_t at = 1;                       /* the results begin with the output */
+	size_t at = 1; /* the results begin with the output */
 
 	for (uint32_t i = 0; a->settings.training && i < c->input_count; i++) {
 		const struct results *r = &a->plain;
@@ -199,13 +208,16 @@ static void check_nan(struct alone *a)
 			continue;
 		for (size_t k = 0; k < r->of[at].n; k++)
 			size = fmax(size, fabs(gradient[k]));
-		for (size_t k = 0; k < r->of[at].n && tried < NAN_ELEMENTS; k += 1 + k / 8) {
+		for (size_t k = 0; k < r->of[at].n && tried < NAN_ELEMENTS;
+		     k += 1 + k / 8) {
 			if (fabs(gradient[k]) <= 0.01 * size)
 				continue;
 			tried++;
 			if (!keeps_nan(a, &a->data.in[i][k], &e)) {
-				claim(a->trial, false, "%s: a NaN in input %u (element %zu) leaves "
-					"none in the output", a->what, i + 1, k);
+				claim(a->trial, false,
+				    "%s: a NaN in input %u (element %zu) leaves "
+				    "none in the output",
+				    a->what, i + 1, k);
 				break;
 			}
 		}
@@ -226,30 +238,41 @@ static bool compute(struct alone *a)
 		data_free(&a->data);
 		results_free(&a->plain);
 		a->tried.values = pass == 0 ? DISTINCT : POSITIVE;
-		if (data_make(&a->data, &a->trial->reference, a->chain, &a->tried, CNN_F32)
-				!= CNN_OK || results_of_run(&a->plain, a->subject, a->chain,
-				&a->settings, &a->data, &complaint, &e) != CNN_OK)
+		if (data_make(&a->data, &a->trial->reference, a->chain, &a->tried,
+			CNN_F32) != CNN_OK ||
+		    results_of_run(&a->plain, a->subject, a->chain, &a->settings,
+			&a->data, &complaint, &e) != CNN_OK)
 			return claim(a->trial, false, "%s: %s", a->what, e.text);
 		if (complaint)
 			return claim(a->trial, false, "%s: %s", a->what, complaint);
-		if (explain(a->subject, a->chain, &a->settings, &a->data, why, sizeof(why)))
+		if (explain(a->subject, a->chain, &a->settings, &a->data, why,
+			sizeof(why)))
 			return claim(a->trial, false, "%s: %s", a->what, why);
 		finite = true;
 		for (size_t i = 0; i < a->plain.count; i++)
-			finite = finite && (is_finite(a->plain.of[i].x, a->plain.of[i].n)
-				|| (a->chain->loss && i == 0));      /* hits may be NaN */
+			finite = finite &&
+			    (is_finite(a->plain.of[i].x, a->plain.of[i].n) ||
+				(a->chain->loss && i == 0)); /* hits may be NaN */
 	}
-	return finite || claim(a->trial, false, "%s: its results are not finite, neither for "
-		"inputs in (-1, 1) nor in (0.1, 1)", a->what);
+	return finite ||
+	    claim(a->trial, false,
+		"%s: its results are not finite, neither for "
+		"inputs in (-1, 1) nor in (0.1, 1)",
+		a->what);
 }
 
 unsigned check_alone(struct trial *t, const struct subject *subject,
-	const struct layer_chain *c, const struct test_case *tried)
+    const struct layer_chain *c, const struct test_case *tried)
 {
 	struct alone a = {
-		.trial = t, .subject = subject, .chain = c, .tried = *tried,
-		.settings = { .dtype = CNN_F32, .samples = tried->samples,
-			.microbatch = tried->microbatch, .training = subject->kernel->backward },
+		.trial = t,
+		.subject = subject,
+		.chain = c,
+		.tried = *tried,
+		.settings = { .dtype = CNN_F32,
+		    .samples = tried->samples,
+		    .microbatch = tried->microbatch,
+		    .training = subject->kernel->backward },
 	};
 	struct cnn_error e = { 0 };
 	unsigned taken = 1;
@@ -264,8 +287,8 @@ unsigned check_alone(struct trial *t, const struct subject *subject,
 	}
 	if (compute(&a)) {
 		claim(t, true, "%s", a.what);
-		if (check_variants(t, subject, c, &a.settings, &a.data, &a.plain, a.what, &e)
-				!= CNN_OK)
+		if (check_variants(t, subject, c, &a.settings, &a.data, &a.plain,
+			a.what, &e) != CNN_OK)
 			claim(t, false, "%s: %s", a.what, e.text);
 		check_gradients(&a);
 		check_microbatches(&a);

@@ -13,36 +13,36 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SECONDS 60                       /* of one case */
-#define FAILURES_SHOWN 5                 /* without -v */
+#define SECONDS 60	 /* of one case */
+#define FAILURES_SHOWN 5 /* without -v */
 
 /* What the child leaves behind, however it ends. */
 struct share {
 	unsigned cases, failures;
-	const char *volatile doing;          /* the plugin's function */
-	char what[300];                      /* the case */
+	const char *volatile doing; /* the plugin's function */
+	char what[300];		    /* the case */
 	bool done;
-	struct cnn_error error;              /* not the plugin's */
+	struct cnn_error error; /* not the plugin's */
 	bool net_used[APART_NETS];
 	char net_error[APART_NETS][200];
-	unsigned hidden;                     /* failures that are not in details */
+	unsigned hidden; /* failures that are not in details */
 	size_t used;
 	char details[1 << 18];
 };
 
 struct child {
-	struct trial trial;                  /* comes first, for report() and begin() */
+	struct trial trial; /* comes first, for report() and begin() */
 	struct share *share;
 	const struct apart *apart;
 	struct subject subject;
-	char shown[FAILURES_SHOWN][200];     /* reasons of failures */
+	char shown[FAILURES_SHOWN][200]; /* reasons of failures */
 	unsigned shown_count;
 };
 
-/* --- in the child ------------------------------------------------------------------ */
+/* --- in the child ----------------------------------------------------------------- */
 
-__attribute__((format(printf, 2, 3)))
-static void write_line(struct share *s, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void write_line(struct share *s,
+    const char *fmt, ...)
 {
 	const size_t room = sizeof(s->details) - s->used;
 	va_list ap;
@@ -99,8 +99,10 @@ static void try_case(struct child *c, const struct test_case *tried)
 	struct cnn_error e = { 0 };
 	unsigned before = c->share->failures;
 
-	if (chain_parse(&chain, c->trial.plugins, tried->net, tried->inputs, &e) != CNN_OK)
-		claim(&c->trial, false, "%s of %s: %s", tried->net, tried->inputs, e.text);
+	if (chain_parse(&chain, c->trial.plugins, tried->net, tried->inputs, &e) !=
+	    CNN_OK)
+		claim(&c->trial, false, "%s of %s: %s", tried->net, tried->inputs,
+		    e.text);
 	else
 		c->share->cases += check_case(&c->trial, &c->subject, &chain, tried);
 	/* One whose every call failed was tried, too. */
@@ -109,8 +111,8 @@ static void try_case(struct child *c, const struct test_case *tried)
 }
 
 /* Has this net the kernel's run? *e: why it is no net. */
-static bool is_run(struct child *c, const char *net, const char *inputs, const char *run,
-	struct cnn_error *e)
+static bool is_run(struct child *c, const char *net, const char *inputs,
+    const char *run, struct cnn_error *e)
 {
 	struct layer_chain chain;
 	char name[200];
@@ -130,11 +132,13 @@ static void try_nets(struct child *c, const char *run)
 		struct case_list list = { 0 };
 		struct cnn_error e = { 0 };
 
-		if (make_cases_of(&list, c->trial.plugins, a->nets[i], a->inputs[i], &e) != CNN_OK)
-			snprintf(c->share->net_error[i], sizeof(c->share->net_error[i]), "%.199s",
-				e.text);
+		if (make_cases_of(&list, c->trial.plugins, a->nets[i], a->inputs[i],
+			&e) != CNN_OK)
+			snprintf(c->share->net_error[i], sizeof(c->share->net_error[i]),
+			    "%.199s", e.text);
 		for (size_t k = 0; k < list.count; k++) {
-			if (!is_run(c, list.cases[k].net, list.cases[k].inputs, run, &e))
+			if (!is_run(c, list.cases[k].net, list.cases[k].inputs, run,
+				&e))
 				continue;
 			c->share->net_used[i] = true;
 			try_case(c, &list.cases[k]);
@@ -154,12 +158,14 @@ static void try_kernel(struct child *c, const struct cnn_kernel *kernel)
 	c->subject.doing = &c->share->doing;
 	begin(&c->trial, kernel->run);
 	for (size_t i = 0; i < test_case_count; i++)
-		if (is_run(c, test_cases[i].net, test_cases[i].inputs, kernel->run, &e)) {
+		if (is_run(c, test_cases[i].net, test_cases[i].inputs, kernel->run,
+			&e)) {
 			try_case(c, &test_cases[i]);
 			known++;
 		}
-	if (known == 0 && make_cases(&list, c->trial.plugins, kernel->run, &e) != CNN_OK
-			&& c->apart->net_count == 0)
+	if (known == 0 &&
+	    make_cases(&list, c->trial.plugins, kernel->run, &e) != CNN_OK &&
+	    c->apart->net_count == 0)
 		claim(&c->trial, false, "%s", e.text);
 	for (size_t i = 0; i < list.count; i++)
 		try_case(c, &list.cases[i]);
@@ -167,8 +173,10 @@ static void try_kernel(struct child *c, const struct cnn_kernel *kernel)
 	case_list_free(&list);
 	try_nets(c, kernel->run);
 	if (c->share->cases == 0 && c->share->failures == 0)
-		claim(&c->trial, false, "it takes none of %zu cases (its cost is 0): give "
-			"one that it takes with --net and --input", known);
+		claim(&c->trial, false,
+		    "it takes none of %zu cases (its cost is 0): give "
+		    "one that it takes with --net and --input",
+		    known);
 }
 
 /* A definition alone: shapes, parameters, operations. */
@@ -187,27 +195,35 @@ static void try_definition(struct child *c, const char *type)
 		begin(&c->trial, list.cases[i].net);
 		c->share->cases++;
 		if (chain_parse(&chain, c->trial.plugins, list.cases[i].net,
-				list.cases[i].inputs, &e) == CNN_OK && chain.defs[0]->flops)
+			list.cases[i].inputs, &e) == CNN_OK &&
+		    chain.defs[0]->flops)
 			flops = chain.defs[0]->flops(&chain.nodes[0]);
-		claim(&c->trial, isfinite(flops) && flops >= 0, "%s of %s: %g operations",
-			list.cases[i].net, list.cases[i].inputs, flops);
+		claim(&c->trial, isfinite(flops) && flops >= 0,
+		    "%s of %s: %g operations", list.cases[i].net, list.cases[i].inputs,
+		    flops);
 	}
 	case_list_free(&list);
 }
 
 _Noreturn static void run_child(struct apart *a, struct share *share,
-	const struct cnn_kernel *kernel, const char *type)
+    const struct cnn_kernel *kernel, const char *type)
 {
-	static const int fatal[] = { SIGALRM, SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL };
+	static const int fatal[] = { SIGALRM, SIGSEGV, SIGBUS, SIGABRT, SIGFPE,
+		SIGILL };
 	struct child c = {
-		.trial = { .plugins = a->plugins, .oracle = a->oracle,
-			.device = a->plugin->device, .provider = a->plugin->provider,
-			.title = "", .no_gradients = a->no_gradients, .report = report,
-			.begin = begin },
-		.share = share, .apart = a,
+		.trial = { .plugins = a->plugins,
+		    .oracle = a->oracle,
+		    .device = a->plugin->device,
+		    .provider = a->plugin->provider,
+		    .title = "",
+		    .no_gradients = a->no_gradients,
+		    .report = report,
+		    .begin = begin },
+		.share = share,
+		.apart = a,
 	};
 
-	prctl(PR_SET_DUMPABLE, 0);           /* no file core */
+	prctl(PR_SET_DUMPABLE, 0); /* no file core */
 	for (size_t i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++)
 		signal(fatal[i], SIG_DFL);
 	if (!kernel)
@@ -221,7 +237,7 @@ _Noreturn static void run_child(struct apart *a, struct share *share,
 	_exit(0);
 }
 
-/* --- in the parent ------------------------------------------------------------------- */
+/* --- in the parent ---------------------------------------------------------------- */
 
 static void say_end(struct share *s, int status)
 {
@@ -231,13 +247,14 @@ static void say_end(struct share *s, int status)
 	if (s->cases == 0)
 		s->cases = 1;
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
-		write_line(s, "      %s: %s did not return within %d s\n", s->what, doing, SECONDS);
+		write_line(s, "      %s: %s did not return within %d s\n", s->what,
+		    doing, SECONDS);
 	else if (WIFSIGNALED(status))
 		write_line(s, "      %s: %s crashed: %s\n", s->what, doing,
-			strsignal(WTERMSIG(status)));
+		    strsignal(WTERMSIG(status)));
 	else
-		write_line(s, "      %s: %s ended the process with exit status %d\n", s->what, doing,
-			WEXITSTATUS(status));
+		write_line(s, "      %s: %s ended the process with exit status %d\n",
+		    s->what, doing, WEXITSTATUS(status));
 }
 
 static int wait_for(pid_t pid, int *status)
@@ -250,10 +267,10 @@ static int wait_for(pid_t pid, int *status)
 }
 
 int check_apart(struct apart *a, const struct cnn_kernel *kernel, const char *type,
-	struct verdict *v, struct cnn_error *e)
+    struct verdict *v, struct cnn_error *e)
 {
 	struct share *s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int status = 0, r = CNN_OK;
 	pid_t pid;
 
@@ -277,7 +294,8 @@ int check_apart(struct apart *a, const struct cnn_kernel *kernel, const char *ty
 	for (size_t i = 0; i < a->net_count; i++) {
 		a->net_used[i] |= s->net_used[i];
 		if (*s->net_error[i])
-			memcpy(a->net_error[i], s->net_error[i], sizeof(a->net_error[i]));
+			memcpy(a->net_error[i], s->net_error[i],
+			    sizeof(a->net_error[i]));
 	}
 	v->cases = s->cases;
 	v->failures = s->failures;

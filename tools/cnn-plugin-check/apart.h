@@ -6,29 +6,30 @@
 #include "base/error.h"
 #include "plugin/loader.h"
 
-#define APART_NETS 64                    /* nets of the author */
+#define APART_NETS 64 /* nets of the author */
 
 /* What is checked. */
 struct apart {
 	struct cnn_plugins *plugins, *oracle;
 	const struct cnn_plugin *plugin;
-	const char *isa;                     /* constant text */
+	const char *isa; /* constant text */
 	bool no_gradients;
-	bool verbose;                        /* also list the cases that are right */
-	const char *const *nets, *const *inputs;     /* the author's; inputs[i] may be NULL */
+	bool verbose; /* also list the cases that are right */
+	const char *const *nets,
+	    *const *inputs; /* the author's; inputs[i] may be NULL */
 	size_t net_count;
-	bool net_used[APART_NETS];           /* some kernel has computed it */
-	char net_error[APART_NETS][200];     /* why none could; "" */
+	bool net_used[APART_NETS];	 /* some kernel has computed it */
+	char net_error[APART_NETS][200]; /* why none could; "" */
 };
 
 struct verdict {
 	unsigned cases, failures;
-	char *details;                       /* lines; the caller's to free */
+	char *details; /* lines; the caller's to free */
 };
 
 /* kernel: of the plugin. NULL: the definition of `type`. Returns an error only if the
  * device cannot be opened, or a process not be started. */
 int check_apart(struct apart *, const struct cnn_kernel *kernel, const char *type,
-	struct verdict *, struct cnn_error *);
+    struct verdict *, struct cnn_error *);
 
 #endif

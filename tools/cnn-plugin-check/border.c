@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GUARD 4096                       /* bytes before and after a buffer */
+#define GUARD 4096 /* bytes before and after a buffer */
 /* Memory of a device of its own begins with the buffer and ends soon after it, so that
  * the device's own checks see what lies beyond. */
 #define SHORT_GUARD 64
@@ -30,18 +30,19 @@ size_t border_real_size(const struct runner *runner)
 	return is_f64(runner) ? sizeof(double) : sizeof(float);
 }
 
-/* --- buffers on the device ------------------------------------------------------ */
+/* --- buffers on the device -------------------------------------------------------- */
 
 int border_upload(const struct subject *s, void *dst, const void *src, size_t bytes)
 {
-	return bytes ? s->device->upload(s->device_handle, s->queue, dst, src,
-		bytes) : CNN_OK;
+	return bytes ? s->device->upload(s->device_handle, s->queue, dst, src, bytes) :
+		       CNN_OK;
 }
 
 int border_download(const struct subject *s, void *dst, const void *src, size_t bytes)
 {
-	return bytes ? s->device->download(s->device_handle, s->queue, dst, src, bytes)
-		: CNN_OK;
+	return bytes ?
+	    s->device->download(s->device_handle, s->queue, dst, src, bytes) :
+	    CNN_OK;
 }
 
 static void fill(const struct subject *s, void *dst, int byte, size_t bytes)
@@ -66,14 +67,15 @@ void border_poison(const struct runner *runner, const struct buffer *b)
 }
 
 int border_alloc(const struct runner *runner, struct buffer *b, size_t bytes,
-	const char *overrun)
+    const char *overrun)
 {
 	const struct subject *s = runner->subject;
 	const size_t front = front_of(s);
 
 	if (bytes == 0)
 		return CNN_OK;
-	if (!(b->base = s->device->alloc(s->device_handle, front + bytes + guard_of(s))))
+	if (!(b->base =
+		    s->device->alloc(s->device_handle, front + bytes + guard_of(s))))
 		return CNN_ENOMEM;
 	b->data = (char *)b->base + front;
 	b->bytes = bytes;
@@ -99,7 +101,7 @@ static bool is_intact(const struct subject *s, const char *at, size_t bytes)
 	unsigned char guard[GUARD];
 
 	if (border_download(s, guard, at, bytes) != CNN_OK)
-		return true;                 /* the next call says what is wrong */
+		return true; /* the next call says what is wrong */
 	for (size_t i = 0; i < bytes; i++)
 		if (guard[i] != GUARD_BYTE)
 			return false;
@@ -110,21 +112,22 @@ void border_check(struct runner *runner, const struct buffer *b)
 {
 	const struct subject *s = runner->subject;
 
-	if (b->data && !(is_intact(s, b->base, front_of(s))
-			&& is_intact(s, (char *)b->data + b->bytes, guard_of(s))))
+	if (b->data &&
+	    !(is_intact(s, b->base, front_of(s)) &&
+		is_intact(s, (char *)b->data + b->bytes, guard_of(s))))
 		runner->complaint = b->overrun;
 }
 
-/* --- tensors and parameters across the border ------------------------------------ */
+/* --- tensors and parameters across the border ------------------------------------- */
 
 /* buffer = `samples` samples of x in the run's own format. */
 int border_put(struct runner *runner, const struct buffer *b,
-	const struct cnn_shape *shape, struct cnn_format format, const double *x,
-	uint32_t samples)
+    const struct cnn_shape *shape, struct cnn_format format, const double *x,
+    uint32_t samples)
 {
 	const struct subject *s = runner->subject;
-	size_t bytes = cnn_layout_count(shape, format.layout, samples)
-		* cnn_dtype_size(format.dtype);
+	size_t bytes = cnn_layout_count(shape, format.layout, samples) *
+	    cnn_dtype_size(format.dtype);
 	void *native = malloc(bytes + 1);
 	int r = CNN_OK;
 
@@ -133,7 +136,7 @@ int border_put(struct runner *runner, const struct buffer *b,
 		((int32_t *)native)[i] = (int32_t)x[i];
 	if (format.dtype != CNN_I32)
 		r = s->cpu->reorder(s->cpu_handle, NULL, shape, samples,
-			(struct cnn_format){ CNN_F64, CNN_NCHW }, x, format, native);
+		    (struct cnn_format){ CNN_F64, CNN_NCHW }, x, format, native);
 	if (r == CNN_OK)
 		r = border_upload(s, b->data, native, bytes);
 	free(native);
@@ -142,24 +145,25 @@ int border_put(struct runner *runner, const struct buffer *b,
 
 /* The other way; and what the layout pads must have stayed zero. */
 int border_get(struct runner *runner, const struct buffer *b,
-	const struct cnn_shape *shape, struct cnn_format format, double *x,
-	uint32_t samples)
+    const struct cnn_shape *shape, struct cnn_format format, double *x,
+    uint32_t samples)
 {
 	const struct subject *s = runner->subject;
 	const struct cnn_format plain = { CNN_F64, CNN_NCHW };
-	size_t bytes = cnn_layout_count(shape, format.layout, samples)
-		* cnn_dtype_size(format.dtype);
+	size_t bytes = cnn_layout_count(shape, format.layout, samples) *
+	    cnn_dtype_size(format.dtype);
 	unsigned char *native = calloc(2, bytes + 1), *again = native + bytes;
 	int r = border_download(s, native, b->data, bytes);
 
 	if (r == CNN_OK)
-		r = s->cpu->reorder(s->cpu_handle, NULL, shape, samples, format,
-			native, plain, x);
+		r = s->cpu->reorder(s->cpu_handle, NULL, shape, samples, format, native,
+		    plain, x);
 	if (r == CNN_OK)
 		r = s->cpu->reorder(s->cpu_handle, NULL, shape, samples, plain, x,
-			format, again);
-	if (r == CNN_OK && (format.layout == CNN_NCHW8C
-			|| format.layout == CNN_NCHW16C) && memcmp(native, again, bytes))
+		    format, again);
+	if (r == CNN_OK &&
+	    (format.layout == CNN_NCHW8C || format.layout == CNN_NCHW16C) &&
+	    memcmp(native, again, bytes))
 		runner->complaint = "did not leave zeros in a tensor's padding";
 	border_check(runner, b);
 	free(native);
@@ -167,7 +171,7 @@ int border_get(struct runner *runner, const struct buffer *b,
 }
 
 int border_put_param(struct runner *runner, uint32_t i, const struct buffer *b,
-	const double *x)
+    const double *x)
 {
 	const struct subject *s = runner->subject;
 	size_t n = chain_count(&runner->chain->params[i].shape);
@@ -182,7 +186,8 @@ int border_put_param(struct runner *runner, uint32_t i, const struct buffer *b,
 		plain[k] = (float)x[k];
 	border_poison(runner, b);
 	if (s->kernel->param_import)
-		r = s->kernel->param_import(runner->instance, s->queue, i, plain, b->data);
+		r = s->kernel->param_import(runner->instance, s->queue, i, plain,
+		    b->data);
 	else
 		r = border_upload(s, b->data, plain, n * sizeof(float));
 	free(plain);
@@ -191,7 +196,8 @@ int border_put_param(struct runner *runner, uint32_t i, const struct buffer *b,
 
 /* x += what buffer holds in the run's own layout, if that is a parameter's;
  * its padding must be zero, which shows in another import. */
-int border_add_param(struct runner *runner, uint32_t i, const struct buffer *b, double *x)
+int border_add_param(struct runner *runner, uint32_t i, const struct buffer *b,
+    double *x)
 {
 	const struct subject *s = runner->subject;
 	size_t n = chain_count(&runner->chain->params[i].shape);
@@ -202,18 +208,20 @@ int border_add_param(struct runner *runner, uint32_t i, const struct buffer *b, 
 
 	border_check(runner, b);
 	if (r == CNN_OK && s->kernel->param_export && !is_f64(runner)) {
-		r = s->kernel->param_export(runner->instance, s->queue, i, b->data, plain);
+		r = s->kernel->param_export(runner->instance, s->queue, i, b->data,
+		    plain);
 		if (r == CNN_OK)
 			r = border_alloc(runner, &imported, b->bytes,
-				"param_import writes outside of the parameter");
+			    "param_import writes outside of the parameter");
 		if (r == CNN_OK)
-			r = s->kernel->param_import(runner->instance, s->queue, i, plain,
-				imported.data);
+			r = s->kernel->param_import(runner->instance, s->queue, i,
+			    plain, imported.data);
 		if (r == CNN_OK)
 			r = border_download(s, again, imported.data, b->bytes);
 		border_free(runner, &imported);
 		if (r == CNN_OK && memcmp(native, again, b->bytes) != 0)
-			runner->complaint = "did not leave zeros in a parameter's padding";
+			runner->complaint =
+			    "did not leave zeros in a parameter's padding";
 	} else if (!is_f64(runner)) {
 		memcpy(plain, native, n * sizeof(float));
 	}

@@ -9,14 +9,14 @@
 
 #include "runner.h"
 
-size_t border_real_size(const struct runner *);  /* of a parameter's element */
+size_t border_real_size(const struct runner *); /* of a parameter's element */
 
 int border_upload(const struct subject *, void *dst, const void *src, size_t bytes);
 int border_download(const struct subject *, void *dst, const void *src, size_t bytes);
 
 /* overrun: what to say if the guards were written to. */
 int border_alloc(const struct runner *, struct buffer *, size_t bytes,
-	const char *overrun);
+    const char *overrun);
 void border_free(struct runner *, struct buffer *);
 void border_poison(const struct runner *, const struct buffer *);
 void border_fill(const struct runner *, const struct buffer *, int byte);
@@ -25,13 +25,13 @@ void border_check(struct runner *, const struct buffer *);
 /* `samples` samples of x, NCHW in double, to and from the run's own format. What
  * the layout pads must be zero in what comes out. */
 int border_put(struct runner *, const struct buffer *, const struct cnn_shape *,
-	struct cnn_format, const double *x, uint32_t samples);
+    struct cnn_format, const double *x, uint32_t samples);
 int border_get(struct runner *, const struct buffer *, const struct cnn_shape *,
-	struct cnn_format, double *x, uint32_t samples);
+    struct cnn_format, double *x, uint32_t samples);
 
 /* Parameter i, or (coming out) its gradient, which is added to x. */
 int border_put_param(struct runner *, uint32_t i, const struct buffer *,
-	const double *x);
+    const double *x);
 int border_add_param(struct runner *, uint32_t i, const struct buffer *, double *x);
 
 #endif

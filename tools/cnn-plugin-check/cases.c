@@ -80,26 +80,31 @@ const struct test_case test_cases[] = {
 	{ "conv2d out=16 kernel=3 stride=2 | relu", "16x8x7", 2, 2, TIES },
 	{ "conv2d out=16 kernel=3 bias=false | relu", "16x8x7", 3, 2, DISTINCT },
 	{ "conv2d out=8 kernel=3 padding=1 | relu | conv2d out=5 kernel=3", "3x7x6", 5,
-		4, DISTINCT },
+	    4, DISTINCT },
 	{ "conv2d out=16 kernel=3 padding=1 bias=false | relu | conv2d out=8 "
-		"kernel=3x2 stride=2", "16x7x6", 3, 2, DISTINCT },
+	  "kernel=3x2 stride=2",
+	    "16x7x6", 3, 2, DISTINCT },
 	{ "conv2d out=16 kernel=3 padding=1 | relu | conv2d out=8 kernel=3 bias=false "
-		"groups=2", "8x7x6", 3, 2, DISTINCT },
-	{ "conv2d out=8 kernel=3 | relu | maxpool2d kernel=2", "3x8x9", 3, 2, DISTINCT },
+	  "groups=2",
+	    "8x7x6", 3, 2, DISTINCT },
+	{ "conv2d out=8 kernel=3 | relu | maxpool2d kernel=2", "3x8x9", 3, 2,
+	    DISTINCT },
 	{ "conv2d out=32 kernel=3 | relu | maxpool2d kernel=2", "1x28x28", 5, 4,
-		DISTINCT },
+	    DISTINCT },
 	{ "conv2d out=64 kernel=3 | relu | maxpool2d kernel=2", "32x13x13", 3, 2,
-		DISTINCT },
+	    DISTINCT },
 	{ "conv2d out=64 kernel=3 | relu | maxpool2d kernel=2", "32x13x13", 2, 2,
-		TIES },
+	    TIES },
 	{ "conv2d out=16 kernel=3 padding=1 | relu | maxpool2d kernel=2", "16x7x6", 2,
-		2, TIES },
+	    2, TIES },
 	{ "conv2d out=20 kernel=3x2 stride=1x2 | relu | maxpool2d kernel=3 stride=2 "
-		"padding=1", "5x9x12", 2, 2, TIES },
+	  "padding=1",
+	    "5x9x12", 2, 2, TIES },
 	{ "conv2d out=17 kernel=2 bias=false | relu | maxpool2d kernel=2", "2x7x7", 3,
-		2, NEGATIVE },
+	    2, NEGATIVE },
 	{ "conv2d out=8 kernel=3 | maxpool2d kernel=2", "3x8x8", 3, 2, DISTINCT },
-	{ "conv2d out=8 kernel=3 | maxpool2d kernel=2 | relu", "3x8x8", 3, 2, DISTINCT },
+	{ "conv2d out=8 kernel=3 | maxpool2d kernel=2 | relu", "3x8x8", 3, 2,
+	    DISTINCT },
 	{ "linear out=12 | relu", "33", 5, 2, DISTINCT },
 	{ "linear out=128 | relu", "160", 5, 4, DISTINCT },
 	{ "linear out=16 bias=false | relu", "16", 3, 2, TIES },
@@ -110,9 +115,10 @@ const struct test_case test_cases[] = {
 	{ "flatten | linear out=10 | relu", "3x3x2", 3, 2, TIES },
 	{ "linear out=10 | cross_entropy", "33", 5, 2, DISTINCT },
 	{ "linear out=24 | relu | linear out=10", "33", 5, 2, DISTINCT },
-	{ "linear out=24 | relu | linear out=10 | cross_entropy", "33", 5, 2, DISTINCT },
+	{ "linear out=24 | relu | linear out=10 | cross_entropy", "33", 5, 2,
+	    DISTINCT },
 	{ "flatten | linear out=24 | relu | linear out=10 | cross_entropy", "16x3x3", 5,
-		2, DISTINCT },
+	    2, DISTINCT },
 	{ "conv2d out=8 kernel=3 | batchnorm2d", "3x6x6", 3, 2, DISTINCT },
 	{ "batchnorm2d | relu", "17x5x5", 4, 2, DISTINCT },
 	{ "conv2d out=8 kernel=3 | batchnorm2d | relu", "3x6x6", 3, 2, DISTINCT },
@@ -123,58 +129,66 @@ const struct test_case test_cases[] = {
 
 	/* Shapes at which a GPU's kernels cut, split and pad their products. */
 	{ "conv2d out=40 kernel=3 padding=1", "24x9x8", 3, 2, DISTINCT },
-	{ "conv2d out=24 kernel=3x5 stride=3x2 padding=2 dilation=2x1", "16x13x11",
-		3, 2, DISTINCT },
+	{ "conv2d out=24 kernel=3x5 stride=3x2 padding=2 dilation=2x1", "16x13x11", 3,
+	    2, DISTINCT },
 	{ "conv2d out=24 kernel=2 groups=2 stride=2", "20x7x6", 3, 2, TIES },
 	{ "conv2d out=20 kernel=5 padding=2", "1x9x8", 5, 4, DISTINCT },
 	{ "conv2d out=40 kernel=3 stride=2 padding=1", "3x11x12", 5, 4, DISTINCT },
 	{ "conv2d out=16 kernel=3 padding=3", "16x20x19", 3, 2, DISTINCT },
-	{ "conv2d out=48 kernel=3x2 padding=1x0 dilation=2x1", "16x9x8", 3, 2, DISTINCT },
+	{ "conv2d out=48 kernel=3x2 padding=1x0 dilation=2x1", "16x9x8", 3, 2,
+	    DISTINCT },
 	{ "conv2d out=8 kernel=3 padding=1", "8x20x20", 3, 2, DISTINCT },
 	{ "linear out=1000", "9", 5, 4, DISTINCT },
 	{ "linear out=5", "1600", 9, 8, DISTINCT },
 	{ "linear out=200", "136", 70, 67, DISTINCT },
 	{ "conv2d out=12 kernel=3 padding=1 | relu", "3x8x9", 5, 4, TIES },
-	{ "conv2d out=40 kernel=3 groups=2 padding=1 stride=2 | relu", "48x9x8",
-		3, 2, DISTINCT },
+	{ "conv2d out=40 kernel=3 groups=2 padding=1 stride=2 | relu", "48x9x8", 3, 2,
+	    DISTINCT },
 	{ "conv2d out=16 kernel=3 padding=1 | relu", "16x9x8", 3, 2, TIES },
-	{ "conv2d out=33 kernel=5 | relu | maxpool2d kernel=2", "1x12x13",
-		5, 4, DISTINCT },
+	{ "conv2d out=33 kernel=5 | relu | maxpool2d kernel=2", "1x12x13", 5, 4,
+	    DISTINCT },
 	{ "conv2d out=16 kernel=3 padding=1 | relu | maxpool2d "
-		"kernel=2 padding=1", "3x8x9", 5, 4, TIES },
+	  "kernel=2 padding=1",
+	    "3x8x9", 5, 4, TIES },
 	{ "conv2d out=8 kernel=3 | relu | maxpool2d kernel=4x1 stride=4x2", "1x12x13",
-		5, 4, NEGATIVE },
+	    5, 4, NEGATIVE },
 	{ "conv2d out=16 kernel=3 padding=1 | relu | maxpool2d "
-		"kernel=2 stride=3", "8x9x10", 3, 2, DISTINCT },
+	  "kernel=2 stride=3",
+	    "8x9x10", 3, 2, DISTINCT },
 	{ "conv2d out=9 kernel=2 stride=2 groups=3 | relu | maxpool2d "
-		"kernel=3x2", "6x13x14", 3, 2, DISTINCT },
+	  "kernel=3x2",
+	    "6x13x14", 3, 2, DISTINCT },
 	{ "conv2d out=16 kernel=3 dilation=2 groups=2 | relu | "
-		"maxpool2d kernel=2x3", "32x9x11", 3, 2, TIES },
+	  "maxpool2d kernel=2x3",
+	    "32x9x11", 3, 2, TIES },
 	{ "conv2d out=32 kernel=3 padding=1 | relu | maxpool2d "
-		"kernel=2 padding=1", "16x9x8", 3, 2, DISTINCT },
+	  "kernel=2 padding=1",
+	    "16x9x8", 3, 2, DISTINCT },
 	{ "conv2d out=32 kernel=3 padding=2 | relu | maxpool2d "
-		"kernel=2 stride=3", "32x7x8", 3, 2, TIES },
-	{ "conv2d out=40 kernel=1 | relu | maxpool2d kernel=1 stride=2", "8x9x11",
-		3, 2, DISTINCT },
-	{ "conv2d out=8 kernel=3 | relu | maxpool2d kernel=8", "3x18x19", 3, 2, DISTINCT },
+	  "kernel=2 stride=3",
+	    "32x7x8", 3, 2, TIES },
+	{ "conv2d out=40 kernel=1 | relu | maxpool2d kernel=1 stride=2", "8x9x11", 3, 2,
+	    DISTINCT },
+	{ "conv2d out=8 kernel=3 | relu | maxpool2d kernel=8", "3x18x19", 3, 2,
+	    DISTINCT },
 
 	/* Shapes at which a CPU's kernels change their way, or end within a vector. */
 	{ "conv2d out=8 kernel=3 padding=1 | relu | maxpool2d kernel=2", "2x6x7", 3, 2,
-		TIES },
+	    TIES },
 	{ "conv2d out=8 kernel=3 padding=4 | relu | maxpool2d kernel=2", "1x5x6", 3, 2,
-		DISTINCT },
+	    DISTINCT },
 	{ "conv2d out=40 kernel=3 | relu | maxpool2d kernel=2", "1x12x15", 3, 2,
-		NEGATIVE },
+	    NEGATIVE },
 	{ "conv2d out=48 kernel=3 bias=false stride=2 | relu | maxpool2d kernel=2",
-		"20x9x8", 3, 2, DISTINCT },
-	{ "conv2d out=80 kernel=3 padding=1 | relu | maxpool2d kernel=2", "24x6x6", 3, 2,
-		DISTINCT },
-	{ "conv2d out=17 kernel=3 padding=2 | relu | maxpool2d kernel=2", "5x25x23", 3, 2,
-		DISTINCT },
+	    "20x9x8", 3, 2, DISTINCT },
+	{ "conv2d out=80 kernel=3 padding=1 | relu | maxpool2d kernel=2", "24x6x6", 3,
+	    2, DISTINCT },
+	{ "conv2d out=17 kernel=3 padding=2 | relu | maxpool2d kernel=2", "5x25x23", 3,
+	    2, DISTINCT },
 	{ "conv2d out=16 kernel=3 | relu | maxpool2d kernel=2", "16x6x206", 2, 2,
-		DISTINCT },
-	{ "conv2d out=16 kernel=3 padding=1 | relu | maxpool2d kernel=2", "1x4x210", 2, 2,
-		TIES },
+	    DISTINCT },
+	{ "conv2d out=16 kernel=3 padding=1 | relu | maxpool2d kernel=2", "1x4x210", 2,
+	    2, TIES },
 	{ "linear out=40 | relu", "37", 19, 18, DISTINCT },
 	{ "flatten | linear out=20 | relu", "17x3x2", 5, 4, DISTINCT },
 
@@ -195,11 +209,14 @@ const struct test_case test_cases[] = {
 	{ "maxpool2d kernel=2 | relu", "16x7x5", 3, 2, NOT_FINITE },
 	{ "conv2d out=8 kernel=3 | relu", "3x6x6", 3, 2, NOT_FINITE },
 	{ "conv2d out=16 kernel=3 stride=2 | relu", "16x8x7", 3, 2, NOT_FINITE },
-	{ "conv2d out=8 kernel=3 padding=1 | relu | conv2d out=5 kernel=3", "3x7x6", 3, 2,
-		NOT_FINITE },
-	{ "conv2d out=8 kernel=3 | relu | maxpool2d kernel=2", "3x8x9", 3, 2, NOT_FINITE },
-	{ "conv2d out=32 kernel=3 | relu | maxpool2d kernel=2", "1x12x12", 3, 2, NOT_FINITE },
-	{ "conv2d out=64 kernel=3 | relu | maxpool2d kernel=2", "32x13x13", 3, 2, NOT_FINITE },
+	{ "conv2d out=8 kernel=3 padding=1 | relu | conv2d out=5 kernel=3", "3x7x6", 3,
+	    2, NOT_FINITE },
+	{ "conv2d out=8 kernel=3 | relu | maxpool2d kernel=2", "3x8x9", 3, 2,
+	    NOT_FINITE },
+	{ "conv2d out=32 kernel=3 | relu | maxpool2d kernel=2", "1x12x12", 3, 2,
+	    NOT_FINITE },
+	{ "conv2d out=64 kernel=3 | relu | maxpool2d kernel=2", "32x13x13", 3, 2,
+	    NOT_FINITE },
 	{ "linear out=12 | relu", "33", 5, 2, NOT_FINITE },
 	{ "flatten | linear out=16", "16x3x3", 3, 2, NOT_FINITE },
 	{ "flatten | linear out=128 | relu", "64x5x5", 5, 4, NOT_FINITE },
@@ -214,11 +231,14 @@ const size_t test_case_count = sizeof(test_cases) / sizeof(test_cases[0]);
 #define ONCE 6e-6
 #define THRICE 2e-5
 
-static const struct { const char *type; struct bounds bf16; } half_bounds[] = {
+static const struct {
+	const char *type;
+	struct bounds bf16;
+} half_bounds[] = {
 	{ "conv2d", { THRICE, THRICE } },
 	{ "linear", { THRICE, THRICE } },
-	{ "relu", { 0, 0 } },                /* nothing is rounded */
-	{ "maxpool2d", { 0, ONCE } },        /* overlapping windows add up */
+	{ "relu", { 0, 0 } },	      /* nothing is rounded */
+	{ "maxpool2d", { 0, ONCE } }, /* overlapping windows add up */
 	{ "avgpool2d", { ONCE, ONCE } },
 	{ "flatten", { 0, 0 } },
 	{ "dropout", { ONCE, ONCE } },
@@ -229,15 +249,17 @@ static const struct { const char *type; struct bounds bf16; } half_bounds[] = {
 struct bounds case_bounds(const struct layer_chain *c, uint32_t dtype)
 {
 	struct bounds b = { 0, 0 };
-	bool rounded = false;                /* what a later node chooses by */
+	bool rounded = false; /* what a later node chooses by */
 
 	if (dtype == CNN_F32)
 		return (struct bounds){ 1e-10, 1e-10 };
 	for (uint32_t i = 0; i < c->node_count; i++) {
 		const char *type = c->types[i];
-		bool chooses = strcmp(type, "relu") == 0 || strcmp(type, "maxpool2d") == 0;
+		bool chooses = strcmp(type, "relu") == 0 ||
+		    strcmp(type, "maxpool2d") == 0;
 
-		for (size_t k = 0; k < sizeof(half_bounds) / sizeof(half_bounds[0]); k++)
+		for (size_t k = 0; k < sizeof(half_bounds) / sizeof(half_bounds[0]);
+		     k++)
 			if (strcmp(half_bounds[k].type, type) == 0) {
 				b.forward += half_bounds[k].bf16.forward;
 				b.backward += half_bounds[k].bf16.backward;
@@ -246,8 +268,8 @@ struct bounds case_bounds(const struct layer_chain *c, uint32_t dtype)
 		 * zero, its gradient goes elsewhere. */
 		if (chooses && rounded)
 			b.backward += 0.02;
-		rounded |= strcmp(type, "conv2d") == 0 || strcmp(type, "linear") == 0
-			|| strcmp(type, "batchnorm2d") == 0 || strcmp(type, "add") == 0;
+		rounded |= strcmp(type, "conv2d") == 0 || strcmp(type, "linear") == 0 ||
+		    strcmp(type, "batchnorm2d") == 0 || strcmp(type, "add") == 0;
 	}
 	if (dtype == CNN_F16) {
 		b.forward /= 64;

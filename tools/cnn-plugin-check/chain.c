@@ -25,7 +25,7 @@ static bool parse_shape(const char *text, struct cnn_shape *s)
 }
 
 static int parse_node(struct layer_chain *c, uint32_t i, char *text,
-	struct cnn_plugins *plugins, struct cnn_error *e)
+    struct cnn_plugins *plugins, struct cnn_error *e)
 {
 	char *save = NULL, *word = strtok_r(text, " ", &save), *value;
 	const struct cnn_layer_def *def;
@@ -49,7 +49,8 @@ static int parse_node(struct layer_chain *c, uint32_t i, char *text,
 		a = cnn_arg_index(def->args, def->arg_count, word);
 		if (a == def->arg_count)
 			return cnn_arg_unknown(def->args, a, word, e);
-		if ((r = cnn_arg_parse(&def->args[a], value, &c->args[i][a], e)) != CNN_OK)
+		if ((r = cnn_arg_parse(&def->args[a], value, &c->args[i][a], e)) !=
+		    CNN_OK)
 			return r;
 	}
 	return cnn_args_complete(def->args, def->arg_count, c->args[i], e);
@@ -95,7 +96,8 @@ static int complete_node(struct layer_chain *c, uint32_t i, struct cnn_error *e)
 			continue;
 		*limit = def->index_limit(node, k);
 		if (*limit == 0)
-			return cnn_fail(e, CNN_EPLUGIN, "%s: index_limit gives 0", def->type);
+			return cnn_fail(e, CNN_EPLUGIN, "%s: index_limit gives 0",
+			    def->type);
 	}
 	return CNN_OK;
 }
@@ -118,7 +120,7 @@ static void add_target(struct layer_chain *c, uint32_t i)
 }
 
 int chain_parse(struct layer_chain *c, struct cnn_plugins *plugins, const char *net,
-	const char *inputs, struct cnn_error *e)
+    const char *inputs, struct cnn_error *e)
 {
 	char text[512], *save = NULL, *part;
 	int r;
@@ -126,12 +128,13 @@ int chain_parse(struct layer_chain *c, struct cnn_plugins *plugins, const char *
 	memset(c, 0, sizeof(*c));
 	snprintf(text, sizeof(text), "%s", inputs);
 	for (part = strtok_r(text, " ", &save); part; part = strtok_r(NULL, " ", &save))
-		if (c->input_count == CNN_MAX_INPUTS
-				|| !parse_shape(part, &c->inputs[c->input_count++]))
+		if (c->input_count == CNN_MAX_INPUTS ||
+		    !parse_shape(part, &c->inputs[c->input_count++]))
 			return cnn_fail(e, CNN_EUSAGE, "%s: no shapes", inputs);
 
 	snprintf(text, sizeof(text), "%s", net);
-	for (part = strtok_r(text, "|", &save); part; part = strtok_r(NULL, "|", &save)) {
+	for (part = strtok_r(text, "|", &save); part;
+	     part = strtok_r(NULL, "|", &save)) {
 		uint32_t i = c->node_count++;
 		struct cnn_node *node;
 
@@ -150,11 +153,12 @@ int chain_parse(struct layer_chain *c, struct cnn_plugins *plugins, const char *
 		if (i == 0)
 			for (uint32_t k = 0; k < c->input_count; k++)
 				c->index[k] = c->defs[i]->index_inputs >> k & 1;
-		if (node->input_count < c->defs[i]->min_inputs
-				|| node->input_count > c->defs[i]->max_inputs)
-			return cnn_fail(e, CNN_EDATA, "%s takes from %u to %u inputs, not %u",
-				c->types[i], c->defs[i]->min_inputs, c->defs[i]->max_inputs,
-				node->input_count);
+		if (node->input_count < c->defs[i]->min_inputs ||
+		    node->input_count > c->defs[i]->max_inputs)
+			return cnn_fail(e, CNN_EDATA,
+			    "%s takes from %u to %u inputs, not %u", c->types[i],
+			    c->defs[i]->min_inputs, c->defs[i]->max_inputs,
+			    node->input_count);
 		if ((r = complete_node(c, i, e)) != CNN_OK)
 			return r;
 		c->output = node->output;
@@ -180,13 +184,14 @@ void chain_pick(const struct layer_chain *c, uint32_t i, struct layer_chain *one
 	memcpy(one->inputs, c->nodes[i].inputs, sizeof(one->inputs));
 	for (uint32_t k = 0; k < one->input_count; k++) {
 		one->index[k] = c->defs[i]->index_inputs >> k & 1;
-		one->index_limit[k] = c->index_limit[i == 0 || k == 0 ? k : c->target[i]];
+		one->index_limit[k] =
+		    c->index_limit[i == 0 || k == 0 ? k : c->target[i]];
 	}
 	one->output = c->nodes[i].output;
 	one->param_count = c->first_param[i + 1] - first;
 	one->first_param[1] = one->param_count;
 	memcpy(one->params, &c->params[first],
-		one->param_count * sizeof(one->params[0]));
+	    one->param_count * sizeof(one->params[0]));
 	one->across_samples = (c->defs[i]->flags & CNN_LAYER_ACROSS_SAMPLES) != 0;
 	one->loss = (c->defs[i]->flags & CNN_LAYER_LOSS) != 0;
 }
@@ -198,5 +203,5 @@ void chain_run_name(const struct layer_chain *c, char *name, size_t size)
 	*name = '\0';
 	for (uint32_t i = 0; i < c->node_count && n < size; i++)
 		n += (size_t)snprintf(name + n, size - n, "%s%s", i ? "+" : "",
-			c->types[i]);
+		    c->types[i]);
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- the numbers -------------------------------------------------------------- */
+/* --- the numbers ------------------------------------------------------------------ */
 
 static double *numbers(size_t n)
 {
@@ -25,8 +25,8 @@ static void distinct(double *x, size_t n, uint32_t seed)
 	free(order);
 }
 
-/* The same in (-8, 8). A function may bend at a whole number, so none is nearer to one than
- * 0.01. */
+/* The same in (-8, 8). A function may bend at a whole number, so none is nearer to one
+ * than 0.01. */
 static void wide(double *x, size_t n, uint32_t seed)
 {
 	distinct(x, n, seed);
@@ -68,7 +68,7 @@ static void values(double *x, size_t n, uint32_t seed, enum values kind)
 }
 
 static void param_values(double *x, const struct cnn_param *p, uint32_t seed,
-	enum values kind)
+    enum values kind)
 {
 	size_t n = chain_count(&p->shape);
 	double middle = 0, reach = p->value;
@@ -93,8 +93,8 @@ static int round_to(const struct subject *s, double *x, size_t n, uint32_t dtype
 	int r = s->cpu->reorder(s->cpu_handle, NULL, &shape, 1, plain, x, f, rounded);
 
 	if (r == CNN_OK)
-		r = s->cpu->reorder(s->cpu_handle, NULL, &shape, 1, f, rounded,
-			plain, x);
+		r = s->cpu->reorder(s->cpu_handle, NULL, &shape, 1, f, rounded, plain,
+		    x);
 	free(rounded);
 	return r;
 }
@@ -106,7 +106,7 @@ static void make_indices(double *x, size_t n, size_t limit)
 }
 
 int data_make(struct data *d, const struct subject *s, const struct layer_chain *c,
-	const struct test_case *t, uint32_t dtype)
+    const struct test_case *t, uint32_t dtype)
 {
 	size_t n = chain_count(&c->output) * t->samples;
 	int r;
@@ -114,7 +114,8 @@ int data_make(struct data *d, const struct subject *s, const struct layer_chain 
 	memset(d, 0, sizeof(*d));
 	d->grad_out = numbers(n);
 	distinct(d->grad_out, n, 99);
-	if (t->values == TIES || t->values == NEGATIVE)    /* of few bits, so that sums are exact */
+	if (t->values == TIES ||
+	    t->values == NEGATIVE) /* of few bits, so that sums are exact */
 		for (size_t i = 0; i < n; i++)
 			d->grad_out[i] = round(d->grad_out[i] * 8);
 	r = round_to(s, d->grad_out, n, dtype);
@@ -146,7 +147,7 @@ void data_free(struct data *d)
 	free(d->grad_out);
 }
 
-/* --- the results -------------------------------------------------------------- */
+/* --- the results ------------------------------------------------------------------ */
 
 static double *add_result(struct results *r, const char *name, size_t n, bool forward)
 {
@@ -170,7 +171,7 @@ struct places {
 };
 
 static struct places make_room(struct results *r, const struct layer_chain *c,
-	const struct settings *s)
+    const struct settings *s)
 {
 	struct places p = { 0 };
 	char name[48];
@@ -183,30 +184,32 @@ static struct places make_room(struct results *r, const struct layer_chain *c,
 		if (c->index[i])
 			continue;
 		snprintf(name, sizeof(name), "gradient of input %u", i + 1);
-		p.grad_in[i] = add_result(r, name,
-			chain_count(&c->inputs[i]) * s->samples, false);
+		p.grad_in[i] =
+		    add_result(r, name, chain_count(&c->inputs[i]) * s->samples, false);
 	}
 	for (uint32_t i = 0; i < c->param_count; i++) {
 		bool trainable = c->params[i].kind == CNN_PARAM_TRAINABLE;
 		size_t n = chain_count(&c->params[i].shape);
 
 		snprintf(name, sizeof(name), "%s%s", trainable ? "gradient of " : "",
-			c->params[i].name);
+		    c->params[i].name);
 		*(trainable ? &p.grad_params[i] : &p.buffers[i]) =
-			add_result(r, name, n, !trainable);
+		    add_result(r, name, n, !trainable);
 	}
 	return p;
 }
 
 /* After the forward pass: the parameters that are buffers, as it left them. */
-static int read_buffers(struct runner *runner, double *const *buffers, struct cnn_error *e)
+static int read_buffers(struct runner *runner, double *const *buffers,
+    struct cnn_error *e)
 {
 	double *all[CNN_MAX_PARAMS];
 	int r;
 
 	for (uint32_t i = 0; i < runner->chain->param_count; i++)
-		all[i] = buffers[i] ? buffers[i]
-			: numbers(chain_count(&runner->chain->params[i].shape));
+		all[i] = buffers[i] ?
+		    buffers[i] :
+		    numbers(chain_count(&runner->chain->params[i].shape));
 	r = runner_get_params(runner, all, e);
 	for (uint32_t i = 0; i < runner->chain->param_count; i++)
 		if (!buffers[i])
@@ -215,8 +218,8 @@ static int read_buffers(struct runner *runner, double *const *buffers, struct cn
 }
 
 int results_of_run(struct results *results, const struct subject *subject,
-	const struct layer_chain *c, const struct settings *s, const struct data *d,
-	const char **complaint, struct cnn_error *e)
+    const struct layer_chain *c, const struct settings *s, const struct data *d,
+    const char **complaint, struct cnn_error *e)
 {
 	struct places p = make_room(results, c, s);
 	struct runner runner;
@@ -230,7 +233,8 @@ int results_of_run(struct results *results, const struct subject *subject,
 		if (r == CNN_OK && s->training)
 			r = read_buffers(&runner, p.buffers, e);
 		if (r == CNN_OK && s->training)
-			r = runner_backward(&runner, d->grad_out, p.grad_in, p.grad_params, e);
+			r = runner_backward(&runner, d->grad_out, p.grad_in,
+			    p.grad_params, e);
 	}
 	if (complaint)
 		*complaint = runner.complaint;
@@ -239,8 +243,8 @@ int results_of_run(struct results *results, const struct subject *subject,
 }
 
 int results_of_chain(struct results *results, find_layer *find, void *context,
-	const struct layer_chain *c, const struct settings *s, const struct data *d,
-	struct cnn_error *e)
+    const struct layer_chain *c, const struct settings *s, const struct data *d,
+    struct cnn_error *e)
 {
 	struct places p = make_room(results, c, s);
 	struct layer_chain nodes[CNN_MAX_RUN];
@@ -273,15 +277,15 @@ int results_of_chain(struct results *results, find_layer *find, void *context,
 		r = find(context, c->types[i], &subjects[i], e);
 		if (r == CNN_OK)
 			r = runner_open(&runners[i], &subjects[i], &nodes[i], &of_node,
-				&d->params[first], e);
+			    &d->params[first], e);
 		if (r == CNN_OK)
 			r = runner_forward(&runners[i], in, between[i + 1], e);
 		if (r == CNN_OK && s->training)
 			r = read_buffers(&runners[i], &p.buffers[first], e);
 	}
 	if (r == CNN_OK && count > 0)
-		memcpy(p.out, between[count], chain_count(&c->output) * s->samples
-			* sizeof(double));
+		memcpy(p.out, between[count],
+		    chain_count(&c->output) * s->samples * sizeof(double));
 	for (uint32_t i = count; r == CNN_OK && s->training && i-- > 0;) {
 		double *unwanted[CNN_MAX_INPUTS] = { NULL };
 		double *of_input[CNN_MAX_INPUTS] = { grads[i] };
@@ -291,13 +295,14 @@ int results_of_chain(struct results *results, find_layer *find, void *context,
 			runners[i].settings.no_input_gradient = true;
 			grad_in = unwanted;
 		}
-		r = runner_backward(&runners[i], i + 1 == count ? d->grad_out
-			: grads[i + 1], grad_in, &p.grad_params[c->first_param[i]], e);
+		r = runner_backward(&runners[i],
+		    i + 1 == count ? d->grad_out : grads[i + 1], grad_in,
+		    &p.grad_params[c->first_param[i]], e);
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		if (runners[i].complaint && r == CNN_OK)
 			r = cnn_fail(e, CNN_EPLUGIN, "reference %s %s", c->types[i],
-				runners[i].complaint);
+			    runners[i].complaint);
 		runner_close(&runners[i]);
 		free(between[i + 1]);
 		free(grads[i + 1]);
@@ -310,7 +315,7 @@ double nmse(const double *x, const double *y, size_t n)
 	double error = 0, size = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		if (isnan(x[i]) && isnan(y[i]))      /* as a loss's hits may be */
+		if (isnan(x[i]) && isnan(y[i])) /* as a loss's hits may be */
 			continue;
 		error += (x[i] - y[i]) * (x[i] - y[i]);
 		size += y[i] * y[i];
@@ -319,7 +324,7 @@ double nmse(const double *x, const double *y, size_t n)
 }
 
 bool results_near(const struct results *r, const struct results *reference,
-	struct bounds bounds, double *worst, const char **name)
+    struct bounds bounds, double *worst, const char **name)
 {
 	double furthest = -1;
 	bool near = true;
@@ -331,7 +336,7 @@ bool results_near(const struct results *r, const struct results *reference,
 		double bound = r->of[i].forward ? bounds.forward : bounds.backward;
 		double excess = error / (bound + 1e-30);
 
-		if (!(error <= bound))           /* a NaN is not near */
+		if (!(error <= bound)) /* a NaN is not near */
 			near = false;
 		if (isnan(error) || excess > furthest) {
 			furthest = isnan(error) ? INFINITY : excess;
@@ -343,7 +348,7 @@ bool results_near(const struct results *r, const struct results *reference,
 }
 
 bool results_as_odd(const struct results *r, const struct results *reference,
-	double bound, bool spreads, char *where, size_t size)
+    double bound, bool spreads, char *where, size_t size)
 {
 	for (size_t k = 0; k < r->of[0].n; k++) {
 		const double x = r->of[0].x[k], want = reference->of[0].x[k];
@@ -354,7 +359,9 @@ bool results_as_odd(const struct results *r, const struct results *reference,
 		else if (isinf(want))
 			good = x == want || (spreads && isnan(x));
 		else
-			good = isfinite(x) ? fabs(x - want) <= bound * (1 + fabs(want)) : spreads;
+			good = isfinite(x) ?
+			    fabs(x - want) <= bound * (1 + fabs(want)) :
+			    spreads;
 		if (!good) {
 			snprintf(where, size, "%g at %zu, not %g", x, k, want);
 			return false;
@@ -368,8 +375,8 @@ bool results_equal(const struct results *a, const struct results *b)
 {
 	for (size_t i = 0; i < a->count; i++)
 		for (size_t k = 0; k < a->of[i].n; k++)
-			if (a->of[i].x[k] != b->of[i].x[k]
-					&& !(isnan(a->of[i].x[k]) && isnan(b->of[i].x[k])))
+			if (a->of[i].x[k] != b->of[i].x[k] &&
+			    !(isnan(a->of[i].x[k]) && isnan(b->of[i].x[k])))
 				return false;
 	return true;
 }

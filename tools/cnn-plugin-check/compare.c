@@ -7,7 +7,7 @@
  * are no test: the largest, 1 % off in float, of the other sign in half (all of
  * them where the bound forgives one). */
 static bool notices_errors(const struct results *r, const struct results *reference,
-	struct bounds bounds, uint32_t dtype)
+    struct bounds bounds, uint32_t dtype)
 {
 	double worst;
 	const char *name;
@@ -29,9 +29,10 @@ static bool notices_errors(const struct results *r, const struct results *refere
 		x[largest] = kept;
 		for (size_t k = 0; !noticed && k < n; k++)
 			x[k] = -x[k];
-		noticed = noticed || (dtype != CNN_F32
-			&& !results_near(r, reference, bounds, &worst, &name));
-		if (x[largest] != kept)      /* all were turned: turn them back */
+		noticed = noticed ||
+		    (dtype != CNN_F32 &&
+			!results_near(r, reference, bounds, &worst, &name));
+		if (x[largest] != kept) /* all were turned: turn them back */
 			for (size_t k = 0; k < n; k++)
 				x[k] = -x[k];
 		if (!noticed)
@@ -42,8 +43,8 @@ static bool notices_errors(const struct results *r, const struct results *refere
 
 /* Outside training the run is another one. */
 static int check_evaluation(struct trial *t, const struct subject *subject,
-	const struct layer_chain *c, const struct settings *settings, const struct data *d,
-	struct bounds bounds, const char *what, struct cnn_error *e)
+    const struct layer_chain *c, const struct settings *settings, const struct data *d,
+    struct bounds bounds, const char *what, struct cnn_error *e)
 {
 	struct results results = { 0 }, reference = { 0 };
 	struct settings evaluating = *settings;
@@ -57,11 +58,11 @@ static int check_evaluation(struct trial *t, const struct subject *subject,
 	r = results_of_run(&results, subject, c, &evaluating, d, &complaint, e);
 	if (r == CNN_OK)
 		r = results_of_chain(&reference, trial_reference, t, c, &evaluating, d,
-			e);
-	if (r == CNN_OK && (!results_near(&results, &reference, bounds, &worst, &name)
-			|| complaint))
+		    e);
+	if (r == CNN_OK &&
+	    (!results_near(&results, &reference, bounds, &worst, &name) || complaint))
 		claim(t, false, "%s: evaluation (%.2g)%s%s", what, worst,
-			complaint ? ": " : "", complaint ? complaint : "");
+		    complaint ? ": " : "", complaint ? complaint : "");
 	results_free(&results);
 	results_free(&reference);
 	return r;
@@ -69,11 +70,13 @@ static int check_evaluation(struct trial *t, const struct subject *subject,
 
 /* Returns whether the kernel takes this at all. */
 static bool compare_in(struct trial *t, const struct subject *subject,
-	const struct layer_chain *c, const struct test_case *tried,
-	const struct element_type *type, uint32_t layout)
+    const struct layer_chain *c, const struct test_case *tried,
+    const struct element_type *type, uint32_t layout)
 {
-	const struct settings settings = { .dtype = type->dtype, .layout = layout,
-		.samples = tried->samples, .microbatch = tried->microbatch,
+	const struct settings settings = { .dtype = type->dtype,
+		.layout = layout,
+		.samples = tried->samples,
+		.microbatch = tried->microbatch,
 		.training = subject->kernel->backward };
 	const struct bounds bounds = case_bounds(c, settings.dtype);
 	struct results results = { 0 }, reference = { 0 };
@@ -88,30 +91,30 @@ static bool compare_in(struct trial *t, const struct subject *subject,
 	name_case(t, tried, type->name, layout, what, sizeof(what));
 	if (t->begin)
 		t->begin(t, what);
-	if (!can_compute(subject, settings.dtype)
-			|| !runner_offers(subject, c, &settings))
+	if (!can_compute(subject, settings.dtype) ||
+	    !runner_offers(subject, c, &settings))
 		return false;
 	r = data_make(&data, &t->reference, c, tried, settings.dtype);
 	if (r == CNN_OK)
 		r = results_of_chain(&reference, trial_reference, t, c, &settings,
-			&data, &e);
-	if (r != CNN_OK)              /* not the subject's fault */
+		    &data, &e);
+	if (r != CNN_OK) /* not the subject's fault */
 		claim(t, false, "%s: the reference: %s", what, e.text);
 	else
 		r = results_of_run(&results, subject, c, &settings, &data, &complaint,
-			&e);
+		    &e);
 	if (r == CNN_OK) {
 		near = results_near(&results, &reference, bounds, &worst, &name);
 		if (!near)
 			explain(subject, c, &settings, &data, why, sizeof(why));
-		claim(t, near, *why ? "%s (%s: %.2g): %s" : "%s (%s: %.2g)%s", what, name,
-			worst, why);
+		claim(t, near, *why ? "%s (%s: %.2g): %s" : "%s (%s: %.2g)%s", what,
+		    name, worst, why);
 	}
 	if (complaint)
 		claim(t, false, "%s: %s", what, complaint);
 	if (near) {
 		claim(t, notices_errors(&results, &reference, bounds, settings.dtype),
-			"%s: a wrong element would be noticed", what);
+		    "%s: a wrong element would be noticed", what);
 		r = check_variants(t, subject, c, &settings, &data, &results, what, &e);
 	}
 	if (r == CNN_OK)
@@ -125,15 +128,16 @@ static bool compare_in(struct trial *t, const struct subject *subject,
 }
 
 unsigned compare_case(struct trial *t, const struct subject *subject,
-	const struct layer_chain *c, const struct test_case *tried)
+    const struct layer_chain *c, const struct test_case *tried)
 {
 	unsigned taken = 0;
 
 	for (int i = 0; i < 3; i++)
 		taken += tried->values == NOT_FINITE ?
-			check_not_finite(t, subject, c, tried, &element_types[i]) :
-			compare_in(t, subject, c, tried, &element_types[i], CNN_NCHW);
-	if (tried->values != NOT_FINITE && c->inputs[0].rank == 3 && c->inputs[0].dims[0] > 1)
+		    check_not_finite(t, subject, c, tried, &element_types[i]) :
+		    compare_in(t, subject, c, tried, &element_types[i], CNN_NCHW);
+	if (tried->values != NOT_FINITE && c->inputs[0].rank == 3 &&
+	    c->inputs[0].dims[0] > 1)
 		taken += compare_in(t, subject, c, tried, &element_types[0], CNN_NHWC);
 	return taken;
 }

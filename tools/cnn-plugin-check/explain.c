@@ -5,11 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct { uint32_t spared; const char *message; } faults[] = {
+static const struct {
+	uint32_t spared;
+	const char *message;
+} faults[] = {
 	{ SPARED_INPUT, "backward reads its input, but the plan lacks CNN_KEEP_INPUT" },
-	{ SPARED_OUTPUT, "backward reads its output, but the plan lacks CNN_KEEP_OUTPUT" },
-	{ SPARED_MEMORY, "reads saved, scratch or packed memory that it has not written" },
-	{ SPARED_RESULTS, NULL },            /* see say_unwritten() */
+	{ SPARED_OUTPUT,
+	    "backward reads its output, but the plan lacks CNN_KEEP_OUTPUT" },
+	{ SPARED_MEMORY,
+	    "reads saved, scratch or packed memory that it has not written" },
+	{ SPARED_RESULTS, NULL }, /* see say_unwritten() */
 };
 
 static void append(char *text, size_t size, const char *more)
@@ -22,7 +27,7 @@ static void append(char *text, size_t size, const char *more)
 /* The results that must be overwritten depend on what was there: were they left alone,
  * or added to? zero and marked: runs into memory of zeros, and of another number. */
 static void say_unwritten(const struct results *zero, const struct results *marked,
-	char *text, size_t size)
+    char *text, size_t size)
 {
 	char message[150];
 	bool found = false;
@@ -40,11 +45,12 @@ static void say_unwritten(const struct results *zero, const struct results *mark
 			continue;
 		found = true;
 		if (kept == others)
-			snprintf(message, sizeof(message), "leaves %zu of %zu elements of the %s "
-				"unwritten", kept, zero->of[i].n, zero->of[i].name);
+			snprintf(message, sizeof(message),
+			    "leaves %zu of %zu elements of the %s unwritten", kept,
+			    zero->of[i].n, zero->of[i].name);
 		else
-			snprintf(message, sizeof(message), "adds to the %s instead of setting it",
-				zero->of[i].name);
+			snprintf(message, sizeof(message),
+			    "adds to the %s instead of setting it", zero->of[i].name);
 		append(text, size, message);
 	}
 	if (!found)
@@ -52,8 +58,8 @@ static void say_unwritten(const struct results *zero, const struct results *mark
 }
 
 static int run(struct results *r, const struct subject *subject,
-	const struct layer_chain *c, const struct settings *settings, const struct data *d,
-	uint32_t spared)
+    const struct layer_chain *c, const struct settings *settings, const struct data *d,
+    uint32_t spared)
 {
 	struct settings varied = *settings;
 	struct cnn_error e = { 0 };
@@ -63,7 +69,7 @@ static int run(struct results *r, const struct subject *subject,
 }
 
 bool explain(const struct subject *subject, const struct layer_chain *c,
-	const struct settings *settings, const struct data *d, char *text, size_t size)
+    const struct settings *settings, const struct data *d, char *text, size_t size)
 {
 	struct results calm = { 0 }, other = { 0 };
 	int r = run(&calm, subject, c, settings, d, SPARED_ALL);
@@ -72,13 +78,15 @@ bool explain(const struct subject *subject, const struct layer_chain *c,
 	if (r == CNN_OK)
 		r = run(&other, subject, c, settings, d, SPARED_ALL);
 	if (r == CNN_OK && !results_equal(&calm, &other))
-		append(text, size, "the same call gives other results the second time: it keeps "
-			"state outside of its instance, or reads memory that nobody wrote");
+		append(text, size,
+		    "the same call gives other results the second time: it keeps "
+		    "state outside of its instance, or reads memory that nobody wrote");
 	if (*text)
-		r = CNN_END;              /* the rest would not mean anything */
+		r = CNN_END; /* the rest would not mean anything */
 	for (size_t i = 0; r == CNN_OK && i < sizeof(faults) / sizeof(faults[0]); i++) {
 		results_free(&other);
-		r = run(&other, subject, c, settings, d, SPARED_ALL & ~faults[i].spared);
+		r = run(&other, subject, c, settings, d,
+		    SPARED_ALL & ~faults[i].spared);
 		if (r != CNN_OK || results_equal(&calm, &other))
 			continue;
 		if (faults[i].message) {

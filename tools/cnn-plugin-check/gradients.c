@@ -4,19 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST 200                         /* elements of one input or parameter */
-#define MOST_FAR 50                      /* in memory of a device of its own */
-#define NEAR 0.01                        /* in float: near enough, try no other step */
-#define LOSS_WEIGHT 0.125                /* of each loss: see GRAD_SCALE in runner.c */
+#define MOST 200	  /* elements of one input or parameter */
+#define MOST_FAR 50	  /* in memory of a device of its own */
+#define NEAR 0.01	  /* in float: near enough, try no other step */
+#define LOSS_WEIGHT 0.125 /* of each loss: see GRAD_SCALE in runner.c */
 
 struct attempt {
 	struct runner *runner;
 	const struct data *data;
 	const struct layer_chain *chain;
-	double *middle, *above, *below;      /* outputs at x, x + h, x - h */
+	double *middle, *above, *below; /* outputs at x, x + h, x - h */
 	size_t out_count;
 	struct cnn_error *error;
-	double steps[3];                     /* the first one first; 0: no more */
+	double steps[3]; /* the first one first; 0: no more */
 	size_t most;
 	bool is_float;
 };
@@ -33,12 +33,12 @@ static double weight(const struct attempt *a, size_t i)
 {
 	if (!a->chain->loss)
 		return a->data->grad_out[i];
-	return i % 2 == 0 ? LOSS_WEIGHT : 0;     /* not the hits */
+	return i % 2 == 0 ? LOSS_WEIGHT : 0; /* not the hits */
 }
 
 /* (L(to) - L(from)) / h, and how much of it may be rounding. */
-static double slope(const struct attempt *a, const double *to, const double *from, double h,
-	double *noise)
+static double slope(const struct attempt *a, const double *to, const double *from,
+    double h, double *noise)
 {
 	double difference = 0, rounding = 0;
 
@@ -46,7 +46,8 @@ static double slope(const struct attempt *a, const double *to, const double *fro
 		if (to[i] == from[i])
 			continue;
 		difference += weight(a, i) * (to[i] - from[i]);
-		rounding += fabs(weight(a, i)) * fmax(fabs(to[i]), fabs(from[i])) * 0x1p-23;
+		rounding += fabs(weight(a, i)) * fmax(fabs(to[i]), fabs(from[i])) *
+		    0x1p-23;
 	}
 	*noise = a->is_float ? rounding / h : 0;
 	return difference / h;
@@ -65,10 +66,10 @@ static double scale(const struct attempt *a, double gradient, double size)
 	return a->is_float ? fmax(fabs(gradient), 0.1 * size) : size;
 }
 
-/* How far `gradient` is from the differences at *x, by the best step; *size grows to the
- * largest difference. */
+/* How far `gradient` is from the differences at *x, by the best step; *size grows to
+ * the largest difference. */
 static int compare_element(struct attempt *a, double *x, double gradient, double *size,
-	double *distance)
+    double *distance)
 {
 	const double kept = *x;
 	int r = CNN_OK;
@@ -107,7 +108,7 @@ static int compare_element(struct attempt *a, double *x, double gradient, double
 
 /* Compares `gradient` with the differences of x[0 .. n - 1], one of the data. */
 static int compare(struct attempt *a, double *x, const double *gradient, size_t n,
-	double *worst)
+    double *worst)
 {
 	const size_t stride = n / a->most + 1;
 	double size = 0, furthest = 0;
@@ -136,8 +137,8 @@ static int compare(struct attempt *a, double *x, const double *gradient, size_t 
 }
 
 int gradients_check(const struct subject *subject, const struct layer_chain *c,
-	const struct settings *s, const struct data *d, double *worst,
-	const char **name, struct cnn_error *e)
+    const struct settings *s, const struct data *d, double *worst, const char **name,
+    struct cnn_error *e)
 {
 	static const char *const input_names[] = { "input 1", "input 2", "input 3",
 		"input 4", "input 5", "input 6", "input 7", "input 8" };
@@ -146,12 +147,20 @@ int gradients_check(const struct subject *subject, const struct layer_chain *c,
 	struct results results = { 0 };
 	struct runner runner = { 0 };
 	struct attempt a = {
-		.runner = &runner, .data = d, .chain = c, .out_count = n, .error = e,
-		.middle = out, .above = out + n, .below = out + 2 * n, .steps = { 1e-5 },
-		.most = subject->device->flags & CNN_DEVICE_OWN_MEMORY ? MOST_FAR : MOST,
+		.runner = &runner,
+		.data = d,
+		.chain = c,
+		.out_count = n,
+		.error = e,
+		.middle = out,
+		.above = out + n,
+		.below = out + 2 * n,
+		.steps = { 1e-5 },
+		.most = subject->device->flags & CNN_DEVICE_OWN_MEMORY ? MOST_FAR :
+									 MOST,
 		.is_float = s->dtype != CNN_F64,
 	};
-	size_t at = 1;                       /* the results begin with the output */
+	size_t at = 1; /* the results begin with the output */
 	int r;
 
 	*worst = 0;
@@ -166,7 +175,8 @@ int gradients_check(const struct subject *subject, const struct layer_chain *c,
 		if (i < c->input_count && c->index[i])
 			continue;
 		if (i < c->input_count || c->params[p].kind == CNN_PARAM_TRAINABLE)
-			r = compare(&a, x, results.of[at].x, results.of[at].n, &furthest);
+			r = compare(&a, x, results.of[at].x, results.of[at].n,
+			    &furthest);
 		if (furthest > *worst || isnan(furthest)) {
 			*worst = furthest;
 			*name = i < c->input_count ? input_names[i] : c->params[p].name;

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_CASES 150                   /* of a run */
-#define MOST_OPTIONS 8                   /* of an argument */
-#define SHAPES_EACH 2                    /* of a net that differs in one argument */
+#define MOST_CASES 150 /* of a run */
+#define MOST_OPTIONS 8 /* of an argument */
+#define SHAPES_EACH 2  /* of a net that differs in one argument */
 
 /* Those that an infer() refuses are passed over. */
 static const char *const shapes[] = { "7", "3x8x7", "1x5x5", "2x3x4" };
@@ -19,8 +19,8 @@ struct options {
 	char text[MOST_OPTIONS][32];
 };
 
-__attribute__((format(printf, 2, 3)))
-static void add_option(struct options *o, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void add_option(struct options *o,
+    const char *fmt, ...)
 {
 	char text[32];
 	va_list ap;
@@ -42,16 +42,19 @@ static bool fits(const struct cnn_arg *a, double x)
 
 static void whole_options(struct options *o, const struct cnn_arg *a)
 {
-	const char *const pairs[] = { "2x3", "3x1" }, *const lists[] = { "1,2", "2,1,1,2" };
+	const char *const pairs[] = { "2x3", "3x1" },
+			  *const lists[] = { "1,2", "2,1,1,2" };
 
 	if (fabs(a->min) <= 1000)
 		add_option(o, "%.0f", a->min);
 	for (int i = 1; i <= 3; i++)
 		if (fits(a, i))
 			add_option(o, "%d", i);
-	for (int i = 0; i < 2 && fits(a, 1) && fits(a, 3) && a->type == CNN_ARG_PAIR; i++)
+	for (int i = 0; i < 2 && fits(a, 1) && fits(a, 3) && a->type == CNN_ARG_PAIR;
+	     i++)
 		add_option(o, "%s", pairs[i]);
-	for (int i = 0; i < 2 && fits(a, 1) && fits(a, 2) && a->type == CNN_ARG_LIST; i++)
+	for (int i = 0; i < 2 && fits(a, 1) && fits(a, 2) && a->type == CNN_ARG_LIST;
+	     i++)
 		add_option(o, "%s", lists[i]);
 }
 
@@ -88,7 +91,7 @@ static struct options options_of(const struct cnn_arg *a)
 	return o;
 }
 
-/* --- nets ----------------------------------------------------------------------------- */
+/* --- nets ------------------------------------------------------------------------- */
 
 struct maker {
 	struct case_list *list;
@@ -100,14 +103,15 @@ struct maker {
 /* net = the run's layers; required arguments have their option number `base`, and
  * argument a of node i has the text `value`, if there is one. */
 static void write_net(const struct maker *m, size_t base, uint32_t i, uint32_t a,
-	const char *value, char *net, size_t size)
+    const char *value, char *net, size_t size)
 {
 	size_t n = 0;
 
 	for (uint32_t k = 0; k < m->count && n < size; k++) {
 		const struct cnn_layer_def *d = m->defs[k];
 
-		n += (size_t)snprintf(net + n, size - n, "%s%s", k ? " | " : "", d->type);
+		n += (size_t)snprintf(net + n, size - n, "%s%s", k ? " | " : "",
+		    d->type);
 		for (uint32_t j = 0; j < d->arg_count && n < size; j++) {
 			const struct options o = options_of(&d->args[j]);
 			const char *text = NULL;
@@ -118,22 +122,22 @@ static void write_net(const struct maker *m, size_t base, uint32_t i, uint32_t a
 				text = o.text[base < o.count ? base : o.count - 1];
 			if (text)
 				n += (size_t)snprintf(net + n, size - n, " %s=%s",
-					d->args[j].name, text);
+				    d->args[j].name, text);
 		}
 	}
 }
 
 /* Adds a case if the net takes these inputs. */
-static int add_case(struct case_list *list, struct cnn_plugins *plugins, const char *net,
-	const char *inputs, struct cnn_error *e)
+static int add_case(struct case_list *list, struct cnn_plugins *plugins,
+    const char *net, const char *inputs, struct cnn_error *e)
 {
 	struct test_case *cases, *made;
 	struct layer_chain c;
 	int r;
 
 	for (size_t i = 0; i < list->count; i++)
-		if (strcmp(list->cases[i].net, net) == 0
-				&& strcmp(list->cases[i].inputs, inputs) == 0)
+		if (strcmp(list->cases[i].net, net) == 0 &&
+		    strcmp(list->cases[i].inputs, inputs) == 0)
 			return CNN_OK;
 	if ((r = chain_parse(&c, plugins, net, inputs, e)) != CNN_OK)
 		return r;
@@ -145,17 +149,22 @@ static int add_case(struct case_list *list, struct cnn_plugins *plugins, const c
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	list->cases = cases;
 	made = &cases[list->count++];
-	*made = (struct test_case){ .net = strdup(net), .inputs = strdup(inputs),
-		.samples = 3, .microbatch = 2, .values = DISTINCT };
-	return made->net && made->inputs ? CNN_OK : cnn_fail(e, CNN_ENOMEM, "out of memory");
+	*made = (struct test_case){ .net = strdup(net),
+		.inputs = strdup(inputs),
+		.samples = 3,
+		.microbatch = 2,
+		.values = DISTINCT };
+	return made->net && made->inputs ? CNN_OK :
+					   cnn_fail(e, CNN_ENOMEM, "out of memory");
 }
 
 /* Adds cases of the first `most` shapes that fit, in each number of inputs. Returns how
  * many; *e: why one did not fit. */
 static size_t add_shapes(struct case_list *list, struct cnn_plugins *plugins,
-	const struct cnn_layer_def *first, const char *net, size_t most, struct cnn_error *e)
+    const struct cnn_layer_def *first, const char *net, size_t most,
+    struct cnn_error *e)
 {
-	const bool loss = first->flags & CNN_LAYER_LOSS;     /* a target is added */
+	const bool loss = first->flags & CNN_LAYER_LOSS; /* a target is added */
 	const uint32_t least = loss ? 1 : first->min_inputs;
 	const uint32_t counts[] = { least, least + 1, first->max_inputs };
 	size_t added = 0;
@@ -165,14 +174,14 @@ static size_t add_shapes(struct case_list *list, struct cnn_plugins *plugins,
 
 		if (counts[k] > first->max_inputs || (k == 2 && counts[2] <= least + 1))
 			continue;
-		for (size_t i = 0; i < SHAPES && of_count < most
-				&& list->count < MOST_CASES; i++) {
+		for (size_t i = 0;
+		     i < SHAPES && of_count < most && list->count < MOST_CASES; i++) {
 			char inputs[100] = "";
 			size_t n = 0;
 
 			for (uint32_t j = 0; j < counts[k]; j++)
-				n += (size_t)snprintf(inputs + n, sizeof(inputs) - n, "%s%s",
-					j ? " " : "", shapes[i]);
+				n += (size_t)snprintf(inputs + n, sizeof(inputs) - n,
+				    "%s%s", j ? " " : "", shapes[i]);
 			of_count += add_case(list, plugins, net, inputs, e) == CNN_OK;
 		}
 		added += of_count;
@@ -187,16 +196,17 @@ static int find_layers(struct maker *m, const char *run, struct cnn_error *e)
 
 	snprintf(text, sizeof(text), "%s", run);
 	for (char *type = strtok_r(text, "+", &save); type && r == CNN_OK;
-			type = strtok_r(NULL, "+", &save)) {
+	     type = strtok_r(NULL, "+", &save)) {
 		if (m->count == CNN_MAX_RUN)
-			return cnn_fail(e, CNN_EPLUGIN, "%s: a run of too many layers", run);
+			return cnn_fail(e, CNN_EPLUGIN, "%s: a run of too many layers",
+			    run);
 		r = cnn_layer_find(m->plugins, type, &m->defs[m->count++], e);
 	}
 	return r;
 }
 
 int make_cases(struct case_list *list, struct cnn_plugins *plugins, const char *run,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct maker m = { .list = list, .plugins = plugins };
 	struct cnn_error misfit = { 0 };
@@ -210,7 +220,8 @@ int make_cases(struct case_list *list, struct cnn_plugins *plugins, const char *
 		return r;
 	for (size_t k = 0; k < 3; k++) {
 		write_net(&m, k, 0, 0, NULL, net, sizeof(net));
-		if (add_shapes(list, plugins, m.defs[0], net, SHAPES, &misfit) > 0 && !found) {
+		if (add_shapes(list, plugins, m.defs[0], net, SHAPES, &misfit) > 0 &&
+		    !found) {
 			base = k;
 			found = true;
 		}
@@ -221,15 +232,19 @@ int make_cases(struct case_list *list, struct cnn_plugins *plugins, const char *
 
 			for (size_t k = 0; k < o.count; k++) {
 				write_net(&m, base, i, a, o.text[k], net, sizeof(net));
-				add_shapes(list, plugins, m.defs[0], net, SHAPES_EACH, &misfit);
+				add_shapes(list, plugins, m.defs[0], net, SHAPES_EACH,
+				    &misfit);
 			}
 		}
-	return list->count > before ? CNN_OK : cnn_fail(e, CNN_EDATA, "no case fits its "
-		"definition (%s): give one with --net and --input", misfit.text);
+	return list->count > before ?
+	    CNN_OK :
+	    cnn_fail(e, CNN_EDATA,
+		"no case fits its definition (%s): give one with --net and --input",
+		misfit.text);
 }
 
 int make_cases_of(struct case_list *list, struct cnn_plugins *plugins, const char *net,
-	const char *inputs, struct cnn_error *e)
+    const char *inputs, struct cnn_error *e)
 {
 	struct cnn_error misfit = { 0 };
 	const struct cnn_layer_def *first;

@@ -15,18 +15,21 @@ static bool notices(struct results *r, const struct results *reference, double b
 		if (!isnan(reference->of[0].x[k]) && k > 0)
 			continue;
 		*x = isnan(kept) ? 0 : INFINITY;
-		noticed = noticed && !results_as_odd(r, reference, bound, false, where,
-			sizeof(where));
+		noticed = noticed &&
+		    !results_as_odd(r, reference, bound, false, where, sizeof(where));
 		*x = kept;
 	}
 	return noticed;
 }
 
-bool check_not_finite(struct trial *t, const struct subject *subject, const struct layer_chain *c,
-	const struct test_case *tried, const struct element_type *type)
+bool check_not_finite(struct trial *t, const struct subject *subject,
+    const struct layer_chain *c, const struct test_case *tried,
+    const struct element_type *type)
 {
-	struct settings settings = { .dtype = type->dtype, .samples = tried->samples,
-		.microbatch = tried->microbatch, .training = subject->kernel->backward };
+	struct settings settings = { .dtype = type->dtype,
+		.samples = tried->samples,
+		.microbatch = tried->microbatch,
+		.training = subject->kernel->backward };
 	struct results results = { 0 }, reference = { 0 };
 	struct cnn_error e = { 0 };
 	struct data data = { 0 };
@@ -38,26 +41,31 @@ bool check_not_finite(struct trial *t, const struct subject *subject, const stru
 	if (t->begin)
 		t->begin(t, what);
 
-	if (!can_compute(subject, settings.dtype) || !runner_offers(subject, c, &settings))
+	if (!can_compute(subject, settings.dtype) ||
+	    !runner_offers(subject, c, &settings))
 		return false;
 	for (uint32_t i = 0; i < c->node_count; i++)
 		spreads |= strcmp(c->types[i], "conv2d") == 0;
 	r = data_make(&data, &t->reference, c, tried, settings.dtype);
-	for (int training = settings.training; training >= 0 && r == CNN_OK; training--) {
+	for (int training = settings.training; training >= 0 && r == CNN_OK;
+	     training--) {
 		settings.training = training;
 		if (!runner_offers(subject, c, &settings))
 			continue;
-		r = results_of_chain(&reference, trial_reference, t, c, &settings, &data, &e);
+		r = results_of_chain(&reference, trial_reference, t, c, &settings,
+		    &data, &e);
 		if (r == CNN_OK)
-			r = results_of_run(&results, subject, c, &settings, &data, NULL, &e);
+			r = results_of_run(&results, subject, c, &settings, &data, NULL,
+			    &e);
 		if (r == CNN_OK) {
 			const double bound = settings.dtype == CNN_F32 ? 1e-4 : 0.1;
-			bool good = results_as_odd(&results, &reference, bound, spreads, where,
-				sizeof(where)) && notices(&results, &reference, bound);
+			bool good = results_as_odd(&results, &reference, bound, spreads,
+					where, sizeof(where)) &&
+			    notices(&results, &reference, bound);
 
 			/* Padding holds zero times what is not finite. */
 			claim(t, good, "%s%s, not finite: %s", what,
-				training ? "" : ", evaluation", where);
+			    training ? "" : ", evaluation", where);
 		}
 		results_free(&results);
 		results_free(&reference);

@@ -24,30 +24,30 @@ struct subject {
 
 /* What is zeroed instead of poisoned, to find out what a run depends on. */
 enum spared {
-	SPARED_INPUT = 1,                /* left as it is: in[] before backward */
-	SPARED_OUTPUT = 2,               /* left as it is: out before backward */
-	SPARED_RESULTS = 4,              /* what a call must overwrite */
-	SPARED_MEMORY = 8,               /* scratch, saved, packed, partial */
+	SPARED_INPUT = 1,   /* left as it is: in[] before backward */
+	SPARED_OUTPUT = 2,  /* left as it is: out before backward */
+	SPARED_RESULTS = 4, /* what a call must overwrite */
+	SPARED_MEMORY = 8,  /* scratch, saved, packed, partial */
 	SPARED_ALL = 15,
-	MARKED_RESULTS = 16,             /* what a call must overwrite holds a number */
+	MARKED_RESULTS = 16, /* what a call must overwrite holds a number */
 };
 
 struct settings {
 	uint32_t dtype;
-	uint32_t layout;                 /* that images are offered in */
-	uint32_t samples, microbatch;         /* of the batch, of a microbatch */
+	uint32_t layout;	      /* that images are offered in */
+	uint32_t samples, microbatch; /* of the batch, of a microbatch */
 	bool training;
-	bool in_place;                   /* where the plan allows it */
+	bool in_place; /* where the plan allows it */
 	bool no_input_gradient;
-	bool other_thread;               /* each call from a new thread */
-	bool again;                      /* the results of a second time */
-	uint32_t spared;                 /* enum spared */
+	bool other_thread; /* each call from a new thread */
+	bool again;	   /* the results of a second time */
+	uint32_t spared;   /* enum spared */
 };
 
 struct buffer {
-	void *data, *base;               /* base: the guard before it */
+	void *data, *base; /* base: the guard before it */
 	size_t bytes;
-	const char *overrun;             /* the complaint about a write outside of it */
+	const char *overrun; /* the complaint about a write outside of it */
 };
 
 struct part {
@@ -68,24 +68,24 @@ struct runner {
 	bool in_place_forward, in_place_backward;
 	uint32_t microbatch_count;
 	struct part microbatches[MAX_MICROBATCHES];
-	const char *complaint;           /* a promise that was broken */
+	const char *complaint; /* a promise that was broken */
 };
 
 /* Does the kernel compute the run? It may find out only when it is created. */
 bool runner_offers(const struct subject *, const struct layer_chain *,
-	const struct settings *);
+    const struct settings *);
 
 /* The functions return CNN_OK, or a code with the text in *e. Tensors are NCHW
  * over the whole batch, parameters as PyTorch lays them out. */
 int runner_open(struct runner *, const struct subject *, const struct layer_chain *,
-	const struct settings *, double *const *params, struct cnn_error *e);
+    const struct settings *, double *const *params, struct cnn_error *e);
 void runner_close(struct runner *);
 int runner_set_params(struct runner *, double *const *params, struct cnn_error *e);
 int runner_get_params(struct runner *, double *const *params, struct cnn_error *e);
 int runner_forward(struct runner *, double *const *in, double *out,
-	struct cnn_error *e);
+    struct cnn_error *e);
 /* grad_params: the microbatches' sum; NULL for those of buffers. */
-int runner_backward(struct runner *, const double *grad_out,
-	double *const *grad_in, double *const *grad_params, struct cnn_error *e);
+int runner_backward(struct runner *, const double *grad_out, double *const *grad_in,
+    double *const *grad_params, struct cnn_error *e);
 
 #endif

@@ -5,7 +5,9 @@
 #include <string.h>
 
 const struct element_type element_types[3] = {
-	{ CNN_F32, "f32" }, { CNN_BF16, "bf16" }, { CNN_F16, "f16" },
+	{ CNN_F32, "f32" },
+	{ CNN_BF16, "bf16" },
+	{ CNN_F16, "f16" },
 };
 
 bool claim(struct trial *t, bool good, const char *fmt, ...)
@@ -20,11 +22,11 @@ bool claim(struct trial *t, bool good, const char *fmt, ...)
 	return good;
 }
 
-/* --- the devices ------------------------------------------------------------------- */
+/* --- the devices ------------------------------------------------------------------ */
 
 static int open_device(struct cnn_plugins *plugins, struct cnn_plugin_host *host,
-	const char *name, const char *provider, const struct cnn_device **device, void **handle,
-	struct cnn_error *e)
+    const char *name, const char *provider, const struct cnn_device **device,
+    void **handle, struct cnn_error *e)
 {
 	struct cnn_plugin *p;
 	int r = cnn_plugins_find(plugins, name, provider, "device", &p, e);
@@ -45,7 +47,7 @@ int trial_open(struct trial *t, const char *isa, struct cnn_error *e)
 	cnn_host_init(&t->hosts[1], NULL, 0, NULL);
 	t->reference.host = &t->hosts[1];
 	r = open_device(t->oracle, t->reference.host, "cpu", "ref", &t->reference.cpu,
-		&t->reference.cpu_handle, e);
+	    &t->reference.cpu_handle, e);
 	t->reference.device = t->reference.cpu;
 	t->reference.device_handle = t->reference.cpu_handle;
 	t->subject = t->reference;
@@ -53,7 +55,7 @@ int trial_open(struct trial *t, const char *isa, struct cnn_error *e)
 	if (r == CNN_OK && strcmp(t->device, "cpu") != 0) {
 		t->subject.device = NULL;
 		r = open_device(t->plugins, t->subject.host, t->device, NULL,
-			&t->subject.device, &t->subject.device_handle, e);
+		    &t->subject.device, &t->subject.device_handle, e);
 	}
 	if (r == CNN_OK && t->subject.device->queue)
 		t->subject.queue = t->subject.device->queue(t->subject.device_handle);
@@ -76,11 +78,12 @@ bool can_compute(const struct subject *subject, uint32_t dtype)
 {
 	struct cnn_error e = { 0 };
 
-	return !subject->device->supports || cnn_host_error(subject->host,
+	return !subject->device->supports ||
+	    cnn_host_error(subject->host,
 		subject->device->supports(subject->device_handle, dtype), &e) == CNN_OK;
 }
 
-/* --- the reference ------------------------------------------------------------------- */
+/* --- the reference ---------------------------------------------------------------- */
 
 const struct cnn_kernel *kernel_of(const struct cnn_plugin *p, const char *run)
 {
@@ -91,7 +94,7 @@ const struct cnn_kernel *kernel_of(const struct cnn_plugin *p, const char *run)
 }
 
 int trial_reference(void *context, const char *type, struct subject *subject,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct trial *t = context;
 
@@ -122,13 +125,13 @@ bool trial_has_reference(struct trial *t, const struct layer_chain *c)
 	return true;
 }
 
-/* --- a case ---------------------------------------------------------------------------- */
+/* --- a case ----------------------------------------------------------------------- */
 
 void name_case(const struct trial *t, const struct test_case *c, const char *type,
-	uint32_t layout, char *text, size_t size)
+    uint32_t layout, char *text, size_t size)
 {
 	static const char *const layouts[] = { "", " nhwc", " nchw8c", " nchw16c" };
 
-	snprintf(text, size, "%s%s%s: %s of %s", t->title, type, layouts[layout], c->net,
-		c->inputs);
+	snprintf(text, size, "%s%s%s: %s of %s", t->title, type, layouts[layout],
+	    c->net, c->inputs);
 }

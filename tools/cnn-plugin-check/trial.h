@@ -5,14 +5,14 @@
 #include "check.h"
 
 struct trial {
-	struct cnn_plugins *plugins;         /* of what is tried */
-	struct cnn_plugins *oracle;          /* cpu/ref in double */
-	struct cnn_plugin_host hosts[2];     /* of the subject and the oracle */
+	struct cnn_plugins *plugins;	 /* of what is tried */
+	struct cnn_plugins *oracle;	 /* cpu/ref in double */
+	struct cnn_plugin_host hosts[2]; /* of the subject and the oracle */
 	const char *device, *provider;
-	const char *title;                   /* before the name of each case */
-	struct subject subject, reference;   /* except the kernel */
-	bool no_gradients;                   /* of types without a reference, not compared
-	                                      * with finite differences */
+	const char *title;		   /* before the name of each case */
+	struct subject subject, reference; /* except the kernel */
+	/* Of types without a reference, not compared with finite differences */
+	bool no_gradients;
 	/* Gets each claim. begin (may be NULL): what is tried from now on. */
 	void (*report)(struct trial *, bool good, const char *text);
 	void (*begin)(struct trial *, const char *what);
@@ -20,14 +20,15 @@ struct trial {
 
 /* Opens the devices; plugins, oracle and device are set. isa: constant text. */
 int trial_open(struct trial *, const char *isa, struct cnn_error *);
-void trial_close(struct trial *);        /* not the plugins */
+void trial_close(struct trial *); /* not the plugins */
 
 /* One claim about the subject. Returns `good`. */
-__attribute__((format(printf, 3, 4)))
-bool claim(struct trial *, bool good, const char *fmt, ...);
+__attribute__((format(printf, 3, 4))) bool claim(struct trial *, bool good,
+    const char *fmt, ...);
 
 /* A find_layer (check.h) of cpu/ref in double; the context is the trial. */
-int trial_reference(void *trial, const char *type, struct subject *, struct cnn_error *);
+int trial_reference(void *trial, const char *type, struct subject *,
+    struct cnn_error *);
 /* Has the reference a kernel for each of the run's layers? */
 bool trial_has_reference(struct trial *, const struct layer_chain *);
 /* The plugin's kernel for a run, or NULL. */
@@ -39,11 +40,11 @@ struct element_type {
 	const char *name;
 };
 
-extern const struct element_type element_types[3];   /* f32, bf16, f16 */
+extern const struct element_type element_types[3]; /* f32, bf16, f16 */
 
 /* Does the device compute in this type? No provider is held to one that it lacks. */
 bool can_compute(const struct subject *, uint32_t dtype);
 /* text = the case's name. */
 void name_case(const struct trial *, const struct test_case *, const char *type,
-	uint32_t layout, char *text, size_t size);
+    uint32_t layout, char *text, size_t size);
 #endif

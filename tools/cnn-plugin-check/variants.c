@@ -11,8 +11,8 @@ static uint32_t real_inputs(const struct layer_chain *c)
 }
 
 int check_variants(struct trial *t, const struct subject *subject,
-	const struct layer_chain *c, const struct settings *settings, const struct data *d,
-	const struct results *plain, const char *what, struct cnn_error *e)
+    const struct layer_chain *c, const struct settings *settings, const struct data *d,
+    const struct results *plain, const char *what, struct cnn_error *e)
 {
 	static const char *const names[] = { "in place", "from another thread",
 		"a second time", "without the input's gradient" };
@@ -34,7 +34,7 @@ int check_variants(struct trial *t, const struct subject *subject,
 		varied.again = v == 2;
 		varied.no_input_gradient = v == 3;
 		r = results_of_run(&results, subject, c, &varied, d, &complaint, e);
-		if (v == 3) {                /* the output, then the parameters' */
+		if (v == 3) { /* the output, then the parameters' */
 			wanted.count = 1;
 			for (size_t i = 1 + real_inputs(c); i < plain->count; i++)
 				wanted.of[wanted.count++] = plain->of[i];

@@ -8,7 +8,7 @@
 
 struct waiting {
 	struct waiting *next;
-	struct cnn_record rec;               /* its tensors' data are in bytes */
+	struct cnn_record rec; /* its tensors' data are in bytes */
 	unsigned char bytes[];
 };
 
@@ -46,7 +46,7 @@ int queue_put(struct queue *q, const struct cnn_record *rec, struct cnn_error *e
 
 float *queue_room(struct queue *q, size_t count, struct cnn_error *e)
 {
-	size_t want = q->known + count + 1;    /* never 0 */
+	size_t want = q->known + count + 1; /* never 0 */
 	void *p;
 
 	if (want > q->room) {
@@ -64,15 +64,16 @@ float *queue_room(struct queue *q, size_t count, struct cnn_error *e)
 }
 
 int queue_known(struct queue *q, size_t count, struct cnn_writer *writer,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	size_t done = 0;
 	double probability;
 	int r = CNN_OK;
 
 	for (; count > 0; count--, q->known++)
-		q->class[q->known] = (int32_t)cnn_best_class(q->logits +
-			q->known * q->classes, q->classes, &probability);
+		q->class[q->known] =
+		    (int32_t)cnn_best_class(q->logits + q->known * q->classes,
+			q->classes, &probability);
 	while (r == CNN_OK && q->first && q->first->rec.samples <= q->known - done) {
 		struct waiting *w = q->first;
 		struct cnn_record *rec = &w->rec;
@@ -82,8 +83,8 @@ int queue_known(struct queue *q, size_t count, struct cnn_writer *writer,
 		rec->tensors[rec->count++] = (struct cnn_tensor){ CNN_F32, 2,
 			{ n, q->classes }, q->logits + done * q->classes };
 		rec->names[rec->count] = "class";
-		rec->tensors[rec->count++] = (struct cnn_tensor){ CNN_I32, 1, { n },
-			q->class + done };
+		rec->tensors[rec->count++] =
+		    (struct cnn_tensor){ CNN_I32, 1, { n }, q->class + done };
 		r = cnn_writer_record(writer, rec, e);
 		done += n;
 		q->first = w->next;
@@ -91,7 +92,7 @@ int queue_known(struct queue *q, size_t count, struct cnn_writer *writer,
 	}
 	q->known -= done;
 	memmove(q->logits, q->logits + done * q->classes,
-		q->known * q->classes * sizeof *q->logits);
+	    q->known * q->classes * sizeof *q->logits);
 	memmove(q->class, q->class + done, q->known * sizeof *q->class);
 	return r;
 }

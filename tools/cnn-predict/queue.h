@@ -11,10 +11,10 @@
 struct waiting;
 
 struct queue {
-	size_t classes;                      /* caller: set before the first record */
+	size_t classes; /* caller: set before the first record */
 	struct waiting *first, *last;
-	float *logits;                       /* [known][classes], first samples first */
-	int32_t *class;                      /* [known], their best classes */
+	float *logits;	/* [known][classes], first samples first */
+	int32_t *class; /* [known], their best classes */
 	size_t known, room;
 };
 

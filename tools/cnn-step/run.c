@@ -12,8 +12,8 @@ static int validate(struct run *run, struct cnn_evaluation *v, struct cnn_error 
 	int r = cnn_trainer_save(run->trainer, e);
 
 	if (r == CNN_OK && (r = cnn_infer_open(&ex, run->load.model, &o, e)) == CNN_OK)
-		r = cnn_evaluate(ex, run->load.model, run->val, run->val->samples, o.batch,
-			v, e);
+		r = cnn_evaluate(ex, run->load.model, run->val, run->val->samples,
+		    o.batch, v, e);
 	cnn_executor_close(ex);
 	return r;
 }
@@ -22,13 +22,15 @@ static int save_checkpoint(struct run *run, struct cnn_error *e)
 {
 	int r = cnn_trainer_save(run->trainer, e);
 
-	return r < 0 ? r : cnn_model_save(run->load.model, run->job->checkpoint_path, false, e);
+	return r < 0 ?
+	    r :
+	    cnn_model_save(run->load.model, run->job->checkpoint_path, false, e);
 }
 
 /* Called after each step: updates what the user sees, writes metrics and
  * checkpoints. */
 static int report(struct run *run, const struct cnn_train_status *s,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct cnn_evaluation v = { 0 };
 	double weight = run->done ? 0.02 : 1;
@@ -41,27 +43,30 @@ static int report(struct run *run, const struct cnn_train_status *s,
 	run->loss += weight * (s->loss - run->loss);
 	run->accuracy += weight * (s->accuracy - run->accuracy);
 	snprintf(note, sizeof note, "epoch %llu  loss %.4f  acc %.2f%%",
-		(unsigned long long)s->epoch + !s->epoch_ends, run->loss,
-		100 * run->accuracy);
+	    (unsigned long long)s->epoch + !s->epoch_ends, run->loss,
+	    100 * run->accuracy);
 	cnn_progress_update(&run->progress, run->done, "images", note);
 	if (!isfinite(s->loss) && !s->skipped && !run->warned) {
-		cnn_message(run->job->program, 1, "step %llu: the loss is not finite: "
-			"is --lr too high?", (unsigned long long)s->step);
+		cnn_message(run->job->program, 1,
+		    "step %llu: the loss is not finite: is --lr too high?",
+		    (unsigned long long)s->step);
 		run->warned = true;
 	}
 	if (s->epoch_ends && run->job->train->time_epochs)
 		cnn_message(run->job->program, 0, "epoch %llu: %.3f ms, %llu samples",
-			(unsigned long long)s->epoch, 1e3 * s->seconds,
-			(unsigned long long)s->epoch_samples);
+		    (unsigned long long)s->epoch, 1e3 * s->seconds,
+		    (unsigned long long)s->epoch_samples);
 	if (s->epoch_ends && run->val && (r = validate(run, &v, e)) == CNN_OK)
-		cnn_message(run->job->program, 1, "epoch %llu: validation loss %.4f, accuracy "
-			"%.2f %%", (unsigned long long)s->epoch,
-			cnn_evaluation_loss(&v), 100 * cnn_evaluation_accuracy(&v));
+		cnn_message(run->job->program, 1,
+		    "epoch %llu: validation loss %.4f, accuracy %.2f %%",
+		    (unsigned long long)s->epoch, cnn_evaluation_loss(&v),
+		    100 * cnn_evaluation_accuracy(&v));
 	if (r == CNN_OK && run->metrics)
 		r = cnn_metrics_add(run->metrics, s, v.samples ? &v : NULL, e);
 	cnn_evaluation_free(&v);
-	if (r == CNN_OK && run->job->checkpoint_path && (run->job->checkpoint_every ?
-	    s->step % run->job->checkpoint_every == 0 : s->epoch_ends))
+	if (r == CNN_OK && run->job->checkpoint_path &&
+	    (run->job->checkpoint_every ? s->step % run->job->checkpoint_every == 0 :
+					  s->epoch_ends))
 		r = save_checkpoint(run, e);
 	return r;
 }
@@ -80,7 +85,7 @@ static int feed(struct run *run, size_t first, size_t count, struct cnn_error *e
 /* Trains on the whole batches of a segment; the remaining samples wait for the next
  * segment. */
 static int stream_segment(struct run *run, const struct cnn_header *header,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct cnn_record rec;
 	size_t at;
@@ -88,10 +93,12 @@ static int stream_segment(struct run *run, const struct cnn_header *header,
 
 	if ((r = cnn_dataset_segment(run->data, header, true, e)) < 0)
 		cnn_error_prefix(e, "%s", cnn_operands_name(run->load.in));
-	while (r == CNN_OK && (r = cnn_operands_record(run->load.in, &rec, e)) == CNN_OK) {
+	while (
+	    r == CNN_OK && (r = cnn_operands_record(run->load.in, &rec, e)) == CNN_OK) {
 		if ((r = cnn_dataset_append(run->data, &rec, e)) < 0)
 			cnn_error_prefix(e, "%s", cnn_operands_name(run->load.in));
-		for (at = 0, rc = r; rc == CNN_OK && run->data->samples - at >= run->job->train->batch;
+		for (at = 0, rc = r;
+		     rc == CNN_OK && run->data->samples - at >= run->job->train->batch;
 		     at += run->job->train->batch)
 			rc = feed(run, at, run->job->train->batch, e);
 		if (rc < 0)
@@ -110,8 +117,9 @@ int run_stream(struct run *run, struct cnn_error *e)
 
 	if (r == CNN_OK)
 		cnn_dataset_use(run->data, run->load.model->graph);
-	if (r == CNN_OK && (r = cnn_trainer_open(&run->trainer, run->load.model, NULL,
-		job->train, e)) == CNN_OK &&
+	if (r == CNN_OK &&
+	    (r = cnn_trainer_open(&run->trainer, run->load.model, NULL, job->train,
+		 e)) == CNN_OK &&
 	    !cnn_history_add(run->load.model->history, job->program))
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
 	while (r == CNN_OK && (r = stream_segment(run, header, e)) == CNN_END)
@@ -142,8 +150,9 @@ static int add_history(const struct run *run, struct cnn_error *e)
 		cnn_value_free(last);
 		--*count;
 	}
-	return cnn_history_add(m->history, run->job->program) ? CNN_OK :
-		cnn_fail(e, CNN_ENOMEM, "out of memory");
+	return cnn_history_add(m->history, run->job->program) ?
+	    CNN_OK :
+	    cnn_fail(e, CNN_ENOMEM, "out of memory");
 }
 
 /* Check the validation data before the first epoch, not after it. */
@@ -159,7 +168,7 @@ static int check_validation(struct run *run, struct cnn_error *e)
 	train = cnn_dataset_labels(run->data);
 	if ((r = cnn_evaluation_check(model, run->val, e)) < 0 ||
 	    (r = cnn_dataset_check_classes(run->val, train ? train->classes : NULL,
-		"the training data", e)) < 0)
+		 "the training data", e)) < 0)
 		cnn_error_prefix(e, "%s", run->job->val_path);
 	return r;
 }
@@ -176,9 +185,9 @@ static int interrupted(struct run *run, struct cnn_error *e)
 	if (r < 0 || cnn_metrics_close(run->metrics, e) < 0)
 		return e->code;
 	cnn_message(run->job->program, 1, "stopped by a signal after step %llu%s%s",
-		(unsigned long long)cnn_trainer_step_number(run->trainer),
-		run->job->checkpoint_path ? "; resume from " : "",
-		run->job->checkpoint_path ? run->job->checkpoint_path : "");
+	    (unsigned long long)cnn_trainer_step_number(run->trainer),
+	    run->job->checkpoint_path ? "; resume from " : "",
+	    run->job->checkpoint_path ? run->job->checkpoint_path : "");
 	cnn_interrupt_exit();
 	return CNN_OK;
 }
@@ -198,17 +207,17 @@ int run_held(struct run *run, struct cnn_error *e)
 	/* A checkpoint fixes the instruction set, which this CPU must support. */
 	if (job->train->resume &&
 	    ((r = cnn_train_resume(m, job->train, e)) < 0 ||
-	     (r = cnn_isa_choose(job->train->isa, &job->train->isa, e)) < 0))
+		(r = cnn_isa_choose(job->train->isa, &job->train->isa, e)) < 0))
 		return r;
 	if ((r = check_validation(run, e)) < 0 ||
 	    (r = cnn_trainer_open(&run->trainer, m, run->data, job->train, e)) < 0 ||
 	    (r = add_history(run, e)) < 0)
 		return r;
-	if (job->metrics_path && (r = cnn_metrics_open(&run->metrics, job->metrics_path,
-		cnn_trainer_step_number(run->trainer), e)) < 0)
+	if (job->metrics_path &&
+	    (r = cnn_metrics_open(&run->metrics, job->metrics_path,
+		 cnn_trainer_step_number(run->trainer), e)) < 0)
 		return r;
-	cnn_progress_start(&run->progress, "train",
-		cnn_trainer_samples(run->trainer));
+	cnn_progress_start(&run->progress, "train", cnn_trainer_samples(run->trainer));
 	cnn_interrupt_catch();
 	while ((r = cnn_trainer_step(run->trainer, &s, e)) == CNN_OK) {
 		if ((r = report(run, &s, e)) < 0)
@@ -221,8 +230,9 @@ int run_held(struct run *run, struct cnn_error *e)
 		return interrupted(run, e);
 	if (r == CNN_END && run->done == 0) {
 		cnn_value_get_uint(m->training, "epoch", &epoch);
-		cnn_message(job->program, 1, "nothing to do: the model already has %llu "
-			"epochs (raise --epochs)", (unsigned long long)epoch);
+		cnn_message(job->program, 1,
+		    "nothing to do: the model already has %llu epochs (raise --epochs)",
+		    (unsigned long long)epoch);
 	}
 	return r == CNN_END ? CNN_OK : r;
 }
@@ -232,9 +242,10 @@ void run_check_result(const struct run *run)
 	const struct cnn_model *m = run->load.model;
 
 	if (run->steps > 0 && run->skipped == run->steps)
-		cnn_message(run->job->program, 1, "all %llu steps were skipped: the "
-			"gradients overflow in fp16 at any loss scale",
-			(unsigned long long)run->steps);
+		cnn_message(run->job->program, 1,
+		    "all %llu steps were skipped: the "
+		    "gradients overflow in fp16 at any loss scale",
+		    (unsigned long long)run->steps);
 	for (size_t i = 0; i < m->graph->param_count && !run->warned; i++) {
 		const struct cnn_graph_param *p = &m->graph->params[i];
 		size_t bad = 0;
@@ -243,8 +254,9 @@ void run_check_result(const struct run *run)
 			bad += !isfinite(m->params[i][k]);
 		if (bad == 0)
 			continue;
-		cnn_message(run->job->program, 1, "%s: %zu of %zu values are not "
-			"finite: do the data contain NaN?", p->name, bad, p->count);
+		cnn_message(run->job->program, 1,
+		    "%s: %zu of %zu values are not finite: do the data contain NaN?",
+		    p->name, bad, p->count);
 		break;
 	}
 }

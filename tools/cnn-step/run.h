@@ -13,9 +13,9 @@
 /* Set from the command line. */
 struct job {
 	const struct cnn_program *program;
-	struct cnn_train_options *train; /* updated by a resume */
-	const char *val_path, *metrics_path, *checkpoint_path;    /* or NULL */
-	uint64_t checkpoint_every;       /* in steps; 0: after each epoch */
+	struct cnn_train_options *train;		       /* updated by a resume */
+	const char *val_path, *metrics_path, *checkpoint_path; /* or NULL */
+	uint64_t checkpoint_every; /* in steps; 0: after each epoch */
 };
 
 /* The state of a run; all of it is freed together. */
@@ -27,10 +27,10 @@ struct run {
 	struct cnn_trainer *trainer;
 	struct cnn_metrics *metrics;
 	struct cnn_progress progress;
-	uint64_t done;                   /* samples in this run */
-	double loss, accuracy;           /* running means, for display */
-	uint64_t steps, skipped;         /* in this run */
-	bool warned;                     /* about a loss that is NaN */
+	uint64_t done;		 /* samples in this run */
+	double loss, accuracy;	 /* running means, for display */
+	uint64_t steps, skipped; /* in this run */
+	bool warned;		 /* about a loss that is NaN */
 };
 
 /* Reads all data into memory, verified to the end, and then trains on them. If a signal

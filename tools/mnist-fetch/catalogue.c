@@ -9,9 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CLASSES(a) (a), sizeof (a) / sizeof *(a)
+#define CLASSES(a) (a), sizeof(a) / sizeof *(a)
 
-/* --- classes ---------------------------------------------------------------- */
+/* clang-format off */
+
+/* --- classes ---------------------------------------------------------------------- */
 
 static const char *const digits[] = {
 	"0", "1", "2", "3", "4", "5", "6", "7", "8", "9",
@@ -70,33 +72,33 @@ static const char *const fine_things[] = {
 	"turtle", "wardrobe", "whale", "willow_tree", "wolf", "woman", "worm",
 };
 
-/* --- mirrors ---------------------------------------------------------------- */
+/* --- mirrors ---------------------------------------------------------------------- */
 
 static const char *const mnist_mirrors[] = {
 	"https://ossci-datasets.s3.amazonaws.com/mnist/",
 	"https://storage.googleapis.com/cvdf-datasets/mnist/",
-	NULL
+	NULL,
 };
 static const char *const fashion_mirrors[] = {
 	"https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/"
 		"data/fashion/",
 	"http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-	NULL
+	NULL,
 };
 static const char *const kmnist_mirrors[] = {
-	"http://codh.rois.ac.jp/kmnist/dataset/kmnist/", NULL
+	"http://codh.rois.ac.jp/kmnist/dataset/kmnist/", NULL,
 };
 static const char *const qmnist_mirrors[] = {
-	"https://raw.githubusercontent.com/facebookresearch/qmnist/master/", NULL
+	"https://raw.githubusercontent.com/facebookresearch/qmnist/master/", NULL,
 };
 static const char *const emnist_mirrors[] = {
-	"https://biometrics.nist.gov/cs_links/EMNIST/", NULL
+	"https://biometrics.nist.gov/cs_links/EMNIST/", NULL,
 };
 static const char *const cifar_mirrors[] = {
-	"https://www.cs.toronto.edu/~kriz/", NULL
+	"https://www.cs.toronto.edu/~kriz/", NULL,
 };
 
-/* --- the table -------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------- */
 
 /* One zip contains all six sets; the member names distinguish them. */
 #define EMNIST_ZIP { "gzip.zip", 561753746, \
@@ -204,6 +206,9 @@ const struct cnn_dataset_info cnn_catalogue[] = {
 		.shape = { 1, 28, 28 }, CLASSES(digits),
 	},
 };
+
+/* clang-format on */
+
 const size_t cnn_catalogue_count = sizeof cnn_catalogue / sizeof *cnn_catalogue;
 
 const struct cnn_dataset_info *cnn_catalogue_find(const char *name)

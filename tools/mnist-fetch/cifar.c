@@ -14,10 +14,10 @@
 struct cifar_samples {
 	struct cnn_samples base;
 	struct cnn_archive *archive;
-	struct cnn_input *member;    /* NULL between members */
+	struct cnn_input *member; /* NULL between members */
 	const char *prefix;
-	size_t members;              /* found so far */
-	bool ended;                  /* there are no more members */
+	size_t members; /* found so far */
+	bool ended;	/* there are no more members */
 };
 
 /* Opens the next member with records of the split; CNN_END after the last. */
@@ -29,8 +29,8 @@ static int next_member(struct cifar_samples *s, struct cnn_error *e)
 	while ((r = cnn_archive_next(s->archive, &path, &s->member, e)) == CNN_OK) {
 		slash = strrchr(path, '/');
 		name = slash ? slash + 1 : path;
-		if (strncmp(name, s->prefix, strlen(s->prefix)) == 0
-		    && strcmp(name + strlen(name) - 4, ".bin") == 0) {
+		if (strncmp(name, s->prefix, strlen(s->prefix)) == 0 &&
+		    strcmp(name + strlen(name) - 4, ".bin") == 0) {
 			s->members++;
 			return CNN_OK;
 		}
@@ -44,7 +44,7 @@ static int next_member(struct cifar_samples *s, struct cnn_error *e)
 }
 
 static int read_record(struct cifar_samples *s, uint8_t *image, uint8_t *label,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const struct cnn_dataset_info *d = s->base.dataset;
 	uint8_t labels[4];
@@ -54,20 +54,21 @@ static int read_record(struct cifar_samples *s, uint8_t *image, uint8_t *label,
 		return r;
 	*label = labels[d->label_bytes - 1];
 	if (*label >= d->class_count)
-		return cnn_fail(e, CNN_EDATA, "%s: label %u is not one of the %zu "
-			"classes", cnn_input_name(s->member), *label, d->class_count);
+		return cnn_fail(e, CNN_EDATA,
+		    "%s: label %u is not one of the %zu classes",
+		    cnn_input_name(s->member), *label, d->class_count);
 	return cnn_input_read(s->member, image, cnn_catalogue_image_bytes(d), e);
 }
 
 static int cifar_read(struct cnn_samples *base, size_t n, uint8_t *images,
-	uint8_t *labels, size_t *got, struct cnn_error *e)
+    uint8_t *labels, size_t *got, struct cnn_error *e)
 {
 	struct cifar_samples *s = (struct cifar_samples *)base;
 	size_t bytes = cnn_catalogue_image_bytes(base->dataset), have;
 	const unsigned char *peek;
 	int r;
 
-	for (*got = 0; *got < n; ) {
+	for (*got = 0; *got < n;) {
 		if (!s->member && !s->ended && (r = next_member(s, e)) < 0)
 			return r;
 		if (!s->member) {
@@ -99,8 +100,8 @@ static void cifar_close(struct cnn_samples *base)
 }
 
 int cnn_cifar_samples_open(struct cnn_samples **samples,
-	const struct cnn_dataset_info *d, enum cnn_split split,
-	struct cnn_input *in[CNN_PARTS], struct cnn_error *e)
+    const struct cnn_dataset_info *d, enum cnn_split split,
+    struct cnn_input *in[CNN_PARTS], struct cnn_error *e)
 {
 	struct cifar_samples *s = calloc(1, sizeof *s);
 	int r;

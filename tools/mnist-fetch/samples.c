@@ -14,7 +14,7 @@ struct idx_samples {
 	struct cnn_samples base;
 	struct cnn_array *images, *labels;
 	size_t left;
-	size_t label_bytes;      /* per row of the label file */
+	size_t label_bytes; /* per row of the label file */
 };
 
 /* Swaps the rows and columns of an image. */
@@ -31,7 +31,7 @@ static void transpose(uint8_t *image, size_t side)
 
 /* Reads the first number of each row, of any type: QMNIST's rows are int32 x 8. */
 static int read_labels(struct idx_samples *s, size_t n, uint8_t *labels,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const struct cnn_dataset_info *d = s->base.dataset;
 	enum cnn_dtype dtype = s->labels->shape.dtype;
@@ -47,9 +47,10 @@ static int read_labels(struct idx_samples *s, size_t n, uint8_t *labels,
 		cnn_to_i64(dtype, rows + i * s->label_bytes, 1, &label);
 		label -= (int64_t)d->label_base;
 		if (label < 0 || (uint64_t)label >= d->class_count)
-			r = cnn_fail(e, CNN_EDATA, "labels: %lld is not one of the %zu "
-				"classes",
-				(long long)label + (long long)d->label_base, d->class_count);
+			r = cnn_fail(e, CNN_EDATA,
+			    "labels: %lld is not one of the %zu classes",
+			    (long long)label + (long long)d->label_base,
+			    d->class_count);
 		else
 			labels[i] = (uint8_t)label;
 	}
@@ -58,7 +59,7 @@ static int read_labels(struct idx_samples *s, size_t n, uint8_t *labels,
 }
 
 static int idx_read(struct cnn_samples *base, size_t n, uint8_t *images,
-	uint8_t *labels, size_t *got, struct cnn_error *e)
+    uint8_t *labels, size_t *got, struct cnn_error *e)
 {
 	struct idx_samples *s = (struct idx_samples *)base;
 	const struct cnn_dataset_info *d = base->dataset;
@@ -100,32 +101,31 @@ static int check_shapes(struct idx_samples *s, struct cnn_error *e)
 	int rank = d->coding == CNN_CODING_QMNIST ? 2 : 1;
 	char is[CNN_SHAPE_TEXT];
 
-	if (image->rank != 3 || image->dtype != CNN_U8
-	    || image->shape[1] != d->shape[1] || image->shape[2] != d->shape[2])
+	if (image->rank != 3 || image->dtype != CNN_U8 ||
+	    image->shape[1] != d->shape[1] || image->shape[2] != d->shape[2])
 		return cnn_fail(e, CNN_EDATA, "images: %s %s, not n x %zu x %zu bytes",
-			cnn_dtype_name(image->dtype),
-			cnn_shape_text(image->rank, image->shape, is, sizeof is),
-			d->shape[1], d->shape[2]);
+		    cnn_dtype_name(image->dtype),
+		    cnn_shape_text(image->rank, image->shape, is, sizeof is),
+		    d->shape[1], d->shape[2]);
 	if (label->rank != rank || !cnn_dtype_is_integer(label->dtype))
 		return cnn_fail(e, CNN_EDATA, "labels: %s %s, not integers of %d axes",
-			cnn_dtype_name(label->dtype),
-			cnn_shape_text(label->rank, label->shape, is, sizeof is), rank);
+		    cnn_dtype_name(label->dtype),
+		    cnn_shape_text(label->rank, label->shape, is, sizeof is), rank);
 	if (rank == 2 && label->shape[1] != QMNIST_COLUMNS)
 		return cnn_fail(e, CNN_EDATA, "labels: rows of %zu, not of %d",
-			label->shape[1], QMNIST_COLUMNS);
+		    label->shape[1], QMNIST_COLUMNS);
 	if (image->shape[0] != label->shape[0])
 		return cnn_fail(e, CNN_EDATA, "%zu images, but %zu labels",
-			image->shape[0], label->shape[0]);
+		    image->shape[0], label->shape[0]);
 	s->left = image->shape[0];
-	s->label_bytes = cnn_dtype_size(label->dtype)
-		* (rank == 2 ? label->shape[1] : 1);
+	s->label_bytes = cnn_dtype_size(label->dtype) *
+	    (rank == 2 ? label->shape[1] : 1);
 	return CNN_OK;
 }
 
 /* Takes ownership of `in`. */
 static int open_array(struct cnn_array **array, const struct cnn_dataset_info *d,
-	enum cnn_split split, struct cnn_input *in, const char *word,
-	struct cnn_error *e)
+    enum cnn_split split, struct cnn_input *in, const char *word, struct cnn_error *e)
 {
 	struct cnn_input *raw = NULL;
 	int r = CNN_OK;
@@ -138,7 +138,7 @@ static int open_array(struct cnn_array **array, const struct cnn_dataset_info *d
 }
 
 int cnn_idx_samples_open(struct cnn_samples **samples, const struct cnn_dataset_info *d,
-	enum cnn_split split, struct cnn_input *in[CNN_PARTS], struct cnn_error *e)
+    enum cnn_split split, struct cnn_input *in[CNN_PARTS], struct cnn_error *e)
 {
 	struct idx_samples *s = calloc(1, sizeof *s);
 	int r;
@@ -166,7 +166,7 @@ int cnn_idx_samples_open(struct cnn_samples **samples, const struct cnn_dataset_
 }
 
 int cnn_samples_open(struct cnn_samples **samples, const struct cnn_dataset_info *d,
-	enum cnn_split split, struct cnn_input *in[CNN_PARTS], struct cnn_error *e)
+    enum cnn_split split, struct cnn_input *in[CNN_PARTS], struct cnn_error *e)
 {
 	if (d->coding == CNN_CODING_CIFAR)
 		return cnn_cifar_samples_open(samples, d, split, in, e);

@@ -30,19 +30,19 @@ int cnn_sha256_new(struct cnn_sha256 **digest, struct cnn_error *e)
 }
 
 int cnn_sha256_add(struct cnn_sha256 *d, const void *data, size_t size,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	return EVP_DigestUpdate(context(d), data, size) == 1 ? CNN_OK : failed(e);
 }
 
 int cnn_sha256_text(struct cnn_sha256 *d, char text[CNN_SHA256_TEXT],
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	unsigned char bytes[EVP_MAX_MD_SIZE];
 	unsigned size;
 
-	if (EVP_DigestFinal_ex(context(d), bytes, &size) != 1
-	    || 2 * size + 1 != CNN_SHA256_TEXT)
+	if (EVP_DigestFinal_ex(context(d), bytes, &size) != 1 ||
+	    2 * size + 1 != CNN_SHA256_TEXT)
 		return failed(e);
 	for (unsigned i = 0; i < size; i++)
 		snprintf(text + 2 * i, 3, "%02x", bytes[i]);

@@ -11,7 +11,7 @@
 
 #define MAX_NAMES 256
 
-/* --- the request ------------------------------------------------------------ */
+/* --- the request ------------------------------------------------------------------ */
 
 static bool find_split(const char *name, enum cnn_split *split)
 {
@@ -47,22 +47,24 @@ int cnn_request_check(const struct cnn_request *r, struct cnn_error *e)
 		return unknown_dataset(r->dataset, e);
 	if (!find_split(r->split, &split))
 		return cnn_fail(e, CNN_EUSAGE, "%s: no such split (known: train, test)",
-			r->split);
+		    r->split);
 	if (r->from_count > 0 && d->coding == CNN_CODING_STROKES)
-		return cnn_fail(e, CNN_EUSAGE, "%s is generated, not downloaded: "
-			"--from does not apply", d->name);
+		return cnn_fail(e, CNN_EUSAGE,
+		    "%s is generated, not downloaded: --from does not apply", d->name);
 	for (size_t i = 0; i < r->from_count; i++) {
 		if (!cnn_is_url(r->from[i]) && strstr(r->from[i], "://"))
-			return cnn_fail(e, CNN_EUSAGE, "--from: %s: not an http or "
-				"https URL or a path", r->from[i]);
+			return cnn_fail(e, CNN_EUSAGE,
+			    "--from: %s: not an http or https URL or a path",
+			    r->from[i]);
 		if (r->offline && cnn_is_url(r->from[i]))
-			return cnn_fail(e, CNN_EUSAGE, "--from: %s: needs the network, "
-				"but --offline is set", r->from[i]);
+			return cnn_fail(e, CNN_EUSAGE,
+			    "--from: %s: needs the network, but --offline is set",
+			    r->from[i]);
 	}
 	return CNN_OK;
 }
 
-/* --- the header ------------------------------------------------------------- */
+/* --- the header ------------------------------------------------------------------- */
 
 static struct cnn_value *classes_of(const struct cnn_dataset_info *d)
 {
@@ -79,7 +81,7 @@ static struct cnn_value *classes_of(const struct cnn_dataset_info *d)
 
 /* Records the SHA-256 of the files by name, whatever their source. */
 static bool set_digests(struct cnn_value *meta, const struct cnn_dataset_info *d,
-	enum cnn_split split)
+    enum cnn_split split)
 {
 	struct cnn_value *digests;
 	char name[CNN_PART_NAME];
@@ -94,7 +96,8 @@ static bool set_digests(struct cnn_value *meta, const struct cnn_dataset_info *d
 		if (!part->file)
 			continue;
 		cnn_part_name(part, name, sizeof name);
-		good = cnn_value_set(digests, name, cnn_value_str(cnn_part_digest(part)));
+		good =
+		    cnn_value_set(digests, name, cnn_value_str(cnn_part_digest(part)));
 	}
 	if (good)
 		return cnn_value_set(meta, "sha256", digests);
@@ -104,7 +107,7 @@ static bool set_digests(struct cnn_value *meta, const struct cnn_dataset_info *d
 
 /* Takes ownership of `history`. */
 static struct cnn_header *make_header(const struct cnn_dataset_info *d,
-	enum cnn_split split, struct cnn_value *history)
+    enum cnn_split split, struct cnn_value *history)
 {
 	struct cnn_header *h = cnn_header_new(CNN_DATA);
 	struct cnn_field *image, *label;
@@ -123,20 +126,20 @@ static struct cnn_header *make_header(const struct cnn_dataset_info *d,
 		image->offset = 0;
 	}
 	label = image ? cnn_header_add(h, "label", CNN_U8, 0, NULL) : NULL;
-	if (label && (label->classes = classes_of(d))
-	    && cnn_value_set(h->meta, "dataset", cnn_value_str(d->name))
-	    && cnn_value_set(h->meta, "split",
-		cnn_value_str(split == CNN_TEST ? "test" : "train"))
-	    && set_digests(h->meta, d, split))
+	if (label && (label->classes = classes_of(d)) &&
+	    cnn_value_set(h->meta, "dataset", cnn_value_str(d->name)) &&
+	    cnn_value_set(h->meta, "split",
+		cnn_value_str(split == CNN_TEST ? "test" : "train")) &&
+	    set_digests(h->meta, d, split))
 		return h;
 	cnn_header_free(h);
 	return NULL;
 }
 
-/* --- the records ------------------------------------------------------------ */
+/* --- the records ------------------------------------------------------------------ */
 
 static int write_records(struct cnn_writer *w, struct cnn_samples *s, uint64_t limit,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const struct cnn_dataset_info *d = s->dataset;
 	size_t bytes = cnn_catalogue_image_bytes(d);
@@ -169,12 +172,12 @@ static int write_records(struct cnn_writer *w, struct cnn_samples *s, uint64_t l
 	free(labels);
 	if (r == CNN_OK && done < limit)
 		return cnn_fail(e, CNN_EDATA, "%s has %llu samples, not %llu", d->name,
-			(unsigned long long)done, (unsigned long long)limit);
+		    (unsigned long long)done, (unsigned long long)limit);
 	return r;
 }
 
 static int open_samples(struct cnn_samples **s, const struct cnn_request *request,
-	const struct cnn_dataset_info *d, enum cnn_split split, struct cnn_error *e)
+    const struct cnn_dataset_info *d, enum cnn_split split, struct cnn_error *e)
 {
 	struct cnn_input *in[CNN_PARTS];
 	int r;
@@ -190,7 +193,7 @@ static int open_samples(struct cnn_samples **s, const struct cnn_request *reques
 }
 
 int cnn_request_write(const struct cnn_request *request, struct cnn_value *history,
-	struct cnn_output *out, struct cnn_error *e)
+    struct cnn_output *out, struct cnn_error *e)
 {
 	const struct cnn_dataset_info *d = cnn_catalogue_find(request->dataset);
 	struct cnn_samples *samples = NULL;
@@ -208,10 +211,10 @@ int cnn_request_write(const struct cnn_request *request, struct cnn_value *histo
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
 		goto out;
 	}
-	if ((r = open_samples(&samples, request, d, split, e)) < 0
-	    || (r = cnn_writer_open(&writer, out, e)) < 0
-	    || (r = cnn_writer_header(writer, header, e)) < 0
-	    || (r = write_records(writer, samples, request->count, e)) < 0)
+	if ((r = open_samples(&samples, request, d, split, e)) < 0 ||
+	    (r = cnn_writer_open(&writer, out, e)) < 0 ||
+	    (r = cnn_writer_header(writer, header, e)) < 0 ||
+	    (r = write_records(writer, samples, request->count, e)) < 0)
 		goto out;
 	r = cnn_writer_end(writer, NULL, e);
 out:

@@ -16,15 +16,15 @@
 #include <stdint.h>
 
 struct cnn_request {
-	const char *dataset;         /* "mnist" */
-	const char *split;           /* "train" or "test" */
-	const char *const *from;     /* if given, the only sources: paths, and base URLs
-	                              * of mirrors */
-	size_t from_count;           /* 0: the cache and the default sources */
-	bool offline;                /* do not use the network */
-	unsigned timeout;            /* seconds that a transfer may stall */
-	uint64_t count;              /* maximum number of samples; 0: all */
-	uint64_t seed;               /* for a drawn data set */
+	const char *dataset; /* "mnist" */
+	const char *split;   /* "train" or "test" */
+	/* If given, the only sources: paths, and base URLs of mirrors */
+	const char *const *from;
+	size_t from_count; /* 0: the cache and the default sources */
+	bool offline;	   /* do not use the network */
+	unsigned timeout;  /* seconds that a transfer may stall */
+	uint64_t count;	   /* maximum number of samples; 0: all */
+	uint64_t seed;	   /* for a drawn data set */
 
 	/* Receives messages for people, at the levels of cnn_message(). */
 	void (*say)(void *context, int level, const char *text);
@@ -42,6 +42,6 @@ bool cnn_dataset_is_drawn(const char *name);
  * out). Writes nothing before every byte that it uses from a file has been verified. If
  * no source has a file, prints one message per source with the reason. */
 int cnn_request_write(const struct cnn_request *, struct cnn_value *history,
-	struct cnn_output *, struct cnn_error *);
+    struct cnn_output *, struct cnn_error *);
 
 #endif

@@ -12,8 +12,8 @@
 
 bool cnn_is_url(const char *text)
 {
-	return strncasecmp(text, "http://", 7) == 0
-		|| strncasecmp(text, "https://", 8) == 0;
+	return strncasecmp(text, "http://", 7) == 0 ||
+	    strncasecmp(text, "https://", 8) == 0;
 }
 
 /* A URL without the user and password before its host; anything else unchanged. */
@@ -25,15 +25,18 @@ static char *public_name(const char *where)
 
 	if (host == where || !(at = memrchr(host, '@', n)))
 		return strdup(where);
-	return asprintf(&name, "%.*s%s", (int)(host - where), where, at + 1) < 0 ? NULL : name;
+	return asprintf(&name, "%.*s%s", (int)(host - where), where, at + 1) < 0 ?
+	    NULL :
+	    name;
 }
 
 /* Takes ownership of `where`. */
 static int add_source(struct cnn_sources *l, enum cnn_source_kind kind, char *where,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	char *name = where ? public_name(where) : NULL;
-	struct cnn_source *s = name ? reallocarray(l->items, l->count + 1, sizeof *s) : NULL;
+	struct cnn_source *s = name ? reallocarray(l->items, l->count + 1, sizeof *s) :
+				      NULL;
 
 	if (!s) {
 		free(where);
@@ -41,13 +44,13 @@ static int add_source(struct cnn_sources *l, enum cnn_source_kind kind, char *wh
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	}
 	l->items = s;
-	l->items[l->count++] = (struct cnn_source){ .kind = kind, .where = where,
-		.name = name };
+	l->items[l->count++] =
+	    (struct cnn_source){ .kind = kind, .where = where, .name = name };
 	return CNN_OK;
 }
 
 static int add_mirrors(struct cnn_sources *l, const struct cnn_dataset_info *d,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const char *list = getenv("CNN_MIRRORS");
 	int r = CNN_OK;
@@ -63,14 +66,15 @@ static int add_mirrors(struct cnn_sources *l, const struct cnn_dataset_info *d,
 		r = add_source(l, CNN_SOURCE_MIRROR, strndup(list, n), e);
 		list += n;
 		if (r == CNN_OK && !cnn_is_url(l->items[l->count - 1].where))
-			r = cnn_fail(e, CNN_EUSAGE, "CNN_MIRRORS: %s: not an http or https URL",
-				l->items[l->count - 1].name);
+			r = cnn_fail(e, CNN_EUSAGE,
+			    "CNN_MIRRORS: %s: not an http or https URL",
+			    l->items[l->count - 1].name);
 	}
 	return r;
 }
 
 static int add_npm(struct cnn_sources *l, const struct cnn_dataset_info *d,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	char *where;
 
@@ -80,7 +84,7 @@ static int add_npm(struct cnn_sources *l, const struct cnn_dataset_info *d,
 }
 
 static int add_usual(struct cnn_sources *l, const struct cnn_dataset_info *d,
-	bool offline, struct cnn_error *e)
+    bool offline, struct cnn_error *e)
 {
 	const char *base = getenv("CNN_DATASETS");
 	char *where;
@@ -101,7 +105,7 @@ static int add_usual(struct cnn_sources *l, const struct cnn_dataset_info *d,
 }
 
 static int add_given(struct cnn_sources *l, const struct cnn_request *request,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	int r = CNN_OK;
 
@@ -114,17 +118,17 @@ static int add_given(struct cnn_sources *l, const struct cnn_request *request,
 			return cnn_fail_errno(e, errno, "--from: %s", from);
 		l->reread |= !url;
 		r = add_source(l, url ? CNN_SOURCE_MIRROR : CNN_SOURCE_PATH,
-			strdup(from), e);
+		    strdup(from), e);
 	}
 	return r;
 }
 
 int cnn_sources_list(struct cnn_sources *l, const struct cnn_request *request,
-	const struct cnn_dataset_info *d, struct cnn_error *e)
+    const struct cnn_dataset_info *d, struct cnn_error *e)
 {
 	*l = (struct cnn_sources){ 0 };
-	return request->from_count ? add_given(l, request, e)
-		: add_usual(l, d, request->offline, e);
+	return request->from_count ? add_given(l, request, e) :
+				     add_usual(l, d, request->offline, e);
 }
 
 void cnn_sources_free(struct cnn_sources *l)

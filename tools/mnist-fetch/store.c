@@ -20,7 +20,7 @@
 
 #define BLOCK ((size_t)256 << 10)
 
-/* --- the folder ------------------------------------------------------------- */
+/* --- the folder ------------------------------------------------------------------- */
 
 /* The base folder, and in *middle the path from it to the data sets' folders. Relative
  * values are ignored, as the XDG specification demands. */
@@ -89,7 +89,7 @@ static int make_folders(const char *path, struct cnn_error *e)
 			*p = '\0';
 		if (mkdir(copy, 0777) < 0 && errno != EEXIST)
 			r = cnn_fail_errno(e, errno, "%s: can't create the directory",
-				copy);
+			    copy);
 		if (p)
 			*p = '/';
 	} while (p && r == CNN_OK);
@@ -123,8 +123,8 @@ int cnn_store_lock(struct cnn_store *s, bool wait, struct cnn_error *e)
 	while (r < 0 && errno == EINTR);
 	if (r < 0 && errno == EWOULDBLOCK)
 		return CNN_END;
-	return r < 0 ? cnn_fail_errno(e, errno, "%s: can't lock it", s->folder)
-		: CNN_OK;
+	return r < 0 ? cnn_fail_errno(e, errno, "%s: can't lock it", s->folder) :
+		       CNN_OK;
 }
 
 int cnn_store_make_temporary(struct cnn_store *s, struct cnn_error *e)
@@ -138,8 +138,8 @@ int cnn_store_make_temporary(struct cnn_store *s, struct cnn_error *e)
 		return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", base);
 	if (!mkdtemp(folder)) {
 		free(folder);
-		return cnn_fail_errno(e, errno, "%s: can't create a temporary "
-			"directory", base);
+		return cnn_fail_errno(e, errno,
+		    "%s: can't create a temporary directory", base);
 	}
 	cnn_store_close(s);
 	s->folder = folder;
@@ -162,7 +162,7 @@ char *cnn_store_partial(const struct cnn_store *s, const struct cnn_part *part)
 	return cnn_store_path(s, name);
 }
 
-/* --- finding ---------------------------------------------------------------- */
+/* --- finding ---------------------------------------------------------------------- */
 
 static ssize_t fd_read(void *ctx, void *buf, size_t size, struct cnn_error *e)
 {
@@ -194,8 +194,8 @@ static int verify(int fd, const struct cnn_part *part, struct cnn_error *e)
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
 		goto out;
 	}
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)
-	    || (part->raw_bytes && (uint64_t)st.st_size != part->raw_bytes)) {
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    (part->raw_bytes && (uint64_t)st.st_size != part->raw_bytes)) {
 		r = CNN_END;
 		goto out;
 	}
@@ -215,7 +215,7 @@ out:
 }
 
 int cnn_store_find(struct cnn_store *s, const struct cnn_part *part,
-	struct cnn_input **in, bool *damaged, struct cnn_error *e)
+    struct cnn_input **in, bool *damaged, struct cnn_error *e)
 {
 	static const struct cnn_input_ops ops = { fd_read, fd_close };
 	struct cnn_error why = { 0 };
@@ -228,8 +228,8 @@ int cnn_store_find(struct cnn_store *s, const struct cnn_part *part,
 	cnn_part_name(part, name, sizeof name);
 	if (!(path = cnn_store_path(s, name)))
 		return cnn_fail(e, CNN_ENOMEM, "cache: out of memory");
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);    /* do not wait on
-	                                                        * FIFOs */
+	/* Do not wait on FIFOs */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0) {
 		/* If it cannot be opened, whatever the reason, it must be fetched. */
 		free(path);

@@ -14,10 +14,10 @@
 #include <stdbool.h>
 
 struct cnn_store {
-	char *folder;        /* NULL: not known yet */
-	bool temporary;      /* removed when the store is closed */
-	int lock;            /* descriptor of the lock file, or -1 */
-	bool full;           /* writing failed: not the source's fault */
+	char *folder;	/* NULL: not known yet */
+	bool temporary; /* removed when the store is closed */
+	int lock;	/* descriptor of the lock file, or -1 */
+	bool full;	/* writing failed: not the source's fault */
 };
 
 /* Determines the folder of a data set's files: $XDG_CACHE_HOME/cnntools/FOLDER, or else
@@ -27,8 +27,8 @@ void cnn_store_close(struct cnn_store *);
 
 /* Opens the verified part at its start. CNN_END if it is missing or, with *damaged set,
  * does not verify. */
-int cnn_store_find(struct cnn_store *, const struct cnn_part *,
-	struct cnn_input **, bool *damaged, struct cnn_error *);
+int cnn_store_find(struct cnn_store *, const struct cnn_part *, struct cnn_input **,
+    bool *damaged, struct cnn_error *);
 
 /* Creates the folder and locks it, so that no other process fetches into it until the
  * store is closed. If `wait` is false and the lock is taken, returns CNN_END. Nothing
@@ -43,8 +43,8 @@ int cnn_store_make_temporary(struct cnn_store *, struct cnn_error *);
  * among them. If none was, that is not an error, and *miss says why the closest
  * candidate does not match. Takes ownership of the input. */
 int cnn_store_offer(struct cnn_store *, const struct cnn_part *const *parts,
-	size_t count, struct cnn_input *in, unsigned *taken, struct cnn_error *miss,
-	struct cnn_error *);
+    size_t count, struct cnn_input *in, unsigned *taken, struct cnn_error *miss,
+    struct cnn_error *);
 
 /* "FOLDER/NAME.part", the partial download of the part. The caller frees it. NULL if
  * memory runs out. */

@@ -21,25 +21,29 @@
 
 #define SIDE CNN_STROKES_SIDE
 #define FRACTION 8
-#define ONE (1 << FRACTION)          /* a pixel, or a hundredth of a glyph */
-#define UNIT 65536                   /* the factor 1.0 */
+#define ONE (1 << FRACTION) /* a pixel, or a hundredth of a glyph */
+#define UNIT 65536	    /* the factor 1.0 */
 
-#define WORDS 384                    /* random words per sample */
-#define NOISE_AT (WORDS - CNN_STROKES_PIXELS / 4)    /* the last ones are for pixels */
+#define WORDS 384				  /* random words per sample */
+#define NOISE_AT (WORDS - CNN_STROKES_PIXELS / 4) /* the last ones are for pixels */
 #define MAX_DOTS 1024
 
-struct point { int32_t x, y; };
-struct dot { int32_t x, y, radius; };
+struct point {
+	int32_t x, y;
+};
+struct dot {
+	int32_t x, y, radius;
+};
 
 struct drawing {
 	uint32_t words[WORDS];
-	size_t next;                     /* index of the next word */
+	size_t next; /* index of the next word */
 	const struct cnn_glyph *glyph;
 	struct point points[CNN_GLYPH_POINTS];
 	struct dot dots[MAX_DOTS];
 	size_t dot_count;
-	int32_t ramp;                    /* width of the strokes' soft edge */
-	int32_t brightness;              /* 0 .. 255 */
+	int32_t ramp;	    /* width of the strokes' soft edge */
+	int32_t brightness; /* 0 .. 255 */
 	uint8_t *image;
 };
 
@@ -53,7 +57,7 @@ static int32_t clamp(int32_t v, int32_t low, int32_t high)
 	return v < low ? low : v > high ? high : v;
 }
 
-/* --- random numbers ------------------------------------------------------- */
+/* --- random numbers --------------------------------------------------------------- */
 
 /* Uniform in 0 .. n-1. */
 static uint32_t below(struct drawing *d, uint32_t n)
@@ -71,7 +75,7 @@ static int32_t normal(struct drawing *d, int32_t deviation)
 	return (int32_t)((int64_t)(sum - 2 * 65535) * deviation / 37837);
 }
 
-/* --- from the glyph to points on the page ------------------------------------ */
+/* --- from the glyph to points on the page ----------------------------------------- */
 
 static void choose_glyph(struct drawing *d, unsigned digit)
 {
@@ -125,7 +129,7 @@ static void transform(struct drawing *d)
 	int32_t cosine = (int32_t)((UNIT - tt) * UNIT / (UNIT + tt));
 	int32_t sine = (int32_t)((int64_t)2 * t * UNIT / (UNIT + tt));
 	int32_t wide = clamp(UNIT + normal(d, UNIT / 5), UNIT / 2, UNIT * 3 / 2);
-	int32_t slant = normal(d, UNIT / 5) + UNIT / 12;    /* most lean right */
+	int32_t slant = normal(d, UNIT / 5) + UNIT / 12; /* most lean right */
 
 	for (size_t i = 0; i < d->glyph->count; i++) {
 		struct point *p = &d->points[i];
@@ -150,15 +154,15 @@ static void fit(struct drawing *d)
 		high.y = p->y > high.y ? p->y : high.y;
 	}
 	extent = high.x - low.x > high.y - low.y ? high.x - low.x : high.y - low.y;
-	factor = (int32_t)((int64_t)clamp(size, 15 * ONE, 22 * ONE) * UNIT
-		/ (extent > 0 ? extent : 1));
+	factor = (int32_t)((int64_t)clamp(size, 15 * ONE, 22 * ONE) * UNIT /
+	    (extent > 0 ? extent : 1));
 	for (size_t i = 0; i < d->glyph->count; i++) {
 		d->points[i].x = times(d->points[i].x, factor);
 		d->points[i].y = times(d->points[i].y, factor);
 	}
 }
 
-/* --- from points to dots ----------------------------------------------------- */
+/* --- from points to dots ---------------------------------------------------------- */
 
 /* One coordinate of the Catmull-Rom spline between b and c, at t of UNIT. */
 static int32_t spline(int32_t a, int32_t b, int32_t c, int32_t e, int32_t t)
@@ -186,8 +190,8 @@ static void dot_segment(struct drawing *d, size_t i, int32_t r0, int32_t r1)
 	size_t last = d->glyph->count - 1u;
 	struct point b = d->points[i], c = d->points[i + 1];
 	bool first = pen[i].pen != CNN_PEN_SMOOTH;
-	bool end = i + 1 == last || pen[i + 1].pen == CNN_PEN_CORNER
-		|| pen[i + 2].pen == CNN_PEN_START;
+	bool end = i + 1 == last || pen[i + 1].pen == CNN_PEN_CORNER ||
+	    pen[i + 2].pen == CNN_PEN_START;
 	struct point a = first ? b : d->points[i - 1];
 	struct point f = end ? c : d->points[i + 2];
 	int32_t n = distance(b, c) * 2 / ONE + 1;
@@ -206,10 +210,11 @@ static void dot_segment(struct drawing *d, size_t i, int32_t r0, int32_t r1)
 static void dot_path(struct drawing *d)
 {
 	const struct cnn_glyph *g = d->glyph;
-	int32_t width = clamp(ONE * 5 / 4 + normal(d, ONE / 3), ONE * 5 / 8, 9 * ONE / 4);
+	int32_t width =
+	    clamp(ONE * 5 / 4 + normal(d, ONE / 3), ONE * 5 / 8, 9 * ONE / 4);
 	int32_t radius[CNN_GLYPH_POINTS];
 
-	for (size_t i = 0; i < g->count; i++)    /* the pressure varies */
+	for (size_t i = 0; i < g->count; i++) /* the pressure varies */
 		radius[i] = clamp(width + normal(d, width / 10), ONE / 2, 9 * ONE / 4);
 	for (size_t i = 0; i + 1 < g->count; i++)
 		if (g->points[i + 1].pen != CNN_PEN_START)
@@ -234,7 +239,7 @@ static void centre(struct drawing *d)
 	}
 }
 
-/* --- from dots to pixels ------------------------------------------------------ */
+/* --- from dots to pixels ---------------------------------------------------------- */
 
 /* Near the edge of a disc, radius - distance is about (radius^2 - distance^2) / (2
  * radius), so a soft edge needs no square root. */
@@ -245,7 +250,7 @@ static void stamp(struct drawing *d, const struct dot *dot)
 	int32_t right = clamp(((dot->x + reach) >> FRACTION) + 1, 0, SIDE);
 	int32_t top = clamp((dot->y - reach) >> FRACTION, 0, SIDE);
 	int32_t bottom = clamp(((dot->y + reach) >> FRACTION) + 1, 0, SIDE);
-	int32_t slope = 255 * ONE * ONE / 2 / r * ONE / d->ramp;    /* x 2^8 */
+	int32_t slope = 255 * ONE * ONE / 2 / r * ONE / d->ramp; /* x 2^8 */
 
 	for (int32_t y = top; y < bottom; y++) {
 		uint8_t *row = d->image + y * SIDE;
@@ -275,7 +280,7 @@ static void ink(struct drawing *d)
 	}
 }
 
-/* --- one sample ---------------------------------------------------------------- */
+/* --- one sample ------------------------------------------------------------------- */
 
 static const char *stream_name(enum cnn_split split)
 {
@@ -300,7 +305,7 @@ static unsigned choose_digit(uint64_t seed, uint32_t stream, uint64_t index)
 }
 
 uint8_t cnn_strokes_draw(uint64_t seed, enum cnn_split split, uint64_t index,
-	uint8_t image[CNN_STROKES_PIXELS])
+    uint8_t image[CNN_STROKES_PIXELS])
 {
 	uint32_t stream = cnn_random_stream(CNN_RANDOM_DATA, stream_name(split));
 	unsigned digit = choose_digit(seed, stream, index);
@@ -332,7 +337,7 @@ size_t cnn_strokes_count(enum cnn_split split)
 	return split == CNN_TEST ? 10000 : 60000;
 }
 
-/* --- all samples ---------------------------------------------------------- */
+/* --- all samples ------------------------------------------------------------------ */
 
 struct strokes_samples {
 	struct cnn_samples base;
@@ -342,7 +347,7 @@ struct strokes_samples {
 };
 
 static int strokes_read(struct cnn_samples *base, size_t n, uint8_t *images,
-	uint8_t *labels, size_t *got, struct cnn_error *e)
+    uint8_t *labels, size_t *got, struct cnn_error *e)
 {
 	struct strokes_samples *s = (struct strokes_samples *)base;
 	size_t left = cnn_strokes_count(s->split) - s->next;
@@ -351,7 +356,7 @@ static int strokes_read(struct cnn_samples *base, size_t n, uint8_t *images,
 	*got = n < left ? n : left;
 	for (size_t i = 0; i < *got; i++)
 		labels[i] = cnn_strokes_draw(s->seed, s->split, s->next++,
-			images + i * CNN_STROKES_PIXELS);
+		    images + i * CNN_STROKES_PIXELS);
 	return CNN_OK;
 }
 
@@ -361,8 +366,8 @@ static void strokes_close(struct cnn_samples *base)
 }
 
 int cnn_strokes_samples_open(struct cnn_samples **samples,
-	const struct cnn_dataset_info *dataset, enum cnn_split split, uint64_t seed,
-	struct cnn_error *e)
+    const struct cnn_dataset_info *dataset, enum cnn_split split, uint64_t seed,
+    struct cnn_error *e)
 {
 	struct strokes_samples *s = calloc(1, sizeof *s);
 

@@ -20,6 +20,6 @@ size_t cnn_strokes_count(enum cnn_split);
  * Returns its digit. Each group of ten samples that starts at a multiple of ten has
  * every digit once. Thread-safe. */
 uint8_t cnn_strokes_draw(uint64_t seed, enum cnn_split, uint64_t index,
-	uint8_t image[CNN_STROKES_PIXELS]);
+    uint8_t image[CNN_STROKES_PIXELS]);
 
 #endif

@@ -33,12 +33,12 @@ static bool is_wanted(const char *path, const char *prefix, const char *word)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 
-	return (!prefix || strncmp(name, prefix, strlen(prefix)) == 0)
-		&& (!word || strstr(name, word));
+	return (!prefix || strncmp(name, prefix, strlen(prefix)) == 0) &&
+	    (!word || strstr(name, word));
 }
 
 int cnn_unwrap(struct cnn_input **out, struct cnn_input *in, const char *prefix,
-	const char *word, struct cnn_error *e)
+    const char *word, struct cnn_error *e)
 {
 	static const struct cnn_input_ops ops = { wrapped_read, wrapped_close };
 	struct wrapped *w;
@@ -60,16 +60,17 @@ int cnn_unwrap(struct cnn_input **out, struct cnn_input *in, const char *prefix,
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	}
 	r = cnn_archive_open(&w->archive, in, e);
-	while (r == CNN_OK
-	       && (r = cnn_archive_next(w->archive, &name, &w->member, e)) == CNN_OK) {
+	while (r == CNN_OK &&
+	    (r = cnn_archive_next(w->archive, &name, &w->member, e)) == CNN_OK) {
 		if (is_wanted(name, prefix, word))
-			return cnn_input_wrap(out, cnn_input_name(w->member), &ops, w, e);
+			return cnn_input_wrap(out, cnn_input_name(w->member), &ops, w,
+			    e);
 		cnn_input_close(w->member);
 		w->member = NULL;
 	}
 	if (r == CNN_END)
-		r = cnn_fail(e, CNN_EDATA, "no member named %s…%s…", prefix ? prefix : "",
-			word ? word : "");
+		r = cnn_fail(e, CNN_EDATA, "no member named %s…%s…",
+		    prefix ? prefix : "", word ? word : "");
 	w->member = NULL;
 	wrapped_close(w);
 	return r;

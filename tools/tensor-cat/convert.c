@@ -9,15 +9,14 @@ struct cnn_convert {
 	const struct cnn_convert_options *o;
 	struct cnn_output *out;
 	struct cnn_writer *writer;
-	struct cnn_header *header;   /* of the open segment, or NULL */
-	struct cnn_columns columns;        /* of that header: the record being filled,
-	                                    * or the whole array */
+	struct cnn_header *header; /* of the open segment, or NULL */
+	/* Of that header: the record being filled, or the whole array */
+	struct cnn_columns columns;
 	uint64_t seen, kept;
 };
 
-int cnn_convert_open(struct cnn_convert **convert,
-	const struct cnn_convert_options *o, struct cnn_output *out,
-	struct cnn_error *e)
+int cnn_convert_open(struct cnn_convert **convert, const struct cnn_convert_options *o,
+    struct cnn_output *out, struct cnn_error *e)
 {
 	struct cnn_convert *c = calloc(1, sizeof *c);
 	int rc;
@@ -65,10 +64,10 @@ static bool converts(const struct cnn_convert_options *o)
 	return changes(o) || o->batch || o->to;
 }
 
-/* --- unchanged ------------------------------------------------------------ */
+/* --- unchanged -------------------------------------------------------------------- */
 
 static int copy_item(struct cnn_convert *c, struct cnn_operands *in,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const void *data;
 	size_t size;
@@ -78,7 +77,7 @@ static int copy_item(struct cnn_convert *c, struct cnn_operands *in,
 }
 
 static int copy_segment(struct cnn_convert *c, struct cnn_operands *in,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	struct cnn_record record;
 	int rc = copy_item(c, in, e);
@@ -88,7 +87,7 @@ static int copy_segment(struct cnn_convert *c, struct cnn_operands *in,
 	return rc == CNN_END ? copy_item(c, in, e) : rc;
 }
 
-/* --- converted ------------------------------------------------------------ */
+/* --- converted -------------------------------------------------------------------- */
 
 static int flush(struct cnn_convert *c, struct cnn_error *e)
 {
@@ -141,13 +140,13 @@ static const char *field_names(const struct cnn_header *h, char *buf, size_t siz
 	*buf = 0;
 	for (size_t i = 0; i < h->field_count && n < size; i++)
 		n += (size_t)snprintf(buf + n, size - n, "%s%s", i ? ", " : "",
-			h->fields[i].name);
+		    h->fields[i].name);
 	return buf;
 }
 
 /* Keeps only the wanted fields, in the order requested. */
-static int select_fields(const struct cnn_convert_options *o,
-	struct cnn_header *h, const char *where, struct cnn_error *e)
+static int select_fields(const struct cnn_convert_options *o, struct cnn_header *h,
+    const char *where, struct cnn_error *e)
 {
 	char names[256];
 
@@ -156,10 +155,10 @@ static int select_fields(const struct cnn_convert_options *o,
 
 		if (!f)
 			return cnn_fail(e, CNN_EDATA, "%s: no field %s (fields: %s)",
-				where, o->fields[i], field_names(h, names, sizeof names));
+			    where, o->fields[i], field_names(h, names, sizeof names));
 		wanted = *f;
 		memmove(h->fields + i + 1, h->fields + i,
-			(size_t)(f - h->fields - i) * sizeof *f);
+		    (size_t)(f - h->fields - i) * sizeof *f);
 		h->fields[i] = wanted;
 	}
 	while (o->fields && h->field_count > o->field_count) {
@@ -170,15 +169,15 @@ static int select_fields(const struct cnn_convert_options *o,
 		cnn_value_free(f->other);
 	}
 	if (o->to && h->field_count != 1)
-		return cnn_fail(e, CNN_EUSAGE, "--to %s takes one field: choose it "
-			"with --fields (%s)", o->to->name, field_names(h, names,
-			sizeof names));
+		return cnn_fail(e, CNN_EUSAGE,
+		    "--to %s takes one field: choose it with --fields (%s)",
+		    o->to->name, field_names(h, names, sizeof names));
 	return CNN_OK;
 }
 
 /* Takes ownership of h. Continues the open segment if it is compatible. */
-static int begin_segment(struct cnn_convert *c, struct cnn_header *h,
-	const char *where, struct cnn_error *e)
+static int begin_segment(struct cnn_convert *c, struct cnn_header *h, const char *where,
+    struct cnn_error *e)
 {
 	int rc;
 
@@ -188,11 +187,13 @@ static int begin_segment(struct cnn_convert *c, struct cnn_header *h,
 	}
 	if (c->header && c->o->to) {
 		cnn_header_free(h);
-		return cnn_fail(e, CNN_EDATA, "%s: type or shape differs from the data "
-			"before it: --to %s writes a single array", where,
-			c->o->to->name);
+		return cnn_fail(e, CNN_EDATA,
+		    "%s: type or shape differs from the data "
+		    "before it: --to %s writes a single array",
+		    where, c->o->to->name);
 	}
-	if ((rc = end_segment(c, e)) < 0 || (rc = cnn_columns_init(&c->columns, h, e)) < 0) {
+	if ((rc = end_segment(c, e)) < 0 ||
+	    (rc = cnn_columns_init(&c->columns, h, e)) < 0) {
 		cnn_header_free(h);
 		return rc;
 	}
@@ -202,8 +203,8 @@ static int begin_segment(struct cnn_convert *c, struct cnn_header *h,
 
 /* Gets the fields of c->header for samples first .. first + n - 1 of *record, without
  * copying data. */
-static void slice(const struct cnn_convert *c, struct cnn_record *record,
-	size_t first, size_t n, struct cnn_record *part)
+static void slice(const struct cnn_convert *c, struct cnn_record *record, size_t first,
+    size_t n, struct cnn_record *part)
 {
 	part->count = c->header->field_count;
 	part->samples = n;
@@ -213,13 +214,13 @@ static void slice(const struct cnn_convert *c, struct cnn_record *record,
 		part->names[i] = name;
 		part->tensors[i] = *cnn_record_find(record, name);
 		part->tensors[i].data = (unsigned char *)part->tensors[i].data +
-			first * c->columns.row[i];
+		    first * c->columns.row[i];
 		part->tensors[i].shape[0] = n;
 	}
 }
 
 static int emit(struct cnn_convert *c, struct cnn_record *record, size_t first,
-	size_t n, struct cnn_error *e)
+    size_t n, struct cnn_error *e)
 {
 	struct cnn_record part;
 	int rc = CNN_OK;
@@ -232,7 +233,8 @@ static int emit(struct cnn_convert *c, struct cnn_record *record, size_t first,
 	}
 	for (size_t m; rc == CNN_OK && n; first += m, n -= m) {
 		m = c->o->batch - c->columns.samples < n ?
-			(size_t)(c->o->batch - c->columns.samples) : n;
+		    (size_t)(c->o->batch - c->columns.samples) :
+		    n;
 		rc = cnn_columns_append(&c->columns, record, first, m, e);
 		if (rc == CNN_OK && c->columns.samples == c->o->batch)
 			rc = flush(c, e);
@@ -242,7 +244,7 @@ static int emit(struct cnn_convert *c, struct cnn_record *record, size_t first,
 
 /* Writes the samples of a record that are in the range. */
 static int convert_record(struct cnn_convert *c, struct cnn_record *record,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	uint64_t begin = c->seen, end = begin + record->samples;
 	uint64_t first = c->o->first > begin ? c->o->first : begin;
@@ -256,7 +258,7 @@ static int convert_record(struct cnn_convert *c, struct cnn_record *record,
 }
 
 int cnn_convert_segment(struct cnn_convert *c, struct cnn_operands *in,
-	const struct cnn_header *header, struct cnn_error *e)
+    const struct cnn_header *header, struct cnn_error *e)
 {
 	const char *where = cnn_operands_name(in);
 	bool stream = cnn_operands_item(in, &(const void *){ 0 }, &(size_t){ 0 });
@@ -265,8 +267,8 @@ int cnn_convert_segment(struct cnn_convert *c, struct cnn_operands *in,
 	int rc;
 
 	if (header->kind == CNN_MODEL && c->o->to)
-		return cnn_fail(e, CNN_EDATA, "%s: can't write a model as %s",
-			where, c->o->to->name);
+		return cnn_fail(e, CNN_EDATA, "%s: can't write a model as %s", where,
+		    c->o->to->name);
 	if (stream && (header->kind == CNN_MODEL || !converts(c->o))) {
 		rc = end_segment(c, e);
 		return rc < 0 ? rc : copy_segment(c, in, e);

@@ -10,22 +10,20 @@
 #include "cli/option.h"
 
 struct cnn_convert_options {
-	uint64_t first, last;        /* samples first .. last - 1 of all data; 0,
-	                              * UINT64_MAX: all */
-	char **fields;               /* only these fields, in this order; NULL: all */
+	/* Samples first .. last - 1 of all data; 0, UINT64_MAX: all */
+	uint64_t first, last;
+	char **fields; /* only these fields, in this order; NULL: all */
 	size_t field_count;
-	uint64_t batch;              /* samples per record; 0: unchanged */
-	const struct cnn_codec *to;  /* NULL: a tensor stream */
-	const struct cnn_program *program;    /* for the history */
+	uint64_t batch;			   /* samples per record; 0: unchanged */
+	const struct cnn_codec *to;	   /* NULL: a tensor stream */
+	const struct cnn_program *program; /* for the history */
 };
 
 /* Parses "A:B", half-open; either end may be missing. Anything else is CNN_EUSAGE. */
-int cnn_range_parse(const char *, uint64_t *first, uint64_t *last,
-	struct cnn_error *);
+int cnn_range_parse(const char *, uint64_t *first, uint64_t *last, struct cnn_error *);
 /* Parses "a,b,c" to an array of strings, which cnn_names_free() frees. Empty and
  * repeated names are CNN_EUSAGE. */
-int cnn_names_parse(const char *, char ***names, size_t *count,
-	struct cnn_error *);
+int cnn_names_parse(const char *, char ***names, size_t *count, struct cnn_error *);
 void cnn_names_free(char **names, size_t count);
 
 struct cnn_convert;
@@ -34,10 +32,10 @@ struct cnn_convert;
  * fields, batch and to, streams are copied byte for byte. With any of them, consecutive
  * compatible data segments are joined into one, and models are copied unchanged. */
 int cnn_convert_open(struct cnn_convert **, const struct cnn_convert_options *,
-	struct cnn_output *, struct cnn_error *);
+    struct cnn_output *, struct cnn_error *);
 /* Reads and writes the segment whose header the operands have just returned. */
 int cnn_convert_segment(struct cnn_convert *, struct cnn_operands *,
-	const struct cnn_header *, struct cnn_error *);
+    const struct cnn_header *, struct cnn_error *);
 /* Ends the open segment, or writes the array: no segment may follow. */
 int cnn_convert_end(struct cnn_convert *, struct cnn_error *);
 void cnn_convert_close(struct cnn_convert *);

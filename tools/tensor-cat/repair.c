@@ -12,14 +12,23 @@ static bool at_end_item(const struct cnn_operands *in)
 	size_t size = 0;
 
 	return cnn_operands_item(in, &item, &size) && size > 6 &&
-		(!memcmp(item, "\x81\xa3" "end", 5) ||
-		 !memcmp(item, "\x81\xd9\x03" "end", 6) ||
-		 !memcmp(item, "\x81\xc4\x03" "end", 6));
+	    (!memcmp(item,
+		 "\x81\xa3"
+		 "end",
+		 5) ||
+		!memcmp(item,
+		    "\x81\xd9\x03"
+		    "end",
+		    6) ||
+		!memcmp(item,
+		    "\x81\xc4\x03"
+		    "end",
+		    6));
 }
 
 /* Writes the header only once there is a record to follow it. */
 static int repair_segment(struct cnn_operands *in, const struct cnn_header *header,
-	struct cnn_writer *writer, struct cnn_repair *kept, struct cnn_error *e)
+    struct cnn_writer *writer, struct cnn_repair *kept, struct cnn_error *e)
 {
 	struct cnn_error own = { 0 };
 	struct cnn_record record;
@@ -35,7 +44,7 @@ static int repair_segment(struct cnn_operands *in, const struct cnn_header *head
 		kept->records++;
 		kept->samples += record.samples;
 	}
-	if (rc == CNN_END && !begun) {           /* complete, but empty */
+	if (rc == CNN_END && !begun) { /* complete, but empty */
 		written = cnn_writer_header(writer, header, e);
 		begun = true;
 	}
@@ -51,8 +60,8 @@ static int repair_segment(struct cnn_operands *in, const struct cnn_header *head
 	return rc;
 }
 
-int cnn_repair(struct cnn_operands *in, struct cnn_output *out,
-	struct cnn_repair *kept, struct cnn_error *e)
+int cnn_repair(struct cnn_operands *in, struct cnn_output *out, struct cnn_repair *kept,
+    struct cnn_error *e)
 {
 	const struct cnn_header *header;
 	struct cnn_writer *writer;
@@ -64,8 +73,9 @@ int cnn_repair(struct cnn_operands *in, struct cnn_output *out,
 		return rc;
 	while ((rc = cnn_operands_header(in, &header, e)) == CNN_OK) {
 		if (!cnn_operands_item(in, &(const void *){ 0 }, &(size_t){ 0 })) {
-			rc = cnn_fail(e, CNN_EUSAGE, "%s: not a tensor stream: nothing "
-				"to repair", cnn_operands_name(in));
+			rc = cnn_fail(e, CNN_EUSAGE,
+			    "%s: not a tensor stream: nothing to repair",
+			    cnn_operands_name(in));
 			break;
 		}
 		rc = repair_segment(in, header, writer, kept, e);

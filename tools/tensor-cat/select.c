@@ -7,7 +7,7 @@
 
 /* Parses digits up to `end`; if there are none, the value is `missing`. */
 static bool parse_place(const char *text, const char *end, uint64_t missing,
-	uint64_t *place)
+    uint64_t *place)
 {
 	*place = text == end ? missing : 0;
 	for (; text < end; text++)
@@ -19,19 +19,21 @@ static bool parse_place(const char *text, const char *end, uint64_t missing,
 }
 
 int cnn_range_parse(const char *text, uint64_t *first, uint64_t *last,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const char *colon = strchr(text, ':');
 
 	if (!colon || !parse_place(text, colon, 0, first) ||
 	    !parse_place(colon + 1, text + strlen(text), UINT64_MAX, last))
-		return cnn_fail(e, CNN_EUSAGE, "--range: %s: must be A:B, samples A to "
-			"B - 1 counted from 0; %s", text, strchr(text, '-') ?
+		return cnn_fail(e, CNN_EUSAGE,
+		    "--range: %s: must be A:B, samples A to B - 1 counted from 0; %s",
+		    text,
+		    strchr(text, '-') ?
 			"counting from the end with - is not supported" :
 			"either end may be missing");
 	if (*first > *last)
 		return cnn_fail(e, CNN_EUSAGE, "--range: %s: ends before it begins",
-			text);
+		    text);
 	return CNN_OK;
 }
 
@@ -42,8 +44,7 @@ void cnn_names_free(char **names, size_t count)
 	free(names);
 }
 
-int cnn_names_parse(const char *text, char ***names, size_t *count,
-	struct cnn_error *e)
+int cnn_names_parse(const char *text, char ***names, size_t *count, struct cnn_error *e)
 {
 	*count = 0;
 	if (!(*names = calloc(CNN_MAX_FIELDS, sizeof **names)))
@@ -53,14 +54,15 @@ int cnn_names_parse(const char *text, char ***names, size_t *count,
 
 		if (n == 0)
 			return cnn_fail(e, CNN_EUSAGE, "--fields: %s: empty name",
-				text);
+			    text);
 		if (*count == CNN_MAX_FIELDS)
 			return cnn_fail(e, CNN_EUSAGE, "--fields: more than %d names",
-				CNN_MAX_FIELDS);
+			    CNN_MAX_FIELDS);
 		for (size_t i = 0; i < *count; i++)
 			if (strlen((*names)[i]) == n && !memcmp((*names)[i], p, n))
-				return cnn_fail(e, CNN_EUSAGE, "--fields: %s: %s is "
-					"given twice", text, (*names)[i]);
+				return cnn_fail(e, CNN_EUSAGE,
+				    "--fields: %s: %s is given twice", text,
+				    (*names)[i]);
 		if (!((*names)[*count] = strndup(p, n)))
 			return cnn_fail(e, CNN_ENOMEM, "out of memory");
 		++*count;

@@ -10,17 +10,16 @@
 
 struct cnn_shuffle {
 	struct cnn_columns held;
-	struct cnn_columns ready;       /* the record being filled */
-	size_t step;                 /* samples per record */
+	struct cnn_columns ready; /* the record being filled */
+	size_t step;		  /* samples per record */
 	struct cnn_writer *writer;
 	uint64_t seed, buffer;
-	uint64_t drawn;              /* positions in the buffer drawn so far */
+	uint64_t drawn; /* positions in the buffer drawn so far */
 	uint32_t words[WORDS];
 };
 
 int cnn_shuffle_open(struct cnn_shuffle **shuffle, const struct cnn_header *header,
-	struct cnn_writer *writer, uint64_t seed, uint64_t buffer,
-	struct cnn_error *e)
+    struct cnn_writer *writer, uint64_t seed, uint64_t buffer, struct cnn_error *e)
 {
 	struct cnn_shuffle *s = calloc(1, sizeof *s);
 	int rc;
@@ -62,15 +61,16 @@ static int flush(struct cnn_shuffle *s, struct cnn_error *e)
 static uint32_t draw(struct cnn_shuffle *s)
 {
 	if (s->drawn % WORDS == 0)
-		cnn_random_words(s->seed, cnn_random_stream(CNN_RANDOM_SHUFFLE,
-			"buffer"), 0, s->drawn, WORDS, s->words);
+		cnn_random_words(s->seed,
+		    cnn_random_stream(CNN_RANDOM_SHUFFLE, "buffer"), 0, s->drawn, WORDS,
+		    s->words);
 	return (uint32_t)(s->words[s->drawn++ % WORDS] * s->buffer >> 32);
 }
 
 /* Puts sample `at` of the record in place of a random one, which is moved to
  * `ready`. */
-static int exchange(struct cnn_shuffle *s, const struct cnn_record *record,
-	size_t at, struct cnn_error *e)
+static int exchange(struct cnn_shuffle *s, const struct cnn_record *record, size_t at,
+    struct cnn_error *e)
 {
 	uint32_t place = draw(s);
 	size_t all = s->held.samples;
@@ -85,7 +85,7 @@ static int exchange(struct cnn_shuffle *s, const struct cnn_record *record,
 }
 
 int cnn_shuffle_add(struct cnn_shuffle *s, const struct cnn_record *record,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	size_t n = record->samples;
 	int rc;

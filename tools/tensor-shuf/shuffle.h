@@ -13,9 +13,9 @@ struct cnn_shuffle;
  * Memory is then bounded, but a sample moves at most `buffer` positions towards the
  * front. The caller owns the writer, which must be inside a segment of `header`. */
 int cnn_shuffle_open(struct cnn_shuffle **, const struct cnn_header *,
-	struct cnn_writer *, uint64_t seed, uint64_t buffer, struct cnn_error *);
+    struct cnn_writer *, uint64_t seed, uint64_t buffer, struct cnn_error *);
 int cnn_shuffle_add(struct cnn_shuffle *, const struct cnn_record *,
-	struct cnn_error *);
+    struct cnn_error *);
 /* Writes the samples still held. The caller ends the segment. */
 int cnn_shuffle_end(struct cnn_shuffle *, struct cnn_error *);
 void cnn_shuffle_close(struct cnn_shuffle *);

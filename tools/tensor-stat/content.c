@@ -8,7 +8,7 @@
 
 struct cnn_content {
 	const struct cnn_header *header;
-	XXH3_state_t **states;       /* one per field */
+	XXH3_state_t **states; /* one per field */
 	XXH3_state_t *all;
 };
 
@@ -46,13 +46,13 @@ void cnn_content_free(struct cnn_content *c)
 void cnn_content_add(struct cnn_content *c, const struct cnn_record *record)
 {
 	for (size_t i = 0; i < record->count; i++) {
-		const struct cnn_field *f = cnn_header_find(c->header,
-			record->names[i]);
+		const struct cnn_field *f =
+		    cnn_header_find(c->header, record->names[i]);
 		size_t bytes;
 
 		if (f && cnn_tensor_bytes(&record->tensors[i], &bytes))
 			XXH3_64bits_update(c->states[f - c->header->fields],
-				record->tensors[i].data, bytes);
+			    record->tensors[i].data, bytes);
 	}
 }
 

@@ -38,7 +38,7 @@ static const char *kind_name(const struct cnn_header *h)
 	return h->kind == CNN_MODEL ? "model" : "data";
 }
 
-/* --- for people ---------------------------------------------------------------- */
+/* --- for people ------------------------------------------------------------------- */
 
 static void print_field(const struct cnn_stat *s, size_t i, int width, FILE *out)
 {
@@ -49,11 +49,11 @@ static void print_field(const struct cnn_stat *s, size_t i, int width, FILE *out
 	fputs("  ", out);
 	print_text(out, f->name);
 	fprintf(out, "%*s  %-8s  %-12s", width - (int)strlen(f->name), "",
-		cnn_dtype_name(f->dtype), cnn_shape_text(f->rank, f->shape, shape,
-		sizeof shape));
+	    cnn_dtype_name(f->dtype),
+	    cnn_shape_text(f->rank, f->shape, shape, sizeof shape));
 	if (n->count)
 		fprintf(out, "  %10.6g  %10.6g  %10.6g  %10.6g", n->min, n->max,
-			stat_mean(n), stat_deviation(n));
+		    stat_mean(n), stat_deviation(n));
 	if (n->others)
 		fprintf(out, "  %" PRIu64 " not finite", n->others);
 	if (f->has_scale)
@@ -71,7 +71,7 @@ static void print_labels(const struct cnn_stat *s, FILE *out)
 		if (!s->labels[i] && !name)
 			continue;
 		fprintf(out, "  label %4zu  %10" PRIu64 "%s", i, s->labels[i],
-			name ? "  " : "");
+		    name ? "  " : "");
 		if (name)
 			print_text(out, name);
 		putc('\n', out);
@@ -120,7 +120,7 @@ void cnn_stat_print(const struct cnn_stat *s, FILE *out, size_t segment)
 	if (h->kind == CNN_DATA)
 		fprintf(out, ", %zu samples", s->samples);
 	fprintf(out, "\n  %-*s  %-8s  %-12s  %10s  %10s  %10s  %10s\n", width, "field",
-		"type", "shape", "min", "max", "mean", "std");
+	    "type", "shape", "min", "max", "mean", "std");
 	for (size_t i = 0; i < h->field_count; i++)
 		print_field(s, i, width, out);
 	if (s->label)
@@ -152,10 +152,10 @@ static void tsv_key(FILE *out, const char *field, const char *key)
 }
 
 static void tsv_number(FILE *out, const char *field, const char *key, double n,
-	int precision)
+    int precision)
 {
 	tsv_key(out, field, key);
-	if (isnan(n))                    /* the sign of a NaN has no meaning */
+	if (isnan(n)) /* the sign of a NaN has no meaning */
 		fputs("nan\n", out);
 	else
 		fprintf(out, "%.*g\n", precision, n);
@@ -193,7 +193,7 @@ void cnn_stat_print_tsv(const struct cnn_stat *s, FILE *out, size_t segment)
 
 	cnn_content_text(s->content, digest);
 	fprintf(out, "segment\t%zu\nkind\t%s\nrecords\t%zu\n", segment, kind_name(h),
-		s->records);
+	    s->records);
 	if (h->kind == CNN_DATA)
 		fprintf(out, "samples\t%zu\n", s->samples);
 	fprintf(out, "digest\t%s\n", digest);
@@ -261,7 +261,7 @@ void cnn_stat_print_json(const struct cnn_stat *s, FILE *out, size_t segment)
 
 	cnn_content_text(s->content, digest);
 	fprintf(out, "{\"segment\":%zu,\"kind\":\"%s\",\"records\":%zu", segment,
-		kind_name(h), s->records);
+	    kind_name(h), s->records);
 	if (h->kind == CNN_DATA)
 		fprintf(out, ",\"samples\":%zu", s->samples);
 	fprintf(out, ",\"digest\":\"%s\",\"fields\":{", digest);

@@ -135,7 +135,7 @@ static int count_label(struct cnn_stat *s, int64_t label, struct cnn_error *e)
 		if (!(grown = reallocarray(s->labels, count, sizeof *grown)))
 			return cnn_fail(e, CNN_ENOMEM, "out of memory");
 		memset(grown + s->label_count, 0,
-			(count - s->label_count) * sizeof *grown);
+		    (count - s->label_count) * sizeof *grown);
 		s->labels = grown;
 		s->label_count = count;
 	}
@@ -144,7 +144,7 @@ static int count_label(struct cnn_stat *s, int64_t label, struct cnn_error *e)
 }
 
 static int count_labels(struct cnn_stat *s, const struct cnn_tensor *t,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const unsigned char *p = t->data;
 	size_t size = cnn_dtype_size(t->dtype), n = t->shape[0];
@@ -161,13 +161,13 @@ static int count_labels(struct cnn_stat *s, const struct cnn_tensor *t,
 }
 
 int cnn_stat_add(struct cnn_stat *s, const struct cnn_record *record,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	int rc = CNN_OK;
 
 	for (size_t i = 0; i < record->count && rc == CNN_OK; i++) {
-		const struct cnn_field *f = cnn_header_find(s->header,
-			record->names[i]);
+		const struct cnn_field *f =
+		    cnn_header_find(s->header, record->names[i]);
 
 		if (!f)
 			continue;

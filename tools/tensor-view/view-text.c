@@ -10,17 +10,16 @@
 #include <string.h>
 
 #define MAX_CAPTION 160
-#define BETWEEN 2            /* blanks between images */
+#define BETWEEN 2 /* blanks between images */
 
 /* The arrangement of the images of one line. */
 struct layout {
-	size_t shrink;               /* pixels averaged into one, in each direction */
-	size_t width, height;        /* of an image, in pixels as shown */
+	size_t shrink;	      /* pixels averaged into one, in each direction */
+	size_t width, height; /* of an image, in pixels as shown */
 	size_t columns;
 };
 
-static struct layout lay_out(const struct cnn_view *v,
-	const struct view_pictures *p)
+static struct layout lay_out(const struct cnn_view *v, const struct view_pictures *p)
 {
 	size_t room = v->width, columns = v->columns;
 	struct layout l = { .shrink = 1 };
@@ -36,12 +35,12 @@ static struct layout lay_out(const struct cnn_view *v,
 	return l;
 }
 
-/* --- captions ---------------------------------------------------------------- */
+/* --- captions --------------------------------------------------------------------- */
 
 /* Formats the value of an integer field for sample i, as the class name if there is
  * one. */
 static bool value_text(const struct cnn_columns *columns, const char *name, size_t i,
-	char *text, size_t size, int64_t *value)
+    char *text, size_t size, int64_t *value)
 {
 	const struct cnn_field *f = cnn_header_find(columns->header, name);
 	const struct cnn_value *classes;
@@ -54,7 +53,8 @@ static bool value_text(const struct cnn_columns *columns, const char *name, size
 	classes = f->classes;
 	if (classes && *value >= 0 && (uint64_t)*value < classes->as.array.count &&
 	    classes->as.array.items[*value]->type == CNN_STR)
-		snprintf(text, size, "%s", classes->as.array.items[*value]->as.str.data);
+		snprintf(text, size, "%s",
+		    classes->as.array.items[*value]->as.str.data);
 	else
 		snprintf(text, size, "%" PRId64, *value);
 	return true;
@@ -65,14 +65,16 @@ static void caption(const struct cnn_view *v, size_t i, char *text, bool *wrong)
 {
 	char label[64] = "", class[64] = "";
 	int64_t truth = 0, guess = 0;
-	bool has_label = value_text(v->samples, v->label, i, label, sizeof label, &truth);
-	bool has_class = value_text(v->samples, "class", i, class, sizeof class, &guess);
+	bool has_label =
+	    value_text(v->samples, v->label, i, label, sizeof label, &truth);
+	bool has_class =
+	    value_text(v->samples, "class", i, class, sizeof class, &guess);
 
 	*wrong = has_label && has_class && truth != guess;
 	snprintf(text, MAX_CAPTION, "%zu%s%s%s%s%s", i,
-		has_label || has_class ? ": " : "", label, has_class ? " -> " : "",
-		class, *wrong ? " !" : "");
-	for (char *p = text; *p; p++)            /* names may contain anything */
+	    has_label || has_class ? ": " : "", label, has_class ? " -> " : "", class,
+	    *wrong ? " !" : "");
+	for (char *p = text; *p; p++) /* names may contain anything */
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			*p = '?';
 }
@@ -94,7 +96,7 @@ static void print_padded(FILE *out, const char *text, size_t width)
 }
 
 static void print_captions(const struct cnn_view *v, const struct layout *l,
-	size_t first, size_t n, FILE *out)
+    size_t first, size_t n, FILE *out)
 {
 	char text[MAX_CAPTION];
 	bool wrong;
@@ -115,40 +117,40 @@ static void print_captions(const struct cnn_view *v, const struct layout *l,
 	putc('\n', out);
 }
 
-/* --- pixels -------------------------------------------------------------------- */
+/* --- pixels ----------------------------------------------------------------------- */
 
 /* The mean of channel c over the source pixels of pixel (x, y). */
-static unsigned mean(const struct view_pictures *p, const struct layout *l,
-	size_t x, size_t y, size_t c)
+static unsigned mean(const struct view_pictures *p, const struct layout *l, size_t x,
+    size_t y, size_t c)
 {
 	uint64_t sum = 0, count = 0;
 
 	for (size_t i = y * l->shrink; i < (y + 1) * l->shrink && i < p->height; i++)
 		for (size_t k = x * l->shrink; k < (x + 1) * l->shrink && k < p->width;
-		    k++, count++)
+		     k++, count++)
 			sum += p->bytes[(i * p->width + k) * p->channels + c];
 	return count ? (unsigned)(sum / count) : 0;
 }
 
 /* The nearest of the 256 colours. Grey: black 16, greys 232 .. 255, white 231. Colour:
  * the 6 x 6 x 6 cube that starts at 16. */
-static unsigned colour(const struct view_pictures *p, const struct layout *l,
-	size_t x, size_t y)
+static unsigned colour(const struct view_pictures *p, const struct layout *l, size_t x,
+    size_t y)
 {
 	unsigned grey;
 
 	if (p->channels == 3)
 		return 16 + 36 * ((mean(p, l, x, y, 0) * 5 + 127) / 255) +
-			6 * ((mean(p, l, x, y, 1) * 5 + 127) / 255) +
-			(mean(p, l, x, y, 2) * 5 + 127) / 255;
+		    6 * ((mean(p, l, x, y, 1) * 5 + 127) / 255) +
+		    (mean(p, l, x, y, 2) * 5 + 127) / 255;
 	grey = (mean(p, l, x, y, 0) * 25 + 127) / 255;
 	return grey == 0 ? 16 : grey == 25 ? 231 : 231 + grey;
 }
 
 static void print_blocks(const struct view_pictures *p, const struct layout *l,
-	size_t y, FILE *out)
+    size_t y, FILE *out)
 {
-	unsigned above = 0, below = 0;       /* colour 0 is never used */
+	unsigned above = 0, below = 0; /* colour 0 is never used */
 
 	for (size_t x = 0; x < l->width; x++) {
 		unsigned a = colour(p, l, x, y);
@@ -165,18 +167,19 @@ static void print_blocks(const struct view_pictures *p, const struct layout *l,
 	fputs("\033[0m", out);
 }
 
-static unsigned grey(const struct view_pictures *p, const struct layout *l,
-	size_t x, size_t y)
+static unsigned grey(const struct view_pictures *p, const struct layout *l, size_t x,
+    size_t y)
 {
 	if (p->channels == 1)
 		return mean(p, l, x, y, 0);
 	/* Weights of luma, ITU-R BT.601. */
 	return (299 * mean(p, l, x, y, 0) + 587 * mean(p, l, x, y, 1) +
-		114 * mean(p, l, x, y, 2)) / 1000;
+		   114 * mean(p, l, x, y, 2)) /
+	    1000;
 }
 
 static void print_letters(const struct view_pictures *p, const struct layout *l,
-	size_t y, FILE *out)
+    size_t y, FILE *out)
 {
 	static const char ramp[] = " .:-=+*#%@";
 
@@ -200,12 +203,14 @@ int cnn_view_print(const struct cnn_view *v, FILE *out, struct cnn_error *e)
 	}
 	l = lay_out(v, &p);
 	for (size_t i = 0, n; i < v->samples->samples; i += n) {
-		n = v->samples->samples - i < l.columns ? v->samples->samples - i : l.columns;
+		n = v->samples->samples - i < l.columns ? v->samples->samples - i :
+							  l.columns;
 		print_captions(v, &l, i, n, out);
 		for (size_t y = 0; y < l.height; y += 2)
 			for (size_t k = 0; k < n; k++) {
 				view_pictures_load(&p, v->samples, i + k);
-				(v->fancy ? print_blocks : print_letters)(&p, &l, y, out);
+				(v->fancy ? print_blocks : print_letters)(&p, &l, y,
+				    out);
 				fprintf(out, "%*s", k + 1 < n ? BETWEEN : 0, "");
 				if (k + 1 == n)
 					putc('\n', out);

@@ -6,38 +6,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GAP 2                /* pixels between the images of a sheet */
+#define GAP 2 /* pixels between the images of a sheet */
 #define GAP_BYTE 64
 
-int cnn_view_check(const struct cnn_header *h, const char *image,
-	const char *where, struct cnn_error *e)
+int cnn_view_check(const struct cnn_header *h, const char *image, const char *where,
+    struct cnn_error *e)
 {
 	const struct cnn_field *f = cnn_header_find(h, image);
 	char text[CNN_SHAPE_TEXT];
 
 	if (!f)
 		return cnn_fail(e, CNN_EDATA, "%s: no field %s (see --image)", where,
-			image);
+		    image);
 	if (f->rank != 2 && f->rank != 3)
 		return cnn_fail(e, CNN_EDATA, "%s: field %s: %s is not an image", where,
-			image, cnn_shape_text(f->rank, f->shape, text, sizeof text));
+		    image, cnn_shape_text(f->rank, f->shape, text, sizeof text));
 	for (int i = 0; i < f->rank; i++)
 		if (f->shape[i] == 0)
-			return cnn_fail(e, CNN_EDATA, "%s: field %s: images have no "
-				"pixels", where, image);
+			return cnn_fail(e, CNN_EDATA,
+			    "%s: field %s: images have no pixels", where, image);
 	return CNN_OK;
 }
 
 int view_pictures_init(struct view_pictures *p, const struct cnn_view *v,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	const struct cnn_field *f = cnn_header_find(v->samples->header, v->image);
 	size_t count;
 
 	*p = (struct view_pictures){
-		.field = f, .index = (size_t)(f - v->samples->header->fields),
+		.field = f,
+		.index = (size_t)(f - v->samples->header->fields),
 		.planes = f->rank == 3 ? f->shape[0] : 1,
-		.height = f->shape[f->rank - 2], .width = f->shape[f->rank - 1],
+		.height = f->shape[f->rank - 2],
+		.width = f->shape[f->rank - 1],
 	};
 	p->channels = p->planes == 3 ? 3 : 1;
 	if (!cnn_shape_count(f->rank, f->shape, &count) ||
@@ -56,17 +58,18 @@ void view_pictures_free(struct view_pictures *p)
 }
 
 void view_pictures_load(struct view_pictures *p, const struct cnn_columns *columns,
-	size_t i)
+    size_t i)
 {
 	const struct cnn_field *f = p->field;
 	size_t pixels = p->height * p->width;
 	float scale = f->has_scale ? (float)f->scale :
-		f->dtype == CNN_U8 ? 1.0f / 255 : 1;
+	    f->dtype == CNN_U8	   ? 1.0f / 255 :
+				     1;
 	float offset = f->has_scale ? (float)f->offset : 0;
 	float low = INFINITY, high = -INFINITY;
 
 	cnn_to_f32(f->dtype, columns->data[p->index] + i * columns->row[p->index],
-		p->channels * pixels, p->values);
+	    p->channels * pixels, p->values);
 	for (size_t k = 0; k < p->channels * pixels; k++) {
 		float *x = &p->values[k];
 
@@ -84,14 +87,15 @@ void view_pictures_load(struct view_pictures *p, const struct cnn_columns *colum
 		for (size_t k = 0; k < pixels; k++) {
 			float x = (p->values[c * pixels + k] - low) / (high - low);
 
-			p->bytes[k * p->channels + c] = !(x > 0) ? 0 : x >= 1 ? 255 :
-				(unsigned char)(x * 255 + 0.5f);
+			p->bytes[k * p->channels + c] = !(x > 0) ? 0 :
+			    x >= 1				 ? 255 :
+				     (unsigned char)(x * 255 + 0.5f);
 		}
 }
 
 /* Copies an image to its place in the sheet, which is C x H x W. */
 static void place(const struct view_pictures *p, const struct cnn_tensor *sheet,
-	size_t top, size_t left)
+    size_t top, size_t left)
 {
 	size_t height = sheet->shape[1], width = sheet->shape[2];
 	unsigned char *to = sheet->data;
@@ -100,11 +104,11 @@ static void place(const struct view_pictures *p, const struct cnn_tensor *sheet,
 		for (size_t y = 0; y < p->height; y++)
 			for (size_t x = 0; x < p->width; x++)
 				to[(c * height + top + y) * width + left + x] =
-					p->bytes[(y * p->width + x) * p->channels + c];
+				    p->bytes[(y * p->width + x) * p->channels + c];
 }
 
 int cnn_view_sheet(const struct cnn_view *v, struct cnn_output *out,
-	struct cnn_error *e)
+    struct cnn_error *e)
 {
 	size_t n = v->samples->samples, columns = v->columns, rows, bytes;
 	struct view_pictures p;
@@ -129,7 +133,7 @@ int cnn_view_sheet(const struct cnn_view *v, struct cnn_output *out,
 	for (size_t i = 0; i < n; i++) {
 		view_pictures_load(&p, v->samples, i);
 		place(&p, &sheet, i / columns * (p.height + GAP),
-			i % columns * (p.width + GAP));
+		    i % columns * (p.width + GAP));
 	}
 	rc = cnn_codec_png.write(&sheet, out, e);
 out:

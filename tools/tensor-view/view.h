@@ -8,17 +8,17 @@
 #include <stdio.h>
 
 struct cnn_view {
-	const struct cnn_columns *samples;     /* the samples to show */
-	const char *image, *label;       /* names of the fields */
-	size_t columns;                  /* images side by side; 0: as many as fit */
-	bool fancy;                      /* half blocks in 256 colours, or ASCII */
-	size_t width;                    /* of the terminal, in characters */
+	const struct cnn_columns *samples; /* the samples to show */
+	const char *image, *label;	   /* names of the fields */
+	size_t columns;			   /* images side by side; 0: as many as fit */
+	bool fancy;			   /* half blocks in 256 colours, or ASCII */
+	size_t width;			   /* of the terminal, in characters */
 };
 
 /* Checks that a segment with this header has images in field `image`: H x W, or C x H x
  * W. If not, returns CNN_EDATA and names the missing or unsuitable field. */
-int cnn_view_check(const struct cnn_header *, const char *image,
-	const char *where, struct cnn_error *);
+int cnn_view_check(const struct cnn_header *, const char *image, const char *where,
+    struct cnn_error *);
 
 /* Prints the samples, each with its number and, if these fields exist, its label and
  * the class that a model predicted ("3: cat -> dog !" if they differ). One channel is
@@ -28,7 +28,6 @@ int cnn_view_check(const struct cnn_header *, const char *image,
 int cnn_view_print(const struct cnn_view *, FILE *, struct cnn_error *);
 
 /* Writes the images as one PNG, `columns` (0: about square) side by side. */
-int cnn_view_sheet(const struct cnn_view *, struct cnn_output *,
-	struct cnn_error *);
+int cnn_view_sheet(const struct cnn_view *, struct cnn_output *, struct cnn_error *);
 
 #endif

@@ -6,8 +6,8 @@ static size_t sparse_room(const struct conv *v)
 {
 	size_t blocks = v->narrow ? 1 : v->in_blocks;
 
-	return native_align(v->group * blocks * v->rows * v->row * LANES
-		* sizeof(float));
+	return native_align(
+	    v->group * blocks * v->rows * v->row * LANES * sizeof(float));
 }
 
 static size_t sparse_scratch(const struct conv *v)
@@ -16,43 +16,47 @@ static size_t sparse_scratch(const struct conv *v)
 	struct sparse s;
 
 	sparse_take(&s, v, &scratch);
-	return scratch.used + (conv_takes_as_is(v) && !v->narrow ? 0
-		: sparse_room(v) * (!v->narrow + v->wants_gradient));
+	return scratch.used +
+	    (conv_takes_as_is(v) && !v->narrow ?
+		    0 :
+		    sparse_room(v) * (!v->narrow + v->wants_gradient));
 }
 
 /* A sample's gradient from floats with a border to where it belongs. */
-static void sparse_store(const struct conv *v, const float *from,
-	size_t n, void *out)
+static void sparse_store(const struct conv *v, const float *from, size_t n, void *out)
 {
 	if (v->narrow) {
 		for (size_t c = 0; c < v->c; c++)
 			for (size_t y = 0; y < v->h; y++)
 				for (size_t x = 0; x < v->w; x++) {
-					size_t to = ((n * v->c + c) * v->h + y) * v->w + x;
-					float value = from[((y + v->pad) * v->row + x
-						+ v->pad) * LANES + c];
+					size_t to = ((n * v->c + c) * v->h + y) * v->w +
+					    x;
+					float value =
+					    from[((y + v->pad) * v->row + x + v->pad) *
+						    LANES +
+						c];
 
 					if (v->half)
-						((uint16_t *)out)[to] =
-							to_half(value);
+						((uint16_t *)out)[to] = to_half(value);
 					else
 						((float *)out)[to] = value;
 				}
 		return;
 	}
 	for (size_t r = 0; r < v->in_blocks * v->h; r++) {
-		const float *row = from + ((r / v->h * v->rows + r % v->h + v->pad)
-			* v->row + v->pad) * LANES;
+		const float *row = from +
+		    ((r / v->h * v->rows + r % v->h + v->pad) * v->row + v->pad) *
+			LANES;
 
 		for (size_t x = 0; x < v->w; x++)
-			store(out, (n * v->in_blocks * v->h + r) * v->w + x,
-				v->half, *(const vec *)(row + x * LANES));
+			store(out, (n * v->in_blocks * v->h + r) * v->w + x, v->half,
+			    *(const vec *)(row + x * LANES));
 	}
 }
 
 /* The group of `count` samples that begins with n, strip by strip. */
-static void sparse_group(struct sparse *s, const struct cnn_call *c,
-	size_t n, size_t count, const float *weight, float *grad_weight, float *bias)
+static void sparse_group(struct sparse *s, const struct cnn_call *c, size_t n,
+    size_t count, const float *weight, float *grad_weight, float *bias)
 {
 	const struct conv *v = s->v;
 	const size_t plane = v->rows * v->row * LANES, rows = count * v->ph;
@@ -63,30 +67,28 @@ static void sparse_group(struct sparse *s, const struct cnn_call *c,
 		size_t r1 = rows - r0 < step ? rows : r0 + step;
 
 		for (size_t ob = 0; ob < v->out_blocks; ob += most) {
-			size_t blocks = v->out_blocks - ob < most ? v->out_blocks - ob
-				: most;
+			size_t blocks = v->out_blocks - ob < most ? v->out_blocks - ob :
+								    most;
 
 			sparse_strip(s, c, n, r0, r1, ob, blocks, bias);
 			for (size_t b = 0; b < s->blocks; b++) {
-				size_t first = (b * v->out_blocks + ob) * LANES
-					* TAPS * LANES;
+				size_t first = (b * v->out_blocks + ob) * LANES * TAPS *
+				    LANES;
 
 				if (s->x)
 					sparse_gather(s, s->x + b * plane,
-						grad_weight + first,
-						blocks * LANES);
+					    grad_weight + first, blocks * LANES);
 				if (s->grad_x)
 					sparse_spread(s, s->grad_x + b * plane,
-						weight + first, (r1 - r0) * v->pw);
+					    weight + first, (r1 - r0) * v->pw);
 			}
 		}
 	}
 }
 
 /* grad_weight NULL (narrow): only the input's gradient. `bias` += in any case. */
-static void sparse_backward(const struct conv *v,
-	const struct cnn_call *c, const float *weight, float *grad_weight, float *bias,
-	struct native_room scratch)
+static void sparse_backward(const struct conv *v, const struct cnn_call *c,
+    const float *weight, float *grad_weight, float *bias, struct native_room scratch)
 {
 	struct sparse s = { 0 };
 	const size_t sample = (v->narrow ? 1 : v->in_blocks) * v->rows * v->row * LANES;
@@ -108,14 +110,13 @@ static void sparse_backward(const struct conv *v,
 		if (grad_weight)
 			s.x = room ? room : (float *)c->in[0] + n * sample;
 		if (c->grad_in[0]) {
-			s.grad_x = grad_room ? grad_room
-				: (float *)c->grad_in[0] + n * sample;
+			s.grad_x = grad_room ? grad_room :
+					       (float *)c->grad_in[0] + n * sample;
 			native_clear(s.grad_x, count * sample * sizeof(float));
 		}
 		sparse_group(&s, c, n, count, weight, grad_weight, bias);
 		for (size_t i = 0; i < count && s.grad_x && grad_room; i++)
-			sparse_store(v, grad_room + i * sample, n + i,
-				c->grad_in[0]);
+			sparse_store(v, grad_room + i * sample, n + i, c->grad_in[0]);
 	}
 }
 
@@ -128,13 +129,12 @@ static void wide_backward(const struct conv *v, const struct cnn_call *c)
 	if (v->has_bias)
 		bias = c->grad_params[1];
 	native_clear(bias, channels * sizeof(float));
-	native_clear(c->grad_params[0], v->in_blocks * channels * TAPS * LANES
-		* sizeof(float));
+	native_clear(c->grad_params[0],
+	    v->in_blocks * channels * TAPS * LANES * sizeof(float));
 	sparse_backward(v, c, c->params[0], c->grad_params[0], bias, scratch);
 }
 
 static size_t wide_backward_scratch(const struct conv *v)
 {
-	return native_align(v->out_blocks * LANES * sizeof(float))
-		+ sparse_scratch(v);
+	return native_align(v->out_blocks * LANES * sizeof(float)) + sparse_scratch(v);
 }

@@ -15,8 +15,7 @@ static size_t dot_packed(const struct conv *v)
 
 /* A block of input and one of output channels of one tap: weight [o][c], its rows
  * TAPS vectors apart; out [c / 2][o of the pair][2]. */
-static void dot_pack_square(const float *weight, uint16_t *out,
-	size_t pair)
+static void dot_pack_square(const float *weight, uint16_t *out, size_t pair)
 {
 	vec square[LANES];
 
@@ -27,8 +26,7 @@ static void dot_pack_square(const float *weight, uint16_t *out,
 		_mm512_storeu_si512(out + c * pair, pairs(square[c], square[c + 1]));
 }
 
-static void dot_pack(const struct conv *v, const float *weight,
-	void *packed)
+static void dot_pack(const struct conv *v, const float *weight, void *packed)
 {
 	const size_t channels = v->in_blocks * LANES;
 
@@ -36,79 +34,78 @@ static void dot_pack(const struct conv *v, const float *weight,
 		for (size_t ob = 0; ob < v->out_blocks; ob++) {
 			size_t first = ob / 2 * 2;
 			size_t pair = (v->out_blocks - first > 1 ? 2 : 1) * LANES;
-			const float *from = weight
-				+ (ib * v->out_blocks + ob) * LANES * TAPS * LANES;
-			uint16_t *to = (uint16_t *)packed
-				+ first * LANES * TAPS * channels
-				+ ib * LANES * pair + (ob - first) * 2 * LANES;
+			const float *from = weight +
+			    (ib * v->out_blocks + ob) * LANES * TAPS * LANES;
+			uint16_t *to = (uint16_t *)packed +
+			    first * LANES * TAPS * channels + ib * LANES * pair +
+			    (ob - first) * 2 * LANES;
 
 			for (size_t k = 0; k < TAPS; k++)
 				dot_pack_square(from + k * LANES,
-					to + k * channels * pair, pair);
+				    to + k * channels * pair, pair);
 		}
 }
 
 /* sums [window][4][blocks] += for `count` windows side by side; x: the first's
  * 4 x 4 in the first block. */
-INLINE void dot_windows(const struct conv *v, size_t count,
-	size_t blocks, const uint16_t *x, const uint16_t *weight, vec *sums)
+INLINE void dot_windows(const struct conv *v, size_t count, size_t blocks,
+    const uint16_t *x, const uint16_t *weight, vec *sums)
 {
 	const __m512i *w = (const __m512i *)weight;
 
 	for (size_t k = 0; k < TAPS; k++)
 		for (size_t b = 0; b < v->in_blocks; b++) {
-			const uint16_t *at = x + ((b * v->rows + k / 3) * v->row
-				+ k % 3) * LANES;
+			const uint16_t *at = x +
+			    ((b * v->rows + k / 3) * v->row + k % 3) * LANES;
 			const native_pair *top = (const native_pair *)at;
-			const native_pair *bottom = (const native_pair *)
-				(at + v->row * LANES);
+			const native_pair *bottom =
+			    (const native_pair *)(at + v->row * LANES);
 
 			for (size_t c = 0; c < LANES / 2; c++, w += blocks)
 				UNROLL
-				for (size_t i = 0; i < 4 * count; i++) {
-					size_t column = i / 4 * 2 + i % 2;
-					int32_t two = (i % 4 < 2 ? top : bottom)
-						[column * LANES / 2 + c];
+			for (size_t i = 0; i < 4 * count; i++) {
+				size_t column = i / 4 * 2 + i % 2;
+				int32_t two =
+				    (i % 4 < 2 ? top : bottom)[column * LANES / 2 + c];
 
-					UNROLL
-					for (size_t o = 0; o < blocks; o++)
-						sums[i * blocks + o] = dot(
-							sums[i * blocks + o], two, w[o]);
-				}
+				UNROLL
+				for (size_t o = 0; o < blocks; o++)
+					sums[i * blocks + o] =
+					    dot(sums[i * blocks + o], two, w[o]);
+			}
 		}
 }
 
-INLINE void dot_part(const struct conv *v, size_t count,
-	size_t blocks, const uint16_t *x, const uint16_t *weight, const float *bias,
-	uint16_t *out, int8_t *codes)
+INLINE void dot_part(const struct conv *v, size_t count, size_t blocks,
+    const uint16_t *x, const uint16_t *weight, const float *bias, uint16_t *out,
+    int8_t *codes)
 {
 	vec sums[4 * DOT_WINDOWS * 2];
 
 	UNROLL
 	for (size_t i = 0; i < 4 * count; i++)
 		UNROLL
-		for (size_t o = 0; o < blocks; o++)
-			sums[i * blocks + o] = bias ? *(const vec *)(bias + o * LANES)
-				: (vec){ 0 };
+	for (size_t o = 0; o < blocks; o++)
+		sums[i * blocks + o] = bias ? *(const vec *)(bias + o * LANES) :
+					      (vec){ 0 };
 	dot_windows(v, count, blocks, x, weight, sums);
 	UNROLL
 	for (size_t i = 0; i < count; i++)
 		UNROLL
-		for (size_t o = 0; o < blocks; o++) {
-			size_t at = o * v->windows + i;
-			vec four[4];
+	for (size_t o = 0; o < blocks; o++) {
+		size_t at = o * v->windows + i;
+		vec four[4];
 
-			UNROLL
-			for (size_t k = 0; k < 4; k++)
-				four[k] = sums[(4 * i + k) * blocks + o];
-			store_half(pool(four, codes ? codes + at * LANES : NULL),
-				out + at * LANES);
-		}
+		UNROLL
+		for (size_t k = 0; k < 4; k++)
+			four[k] = sums[(4 * i + k) * blocks + o];
+		store_half(pool(four, codes ? codes + at * LANES : NULL),
+		    out + at * LANES);
+	}
 }
 
-INLINE void dot_blocks(const struct conv *v, size_t blocks,
-	const uint16_t *x, const uint16_t *weight, const float *bias, uint16_t *out,
-	int8_t *codes)
+INLINE void dot_blocks(const struct conv *v, size_t blocks, const uint16_t *x,
+    const uint16_t *weight, const float *bias, uint16_t *out, int8_t *codes)
 {
 	for (size_t y = 0; y < v->ph; y++)
 		for (size_t i = 0; i < v->pw;) {
@@ -139,8 +136,8 @@ static void dot_forward(const struct conv *v, const struct cnn_call *c)
 		const uint16_t *x = half_image(v, c->in[0], n, room);
 
 		for (size_t ob = 0; ob < v->out_blocks; ob += 2) {
-			const uint16_t *weight = (const uint16_t *)c->packed
-				+ ob * LANES * TAPS * v->in_blocks * LANES;
+			const uint16_t *weight = (const uint16_t *)c->packed +
+			    ob * LANES * TAPS * v->in_blocks * LANES;
 			const float *start = bias ? bias + ob * LANES : NULL;
 			size_t at = (n * v->out_blocks + ob) * block;
 			int8_t *code = codes ? codes + at : NULL;
@@ -152,4 +149,3 @@ static void dot_forward(const struct conv *v, const struct cnn_call *c)
 		}
 	}
 }
-

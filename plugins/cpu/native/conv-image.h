@@ -2,8 +2,8 @@
  * out; part of conv-kernels.c. */
 
 /* The sample in floats, with zeros around it, which are in `room` already. */
-static const float *padded_image(const struct conv *v, const void *in,
-	size_t n, float *room)
+static const float *padded_image(const struct conv *v, const void *in, size_t n,
+    float *room)
 {
 	const size_t unit = v->narrow ? 1 : LANES;
 	const size_t width = v->w * unit, planes = v->narrow ? v->c : v->in_blocks;
@@ -18,8 +18,9 @@ static const float *padded_image(const struct conv *v, const void *in,
 		const uint16_t *half = (const uint16_t *)in + first + r * width;
 
 		for (; x + LANES <= width; x += LANES)
-			*(vec_u *)(to + x) = v->half ? load_half(half + x)
-				: (vec)*(const vec_u *)(from + x);
+			*(vec_u *)(to + x) = v->half ?
+			    load_half(half + x) :
+			    (vec) * (const vec_u *)(from + x);
 		for (; x < width; x++)
 			to[x] = v->half ? from_half(half[x]) : from[x];
 	}
@@ -49,8 +50,8 @@ static size_t half_scratch(const struct conv *v)
 }
 
 /* The same in bfloat16. */
-static const uint16_t *half_image(const struct conv *v, const uint16_t *in,
-	size_t n, uint16_t *room)
+static const uint16_t *half_image(const struct conv *v, const uint16_t *in, size_t n,
+    uint16_t *room)
 {
 	const size_t unit = v->narrow ? 1 : LANES, width = v->w * unit;
 	const size_t planes = v->narrow ? v->c : v->in_blocks;
@@ -59,8 +60,10 @@ static const uint16_t *half_image(const struct conv *v, const uint16_t *in,
 	if (!v->pad)
 		return from;
 	for (size_t r = 0; r < planes * v->h; r++)
-		memcpy(room + ((r / v->h * v->rows + r % v->h + v->pad) * v->row
-			+ v->pad) * unit, from + r * width, width * sizeof *room);
+		memcpy(room +
+			((r / v->h * v->rows + r % v->h + v->pad) * v->row + v->pad) *
+			    unit,
+		    from + r * width, width * sizeof *room);
 	return room;
 }
 
@@ -68,8 +71,8 @@ static const uint16_t *half_image(const struct conv *v, const uint16_t *in,
 INLINE __m512i pairs(vec first, vec second)
 {
 	__m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)first));
-	__m512i high = _mm512_cvtepu16_epi32((__m256i)
-		_mm512_cvtneps_pbh((__m512)second));
+	__m512i high = _mm512_cvtepu16_epi32(
+	    (__m256i)_mm512_cvtneps_pbh((__m512)second));
 
 	return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
 }
@@ -78,7 +81,7 @@ INLINE __m512i pairs(vec first, vec second)
 INLINE vec dot(vec sum, int32_t two, __m512i weights)
 {
 	return (vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32(two),
-		(__m512bh)weights);
+	    (__m512bh)weights);
 }
 #endif
 
@@ -103,22 +106,23 @@ INLINE vec pool(const vec *s, int8_t *codes)
 	__m512 ab = _mm512_max_ps(a, b), cd = _mm512_max_ps(c, d);
 	__m512 best = _mm512_max_ps(ab, cd);
 	__mmask16 lives = _mm512_cmp_ps_mask(best, zero, _CMP_NLE_UQ);
-	__mmask16 odd = _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q)
-		| _mm512_cmp_ps_mask(c, d, _CMP_UNORD_Q);
+	__mmask16 odd = _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q) |
+	    _mm512_cmp_ps_mask(c, d, _CMP_UNORD_Q);
 
 	if (codes) {
-		__m512i above = _mm512_maskz_set1_epi32(_mm512_cmp_ps_mask(b, a,
-			_CMP_GT_OQ), places[1]);
+		__m512i above =
+		    _mm512_maskz_set1_epi32(_mm512_cmp_ps_mask(b, a, _CMP_GT_OQ),
+			places[1]);
 		__m512i below = _mm512_mask_set1_epi32(_mm512_set1_epi32(places[2]),
-			_mm512_cmp_ps_mask(d, c, _CMP_GT_OQ), places[3]);
+		    _mm512_cmp_ps_mask(d, c, _CMP_GT_OQ), places[3]);
 		__m512i code = _mm512_mask_mov_epi32(above,
-			_mm512_cmp_ps_mask(cd, ab, _CMP_GT_OQ), below);
+		    _mm512_cmp_ps_mask(cd, ab, _CMP_GT_OQ), below);
 
 		code = _mm512_mask_mov_epi32(_mm512_set1_epi32(CODE_NONE), lives, code);
 		store_codes(codes, (ivec)code);
 	}
 	return (vec)_mm512_mask_mov_ps(_mm512_maskz_mov_ps(lives, best), odd,
-		_mm512_set1_ps(NAN));
+	    _mm512_set1_ps(NAN));
 #else
 	ivec b_wins = s[1] > s[0], d_wins = s[3] > s[2];
 	vec above = choose(b_wins, s[1], s[0]);
@@ -129,8 +133,8 @@ INLINE vec pool(const vec *s, int8_t *codes)
 	ivec odd = is_nan(s[0]) | is_nan(s[1]) | is_nan(s[2]) | is_nan(s[3]);
 
 	if (codes) {
-		ivec code = (~below_wins & b_wins & places[1])
-			| (below_wins & ((d_wins & places[3]) | (~d_wins & places[2])));
+		ivec code = (~below_wins & b_wins & places[1]) |
+		    (below_wins & ((d_wins & places[3]) | (~d_wins & places[2])));
 
 		store_codes(codes, code | dead);
 	}

@@ -17,24 +17,44 @@
 #endif
 
 static const struct conv_kernels narrow_kernels = {
-	LANES, narrow_packed, narrow_forward_scratch, narrow_backward_scratch,
-	narrow_pack, narrow_forward, narrow_backward,
+	LANES,
+	narrow_packed,
+	narrow_forward_scratch,
+	narrow_backward_scratch,
+	narrow_pack,
+	narrow_forward,
+	narrow_backward,
 };
 
 static const struct conv_kernels wide_kernels = {
-	LANES, winograd_packed, winograd_scratch, wide_backward_scratch, winograd_pack,
-	winograd_forward, wide_backward,
+	LANES,
+	winograd_packed,
+	winograd_scratch,
+	wide_backward_scratch,
+	winograd_pack,
+	winograd_forward,
+	wide_backward,
 };
 
 #if DOT
 static const struct conv_kernels dot_kernels = {
-	LANES, dot_packed, half_scratch, wide_backward_scratch, dot_pack, dot_forward,
+	LANES,
+	dot_packed,
+	half_scratch,
+	wide_backward_scratch,
+	dot_pack,
+	dot_forward,
 	wide_backward,
 };
 
 static const struct conv_kernels narrow_dot_kernels = {
-	LANES, narrow_dot_packed, half_scratch, narrow_backward_scratch,
-	narrow_dot_pack, narrow_dot_forward, narrow_backward,
+	LANES,
+	narrow_dot_packed,
+	half_scratch,
+	narrow_backward_scratch,
+	narrow_dot_pack,
+	narrow_dot_forward,
+	narrow_backward,
 };
 #else
 #define dot_kernels wide_kernels

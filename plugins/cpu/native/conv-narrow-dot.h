@@ -15,8 +15,7 @@ static size_t narrow_dot_packed(const struct conv *v)
 	return v->out_blocks * v->c * DOT_PAIRS * LANES * 2 * sizeof(uint16_t);
 }
 
-static void narrow_dot_pack(const struct conv *v, const float *weight,
-	void *packed)
+static void narrow_dot_pack(const struct conv *v, const float *weight, void *packed)
 {
 	const size_t tap = v->out_blocks * LANES;
 	__m512i *out = packed;
@@ -39,8 +38,8 @@ static void narrow_dot_pack(const struct conv *v, const float *weight,
  * begins at column x of four rows. There are two times four, of the pairs to the
  * left and to the right, since an instruction that waits for the one before it
  * takes longer than any other. */
-INLINE void narrow_dot_window(vec *sums, const __m512i *w,
-	const uint16_t *const *rows, size_t x)
+INLINE void narrow_dot_window(vec *sums, const __m512i *w, const uint16_t *const *rows,
+    size_t x)
 {
 	UNROLL
 	for (size_t r = 0; r < 4; r++) {
@@ -50,24 +49,24 @@ INLINE void narrow_dot_window(vec *sums, const __m512i *w,
 		for (size_t dy = 0; dy < 2; dy++)
 			if (r - dy < 3)
 				UNROLL
-				for (size_t i = 0; i < ROW_PAIRS; i++)
-					sums[i % 2 * 4 + 2 * dy + i / 2] = dot(
-						sums[i % 2 * 4 + 2 * dy + i / 2],
-						two[i % 2],
-						w[(r - dy) * ROW_PAIRS + i]);
+		for (size_t i = 0; i < ROW_PAIRS; i++)
+			sums[i % 2 * 4 + 2 * dy + i / 2] =
+			    dot(sums[i % 2 * 4 + 2 * dy + i / 2], two[i % 2],
+				w[(r - dy) * ROW_PAIRS + i]);
 	}
 }
 
 INLINE bool is_half_empty(const uint16_t *const *rows, size_t x)
 {
-	return (*(const native_four *)(rows[0] + x) | *(const native_four *)(rows[1] + x)
-		| *(const native_four *)(rows[2] + x)
-		| *(const native_four *)(rows[3] + x)) == 0;
+	return (*(const native_four *)(rows[0] + x) |
+		   *(const native_four *)(rows[1] + x) |
+		   *(const native_four *)(rows[2] + x) |
+		   *(const native_four *)(rows[3] + x)) == 0;
 }
 
 /* The part of the other channels, whose weights are not in registers. */
-INLINE void narrow_dot_others(const struct conv *v, vec *sums,
-	const __m512i *packed, const uint16_t *const *rows, size_t x)
+INLINE void narrow_dot_others(const struct conv *v, vec *sums, const __m512i *packed,
+    const uint16_t *const *rows, size_t x)
 {
 	const size_t plane = v->rows * v->row;
 
@@ -81,8 +80,8 @@ INLINE void narrow_dot_others(const struct conv *v, vec *sums,
 
 /* One block of output channels of one sample, of one input channel (single) or
  * some. */
-INLINE void narrow_dot_block(const struct conv *v, bool single,
-	const uint16_t *x, const __m512i *packed, vec bias, uint16_t *out, int8_t *codes)
+INLINE void narrow_dot_block(const struct conv *v, bool single, const uint16_t *x,
+    const __m512i *packed, vec bias, uint16_t *out, int8_t *codes)
 {
 	vec of_empty[4] = { bias, bias, bias, bias };
 	int8_t empty_codes[LANES];
@@ -113,27 +112,26 @@ INLINE void narrow_dot_block(const struct conv *v, bool single,
 			for (size_t k = 0; k < 4; k++)
 				sums[k] += sums[4 + k];
 			store_half(pool(sums, codes ? codes + p * LANES : NULL),
-				out + p * LANES);
+			    out + p * LANES);
 		}
 	}
 }
 
 NOINLINE void narrow_dot_one(const struct conv *v, const uint16_t *x,
-	const __m512i *packed, const float *bias, uint16_t *out, int8_t *codes)
+    const __m512i *packed, const float *bias, uint16_t *out, int8_t *codes)
 {
 	narrow_dot_block(v, true, x, packed, bias ? *(const vec *)bias : (vec){ 0 },
-		out, codes);
+	    out, codes);
 }
 
 NOINLINE void narrow_dot_few(const struct conv *v, const uint16_t *x,
-	const __m512i *packed, const float *bias, uint16_t *out, int8_t *codes)
+    const __m512i *packed, const float *bias, uint16_t *out, int8_t *codes)
 {
-	narrow_dot_block(v, false, x, packed,
-		bias ? *(const vec *)bias : (vec){ 0 }, out, codes);
+	narrow_dot_block(v, false, x, packed, bias ? *(const vec *)bias : (vec){ 0 },
+	    out, codes);
 }
 
-static void narrow_dot_forward(const struct conv *v,
-	const struct cnn_call *c)
+static void narrow_dot_forward(const struct conv *v, const struct cnn_call *c)
 {
 	const size_t block = v->windows * LANES;
 	const float *bias = v->has_bias ? c->params[1] : NULL;
@@ -146,11 +144,10 @@ static void narrow_dot_forward(const struct conv *v,
 
 		for (size_t b = 0; b < v->out_blocks; b++) {
 			(v->c == 1 ? narrow_dot_one : narrow_dot_few)(v, x,
-				(const __m512i *)c->packed + b * v->c * DOT_PAIRS,
-				bias ? bias + b * LANES : NULL, out, codes);
+			    (const __m512i *)c->packed + b * v->c * DOT_PAIRS,
+			    bias ? bias + b * LANES : NULL, out, codes);
 			out += block;
 			codes = codes ? codes + block : NULL;
 		}
 	}
 }
-

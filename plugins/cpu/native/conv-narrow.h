@@ -19,20 +19,19 @@ static void narrow_pack(const struct conv *v, const float *weight, void *packed)
 
 /* sums += a channel's part of the four kernels of a window, of which the 4 x 4
  * begins at column x of four rows. */
-INLINE void narrow_window(vec *sums, const vec *weight,
-	const float *const *rows, size_t x)
+INLINE void narrow_window(vec *sums, const vec *weight, const float *const *rows,
+    size_t x)
 {
 	UNROLL
 	for (size_t k = 0; k < TAPS; k++)
 		UNROLL
-		for (size_t i = 0; i < 4; i++)
-			sums[i] += weight[k]
-				* splat(rows[k / 3 + i / 2][x + k % 3 + i % 2]);
+	for (size_t i = 0; i < 4; i++)
+		sums[i] += weight[k] * splat(rows[k / 3 + i / 2][x + k % 3 + i % 2]);
 }
 
 /* The part of the other channels, whose weights are no longer in registers. */
-INLINE void narrow_others(const struct conv *v, vec *sums,
-	const float *weight, size_t tap, const float *const *rows, size_t x)
+INLINE void narrow_others(const struct conv *v, vec *sums, const float *weight,
+    size_t tap, const float *const *rows, size_t x)
 {
 	const size_t plane = v->rows * v->row;
 
@@ -50,9 +49,8 @@ INLINE void narrow_others(const struct conv *v, vec *sums,
 
 /* One block of output channels of one sample, of one input channel (single) or
  * some; weight: the block's, taps `tap` apart. */
-INLINE void narrow_block(const struct conv *v, bool single,
-	const float *x, const float *weight, size_t tap, vec bias, void *out,
-	int8_t *codes)
+INLINE void narrow_block(const struct conv *v, bool single, const float *x,
+    const float *weight, size_t tap, vec bias, void *out, int8_t *codes)
 {
 	vec w[TAPS], of_empty[4] = { bias, bias, bias, bias };
 	int8_t empty_codes[LANES];
@@ -77,24 +75,24 @@ INLINE void narrow_block(const struct conv *v, bool single,
 			narrow_window(sums, w, rows, 2 * i);
 			if (!single)
 				narrow_others(v, sums, weight, tap, rows, 2 * i);
-			store(out, p, v->half, pool(sums,
-				codes ? codes + p * LANES : NULL));
+			store(out, p, v->half,
+			    pool(sums, codes ? codes + p * LANES : NULL));
 		}
 	}
 }
 
-NOINLINE void narrow_one(const struct conv *v, const float *x,
-	const float *weight, size_t tap, const float *bias, void *out, int8_t *codes)
+NOINLINE void narrow_one(const struct conv *v, const float *x, const float *weight,
+    size_t tap, const float *bias, void *out, int8_t *codes)
 {
 	narrow_block(v, true, x, weight, tap, bias ? *(const vec *)bias : (vec){ 0 },
-		out, codes);
+	    out, codes);
 }
 
-NOINLINE void narrow_few(const struct conv *v, const float *x,
-	const float *weight, size_t tap, const float *bias, void *out, int8_t *codes)
+NOINLINE void narrow_few(const struct conv *v, const float *x, const float *weight,
+    size_t tap, const float *bias, void *out, int8_t *codes)
 {
-	narrow_block(v, false, x, weight, tap,
-		bias ? *(const vec *)bias : (vec){ 0 }, out, codes);
+	narrow_block(v, false, x, weight, tap, bias ? *(const vec *)bias : (vec){ 0 },
+	    out, codes);
 }
 
 static void narrow_forward(const struct conv *v, const struct cnn_call *c)
@@ -114,19 +112,19 @@ static void narrow_forward(const struct conv *v, const struct cnn_call *c)
 			const float *start = bias ? bias + b * LANES : NULL;
 
 			(v->c == 1 ? narrow_one : narrow_few)(v, x, weight,
-				v->out_blocks * LANES, start, out, codes);
+			    v->out_blocks * LANES, start, out, codes);
 			out += block * element;
 			codes = codes ? codes + block : NULL;
 		}
 	}
 }
 
-/* --- the gradients of weights and bias --------------------------------------- */
+/* --- the gradients of weights and bias -------------------------------------------- */
 
 /* sums[k] += grad times the 4 x 4, which begins at column x of four rows, at
  * code + tap k. */
-INLINE void narrow_taps(vec *sums, const float *const *rows, size_t x,
-	ivec code, vec grad)
+INLINE void narrow_taps(vec *sums, const float *const *rows, size_t x, ivec code,
+    vec grad)
 {
 #if AVX512
 	/* The 4 x 4 in one register, from which each lane takes what its code says;
@@ -138,8 +136,9 @@ INLINE void narrow_taps(vec *sums, const float *const *rows, size_t x,
 	patch = _mm512_insertf32x4(patch, _mm_loadu_ps(rows[3] + x), 3);
 	UNROLL
 	for (int k = 0; k < TAPS; k++)
-		sums[k] += grad * (vec)_mm512_permutexvar_ps(
-			(__m512i)(code + (k / 3 * 4 + k % 3)), patch);
+		sums[k] += grad *
+		    (vec)_mm512_permutexvar_ps((__m512i)(code + (k / 3 * 4 + k % 3)),
+			patch);
 #else
 	static const int8_t places[] = CODES;
 
@@ -149,17 +148,15 @@ INLINE void narrow_taps(vec *sums, const float *const *rows, size_t x,
 
 		UNROLL
 		for (size_t k = 0; k < TAPS; k++)
-			sums[k] += part * splat(rows[i / 2 + k / 3]
-				[x + i % 2 + k % 3]);
+			sums[k] += part * splat(rows[i / 2 + k / 3][x + i % 2 + k % 3]);
 	}
 #endif
 }
 
 /* weight and bias += one sample's and channel's, for `count` blocks of output
  * channels side by side. weight: taps `tap` apart. */
-INLINE void narrow_gradient(const struct conv *v, size_t count,
-	const float *x, const void *grad_out, const int8_t *codes, float *weight,
-	size_t tap, float *bias)
+INLINE void narrow_gradient(const struct conv *v, size_t count, const float *x,
+    const void *grad_out, const int8_t *codes, float *weight, size_t tap, float *bias)
 {
 	vec sums[2][TAPS], total[2];
 	size_t p = 0;
@@ -183,8 +180,8 @@ INLINE void narrow_gradient(const struct conv *v, size_t count,
 				size_t at = b * v->windows + p;
 
 				code[b] = load_codes(codes + at * LANES);
-				grad[b] = (vec)((ivec)load(grad_out, at, v->half)
-					& (code[b] >= 0));
+				grad[b] = (vec)((ivec)load(grad_out, at, v->half) &
+				    (code[b] >= 0));
 				total[b] += grad[b];
 			}
 			if (is_empty(rows, 2 * i))
@@ -204,13 +201,13 @@ INLINE void narrow_gradient(const struct conv *v, size_t count,
 }
 
 NOINLINE void narrow_gradient_pair(const struct conv *v, const float *x,
-	const void *grad_out, const int8_t *codes, float *weight, size_t tap, float *bias)
+    const void *grad_out, const int8_t *codes, float *weight, size_t tap, float *bias)
 {
 	narrow_gradient(v, 2, x, grad_out, codes, weight, tap, bias);
 }
 
 NOINLINE void narrow_gradient_one(const struct conv *v, const float *x,
-	const void *grad_out, const int8_t *codes, float *weight, size_t tap, float *bias)
+    const void *grad_out, const int8_t *codes, float *weight, size_t tap, float *bias)
 {
 	narrow_gradient(v, 1, x, grad_out, codes, weight, tap, bias);
 }
@@ -220,13 +217,13 @@ static size_t narrow_backward_scratch(const struct conv *v)
 	size_t own = narrow_forward_scratch(v);
 	size_t sparse = v->wants_gradient ? sparse_scratch(v) : 0;
 
-	return native_align(v->out_blocks * LANES * sizeof(float))
-		+ (own > sparse ? own : sparse);
+	return native_align(v->out_blocks * LANES * sizeof(float)) +
+	    (own > sparse ? own : sparse);
 }
 
 /* All channels of one sample; at: its first element of out. */
 static void narrow_sample(const struct conv *v, const struct cnn_call *c,
-	const float *x, size_t at, float *bias, float *unused)
+    const float *x, size_t at, float *bias, float *unused)
 {
 	const size_t outs = v->out_blocks * LANES;
 
@@ -235,17 +232,16 @@ static void narrow_sample(const struct conv *v, const struct cnn_call *c,
 			const bool pair = AVX512 && v->out_blocks - b > 1;
 			const size_t from = at + b * v->windows * LANES;
 
-			(pair ? narrow_gradient_pair : narrow_gradient_one)(
-				v, x + i * v->rows * v->row,
-				(const char *)c->grad_out + from * (v->half ? 2 : 4),
-				(const int8_t *)c->saved + from,
-				(float *)c->grad_params[0] + i * TAPS * outs + b * LANES,
-				outs, (i == 0 ? bias : unused) + b * LANES);
+			(pair ? narrow_gradient_pair : narrow_gradient_one)(v,
+			    x + i * v->rows * v->row,
+			    (const char *)c->grad_out + from * (v->half ? 2 : 4),
+			    (const int8_t *)c->saved + from,
+			    (float *)c->grad_params[0] + i * TAPS * outs + b * LANES,
+			    outs, (i == 0 ? bias : unused) + b * LANES);
 		}
 }
 
-static void narrow_backward(const struct conv *v,
-	const struct cnn_call *c)
+static void narrow_backward(const struct conv *v, const struct cnn_call *c)
 {
 	const size_t outs = v->out_blocks * LANES;
 	struct native_room scratch = { c->scratch, 0 };
@@ -260,8 +256,8 @@ static void narrow_backward(const struct conv *v,
 	native_clear(c->grad_params[0], v->c * TAPS * outs * sizeof(float));
 	for (size_t n = 0; n < c->samples; n++)
 		narrow_sample(v, c, padded_image(v, c->in[0], n, room),
-			n * v->out_blocks * v->windows * LANES, bias, unused);
+		    n * v->out_blocks * v->windows * LANES, bias, unused);
 	if (c->grad_in[0])
-		sparse_backward(v, c, conv_wide_weights(v, c->packed), NULL,
-			unused, scratch);
+		sparse_backward(v, c, conv_wide_weights(v, c->packed), NULL, unused,
+		    scratch);
 }

@@ -20,23 +20,24 @@ static size_t sparse_windows(const struct conv *v)
 /* One strip, or (of sparse_take) room for the largest. */
 struct sparse {
 	const struct conv *v;
-	size_t windows, list;            /* room, and that of a list */
-	uint32_t *at;                    /* [windows] vectors in grad_out and saved */
-	uint32_t *base;                  /* [windows] floats in the group's samples */
-	uint64_t *winners;               /* [windows][4]: channels of the group */
-	float *grad;                     /* [windows][GROUP_CHANNELS] */
-	int32_t *spot;                   /* likewise: the winner's place, or -1; only
-	                                  * where there are instructions for it */
-	uint32_t *place;                 /* [GROUP_CHANNELS][list] */
+	size_t windows, list; /* room, and that of a list */
+	uint32_t *at;	      /* [windows] vectors in grad_out and saved */
+	uint32_t *base;	      /* [windows] floats in the group's samples */
+	uint64_t *winners;    /* [windows][4]: channels of the group */
+	float *grad;	      /* [windows][GROUP_CHANNELS] */
+	/* likewise: the winner's place, or -1; only where there are instructions for
+	 * it */
+	int32_t *spot;
+	uint32_t *place; /* [GROUP_CHANNELS][list] */
 	float *place_grad;
 	uint32_t count[GROUP_CHANNELS];
-	uint32_t offsets[4];             /* from base to the place of each code */
-	size_t blocks;                   /* of in */
-	float *x, *grad_x;               /* of the group of samples; NULL: unused */
+	uint32_t offsets[4]; /* from base to the place of each code */
+	size_t blocks;	     /* of in */
+	float *x, *grad_x;   /* of the group of samples; NULL: unused */
 };
 
 static void sparse_take(struct sparse *s, const struct conv *v,
-	struct native_room *scratch)
+    struct native_room *scratch)
 {
 	s->v = v;
 	s->windows = sparse_windows(v);
@@ -46,19 +47,19 @@ static void sparse_take(struct sparse *s, const struct conv *v,
 	s->base = native_take(scratch, s->windows * sizeof *s->base);
 	s->winners = native_take(scratch, s->windows * 4 * sizeof *s->winners);
 	s->grad = native_take(scratch, s->windows * GROUP_CHANNELS * sizeof *s->grad);
-	s->spot = native_take(scratch, AVX512 * s->windows * GROUP_CHANNELS
-		* sizeof *s->spot);
+	s->spot = native_take(scratch,
+	    AVX512 * s->windows * GROUP_CHANNELS * sizeof *s->spot);
 	s->place = native_take(scratch, s->list * GROUP_CHANNELS * sizeof *s->place);
-	s->place_grad = native_take(scratch, s->list * GROUP_CHANNELS
-		* sizeof *s->place_grad);
+	s->place_grad =
+	    native_take(scratch, s->list * GROUP_CHANNELS * sizeof *s->place_grad);
 	for (uint32_t i = 0; i < 4; i++)
 		s->offsets[i] = (uint32_t)((i / 2 * v->row + i % 2) * LANES);
 }
 
 /* Which of a window's channels each code won, of `blocks` blocks of codes
  * `apart` bytes from each other. */
-INLINE void sparse_winners(const int8_t *codes, size_t apart,
-	size_t blocks, uint64_t *winners)
+INLINE void sparse_winners(const int8_t *codes, size_t apart, size_t blocks,
+    uint64_t *winners)
 {
 	static const int8_t places[] = CODES;
 #if AVX512
@@ -66,8 +67,9 @@ INLINE void sparse_winners(const int8_t *codes, size_t apart,
 	__m512i all;
 
 	for (size_t b = 0; b < 4; b++)
-		part[b] = b < blocks ? _mm_loadu_si128((const __m128i *)
-			(codes + b * apart)) : none;
+		part[b] = b < blocks ?
+		    _mm_loadu_si128((const __m128i *)(codes + b * apart)) :
+		    none;
 	all = _mm512_castsi128_si512(part[0]);
 	all = _mm512_inserti32x4(all, part[1], 1);
 	all = _mm512_inserti32x4(all, part[2], 2);
@@ -91,26 +93,26 @@ INLINE void sparse_winners(const int8_t *codes, size_t apart,
 			uint64_t equal = ~(((x & low) + low) | x | low);
 
 			winners[i] |= ((equal >> 7) * 0x0102040810204080 >> 56)
-				<< 8 * b;
+			    << 8 * b;
 		}
 	}
 #endif
 }
 
 /* One window's part of what is kept by window. */
-INLINE void sparse_window(const struct sparse *s, size_t window,
-	size_t blocks, const void *grad_out, const int8_t *codes, float *bias)
+INLINE void sparse_window(const struct sparse *s, size_t window, size_t blocks,
+    const void *grad_out, const int8_t *codes, float *bias)
 {
 	const size_t at = s->at[window];
 	const ivec base = (ivec){ 0 } + (int32_t)s->base[window];
 #if AVX512
-	const __m512i offsets = _mm512_castsi128_si512(_mm_setr_epi32(
-		(int32_t)s->offsets[0], (int32_t)s->offsets[1],
+	const __m512i offsets = _mm512_castsi128_si512(
+	    _mm_setr_epi32((int32_t)s->offsets[0], (int32_t)s->offsets[1],
 		(int32_t)s->offsets[2], (int32_t)s->offsets[3]));
 #endif
 
 	sparse_winners(codes + at * LANES, s->v->windows * LANES, blocks,
-		s->winners + 4 * window);
+	    s->winners + 4 * window);
 	for (size_t b = 0; b < blocks; b++) {
 		size_t i = window * (GROUP_CHANNELS / LANES) + b;
 		vec grad = load(grad_out, at + b * s->v->windows, s->v->half);
@@ -122,8 +124,9 @@ INLINE void sparse_window(const struct sparse *s, size_t window,
 		*total += (vec)((ivec)grad & ~dead);
 #if AVX512
 		/* Codes 0, 1, 4, 5 are offsets 0 to 3. */
-		code = (ivec)_mm512_permutexvar_epi32((__m512i)((code >> 1 & 2)
-			| (code & 1)), offsets);
+		code = (ivec)_mm512_permutexvar_epi32((__m512i)((code >> 1 & 2) |
+							  (code & 1)),
+		    offsets);
 		((ivec *)s->spot)[i] = (base + code) | dead;
 #else
 		(void)base, (void)i;
@@ -132,8 +135,7 @@ INLINE void sparse_window(const struct sparse *s, size_t window,
 }
 
 /* What is kept by channel, from what is by window. */
-NOINLINE void sparse_turn(struct sparse *s, size_t windows,
-	size_t blocks)
+NOINLINE void sparse_turn(struct sparse *s, size_t windows, size_t blocks)
 {
 	native_clear(s->count, sizeof s->count);
 #if AVX512
@@ -141,7 +143,7 @@ NOINLINE void sparse_turn(struct sparse *s, size_t windows,
 	for (size_t w = windows; w % LANES; w++)
 		for (size_t b = 0; b < blocks; b++)
 			((ivec *)s->spot)[w * (GROUP_CHANNELS / LANES) + b] =
-				(ivec){ 0 } - 1;
+			    (ivec){ 0 } - 1;
 	for (size_t w = 0; w < windows; w += LANES)
 		for (size_t b = 0; b < blocks; b++) {
 			const size_t first = w * (GROUP_CHANNELS / LANES) + b;
@@ -160,36 +162,37 @@ NOINLINE void sparse_turn(struct sparse *s, size_t windows,
 				size_t channel = b * LANES + i;
 				size_t to = channel * s->list + s->count[channel];
 				__mmask16 lives = (__mmask16)~_mm512_movepi32_mask(
-					(__m512i)spots[i]);
+				    (__m512i)spots[i]);
 
 				_mm512_storeu_si512(s->place + to,
-					_mm512_maskz_compress_epi32(lives,
+				    _mm512_maskz_compress_epi32(lives,
 					(__m512i)spots[i]));
 				_mm512_storeu_ps(s->place_grad + to,
-					_mm512_maskz_compress_ps(lives,
-					(__m512)grads[i]));
-				s->count[channel] +=
-					(uint32_t)__builtin_popcount(lives);
+				    _mm512_maskz_compress_ps(lives, (__m512)grads[i]));
+				s->count[channel] += (uint32_t)__builtin_popcount(
+				    lives);
 			}
 		}
 #else
 	(void)blocks;
 	for (size_t w = 0; w < windows; w++)
 		for (size_t i = 0; i < 4; i++)
-			for (uint64_t set = s->winners[4 * w + i]; set; set &= set - 1) {
+			for (uint64_t set = s->winners[4 * w + i]; set;
+			     set &= set - 1) {
 				size_t channel = (size_t)__builtin_ctzll(set);
 				size_t to = channel * s->list + s->count[channel]++;
 
 				s->place[to] = s->base[w] + s->offsets[i];
-				s->place_grad[to] = s->grad[w * GROUP_CHANNELS + channel];
+				s->place_grad[to] =
+				    s->grad[w * GROUP_CHANNELS + channel];
 			}
 #endif
 }
 
 /* The strip of rows r0 .. r1 - 1 of the group of samples that begins with n, for
  * the output channels from block ob on. */
-NOINLINE void sparse_strip(struct sparse *s, const struct cnn_call *c,
-	size_t n, size_t r0, size_t r1, size_t ob, size_t blocks, float *bias)
+NOINLINE void sparse_strip(struct sparse *s, const struct cnn_call *c, size_t n,
+    size_t r0, size_t r1, size_t ob, size_t blocks, float *bias)
 {
 	const struct conv *v = s->v;
 	const size_t sample = s->blocks * v->rows * v->row * LANES;
@@ -199,26 +202,27 @@ NOINLINE void sparse_strip(struct sparse *s, const struct cnn_call *c,
 		for (size_t x = 0; x < v->pw; x++, window++) {
 			size_t i = r / v->ph, y = r % v->ph;
 
-			s->at[window] = (uint32_t)(((n + i) * v->out_blocks + ob)
-				* v->windows + y * v->pw + x);
-			s->base[window] = (uint32_t)(i * sample
-				+ 2 * (y * v->row + x) * LANES);
+			s->at[window] =
+			    (uint32_t)(((n + i) * v->out_blocks + ob) * v->windows +
+				y * v->pw + x);
+			s->base[window] =
+			    (uint32_t)(i * sample + 2 * (y * v->row + x) * LANES);
 		}
 	for (size_t w = 0; w < window; w++)
 		if (blocks == GROUP_CHANNELS / LANES)
 			sparse_window(s, w, GROUP_CHANNELS / LANES, c->grad_out,
-				c->saved, bias + ob * LANES);
+			    c->saved, bias + ob * LANES);
 		else
 			sparse_window(s, w, blocks, c->grad_out, c->saved,
-				bias + ob * LANES);
+			    bias + ob * LANES);
 	if (s->x)
 		sparse_turn(s, window, blocks);
 }
 
 /* weight[channel][TAPS] += gradients times x[TAPS] around the places, of one block
  * of input channels; weight: the group's. */
-NOINLINE void sparse_gather(const struct sparse *s, const float *x,
-	float *weight, size_t channels)
+NOINLINE void sparse_gather(const struct sparse *s, const float *x, float *weight,
+    size_t channels)
 {
 	const size_t row = s->v->row * LANES;
 
@@ -231,14 +235,14 @@ NOINLINE void sparse_gather(const struct sparse *s, const float *x,
 		for (size_t k = 0; k < TAPS; k++)
 			sums[k] = *(const vec *)(weight + k * LANES);
 		for (size_t i = 0; i < s->count[o]; i++) {
-			const float *top = x + place[i], *rows[] = { top, top + row,
-				top + 2 * row };
+			const float *top = x + place[i],
+				    *rows[] = { top, top + row, top + 2 * row };
 			vec one = splat(grad[i]);
 
 			UNROLL
 			for (size_t k = 0; k < TAPS; k++)
-				sums[k] += one * *(const vec *)(rows[k / 3]
-					+ k % 3 * LANES);
+				sums[k] += one *
+				    *(const vec *)(rows[k / 3] + k % 3 * LANES);
 		}
 		UNROLL
 		for (size_t k = 0; k < TAPS; k++)
@@ -249,8 +253,8 @@ NOINLINE void sparse_gather(const struct sparse *s, const float *x,
 /* x around the winners += gradients times weight[channel][TAPS], for each window
  * and code. A window's 4 x 4 is in registers, or as far as they reach the 3 x 3 of
  * one code. */
-NOINLINE void sparse_spread(const struct sparse *s, float *x,
-	const float *weight, size_t windows)
+NOINLINE void sparse_spread(const struct sparse *s, float *x, const float *weight,
+    size_t windows)
 {
 	const size_t row = s->v->row * LANES;
 
@@ -269,23 +273,24 @@ NOINLINE void sparse_spread(const struct sparse *s, float *x,
 
 			UNROLL
 			for (size_t k = 0; !AVX512 && k < TAPS; k++)
-				sums[(y + k / 3) * 4 + x0 + k % 3] = *(const vec *)
-					(rows[y + k / 3] + (x0 + k % 3) * LANES);
+				sums[(y + k / 3) * 4 + x0 + k % 3] = *(
+				    const vec *)(rows[y + k / 3] +
+				    (x0 + k % 3) * LANES);
 			for (uint64_t set = s->winners[4 * window + i]; set;
-					set &= set - 1) {
+			     set &= set - 1) {
 				size_t channel = (size_t)__builtin_ctzll(set);
 				const float *w = weight + channel * (TAPS * LANES);
 				vec one = splat(grad[channel]);
 
 				UNROLL
 				for (size_t k = 0; k < TAPS; k++)
-					sums[(y + k / 3) * 4 + x0 + k % 3] +=
-						one * *(const vec *)(w + k * LANES);
+					sums[(y + k / 3) * 4 + x0 + k % 3] += one *
+					    *(const vec *)(w + k * LANES);
 			}
 			UNROLL
 			for (size_t k = 0; !AVX512 && k < TAPS; k++)
 				*(vec *)(rows[y + k / 3] + (x0 + k % 3) * LANES) =
-					sums[(y + k / 3) * 4 + x0 + k % 3];
+				    sums[(y + k / 3) * 4 + x0 + k % 3];
 		}
 		UNROLL
 		for (size_t k = 0; AVX512 && k < 16; k++)

@@ -27,8 +27,8 @@ static size_t winograd_packed(const struct conv *v)
 
 static size_t winograd_scratch(const struct conv *v)
 {
-	return (conv_takes_as_is(v) ? 0 : native_align(v->image * sizeof(float)))
-		+ 16 * TILE * (v->in_blocks + 2) * LANES * sizeof(float);
+	return (conv_takes_as_is(v) ? 0 : native_align(v->image * sizeof(float))) +
+	    16 * TILE * (v->in_blocks + 2) * LANES * sizeof(float);
 }
 
 /* out[4 steps] = G applied to in[3 steps] */
@@ -44,8 +44,8 @@ INLINE void winograd_g(const vec *in, vec *out, size_t step)
 
 /* A block of input channels and one of output channels: weight [o][TAPS][c],
  * u [16][all c][o of the pair]. */
-static void winograd_pack_block(const float *weight, float *u,
-	size_t channels, size_t all, size_t pair)
+static void winograd_pack_block(const float *weight, float *u, size_t channels,
+    size_t all, size_t pair)
 {
 	vec squares[16][LANES];
 
@@ -70,8 +70,7 @@ static void winograd_pack_block(const float *weight, float *u,
 	}
 }
 
-static void winograd_pack(const struct conv *v, const float *weight,
-	void *packed)
+static void winograd_pack(const struct conv *v, const float *weight, void *packed)
 {
 	for (size_t ib = 0; ib < v->in_blocks; ib++) {
 		size_t c = ib * LANES, channels = v->c - c < LANES ? v->c - c : LANES;
@@ -79,12 +78,12 @@ static void winograd_pack(const struct conv *v, const float *weight,
 		for (size_t ob = 0; ob < v->out_blocks; ob++) {
 			size_t first = ob / 2 * 2;
 			size_t pair = (v->out_blocks - first > 1 ? 2 : 1) * LANES;
-			float *u = (float *)packed + 16 * v->c * first * LANES
-				+ (ob - first) * LANES;
+			float *u = (float *)packed + 16 * v->c * first * LANES +
+			    (ob - first) * LANES;
 
-			winograd_pack_block(weight
-				+ (ib * v->out_blocks + ob) * LANES * TAPS * LANES,
-				u + c * pair, channels, v->c, pair);
+			winograd_pack_block(weight +
+				(ib * v->out_blocks + ob) * LANES * TAPS * LANES,
+			    u + c * pair, channels, v->c, pair);
 		}
 	}
 }
@@ -99,8 +98,7 @@ INLINE void winograd_b(const vec *in, vec *out, size_t step)
 }
 
 /* V of one window. x: its 4 x 4 of the first block. */
-static void winograd_input(const struct conv *v, const float *x,
-	float *out)
+static void winograd_input(const struct conv *v, const float *x, float *out)
 {
 	const size_t channels = v->in_blocks * LANES;
 
@@ -124,8 +122,8 @@ static void winograd_input(const struct conv *v, const float *x,
 
 /* m [count][blocks] = v [count][channels] u [c][blocks], v's rows being
  * `channels` apart */
-INLINE void winograd_multiply(size_t count, size_t blocks,
-	const float *x, size_t channels, const float *u, size_t c, float *m)
+INLINE void winograd_multiply(size_t count, size_t blocks, const float *x,
+    size_t channels, const float *u, size_t c, float *m)
 {
 	vec sums[24];
 
@@ -153,26 +151,25 @@ INLINE void winograd_multiply(size_t count, size_t blocks,
 }
 
 /* All 16 products for `count` windows. */
-INLINE void winograd_products(const struct conv *v, size_t blocks,
-	size_t count, const float *x, const float *u, float *m)
+INLINE void winograd_products(const struct conv *v, size_t blocks, size_t count,
+    const float *x, const float *u, float *m)
 {
 	const size_t channels = v->in_blocks * LANES;
 
 	for (size_t e = 0; e < 16; e++, x += TILE * channels,
-			u += v->c * blocks * LANES, m += TILE * blocks * LANES) {
+		    u += v->c * blocks * LANES, m += TILE * blocks * LANES) {
 		if (count == TILE) {
 			winograd_multiply(TILE, blocks, x, channels, u, v->c, m);
 			continue;
 		}
 		for (size_t t = 0; t < count; t += FEW)
-			winograd_multiply(FEW, blocks, x + t * channels,
-				channels, u, v->c, m + t * blocks * LANES);
+			winograd_multiply(FEW, blocks, x + t * channels, channels, u,
+			    v->c, m + t * blocks * LANES);
 	}
 }
 
 /* out[2] = A' in[4] */
-INLINE void winograd_a(const vec *in, vec *out, size_t step,
-	size_t out_step)
+INLINE void winograd_a(const vec *in, vec *out, size_t step, size_t out_step)
 {
 	out[0] = in[0] + in[step] + in[2 * step];
 	out[out_step] = in[step] - in[2 * step] - in[3 * step];
@@ -180,8 +177,7 @@ INLINE void winograd_a(const vec *in, vec *out, size_t step,
 
 /* The four sums of a window and block from its products, `apart` floats from
  * each other. */
-INLINE void winograd_output(const float *m, size_t apart, vec bias,
-	vec *sums)
+INLINE void winograd_output(const float *m, size_t apart, vec bias, vec *sums)
 {
 	vec p[16], t[8];
 
@@ -199,8 +195,8 @@ INLINE void winograd_output(const float *m, size_t apart, vec bias,
 }
 
 /* A tile of windows, of which number `first` counts from the call's first. */
-static void winograd_tile(const struct conv *v, const struct cnn_call *c,
-	size_t first, size_t count, const float *x, float *m)
+static void winograd_tile(const struct conv *v, const struct cnn_call *c, size_t first,
+    size_t count, const float *x, float *m)
 {
 	const float *bias = v->has_bias ? c->params[1] : NULL;
 	int8_t *codes = c->training ? c->saved : NULL;
@@ -218,28 +214,29 @@ static void winograd_tile(const struct conv *v, const struct cnn_call *c,
 			for (size_t b = 0; b < blocks; b++) {
 				size_t n = (first + t) / v->windows;
 				size_t p = (first + t) % v->windows;
-				size_t at = (n * v->out_blocks + ob + b) * v->windows + p;
+				size_t at = (n * v->out_blocks + ob + b) * v->windows +
+				    p;
 				vec sums[4];
 
-				winograd_output(m + (t * blocks + b) * LANES,
-					apart, bias ? *(const vec *)(bias
-					+ (ob + b) * LANES) : (vec){ 0 }, sums);
-				store(c->out, at, v->half, pool(sums,
-					codes ? codes + at * LANES : NULL));
+				winograd_output(m + (t * blocks + b) * LANES, apart,
+				    bias ? *(const vec *)(bias + (ob + b) * LANES) :
+					   (vec){ 0 },
+				    sums);
+				store(c->out, at, v->half,
+				    pool(sums, codes ? codes + at * LANES : NULL));
 			}
 	}
 }
 
-static void winograd_forward(const struct conv *v,
-	const struct cnn_call *c)
+static void winograd_forward(const struct conv *v, const struct cnn_call *c)
 {
-	const size_t room_bytes = conv_takes_as_is(v) ? 0
-		: native_align(v->image * sizeof(float));
+	const size_t room_bytes =
+	    conv_takes_as_is(v) ? 0 : native_align(v->image * sizeof(float));
 	const size_t all = c->samples * v->windows;
 	struct native_room scratch = { c->scratch, 0 };
 	float *room = native_take(&scratch, room_bytes);
-	float *x = native_take(&scratch, 16 * TILE * v->in_blocks * LANES
-		* sizeof(float));
+	float *x =
+	    native_take(&scratch, 16 * TILE * v->in_blocks * LANES * sizeof(float));
 	float *m = native_take(&scratch, 16 * TILE * 2 * LANES * sizeof(float));
 	size_t first = 0, count = 0;
 
@@ -248,8 +245,8 @@ static void winograd_forward(const struct conv *v,
 		const float *image = padded_image(v, c->in[0], n, room);
 
 		for (size_t p = 0; p < v->windows; p++) {
-			const float *at = image + (p / v->pw * 2 * v->row
-				+ p % v->pw * 2) * LANES;
+			const float *at = image +
+			    (p / v->pw * 2 * v->row + p % v->pw * 2) * LANES;
 
 			winograd_input(v, at, x + count * v->in_blocks * LANES);
 			if (++count < TILE && first + count < all)
@@ -260,4 +257,3 @@ static void winograd_forward(const struct conv *v,
 		}
 	}
 }
-

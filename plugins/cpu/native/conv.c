@@ -31,37 +31,41 @@ static bool supports(const struct cnn_run *run)
 	const struct cnn_arg_value *conv = run->nodes[0].args;
 	const struct cnn_arg_value *pool = run->nodes[2].args;
 
-	return (run->dtype == CNN_F32 || run->dtype == CNN_BF16)
-		&& is_pair(&conv[KERNEL], 3) && is_pair(&conv[STRIDE], 1)
-		&& is_pair(&conv[DILATION], 1) && conv[GROUPS].i == 1
-		&& conv[PADDING].i == conv[PADDING].j
-		&& is_pair(&pool[POOL_KERNEL], 2) && is_pair(&pool[POOL_PADDING], 0)
-		&& is_pair(&pool[POOL_STRIDE], 2);
+	return (run->dtype == CNN_F32 || run->dtype == CNN_BF16) &&
+	    is_pair(&conv[KERNEL], 3) && is_pair(&conv[STRIDE], 1) &&
+	    is_pair(&conv[DILATION], 1) && conv[GROUPS].i == 1 &&
+	    conv[PADDING].i == conv[PADDING].j && is_pair(&pool[POOL_KERNEL], 2) &&
+	    is_pair(&pool[POOL_PADDING], 0) && is_pair(&pool[POOL_STRIDE], 2);
 }
 
 static void describe(struct conv *v, const struct cnn_host *host,
-	const struct cnn_run *run)
+    const struct cnn_run *run)
 {
 	const enum native_level level = native_level(host);
 	const size_t *in = run->inputs[0].shape.dims, *out = run->output.dims;
 
 	*v = (struct conv){
-		.host = host, .half = run->dtype == CNN_BF16,
+		.host = host,
+		.half = run->dtype == CNN_BF16,
 		.narrow = in[0] <= NARROW_CHANNELS,
 		.has_bias = run->param_count > BIAS,
 		.wants_gradient = run->inputs[0].wants_gradient,
-		.c = in[0], .h = in[1], .w = in[2],
-		.o = out[0], .ph = out[1], .pw = out[2],
+		.c = in[0],
+		.h = in[1],
+		.w = in[2],
+		.o = out[0],
+		.ph = out[1],
+		.pw = out[2],
 		.pad = (size_t)run->nodes[0].args[PADDING].i,
 	};
-	v->kernels = v->narrow ? levels[level]->narrow[v->half]
-		: levels[level]->wide[v->half];
+	v->kernels = v->narrow ? levels[level]->narrow[v->half] :
+				 levels[level]->wide[v->half];
 	v->rows = v->h + 2 * v->pad;
 	v->row = v->w + 2 * v->pad;
 	v->in_blocks = blocks_of(v->c, v->kernels->lanes);
 	v->out_blocks = blocks_of(v->o, v->kernels->lanes);
-	v->image = v->rows * v->row
-		* (v->narrow ? v->c : v->in_blocks * v->kernels->lanes);
+	v->image = v->rows * v->row *
+	    (v->narrow ? v->c : v->in_blocks * v->kernels->lanes);
 	v->windows = v->ph * v->pw;
 	v->group = v->windows < STRIP_WINDOWS ? STRIP_WINDOWS / v->windows : 1;
 	v->dense_bytes = native_align(v->kernels->packed_bytes(v));
@@ -71,7 +75,8 @@ static void describe(struct conv *v, const struct cnn_host *host,
 static bool counts(const struct conv *v, uint32_t samples)
 {
 	const double lanes = (double)v->kernels->lanes;
-	const double in = (double)v->rows * (double)v->row * (double)v->in_blocks * lanes;
+	const double in = (double)v->rows * (double)v->row * (double)v->in_blocks *
+	    lanes;
 	const double out = (double)v->windows * (double)v->out_blocks;
 
 	return in * (double)v->group < 0x1p31 && out * samples < 0x1p31;
@@ -85,20 +90,21 @@ static bool forward_pays(const struct conv *v, enum native_level level)
 	const size_t area = (v->rows - 2) * (v->row - 2);
 
 	if (v->half)
-		return level < NATIVE_BF16 || v->narrow || 4 * v->windows < area * 9 / 10;
+		return level < NATIVE_BF16 || v->narrow ||
+		    4 * v->windows < area * 9 / 10;
 	return !v->narrow || (v->c == 1 && level > NATIVE_PLAIN);
 }
 
 /* Backward is four times as fast as oneDNN's on every level, and that is most of
- * training. Where forward does not pay, this stands in where oneDNN is missing. Measured
- * on one core of a Zen 5. */
+ * training. Where forward does not pay, this stands in where oneDNN is missing.
+ * Measured on one core of a Zen 5. */
 static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run, struct cnn_plan *plan)
+    const struct cnn_run *run, struct cnn_plan *plan)
 {
-	static const double f32[NATIVE_LEVELS] = { 25, 70, 75, 75 };         /* GFLOP/s */
+	static const double f32[NATIVE_LEVELS] = { 25, 70, 75, 75 }; /* GFLOP/s */
 	const enum native_level level = native_level(host);
-	const double library = run->dtype == CNN_BF16 && level == NATIVE_BF16 ? 120
-		: f32[level];
+	const double library =
+	    run->dtype == CNN_BF16 && level == NATIVE_BF16 ? 120 : f32[level];
 	uint32_t blocked;
 	double flops, microseconds;
 	struct conv v;
@@ -110,20 +116,23 @@ static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
 	if (!counts(&v, run->batch))
 		return 0;
 	blocked = v.kernels->lanes == 16 ? CNN_NCHW16C : CNN_NCHW8C;
-	plan->inputs[0] = (struct cnn_format){ run->dtype, v.narrow ? CNN_NCHW : blocked };
+	plan->inputs[0] =
+	    (struct cnn_format){ run->dtype, v.narrow ? CNN_NCHW : blocked };
 	plan->output = (struct cnn_format){ run->dtype, blocked };
-	flops = 2.0 * TAPS * (double)v.c * (double)v.o * (double)(v.rows - 2)
-		* (double)(v.row - 2) * run->batch;
-	microseconds = 1 + flops / (library * (forward_pays(&v, level) ? 2.5 : 0.7)) / 1e3;
+	flops = 2.0 * TAPS * (double)v.c * (double)v.o * (double)(v.rows - 2) *
+	    (double)(v.row - 2) * run->batch;
+	microseconds = 1 +
+	    flops / (library * (forward_pays(&v, level) ? 2.5 : 0.7)) / 1e3;
 	if (run->training)
-		microseconds += flops * (v.wants_gradient ? 2 : 1) / (library * 4) / 1e3;
+		microseconds += flops * (v.wants_gradient ? 2 : 1) / (library * 4) /
+		    1e3;
 	return microseconds;
 }
 
 static size_t weight_count(const struct conv *v)
 {
-	return (v->narrow ? v->c : v->in_blocks * v->kernels->lanes)
-		* v->out_blocks * v->kernels->lanes * TAPS;
+	return (v->narrow ? v->c : v->in_blocks * v->kernels->lanes) * v->out_blocks *
+	    v->kernels->lanes * TAPS;
 }
 
 static void destroy(void *instance)
@@ -135,7 +144,7 @@ static void destroy(void *instance)
 }
 
 static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run, struct cnn_plan *plan, void **instance)
+    const struct cnn_run *run, struct cnn_plan *plan, void **instance)
 {
 	struct conv *v = host->alloc(host, sizeof *v);
 	uint32_t blocked;
@@ -146,8 +155,8 @@ static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
 	describe(v, host, run);
 	blocked = v->kernels->lanes == 16 ? CNN_NCHW16C : CNN_NCHW8C;
 	plan->flags = CNN_KEEP_INPUT;
-	plan->inputs[0] = (struct cnn_format){ run->dtype,
-		v->narrow ? CNN_NCHW : blocked };
+	plan->inputs[0] =
+	    (struct cnn_format){ run->dtype, v->narrow ? CNN_NCHW : blocked };
 	plan->output = (struct cnn_format){ run->dtype, blocked };
 	plan->scratch_bytes = v->kernels->forward_scratch(v);
 	plan->packed_bytes = v->dense_bytes;
@@ -158,8 +167,8 @@ static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
 			plan->scratch_bytes = backward;
 		plan->saved_bytes = cnn_layout_count(&run->output, blocked, run->batch);
 		if (v->narrow && v->wants_gradient)
-			plan->packed_bytes += v->out_blocks * v->kernels->lanes * TAPS
-				* v->kernels->lanes * sizeof(float);
+			plan->packed_bytes += v->out_blocks * v->kernels->lanes * TAPS *
+			    v->kernels->lanes * sizeof(float);
 	}
 	plan->param_counts[WEIGHT] = weight_count(v);
 	if (v->has_bias)
@@ -173,12 +182,12 @@ static size_t place_of(const struct conv *v, size_t o, size_t c, size_t tap)
 {
 	const size_t lanes = v->kernels->lanes, outs = v->out_blocks * lanes;
 
-	return v->narrow ? (c * TAPS + tap) * outs + o
-		: ((c / lanes * outs + o) * TAPS + tap) * lanes + c % lanes;
+	return v->narrow ? (c * TAPS + tap) * outs + o :
+			   ((c / lanes * outs + o) * TAPS + tap) * lanes + c % lanes;
 }
 
-static int param_import(void *instance, void *queue, uint32_t index,
-	const float *plain, float *native)
+static int param_import(void *instance, void *queue, uint32_t index, const float *plain,
+    float *native)
 {
 	const struct conv *v = instance;
 
@@ -197,7 +206,7 @@ static int param_import(void *instance, void *queue, uint32_t index,
 }
 
 static int param_export(void *instance, void *queue, uint32_t index,
-	const float *native, float *plain)
+    const float *native, float *plain)
 {
 	const struct conv *v = instance;
 
@@ -228,8 +237,8 @@ static int pack(void *instance, void *queue, void *const *params, void *packed)
 	for (size_t o = 0; o < v->o; o++)
 		for (size_t c = 0; c < v->c; c++)
 			for (size_t k = 0; k < TAPS; k++)
-				wide[(o * TAPS + k) * lanes + c]
-					= weight[place_of(v, o, c, k)];
+				wide[(o * TAPS + k) * lanes + c] =
+				    weight[place_of(v, o, c, k)];
 	return CNN_OK;
 }
 
@@ -250,10 +259,16 @@ static int backward(void *instance, const struct cnn_call *c)
 }
 
 static const struct cnn_kernel kernels[] = { {
-	.size = sizeof(struct cnn_kernel), .run = "conv2d+relu+maxpool2d",
-	.cost = cost, .create = create, .destroy = destroy,
-	.param_import = param_import, .param_export = param_export, .pack = pack,
-	.forward = forward, .backward = backward,
+    .size = sizeof(struct cnn_kernel),
+    .run = "conv2d+relu+maxpool2d",
+    .cost = cost,
+    .create = create,
+    .destroy = destroy,
+    .param_import = param_import,
+    .param_export = param_export,
+    .pack = pack,
+    .forward = forward,
+    .backward = backward,
 } };
 
 NATIVE_PLUGIN("conv", CNN_KERNELS(kernels));

@@ -28,11 +28,14 @@
 #include "native.h"
 
 #define NARROW_CHANNELS 4
-#define TAPS 9                           /* of the kernel */
+#define TAPS 9 /* of the kernel */
 
 /* The codes: where the winner is, 4 y + x, for the 4 x 4 of the input that a
  * window's four kernels cover; or that there is none. */
-#define CODES { 0, 1, 4, 5 }
+#define CODES \
+	{ \
+		0, 1, 4, 5 \
+	}
 #define CODE_NONE (-1)
 
 /* Backward's unit of work: so many output channels, and so many windows, unless
@@ -46,17 +49,17 @@ struct conv_kernels;
 struct conv {
 	const struct cnn_host *host;
 	const struct conv_kernels *kernels;
-	bool half;                       /* in, out and gradients are bfloat16 */
+	bool half; /* in, out and gradients are bfloat16 */
 	bool narrow, has_bias, wants_gradient;
 	size_t c, h, w, o, ph, pw;
 	size_t pad;
-	size_t rows, row;                /* of the padded input, in pixels */
-	size_t in_blocks, out_blocks;    /* of lanes channels */
-	size_t image;                    /* elements of a padded sample */
-	size_t windows;                  /* ph * pw */
-	size_t group;                    /* samples whose gradients wait together */
-	size_t dense_bytes;              /* of packed: what forward reads; behind
-	                                  * it, narrow, the weights as if wide */
+	size_t rows, row;	      /* of the padded input, in pixels */
+	size_t in_blocks, out_blocks; /* of lanes channels */
+	size_t image;		      /* elements of a padded sample */
+	size_t windows;		      /* ph * pw */
+	size_t group;		      /* samples whose gradients wait together */
+	/* Of packed: what forward reads; behind it, narrow, the weights as if wide */
+	size_t dense_bytes;
 };
 
 /* What a level does, in one of the forms. */
@@ -76,7 +79,7 @@ struct conv_level {
 	const struct conv_kernels *narrow[2], *wide[2];
 };
 extern const struct conv_level conv_level_plain, conv_level_avx2, conv_level_avx512,
-	conv_level_bf16;
+    conv_level_bf16;
 
 /* The padded image, in floats, of which there may be no need. */
 static inline bool conv_takes_as_is(const struct conv *v)

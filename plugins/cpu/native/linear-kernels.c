@@ -15,12 +15,12 @@
 
 /* LANES samples, turned; i and o count whole vectors. */
 struct linear_room {
-	float *in;                       /* [i][n] */
-	float *grad, *turned;            /* g, [n][o] and [o][n] */
+	float *in;	      /* [i][n] */
+	float *grad, *turned; /* g, [n][o] and [o][n] */
 };
 
 static void linear_take(struct linear_room *r, const struct linear *v,
-	struct native_room *room)
+    struct native_room *room)
 {
 	const size_t outs = v->blocks * LANES;
 
@@ -39,26 +39,27 @@ static size_t linear_scratch(const struct linear *v)
 }
 
 /* r->in = `count` samples from number n on, turned; zeros for the others. */
-NOINLINE void linear_turn(const struct linear_room *r,
-	const struct linear *v, const struct cnn_call *c, size_t n, size_t count)
+NOINLINE void linear_turn(const struct linear_room *r, const struct linear *v,
+    const struct cnn_call *c, size_t n, size_t count)
 {
 	for (size_t i = 0; i < v->i; i += LANES) {
 		vec square[LANES];
 
 		for (size_t k = 0; k < LANES; k++)
-			square[k] = k < count ? load_some(c->in[0],
-				(n + k) * v->i + i, v->i - i, v->half) : (vec){ 0 };
+			square[k] = k < count ?
+			    load_some(c->in[0], (n + k) * v->i + i, v->i - i, v->half) :
+			    (vec){ 0 };
 		transpose(square);
 		for (size_t k = 0; k < LANES; k++)
 			((vec *)r->in)[i + k] = square[k];
 	}
 }
 
-/* --- forward ------------------------------------------------------------------- */
+/* --- forward ---------------------------------------------------------------------- */
 
 /* s of one block of outputs and all LANES samples. */
-NOINLINE void linear_sums(const float *in, const float *weight,
-	size_t inputs, vec bias, vec *out)
+NOINLINE void linear_sums(const float *in, const float *weight, size_t inputs, vec bias,
+    vec *out)
 {
 	vec sums[LANES];
 
@@ -78,19 +79,19 @@ NOINLINE void linear_sums(const float *in, const float *weight,
 }
 
 /* out of samples n .. n + count - 1 and block b. */
-static void linear_put(const struct linear *v, const struct cnn_call *c,
-	size_t n, size_t count, size_t b, const vec *sums)
+static void linear_put(const struct linear *v, const struct cnn_call *c, size_t n,
+    size_t count, size_t b, const vec *sums)
 {
 	for (size_t k = 0; k < count; k++) {
-		vec y = v->relu ? (vec)((ivec)sums[k] & ~(sums[k] <= (vec){ 0 })) : sums[k];
+		vec y = v->relu ? (vec)((ivec)sums[k] & ~(sums[k] <= (vec){ 0 })) :
+				  sums[k];
 
 		store_some(c->out, (n + k) * v->o + b * LANES, v->o - b * LANES,
-			v->half, y);
+		    v->half, y);
 	}
 }
 
-static void forward(const struct linear *v,
-	const struct cnn_call *c)
+static void forward(const struct linear *v, const struct cnn_call *c)
 {
 	struct native_room room = { c->scratch, 0 };
 	struct linear_room r;
@@ -103,21 +104,21 @@ static void forward(const struct linear *v,
 		for (size_t b = 0; b < v->blocks; b++) {
 			vec sums[LANES];
 
-			linear_sums(r.in, (const float *)c->params[0]
-				+ b * v->i * LANES, v->i, v->has_bias
-				? ((const vec *)c->params[1])[b] : (vec){ 0 }, sums);
+			linear_sums(r.in,
+			    (const float *)c->params[0] + b * v->i * LANES, v->i,
+			    v->has_bias ? ((const vec *)c->params[1])[b] : (vec){ 0 },
+			    sums);
 			linear_put(v, c, n, count, b, sums);
 		}
 	}
 }
 
-/* --- backward ------------------------------------------------------------------ */
+/* --- backward --------------------------------------------------------------------- */
 
 /* r->grad = g of samples n .. n + count - 1, zeros for the others; bias += its
  * sums. */
-static void linear_mask(const struct linear_room *r,
-	const struct linear *v, const struct cnn_call *c, size_t n, size_t count,
-	float *bias)
+static void linear_mask(const struct linear_room *r, const struct linear *v,
+    const struct cnn_call *c, size_t n, size_t count, float *bias)
 {
 	for (size_t b = 0; b < v->blocks; b++) {
 		vec sum = { 0 };
@@ -142,8 +143,8 @@ static void linear_mask(const struct linear_room *r,
 }
 
 /* weight[count vectors] (+)= those inputs times all samples' g in one block. */
-INLINE void linear_grad_weight(vec *weight, const float *in,
-	const vec *grad, size_t count, bool add)
+INLINE void linear_grad_weight(vec *weight, const float *in, const vec *grad,
+    size_t count, bool add)
 {
 	vec sums[WEIGHT_INPUTS];
 
@@ -153,15 +154,15 @@ INLINE void linear_grad_weight(vec *weight, const float *in,
 	UNROLL
 	for (size_t n = 0; n < LANES; n++)
 		UNROLL
-		for (size_t i = 0; i < count; i++)
-			sums[i] += grad[n] * splat(in[i * LANES + n]);
+	for (size_t i = 0; i < count; i++)
+		sums[i] += grad[n] * splat(in[i * LANES + n]);
 	UNROLL
 	for (size_t i = 0; i < count; i++)
 		weight[i] = sums[i];
 }
 
 NOINLINE void linear_block_grad_weight(const struct linear_room *r,
-	const struct linear *v, float *weight, size_t block, bool add)
+    const struct linear *v, float *weight, size_t block, bool add)
 {
 	vec grad[LANES];
 	size_t i = 0;
@@ -171,15 +172,14 @@ NOINLINE void linear_block_grad_weight(const struct linear_room *r,
 		grad[n] = ((const vec *)r->grad)[n * v->blocks + block];
 	for (; i + WEIGHT_INPUTS <= v->i; i += WEIGHT_INPUTS)
 		linear_grad_weight((vec *)weight + i, r->in + i * LANES, grad,
-			WEIGHT_INPUTS, add);
+		    WEIGHT_INPUTS, add);
 	for (; i < v->i; i++)
-		linear_grad_weight((vec *)weight + i, r->in + i * LANES, grad, 1,
-			add);
+		linear_grad_weight((vec *)weight + i, r->in + i * LANES, grad, 1, add);
 }
 
 /* grad_in of `count` inputs from number i on, lanes being samples. */
-INLINE void linear_grad_in(const struct linear_room *r,
-	const struct linear *v, const float *weight, size_t i, size_t count, vec *sums)
+INLINE void linear_grad_in(const struct linear_room *r, const struct linear *v,
+    const float *weight, size_t i, size_t count, vec *sums)
 {
 	UNROLL
 	for (size_t k = 0; k < count; k++)
@@ -190,13 +190,13 @@ INLINE void linear_grad_in(const struct linear_room *r,
 
 		for (size_t o = 0; o < LANES; o++)
 			UNROLL
-			for (size_t k = 0; k < count; k++)
-				sums[k] += grad[o] * splat(w[k * LANES + o]);
+		for (size_t k = 0; k < count; k++)
+			sums[k] += grad[o] * splat(w[k * LANES + o]);
 	}
 }
 
-NOINLINE void linear_all_grad_in(const struct linear_room *r,
-	const struct linear *v, const struct cnn_call *c, size_t n, size_t count)
+NOINLINE void linear_all_grad_in(const struct linear_room *r, const struct linear *v,
+    const struct cnn_call *c, size_t n, size_t count)
 {
 	for (size_t b = 0; b < v->blocks; b++) {
 		vec square[LANES];
@@ -213,24 +213,23 @@ NOINLINE void linear_all_grad_in(const struct linear_room *r,
 		if (v->i - i >= LANES) {
 			UNROLL
 			for (size_t k = 0; k < LANES; k += IN_INPUTS)
-				linear_grad_in(r, v, c->params[0], i + k,
-					IN_INPUTS, square + k);
+				linear_grad_in(r, v, c->params[0], i + k, IN_INPUTS,
+				    square + k);
 		} else {
 			for (size_t k = 0; k < LANES; k++)
 				square[k] = (vec){ 0 };
 			for (size_t k = 0; k < v->i - i; k++)
 				linear_grad_in(r, v, c->params[0], i + k, 1,
-					square + k);
+				    square + k);
 		}
 		transpose(square);
 		for (size_t k = 0; k < count; k++)
-			store_some(c->grad_in[0], (n + k) * v->i + i, v->i - i,
-				v->half, square[k]);
+			store_some(c->grad_in[0], (n + k) * v->i + i, v->i - i, v->half,
+			    square[k]);
 	}
 }
 
-static void backward(const struct linear *v,
-	const struct cnn_call *c)
+static void backward(const struct linear *v, const struct cnn_call *c)
 {
 	struct native_room room = { c->scratch, 0 };
 	float *bias = v->has_bias ? c->grad_params[1] : NULL;
@@ -245,13 +244,16 @@ static void backward(const struct linear *v,
 		linear_turn(&r, v, c, n, count);
 		linear_mask(&r, v, c, n, count, bias);
 		for (size_t b = 0; b < v->blocks; b++)
-			linear_block_grad_weight(&r, v, (float *)c->grad_params[0]
-				+ b * v->i * LANES, b, n > 0);
+			linear_block_grad_weight(&r, v,
+			    (float *)c->grad_params[0] + b * v->i * LANES, b, n > 0);
 		if (c->grad_in[0])
 			linear_all_grad_in(&r, v, c, n, count);
 	}
 }
 
 const struct linear_kernels LEVEL_NAME(linear_kernels) = {
-	LANES, linear_scratch, forward, backward,
+	LANES,
+	linear_scratch,
+	forward,
+	backward,
 };

@@ -13,36 +13,41 @@ static const struct linear_kernels *const levels[NATIVE_LEVELS] = {
 };
 
 static void describe(struct linear *v, const struct cnn_host *host,
-	const struct cnn_run *run, uint32_t offered)
+    const struct cnn_run *run, uint32_t offered)
 {
 	const struct cnn_shape *in = &run->inputs[0].shape;
 
 	*v = (struct linear){
-		.host = host, .kernels = levels[native_level(host)],
-		.half = run->dtype == CNN_BF16, .has_bias = run->param_count > BIAS,
+		.host = host,
+		.kernels = levels[native_level(host)],
+		.half = run->dtype == CNN_BF16,
+		.has_bias = run->param_count > BIAS,
 		.relu = strcmp(run->nodes[run->node_count - 1].type, "relu") == 0,
-		.training = run->training, .o = run->output.dims[0], .in = *in,
+		.training = run->training,
+		.o = run->output.dims[0],
+		.in = *in,
 		.layout = in->rank == 3 ? offered : CNN_NCHW,
 	};
 	v->i = cnn_layout_count(in, v->layout, 1);
 	v->blocks = (v->o + v->kernels->lanes - 1) / v->kernels->lanes;
 }
 
-/* Measured on one core of a Zen 5, also for the levels below AVX-512. AVX-512 in f32, for
- * which these kernels were made, trains faster than oneDNN, and its first step comes 20
- * ms sooner, which oneDNN spends making kernels. Otherwise these stand in where oneDNN
- * is missing, or has no bfloat16. */
+/* Measured on one core of a Zen 5, also for the levels below AVX-512. AVX-512 in f32,
+ * for which these kernels were made, trains faster than oneDNN, and its first step
+ * comes 20 ms sooner, which oneDNN spends making kernels. Otherwise these stand in
+ * where oneDNN is missing, or has no bfloat16. */
 static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run, struct cnn_plan *plan)
+    const struct cnn_run *run, struct cnn_plan *plan)
 {
-	static const double speeds[NATIVE_LEVELS] = { 9, 22, 30, 30 };       /* GFLOP/s */
+	static const double speeds[NATIVE_LEVELS] = { 9, 22, 30, 30 }; /* GFLOP/s */
 	const enum native_level level = native_level(host);
-	const bool is_made_for = run->training && run->dtype == CNN_F32
-		&& level >= NATIVE_AVX512;
-	const double speed = is_made_for ? 50 : run->dtype == CNN_BF16
-		&& level == NATIVE_BF16 ? 65 : speeds[level];
-	const double products = (double)run->params[0].shape.dims[0]
-		* (double)run->params[0].shape.dims[1] * run->batch;
+	const bool is_made_for = run->training && run->dtype == CNN_F32 &&
+	    level >= NATIVE_AVX512;
+	const double speed = is_made_for		   ? 50 :
+	    run->dtype == CNN_BF16 && level == NATIVE_BF16 ? 65 :
+							     speeds[level];
+	const double products = (double)run->params[0].shape.dims[0] *
+	    (double)run->params[0].shape.dims[1] * run->batch;
 	const int passes = !run->training ? 1 : run->inputs[0].wants_gradient ? 3 : 2;
 
 	(void)kernel;
@@ -54,7 +59,7 @@ static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
 }
 
 static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run, struct cnn_plan *plan, void **instance)
+    const struct cnn_run *run, struct cnn_plan *plan, void **instance)
 {
 	struct linear *v = host->alloc(host, sizeof *v);
 
@@ -90,8 +95,8 @@ static size_t place_of(const struct linear *v, size_t i)
 
 	if (v->in.rank != 3 || v->layout == CNN_NCHW)
 		return i;
-	return v->layout == CNN_NHWC ? p * v->in.dims[0] + c
-		: (c / block * area + p) * block + c % block;
+	return v->layout == CNN_NHWC ? p * v->in.dims[0] + c :
+				       (c / block * area + p) * block + c % block;
 }
 
 /* Where element i of output o lies. */
@@ -102,8 +107,8 @@ static size_t weight_at(const struct linear *v, size_t o, size_t i)
 	return (o / lanes * v->i + place_of(v, i)) * lanes + o % lanes;
 }
 
-static int param_import(void *instance, void *queue, uint32_t index,
-	const float *plain, float *native)
+static int param_import(void *instance, void *queue, uint32_t index, const float *plain,
+    float *native)
 {
 	const struct linear *v = instance;
 	const size_t count = cnn_layout_count(&v->in, CNN_NCHW, 1);
@@ -123,7 +128,7 @@ static int param_import(void *instance, void *queue, uint32_t index,
 }
 
 static int param_export(void *instance, void *queue, uint32_t index,
-	const float *native, float *plain)
+    const float *native, float *plain)
 {
 	const struct linear *v = instance;
 	const size_t count = cnn_layout_count(&v->in, CNN_NCHW, 1);
@@ -155,12 +160,13 @@ static int backward(void *instance, const struct cnn_call *c)
 	return CNN_OK;
 }
 
-#define LINEAR_KERNEL(RUN) { \
-	.size = sizeof(struct cnn_kernel), .run = (RUN), \
-	.cost = cost, .create = create, .destroy = destroy, \
-	.param_import = param_import, .param_export = param_export, \
-	.forward = forward, .backward = backward, \
-}
+#define LINEAR_KERNEL(RUN) \
+	{ \
+		.size = sizeof(struct cnn_kernel), .run = (RUN), .cost = cost, \
+		.create = create, .destroy = destroy, .param_import = param_import, \
+		.param_export = param_export, .forward = forward, \
+		.backward = backward, \
+	}
 
 static const struct cnn_kernel kernels[] = {
 	LINEAR_KERNEL("linear"),

@@ -29,11 +29,11 @@ struct linear_kernels;
 struct linear {
 	const struct cnn_host *host;
 	const struct linear_kernels *kernels;
-	bool half;                       /* in, out and gradients are bfloat16 */
+	bool half; /* in, out and gradients are bfloat16 */
 	bool has_bias, relu, training;
-	size_t i, o, blocks;             /* of lanes outputs */
+	size_t i, o, blocks; /* of lanes outputs */
 	struct cnn_shape in;
-	uint32_t layout;                 /* of an image */
+	uint32_t layout; /* of an image */
 };
 
 /* What a level does. */
@@ -45,6 +45,6 @@ struct linear_kernels {
 };
 
 extern const struct linear_kernels linear_kernels_plain, linear_kernels_avx2,
-	linear_kernels_avx512, linear_kernels_bf16;
+    linear_kernels_avx512, linear_kernels_bf16;
 
 #endif

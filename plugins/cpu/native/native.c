@@ -6,9 +6,8 @@ static enum native_level of_cpu(void)
 #if defined __x86_64__
 	if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
 		return NATIVE_PLAIN;
-	if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw")
-			|| !__builtin_cpu_supports("avx512dq")
-			|| !__builtin_cpu_supports("avx512vl"))
+	if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+	    !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
 		return NATIVE_AVX2;
 	return __builtin_cpu_supports("avx512bf16") ? NATIVE_BF16 : NATIVE_AVX512;
 #else
@@ -19,11 +18,15 @@ static enum native_level of_cpu(void)
 enum native_level native_level(const struct cnn_host *host)
 {
 	static const char *const names[NATIVE_LEVELS] = {
-		"sse41", "avx2", "avx512", "avx512_bf16",
+		"sse41",
+		"avx2",
+		"avx512",
+		"avx512_bf16",
 	};
 	enum native_level most = of_cpu();
 
-	if (host->size < offsetof(struct cnn_host, isa) + sizeof host->isa || !host->isa)
+	if (host->size < offsetof(struct cnn_host, isa) + sizeof host->isa ||
+	    !host->isa)
 		return most;
 	for (enum native_level i = NATIVE_PLAIN; i < most; i++)
 		if (strcmp(host->isa, names[i]) == 0)

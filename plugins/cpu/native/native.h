@@ -17,10 +17,10 @@
 #include <string.h>
 
 enum native_level {
-	NATIVE_PLAIN,        /* what every compiler's default target has */
-	NATIVE_AVX2,         /* AVX2 and FMA */
-	NATIVE_AVX512,       /* F, BW, DQ, VL */
-	NATIVE_BF16,         /* and BF16 */
+	NATIVE_PLAIN,  /* what every compiler's default target has */
+	NATIVE_AVX2,   /* AVX2 and FMA */
+	NATIVE_AVX512, /* F, BW, DQ, VL */
+	NATIVE_BF16,   /* and BF16 */
 	NATIVE_LEVELS
 };
 
@@ -78,6 +78,6 @@ static inline void native_clear(void *p, size_t bytes)
 /* Defines a plugin's entry. Its tables follow. */
 #define NATIVE_PLUGIN(NAME, ...) \
 	CNN_PLUGIN_ENTRY(.name = (NAME), .version = CNN_VERSION, .device = "cpu", \
-		.provider = "native", __VA_ARGS__)
+	    .provider = "native", __VA_ARGS__)
 
 #endif

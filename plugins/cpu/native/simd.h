@@ -13,10 +13,12 @@ INLINE vec load_half(const uint16_t *x)
 {
 #if AVX512
 	return (vec)_mm512_slli_epi32(_mm512_cvtepu16_epi32(
-		_mm256_loadu_si256((const __m256i *)x)), 16);
+					  _mm256_loadu_si256((const __m256i *)x)),
+	    16);
 #elif AVX2
 	return (vec)_mm256_slli_epi32(_mm256_cvtepu16_epi32(
-		_mm_loadu_si128((const __m128i *)x)), 16);
+					  _mm_loadu_si128((const __m128i *)x)),
+	    16);
 #else
 	return (vec)(__builtin_convertvector(*(const hvec *)x, ivec) << 16);
 #endif
@@ -26,8 +28,7 @@ INLINE vec load_half(const uint16_t *x)
 INLINE void store_half(vec x, uint16_t *out)
 {
 #if DOT
-	_mm256_storeu_si256((__m256i *)out,
-		(__m256i)_mm512_cvtneps_pbh((__m512)x));
+	_mm256_storeu_si256((__m256i *)out, (__m256i)_mm512_cvtneps_pbh((__m512)x));
 #else
 	ivec u = (ivec)x, is_nan = (u & 0x7fffffff) > 0x7f800000;
 	ivec rounded = (u + 0x7fff + (u >> 16 & 1)) >> 16 & 0xffff;
@@ -36,8 +37,8 @@ INLINE void store_half(vec x, uint16_t *out)
 #if AVX512
 	_mm256_storeu_si256((__m256i *)out, _mm512_cvtepi32_epi16((__m512i)half));
 #elif AVX2
-	_mm_storeu_si128((__m128i *)out, _mm_packus_epi32(
-		_mm256_castsi256_si128((__m256i)half),
+	_mm_storeu_si128((__m128i *)out,
+	    _mm_packus_epi32(_mm256_castsi256_si128((__m256i)half),
 		_mm256_extracti128_si256((__m256i)half, 1)));
 #else
 	*(hvec *)out = __builtin_convertvector(half, hvec);
@@ -47,7 +48,10 @@ INLINE void store_half(vec x, uint16_t *out)
 
 INLINE float from_half(uint16_t x)
 {
-	union { uint32_t u; float f; } bits = { .u = (uint32_t)x << 16 };
+	union {
+		uint32_t u;
+		float f;
+	} bits = { .u = (uint32_t)x << 16 };
 
 	return bits.f;
 }
@@ -68,8 +72,8 @@ INLINE vec choose(ivec which, vec yes, vec no)
 /* Vector number i of x, floats or (half) bfloat16. */
 INLINE vec load(const void *x, size_t i, bool half)
 {
-	return half ? load_half((const uint16_t *)x + i * LANES)
-		: *(const vec *)((const float *)x + i * LANES);
+	return half ? load_half((const uint16_t *)x + i * LANES) :
+		      *(const vec *)((const float *)x + i * LANES);
 }
 
 INLINE void store(void *x, size_t i, bool half, vec value)
@@ -87,16 +91,15 @@ INLINE vec load_some(const void *x, size_t at, size_t left, bool half)
 	float some[LANES] = { 0 };
 
 	if (left >= LANES)
-		return half ? load_half((const uint16_t *)x + at)
-			: (vec)*(const vec_u *)((const float *)x + at);
+		return half ? load_half((const uint16_t *)x + at) :
+			      (vec) * (const vec_u *)((const float *)x + at);
 	for (size_t i = 0; i < left; i++)
-		some[i] = half ? from_half(((const uint16_t *)x)[at + i])
-			: ((const float *)x)[at + i];
+		some[i] = half ? from_half(((const uint16_t *)x)[at + i]) :
+				 ((const float *)x)[at + i];
 	return *(const vec_u *)some;
 }
 
-INLINE void store_some(void *x, size_t at, size_t left, bool half,
-	vec value)
+INLINE void store_some(void *x, size_t at, size_t left, bool half, vec value)
 {
 	uint16_t some[LANES];
 	size_t bytes = (left < LANES ? left : LANES) * sizeof *some;
@@ -127,7 +130,7 @@ INLINE void store_codes(int8_t *codes, ivec x)
 	_mm_storeu_si128((__m128i *)codes, _mm512_cvtepi32_epi8((__m512i)x));
 #elif AVX2
 	__m128i halves = _mm_packs_epi32(_mm256_castsi256_si128((__m256i)x),
-		_mm256_extracti128_si256((__m256i)x, 1));
+	    _mm256_extracti128_si256((__m256i)x, 1));
 
 	_mm_storel_epi64((__m128i *)codes, _mm_packs_epi16(halves, halves));
 #else
@@ -138,24 +141,26 @@ INLINE void store_codes(int8_t *codes, ivec x)
 /* LANES vectors as a square of numbers, turned about its diagonal. Each turn
  * swaps the squares of half the size. */
 #if AVX512
-#define LANE_LIST(F, a, s) F(a, 0, s), F(a, 1, s), F(a, 2, s), F(a, 3, s), \
-	F(a, 4, s), F(a, 5, s), F(a, 6, s), F(a, 7, s), F(a, 8, s), F(a, 9, s), \
-	F(a, 10, s), F(a, 11, s), F(a, 12, s), F(a, 13, s), F(a, 14, s), F(a, 15, s)
+#define LANE_LIST(F, a, s) \
+	F(a, 0, s), F(a, 1, s), F(a, 2, s), F(a, 3, s), F(a, 4, s), F(a, 5, s), \
+	    F(a, 6, s), F(a, 7, s), F(a, 8, s), F(a, 9, s), F(a, 10, s), F(a, 11, s), \
+	    F(a, 12, s), F(a, 13, s), F(a, 14, s), F(a, 15, s)
 #else
-#define LANE_LIST(F, a, s) F(a, 0, s), F(a, 1, s), F(a, 2, s), F(a, 3, s), \
-	F(a, 4, s), F(a, 5, s), F(a, 6, s), F(a, 7, s)
+#define LANE_LIST(F, a, s) \
+	F(a, 0, s), F(a, 1, s), F(a, 2, s), F(a, 3, s), F(a, 4, s), F(a, 5, s), \
+	    F(a, 6, s), F(a, 7, s)
 #endif
-#define SWAP_LANE(upper, lane, s) ((upper) \
-	? ((lane) & (s) ? LANES + (lane) : (lane) + (s)) \
-	: ((lane) & (s) ? LANES + (lane) - (s) : (lane)))
+#define SWAP_LANE(upper, lane, s) \
+	((upper) ? ((lane) & (s) ? LANES + (lane) : (lane) + (s)) : \
+		   ((lane) & (s) ? LANES + (lane) - (s) : (lane)))
 #define SWAP_SQUARES(s) \
 	UNROLL \
 	for (int i = 0; i < LANES; i++) \
 		if (!(i & (s))) { \
 			vec low = __builtin_shufflevector(x[i], x[i + (s)], \
-				LANE_LIST(SWAP_LANE, 0, s)); \
+			    LANE_LIST(SWAP_LANE, 0, s)); \
 			x[i + (s)] = __builtin_shufflevector(x[i], x[i + (s)], \
-				LANE_LIST(SWAP_LANE, 1, s)); \
+			    LANE_LIST(SWAP_LANE, 1, s)); \
 			x[i] = low; \
 		}
 

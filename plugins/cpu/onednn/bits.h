@@ -22,7 +22,7 @@ static inline size_t od_dtype_size(uint32_t dtype)
  * and with it the news. count vectors. A bfloat16 has the sign of the integer
  * with the same bits, and is no number above 0x7f80, infinity. */
 static inline void od_mask_vectors(uint32_t dtype, size_t count, const void *y,
-	const void *x, void *out)
+    const void *x, void *out)
 {
 	if (dtype == CNN_BF16) {
 		const od_bits16 *a = y, *b = x;
@@ -43,7 +43,7 @@ static inline void od_mask_vectors(uint32_t dtype, size_t count, const void *y,
 /* grad_in = grad_out where ReLU's output (or its input) y is above zero, else
  * 0; count elements. grad_in may be grad_out or y. */
 static inline void od_relu_mask(uint32_t dtype, size_t count, const void *y,
-	const void *grad_out, void *grad_in)
+    const void *grad_out, void *grad_in)
 {
 	size_t bytes = count * od_dtype_size(dtype), rest = bytes % 16;
 	size_t whole = bytes - rest;

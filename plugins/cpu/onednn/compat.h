@@ -31,26 +31,26 @@ struct od_operands {
 };
 
 dnnl_status_t od_desc_create(od_desc *, int ndims, const dnnl_dims_t dims,
-	dnnl_data_type_t, dnnl_format_tag_t);
+    dnnl_data_type_t, dnnl_format_tag_t);
 dnnl_status_t od_desc_clone(od_desc *, od_desc);
-void od_desc_destroy(od_desc);                   /* NULL is fine */
+void od_desc_destroy(od_desc); /* NULL is fine */
 
 /* out = ReLU of what the primitive computes. */
 
 /* Primitive descriptors. `forward` is the pass a backward belongs to. */
-dnnl_status_t od_forward(dnnl_primitive_desc_t *, dnnl_engine_t,
-	dnnl_prop_kind_t, const struct od_operands *, const_dnnl_primitive_attr_t);
+dnnl_status_t od_forward(dnnl_primitive_desc_t *, dnnl_engine_t, dnnl_prop_kind_t,
+    const struct od_operands *, const_dnnl_primitive_attr_t);
 dnnl_status_t od_backward_data(dnnl_primitive_desc_t *, dnnl_engine_t,
-	const struct od_operands *, const_dnnl_primitive_desc_t forward,
-	const_dnnl_primitive_attr_t);
+    const struct od_operands *, const_dnnl_primitive_desc_t forward,
+    const_dnnl_primitive_attr_t);
 dnnl_status_t od_backward_weights(dnnl_primitive_desc_t *, dnnl_engine_t,
-	const struct od_operands *, const_dnnl_primitive_desc_t forward,
-	const_dnnl_primitive_attr_t);
-dnnl_status_t od_pool_forward(dnnl_primitive_desc_t *, dnnl_engine_t,
-	dnnl_prop_kind_t, dnnl_alg_kind_t, od_desc src, od_desc dst,
-	const struct od_window *, const_dnnl_primitive_attr_t);
-dnnl_status_t od_pool_backward(dnnl_primitive_desc_t *, dnnl_engine_t,
-	dnnl_alg_kind_t, od_desc src, od_desc dst, const struct od_window *,
-	const_dnnl_primitive_desc_t forward, const_dnnl_primitive_attr_t);
+    const struct od_operands *, const_dnnl_primitive_desc_t forward,
+    const_dnnl_primitive_attr_t);
+dnnl_status_t od_pool_forward(dnnl_primitive_desc_t *, dnnl_engine_t, dnnl_prop_kind_t,
+    dnnl_alg_kind_t, od_desc src, od_desc dst, const struct od_window *,
+    const_dnnl_primitive_attr_t);
+dnnl_status_t od_pool_backward(dnnl_primitive_desc_t *, dnnl_engine_t, dnnl_alg_kind_t,
+    od_desc src, od_desc dst, const struct od_window *,
+    const_dnnl_primitive_desc_t forward, const_dnnl_primitive_attr_t);
 
 #endif

@@ -4,18 +4,22 @@
 #include "weighted.h"
 
 /* How a kernel differs. */
-struct variant { bool relu; };
+struct variant {
+	bool relu;
+};
 
-static struct weighted_def convolution_def(const struct cnn_run *run,
-	bool relu)
+static struct weighted_def convolution_def(const struct cnn_run *run, bool relu)
 {
 	enum { OUT, KERNEL, STRIDE, PADDING, DILATION, GROUPS };
 	const struct cnn_arg_value *a = run->nodes[0].args;
 	const struct cnn_shape *in = &run->nodes[0].inputs[0];
 	dnnl_dim_t groups = a[GROUPS].i;
 	dnnl_dim_t weights[] = {
-		groups, a[OUT].i / groups, (dnnl_dim_t)in->dims[0] / groups,
-		a[KERNEL].i, a[KERNEL].j,
+		groups,
+		a[OUT].i / groups,
+		(dnnl_dim_t)in->dims[0] / groups,
+		a[KERNEL].i,
+		a[KERNEL].j,
 	};
 	struct weighted_def def = {
 		.type = relu ? "conv2d relu" : "conv2d",
@@ -36,15 +40,18 @@ static struct weighted_def convolution_def(const struct cnn_run *run,
 }
 
 /* GFLOP/s of forward and of backward. */
-struct speed { double forward, backward; };
+struct speed {
+	double forward, backward;
+};
 
 /* Where oneDNN 2.7 has no fast backward pass it takes its reference, a thousand times
  * slower: for fewer channels than a block if the input wants a gradient, or in bfloat16
  * except for a net's first layer of at most 3 channels, and with SSE4.1. */
 static struct speed speed_of(const struct cnn_host *host, const struct cnn_run *run,
-	const struct weighted_def *def)
+    const struct weighted_def *def)
 {
-	static const struct speed f32[] = { { 25, 0.05 }, { 70, 55 }, { 75, 62 }, { 75, 62 } };
+	static const struct speed f32[] = { { 25, 0.05 }, { 70, 55 }, { 75, 62 },
+		{ 75, 62 } };
 	static const struct speed half = { 120, 180 };
 	const enum od_level level = od_level(host);
 	const size_t channels = def->in.dims[0];
@@ -54,19 +61,23 @@ static struct speed speed_of(const struct cnn_host *host, const struct cnn_run *
 	struct speed s = is_half ? half : f32[level];
 
 	if (groups > 1 && groups == channels && run->output.dims[0] == channels)
-		return (struct speed){ 60, level == OD_SSE41 ? 0.05 : is_half ? 56 : 10 };
+		return (struct speed){ 60,
+			level == OD_SSE41 ? 0.05 :
+			    is_half	  ? 56 :
+					    10 };
 	if (groups > 1 && channels / groups % 8 != 0)
 		return (struct speed){ 8, level == OD_SSE41 ? 0.05 : 5 };
 	if (groups == 1 && channels == 1)
 		s = (struct speed){ 12, level == OD_SSE41 ? 0.05 : 34 };
-	if (channels < block && (run->inputs[0].wants_gradient || (is_half
-			&& (channels > 3 || run->output.dims[0] % 16 != 0))))
+	if (channels < block &&
+	    (run->inputs[0].wants_gradient ||
+		(is_half && (channels > 3 || run->output.dims[0] % 16 != 0))))
 		s.backward = 0.05;
 	return s;
 }
 
 static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run, struct cnn_plan *plan)
+    const struct cnn_run *run, struct cnn_plan *plan)
 {
 	const struct variant *v = kernel->data;
 	struct weighted_def def = convolution_def(run, v->relu);
@@ -87,15 +98,15 @@ static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
 	plan->output.layout = blocked;
 	microseconds = 4 + flops / s.forward / 1e3;
 	if (run->training)
-		microseconds += 8 + flops * (run->inputs[0].wants_gradient ? 2 : 1)
-			/ s.backward / 1e3;
-	/* Backward's mask needs a second gradient as large as the output; relu by itself
-	 * works in place. */
+		microseconds += 8 +
+		    flops * (run->inputs[0].wants_gradient ? 2 : 1) / s.backward / 1e3;
+	/* Backward's mask needs a second gradient as large as the output; relu by
+	 * itself works in place. */
 	return microseconds + (v->relu ? out * (run->training ? 1e-3 : 5e-5) : 0);
 }
 
 static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run, struct cnn_plan *plan, void **instance)
+    const struct cnn_run *run, struct cnn_plan *plan, void **instance)
 {
 	const struct variant *v = kernel->data;
 	struct weighted_def def = convolution_def(run, v->relu);

@@ -7,11 +7,11 @@
 
 #define TEXT_OF(x) #x
 #define TEXT(x) TEXT_OF(x)
-#define FILE_NAME TEXT(DNNL_SONAME)   /* provider.mk */
+#define FILE_NAME TEXT(DNNL_SONAME) /* provider.mk */
 
 struct od_library od_dnnl;
 
-static const char *why = "not tried";    /* NULL: it is open */
+static const char *why = "not tried"; /* NULL: it is open */
 
 /* Sets *function, of whatever type, to the symbol. */
 static bool find(void *library, const char *name, void *function)

@@ -11,6 +11,7 @@
 #include <dnnl_debug.h>
 #include <stdbool.h>
 
+/* clang-format off */
 #if DNNL_VERSION_MAJOR < 3
 #define OD_FUNCTIONS_OF_VERSION(F) \
 	F(memory_desc_init_by_tag) F(primitive_desc_create) \
@@ -43,6 +44,7 @@
 	F(reorder_primitive_desc_create) \
 	F(memory_create) F(memory_destroy) F(memory_set_data_handle) \
 	F(memory_desc_equal) F(memory_desc_get_size)
+/* clang-format on */
 
 struct od_library {
 /* NOLINTNEXTLINE(bugprone-macro-parentheses): a member's name */
@@ -50,7 +52,7 @@ struct od_library {
 	OD_FUNCTIONS(OD_MEMBER)
 #undef OD_MEMBER
 #if DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_OMP
-	void (*omp_set_num_threads)(int);    /* of the OpenMP that oneDNN uses */
+	void (*omp_set_num_threads)(int); /* of the OpenMP that oneDNN uses */
 #endif
 };
 

@@ -1,9 +1,12 @@
-/* linear.c - linear, flatten+linear: out[o] = bias[o] + sum over i of weight[o][i] in[i].
+/* linear.c - linear, flatten+linear: out[o] = bias[o] + sum over i of weight[o][i]
+ * in[i].
  */
 #include "weighted.h"
 
 /* How a kernel differs. */
-struct variant { struct weighted_def (*def)(const struct cnn_run *); };
+struct variant {
+	struct weighted_def (*def)(const struct cnn_run *);
+};
 
 static struct weighted_def linear_def(const struct cnn_run *run)
 {
@@ -24,7 +27,8 @@ static struct weighted_def flat_def(const struct cnn_run *run)
 {
 	const struct cnn_shape *in = &run->nodes[0].inputs[0];
 	struct weighted_def def = {
-		.type = "flatten linear", .weight_ndims = in->rank == 3 ? 4 : 2,
+		.type = "flatten linear",
+		.weight_ndims = in->rank == 3 ? 4 : 2,
 		.weight_dims = { (dnnl_dim_t)run->output.dims[0], 1 },
 		.in = *in,
 	};
@@ -39,12 +43,12 @@ static struct weighted_def flat_def(const struct cnn_run *run)
 }
 
 static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run, struct cnn_plan *plan)
+    const struct cnn_run *run, struct cnn_plan *plan)
 {
-	static const double f32[] = { 12, 30, 40, 40 };      /* GFLOP/s */
+	static const double f32[] = { 12, 30, 40, 40 }; /* GFLOP/s */
 	const double speed = run->dtype == CNN_BF16 ? 90 : f32[od_level(host)];
-	const double products = (double)run->params[0].shape.dims[0]
-		* (double)run->params[0].shape.dims[1] * run->batch;
+	const double products = (double)run->params[0].shape.dims[0] *
+	    (double)run->params[0].shape.dims[1] * run->batch;
 	const int passes = !run->training ? 1 : run->inputs[0].wants_gradient ? 3 : 2;
 
 	(void)kernel;
@@ -56,7 +60,7 @@ static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
 }
 
 static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run, struct cnn_plan *plan, void **instance)
+    const struct cnn_run *run, struct cnn_plan *plan, void **instance)
 {
 	const struct variant *v = kernel->data;
 	struct weighted_def def = v->def(run);

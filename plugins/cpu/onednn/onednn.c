@@ -15,13 +15,18 @@ void od_one_thread(void)
  * later it refuses, and then it is the same bound that it has. */
 static void hold_to_isa(const struct cnn_host *host)
 {
-	static const struct { const char *name; dnnl_cpu_isa_t isa; } known[] = {
-		{ "sse41", dnnl_cpu_isa_sse41 }, { "avx2", dnnl_cpu_isa_avx2 },
+	static const struct {
+		const char *name;
+		dnnl_cpu_isa_t isa;
+	} known[] = {
+		{ "sse41", dnnl_cpu_isa_sse41 },
+		{ "avx2", dnnl_cpu_isa_avx2 },
 		{ "avx512", dnnl_cpu_isa_avx512_core },
 		{ "avx512_bf16", dnnl_cpu_isa_avx512_core_bf16 },
 	};
 
-	if (host->size < offsetof(struct cnn_host, isa) + sizeof host->isa || !host->isa)
+	if (host->size < offsetof(struct cnn_host, isa) + sizeof host->isa ||
+	    !host->isa)
 		return;
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
 		if (strcmp(host->isa, known[i].name) == 0)
@@ -33,9 +38,8 @@ static enum od_level of_cpu(void)
 #if defined __x86_64__
 	if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
 		return OD_SSE41;
-	if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw")
-			|| !__builtin_cpu_supports("avx512dq")
-			|| !__builtin_cpu_supports("avx512vl"))
+	if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+	    !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
 		return OD_AVX2;
 	return __builtin_cpu_supports("avx512bf16") ? OD_BF16 : OD_AVX512;
 #else
@@ -48,7 +52,8 @@ enum od_level od_level(const struct cnn_host *host)
 	static const char *const names[] = { "sse41", "avx2", "avx512", "avx512_bf16" };
 	enum od_level most = of_cpu();
 
-	if (host->size < offsetof(struct cnn_host, isa) + sizeof host->isa || !host->isa)
+	if (host->size < offsetof(struct cnn_host, isa) + sizeof host->isa ||
+	    !host->isa)
 		return most;
 	for (enum od_level i = OD_SSE41; i < most; i++)
 		if (strcmp(host->isa, names[i]) == 0)
@@ -71,11 +76,11 @@ int od_fail(const struct od *od, const char *what, dnnl_status_t status)
 	if (status == dnnl_unimplemented)
 		return CNN_END;
 	return od->host->fail(od->host,
-		status == dnnl_out_of_memory ? CNN_ENOMEM : CNN_EPLUGIN,
-		"cpu/onednn: %s: %s: %s", od->name, what, od_dnnl.status2str(status));
+	    status == dnnl_out_of_memory ? CNN_ENOMEM : CNN_EPLUGIN,
+	    "cpu/onednn: %s: %s: %s", od->name, what, od_dnnl.status2str(status));
 }
 
-/* --- the instance -------------------------------------------------------- */
+/* --- the instance ----------------------------------------------------------------- */
 
 static int create_engine(const struct cnn_host *host, void **engine)
 {
@@ -86,7 +91,7 @@ static int create_engine(const struct cnn_host *host, void **engine)
 	status = od_dnnl.engine_create(&e, dnnl_cpu, 0);
 	if (status != dnnl_success)
 		return host->fail(host, CNN_EPLUGIN, "cpu/onednn: engine: %s",
-			od_dnnl.status2str(status));
+		    od_dnnl.status2str(status));
 	*engine = e;
 	return CNN_OK;
 }
@@ -96,8 +101,8 @@ static void destroy_engine(void *engine)
 	od_dnnl.engine_destroy(engine);
 }
 
-dnnl_status_t od_open(struct od *od, const struct cnn_host *host,
-	const char *name, const char *type, uint32_t workers)
+dnnl_status_t od_open(struct od *od, const struct cnn_host *host, const char *name,
+    const char *type, uint32_t workers)
 {
 	dnnl_status_t status;
 	void *engine;
@@ -105,19 +110,19 @@ dnnl_status_t od_open(struct od *od, const struct cnn_host *host,
 	*od = (struct od){ .host = host, .workers = workers };
 	snprintf(od->name, sizeof od->name, "%s (%s)", name, type);
 	if (host->service(host, "cpu/onednn/engine", create_engine, destroy_engine,
-			&engine) != CNN_OK)
+		&engine) != CNN_OK)
 		return dnnl_runtime_error;
 	od->engine = engine;
 	status = od_dnnl.primitive_attr_create(&od->attr);
 	if (status == dnnl_success)
 		status = od_dnnl.primitive_attr_set_scratchpad_mode(od->attr,
-			dnnl_scratchpad_mode_user);
-	if (status == dnnl_success && workers > 0
-			&& !(od->streams = od_alloc(od, workers * sizeof *od->streams)))
+		    dnnl_scratchpad_mode_user);
+	if (status == dnnl_success && workers > 0 &&
+	    !(od->streams = od_alloc(od, workers * sizeof *od->streams)))
 		status = dnnl_out_of_memory;
 	for (uint32_t i = 0; i < workers && status == dnnl_success; i++)
 		status = od_dnnl.stream_create(&od->streams[i], od->engine,
-			dnnl_stream_default_flags);
+		    dnnl_stream_default_flags);
 	return status;
 }
 
@@ -138,10 +143,10 @@ void *od_alloc(const struct od *od, size_t bytes)
 	return memory ? memset(memory, 0, bytes) : NULL;
 }
 
-/* --- primitives ---------------------------------------------------------- */
+/* --- primitives ------------------------------------------------------------------- */
 
-static dnnl_status_t make_args(const struct od *od, struct od_op *op,
-	const int *args, od_desc scratch)
+static dnnl_status_t make_args(const struct od *od, struct od_op *op, const int *args,
+    od_desc scratch)
 {
 	uint32_t stride = op->arg_count + 1;
 
@@ -154,9 +159,11 @@ static dnnl_status_t make_args(const struct od *od, struct od_op *op,
 		dnnl_status_t status;
 
 		arg->arg = last ? DNNL_ARG_SCRATCHPAD : args[i % stride];
-		status = od_dnnl.memory_create(&arg->memory, last ? scratch
-			: od_dnnl.primitive_desc_query_md(op->pd, dnnl_query_exec_arg_md,
-				arg->arg), od->engine, DNNL_MEMORY_NONE);
+		status = od_dnnl.memory_create(&arg->memory,
+		    last ? scratch :
+			   od_dnnl.primitive_desc_query_md(op->pd,
+			       dnnl_query_exec_arg_md, arg->arg),
+		    od->engine, DNNL_MEMORY_NONE);
 		if (status != dnnl_success)
 			return status;
 	}
@@ -164,15 +171,17 @@ static dnnl_status_t make_args(const struct od *od, struct od_op *op,
 }
 
 dnnl_status_t od_op_create(struct od *od, struct od_op *op, const char *what,
-	dnnl_primitive_desc_t pd, const int *args, uint32_t arg_count,
-	enum od_scratch source)
+    dnnl_primitive_desc_t pd, const int *args, uint32_t arg_count,
+    enum od_scratch source)
 {
-	od_desc scratch = od_dnnl.primitive_desc_query_md(pd,
-		dnnl_query_scratchpad_md, 0);
+	od_desc scratch =
+	    od_dnnl.primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
 	dnnl_status_t status;
 
 	*op = (struct od_op){
-		.what = what, .pd = pd, .arg_count = arg_count,
+		.what = what,
+		.pd = pd,
+		.arg_count = arg_count,
 		.scratch_bytes = (od_dnnl.memory_desc_get_size(scratch) + 63) / 64 * 64,
 	};
 	status = od_dnnl.primitive_create(&op->primitive, pd);
@@ -182,8 +191,8 @@ dnnl_status_t od_op_create(struct od *od, struct od_op *op, const char *what,
 		return status;
 	if (source == OD_SCRATCH_PLANNED && op->scratch_bytes > od->scratch_bytes)
 		od->scratch_bytes = op->scratch_bytes;
-	if ((source == OD_SCRATCH_OWN ? 0 : od->scratch_bytes) < op->scratch_bytes
-			&& !(op->scratch = od_alloc(od, od->workers * op->scratch_bytes)))
+	if ((source == OD_SCRATCH_OWN ? 0 : od->scratch_bytes) < op->scratch_bytes &&
+	    !(op->scratch = od_alloc(od, od->workers * op->scratch_bytes)))
 		return dnnl_out_of_memory;
 	return dnnl_success;
 }
@@ -205,7 +214,7 @@ void od_op_destroy(const struct od *od, struct od_op *op)
 }
 
 int od_op_run(const struct od *od, const struct od_op *op, uint32_t worker,
-	void *scratch, const void *const *addresses)
+    void *scratch, const void *const *addresses)
 {
 	const dnnl_exec_arg_t *args = op->args + worker * (op->arg_count + 1);
 	uint32_t count = op->arg_count + (op->scratch_bytes > 0);
@@ -215,22 +224,22 @@ int od_op_run(const struct od *od, const struct od_op *op, uint32_t worker,
 		scratch = op->scratch + worker * op->scratch_bytes;
 	for (uint32_t i = 0; i < count && status == dnnl_success; i++)
 		status = od_dnnl.memory_set_data_handle(args[i].memory,
-			i < op->arg_count ? (void *)addresses[i] : scratch);
+		    i < op->arg_count ? (void *)addresses[i] : scratch);
 	if (status == dnnl_success)
 		status = od_dnnl.primitive_execute(op->primitive, od->streams[worker],
-			(int)count, args);
+		    (int)count, args);
 	if (status == dnnl_success)
 		status = od_dnnl.stream_wait(od->streams[worker]);
 	return status == dnnl_success ? CNN_OK : od_fail(od, op->what, status);
 }
 
-dnnl_status_t od_reorder_create(struct od *od, struct od_op *op,
-	const char *what, od_desc from, od_desc to)
+dnnl_status_t od_reorder_create(struct od *od, struct od_op *op, const char *what,
+    od_desc from, od_desc to)
 {
 	static const int args[] = { DNNL_ARG_FROM, DNNL_ARG_TO };
 	dnnl_primitive_desc_t pd;
 	dnnl_status_t status = od_dnnl.reorder_primitive_desc_create(&pd, from,
-		od->engine, to, od->engine, od->attr);
+	    od->engine, to, od->engine, od->attr);
 
 	if (status != dnnl_success)
 		return status;
@@ -245,7 +254,7 @@ bool od_is_slow(const_dnnl_primitive_desc_t pd)
 	return name && (!strncmp(name, "ref", 3) || !strncmp(name, "simple", 6));
 }
 
-/* --- layouts ------------------------------------------------------------- */
+/* --- layouts ---------------------------------------------------------------------- */
 
 dnnl_format_tag_t od_tag(uint32_t layout)
 {
@@ -257,8 +266,8 @@ dnnl_format_tag_t od_tag(uint32_t layout)
 	}
 }
 
-dnnl_status_t od_tensor(od_desc *desc, const struct cnn_shape *shape,
-	uint32_t samples, uint32_t dtype, dnnl_format_tag_t image_tag)
+dnnl_status_t od_tensor(od_desc *desc, const struct cnn_shape *shape, uint32_t samples,
+    uint32_t dtype, dnnl_format_tag_t image_tag)
 {
 	dnnl_dims_t dims = { samples, 1 };
 
@@ -273,18 +282,21 @@ dnnl_status_t od_tensor(od_desc *desc, const struct cnn_shape *shape,
 }
 
 bool od_layout(od_desc desc, const struct cnn_shape *shape, uint32_t samples,
-	uint32_t dtype, uint32_t *layout)
+    uint32_t dtype, uint32_t *layout)
 {
 	static const uint32_t known[] = {
-		CNN_NCHW, CNN_NHWC, CNN_NCHW8C, CNN_NCHW16C,
+		CNN_NCHW,
+		CNN_NHWC,
+		CNN_NCHW8C,
+		CNN_NCHW16C,
 	};
 	bool same = false;
 
 	for (size_t i = 0; i < sizeof known / sizeof known[0] && !same; i++) {
 		od_desc candidate;
 
-		if (od_tensor(&candidate, shape, samples, dtype, od_tag(known[i]))
-				!= dnnl_success)
+		if (od_tensor(&candidate, shape, samples, dtype, od_tag(known[i])) !=
+		    dnnl_success)
 			return false;
 		same = od_dnnl.memory_desc_equal(desc, candidate);
 		*layout = known[i];

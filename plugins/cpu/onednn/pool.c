@@ -1,4 +1,5 @@
-/* pool.c - maxpool2d, relu+maxpool2d, avgpool2d: out[c][y][x] = the maximum, or the mean, over a window.
+/* pool.c - maxpool2d, relu+maxpool2d, avgpool2d: out[c][y][x] = the maximum, or the
+ * mean, over a window.
  *
  * Backward of the maximum goes by the places that oneDNN's forward notes in
  * `saved`. A run that begins with relu pools the raw input and applies ReLU to
@@ -33,31 +34,31 @@ struct pool {
 	struct od_window window;
 	struct cnn_shape in, out;
 	uint32_t dtype, layout;
-	bool training, saves;            /* saves: forward notes the places */
-	size_t mask_bytes;               /* of scratch: ReLU's gradient */
+	bool training, saves; /* saves: forward notes the places */
+	size_t mask_bytes;    /* of scratch: ReLU's gradient */
 	struct sized *sizes;
 };
 
-/* --- primitives ----------------------------------------------------------- */
+/* --- primitives ------------------------------------------------------------------- */
 
 /* backward NULL: only forward's. */
 static dnnl_status_t describe(const struct pool *p, uint32_t samples,
-	dnnl_primitive_desc_t *forward, dnnl_primitive_desc_t *backward)
+    dnnl_primitive_desc_t *forward, dnnl_primitive_desc_t *backward)
 {
 	od_desc src = NULL, dst = NULL;
-	dnnl_status_t status = od_tensor(&src, &p->in, samples, p->dtype,
-		od_tag(p->layout));
+	dnnl_status_t status =
+	    od_tensor(&src, &p->in, samples, p->dtype, od_tag(p->layout));
 
 	*forward = NULL;
 	if (status == dnnl_success)
 		status = od_tensor(&dst, &p->out, samples, p->dtype, od_tag(p->layout));
 	if (status == dnnl_success)
-		status = od_pool_forward(forward, p->od.engine, p->training
-			? dnnl_forward_training : dnnl_forward_inference,
-			p->def.algorithm, src, dst, &p->window, p->od.attr);
+		status = od_pool_forward(forward, p->od.engine,
+		    p->training ? dnnl_forward_training : dnnl_forward_inference,
+		    p->def.algorithm, src, dst, &p->window, p->od.attr);
 	if (status == dnnl_success && backward)
-		status = od_pool_backward(backward, p->od.engine, p->def.algorithm,
-			src, dst, &p->window, *forward, p->od.attr);
+		status = od_pool_backward(backward, p->od.engine, p->def.algorithm, src,
+		    dst, &p->window, *forward, p->od.attr);
 	od_desc_destroy(src);
 	od_desc_destroy(dst);
 	if (status != dnnl_success && *forward)
@@ -65,14 +66,18 @@ static dnnl_status_t describe(const struct pool *p, uint32_t samples,
 	return status;
 }
 
-static dnnl_status_t sized_open(struct pool *p, struct sized *s,
-	uint32_t samples, enum od_scratch scratch)
+static dnnl_status_t sized_open(struct pool *p, struct sized *s, uint32_t samples,
+    enum od_scratch scratch)
 {
 	static const int forward[] = {
-		DNNL_ARG_SRC, DNNL_ARG_DST, DNNL_ARG_WORKSPACE,
+		DNNL_ARG_SRC,
+		DNNL_ARG_DST,
+		DNNL_ARG_WORKSPACE,
 	};
 	static const int backward[] = {
-		DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_SRC, DNNL_ARG_WORKSPACE,
+		DNNL_ARG_DIFF_DST,
+		DNNL_ARG_DIFF_SRC,
+		DNNL_ARG_WORKSPACE,
 	};
 	dnnl_primitive_desc_t forward_pd = NULL, backward_pd = NULL;
 	dnnl_status_t status, also;
@@ -82,11 +87,11 @@ static dnnl_status_t sized_open(struct pool *p, struct sized *s,
 	if (status != dnnl_success)
 		return status;
 	status = od_op_create(&p->od, &s->forward, "forward", forward_pd, forward,
-		2 + p->saves, scratch);
+	    2 + p->saves, scratch);
 	if (!p->training)
 		return status;
-	also = od_op_create(&p->od, &s->backward, "gradient of the input",
-		backward_pd, backward, 2 + p->saves, scratch);
+	also = od_op_create(&p->od, &s->backward, "gradient of the input", backward_pd,
+	    backward, 2 + p->saves, scratch);
 	return status == dnnl_success ? also : status;
 }
 
@@ -97,8 +102,7 @@ static void sized_close(const struct pool *p, struct sized *s)
 	p->od.host->free(p->od.host, s);
 }
 
-static dnnl_status_t add_size(struct pool *p, uint32_t samples,
-	enum od_scratch scratch)
+static dnnl_status_t add_size(struct pool *p, uint32_t samples, enum od_scratch scratch)
 {
 	struct sized *s = od_alloc(&p->od, sizeof *s);
 	dnnl_status_t status;
@@ -124,7 +128,7 @@ static const struct sized *find_size(const struct pool *p, uint32_t samples)
 	return s;
 }
 
-/* --- the provider's functions --------------------------------------------- */
+/* --- the provider's functions ----------------------------------------------------- */
 
 static struct od_window window_of(const struct cnn_node *node)
 {
@@ -145,12 +149,13 @@ static uint32_t choose_layout(const struct cnn_host *host, const struct cnn_run 
 {
 	uint32_t layout = run->inputs[0].format.layout;
 
-	return layout == CNN_NCHW && run->output.dims[0] >= BLOCKED_FROM
-		? od_blocked_layout(host) : layout;
+	return layout == CNN_NCHW && run->output.dims[0] >= BLOCKED_FROM ?
+	    od_blocked_layout(host) :
+	    layout;
 }
 
 static dnnl_status_t pool_open(struct pool *p, const struct cnn_host *host,
-	const struct cnn_run *run, const struct pool_def *def, uint32_t workers)
+    const struct cnn_run *run, const struct pool_def *def, uint32_t workers)
 {
 	const struct cnn_node *node = &run->nodes[run->node_count - 1];
 
@@ -178,17 +183,17 @@ static void pool_close(struct pool *p)
 }
 
 static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run, struct cnn_plan *plan)
+    const struct cnn_run *run, struct cnn_plan *plan)
 {
 	const struct pool_def *def = kernel->data;
 	const struct od_window window = window_of(&run->nodes[run->node_count - 1]);
 	const bool max = def->algorithm == dnnl_pooling_max;
-	double ns = max ? 0.75 : 0.6;        /* an element of the input */
+	double ns = max ? 0.75 : 0.6; /* an element of the input */
 
 	if (!od_supports(host, run->dtype))
 		return 0;
-	/* From 256 places on they are noted in 32 bits, which the kernel for bfloat16 of
-	 * oneDNN 2.6 reads as 8: its gradients are elsewhere. */
+	/* From 256 places on they are noted in 32 bits, which the kernel for bfloat16
+	 * of oneDNN 2.6 reads as 8: its gradients are elsewhere. */
 	if (run->training && max && run->dtype == CNN_BF16 &&
 	    window.kernel[0] * window.kernel[1] > UINT8_MAX)
 		return 0;
@@ -198,8 +203,9 @@ static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
 		ns *= 4;
 	if (run->training)
 		ns += max ? 1.1 : 1.2;
-	return 3 + 1e-3 * (ns + (def->relu ? 0.1 : 0)) *
-		(double)cnn_layout_count(&run->inputs[0].shape, CNN_NCHW, run->batch);
+	return 3 +
+	    1e-3 * (ns + (def->relu ? 0.1 : 0)) *
+	    (double)cnn_layout_count(&run->inputs[0].shape, CNN_NCHW, run->batch);
 }
 
 static void destroy(void *instance)
@@ -215,7 +221,7 @@ static void destroy(void *instance)
 }
 
 static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run, struct cnn_plan *plan, void **instance)
+    const struct cnn_run *run, struct cnn_plan *plan, void **instance)
 {
 	const struct pool_def *def = kernel->data;
 	struct pool *p = host->alloc(host, sizeof *p);
@@ -238,16 +244,18 @@ static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
 		return r;
 	}
 	if (def->relu && run->training)
-		p->mask_bytes = (cnn_layout_count(&p->out, p->layout, run->batch)
-			* od_dtype_size(p->dtype) + 63) / 64 * 64;
+		p->mask_bytes = (cnn_layout_count(&p->out, p->layout, run->batch) *
+					od_dtype_size(p->dtype) +
+				    63) /
+		    64 * 64;
 	plan->flags = def->relu ? CNN_KEEP_OUTPUT : 0;
 	plan->inputs[0] = (struct cnn_format){ p->dtype, p->layout };
 	plan->output = plan->inputs[0];
 	plan->scratch_bytes = p->mask_bytes + p->od.scratch_bytes;
 	if (p->saves)
 		plan->saved_bytes = od_dnnl.memory_desc_get_size(
-			od_dnnl.primitive_desc_query_md(p->sizes->forward.pd,
-				dnnl_query_workspace_md, 0));
+		    od_dnnl.primitive_desc_query_md(p->sizes->forward.pd,
+			dnnl_query_workspace_md, 0));
 	*instance = p;
 	return CNN_OK;
 }
@@ -273,25 +281,26 @@ static void *scratch_of(const struct pool *p, const struct cnn_call *c)
 static int not_prepared(const struct pool *p, uint32_t samples)
 {
 	return p->od.host->fail(p->od.host, CNN_EUSAGE,
-		"cpu/onednn: %s: not prepared for %u samples", p->od.name, samples);
+	    "cpu/onednn: %s: not prepared for %u samples", p->od.name, samples);
 }
 
 /* Where element (n, ch, y, x) of a tensor of this shape and layout lies. */
 static size_t place_of(const struct cnn_shape *s, uint32_t layout, size_t n, size_t ch,
-	size_t y, size_t x)
+    size_t y, size_t x)
 {
 	const size_t c = s->dims[0], h = s->dims[1], w = s->dims[2];
 	const size_t block = layout == CNN_NCHW16C ? 16 : layout == CNN_NCHW8C ? 8 : 1;
 
 	if (layout == CNN_NHWC)
 		return ((n * h + y) * w + x) * c + ch;
-	return (((n * ((c + block - 1) / block) + ch / block) * h + y) * w + x) * block
-		+ ch % block;
+	return (((n * ((c + block - 1) / block) + ch / block) * h + y) * w + x) *
+	    block +
+	    ch % block;
 }
 
 /* The first and one past the last window along an axis that hold place `at`. */
 static void windows_with(const struct pool *p, int axis, size_t at, size_t *first,
-	size_t *end)
+    size_t *end)
 {
 	const int64_t kernel = p->window.kernel[axis], stride = p->window.stride[axis];
 	const int64_t place = (int64_t)at + p->window.padding[axis];
@@ -309,9 +318,10 @@ static void keep_nans(const struct pool *p, const struct cnn_call *c)
 	const size_t size = od_dtype_size(p->dtype);
 
 	for (size_t i = 0; i < c->samples * ch * h * w; i++) {
-		const size_t x = i % w, y = i / w % h, k = i / w / h % ch, n = i / w / h / ch;
-		const char *from = (const char *)c->in[0]
-			+ place_of(&p->in, p->layout, n, k, y, x) * size;
+		const size_t x = i % w, y = i / w % h, k = i / w / h % ch,
+			     n = i / w / h / ch;
+		const char *from = (const char *)c->in[0] +
+		    place_of(&p->in, p->layout, n, k, y, x) * size;
 		size_t y0, y1, x0, x1;
 
 		if (!od_has_nan(p->dtype, 1, from))
@@ -320,8 +330,10 @@ static void keep_nans(const struct pool *p, const struct cnn_call *c)
 		windows_with(p, 1, x, &x0, &x1);
 		for (size_t oy = y0; oy < y1; oy++)
 			for (size_t ox = x0; ox < x1; ox++)
-				memcpy((char *)c->out + place_of(&p->out, p->layout, n, k,
-					oy, ox) * size, from, size);
+				memcpy((char *)c->out +
+					place_of(&p->out, p->layout, n, k, oy, ox) *
+					    size,
+				    from, size);
 	}
 }
 
@@ -335,13 +347,14 @@ static int forward(void *instance, const struct cnn_call *c)
 		return not_prepared(p, c->samples);
 	od_one_thread();
 	r = od_op_run(&p->od, &s->forward, c->worker, scratch_of(p, c),
-		(const void *[]){ c->in[0], c->out, c->saved });
-	if (r == CNN_OK && p->def.algorithm == dnnl_pooling_max && od_has_nan(p->dtype,
-			cnn_layout_count(&p->in, p->layout, c->samples), c->in[0]))
+	    (const void *[]){ c->in[0], c->out, c->saved });
+	if (r == CNN_OK && p->def.algorithm == dnnl_pooling_max &&
+	    od_has_nan(p->dtype, cnn_layout_count(&p->in, p->layout, c->samples),
+		c->in[0]))
 		keep_nans(p, c);
 	if (r == CNN_OK && p->def.relu)
 		od_relu(p->dtype, cnn_layout_count(&p->out, p->layout, c->samples),
-			c->out, c->out);
+		    c->out, c->out);
 	return r;
 }
 
@@ -357,29 +370,34 @@ static int backward(void *instance, const struct cnn_call *c)
 		return CNN_OK;
 	od_one_thread();
 	if (p->def.relu) {
-		od_relu_mask(p->dtype, cnn_layout_count(&p->out, p->layout,
-			c->samples), c->out, c->grad_out, c->scratch);
+		od_relu_mask(p->dtype, cnn_layout_count(&p->out, p->layout, c->samples),
+		    c->out, c->grad_out, c->scratch);
 		grad_out = c->scratch;
 	}
 	return od_op_run(&p->od, &s->backward, c->worker, scratch_of(p, c),
-		(const void *[]){ grad_out, c->grad_in[0], c->saved });
+	    (const void *[]){ grad_out, c->grad_in[0], c->saved });
 }
 
 static const struct pool_def max = {
-	.type = "maxpool2d", .algorithm = dnnl_pooling_max,
+	.type = "maxpool2d",
+	.algorithm = dnnl_pooling_max,
 };
 static const struct pool_def relu_max = {
-	.type = "relu maxpool2d", .algorithm = dnnl_pooling_max, .relu = true,
+	.type = "relu maxpool2d",
+	.algorithm = dnnl_pooling_max,
+	.relu = true,
 };
 static const struct pool_def avg = {
-	.type = "avgpool2d", .algorithm = dnnl_pooling_avg_include_padding,
+	.type = "avgpool2d",
+	.algorithm = dnnl_pooling_avg_include_padding,
 };
 
-#define POOL_KERNEL(RUN, DEF) { \
-	.size = sizeof(struct cnn_kernel), .run = (RUN), .data = &(DEF), \
-	.cost = cost, .create = create, .destroy = destroy, .prepare = prepare, \
-	.forward = forward, .backward = backward, \
-}
+#define POOL_KERNEL(RUN, DEF) \
+	{ \
+		.size = sizeof(struct cnn_kernel), .run = (RUN), .data = &(DEF), \
+		.cost = cost, .create = create, .destroy = destroy, \
+		.prepare = prepare, .forward = forward, .backward = backward, \
+	}
 
 static const struct cnn_kernel kernels[] = {
 	POOL_KERNEL("maxpool2d", max),

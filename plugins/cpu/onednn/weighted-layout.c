@@ -2,7 +2,7 @@
  * weighted.h says of them, asked from oneDNN. */
 #include "weighted-private.h"
 
-/* --- descriptors ---------------------------------------------------------- */
+/* --- descriptors ------------------------------------------------------------------ */
 
 static dnnl_prop_kind_t prop_kind(const struct weighted *w)
 {
@@ -13,13 +13,14 @@ static dnnl_prop_kind_t prop_kind(const struct weighted *w)
  * or those given. The caller frees src, dst and, if it was NULL, the
  * weights, with operands_close(). */
 static dnnl_status_t operands_open(const struct weighted *w, uint32_t samples,
-	dnnl_format_tag_t in, dnnl_format_tag_t out, od_desc weights,
-	dnnl_data_type_t weight_type, struct od_operands *x)
+    dnnl_format_tag_t in, dnnl_format_tag_t out, od_desc weights,
+    dnnl_data_type_t weight_type, struct od_operands *x)
 {
 	dnnl_status_t status;
 
 	*x = (struct od_operands){
-		.weights = weights, .bias = w->bias,
+		.weights = weights,
+		.bias = w->bias,
 		.window = w->def.convolution ? &w->def.window : NULL,
 	};
 	status = od_tensor(&x->src, &w->in, samples, w->dtype, in);
@@ -27,7 +28,7 @@ static dnnl_status_t operands_open(const struct weighted *w, uint32_t samples,
 		status = od_tensor(&x->dst, &w->out, samples, w->dtype, out);
 	if (status == dnnl_success && !weights)
 		status = od_desc_create(&x->weights, w->def.weight_ndims,
-			w->def.weight_dims, weight_type, w->weights_tag);
+		    w->def.weight_dims, weight_type, w->weights_tag);
 	return status;
 }
 
@@ -39,20 +40,20 @@ static void operands_close(struct od_operands *x, od_desc weights)
 		od_desc_destroy(x->weights);
 }
 
-static dnnl_status_t make_forward(const struct weighted *w,
-	const struct od_operands *x, dnnl_primitive_desc_t *pd)
+static dnnl_status_t make_forward(const struct weighted *w, const struct od_operands *x,
+    dnnl_primitive_desc_t *pd)
 {
 	return od_forward(pd, w->od.engine, prop_kind(w), x, w->od.attr);
 }
 
 dnnl_status_t weighted_describe(const struct weighted *w, enum pass pass,
-	uint32_t samples, od_desc weights, const_dnnl_primitive_desc_t forward,
-	dnnl_primitive_desc_t *pd)
+    uint32_t samples, od_desc weights, const_dnnl_primitive_desc_t forward,
+    dnnl_primitive_desc_t *pd)
 {
 	struct od_operands x;
 	dnnl_status_t status = operands_open(w, samples, od_tag(w->in_layout),
-		od_tag(w->out_layout), weights,
-		pass == BACKWARD_WEIGHTS ? dnnl_f32 : od_type(w->dtype), &x);
+	    od_tag(w->out_layout), weights,
+	    pass == BACKWARD_WEIGHTS ? dnnl_f32 : od_type(w->dtype), &x);
 
 	if (status != dnnl_success)
 		;
@@ -68,17 +69,19 @@ dnnl_status_t weighted_describe(const struct weighted *w, enum pass pass,
 
 static od_desc weights_of(const_dnnl_primitive_desc_t pd, enum pass pass)
 {
-	return od_dnnl.primitive_desc_query_md(pd, pass == BACKWARD_WEIGHTS
-		? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
+	return od_dnnl.primitive_desc_query_md(pd,
+	    pass == BACKWARD_WEIGHTS ? dnnl_query_diff_weights_md :
+				       dnnl_query_weights_md,
+	    0);
 }
 
-/* --- choosing the layouts ------------------------------------------------- */
+/* --- choosing the layouts --------------------------------------------------------- */
 
 /* Sets in_layout and out_layout to what the forward kernel likes best. What
  * comes in blocked stays so in an inner product, which has no layout of its
  * own, unless no kernel takes it. */
 static dnnl_status_t choose_activations(struct weighted *w, uint32_t samples,
-	uint32_t offered)
+    uint32_t offered)
 {
 	dnnl_format_tag_t any = dnnl_format_tag_any;
 	dnnl_primitive_desc_t pd = NULL;
@@ -91,18 +94,20 @@ static dnnl_status_t choose_activations(struct weighted *w, uint32_t samples,
 	if (!w->def.convolution && w->in_layout == CNN_NCHW)
 		return dnnl_success;
 	status = operands_open(w, samples,
-		w->def.convolution && w->in.dims[0] > 1 ? any : od_tag(w->in_layout),
-		any, NULL, od_type(w->dtype), &x);
+	    w->def.convolution && w->in.dims[0] > 1 ? any : od_tag(w->in_layout), any,
+	    NULL, od_type(w->dtype), &x);
 	if (status == dnnl_success)
 		status = make_forward(w, &x, &pd);
 	operands_close(&x, NULL);
 	if (w->def.convolution) {
 		if (status != dnnl_success)
 			return status;
-		if (!od_layout(od_dnnl.primitive_desc_query_md(pd, dnnl_query_src_md, 0),
-				&w->in, samples, w->dtype, &w->in_layout)
-			|| !od_layout(od_dnnl.primitive_desc_query_md(pd, dnnl_query_dst_md,
-				0), &w->out, samples, w->dtype, &w->out_layout))
+		if (!od_layout(od_dnnl.primitive_desc_query_md(pd, dnnl_query_src_md,
+				   0),
+			&w->in, samples, w->dtype, &w->in_layout) ||
+		    !od_layout(od_dnnl.primitive_desc_query_md(pd, dnnl_query_dst_md,
+				   0),
+			&w->out, samples, w->dtype, &w->out_layout))
 			w->in_layout = w->out_layout = CNN_NCHW;
 	} else if (status != dnnl_success || od_is_slow(pd)) {
 		w->in_layout = CNN_NCHW;
@@ -118,20 +123,21 @@ static dnnl_status_t choose_activations(struct weighted *w, uint32_t samples,
  * which they ask for, transposed: 10 for 75 us a step in fc1. */
 static dnnl_format_tag_t choose_weights(const struct weighted *w)
 {
-	return !w->def.convolution && w->in.rank == 3 && w->dtype == CNN_BF16
-		? od_tag(w->in_layout) : dnnl_format_tag_any;
+	return !w->def.convolution && w->in.rank == 3 && w->dtype == CNN_BF16 ?
+	    od_tag(w->in_layout) :
+	    dnnl_format_tag_any;
 }
 
 /* The arena's layout: as the weights' gradient comes, else as forward reads. */
 static dnnl_status_t choose_arena(struct weighted *w, uint32_t samples,
-	const_dnnl_primitive_desc_t forward)
+    const_dnnl_primitive_desc_t forward)
 {
 	dnnl_primitive_desc_t pd;
 	dnnl_status_t status;
 
 	if (!w->training)
-		return od_desc_clone(&w->arena, w->dtype == CNN_F32
-			? weights_of(forward, FORWARD) : w->plain);
+		return od_desc_clone(&w->arena,
+		    w->dtype == CNN_F32 ? weights_of(forward, FORWARD) : w->plain);
 	status = weighted_describe(w, BACKWARD_WEIGHTS, samples, NULL, forward, &pd);
 	if (status != dnnl_success)
 		return status;
@@ -144,7 +150,7 @@ static dnnl_status_t choose_arena(struct weighted *w, uint32_t samples,
  * if they lie there as it likes best. (Forcing the arena's layout on it costs
  * each microbatch more than packing costs a step: 75 for 25 us in fc1.) */
 static dnnl_status_t choose_view(const struct weighted *w, enum pass pass,
-	const_dnnl_primitive_desc_t pd, struct view *view)
+    const_dnnl_primitive_desc_t pd, struct view *view)
 {
 	od_desc best = weights_of(pd, pass);
 
@@ -152,14 +158,15 @@ static dnnl_status_t choose_view(const struct weighted *w, enum pass pass,
 	return od_desc_clone(&view->desc, best);
 }
 
-dnnl_status_t weighted_choose(struct weighted *w, uint32_t samples,
-	uint32_t offered)
+dnnl_status_t weighted_choose(struct weighted *w, uint32_t samples, uint32_t offered)
 {
 	dnnl_primitive_desc_t forward = NULL, data = NULL;
 	dnnl_dims_t bias = { (dnnl_dim_t)w->out.dims[0] };
 	dnnl_status_t status = od_desc_create(&w->plain, w->def.weight_ndims,
-		w->def.weight_dims, dnnl_f32, w->def.weight_ndims == 5 ? dnnl_abcde
-			: w->def.weight_ndims == 4 ? dnnl_abcd : dnnl_ab);
+	    w->def.weight_dims, dnnl_f32,
+	    w->def.weight_ndims == 5	 ? dnnl_abcde :
+		w->def.weight_ndims == 4 ? dnnl_abcd :
+					   dnnl_ab);
 
 	if (status == dnnl_success && w->has_bias)
 		status = od_desc_create(&w->bias, 1, bias, dnnl_f32, dnnl_a);
@@ -173,8 +180,8 @@ dnnl_status_t weighted_choose(struct weighted *w, uint32_t samples,
 	if (status == dnnl_success)
 		status = choose_view(w, FORWARD, forward, &w->forward);
 	if (status == dnnl_success && w->training && w->wants_gradient) {
-		status = weighted_describe(w, BACKWARD_DATA, samples, NULL, forward,
-			&data);
+		status =
+		    weighted_describe(w, BACKWARD_DATA, samples, NULL, forward, &data);
 		if (status == dnnl_success)
 			status = choose_view(w, BACKWARD_DATA, data, &w->backward);
 	}

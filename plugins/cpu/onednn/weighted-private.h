@@ -11,35 +11,33 @@ enum pass { FORWARD, BACKWARD_DATA, BACKWARD_WEIGHTS };
 /* The weights as one of the primitives reads them. */
 struct view {
 	od_desc desc;
-	bool packed;                     /* in call->packed, not in the arena */
-	size_t offset;                   /* there */
-	struct od_op reorder;            /* arena -> view; none: another view's */
+	bool packed;	      /* in call->packed, not in the arena */
+	size_t offset;	      /* there */
+	struct od_op reorder; /* arena -> view; none: another view's */
 };
 
 struct weighted {
 	struct od od;
 	struct weighted_def def;
-	struct cnn_shape in, out;        /* as f sees them */
+	struct cnn_shape in, out; /* as f sees them */
 	uint32_t dtype, in_layout, out_layout;
-	dnnl_format_tag_t weights_tag;   /* what kernels may choose from */
+	dnnl_format_tag_t weights_tag; /* what kernels may choose from */
 	bool has_bias, training, wants_gradient;
-	od_desc plain, arena, bias;      /* float */
+	od_desc plain, arena, bias; /* float */
 	struct view forward, backward;
-	struct od_op import, export;     /* plain -> arena -> plain */
-	size_t mask_bytes;               /* of scratch: ReLU's gradient */
-	struct sized *sizes;             /* weighted.c's */
+	struct od_op import, export; /* plain -> arena -> plain */
+	size_t mask_bytes;	     /* of scratch: ReLU's gradient */
+	struct sized *sizes;	     /* weighted.c's */
 };
 
 /* The primitive descriptor of a pass for `samples` samples, in the instance's
  * layouts. weights NULL: any of weights_tag; forward: what a backward pass
  * belongs to. */
-dnnl_status_t weighted_describe(const struct weighted *, enum pass,
-	uint32_t samples, od_desc weights, const_dnnl_primitive_desc_t forward,
-	dnnl_primitive_desc_t *);
+dnnl_status_t weighted_describe(const struct weighted *, enum pass, uint32_t samples,
+    od_desc weights, const_dnnl_primitive_desc_t forward, dnnl_primitive_desc_t *);
 
 /* Chooses and sets the layouts, the descriptors and the views: all but the
  * primitives. `offered`: how the input comes. */
-dnnl_status_t weighted_choose(struct weighted *, uint32_t samples,
-	uint32_t offered);
+dnnl_status_t weighted_choose(struct weighted *, uint32_t samples, uint32_t offered);
 
 #endif

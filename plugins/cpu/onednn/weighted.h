@@ -24,31 +24,31 @@ struct weighted_def {
 	struct od_window window;
 	int weight_ndims;
 	dnnl_dims_t weight_dims;
-	struct cnn_shape in;             /* as f sees it */
+	struct cnn_shape in; /* as f sees it */
 };
 
 int weighted_create(const struct cnn_host *, const struct cnn_run *,
-	const struct weighted_def *, struct cnn_plan *, void **instance);
+    const struct weighted_def *, struct cnn_plan *, void **instance);
 
 /* The other functions of a kernel, as in cnn/plugin.h. */
 void weighted_destroy(void *instance);
 int weighted_prepare(void *instance, uint32_t samples);
 int weighted_param_import(void *instance, void *queue, uint32_t index,
-	const float *plain, float *native);
+    const float *plain, float *native);
 int weighted_param_export(void *instance, void *queue, uint32_t index,
-	const float *native, float *plain);
+    const float *native, float *plain);
 int weighted_pack(void *instance, void *queue, void *const *params, void *packed);
 int weighted_forward(void *instance, const struct cnn_call *);
 int weighted_backward(void *instance, const struct cnn_call *);
 
 /* A kernel by its run and its data. The file has cost() and create(). */
-#define WEIGHTED_KERNEL(RUN, DATA) { \
-	.size = sizeof(struct cnn_kernel), .run = (RUN), .data = &(DATA), \
-	.cost = cost, .create = create, \
-	.destroy = weighted_destroy, .prepare = weighted_prepare, \
-	.param_import = weighted_param_import, \
-	.param_export = weighted_param_export, .pack = weighted_pack, \
-	.forward = weighted_forward, .backward = weighted_backward, \
-}
+#define WEIGHTED_KERNEL(RUN, DATA) \
+	{ \
+		.size = sizeof(struct cnn_kernel), .run = (RUN), .data = &(DATA), \
+		.cost = cost, .create = create, .destroy = weighted_destroy, \
+		.prepare = weighted_prepare, .param_import = weighted_param_import, \
+		.param_export = weighted_param_export, .pack = weighted_pack, \
+		.forward = weighted_forward, .backward = weighted_backward, \
+	}
 
 #endif

@@ -17,11 +17,11 @@ enum { OUT, KERNEL, STRIDE, PADDING, DILATION, GROUPS, BIAS };
 
 struct conv2d {
 	struct ref ref;
-	size_t groups, c, h, w;              /* of a group's input */
-	size_t o, oh, ow;                    /* of a group's output */
+	size_t groups, c, h, w; /* of a group's input */
+	size_t o, oh, ow;	/* of a group's output */
 	size_t kernel[2], stride[2], padding[2], dilation[2];
 	bool bias;
-	size_t patch, area;                  /* rows and columns of `columns` */
+	size_t patch, area; /* rows and columns of `columns` */
 };
 
 static int plan(struct ref *r, const struct cnn_run *run, struct cnn_plan *p)
@@ -51,9 +51,9 @@ static size_t smaller(size_t a, size_t b)
 /* The outputs x of a row of ow that read inside the input, x0 <= x < x1. Output x reads
  * element x * stride + offset - padding of w. */
 static void inside(size_t w, size_t ow, size_t stride, size_t offset, size_t padding,
-	size_t *x0, size_t *x1)
+    size_t *x0, size_t *x1)
 {
-	size_t end = w + padding;            /* x * stride + offset must be below it */
+	size_t end = w + padding; /* x * stride + offset must be below it */
 
 	*x0 = offset >= padding ? 0 : (padding - offset + stride - 1) / stride;
 	*x0 = smaller(*x0, ow);
@@ -66,11 +66,11 @@ static void inside(size_t w, size_t ow, size_t stride, size_t offset, size_t pad
 /* Calls row(v, i, j, ...) for each row of `columns` and each line of the output.
  * `place` is one line of a row of columns. Its elements x0 .. x1 - 1 belong to line[0],
  * line[stride], ...; the others lie in the padding. If line is NULL, all do. */
-typedef void line_function(real *place, real *line, size_t x0, size_t x1,
-	size_t ow, size_t stride);
+typedef void line_function(real *place, real *line, size_t x0, size_t x1, size_t ow,
+    size_t stride);
 
 static void each_line(const struct conv2d *v, real *columns, real *image,
-	line_function *function)
+    line_function *function)
 {
 	for (size_t c = 0; c < v->c; c++, image += v->h * v->w)
 		for (size_t i = 0; i < v->kernel[0]; i++)
@@ -78,26 +78,28 @@ static void each_line(const struct conv2d *v, real *columns, real *image,
 				size_t dx = j * v->dilation[1], x0, x1, y0, y1;
 
 				inside(v->h, v->oh, v->stride[0], i * v->dilation[0],
-					v->padding[0], &y0, &y1);
+				    v->padding[0], &y0, &y1);
 				inside(v->w, v->ow, v->stride[1], dx, v->padding[1],
-					&x0, &x1);
+				    &x0, &x1);
 				for (size_t y = 0; y < v->oh; y++, columns += v->ow) {
 					real *line = NULL;
 
 					if (y >= y0 && y < y1 && x1 > x0)
-						line = image + (y * v->stride[0]
-							+ i * v->dilation[0]
-							- v->padding[0]) * v->w
-							+ (x0 * v->stride[1] + dx
-							- v->padding[1]);
+						line = image +
+						    (y * v->stride[0] +
+							i * v->dilation[0] -
+							v->padding[0]) *
+							v->w +
+						    (x0 * v->stride[1] + dx -
+							v->padding[1]);
 					function(columns, line, x0, x1, v->ow,
-						v->stride[1]);
+					    v->stride[1]);
 				}
 			}
 }
 
 static void unfold_line(real *place, real *line, size_t x0, size_t x1, size_t ow,
-	size_t stride)
+    size_t stride)
 {
 	if (!line) {
 		memset(place, 0, ow * sizeof(*place));
@@ -115,7 +117,7 @@ static void unfold_line(real *place, real *line, size_t x0, size_t x1, size_t ow
 }
 
 static void fold_line(real *place, real *line, size_t x0, size_t x1, size_t ow,
-	size_t stride)
+    size_t stride)
 {
 	(void)ow;
 	if (line)
@@ -134,10 +136,11 @@ static int forward(void *instance, const struct cnn_call *call)
 		for (size_t g = 0; g < v->groups; g++) {
 			for (size_t o = 0; o < v->o; o++)
 				for (size_t x = 0; x < v->area; x++)
-					out[o * v->area + x] = bias ? bias[g * v->o + o] : 0;
+					out[o * v->area + x] =
+					    bias ? bias[g * v->o + o] : 0;
 			each_line(v, columns, (real *)in, unfold_line);
 			ref_matmul(out, weight + g * v->o * v->patch, v->patch, 1,
-				columns, v->o, v->area, v->patch);
+			    columns, v->o, v->area, v->patch);
 			in += v->c * v->h * v->w;
 			out += v->o * v->area;
 		}
@@ -154,7 +157,8 @@ static void backward_bias(const struct conv2d *v, const struct cnn_call *call)
 		double sum = 0;
 
 		for (size_t n = 0; n < call->samples; n++)
-			sum += ref_sum(&grad_out[(n * channels + o) * v->area], v->area);
+			sum +=
+			    ref_sum(&grad_out[(n * channels + o) * v->area], v->area);
 		grad_bias[o] = (real)sum;
 	}
 }
@@ -174,12 +178,12 @@ static int backward(void *instance, const struct cnn_call *call)
 	for (size_t n = 0; n < call->samples; n++)
 		for (size_t g = 0; g < v->groups; g++) {
 			each_line(v, columns, (real *)in, unfold_line);
-			ref_matmul_t(grad_weight + g * weights, grad_out, columns,
-				v->o, v->patch, v->area);
+			ref_matmul_t(grad_weight + g * weights, grad_out, columns, v->o,
+			    v->patch, v->area);
 			if (grad_in) {
 				memset(columns, 0, v->patch * v->area * sizeof(real));
 				ref_matmul(columns, weight + g * weights, 1, v->patch,
-					grad_out, v->patch, v->area, v->o);
+				    grad_out, v->patch, v->area, v->o);
 				memset(grad_in, 0, image * sizeof(real));
 				each_line(v, columns, grad_in, fold_line);
 				grad_in += image;
@@ -201,10 +205,14 @@ static size_t work(const struct cnn_run *run)
 
 static const struct ref_layer layer = {
 	.instance_size = sizeof(struct conv2d),
-	.forward_ns = 0.15, .backward_ns = 0.38, .work = work,
+	.forward_ns = 0.15,
+	.backward_ns = 0.38,
+	.work = work,
 	.flags = CNN_KEEP_INPUT,
 	.rounds_params = true,
-	.plan = plan, .forward = forward, .backward = backward,
+	.plan = plan,
+	.forward = forward,
+	.backward = backward,
 };
 
 static const struct cnn_kernel kernels[] = {

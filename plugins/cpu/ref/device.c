@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
-struct cpu { const struct cnn_host *host; };
+struct cpu {
+	const struct cnn_host *host;
+};
 
-/* --- the processor ------------------------------------------------------------ */
+/* --- the processor ---------------------------------------------------------------- */
 
 static void read_name(char *name, size_t size)
 {
@@ -17,7 +19,8 @@ static void read_name(char *name, size_t size)
 
 	snprintf(name, size, "CPU");
 	while (f && fgets(line, sizeof(line), f))
-		if (strncmp(line, "model name", 10) == 0 && (text = strchr(line, ':'))) {
+		if (strncmp(line, "model name", 10) == 0 &&
+		    (text = strchr(line, ':'))) {
 			text += 1 + strspn(text + 1, " \t");
 			text[strcspn(text, "\n")] = '\0';
 			snprintf(name, size, "%s", text);
@@ -31,12 +34,12 @@ static void read_name(char *name, size_t size)
 static void read_isa(char *detail, size_t size)
 {
 	size_t n = (size_t)snprintf(detail, size, "%d processors",
-		(int)sysconf(_SC_NPROCESSORS_ONLN));
+	    (int)sysconf(_SC_NPROCESSORS_ONLN));
 
 #if defined(__x86_64__)
 #define ISA(name) \
 	if (__builtin_cpu_supports(name) && n < size) \
-		n += (size_t)snprintf(detail + n, size - n, " " name)
+	n += (size_t)snprintf(detail + n, size - n, " " name)
 	__builtin_cpu_init();
 	ISA("sse4.1");
 	ISA("avx");
@@ -52,19 +55,19 @@ static void read_isa(char *detail, size_t size)
 }
 
 static int probe(const struct cnn_host *host, uint32_t ordinal,
-	struct cnn_device_info *info)
+    struct cnn_device_info *info)
 {
 	if (ordinal > 0)
 		return host->fail(host, CNN_EPLUGIN, "cpu:%u: there is only cpu:0",
-			ordinal);
+		    ordinal);
 	read_name(info->name, sizeof(info->name));
 	read_isa(info->detail, sizeof(info->detail));
-	info->memory = (uint64_t)sysconf(_SC_PHYS_PAGES)
-		* (uint64_t)sysconf(_SC_PAGESIZE);
+	info->memory = (uint64_t)sysconf(_SC_PHYS_PAGES) *
+	    (uint64_t)sysconf(_SC_PAGESIZE);
 	return CNN_OK;
 }
 
-/* --- memory ------------------------------------------------------------------ */
+/* --- memory ----------------------------------------------------------------------- */
 
 static int open_cpu(const struct cnn_host *host, uint32_t ordinal, void **device)
 {
@@ -112,7 +115,7 @@ static int copy(void *device, void *queue, void *dst, const void *src, size_t by
 	return CNN_OK;
 }
 
-/* --- one element ------------------------------------------------------------- */
+/* --- one element ------------------------------------------------------------------ */
 
 /* A double as a float that may be rounded again. Rounds to odd: truncates, and sets the
  * last bit if digits were lost, so that the second rounding sees no false tie. */
@@ -156,7 +159,7 @@ static void store(uint32_t dtype, void *data, size_t i, double value)
 
 /* out[k * step_out] = in[k * step_in] for k < n, converted to another type. */
 static void convert(uint32_t from, const void *in, size_t step_in, uint32_t to,
-	void *out, size_t step_out, size_t n)
+    void *out, size_t step_out, size_t n)
 {
 #define EACH(IN, OUT, VALUE) \
 	for (size_t k = 0; k < n; k++) { \
@@ -181,25 +184,27 @@ static void convert(uint32_t from, const void *in, size_t step_in, uint32_t to,
 /* Bytes of an element that store() can write, 0 for other types. */
 static size_t float_size(uint32_t dtype)
 {
-	return dtype == CNN_F16 || dtype == CNN_BF16 ? 2 : dtype == CNN_F32 ? 4
-		: dtype == CNN_F64 ? 8 : 0;
+	return dtype == CNN_F16 || dtype == CNN_BF16 ? 2 :
+	    dtype == CNN_F32			     ? 4 :
+	    dtype == CNN_F64			     ? 8 :
+						       0;
 }
 
 static int no_float(const struct cpu *cpu, uint32_t dtype)
 {
 	return cpu->host->fail(cpu->host, CNN_EUSAGE,
-		"cpu: element type %u is not a floating-point one", dtype);
+	    "cpu: element type %u is not a floating-point one", dtype);
 }
 
-/* --- tensors ----------------------------------------------------------------- */
+/* --- tensors ---------------------------------------------------------------------- */
 
 static int add(void *device, void *queue, uint32_t dtype, size_t count, void *dst,
-	const void *src)
+    const void *src)
 {
 	(void)queue;
 	if (!float_size(dtype))
 		return no_float(device, dtype);
-	if (dtype == CNN_F32)                /* gradients: keep it fast */
+	if (dtype == CNN_F32) /* gradients: keep it fast */
 		for (size_t i = 0; i < count; i++)
 			((float *)dst)[i] += ((const float *)src)[i];
 	else
@@ -211,20 +216,24 @@ static int add(void *device, void *queue, uint32_t dtype, size_t count, void *ds
 /* The place of channel c, pixel p of a sample in a layout is (c / block) * area * block
  * + p * block + c % block. NCHW has blocks of one channel, NHWC one block of all
  * channels. */
-struct lay { size_t block, stored; };
+struct lay {
+	size_t block, stored;
+};
 
 static struct lay lay_of(uint32_t layout, size_t channels)
 {
-	struct lay l = { .block = layout == CNN_NHWC ? channels
-		: layout == CNN_NCHW8C ? 8 : layout == CNN_NCHW16C ? 16 : 1 };
+	struct lay l = { .block = layout == CNN_NHWC ? channels :
+		    layout == CNN_NCHW8C	     ? 8 :
+		    layout == CNN_NCHW16C	     ? 16 :
+						       1 };
 
 	l.stored = (channels + l.block - 1) / l.block * l.block;
 	return l;
 }
 
 static int reorder(void *device, void *queue, const struct cnn_shape *shape,
-	size_t samples, struct cnn_format from, const void *src,
-	struct cnn_format to, void *dst)
+    size_t samples, struct cnn_format from, const void *src, struct cnn_format to,
+    void *dst)
 {
 	const size_t in_size = float_size(from.dtype), out_size = float_size(to.dtype);
 	const bool image = shape->rank == 3 && shape->dims[0] > 0;
@@ -240,7 +249,7 @@ static int reorder(void *device, void *queue, const struct cnn_shape *shape,
 		return no_float(device, in_size ? to.dtype : from.dtype);
 	if (from.dtype == to.dtype && f.block == t.block && f.stored == t.stored)
 		return copy(device, queue, dst, src,
-			samples * t.stored * area * out_size);
+		    samples * t.stored * area * out_size);
 	for (size_t n = 0; n < samples; n++) {
 		for (size_t c = 0; c < t.stored; c++) {
 			const size_t i = c / f.block * area * f.block + c % f.block;
@@ -248,7 +257,7 @@ static int reorder(void *device, void *queue, const struct cnn_shape *shape,
 
 			if (c < channels)
 				convert(from.dtype, in + i * in_size, f.block, to.dtype,
-					out + o * out_size, t.block, area);
+				    out + o * out_size, t.block, area);
 			else
 				for (size_t p = 0; p < area; p++)
 					store(to.dtype, out, o + p * t.block, 0);
@@ -260,7 +269,10 @@ static int reorder(void *device, void *queue, const struct cnn_shape *shape,
 }
 
 /* 8-bit pixels have 256 values: convert each value once per call. */
-struct pixels { uint16_t half[256]; float single[256]; };
+struct pixels {
+	uint16_t half[256];
+	float single[256];
+};
 
 static void make_pixels(const struct cnn_gather_column *c, struct pixels *p)
 {
@@ -275,7 +287,7 @@ static void make_pixels(const struct cnn_gather_column *c, struct pixels *p)
 }
 
 static void gather_pixels(const struct cnn_gather_column *c, const struct pixels *p,
-	size_t row, uint32_t i)
+    size_t row, uint32_t i)
 {
 	const uint8_t *data = (const uint8_t *)c->data + row * c->elements;
 	const size_t to = i * c->elements;
@@ -304,10 +316,10 @@ static void gather_row(const struct cnn_gather_column *c, size_t row, uint32_t i
 }
 
 static void gather_column(const struct cnn_state *state, const struct cnn_gather *g,
-	const struct cnn_gather_column *c)
+    const struct cnn_gather_column *c)
 {
 	const bool pixels = c->dtype == CNN_U8 && c->out_dtype != CNN_F64 &&
-		c->out_dtype != CNN_I32;
+	    c->out_dtype != CNN_I32;
 	struct pixels table;
 
 	if (pixels)
@@ -325,7 +337,7 @@ static void gather_column(const struct cnn_state *state, const struct cnn_gather
 }
 
 static int gather(void *device, void *queue, const struct cnn_state *state,
-	const struct cnn_gather *g)
+    const struct cnn_gather *g)
 {
 	const struct cpu *cpu = device;
 
@@ -337,16 +349,16 @@ static int gather(void *device, void *queue, const struct cnn_state *state,
 			return no_float(device, c->out_dtype);
 		if (c->dtype == CNN_DTYPE_NONE || c->dtype >= CNN_DTYPE_COUNT)
 			return cpu->host->fail(cpu->host, CNN_EUSAGE,
-				"cpu: element type %u is unknown", c->dtype);
+			    "cpu: element type %u is unknown", c->dtype);
 		gather_column(state, g, c);
 	}
 	return CNN_OK;
 }
 
-/* --- the end of a step --------------------------------------------------------- */
+/* --- the end of a step ------------------------------------------------------------ */
 
 static int total(void *device, void *queue, const float *const *losses,
-	uint32_t loss_count, uint32_t samples, struct cnn_result *result)
+    uint32_t loss_count, uint32_t samples, struct cnn_result *result)
 {
 	struct cnn_result sum = { 0 };
 
@@ -380,13 +392,14 @@ static double sum_of_squares(size_t count, const float *x)
 }
 
 static int norm(void *device, void *queue, size_t count, const float *x, double *sums,
-	struct cnn_state *bad)
+    struct cnn_state *bad)
 {
 	(void)device;
 	(void)queue;
 	for (size_t i = 0; i < count; i += CNN_NORM_BLOCK) {
 		const size_t left = count - i;
-		double sum = sum_of_squares(left < CNN_NORM_BLOCK ? left : CNN_NORM_BLOCK,
+		double sum =
+		    sum_of_squares(left < CNN_NORM_BLOCK ? left : CNN_NORM_BLOCK,
 			x + i);
 
 		sums[i / CNN_NORM_BLOCK] = sum;
@@ -397,7 +410,7 @@ static int norm(void *device, void *queue, size_t count, const float *x, double 
 }
 
 static int clip(void *device, void *queue, size_t count, double *sums, double most,
-	struct cnn_state *s)
+    struct cnn_state *s)
 {
 	double scale;
 
@@ -429,9 +442,10 @@ static void move_scale(struct cnn_state *s)
 }
 
 static int advance(void *device, void *queue, struct cnn_state *s,
-	const struct cnn_advance *a)
+    const struct cnn_advance *a)
 {
-	struct cnn_step_record r = { .step = s->step, .skipped = s->bad,
+	struct cnn_step_record r = { .step = s->step,
+		.skipped = s->bad,
 		.loss_scale = s->loss_scale };
 
 	(void)device;
@@ -454,22 +468,33 @@ static int advance(void *device, void *queue, struct cnn_state *s,
 
 /* About 9 bytes a nanosecond, of what is read and written. */
 static double reorder_cost(const struct cnn_shape *s, size_t samples,
-	struct cnn_format from, struct cnn_format to)
+    struct cnn_format from, struct cnn_format to)
 {
-	size_t bytes = cnn_layout_count(s, from.layout, samples) * float_size(from.dtype)
-		+ cnn_layout_count(s, to.layout, samples) * float_size(to.dtype);
+	size_t bytes = cnn_layout_count(s, from.layout, samples) *
+		float_size(from.dtype) +
+	    cnn_layout_count(s, to.layout, samples) * float_size(to.dtype);
 
 	return 0.2 + (double)bytes / 9000;
 }
 
 static const struct cnn_device functions = {
-	.size = sizeof(functions), .name = "cpu",
-	.probe = probe, .open = open_cpu, .close = close_cpu,
-	.alloc = alloc, .free = free_memory,
-	.upload = copy, .download = copy,
-	.add = add, .reorder = reorder, .reorder_cost = reorder_cost,
+	.size = sizeof(functions),
+	.name = "cpu",
+	.probe = probe,
+	.open = open_cpu,
+	.close = close_cpu,
+	.alloc = alloc,
+	.free = free_memory,
+	.upload = copy,
+	.download = copy,
+	.add = add,
+	.reorder = reorder,
+	.reorder_cost = reorder_cost,
 	.gather = gather,
-	.total = total, .norm = norm, .clip = clip, .advance = advance,
+	.total = total,
+	.norm = norm,
+	.clip = clip,
+	.advance = advance,
 };
 
 REF_PLUGIN("device", .device_functions = &functions);

@@ -3,18 +3,20 @@
 #include <string.h>
 
 /* --- activations ------------------------------------------------------------
- * out = f(x, a, b), where x is an element of in; grad_in = gradient(x, g, a, b), which is
- * g df/dx, where g is an element of grad_out. `flags` says what x is in the gradient:
- * READS_INPUT: of in, READS_OUTPUT: of out. a and b are the first `arg_count` arguments,
- * which are CNN_ARG_FLOAT; the others are 0. All are real: write x / 2 or (real)0.5 * x.
- * f of NaN is NaN, so a comparison that is false must lead to x.
+ * out = f(x, a, b), where x is an element of in; grad_in = gradient(x, g, a, b), which
+ * is g df/dx, where g is an element of grad_out. `flags` says what x is in the
+ * gradient: READS_INPUT: of in, READS_OUTPUT: of out. a and b are the first `arg_count`
+ * arguments, which are CNN_ARG_FLOAT; the others are 0. All are real: write x / 2 or
+ * (real)0.5 * x. f of NaN is NaN, so a comparison that is false must lead to x.
  */
 #define READS_INPUT (CNN_KEEP_INPUT | CNN_INPLACE_BACKWARD)
 #define READS_OUTPUT (CNN_KEEP_OUTPUT | CNN_INPLACE_FORWARD | CNN_INPLACE_BACKWARD)
 
 /* ROW(type, flags, arg_count, f, gradient) */
+/* clang-format off */
 #define ACTIVATIONS(ROW) \
 	ROW(relu, READS_OUTPUT, 0, x <= 0 ? 0 : x, x <= 0 ? 0 : g)
+/* clang-format on */
 
 struct activation {
 	struct ref ref;
@@ -33,10 +35,10 @@ static int activation_plan(struct ref *r, const struct cnn_run *run, uint32_t ar
 	return CNN_OK;
 }
 
-/* Each row has a loop of its own, into which its function is inlined: f is a constant, so
- * the loop can be vectorised. */
+/* Each row has a loop of its own, into which its function is inlined: f is a constant,
+ * so the loop can be vectorised. */
 static inline __attribute__((always_inline)) int activation_forward(
-	const struct activation *s, const struct cnn_call *call, activation_function *f)
+    const struct activation *s, const struct cnn_call *call, activation_function *f)
 {
 	const size_t n = s->ref.in * call->samples;
 	const real *in = call->in[0], a = s->a, b = s->b;
@@ -48,8 +50,8 @@ static inline __attribute__((always_inline)) int activation_forward(
 }
 
 static inline __attribute__((always_inline)) int activation_backward(
-	const struct activation *s, const struct cnn_call *call,
-	activation_function *gradient)
+    const struct activation *s, const struct cnn_call *call,
+    activation_function *gradient)
 {
 	const bool reads_input = s->ref.layer->flags & CNN_KEEP_INPUT;
 	const size_t n = s->ref.in * call->samples;
@@ -63,35 +65,40 @@ static inline __attribute__((always_inline)) int activation_backward(
 }
 
 #define DEFINE(NAME, FLAGS, ARG_COUNT, F, GRADIENT) \
-static inline real NAME##_f(real x, real g, real a, real b) \
-{ \
-	return (void)g, (void)a, (void)b, (F); \
-} \
-static inline real NAME##_gradient(real x, real g, real a, real b) \
-{ \
-	return (void)x, (void)a, (void)b, (GRADIENT); \
-} \
-static int NAME##_forward(void *instance, const struct cnn_call *call) \
-{ \
-	return activation_forward(instance, call, NAME##_f); \
-} \
-static int NAME##_backward(void *instance, const struct cnn_call *call) \
-{ \
-	return activation_backward(instance, call, NAME##_gradient); \
-} \
-static int NAME##_plan(struct ref *r, const struct cnn_run *run, struct cnn_plan *plan) \
-{ \
-	return (void)plan, activation_plan(r, run, ARG_COUNT); \
-} \
-static const struct ref_layer NAME##_layer = { \
-	.instance_size = sizeof(struct activation), .flags = (FLAGS), .plan = NAME##_plan, \
-	.forward_ns = 0.3, .backward_ns = 0.4, \
-	.forward = NAME##_forward, .backward = NAME##_backward, \
-};
+	static inline real NAME##_f(real x, real g, real a, real b) \
+	{ \
+		return (void)g, (void)a, (void)b, (F); \
+	} \
+	static inline real NAME##_gradient(real x, real g, real a, real b) \
+	{ \
+		return (void)x, (void)a, (void)b, (GRADIENT); \
+	} \
+	static int NAME##_forward(void *instance, const struct cnn_call *call) \
+	{ \
+		return activation_forward(instance, call, NAME##_f); \
+	} \
+	static int NAME##_backward(void *instance, const struct cnn_call *call) \
+	{ \
+		return activation_backward(instance, call, NAME##_gradient); \
+	} \
+	static int NAME##_plan(struct ref *r, const struct cnn_run *run, \
+	    struct cnn_plan *plan) \
+	{ \
+		return (void)plan, activation_plan(r, run, ARG_COUNT); \
+	} \
+	static const struct ref_layer NAME##_layer = { \
+		.instance_size = sizeof(struct activation), \
+		.flags = (FLAGS), \
+		.plan = NAME##_plan, \
+		.forward_ns = 0.3, \
+		.backward_ns = 0.4, \
+		.forward = NAME##_forward, \
+		.backward = NAME##_backward, \
+	};
 
 ACTIVATIONS(DEFINE)
 
-/* --- the others ------------------------------------------------------------- */
+/* --- the others ------------------------------------------------------------------- */
 
 /* add: out = in[0] + in[1] + ..., in this order; each grad_in = grad_out. */
 static int add_forward(void *instance, const struct cnn_call *call)
@@ -117,14 +124,17 @@ static int add_backward(void *instance, const struct cnn_call *call)
 	for (uint32_t k = 0; k < r->in_count; k++)
 		if (call->grad_in[k] && call->grad_in[k] != call->grad_out)
 			memcpy(call->grad_in[k], call->grad_out,
-				r->in * call->samples * sizeof(real));
+			    r->in * call->samples * sizeof(real));
 	return CNN_OK;
 }
 
 static const struct ref_layer add = {
-	.instance_size = sizeof(struct ref), .forward_ns = 0.6, .backward_ns = 0.6,
+	.instance_size = sizeof(struct ref),
+	.forward_ns = 0.6,
+	.backward_ns = 0.6,
 	.flags = CNN_INPLACE_FORWARD | CNN_INPLACE_BACKWARD,
-	.forward = add_forward, .backward = add_backward,
+	.forward = add_forward,
+	.backward = add_backward,
 };
 
 /* flatten: out = in, both in C order. */
@@ -148,9 +158,12 @@ static int flatten_backward(void *instance, const struct cnn_call *call)
 }
 
 static const struct ref_layer flatten = {
-	.instance_size = sizeof(struct ref), .forward_ns = 0.05, .backward_ns = 0.05,
+	.instance_size = sizeof(struct ref),
+	.forward_ns = 0.05,
+	.backward_ns = 0.05,
 	.flags = CNN_INPLACE_FORWARD | CNN_INPLACE_BACKWARD,
-	.forward = flatten_forward, .backward = flatten_backward,
+	.forward = flatten_forward,
+	.backward = flatten_backward,
 };
 
 /* dropout: in training out[i] = in[i] mask[i] / (1 - p), and grad_in[i] = grad_out[i]
@@ -158,7 +171,7 @@ static const struct ref_layer flatten = {
  * float), else 0. Otherwise out = in.
  * saved: mask, one byte per element.
  */
-#define CHUNK 1024                           /* uniforms generated at once */
+#define CHUNK 1024 /* uniforms generated at once */
 
 struct dropout {
 	struct ref ref;
@@ -198,8 +211,8 @@ static int dropout_forward(void *instance, const struct cnn_call *call)
 	for (size_t i = 0; i < n; i++) {
 		if (i % CHUNK == 0)
 			d->ref.host->uniform(call->state->seed, d->random_stream,
-				call->state->step, first + i,
-				n - i < CHUNK ? n - i : CHUNK, u);
+			    call->state->step, first + i, n - i < CHUNK ? n - i : CHUNK,
+			    u);
 		mask[i] = u[i % CHUNK] >= d->p;
 		out[i] = mask[i] ? in[i] * d->scale : 0;
 	}
@@ -220,16 +233,19 @@ static int dropout_backward(void *instance, const struct cnn_call *call)
 }
 
 static const struct ref_layer dropout = {
-	.instance_size = sizeof(struct dropout), .forward_ns = 6, .backward_ns = 2,
+	.instance_size = sizeof(struct dropout),
+	.forward_ns = 6,
+	.backward_ns = 2,
 	.flags = CNN_INPLACE_FORWARD | CNN_INPLACE_BACKWARD,
-	.plan = dropout_plan, .forward = dropout_forward, .backward = dropout_backward,
+	.plan = dropout_plan,
+	.forward = dropout_forward,
+	.backward = dropout_backward,
 };
 
 #define KERNEL(NAME, ...) REF_KERNEL(#NAME, NAME##_layer),
 
 static const struct cnn_kernel kernels[] = {
-	ACTIVATIONS(KERNEL)
-	REF_KERNEL("add", add),
+	ACTIVATIONS(KERNEL) REF_KERNEL("add", add),
 	REF_KERNEL("flatten", flatten),
 	REF_KERNEL("dropout", dropout),
 };

@@ -31,7 +31,7 @@ static inline uint16_t float_to_bf16(float f)
 	uint32_t u = float_bits(f);
 
 	if ((u & 0x7fffffff) > 0x7f800000)
-		return (uint16_t)(u >> 16 | 0x40);      /* stays a NaN, made quiet */
+		return (uint16_t)(u >> 16 | 0x40); /* stays a NaN, made quiet */
 	return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
 }
 
@@ -40,9 +40,9 @@ static inline float f16_to_float(uint16_t h)
 	uint32_t sign = (uint32_t)(h & 0x8000) << 16;
 	uint32_t rest = (uint32_t)(h & 0x7fff);
 
-	if (rest >= 0x7c00)                             /* infinity, NaN */
+	if (rest >= 0x7c00) /* infinity, NaN */
 		return bits_float(sign | 0x7f800000 | (rest & 0x3ff) << 13);
-	if (rest >= 0x400)                              /* rebias 15 -> 127 */
+	if (rest >= 0x400) /* rebias 15 -> 127 */
 		return bits_float(sign | ((rest << 13) + (112u << 23)));
 	return bits_float(sign | float_bits((float)rest * 0x1p-24f));
 }
@@ -54,11 +54,12 @@ static inline uint16_t float_to_f16(float f)
 	u &= 0x7fffffff;
 	if (u > 0x7f800000)
 		return (uint16_t)(sign | 0x7e00 | (u >> 13 & 0x3ff));
-	if (u >= 0x47800000)                            /* 65536 or more */
+	if (u >= 0x47800000) /* 65536 or more */
 		return (uint16_t)(sign | 0x7c00);
-	if (u < 0x38800000)                             /* below 2^-14: a subnormal,
-	                                                 * whose unit is 0.5f's ulp */
-		return (uint16_t)(sign | (float_bits(bits_float(u) + 0.5f) - 0x3f000000));
+	/* Below 2^-14: a subnormal, whose unit is 0.5f's ulp */
+	if (u < 0x38800000)
+		return (
+		    uint16_t)(sign | (float_bits(bits_float(u) + 0.5f) - 0x3f000000));
 	u -= 112u << 23;
 	return (uint16_t)(sign | (u + 0xfff + (u >> 13 & 1)) >> 13);
 }

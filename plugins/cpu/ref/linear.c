@@ -27,8 +27,8 @@ static int backward(void *instance, const struct cnn_call *call)
 	real *grad_weight = call->grad_params[0], *grad_in = call->grad_in[0];
 
 	memset(grad_weight, 0, r->out * r->in * sizeof(real));
-	ref_matmul(grad_weight, grad_out, 1, r->out, call->in[0],
-		r->out, r->in, call->samples);
+	ref_matmul(grad_weight, grad_out, 1, r->out, call->in[0], r->out, r->in,
+	    call->samples);
 	if (r->param_count > 1) {
 		real *grad_bias = call->grad_params[1];
 
@@ -39,8 +39,8 @@ static int backward(void *instance, const struct cnn_call *call)
 	}
 	if (grad_in) {
 		memset(grad_in, 0, call->samples * r->in * sizeof(real));
-		ref_matmul(grad_in, grad_out, r->out, 1, call->params[0],
-			call->samples, r->in, r->out);
+		ref_matmul(grad_in, grad_out, r->out, 1, call->params[0], call->samples,
+		    r->in, r->out);
 	}
 	return CNN_OK;
 }
@@ -52,10 +52,13 @@ static size_t work(const struct cnn_run *run)
 
 static const struct ref_layer layer = {
 	.instance_size = sizeof(struct ref),
-	.forward_ns = 0.15, .backward_ns = 0.25, .work = work,
+	.forward_ns = 0.15,
+	.backward_ns = 0.25,
+	.work = work,
 	.flags = CNN_KEEP_INPUT,
 	.rounds_params = true,
-	.forward = forward, .backward = backward,
+	.forward = forward,
+	.backward = backward,
 };
 
 static const struct cnn_kernel kernels[] = {

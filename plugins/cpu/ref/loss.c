@@ -37,8 +37,8 @@ static int forward(void *instance, const struct cnn_call *call)
 		out[2 * n] = (real)(log(sum) - (x[hot] - max));
 		out[2 * n + 1] = hit;
 		for (size_t k = 0; saved && k < r->in; k++)
-			saved[n * r->in + k] = (real)(exp(x[k] - max) / sum)
-				- (real)(k == hot);
+			saved[n * r->in + k] = (real)(exp(x[k] - max) / sum) -
+			    (real)(k == hot);
 	}
 	return CNN_OK;
 }
@@ -56,9 +56,13 @@ static int backward(void *instance, const struct cnn_call *call)
 }
 
 static const struct ref_layer layer = {
-	.instance_size = sizeof(struct ref), .forward_ns = 40, .backward_ns = 1,
+	.instance_size = sizeof(struct ref),
+	.forward_ns = 40,
+	.backward_ns = 1,
 	.real_only = true,
-	.plan = plan, .forward = forward, .backward = backward,
+	.plan = plan,
+	.forward = forward,
+	.backward = backward,
 };
 
 static const struct cnn_kernel kernels[] = {

@@ -61,12 +61,12 @@ static int reduce_forward(void *instance, const struct cnn_call *call)
 }
 
 /* Mean and biased variance of channel c, from the sums over n elements. */
-static void moments(const struct batchnorm2d *b, const double *sums, double n,
-	size_t c, double *mean, double *var)
+static void moments(const struct batchnorm2d *b, const double *sums, double n, size_t c,
+    double *mean, double *var)
 {
 	*mean = sums[c] / n;
 	*var = sums[b->c + c] / n - *mean * *mean;
-	if (*var < 0)                /* by rounding; a NaN is kept */
+	if (*var < 0) /* by rounding; a NaN is kept */
 		*var = 0;
 }
 
@@ -76,7 +76,7 @@ static int check_total(const struct batchnorm2d *b, uint64_t total)
 	if (total * b->area > 1)
 		return CNN_OK;
 	return b->ref.host->fail(b->ref.host, CNN_EDATA,
-		"batchnorm2d: training needs more than one value a channel");
+	    "batchnorm2d: training needs more than one value a channel");
 }
 
 static int forward(void *instance, const struct cnn_call *call)
@@ -95,7 +95,7 @@ static int forward(void *instance, const struct cnn_call *call)
 
 		if (call->training) {
 			moments(b, call->reduced, (double)call->total * (double)b->area,
-				c, &mean, &var);
+			    c, &mean, &var);
 		} else {
 			mean = params[RUNNING_MEAN][c];
 			var = params[RUNNING_VAR][c];
@@ -110,8 +110,8 @@ static int forward(void *instance, const struct cnn_call *call)
 			size_t first = (n * b->c + c) * b->area;
 
 			for (size_t i = first; i < first + b->area; i++)
-				out[i] = (real)((in[i] - mean) * scale
-					+ params[BIAS][c]);
+				out[i] =
+				    (real)((in[i] - mean) * scale + params[BIAS][c]);
 		}
 	}
 	return CNN_OK;
@@ -119,7 +119,7 @@ static int forward(void *instance, const struct cnn_call *call)
 
 /* The microbatch's sums of grad_out and of grad_out xhat in channel c. */
 static void gradient_sums(const struct batchnorm2d *b, const struct cnn_call *call,
-	size_t c, double *sum, double *product)
+    size_t c, double *sum, double *product)
 {
 	const double *saved = call->saved, mean = saved[c], scale = saved[b->c + c];
 	const real *in = call->in[0], *grad_out = call->grad_out;
@@ -165,16 +165,16 @@ static int backward(void *instance, const struct cnn_call *call)
 			size_t first = (s * b->c + c) * b->area;
 
 			for (size_t i = first; i < first + b->area; i++)
-				grad_in[i] = (real)(weight[c] * scale * (grad_out[i]
-					- mean_grad
-					- (in[i] - mean) * scale * mean_product));
+				grad_in[i] = (real)(weight[c] * scale *
+				    (grad_out[i] - mean_grad -
+					(in[i] - mean) * scale * mean_product));
 		}
 	}
 	return CNN_OK;
 }
 
 static int update_buffers(void *instance, void *queue, const struct cnn_state *state,
-	const double *reduced, uint64_t total, void *const *params)
+    const double *reduced, uint64_t total, void *const *params)
 {
 	const struct batchnorm2d *b = instance;
 	const double n = (double)total * (double)b->area;
@@ -188,25 +188,29 @@ static int update_buffers(void *instance, void *queue, const struct cnn_state *s
 		double mean, var;
 
 		moments(b, reduced, n, c, &mean, &var);
-		running_mean[c] = (real)((1 - b->momentum) * running_mean[c]
-			+ b->momentum * mean);
-		running_var[c] = (real)((1 - b->momentum) * running_var[c]
-			+ b->momentum * (var * n / (n - 1)));
+		running_mean[c] =
+		    (real)((1 - b->momentum) * running_mean[c] + b->momentum * mean);
+		running_var[c] = (real)((1 - b->momentum) * running_var[c] +
+		    b->momentum * (var * n / (n - 1)));
 	}
 	return CNN_OK;
 }
 
 static const struct ref_layer layer = {
-	.instance_size = sizeof(struct batchnorm2d), .forward_ns = 2, .backward_ns = 8,
+	.instance_size = sizeof(struct batchnorm2d),
+	.forward_ns = 2,
+	.backward_ns = 8,
 	.flags = CNN_KEEP_INPUT,
-	.plan = plan, .forward = forward, .backward = backward,
-	.reduce_forward = reduce_forward, .reduce_backward = reduce_backward,
+	.plan = plan,
+	.forward = forward,
+	.backward = backward,
+	.reduce_forward = reduce_forward,
+	.reduce_backward = reduce_backward,
 };
 
 static const struct cnn_kernel kernels[] = {
-	REF_KERNEL("batchnorm2d", layer,
-		.reduce_forward = ref_reduce_forward, .reduce_backward = ref_reduce_backward,
-		.update_buffers = update_buffers),
+	REF_KERNEL("batchnorm2d", layer, .reduce_forward = ref_reduce_forward,
+	    .reduce_backward = ref_reduce_backward, .update_buffers = update_buffers),
 };
 
 REF_PLUGIN("norm", CNN_KERNELS(kernels));

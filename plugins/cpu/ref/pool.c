@@ -10,7 +10,9 @@ struct pool {
 };
 
 /* A window clipped to the image: rows y0 .. y1 - 1, columns x0 .. x1 - 1. */
-struct pool_window { size_t y0, y1, x0, x1; };
+struct pool_window {
+	size_t y0, y1, x0, x1;
+};
 
 static void pool_read(struct pool *p, const struct cnn_run *run)
 {
@@ -25,10 +27,10 @@ static void pool_read(struct pool *p, const struct cnn_run *run)
 	p->padding[0] = (size_t)a[PADDING].i, p->padding[1] = (size_t)a[PADDING].j;
 }
 
-static void pool_clip(size_t place, size_t stride, size_t padding,
-	size_t kernel, size_t size, size_t *begin, size_t *end)
+static void pool_clip(size_t place, size_t stride, size_t padding, size_t kernel,
+    size_t size, size_t *begin, size_t *end)
 {
-	size_t padded = place * stride;      /* begin + padding */
+	size_t padded = place * stride; /* begin + padding */
 
 	*begin = padded > padding ? padded - padding : 0;
 	*end = padded + kernel > padding ? padded + kernel - padding : 0;
@@ -110,8 +112,12 @@ static int maxpool2d_backward(void *instance, const struct cnn_call *call)
 }
 
 static const struct ref_layer maxpool2d = {
-	.instance_size = sizeof(struct pool), .forward_ns = 4, .backward_ns = 0.6,
-	.plan = maxpool2d_plan, .forward = maxpool2d_forward, .backward = maxpool2d_backward,
+	.instance_size = sizeof(struct pool),
+	.forward_ns = 4,
+	.backward_ns = 0.6,
+	.plan = maxpool2d_plan,
+	.forward = maxpool2d_forward,
+	.backward = maxpool2d_backward,
 };
 
 /* avgpool2d: out[c][y][x] = sum of in[c] over the window at (y, x) / (KH KW).
@@ -171,8 +177,12 @@ static int avgpool2d_backward(void *instance, const struct cnn_call *call)
 }
 
 static const struct ref_layer avgpool2d = {
-	.instance_size = sizeof(struct pool), .forward_ns = 1.4, .backward_ns = 2,
-	.plan = avgpool2d_plan, .forward = avgpool2d_forward, .backward = avgpool2d_backward,
+	.instance_size = sizeof(struct pool),
+	.forward_ns = 1.4,
+	.backward_ns = 2,
+	.plan = avgpool2d_plan,
+	.forward = avgpool2d_forward,
+	.backward = avgpool2d_backward,
 };
 
 static const struct cnn_kernel kernels[] = {

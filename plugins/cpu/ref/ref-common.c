@@ -3,7 +3,7 @@
 #include "ref.h"
 #include "half.h"
 
-/* --- the plan --------------------------------------------------------------- */
+/* --- the plan --------------------------------------------------------------------- */
 
 static size_t count_of(const struct cnn_shape *s)
 {
@@ -22,23 +22,25 @@ static size_t aligned(size_t bytes)
 
 int ref_bytes(const struct ref *ref, size_t a, size_t b, size_t size, size_t *bytes)
 {
-	if (__builtin_mul_overflow(a, b, bytes) || __builtin_mul_overflow(*bytes, size,
-			bytes) || *bytes > SIZE_MAX / 64)
-		return ref->host->fail(ref->host, CNN_ENOMEM, "buffer of %zu x %zu x %zu "
-			"bytes is too large", a, b, size);
+	if (__builtin_mul_overflow(a, b, bytes) ||
+	    __builtin_mul_overflow(*bytes, size, bytes) || *bytes > SIZE_MAX / 64)
+		return ref->host->fail(ref->host, CNN_ENOMEM,
+		    "buffer of %zu x %zu x %zu bytes is too large", a, b, size);
 	return CNN_OK;
 }
 
 static void set_formats(const struct cnn_run *run, struct cnn_plan *plan)
 {
 	for (uint32_t i = 0; i < run->input_count; i++)
-		plan->inputs[i] = (struct cnn_format){ run->inputs[i].format.dtype ==
-			CNN_I32 ? CNN_I32 : run->dtype, CNN_NCHW };
+		plan->inputs[i] = (struct cnn_format){
+			run->inputs[i].format.dtype == CNN_I32 ? CNN_I32 : run->dtype,
+			CNN_NCHW
+		};
 	plan->output = (struct cnn_format){ run->dtype, CNN_NCHW };
 }
 
 double ref_cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run, struct cnn_plan *plan)
+    const struct cnn_run *run, struct cnn_plan *plan)
 {
 	const struct ref_layer *layer = kernel->data;
 	const size_t in = count_of(&run->inputs[0].shape), out = count_of(&run->output);
@@ -47,12 +49,12 @@ double ref_cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
 
 	(void)host;
 	/* The double build leaves half types to the float build. */
-	if (run->dtype != REF_DTYPE && (!is_half(run->dtype)
-			|| sizeof(real) != sizeof(float) || layer->real_only))
+	if (run->dtype != REF_DTYPE &&
+	    (!is_half(run->dtype) || sizeof(real) != sizeof(float) || layer->real_only))
 		return 0;
 	set_formats(run, plan);
 	cost = ns * (double)(layer->work ? layer->work(run) : in);
-	if (is_half(run->dtype))             /* conversions */
+	if (is_half(run->dtype)) /* conversions */
 		cost += (run->training ? 2 : 1) * 0.7 * (double)(in + out);
 	return 0.2 + 1e-3 * cost * run->batch;
 }
@@ -63,8 +65,8 @@ static int half_scratch(const struct ref *ref, uint32_t batch, size_t *bytes)
 	size_t in, out;
 	int r;
 
-	if ((r = ref_bytes(ref, ref->in, batch, sizeof(real), &in)) != CNN_OK
-			|| (r = ref_bytes(ref, ref->out, batch, sizeof(real), &out)) != CNN_OK)
+	if ((r = ref_bytes(ref, ref->in, batch, sizeof(real), &in)) != CNN_OK ||
+	    (r = ref_bytes(ref, ref->out, batch, sizeof(real), &out)) != CNN_OK)
 		return r;
 	*bytes = 2 * ref->in_count * aligned(in) + 2 * aligned(out);
 	for (uint32_t i = 0; i < ref->param_count; i++)
@@ -73,7 +75,7 @@ static int half_scratch(const struct ref *ref, uint32_t batch, size_t *bytes)
 }
 
 int ref_create(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run, struct cnn_plan *plan, void **instance)
+    const struct cnn_run *run, struct cnn_plan *plan, void **instance)
 {
 	const struct ref_layer *layer = kernel->data;
 	struct ref *ref = host->alloc(host, layer->instance_size);
@@ -117,7 +119,7 @@ void ref_destroy(void *instance)
 		ref->host->free(ref->host, ref);
 }
 
-/* --- calls ------------------------------------------------------------------- */
+/* --- calls ------------------------------------------------------------------------ */
 
 static void widen(uint32_t dtype, const uint16_t *half, size_t n, real *x)
 {
@@ -159,7 +161,7 @@ static real *take(struct cnn_call *c, size_t n)
 }
 
 static const real *take_wide(struct cnn_call *c, uint32_t dtype, const void *half,
-	size_t n)
+    size_t n)
 {
 	real *x = take(c, n);
 
@@ -172,7 +174,7 @@ enum { READS_IN = 1, READS_OUT = 2, READS_GRAD = 4, GIVES_OUT = 8, GIVES_GRAD = 
 /* Calls a kernel. In half, it converts the tensors that the kernel reads and writes
  * through copies in `real`. */
 static int run_kernel(struct ref *ref, ref_function *kernel,
-	const struct cnn_call *call, int uses)
+    const struct cnn_call *call, int uses)
 {
 	size_t in_n = ref->in * call->samples, out_n = ref->out * call->samples;
 	const void *in[CNN_MAX_INPUTS] = { NULL };
@@ -202,7 +204,8 @@ static int run_kernel(struct ref *ref, ref_function *kernel,
 		wide.params = params;
 		for (uint32_t i = 0; i < ref->param_count; i++) {
 			params[i] = take(&wide, ref->params[i]);
-			round_to(ref->dtype, call->params[i], ref->params[i], params[i]);
+			round_to(ref->dtype, call->params[i], ref->params[i],
+			    params[i]);
 		}
 	}
 	wide.scratch = (char *)call->scratch + ref->kernel_scratch;
@@ -219,8 +222,8 @@ static int run_kernel(struct ref *ref, ref_function *kernel,
 
 static int kept(const struct ref *ref)
 {
-	return (ref->layer->flags & CNN_KEEP_INPUT ? READS_IN : 0)
-		| (ref->layer->flags & CNN_KEEP_OUTPUT ? READS_OUT : 0);
+	return (ref->layer->flags & CNN_KEEP_INPUT ? READS_IN : 0) |
+	    (ref->layer->flags & CNN_KEEP_OUTPUT ? READS_OUT : 0);
 }
 
 int ref_forward(void *instance, const struct cnn_call *call)
@@ -235,7 +238,7 @@ int ref_backward(void *instance, const struct cnn_call *call)
 	struct ref *ref = instance;
 
 	return run_kernel(ref, ref->layer->backward, call,
-		kept(ref) | READS_GRAD | GIVES_GRAD);
+	    kept(ref) | READS_GRAD | GIVES_GRAD);
 }
 
 int ref_reduce_forward(void *instance, const struct cnn_call *call)
@@ -249,13 +252,14 @@ int ref_reduce_backward(void *instance, const struct cnn_call *call)
 {
 	struct ref *ref = instance;
 
-	return run_kernel(ref, ref->layer->reduce_backward, call, kept(ref) | READS_GRAD);
+	return run_kernel(ref, ref->layer->reduce_backward, call,
+	    kept(ref) | READS_GRAD);
 }
 
-/* --- products and sums ------------------------------------------------------- */
+/* --- products and sums ------------------------------------------------------------ */
 
 void ref_matmul(real *restrict c, const real *a, size_t row, size_t column,
-	const real *restrict b, size_t m, size_t n, size_t k)
+    const real *restrict b, size_t m, size_t n, size_t k)
 {
 	for (size_t i = 0; i < m; i++) {
 		real *restrict ci = &c[i * n];
@@ -267,11 +271,12 @@ void ref_matmul(real *restrict c, const real *a, size_t row, size_t column,
 		for (; p + 4 <= k; p += 4) {
 			const real a0 = ai[p * column], a1 = ai[(p + 1) * column];
 			const real a2 = ai[(p + 2) * column], a3 = ai[(p + 3) * column];
-			const real *b0 = &b[p * n], *b1 = b0 + n, *b2 = b1 + n, *b3 = b2 + n;
+			const real *b0 = &b[p * n], *b1 = b0 + n, *b2 = b1 + n,
+				   *b3 = b2 + n;
 
 			for (size_t j = 0; j < n; j++)
-				ci[j] += (a0 * b0[j] + a1 * b1[j])
-					+ (a2 * b2[j] + a3 * b3[j]);
+				ci[j] += (a0 * b0[j] + a1 * b1[j]) +
+				    (a2 * b2[j] + a3 * b3[j]);
 		}
 		for (; p < k; p++) {
 			const real ap = ai[p * column];
@@ -303,7 +308,7 @@ static real dot(const real *x, const real *y, size_t n)
 }
 
 void ref_matmul_t(real *restrict c, const real *a, const real *b, size_t m, size_t n,
-	size_t k)
+    size_t k)
 {
 	for (size_t j = 0; j < n; j++)
 		for (size_t i = 0; i < m; i++)

@@ -10,22 +10,23 @@
 
 struct chain {
 	struct conv first, second;
-	uint32_t second_param;           /* index of its weights in the run's
-	                                  * parameters */
-	size_t second_packed;            /* offset in packed */
-	size_t middle;                   /* bytes; as much scratch holds middle's
-	                                  * gradient, or middle if it is not saved */
+	/* Index of its weights in the run's parameters */
+	uint32_t second_param;
+	size_t second_packed; /* offset in packed */
+	/* bytes; as much scratch holds middle's gradient, or middle if it is not
+	 * saved */
+	size_t middle;
 };
 
 /* The tensor between them is written and read without a kernel of its own. */
 double chain_cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run, struct cnn_plan *plan)
+    const struct cnn_run *run, struct cnn_plan *plan)
 {
 	(void)host, (void)kernel;
 	if (!conv_supports(run, &run->nodes[0]) || !conv_supports(run, &run->nodes[2]))
 		return 0;
-	return provider_estimate(run, 2, conv_flops(run, &run->nodes[0])
-		+ conv_flops(run, &run->nodes[2]), plan);
+	return provider_estimate(run, 2,
+	    conv_flops(run, &run->nodes[0]) + conv_flops(run, &run->nodes[2]), plan);
 }
 
 void chain_destroy(void *instance)
@@ -42,12 +43,17 @@ void chain_destroy(void *instance)
 }
 
 static int open_both(struct chain *c, const struct cnn_host *host,
-	const struct cnn_run *run)
+    const struct cnn_run *run)
 {
 	struct conv_def def = {
-		.type = "conv2d relu conv2d", .node = &run->nodes[0],
-		.dtype = run->dtype, .batch = run->batch, .relu = true, .masked = true,
-		.training = run->training, .wants_gradient = run->inputs[0].wants_gradient,
+		.type = "conv2d relu conv2d",
+		.node = &run->nodes[0],
+		.dtype = run->dtype,
+		.batch = run->batch,
+		.relu = true,
+		.masked = true,
+		.training = run->training,
+		.wants_gradient = run->inputs[0].wants_gradient,
 	};
 	int r;
 
@@ -63,7 +69,7 @@ static int open_both(struct chain *c, const struct cnn_host *host,
 }
 
 int chain_create(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run, struct cnn_plan *plan, void **instance)
+    const struct cnn_run *run, struct cnn_plan *plan, void **instance)
 {
 	struct chain *c = host->alloc(host, sizeof *c);
 	size_t scratch;
@@ -80,9 +86,11 @@ int chain_create(const struct cnn_host *host, const struct cnn_kernel *kernel,
 	}
 	c->second_param = c->first.bias ? 2 : 1;
 	c->second_packed = provider_round(c->first.packed_bytes);
-	c->middle = provider_round(run->batch * c->first.out * provider_size(run->dtype));
-	scratch = c->first.scratch_bytes > c->second.scratch_bytes
-		? c->first.scratch_bytes : c->second.scratch_bytes;
+	c->middle = provider_round(
+	    run->batch * c->first.out * provider_size(run->dtype));
+	scratch = c->first.scratch_bytes > c->second.scratch_bytes ?
+	    c->first.scratch_bytes :
+	    c->second.scratch_bytes;
 	plan->flags = CNN_KEEP_INPUT;
 	plan->inputs[0] = (struct cnn_format){ run->dtype, CNN_NHWC };
 	plan->output = plan->inputs[0];
@@ -110,7 +118,7 @@ static const struct conv *owner(const struct chain *c, uint32_t *index)
 }
 
 int chain_param_import(void *instance, void *queue, uint32_t index, const float *plain,
-	float *native)
+    float *native)
 {
 	const struct conv *v = owner(instance, &index);
 
@@ -118,7 +126,7 @@ int chain_param_import(void *instance, void *queue, uint32_t index, const float 
 }
 
 int chain_param_export(void *instance, void *queue, uint32_t index, const float *native,
-	float *plain)
+    float *plain)
 {
 	const struct conv *v = owner(instance, &index);
 
@@ -131,28 +139,37 @@ int chain_pack(void *instance, void *queue, void *const *params, void *packed)
 	int r = conv_pack(&c->first, queue, params, packed);
 
 	return r == CNN_OK ? conv_pack(&c->second, queue, params + c->second_param,
-		(char *)packed + c->second_packed) : r;
+				 (char *)packed + c->second_packed) :
+			     r;
 }
 
 /* The call of the first convolution, except out and grad_out. */
 static struct conv_call first_call(const struct chain *c, const struct cnn_call *call)
 {
 	return (struct conv_call){
-		.samples = call->samples, .queue = call->queue, .in = call->in[0],
+		.samples = call->samples,
+		.queue = call->queue,
+		.in = call->in[0],
 		.grad_in = call->grad_in ? call->grad_in[0] : NULL,
-		.params = call->params, .grad_params = call->grad_params,
-		.packed = call->packed, .scratch = (char *)call->scratch + c->middle,
+		.params = call->params,
+		.grad_params = call->grad_params,
+		.packed = call->packed,
+		.scratch = (char *)call->scratch + c->middle,
 	};
 }
 
 static struct conv_call second_call(const struct chain *c, const struct cnn_call *call,
-	const void *middle)
+    const void *middle)
 {
 	return (struct conv_call){
-		.samples = call->samples, .queue = call->queue, .in = middle,
-		.grad_out = call->grad_out, .grad_in = call->scratch,
+		.samples = call->samples,
+		.queue = call->queue,
+		.in = middle,
+		.grad_out = call->grad_out,
+		.grad_in = call->scratch,
 		.params = call->params + c->second_param,
-		.grad_params = call->grad_params ? call->grad_params + c->second_param : NULL,
+		.grad_params = call->grad_params ? call->grad_params + c->second_param :
+						   NULL,
 		.packed = (const char *)call->packed + c->second_packed,
 		.scratch = (char *)call->scratch + c->middle,
 	};

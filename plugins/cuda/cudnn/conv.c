@@ -1,5 +1,6 @@
-/* conv.c - conv2d, conv2d+relu, conv2d+relu+conv2d, by the cuDNN engines that provider.h
- * chooses: out[o][y][x] = bias[o] + sum over the window of weight times input.
+/* conv.c - conv2d, conv2d+relu, conv2d+relu+conv2d, by the cuDNN engines that
+ * provider.h chooses: out[o][y][x] = bias[o] + sum over the window of weight times
+ * input.
  *
  * ReLU is applied while the convolution's result is still in registers. Backward masks
  * the gradient in the pass that sums the bias's gradient. */
@@ -13,7 +14,7 @@ static bool ends_with_relu(const struct cnn_run *run)
 }
 
 static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run, struct cnn_plan *plan)
+    const struct cnn_run *run, struct cnn_plan *plan)
 {
 	(void)host, (void)kernel;
 	if (!conv_supports(run, &run->nodes[0]))
@@ -34,13 +35,17 @@ static void destroy(void *instance)
 }
 
 static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run, struct cnn_plan *plan, void **instance)
+    const struct cnn_run *run, struct cnn_plan *plan, void **instance)
 {
 	const bool relu = ends_with_relu(run);
 	const struct conv_def def = {
-		.type = relu ? "conv2d relu" : "conv2d", .node = &run->nodes[0],
-		.dtype = run->dtype, .batch = run->batch, .relu = relu,
-		.training = run->training, .wants_gradient = run->inputs[0].wants_gradient,
+		.type = relu ? "conv2d relu" : "conv2d",
+		.node = &run->nodes[0],
+		.dtype = run->dtype,
+		.batch = run->batch,
+		.relu = relu,
+		.training = run->training,
+		.wants_gradient = run->inputs[0].wants_gradient,
 	};
 	struct conv *v = host->alloc(host, sizeof *v);
 	int r;
@@ -69,13 +74,13 @@ static int prepare(void *instance, uint32_t samples)
 }
 
 static int param_import(void *instance, void *queue, uint32_t index, const float *plain,
-	float *native)
+    float *native)
 {
 	return conv_import(instance, queue, index, plain, native);
 }
 
-static int param_export(void *instance, void *queue, uint32_t index, const float *native,
-	float *plain)
+static int param_export(void *instance, void *queue, uint32_t index,
+    const float *native, float *plain)
 {
 	return conv_export(instance, queue, index, native, plain);
 }
@@ -88,11 +93,16 @@ static int pack(void *instance, void *queue, void *const *params, void *packed)
 static struct conv_call call_of(const struct cnn_call *c)
 {
 	return (struct conv_call){
-		.samples = c->samples, .queue = c->queue,
-		.in = c->in[0], .out = c->out, .grad_out = c->grad_out,
+		.samples = c->samples,
+		.queue = c->queue,
+		.in = c->in[0],
+		.out = c->out,
+		.grad_out = c->grad_out,
 		.grad_in = c->grad_in ? c->grad_in[0] : NULL,
-		.params = c->params, .grad_params = c->grad_params,
-		.packed = c->packed, .scratch = c->scratch,
+		.params = c->params,
+		.grad_params = c->grad_params,
+		.packed = c->packed,
+		.scratch = c->scratch,
 	};
 }
 
@@ -110,22 +120,29 @@ static int backward(void *instance, const struct cnn_call *c)
 	return conv_backward(instance, &call);
 }
 
-#define SINGLE_KERNEL(RUN) { \
-	.size = sizeof(struct cnn_kernel), .run = (RUN), \
-	.cost = cost, .create = create, .destroy = destroy, .prepare = prepare, \
-	.param_import = param_import, .param_export = param_export, .pack = pack, \
-	.forward = forward, .backward = backward, \
-}
+#define SINGLE_KERNEL(RUN) \
+	{ \
+		.size = sizeof(struct cnn_kernel), .run = (RUN), .cost = cost, \
+		.create = create, .destroy = destroy, .prepare = prepare, \
+		.param_import = param_import, .param_export = param_export, \
+		.pack = pack, .forward = forward, .backward = backward, \
+	}
 
 static const struct cnn_kernel kernels[] = {
 	SINGLE_KERNEL("conv2d"),
 	SINGLE_KERNEL("conv2d+relu"),
 	{
-		.size = sizeof(struct cnn_kernel), .run = "conv2d+relu+conv2d",
-		.cost = chain_cost, .create = chain_create, .destroy = chain_destroy,
-		.prepare = chain_prepare, .param_import = chain_param_import,
-		.param_export = chain_param_export, .pack = chain_pack,
-		.forward = chain_forward, .backward = chain_backward,
+	    .size = sizeof(struct cnn_kernel),
+	    .run = "conv2d+relu+conv2d",
+	    .cost = chain_cost,
+	    .create = chain_create,
+	    .destroy = chain_destroy,
+	    .prepare = chain_prepare,
+	    .param_import = chain_param_import,
+	    .param_export = chain_param_export,
+	    .pack = chain_pack,
+	    .forward = chain_forward,
+	    .backward = chain_backward,
 	},
 };
 

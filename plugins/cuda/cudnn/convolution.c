@@ -10,15 +10,15 @@ enum { WEIGHT, BIAS };
 struct conv_size {
 	struct conv_size *next;
 	uint32_t samples;
-	bool gated;                      /* dgrad also applies the gradient of the
-	                                  * input's ReLU */
+	/* dgrad also applies the gradient of the input's ReLU */
+	bool gated;
 	struct provider_op forward, dgrad, wgrad;
 };
 
 /* --- ops -------------------------------------------------------------------------- */
 
 static struct graph_spec spec_of(const struct conv *v, enum graph_kind kind,
-	uint32_t samples)
+    uint32_t samples)
 {
 	struct graph_spec spec = v->spec;
 
@@ -33,7 +33,8 @@ static int open_dgrad(struct conv *v, struct conv_size *s, bool fixed)
 	int r = CNN_END;
 
 	if (v->gates)
-		r = provider_op_try(&v->p, &s->dgrad, &spec, &v->workspace_bytes, fixed);
+		r = provider_op_try(&v->p, &s->dgrad, &spec, &v->workspace_bytes,
+		    fixed);
 	s->gated = r == CNN_OK;
 	if (r != CNN_END)
 		return r;
@@ -43,8 +44,11 @@ static int open_dgrad(struct conv *v, struct conv_size *s, bool fixed)
 
 static int size_open(struct conv *v, struct conv_size *s, uint32_t samples, bool fixed)
 {
-	struct graph_spec spec = spec_of(v, v->relu ? GRAPH_CONV_BIAS_RELU
-		: v->bias ? GRAPH_CONV_BIAS : GRAPH_CONV, samples);
+	struct graph_spec spec = spec_of(v,
+	    v->relu	? GRAPH_CONV_BIAS_RELU :
+		v->bias ? GRAPH_CONV_BIAS :
+			  GRAPH_CONV,
+	    samples);
 	int r;
 
 	s->samples = samples;
@@ -95,7 +99,8 @@ static const struct conv_size *find_size(const struct conv *v, uint32_t samples)
 
 static int not_prepared(const struct conv *v)
 {
-	return provider_fail(&v->p, CNN_EUSAGE, "call", "not prepared for so many samples");
+	return provider_fail(&v->p, CNN_EUSAGE, "call",
+	    "not prepared for so many samples");
 }
 
 /* --- opening ---------------------------------------------------------------------- */
@@ -113,8 +118,12 @@ static void read_node(struct conv *v, const struct conv_def *def)
 
 	v->spec = (struct graph_spec){
 		.dtype = def->dtype,
-		.c = (int64_t)in[0], .h = (int64_t)in[1], .w = (int64_t)in[2],
-		.o = (int64_t)out[0], .oh = (int64_t)out[1], .ow = (int64_t)out[2],
+		.c = (int64_t)in[0],
+		.h = (int64_t)in[1],
+		.w = (int64_t)in[2],
+		.o = (int64_t)out[0],
+		.oh = (int64_t)out[1],
+		.ow = (int64_t)out[2],
 		.kernel = { a[KERNEL].i, a[KERNEL].j },
 		.stride = { a[STRIDE].i, a[STRIDE].j },
 		.padding = { a[PADDING].i, a[PADDING].j },
@@ -129,8 +138,8 @@ static void read_node(struct conv *v, const struct conv_def *def)
 	v->wants_gradient = def->wants_gradient;
 	v->in = in[0] * in[1] * in[2];
 	v->out = out[0] * out[1] * out[2];
-	v->weights = out[0] * (in[0] / (size_t)a[GROUPS].i) * (size_t)a[KERNEL].i
-		* (size_t)a[KERNEL].j;
+	v->weights = out[0] * (in[0] / (size_t)a[GROUPS].i) * (size_t)a[KERNEL].i *
+	    (size_t)a[KERNEL].j;
 }
 
 /* Sets the offsets in `packed` and in scratch. */
@@ -150,8 +159,8 @@ static void place(struct conv *v, uint32_t batch)
 		v->partial += provider_round(v->weights * size);
 	v->workspace = v->partial;
 	if (v->training && v->bias)
-		v->workspace += provider_round(kernel_partials(rows) * (size_t)v->spec.o
-			* sizeof(float));
+		v->workspace += provider_round(
+		    kernel_partials(rows) * (size_t)v->spec.o * sizeof(float));
 	v->scratch_bytes = v->workspace + v->workspace_bytes + PROVIDER_SLACK;
 }
 
@@ -159,10 +168,11 @@ double conv_flops(const struct cnn_run *run, const struct cnn_node *node)
 {
 	enum { KERNEL = 1, GROUPS = 5 };
 	const struct cnn_arg_value *a = node->args;
-	const double patch = (double)node->inputs[0].dims[0] / (double)a[GROUPS].i
-		* (double)a[KERNEL].i * (double)a[KERNEL].j;
+	const double patch = (double)node->inputs[0].dims[0] / (double)a[GROUPS].i *
+	    (double)a[KERNEL].i * (double)a[KERNEL].j;
 
-	return 2 * patch * (double)cnn_layout_count(&node->output, CNN_NCHW, run->batch);
+	return 2 * patch *
+	    (double)cnn_layout_count(&node->output, CNN_NCHW, run->batch);
 }
 
 int conv_open(struct conv *v, const struct cnn_host *host, const struct conv_def *def)
@@ -192,7 +202,7 @@ int conv_prepare(struct conv *v, uint32_t samples)
 	return find_size(v, samples) ? CNN_OK : add_size(v, samples, true);
 }
 
-/* --- calls -------------------------------------------------------------------------- */
+/* --- calls ------------------------------------------------------------------------ */
 
 int conv_pack(const struct conv *v, void *queue, void *const *params, void *packed)
 {
@@ -201,10 +211,12 @@ int conv_pack(const struct conv *v, void *queue, void *const *params, void *pack
 
 	if (!v->packed_bytes)
 		return CNN_OK;
-	return provider_done(&v->p, "pack", kernel_pack(queue, v->spec.dtype,
-		params[WEIGHT], v->spec.dtype == CNN_F32 ? 0 : v->weights, bias,
-		v->packed_bytes > v->packed_bias ? (size_t)v->spec.o : 0,
-		to, to + v->packed_bias), queue);
+	return provider_done(&v->p, "pack",
+	    kernel_pack(queue, v->spec.dtype, params[WEIGHT],
+		v->spec.dtype == CNN_F32 ? 0 : v->weights, bias,
+		v->packed_bytes > v->packed_bias ? (size_t)v->spec.o : 0, to,
+		to + v->packed_bias),
+	    queue);
 }
 
 static const void *weight_of(const struct conv *v, const struct conv_call *c)
@@ -214,8 +226,9 @@ static const void *weight_of(const struct conv *v, const struct conv_call *c)
 
 static const void *bias_of(const struct conv *v, const struct conv_call *c)
 {
-	return v->spec.dtype == CNN_F32 && v->bias ? c->params[BIAS]
-		: (const char *)c->packed + v->packed_bias;
+	return v->spec.dtype == CNN_F32 && v->bias ?
+	    c->params[BIAS] :
+	    (const char *)c->packed + v->packed_bias;
 }
 
 int conv_forward(const struct conv *v, const struct conv_call *c, void *out)
@@ -227,15 +240,15 @@ int conv_forward(const struct conv *v, const struct conv_call *c, void *out)
 		return not_prepared(v);
 	if (v->bias || v->relu)
 		return PROVIDER_RUN(&v->p, &s->forward, c->queue, workspace,
-			{ GRAPH_X, c->in }, { GRAPH_W, weight_of(v, c) },
-			{ GRAPH_BIAS, bias_of(v, c) }, { GRAPH_Y, out });
-	return PROVIDER_RUN(&v->p, &s->forward, c->queue, workspace,
-		{ GRAPH_X, c->in }, { GRAPH_W, weight_of(v, c) }, { GRAPH_Y, out });
+		    { GRAPH_X, c->in }, { GRAPH_W, weight_of(v, c) },
+		    { GRAPH_BIAS, bias_of(v, c) }, { GRAPH_Y, out });
+	return PROVIDER_RUN(&v->p, &s->forward, c->queue, workspace, { GRAPH_X, c->in },
+	    { GRAPH_W, weight_of(v, c) }, { GRAPH_Y, out });
 }
 
 /* Computes the gradient before ReLU, into scratch, and the bias's gradient. */
 static int backward_bias(const struct conv *v, const struct conv_call *c,
-	const void **grad)
+    const void **grad)
 {
 	const size_t rows = c->samples * (size_t)(v->spec.oh * v->spec.ow);
 	void *partial = c->scratch + v->partial;
@@ -243,43 +256,49 @@ static int backward_bias(const struct conv *v, const struct conv_call *c,
 	*grad = v->masks ? c->scratch : c->grad_out;
 	if (!v->masks && !v->bias)
 		return CNN_OK;
-	return provider_done(&v->p, "gradient of the bias", kernel_bias_gradient(c->queue,
-		v->spec.dtype, rows, (size_t)v->spec.o, c->grad_out,
-		v->masks ? c->out : NULL, c->scratch, partial,
-		v->bias ? c->grad_params[BIAS] : NULL), c->queue);
+	return provider_done(&v->p, "gradient of the bias",
+	    kernel_bias_gradient(c->queue, v->spec.dtype, rows, (size_t)v->spec.o,
+		c->grad_out, v->masks ? c->out : NULL, c->scratch, partial,
+		v->bias ? c->grad_params[BIAS] : NULL),
+	    c->queue);
 }
 
 static int backward_weight(const struct conv *v, const struct conv_size *s,
-	const struct conv_call *c, const void *grad)
+    const struct conv_call *c, const void *grad)
 {
 	const bool half = v->spec.dtype != CNN_F32;
-	void *to = half ? (void *)(c->scratch + v->grad_weight) : c->grad_params[WEIGHT];
+	void *to = half ? (void *)(c->scratch + v->grad_weight) :
+			  c->grad_params[WEIGHT];
 	int r = PROVIDER_RUN(&v->p, &s->wgrad, c->queue, c->scratch + v->workspace,
-		{ GRAPH_X, c->in }, { GRAPH_Y, grad }, { GRAPH_W, to });
+	    { GRAPH_X, c->in }, { GRAPH_Y, grad }, { GRAPH_W, to });
 
 	if (r != CNN_OK || !half)
 		return r;
-	return provider_done(&v->p, "gradient of the weights", kernel_unpack(c->queue,
-		v->spec.dtype, to, v->weights, c->grad_params[WEIGHT]), c->queue);
+	return provider_done(&v->p, "gradient of the weights",
+	    kernel_unpack(c->queue, v->spec.dtype, to, v->weights,
+		c->grad_params[WEIGHT]),
+	    c->queue);
 }
 
 static int backward_input(const struct conv *v, const struct conv_size *s,
-	const struct conv_call *c, const void *grad)
+    const struct conv_call *c, const void *grad)
 {
 	char *workspace = c->scratch + v->workspace;
 	int r;
 
 	if (s->gated)
 		return PROVIDER_RUN(&v->p, &s->dgrad, c->queue, workspace,
-			{ GRAPH_Y, grad }, { GRAPH_W, weight_of(v, c) },
-			{ GRAPH_MASK, c->in }, { GRAPH_X, c->grad_in });
-	r = PROVIDER_RUN(&v->p, &s->dgrad, c->queue, workspace,
-		{ GRAPH_Y, grad }, { GRAPH_W, weight_of(v, c) }, { GRAPH_X, c->grad_in });
+		    { GRAPH_Y, grad }, { GRAPH_W, weight_of(v, c) },
+		    { GRAPH_MASK, c->in }, { GRAPH_X, c->grad_in });
+	r = PROVIDER_RUN(&v->p, &s->dgrad, c->queue, workspace, { GRAPH_Y, grad },
+	    { GRAPH_W, weight_of(v, c) }, { GRAPH_X, c->grad_in });
 	if (r != CNN_OK || !v->gates)
 		return r;
-	return provider_done(&v->p, "gradient of relu", kernel_bias_gradient(c->queue,
-		v->spec.dtype, c->samples * (size_t)(v->spec.h * v->spec.w),
-		(size_t)v->spec.c, c->grad_in, c->in, c->grad_in, NULL, NULL), c->queue);
+	return provider_done(&v->p, "gradient of relu",
+	    kernel_bias_gradient(c->queue, v->spec.dtype,
+		c->samples * (size_t)(v->spec.h * v->spec.w), (size_t)v->spec.c,
+		c->grad_in, c->in, c->grad_in, NULL, NULL),
+	    c->queue);
 }
 
 int conv_backward(const struct conv *v, const struct conv_call *c)
@@ -298,7 +317,7 @@ int conv_backward(const struct conv *v, const struct conv_call *c)
 	return r;
 }
 
-/* --- parameters --------------------------------------------------------------------- */
+/* --- parameters ------------------------------------------------------------------- */
 
 /* to = from with its axes O, C, K in the order O, K, C; K = KH KW. */
 static void swap_axes(const float *from, float *to, size_t o, size_t c, size_t k)
@@ -310,7 +329,7 @@ static void swap_axes(const float *from, float *to, size_t o, size_t c, size_t k
 }
 
 int conv_import(const struct conv *v, void *queue, uint32_t index, const float *plain,
-	float *native)
+    float *native)
 {
 	const size_t o = (size_t)v->spec.o, c = (size_t)(v->spec.c / v->spec.groups);
 	float *turned;
@@ -327,7 +346,7 @@ int conv_import(const struct conv *v, void *queue, uint32_t index, const float *
 }
 
 int conv_export(const struct conv *v, void *queue, uint32_t index, const float *native,
-	float *plain)
+    float *plain)
 {
 	const size_t o = (size_t)v->spec.o, c = (size_t)(v->spec.c / v->spec.groups);
 	float *turned;

@@ -17,7 +17,7 @@
 
 /* The convolution to compute, derived from the run. */
 struct conv_def {
-	const char *type;                /* of the run, for messages */
+	const char *type; /* of the run, for messages */
 	const struct cnn_node *node;
 	uint32_t dtype, batch;
 	bool relu, masked, gates, training, wants_gradient;
@@ -27,13 +27,13 @@ struct conv_size;
 
 struct conv {
 	struct provider p;
-	struct graph_spec spec;          /* except kind and n */
+	struct graph_spec spec; /* except kind and n */
 	bool relu, masks, gates, bias, training, wants_gradient;
-	size_t weights, in, out;         /* elements; in and out per sample */
-	size_t packed_bytes, packed_bias;        /* size of packed, offset of the bias
-	                                          * in it */
-	size_t scratch_bytes;            /* for a call with `batch` samples */
-	size_t grad_weight, partial, workspace;  /* offsets in scratch, after grad */
+	size_t weights, in, out; /* elements; in and out per sample */
+	/* Size of packed, offset of the bias in it */
+	size_t packed_bytes, packed_bias;
+	size_t scratch_bytes;			/* for a call with `batch` samples */
+	size_t grad_weight, partial, workspace; /* offsets in scratch, after grad */
 	size_t workspace_bytes;
 	struct conv_size *sizes;
 };
@@ -63,8 +63,8 @@ int conv_forward(const struct conv *, const struct conv_call *, void *out);
 int conv_backward(const struct conv *, const struct conv_call *);
 /* Only index 0, the weights. */
 int conv_import(const struct conv *, void *queue, uint32_t index, const float *plain,
-	float *native);
+    float *native);
 int conv_export(const struct conv *, void *queue, uint32_t index, const float *native,
-	float *plain);
+    float *plain);
 
 #endif

@@ -22,64 +22,64 @@ struct engine_device {
 
 /* Creates a device from cuDNN's JSON description of it, "{...}". */
 int engine_device_describe(struct engine_device *, const char *json,
-	struct graph_error *);
+    struct graph_error *);
 void engine_device_close(struct engine_device *);
 
 /* Which engines are admitted if no engine is given by number. */
 struct engine_policy {
-	bool fast;                       /* results may differ from run to run */
-	bool tf32;                       /* may round the products of floats */
-	size_t max_workspace;            /* bytes; 0: any */
+	bool fast;	      /* results may differ from run to run */
+	bool tf32;	      /* may round the products of floats */
+	size_t max_workspace; /* bytes; 0: any */
 };
 
 enum engine_source {
-	ENGINE_BEST,                     /* mode A's list */
-	ENGINE_FALLBACK,                 /* the fallback mode's */
-	ENGINE_REST,                     /* neither mode's: not recommended */
+	ENGINE_BEST,	 /* mode A's list */
+	ENGINE_FALLBACK, /* the fallback mode's */
+	ENGINE_REST,	 /* neither mode's: not recommended */
 	ENGINE_SOURCES
 };
 
 struct engine {
 	cudnnBackendDescriptor_t config;
-	int64_t number;                  /* among all engines of the graph */
-	uint32_t notes, behavior;        /* 1 << CUDNN_NUMERICAL_NOTE_*, ..BEHAVIOR.. */
+	int64_t number;		  /* among all engines of the graph */
+	uint32_t notes, behavior; /* 1 << CUDNN_NUMERICAL_NOTE_*, ..BEHAVIOR.. */
 	enum engine_source source;
 };
 
 /* All zero: empty. */
 struct engines {
-	struct engine *list;             /* malloc'd; one per engine, best first */
+	struct engine *list; /* malloc'd; one per engine, best first */
 	uint32_t count;
 };
 
 /* Appends the candidates of a source that are not in the list yet; there may be none.
  * Call engines_close() afterwards in any case. */
 int engines_add(struct engines *, const struct graph *, const struct engine_device *,
-	enum engine_source, struct graph_error *);
+    enum engine_source, struct graph_error *);
 /* Appends one engine with default settings; an error if it does not support the
  * graph. */
 int engines_add_number(struct engines *, const struct graph *,
-	const struct engine_device *, int64_t number, struct graph_error *);
+    const struct engine_device *, int64_t number, struct graph_error *);
 void engines_close(struct engines *);
 
 /* Returns NULL, or the reason why the policy excludes the engine. */
 const char *engine_refused(const struct engine *, const struct graph_spec *,
-	const struct engine_policy *);
+    const struct engine_policy *);
 
 struct engine_plan {
 	cudnnBackendDescriptor_t desc;
-	int64_t number, workspace;       /* bytes */
+	int64_t number, workspace; /* bytes */
 };
 
 int engine_plan_build(struct engine_plan *, const struct engine *,
-	const struct engine_device *, struct graph_error *);
+    const struct engine_device *, struct graph_error *);
 void engine_plan_close(struct engine_plan *);
 
 /* Chooses the first candidate that the policy admits and whose plan builds, or, with
  * number >= 0, exactly that engine. Leaves the candidates it had to query in the
  * list. */
 int engine_choose(struct engine_plan *, struct engines *, const struct graph *,
-	const struct engine_device *, const struct engine_policy *, int64_t number,
-	struct graph_error *);
+    const struct engine_device *, const struct engine_policy *, int64_t number,
+    struct graph_error *);
 
 #endif

@@ -6,16 +6,20 @@
 #include <string.h>
 
 const char *const graph_kind_names[GRAPH_KIND_COUNT] = {
-	[GRAPH_CONV] = "conv", [GRAPH_CONV_BIAS] = "conv+bias",
+	[GRAPH_CONV] = "conv",
+	[GRAPH_CONV_BIAS] = "conv+bias",
 	[GRAPH_CONV_BIAS_RELU] = "conv+bias+relu",
-	[GRAPH_DGRAD] = "dgrad", [GRAPH_DGRAD_RELU] = "dgrad+relu",
+	[GRAPH_DGRAD] = "dgrad",
+	[GRAPH_DGRAD_RELU] = "dgrad+relu",
 	[GRAPH_WGRAD] = "wgrad",
-	[GRAPH_MAXPOOL] = "maxpool", [GRAPH_MAXPOOL_INDEX] = "maxpool+index",
+	[GRAPH_MAXPOOL] = "maxpool",
+	[GRAPH_MAXPOOL_INDEX] = "maxpool+index",
 	[GRAPH_MAXPOOL_BACKWARD] = "maxpool-backward",
-	[GRAPH_AVGPOOL] = "avgpool", [GRAPH_AVGPOOL_BACKWARD] = "avgpool-backward",
+	[GRAPH_AVGPOOL] = "avgpool",
+	[GRAPH_AVGPOOL_BACKWARD] = "avgpool-backward",
 };
 
-/* --- errors --------------------------------------------------------------- */
+/* --- errors ----------------------------------------------------------------------- */
 
 int graph_fail(struct graph_error *e, int code, const char *fmt, ...)
 {
@@ -34,13 +38,14 @@ int graph_fail_status(struct graph_error *e, cudnnStatus_t status, const char *w
 	/* Often empty; then only the status is known. */
 	cudnn.GetLastErrorString(said, sizeof said);
 	said[strcspn(said, "\n")] = '\0';
-	return graph_fail(e, status == CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED
-		? CNN_ENOMEM : CNN_EPLUGIN, "%s: %s%s%s", what,
-		cudnn.GetErrorString(status), *said ? ": " : "", said);
+	return graph_fail(e,
+	    status == CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED ? CNN_ENOMEM :
+									   CNN_EPLUGIN,
+	    "%s: %s%s%s", what, cudnn.GetErrorString(status), *said ? ": " : "", said);
 }
 
 int graph_create(cudnnBackendDescriptor_t *d, cudnnBackendDescriptorType_t type,
-	struct graph_error *e)
+    struct graph_error *e)
 {
 	cudnnStatus_t status = cudnn.BackendCreateDescriptor(type, d);
 
@@ -51,8 +56,8 @@ int graph_create(cudnnBackendDescriptor_t *d, cudnnBackendDescriptorType_t type,
 }
 
 int graph_set(cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name,
-	cudnnBackendAttributeType_t type, int64_t count, const void *value,
-	struct graph_error *e)
+    cudnnBackendAttributeType_t type, int64_t count, const void *value,
+    struct graph_error *e)
 {
 	cudnnStatus_t status = cudnn.BackendSetAttribute(d, name, type, count, value);
 	char what[32];
@@ -67,15 +72,17 @@ int graph_finalize(cudnnBackendDescriptor_t d, const char *what, struct graph_er
 {
 	cudnnStatus_t status = cudnn.BackendFinalize(d);
 
-	return status == CUDNN_STATUS_SUCCESS ? CNN_OK : graph_fail_status(e, status, what);
+	return status == CUDNN_STATUS_SUCCESS ? CNN_OK :
+						graph_fail_status(e, status, what);
 }
 
-/* --- plain data ------------------------------------------------------------- */
+/* --- plain data ------------------------------------------------------------------- */
 
 cudnnDataType_t graph_type(uint32_t dtype)
 {
-	return dtype == CNN_F16 ? CUDNN_DATA_HALF : dtype == CNN_BF16
-		? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT;
+	return dtype == CNN_F16 ? CUDNN_DATA_HALF :
+	    dtype == CNN_BF16	? CUDNN_DATA_BFLOAT16 :
+				  CUDNN_DATA_FLOAT;
 }
 
 const struct graph_tensor *graph_find(const struct graph *g, int64_t id)
@@ -86,12 +93,15 @@ const struct graph_tensor *graph_find(const struct graph *g, int64_t id)
 	return NULL;
 }
 
-static void add_tensor(struct graph *g, int64_t id, cudnnDataType_t type,
-	int64_t n, int64_t c, int64_t h, int64_t w)
+static void add_tensor(struct graph *g, int64_t id, cudnnDataType_t type, int64_t n,
+    int64_t c, int64_t h, int64_t w)
 {
 	g->tensors[g->tensor_count++] = (struct graph_tensor){
-		.id = id, .type = type, .alignment = GRAPH_ALIGNMENT,
-		.dims = { n, c, h, w }, .strides = { h * w * c, 1, w * c, c },
+		.id = id,
+		.type = type,
+		.alignment = GRAPH_ALIGNMENT,
+		.dims = { n, c, h, w },
+		.strides = { h * w * c, 1, w * c, c },
 		.is_virtual = id >= GRAPH_VIRTUAL,
 	};
 }
@@ -102,21 +112,17 @@ static void add_role(struct graph *g, int64_t id)
 	cudnnDataType_t type = graph_type(s->dtype);
 
 	switch (id) {
-	case GRAPH_X: case GRAPH_MASK:
-		add_tensor(g, id, type, s->n, s->c, s->h, s->w);
-		break;
+	case GRAPH_X:
+	case GRAPH_MASK: add_tensor(g, id, type, s->n, s->c, s->h, s->w); break;
 	case GRAPH_W:
 		add_tensor(g, id, type, s->o, s->c / s->groups, s->kernel[0],
-			s->kernel[1]);
+		    s->kernel[1]);
 		break;
-	case GRAPH_BIAS:
-		add_tensor(g, id, type, 1, s->o, 1, 1);
-		break;
+	case GRAPH_BIAS: add_tensor(g, id, type, 1, s->o, 1, 1); break;
 	case GRAPH_INDEX:
 		add_tensor(g, id, CUDNN_DATA_INT8, s->n, s->o, s->oh, s->ow);
 		break;
-	default:
-		add_tensor(g, id, type, s->n, s->o, s->oh, s->ow);
+	default: add_tensor(g, id, type, s->n, s->o, s->oh, s->ow);
 	}
 }
 
@@ -133,21 +139,25 @@ static void add_virtual(struct graph *g, int64_t id, bool of_x)
 }
 
 static void add_op(struct graph *g, enum graph_op_kind kind, int64_t a, int64_t b,
-	int64_t out)
+    int64_t out)
 {
 	g->ops[g->op_count++] = (struct graph_op){ kind, a, b, out };
 }
 
-static const struct { enum graph_op_kind kind; int64_t a, b, out; } single[] = {
+static const struct {
+	enum graph_op_kind kind;
+	int64_t a, b, out;
+} single[] = {
 	[GRAPH_CONV] = { OP_CONV, GRAPH_X, GRAPH_W, GRAPH_Y },
 	[GRAPH_DGRAD] = { OP_DGRAD, GRAPH_Y, GRAPH_W, GRAPH_X },
 	[GRAPH_WGRAD] = { OP_WGRAD, GRAPH_X, GRAPH_Y, GRAPH_W },
 	[GRAPH_MAXPOOL] = { OP_MAXPOOL, GRAPH_X, GRAPH_NONE, GRAPH_Y },
 	[GRAPH_MAXPOOL_INDEX] = { OP_MAXPOOL, GRAPH_X, GRAPH_INDEX, GRAPH_Y },
-	[GRAPH_MAXPOOL_BACKWARD] = {
-		OP_MAXPOOL_BACKWARD, GRAPH_Y, GRAPH_INDEX, GRAPH_X },
+	[GRAPH_MAXPOOL_BACKWARD] = { OP_MAXPOOL_BACKWARD, GRAPH_Y, GRAPH_INDEX,
+	    GRAPH_X },
 	[GRAPH_AVGPOOL] = { OP_AVGPOOL, GRAPH_X, GRAPH_NONE, GRAPH_Y },
-	[GRAPH_AVGPOOL_BACKWARD] = { OP_AVGPOOL_BACKWARD, GRAPH_Y, GRAPH_NONE, GRAPH_X },
+	[GRAPH_AVGPOOL_BACKWARD] = { OP_AVGPOOL_BACKWARD, GRAPH_Y, GRAPH_NONE,
+	    GRAPH_X },
 };
 
 static void describe_single(struct graph *g)
@@ -189,7 +199,8 @@ static void describe_dgrad_relu(struct graph *g)
 	add_op(g, OP_RELU_BACKWARD, GRAPH_VIRTUAL, GRAPH_MASK, GRAPH_X);
 }
 
-int graph_describe(struct graph *g, const struct graph_spec *spec, struct graph_error *e)
+int graph_describe(struct graph *g, const struct graph_spec *spec,
+    struct graph_error *e)
 {
 	memset(g, 0, sizeof *g);
 	g->spec = *spec;
@@ -204,12 +215,12 @@ int graph_describe(struct graph *g, const struct graph_spec *spec, struct graph_
 	return graph_check(g, e);
 }
 
-/* --- cuDNN's descriptors ---------------------------------------------------- */
+/* --- cuDNN's descriptors ---------------------------------------------------------- */
 
 #define SET(d, name, type, count, value) \
 	if ((r = graph_set((d), CUDNN_ATTR_##name, CUDNN_TYPE_##type, (count), \
-			(value), e)) != CNN_OK) \
-		return r
+		 (value), e)) != CNN_OK) \
+	return r
 
 static int build_tensor(struct graph *g, uint32_t i, struct graph_error *e)
 {
@@ -251,8 +262,8 @@ static int build_convolution(struct graph *g, struct graph_error *e)
 static int build_resample(struct graph *g, bool max, struct graph_error *e)
 {
 	const cudnnDataType_t compute = CUDNN_DATA_FLOAT;
-	const cudnnResampleMode_t mode = max ? CUDNN_RESAMPLE_MAXPOOL
-		: CUDNN_RESAMPLE_AVGPOOL_INCLUDE_PADDING;
+	const cudnnResampleMode_t mode = max ? CUDNN_RESAMPLE_MAXPOOL :
+					       CUDNN_RESAMPLE_AVGPOOL_INCLUDE_PADDING;
 	const cudnnPaddingMode_t padding = max ? CUDNN_NEG_INF_PAD : CUDNN_ZERO_PAD;
 	const cudnnNanPropagation_t nan = CUDNN_PROPAGATE_NAN;
 	const int64_t dims = 2;
@@ -276,9 +287,10 @@ static int build_resample(struct graph *g, bool max, struct graph_error *e)
 static int build_pointwise(struct graph *g, uint32_t i, struct graph_error *e)
 {
 	const cudnnDataType_t compute = CUDNN_DATA_FLOAT;
-	const cudnnPointwiseMode_t mode = g->ops[i].kind == OP_ADD ? CUDNN_POINTWISE_ADD
-		: g->ops[i].kind == OP_RELU ? CUDNN_POINTWISE_RELU_FWD
-		: CUDNN_POINTWISE_RELU_BWD;
+	const cudnnPointwiseMode_t mode = g->ops[i].kind == OP_ADD ?
+	    CUDNN_POINTWISE_ADD :
+	    g->ops[i].kind == OP_RELU ? CUDNN_POINTWISE_RELU_FWD :
+					CUDNN_POINTWISE_RELU_BWD;
 	const cudnnNanPropagation_t nan = CUDNN_PROPAGATE_NAN;
 	int r = graph_create(&g->point_desc[i], CUDNN_BACKEND_POINTWISE_DESCRIPTOR, e);
 	cudnnBackendDescriptor_t d = g->point_desc[i];
@@ -297,25 +309,28 @@ static const struct {
 	cudnnBackendDescriptorType_t type;
 	cudnnBackendAttributeName_t how, a, b, out;
 } calls[] = {
-#define OPERATION(kind, type, prefix, how, a, b, out) [kind] = { \
-		CUDNN_BACKEND_OPERATION_##type##_DESCRIPTOR, \
-		CUDNN_ATTR_OPERATION_##prefix##_##how, CUDNN_ATTR_OPERATION_##prefix##_##a, \
-		CUDNN_ATTR_OPERATION_##prefix##_##b, CUDNN_ATTR_OPERATION_##prefix##_##out }
-	OPERATION(OP_CONV, CONVOLUTION_FORWARD, CONVOLUTION_FORWARD, CONV_DESC, X, W, Y),
+#define OPERATION(kind, type, prefix, how, a, b, out) \
+	[kind] = { CUDNN_BACKEND_OPERATION_##type##_DESCRIPTOR, \
+		CUDNN_ATTR_OPERATION_##prefix##_##how, \
+		CUDNN_ATTR_OPERATION_##prefix##_##a, \
+		CUDNN_ATTR_OPERATION_##prefix##_##b, \
+		CUDNN_ATTR_OPERATION_##prefix##_##out }
+	OPERATION(OP_CONV, CONVOLUTION_FORWARD, CONVOLUTION_FORWARD, CONV_DESC, X, W,
+	    Y),
 	OPERATION(OP_DGRAD, CONVOLUTION_BACKWARD_DATA, CONVOLUTION_BWD_DATA, CONV_DESC,
-		DY, W, DX),
-	OPERATION(OP_WGRAD, CONVOLUTION_BACKWARD_FILTER, CONVOLUTION_BWD_FILTER, CONV_DESC,
-		X, DY, DW),
+	    DY, W, DX),
+	OPERATION(OP_WGRAD, CONVOLUTION_BACKWARD_FILTER, CONVOLUTION_BWD_FILTER,
+	    CONV_DESC, X, DY, DW),
 	OPERATION(OP_ADD, POINTWISE, POINTWISE, PW_DESCRIPTOR, XDESC, BDESC, YDESC),
 	OPERATION(OP_RELU, POINTWISE, POINTWISE, PW_DESCRIPTOR, XDESC, BDESC, YDESC),
-	OPERATION(OP_RELU_BACKWARD, POINTWISE, POINTWISE, PW_DESCRIPTOR,
-		DYDESC, XDESC, DXDESC),
+	OPERATION(OP_RELU_BACKWARD, POINTWISE, POINTWISE, PW_DESCRIPTOR, DYDESC, XDESC,
+	    DXDESC),
 	OPERATION(OP_MAXPOOL, RESAMPLE_FWD, RESAMPLE_FWD, DESC, XDESC, IDXDESC, YDESC),
 	OPERATION(OP_AVGPOOL, RESAMPLE_FWD, RESAMPLE_FWD, DESC, XDESC, IDXDESC, YDESC),
-	OPERATION(OP_MAXPOOL_BACKWARD, RESAMPLE_BWD, RESAMPLE_BWD, DESC,
-		DYDESC, IDXDESC, DXDESC),
-	OPERATION(OP_AVGPOOL_BACKWARD, RESAMPLE_BWD, RESAMPLE_BWD, DESC,
-		DYDESC, IDXDESC, DXDESC),
+	OPERATION(OP_MAXPOOL_BACKWARD, RESAMPLE_BWD, RESAMPLE_BWD, DESC, DYDESC,
+	    IDXDESC, DXDESC),
+	OPERATION(OP_AVGPOOL_BACKWARD, RESAMPLE_BWD, RESAMPLE_BWD, DESC, DYDESC,
+	    IDXDESC, DXDESC),
 #undef OPERATION
 };
 
@@ -331,23 +346,25 @@ static int build_op(struct graph *g, uint32_t i, struct graph_error *e)
 	int r;
 
 	switch (op->kind) {
-	case OP_CONV: case OP_DGRAD: case OP_WGRAD:
-		r = build_convolution(g, e);
-		break;
-	case OP_ADD: case OP_RELU: case OP_RELU_BACKWARD:
+	case OP_CONV:
+	case OP_DGRAD:
+	case OP_WGRAD: r = build_convolution(g, e); break;
+	case OP_ADD:
+	case OP_RELU:
+	case OP_RELU_BACKWARD:
 		r = build_pointwise(g, i, e);
 		how = &g->point_desc[i];
 		break;
 	default:
-		r = build_resample(g, op->kind == OP_MAXPOOL
-			|| op->kind == OP_MAXPOOL_BACKWARD, e);
+		r = build_resample(g,
+		    op->kind == OP_MAXPOOL || op->kind == OP_MAXPOOL_BACKWARD, e);
 	}
 	if (r != CNN_OK || (r = graph_create(d, calls[op->kind].type, e)) != CNN_OK)
 		return r;
 #define LINK(name, desc) \
-	if ((r = graph_set(*d, calls[op->kind].name, CUDNN_TYPE_BACKEND_DESCRIPTOR, \
-			1, (desc), e)) != CNN_OK) \
-		return r
+	if ((r = graph_set(*d, calls[op->kind].name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, \
+		 (desc), e)) != CNN_OK) \
+	return r
 	LINK(how, how);
 	LINK(a, tensor_of(g, op->a));
 	if (op->b != GRAPH_NONE)

@@ -24,10 +24,10 @@
 
 #define GRAPH_MAX_TENSORS 6
 #define GRAPH_MAX_OPS 3
-#define GRAPH_ALIGNMENT 16               /* bytes; a lower value excludes most
-                                          * engines */
-#define GRAPH_MAX_INDEX 127              /* elements of a window: an index is stored in
-                                          * a signed byte */
+/* bytes; a lower value excludes most engines */
+#define GRAPH_ALIGNMENT 16
+/* elements of a window: an index is stored in a signed byte */
+#define GRAPH_MAX_INDEX 127
 
 struct graph_error {
 	char text[240];
@@ -35,21 +35,21 @@ struct graph_error {
 
 /* Sets the text and returns code. */
 int graph_fail(struct graph_error *, int code, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 /* The same with cuDNN's text for the status. */
 int graph_fail_status(struct graph_error *, cudnnStatus_t, const char *what);
 
 enum graph_kind {
-	GRAPH_CONV,                      /* y = conv(x, w) */
-	GRAPH_CONV_BIAS,                 /* y = conv(x, w) + bias */
-	GRAPH_CONV_BIAS_RELU,            /* y = max(conv(x, w) + bias, 0) */
-	GRAPH_DGRAD,                     /* dx = conv'(dy, w) */
-	GRAPH_DGRAD_RELU,                /* dx = conv'(dy, w) where mask > 0, else 0 */
-	GRAPH_WGRAD,                     /* dw = conv'(x, dy) */
-	GRAPH_MAXPOOL,                   /* y = pool(x) */
-	GRAPH_MAXPOOL_INDEX,             /* y, index = pool(x) */
-	GRAPH_MAXPOOL_BACKWARD,          /* dx = pool'(dy, index) */
-	GRAPH_AVGPOOL,                   /* padding counts as zeros */
+	GRAPH_CONV,		/* y = conv(x, w) */
+	GRAPH_CONV_BIAS,	/* y = conv(x, w) + bias */
+	GRAPH_CONV_BIAS_RELU,	/* y = max(conv(x, w) + bias, 0) */
+	GRAPH_DGRAD,		/* dx = conv'(dy, w) */
+	GRAPH_DGRAD_RELU,	/* dx = conv'(dy, w) where mask > 0, else 0 */
+	GRAPH_WGRAD,		/* dw = conv'(x, dy) */
+	GRAPH_MAXPOOL,		/* y = pool(x) */
+	GRAPH_MAXPOOL_INDEX,	/* y, index = pool(x) */
+	GRAPH_MAXPOOL_BACKWARD, /* dx = pool'(dy, index) */
+	GRAPH_AVGPOOL,		/* padding counts as zeros */
 	GRAPH_AVGPOOL_BACKWARD,
 	GRAPH_KIND_COUNT
 };
@@ -58,14 +58,20 @@ extern const char *const graph_kind_names[GRAPH_KIND_COUNT];
 /* The layer: out[n][o][oh][ow] of in[n][c][h][w]. Pooling: o = c, no groups. */
 struct graph_spec {
 	enum graph_kind kind;
-	uint32_t dtype;                  /* CNN_F32, CNN_F16 or CNN_BF16 */
+	uint32_t dtype; /* CNN_F32, CNN_F16 or CNN_BF16 */
 	int64_t n, c, h, w, o, oh, ow;
 	int64_t kernel[2], stride[2], padding[2], dilation[2], groups;
 };
 
 enum graph_id {
-	GRAPH_NONE, GRAPH_X, GRAPH_W, GRAPH_BIAS, GRAPH_Y, GRAPH_MASK, GRAPH_INDEX,
-	GRAPH_VIRTUAL,                   /* this and higher ids: inside the graph */
+	GRAPH_NONE,
+	GRAPH_X,
+	GRAPH_W,
+	GRAPH_BIAS,
+	GRAPH_Y,
+	GRAPH_MASK,
+	GRAPH_INDEX,
+	GRAPH_VIRTUAL, /* this and higher ids: inside the graph */
 };
 
 struct graph_tensor {
@@ -75,13 +81,16 @@ struct graph_tensor {
 };
 
 enum graph_op_kind {
-	OP_CONV,                         /* b: weights */
-	OP_DGRAD,                        /* a: dy, b: weights */
-	OP_WGRAD,                        /* a: x, b: dy */
-	OP_ADD, OP_RELU,
-	OP_RELU_BACKWARD,                /* a: dy, b: ReLU's output */
-	OP_MAXPOOL, OP_AVGPOOL,          /* b: the index, or GRAPH_NONE */
-	OP_MAXPOOL_BACKWARD, OP_AVGPOOL_BACKWARD,
+	OP_CONV,  /* b: weights */
+	OP_DGRAD, /* a: dy, b: weights */
+	OP_WGRAD, /* a: x, b: dy */
+	OP_ADD,
+	OP_RELU,
+	OP_RELU_BACKWARD, /* a: dy, b: ReLU's output */
+	OP_MAXPOOL,
+	OP_AVGPOOL, /* b: the index, or GRAPH_NONE */
+	OP_MAXPOOL_BACKWARD,
+	OP_AVGPOOL_BACKWARD,
 };
 
 /* out = op(a, b), by id. */
@@ -114,10 +123,9 @@ cudnnDataType_t graph_type(uint32_t dtype);
 
 /* cudnnBackendSetAttribute with the error's text; also used by engines.c. */
 int graph_set(cudnnBackendDescriptor_t, cudnnBackendAttributeName_t,
-	cudnnBackendAttributeType_t, int64_t count, const void *,
-	struct graph_error *);
+    cudnnBackendAttributeType_t, int64_t count, const void *, struct graph_error *);
 int graph_create(cudnnBackendDescriptor_t *, cudnnBackendDescriptorType_t,
-	struct graph_error *);
+    struct graph_error *);
 int graph_finalize(cudnnBackendDescriptor_t, const char *what, struct graph_error *);
 
 #endif

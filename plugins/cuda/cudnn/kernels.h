@@ -14,11 +14,11 @@ extern "C" {
 
 /* weight_out, bias_out = weight, bias, converted to dtype. bias NULL: zeros. */
 int kernel_pack(void *queue, uint32_t dtype, const float *weight, size_t weights,
-	const float *bias, size_t biases, void *weight_out, void *bias_out);
+    const float *bias, size_t biases, void *weight_out, void *bias_out);
 
 /* to = from, converted from dtype to float. */
 int kernel_unpack(void *queue, uint32_t dtype, const void *from, size_t count,
-	float *to);
+    float *to);
 
 /* The gradient of a bias, through ReLU if there is one:
  *   grad = gate <= 0 ? 0 : grad_out           -> masked, unless gate is NULL
@@ -27,8 +27,8 @@ int kernel_unpack(void *queue, uint32_t dtype, const void *from, size_t count,
  * kernel_partials(rows) * channels floats. masked may be grad_out. */
 size_t kernel_partials(size_t rows);
 int kernel_bias_gradient(void *queue, uint32_t dtype, size_t rows, size_t channels,
-	const void *grad_out, const void *gate, void *masked, float *partial,
-	float *grad_bias);
+    const void *grad_out, const void *gate, void *masked, float *partial,
+    float *grad_bias);
 
 #ifdef __cplusplus
 }

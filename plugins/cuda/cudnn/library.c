@@ -16,7 +16,7 @@
 
 struct cudnn_library cudnn;
 
-static const char *why;                  /* NULL: it is open */
+static const char *why; /* NULL: it is open */
 
 /* Sets *function, of whatever type, to the symbol. */
 static bool find(void *library, const char *name, void *function)

@@ -8,10 +8,12 @@
 
 #include <cudnn_graph.h>
 
+/* clang-format off */
 #define CUDNN_FUNCTIONS(F) \
 	F(Create) F(Destroy) F(SetStream) F(GetErrorString) F(GetLastErrorString) \
 	F(BackendCreateDescriptor) F(BackendDestroyDescriptor) F(BackendFinalize) \
 	F(BackendSetAttribute) F(BackendGetAttribute) F(BackendExecute)
+/* clang-format on */
 
 struct cudnn_library {
 /* NOLINTNEXTLINE(bugprone-macro-parentheses): a member's name */

@@ -1,4 +1,5 @@
-/* pool.c - maxpool2d, avgpool2d: out[c][y][x] = the maximum, or the mean, over a window.
+/* pool.c - maxpool2d, avgpool2d: out[c][y][x] = the maximum, or the mean, over a
+ * window.
  *
  * cuDNN's engines for it are compiled when the plan is made. Backward of the maximum
  * uses the indices that forward stores in `saved`, one byte each.
@@ -8,7 +9,9 @@
 #include <string.h>
 
 /* How a kernel differs. */
-struct pool_kind { bool max; };
+struct pool_kind {
+	bool max;
+};
 
 /* The ops for one number of samples. */
 struct pool_size {
@@ -19,7 +22,7 @@ struct pool_size {
 
 struct pool {
 	struct provider p;
-	struct graph_spec spec;          /* except kind and n */
+	struct graph_spec spec; /* except kind and n */
 	bool max, training, wants_gradient;
 	size_t workspace_bytes;
 	struct pool_size *sizes;
@@ -39,8 +42,9 @@ static int size_open(struct pool *p, struct pool_size *s, uint32_t samples, bool
 
 	s->samples = samples;
 	spec.n = samples;
-	spec.kind = !p->max ? GRAPH_AVGPOOL : saves(p) ? GRAPH_MAXPOOL_INDEX
-		: GRAPH_MAXPOOL;
+	spec.kind = !p->max ? GRAPH_AVGPOOL :
+	    saves(p)	    ? GRAPH_MAXPOOL_INDEX :
+			      GRAPH_MAXPOOL;
 	r = provider_op_open(&p->p, &s->forward, &spec, &p->workspace_bytes, fixed);
 	if (r != CNN_OK || !p->training || !p->wants_gradient)
 		return r;
@@ -84,24 +88,26 @@ static const struct pool_size *find_size(const struct pool *p, uint32_t samples)
 
 static int not_prepared(const struct pool *p)
 {
-	return provider_fail(&p->p, CNN_EUSAGE, "call", "not prepared for so many samples");
+	return provider_fail(&p->p, CNN_EUSAGE, "call",
+	    "not prepared for so many samples");
 }
 
-/* --- the provider's functions --------------------------------------------------------- */
+/* --- the provider's functions ----------------------------------------------------- */
 
 enum { KERNEL, STRIDE, PADDING };
 
 /* Far below the native pooling: cuDNN must compile this first, and it was never
  * timed. */
 static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run, struct cnn_plan *plan)
+    const struct cnn_run *run, struct cnn_plan *plan)
 {
 	const struct cnn_arg_value *a = run->nodes[0].args;
 	const struct pool_kind *kind = kernel->data;
 
 	(void)host;
-	if (run->nodes[0].inputs[0].rank != 3 || !provider_supports(run, &run->nodes[0])
-			|| (kind->max && a[KERNEL].i * a[KERNEL].j > GRAPH_MAX_INDEX))
+	if (run->nodes[0].inputs[0].rank != 3 ||
+	    !provider_supports(run, &run->nodes[0]) ||
+	    (kind->max && a[KERNEL].i * a[KERNEL].j > GRAPH_MAX_INDEX))
 		return 0;
 	return provider_estimate(run, 2, 0, plan);
 }
@@ -115,12 +121,17 @@ static void read_node(struct pool *p, const struct cnn_run *run)
 
 	p->spec = (struct graph_spec){
 		.dtype = run->dtype,
-		.c = (int64_t)in[0], .h = (int64_t)in[1], .w = (int64_t)in[2],
-		.o = (int64_t)out[0], .oh = (int64_t)out[1], .ow = (int64_t)out[2],
+		.c = (int64_t)in[0],
+		.h = (int64_t)in[1],
+		.w = (int64_t)in[2],
+		.o = (int64_t)out[0],
+		.oh = (int64_t)out[1],
+		.ow = (int64_t)out[2],
 		.kernel = { a[KERNEL].i, a[KERNEL].j },
 		.stride = { stride->i, stride->j },
 		.padding = { a[PADDING].i, a[PADDING].j },
-		.dilation = { 1, 1 }, .groups = 1,
+		.dilation = { 1, 1 },
+		.groups = 1,
 	};
 	p->training = run->training;
 	p->wants_gradient = run->inputs[0].wants_gradient;
@@ -141,7 +152,7 @@ static void destroy(void *instance)
 }
 
 static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run, struct cnn_plan *plan, void **instance)
+    const struct cnn_run *run, struct cnn_plan *plan, void **instance)
 {
 	const struct pool_kind *kind = kernel->data;
 	struct pool *p = host->alloc(host, sizeof *p);
@@ -164,8 +175,8 @@ static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
 	plan->output = plan->inputs[0];
 	plan->scratch_bytes = p->workspace_bytes + PROVIDER_SLACK;
 	if (saves(p))
-		plan->saved_bytes = run->batch
-			* (size_t)(p->spec.o * p->spec.oh * p->spec.ow);
+		plan->saved_bytes = run->batch *
+		    (size_t)(p->spec.o * p->spec.oh * p->spec.ow);
 	*instance = p;
 	return CNN_OK;
 }
@@ -186,10 +197,10 @@ static int forward(void *instance, const struct cnn_call *c)
 		return not_prepared(p);
 	if (saves(p))
 		return PROVIDER_RUN(&p->p, &s->forward, c->queue, c->scratch,
-			{ GRAPH_X, c->in[0] }, { GRAPH_Y, c->out },
-			{ GRAPH_INDEX, c->saved });
+		    { GRAPH_X, c->in[0] }, { GRAPH_Y, c->out },
+		    { GRAPH_INDEX, c->saved });
 	return PROVIDER_RUN(&p->p, &s->forward, c->queue, c->scratch,
-		{ GRAPH_X, c->in[0] }, { GRAPH_Y, c->out });
+	    { GRAPH_X, c->in[0] }, { GRAPH_Y, c->out });
 }
 
 static int backward(void *instance, const struct cnn_call *c)
@@ -203,19 +214,20 @@ static int backward(void *instance, const struct cnn_call *c)
 		return CNN_OK;
 	if (p->max)
 		return PROVIDER_RUN(&p->p, &s->backward, c->queue, c->scratch,
-			{ GRAPH_Y, c->grad_out }, { GRAPH_INDEX, c->saved },
-			{ GRAPH_X, c->grad_in[0] });
+		    { GRAPH_Y, c->grad_out }, { GRAPH_INDEX, c->saved },
+		    { GRAPH_X, c->grad_in[0] });
 	return PROVIDER_RUN(&p->p, &s->backward, c->queue, c->scratch,
-		{ GRAPH_Y, c->grad_out }, { GRAPH_X, c->grad_in[0] });
+	    { GRAPH_Y, c->grad_out }, { GRAPH_X, c->grad_in[0] });
 }
 
 static const struct pool_kind max = { true }, avg = { false };
 
-#define POOL_KERNEL(RUN, DATA) { \
-	.size = sizeof(struct cnn_kernel), .run = (RUN), .data = &(DATA), \
-	.cost = cost, .create = create, .destroy = destroy, .prepare = prepare, \
-	.forward = forward, .backward = backward, \
-}
+#define POOL_KERNEL(RUN, DATA) \
+	{ \
+		.size = sizeof(struct cnn_kernel), .run = (RUN), .data = &(DATA), \
+		.cost = cost, .create = create, .destroy = destroy, \
+		.prepare = prepare, .forward = forward, .backward = backward, \
+	}
 
 static const struct cnn_kernel kernels[] = {
 	POOL_KERNEL("maxpool2d", max),

@@ -8,7 +8,7 @@
 #define MAX_WORKSPACE ((size_t)1 << 30)
 #define HALF_CHANNELS 8
 
-/* --- capabilities of the device ------------------------------------------------- */
+/* --- capabilities of the device --------------------------------------------------- */
 
 bool provider_supports(const struct cnn_run *run, const struct cnn_node *node)
 {
@@ -16,25 +16,27 @@ bool provider_supports(const struct cnn_run *run, const struct cnn_node *node)
 
 	if (run->dtype == CNN_F32)
 		return true;
-	if ((run->dtype != CNN_F16 && run->dtype != CNN_BF16)
-			|| node->inputs[0].dims[0] % HALF_CHANNELS
-			|| node->output.dims[0] % HALF_CHANNELS)
+	if ((run->dtype != CNN_F16 && run->dtype != CNN_BF16) ||
+	    node->inputs[0].dims[0] % HALF_CHANNELS ||
+	    node->output.dims[0] % HALF_CHANNELS)
 		return false;
 	if (run->dtype == CNN_F16)
 		return true;
-	return cudaGetDevice(&device) == cudaSuccess && cudaDeviceGetAttribute(&major,
-			cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess
-		&& major >= 8;
+	return cudaGetDevice(&device) == cudaSuccess &&
+	    cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) ==
+	    cudaSuccess &&
+	    major >= 8;
 }
 
-/* --- errors -------------------------------------------------------------------- */
+/* --- errors ----------------------------------------------------------------------- */
 
 int provider_fail(const struct provider *p, int code, const char *what, const char *why)
 {
 	/* A GPU without enough memory counts as unusable. */
 	if (code == CNN_ENOMEM)
 		code = CNN_EPLUGIN;
-	return p->host->fail(p->host, code, "cuda/cudnn: %s: %s: %s", p->name, what, why);
+	return p->host->fail(p->host, code, "cuda/cudnn: %s: %s: %s", p->name, what,
+	    why);
 }
 
 int provider_done(const struct provider *p, const char *what, int error, void *queue)
@@ -42,17 +44,17 @@ int provider_done(const struct provider *p, const char *what, int error, void *q
 	enum cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
 	cudaError_t e = (cudaError_t)error;
 
-	if (e == cudaSuccess && p->host->policy & CNN_POLICY_CHECK
-			&& cudaStreamIsCapturing(queue, &status) == cudaSuccess
-			&& status == cudaStreamCaptureStatusNone)
+	if (e == cudaSuccess && p->host->policy & CNN_POLICY_CHECK &&
+	    cudaStreamIsCapturing(queue, &status) == cudaSuccess &&
+	    status == cudaStreamCaptureStatusNone)
 		e = cudaStreamSynchronize(queue);
 	if (e == cudaSuccess)
 		return CNN_OK;
-	cudaGetLastError();                  /* so that no later launch reports it */
+	cudaGetLastError(); /* so that no later launch reports it */
 	return provider_fail(p, CNN_EPLUGIN, what, cudaGetErrorString(e));
 }
 
-/* --- the instance ---------------------------------------------------------------- */
+/* --- the instance ----------------------------------------------------------------- */
 
 static int create_handle(const struct cnn_host *host, void **object)
 {
@@ -61,7 +63,7 @@ static int create_handle(const struct cnn_host *host, void **object)
 
 	if (status != CUDNN_STATUS_SUCCESS)
 		return host->fail(host, CNN_EPLUGIN, "cuda/cudnn: handle: %s",
-			cudnn.GetErrorString(status));
+		    cudnn.GetErrorString(status));
 	*object = handle;
 	return CNN_OK;
 }
@@ -82,20 +84,22 @@ static void read_policy(const struct cnn_host *host, struct engine_policy *polic
 }
 
 double provider_estimate(const struct cnn_run *run, int launches, double flops,
-	struct cnn_plan *plan)
+    struct cnn_plan *plan)
 {
-	const double rate = run->dtype == CNN_F32 ? 30e6 : 150e6;    /* a us */
-	const double count = (double)cnn_layout_count(&run->output, CNN_NCHW, run->batch)
-		+ (double)cnn_layout_count(&run->inputs[0].shape, CNN_NCHW, run->batch);
+	const double rate = run->dtype == CNN_F32 ? 30e6 : 150e6; /* a us */
+	const double count =
+	    (double)cnn_layout_count(&run->output, CNN_NCHW, run->batch) +
+	    (double)cnn_layout_count(&run->inputs[0].shape, CNN_NCHW, run->batch);
 
 	plan->inputs[0] = (struct cnn_format){ run->dtype, CNN_NHWC };
 	plan->output = plan->inputs[0];
-	return (run->training ? 2 : 1) * 3.3 * launches + (run->training ? 3.5 : 1.2)
-		* (count * (double)provider_size(run->dtype) / 1.5e6 + flops / rate);
+	return (run->training ? 2 : 1) * 3.3 * launches +
+	    (run->training ? 3.5 : 1.2) *
+	    (count * (double)provider_size(run->dtype) / 1.5e6 + flops / rate);
 }
 
 int provider_open(struct provider *p, const struct cnn_host *host, const char *name,
-	const char *type)
+    const char *type)
 {
 	const char *missing = cudnn_library_open();
 	void *handle;
@@ -109,7 +113,7 @@ int provider_open(struct provider *p, const struct cnn_host *host, const char *n
 	}
 	read_policy(host, &p->policy);
 	r = host->service(host, "cuda/cudnn/handle", create_handle, destroy_handle,
-		&handle);
+	    &handle);
 	p->handle = r == CNN_OK ? handle : NULL;
 	return r;
 }
@@ -120,11 +124,14 @@ int provider_open(struct provider *p, const struct cnn_host *host, const char *n
 static void key_of(const struct provider *p, const struct graph_spec *s, char key[160])
 {
 	snprintf(key, 160, "cudnn %s %s %s %lld", p->name, graph_kind_names[s->kind],
-		s->dtype == CNN_F16 ? "f16" : s->dtype == CNN_BF16 ? "bf16" : "f32",
-		(long long)s->n);
+	    s->dtype == CNN_F16	     ? "f16" :
+		s->dtype == CNN_BF16 ? "bf16" :
+				       "f32",
+	    (long long)s->n);
 }
 
-static int choose(const struct provider *p, struct provider_op *op, struct graph_error *e)
+static int choose(const struct provider *p, struct provider_op *op,
+    struct graph_error *e)
 {
 	const struct engine_device device = { .handle = p->handle };
 	const struct cnn_host *host = p->host;
@@ -137,15 +144,15 @@ static int choose(const struct provider *p, struct provider_op *op, struct graph
 	r = host->recall(host, key, &number);
 	if (r == CNN_OK) {
 		r = number <= INT64_MAX ? engine_choose(&op->plan, &all, &op->graph,
-				&device, &p->policy, (int64_t)number, e)
-			: graph_fail(e, CNN_EDATA, "no such engine");
+					      &device, &p->policy, (int64_t)number, e) :
+					  graph_fail(e, CNN_EDATA, "no such engine");
 	} else if (host->policy & CNN_POLICY_TUNE) {
 		r = provider_tune(p, &op->graph, &all, &op->plan, e);
 		if (r == CNN_OK)
 			r = host->remember(host, key, (uint64_t)op->plan.number);
 	} else
 		r = engine_choose(&op->plan, &all, &op->graph, &device, &p->policy, -1,
-			e);
+		    e);
 	engines_close(&all);
 	return r;
 }
@@ -158,13 +165,14 @@ static int own_workspace(struct provider_op *op, struct graph_error *e)
 		return CNN_OK;
 	op->workspace = NULL;
 	cudaGetLastError();
-	return graph_fail(e, error == cudaErrorMemoryAllocation ? CNN_ENOMEM : CNN_EPLUGIN,
-		"workspace of %lld bytes: %s", (long long)op->plan.workspace,
-		cudaGetErrorString(error));
+	return graph_fail(e,
+	    error == cudaErrorMemoryAllocation ? CNN_ENOMEM : CNN_EPLUGIN,
+	    "workspace of %lld bytes: %s", (long long)op->plan.workspace,
+	    cudaGetErrorString(error));
 }
 
 static int open_op(const struct provider *p, struct provider_op *op,
-	const struct graph_spec *spec, size_t *planned, bool fixed, struct graph_error *e)
+    const struct graph_spec *spec, size_t *planned, bool fixed, struct graph_error *e)
 {
 	int r = graph_describe(&op->graph, spec, e);
 
@@ -183,33 +191,34 @@ static int open_op(const struct provider *p, struct provider_op *op,
 	if (r != CNN_OK)
 		provider_op_close(op);
 	else
-		p->host->log(p->host, 3, "cuda/cudnn: %s: %s of %lld samples: engine %lld, "
-			"workspace %lld bytes", p->name, graph_kind_names[spec->kind],
-			(long long)spec->n, (long long)op->plan.number,
-			(long long)op->plan.workspace);
+		p->host->log(p->host, 3,
+		    "cuda/cudnn: %s: %s of %lld samples: engine %lld, "
+		    "workspace %lld bytes",
+		    p->name, graph_kind_names[spec->kind], (long long)spec->n,
+		    (long long)op->plan.number, (long long)op->plan.workspace);
 	return r;
 }
 
 int provider_op_open(const struct provider *p, struct provider_op *op,
-	const struct graph_spec *spec, size_t *planned, bool fixed)
+    const struct graph_spec *spec, size_t *planned, bool fixed)
 {
 	struct graph_error e = { "" };
 	int r = open_op(p, op, spec, planned, fixed, &e);
 
-	return r == CNN_OK ? CNN_OK
-		: provider_fail(p, r, graph_kind_names[spec->kind], e.text);
+	return r == CNN_OK ? CNN_OK :
+			     provider_fail(p, r, graph_kind_names[spec->kind], e.text);
 }
 
 int provider_op_try(const struct provider *p, struct provider_op *op,
-	const struct graph_spec *spec, size_t *planned, bool fixed)
+    const struct graph_spec *spec, size_t *planned, bool fixed)
 {
 	struct graph_error e = { "" };
 	int r = open_op(p, op, spec, planned, fixed, &e);
 
 	if (r == CNN_EPLUGIN)
 		return CNN_END;
-	return r == CNN_OK ? CNN_OK
-		: provider_fail(p, r, graph_kind_names[spec->kind], e.text);
+	return r == CNN_OK ? CNN_OK :
+			     provider_fail(p, r, graph_kind_names[spec->kind], e.text);
 }
 
 void provider_op_close(struct provider_op *op)
@@ -225,15 +234,15 @@ void provider_op_close(struct provider_op *op)
 
 #define SET(name, type, count, value) \
 	if (status == CUDNN_STATUS_SUCCESS) \
-		status = cudnn.BackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_##name, \
-			CUDNN_TYPE_##type, (count), (value))
+	status = cudnn.BackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_##name, \
+	    CUDNN_TYPE_##type, (count), (value))
 
 cudnnStatus_t provider_execute(cudnnHandle_t handle, const struct engine_plan *plan,
-	const int64_t *ids, void **pointers, int64_t count, void *workspace)
+    const int64_t *ids, void **pointers, int64_t count, void *workspace)
 {
 	cudnnBackendDescriptor_t pack;
-	cudnnStatus_t status = cudnn.BackendCreateDescriptor(
-		CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, &pack);
+	cudnnStatus_t status =
+	    cudnn.BackendCreateDescriptor(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, &pack);
 
 	if (status != CUDNN_STATUS_SUCCESS)
 		return status;
@@ -251,7 +260,7 @@ cudnnStatus_t provider_execute(cudnnHandle_t handle, const struct engine_plan *p
 /* Checks that each tensor of the graph is given once, with the promised alignment:
  * cuDNN does not check. */
 static const char *check_tensors(const struct graph *g, const int64_t *ids,
-	void *const *pointers, uint32_t count)
+    void *const *pointers, uint32_t count)
 {
 	uint32_t outside = 0;
 
@@ -274,7 +283,7 @@ static const char *check_tensors(const struct graph *g, const int64_t *ids,
 }
 
 int provider_op_run(const struct provider *p, const struct provider_op *op, void *queue,
-	void *scratch, const struct provider_tensor *tensors, uint32_t count)
+    void *scratch, const struct provider_tensor *tensors, uint32_t count)
 {
 	const char *what = graph_kind_names[op->graph.spec.kind], *why;
 	char *workspace = op->workspace ? op->workspace : scratch;
@@ -293,14 +302,15 @@ int provider_op_run(const struct provider *p, const struct provider_op *op, void
 	status = cudnn.SetStream(p->handle, queue);
 	if (status == CUDNN_STATUS_SUCCESS)
 		status = provider_execute(p->handle, &op->plan, ids, pointers, count,
-			workspace);
+		    workspace);
 	if (status != CUDNN_STATUS_SUCCESS)
-		return provider_fail(p, CNN_EPLUGIN, what, cudnn.GetErrorString(status));
+		return provider_fail(p, CNN_EPLUGIN, what,
+		    cudnn.GetErrorString(status));
 	return provider_done(p, what, 0, queue);
 }
 
 int provider_copy(const struct provider *p, void *queue, void *to, const void *from,
-	size_t bytes)
+    size_t bytes)
 {
 	cudaError_t error = cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, queue);
 

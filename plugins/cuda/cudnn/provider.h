@@ -20,17 +20,17 @@
 /* The state of one instance. */
 struct provider {
 	const struct cnn_host *host;
-	cudnnHandle_t handle;            /* owned by the host */
+	cudnnHandle_t handle; /* owned by the host */
 	struct engine_policy policy;
-	char name[80];                   /* "conv1 (conv2d)" */
+	char name[80]; /* "conv1 (conv2d)" */
 };
 
 /* A graph with its plan, for one number of samples. */
 struct provider_op {
 	struct graph graph;
 	struct engine_plan plan;
-	void *workspace;                 /* its own, if the workspace of calls is too
-	                                  * small */
+	/* Its own, if the workspace of calls is too small */
+	void *workspace;
 };
 
 /* True if this device computes in the run's type and, in half, the channels are
@@ -41,15 +41,14 @@ bool provider_supports(const struct cnn_run *, const struct cnn_node *);
  * Estimated for an H100, not measured: a little more than native's kernels, which
  * are chosen where they compute the run too. Sets the plan's formats to NHWC. */
 double provider_estimate(const struct cnn_run *, int launches, double flops,
-	struct cnn_plan *);
+    struct cnn_plan *);
 
 /* Returns CNN_END if there is no cuDNN; -v says why. */
 int provider_open(struct provider *, const struct cnn_host *, const char *name,
-	const char *type);
+    const char *type);
 /* Sets "cuda/cudnn: NAME: what: why". Returns code, or CNN_EPLUGIN if memory ran
  * out. */
-int provider_fail(const struct provider *, int code, const char *what,
-	const char *why);
+int provider_fail(const struct provider *, int code, const char *what, const char *why);
 /* The same for a CUDA error; returns CNN_OK if there is none. With CNN_POLICY_CHECK it
  * first waits for the queue. */
 int provider_done(const struct provider *, const char *what, int error, void *queue);
@@ -62,10 +61,10 @@ int provider_done(const struct provider *, const char *what, int error, void *qu
  * without the slack. If the plan needs more, *planned grows (fixed false), or the op
  * allocates memory of its own. */
 int provider_op_open(const struct provider *, struct provider_op *,
-	const struct graph_spec *, size_t *planned, bool fixed);
+    const struct graph_spec *, size_t *planned, bool fixed);
 /* The same, but returns CNN_END if no engine that the policy admits computes it. */
 int provider_op_try(const struct provider *, struct provider_op *,
-	const struct graph_spec *, size_t *planned, bool fixed);
+    const struct graph_spec *, size_t *planned, bool fixed);
 void provider_op_close(struct provider_op *);
 
 /* The address of a tensor of the graph. */
@@ -74,25 +73,25 @@ struct provider_tensor {
 	const void *data;
 };
 int provider_op_run(const struct provider *, const struct provider_op *, void *queue,
-	void *scratch, const struct provider_tensor *, uint32_t count);
+    void *scratch, const struct provider_tensor *, uint32_t count);
 #define PROVIDER_RUN(p, op, queue, scratch, ...) \
 	provider_op_run((p), (op), (queue), (scratch), \
-		(const struct provider_tensor[]){ __VA_ARGS__ }, \
-		sizeof((const struct provider_tensor[]){ __VA_ARGS__ }) \
-			/ sizeof(struct provider_tensor))
+	    (const struct provider_tensor[]){ __VA_ARGS__ }, \
+	    sizeof((const struct provider_tensor[]){ __VA_ARGS__ }) / \
+		sizeof(struct provider_tensor))
 
 /* Copies device memory to or from the host's, after the work in the queue; waits. */
 int provider_copy(const struct provider *, void *queue, void *to, const void *from,
-	size_t bytes);
+    size_t bytes);
 
 /* tune.c: builds a plan of each engine that the policy admits, times them and keeps the
  * fastest. */
 int provider_tune(const struct provider *, const struct graph *, struct engines *,
-	struct engine_plan *, struct graph_error *);
+    struct engine_plan *, struct graph_error *);
 
 /* Executes a plan; returns cuDNN's status. pointers and ids have count elements. */
 cudnnStatus_t provider_execute(cudnnHandle_t, const struct engine_plan *,
-	const int64_t *ids, void **pointers, int64_t count, void *workspace);
+    const int64_t *ids, void **pointers, int64_t count, void *workspace);
 
 static inline size_t provider_size(uint32_t dtype)
 {
@@ -108,6 +107,6 @@ static inline size_t provider_round(size_t bytes)
 /* Defines a plugin's entry. Its tables follow. */
 #define PROVIDER_PLUGIN(NAME, ...) \
 	CNN_PLUGIN_ENTRY(.name = (NAME), .version = CNN_VERSION, .device = "cuda", \
-		.provider = "cudnn", __VA_ARGS__)
+	    .provider = "cudnn", __VA_ARGS__)
 
 #endif

@@ -11,8 +11,8 @@
 
 #define WARM_RUNS 2
 #define ROUNDS 3
-#define RUNS 10                          /* per round */
-#define FILL 0x2c                        /* 2.4e-12 in float, 0.065 in f16 */
+#define RUNS 10	  /* per round */
+#define FILL 0x2c /* 2.4e-12 in float, 0.065 in f16 */
 
 struct bench {
 	cudnnHandle_t handle;
@@ -26,14 +26,17 @@ struct bench {
 
 static size_t bytes_of(const struct graph_tensor *t)
 {
-	size_t size = t->type == CUDNN_DATA_INT8 ? 1 : t->type == CUDNN_DATA_FLOAT ? 4 : 2;
+	size_t size = t->type == CUDNN_DATA_INT8 ? 1 :
+	    t->type == CUDNN_DATA_FLOAT		 ? 4 :
+						   2;
 
 	for (int i = 0; i < 4; i++)
 		size *= (size_t)t->dims[i];
 	return size;
 }
 
-static cudaError_t bench_open(struct bench *b, const struct graph *g, cudnnHandle_t handle)
+static cudaError_t bench_open(struct bench *b, const struct graph *g,
+    cudnnHandle_t handle)
 {
 	cudaError_t error;
 
@@ -55,7 +58,7 @@ static cudaError_t bench_open(struct bench *b, const struct graph *g, cudnnHandl
 		/* An index must be valid in its window. */
 		if (error == cudaSuccess)
 			error = cudaMemsetAsync(b->pointers[b->count++],
-				t->id == GRAPH_INDEX ? 0 : FILL, bytes, b->stream);
+			    t->id == GRAPH_INDEX ? 0 : FILL, bytes, b->stream);
 	}
 	return error;
 }
@@ -97,7 +100,7 @@ static bool run(const struct bench *b, const struct engine_plan *plan, int times
 	memcpy(pointers, b->pointers, sizeof pointers);
 	for (int i = 0; i < times && good; i++)
 		good = provider_execute(b->handle, plan, b->ids, pointers, b->count,
-			b->workspace) == CUDNN_STATUS_SUCCESS;
+			   b->workspace) == CUDNN_STATUS_SUCCESS;
 	return good;
 }
 
@@ -109,10 +112,11 @@ static float measure(struct bench *b, const struct engine_plan *plan)
 	if (!grow(b, (size_t)plan->workspace) || !run(b, plan, WARM_RUNS))
 		return -1;
 	for (int i = 0; i < ROUNDS; i++) {
-		if (cudaEventRecord(b->from, b->stream) != cudaSuccess || !run(b, plan, RUNS)
-				|| cudaEventRecord(b->to, b->stream) != cudaSuccess
-				|| cudaEventSynchronize(b->to) != cudaSuccess
-				|| cudaEventElapsedTime(&ms, b->from, b->to) != cudaSuccess)
+		if (cudaEventRecord(b->from, b->stream) != cudaSuccess ||
+		    !run(b, plan, RUNS) ||
+		    cudaEventRecord(b->to, b->stream) != cudaSuccess ||
+		    cudaEventSynchronize(b->to) != cudaSuccess ||
+		    cudaEventElapsedTime(&ms, b->from, b->to) != cudaSuccess)
 			return -1;
 		if (best < 0 || ms < best)
 			best = ms;
@@ -122,7 +126,7 @@ static float measure(struct bench *b, const struct engine_plan *plan)
 
 /* Times all engines and keeps the fastest in *plan. */
 static void race(const struct provider *p, struct bench *b, const struct engines *all,
-	const struct graph *g, struct engine_plan *plan)
+    const struct graph *g, struct engine_plan *plan)
 {
 	const struct engine_device device = { .handle = p->handle };
 	struct engine_plan next;
@@ -130,17 +134,18 @@ static void race(const struct provider *p, struct bench *b, const struct engines
 	float best = -1, ms;
 
 	for (uint32_t i = 0; i < all->count; i++) {
-		if (engine_refused(&all->list[i], &g->spec, &p->policy)
-				|| engine_plan_build(&next, &all->list[i], &device, &why)
-					!= CNN_OK)
+		if (engine_refused(&all->list[i], &g->spec, &p->policy) ||
+		    engine_plan_build(&next, &all->list[i], &device, &why) != CNN_OK)
 			continue;
-		ms = p->policy.max_workspace
-			&& (uint64_t)next.workspace > p->policy.max_workspace
-			? -1 : measure(b, &next);
+		ms = p->policy.max_workspace &&
+			(uint64_t)next.workspace > p->policy.max_workspace ?
+		    -1 :
+		    measure(b, &next);
 		if (ms >= 0)
-			p->host->log(p->host, 3, "cuda/cudnn: %s: %s: engine %lld: %.1f us",
-				p->name, graph_kind_names[g->spec.kind],
-				(long long)next.number, 1000 * ms / RUNS);
+			p->host->log(p->host, 3,
+			    "cuda/cudnn: %s: %s: engine %lld: %.1f us", p->name,
+			    graph_kind_names[g->spec.kind], (long long)next.number,
+			    1000 * ms / RUNS);
 		if (ms >= 0 && (best < 0 || ms < best)) {
 			engine_plan_close(plan);
 			*plan = next;
@@ -151,7 +156,7 @@ static void race(const struct provider *p, struct bench *b, const struct engines
 }
 
 int provider_tune(const struct provider *p, const struct graph *g, struct engines *all,
-	struct engine_plan *plan, struct graph_error *e)
+    struct engine_plan *plan, struct graph_error *e)
 {
 	const struct engine_device device = { .handle = p->handle };
 	struct bench b;
@@ -164,19 +169,20 @@ int provider_tune(const struct provider *p, const struct graph *g, struct engine
 	if (r != CNN_OK)
 		return r;
 	error = bench_open(&b, g, p->handle);
-	if (error == cudaSuccess
-			&& cudnn.SetStream(p->handle, b.stream) == CUDNN_STATUS_SUCCESS) {
+	if (error == cudaSuccess &&
+	    cudnn.SetStream(p->handle, b.stream) == CUDNN_STATUS_SUCCESS) {
 		race(p, &b, all, g, plan);
 		cudnn.SetStream(p->handle, NULL);
 	}
 	bench_close(&b);
-	cudaGetLastError();                  /* for example of an engine without
-	                                      * memory */
+	/* For example of an engine without memory */
+	cudaGetLastError();
 	if (plan->desc)
 		return CNN_OK;
-	return graph_fail(e, error == cudaErrorMemoryAllocation ? CNN_ENOMEM : CNN_EPLUGIN,
-		"%s: none of cuDNN's %u engines could be timed%s%s",
-		graph_kind_names[g->spec.kind], (unsigned)all->count,
-		error == cudaSuccess ? "" : ": ",
-		error == cudaSuccess ? "" : cudaGetErrorString(error));
+	return graph_fail(e,
+	    error == cudaErrorMemoryAllocation ? CNN_ENOMEM : CNN_EPLUGIN,
+	    "%s: none of cuDNN's %u engines could be timed%s%s",
+	    graph_kind_names[g->spec.kind], (unsigned)all->count,
+	    error == cudaSuccess ? "" : ": ",
+	    error == cudaSuccess ? "" : cudaGetErrorString(error));
 }

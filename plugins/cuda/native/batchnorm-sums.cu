@@ -12,17 +12,20 @@
 #include "kernels.h"
 
 #define BLOCK 256
-#define COLUMN_ROWS (BLOCK / WARP)           /* rows of threads, to sum columns */
+#define COLUMN_ROWS (BLOCK / WARP) /* rows of threads, to sum columns */
 
 template <typename T> struct terms {
-	const T *in, *grad_out;              /* NULL: forward */
-	const double *saved;                 /* mean, 1 / sqrt(var + eps) */
+	const T *in, *grad_out; /* NULL: forward */
+	const double *saved;	/* mean, 1 / sqrt(var + eps) */
 };
 
-struct two { double a, b; };
+struct two {
+	double a, b;
+};
 
-template <typename T> static __device__ void add_terms(struct two *sum,
-	const struct terms<T> *t, size_t i, double mean)
+template <typename T>
+static __device__ void add_terms(struct two *sum, const struct terms<T> *t, size_t i,
+    double mean)
 {
 	const double x = (double)to_float(t->in[i]);
 
@@ -38,8 +41,9 @@ template <typename T> static __device__ void add_terms(struct two *sum,
 }
 
 /* Writes channel c of partial (2,C,splits), or of sums (2,C) if there is one split. */
-template <typename T> static __device__ void put_sums(double *partial, struct two sum,
-	const struct terms<T> *t, const struct native_norm *s, uint32_t c, uint32_t split)
+template <typename T>
+static __device__ void put_sums(double *partial, struct two sum,
+    const struct terms<T> *t, const struct native_norm *s, uint32_t c, uint32_t split)
 {
 	if (t->grad_out)
 		sum.b *= t->saved[s->channels + c];
@@ -55,8 +59,9 @@ static __device__ size_t split_at(size_t n, uint32_t split, uint32_t splits)
 
 /* NCHW: block (c, split). Element e of a channel is pixel e % area of sample e /
  * area. */
-template <typename T> static __global__ void sum_rows(double *partial,
-	struct terms<T> t, struct native_norm s, uint32_t samples)
+template <typename T>
+static __global__ void sum_rows(double *partial, struct terms<T> t,
+    struct native_norm s, uint32_t samples)
 {
 	extern __shared__ __align__(16) unsigned char shared[];
 	const uint32_t c = blockIdx.x;
@@ -86,8 +91,9 @@ template <typename T> static __global__ void sum_rows(double *partial,
 }
 
 /* NHWC: block (32 channels, split), one warp per row. */
-template <typename T> static __global__ void sum_columns(double *partial,
-	struct terms<T> t, struct native_norm s, uint32_t samples)
+template <typename T>
+static __global__ void sum_columns(double *partial, struct terms<T> t,
+    struct native_norm s, uint32_t samples)
 {
 	extern __shared__ __align__(16) unsigned char shared[];
 	struct two *sums = (struct two *)shared;
@@ -99,7 +105,7 @@ template <typename T> static __global__ void sum_columns(double *partial,
 	struct two sum = { 0, 0 };
 
 	for (size_t row = split_at(n, blockIdx.y, s.splits) + threadIdx.y;
-			there && row < end; row += COLUMN_ROWS)
+	     there && row < end; row += COLUMN_ROWS)
 		add_terms(&sum, &t, row * s.channels + c, mean);
 	sums[threadIdx.y * WARP + threadIdx.x] = sum;
 	__syncthreads();
@@ -114,7 +120,7 @@ template <typename T> static __global__ void sum_columns(double *partial,
 
 /* sums[i] = the sum of partial[i][splits], one warp each. */
 static __global__ void sum_splits(double *sums, const double *partial, size_t count,
-	uint32_t splits)
+    uint32_t splits)
 {
 	const unsigned lane = threadIdx.x % WARP;
 
@@ -129,30 +135,33 @@ static __global__ void sum_splits(double *sums, const double *partial, size_t co
 	}
 }
 
-template <typename T> static int launch_sums(void *queue, double *sums, const void *in,
-	const void *grad_out, const double *saved, double *scratch,
-	const struct native_norm *s, uint32_t samples)
+template <typename T>
+static int launch_sums(void *queue, double *sums, const void *in, const void *grad_out,
+    const double *saved, double *scratch, const struct native_norm *s, uint32_t samples)
 {
-	const struct terms<T> t = { (const T *)in, (const T *)grad_out, saved };
+	const struct terms<T> t = {
+		(const T *)in, (const T *)grad_out, saved
+	};
 	const size_t count = 2 * (size_t)s->channels;
 	double *partial = s->splits > 1 ? scratch : sums;
 	int error;
 
 	if (s->is_nhwc)
-		error = LAUNCH(sum_columns<T>, dim3((s->channels + WARP - 1) / WARP,
-			s->splits), dim3(WARP, COLUMN_ROWS), BLOCK * sizeof(struct two),
-			queue, partial, t, *s, samples);
+		error = LAUNCH(sum_columns<T>,
+		    dim3((s->channels + WARP - 1) / WARP, s->splits),
+		    dim3(WARP, COLUMN_ROWS), BLOCK * sizeof(struct two), queue, partial,
+		    t, *s, samples);
 	else
 		error = LAUNCH(sum_rows<T>, dim3(s->channels, s->splits), BLOCK,
-			BLOCK / WARP * sizeof(double), queue, partial, t, *s, samples);
+		    BLOCK / WARP * sizeof(double), queue, partial, t, *s, samples);
 	if (error != cudaSuccess || s->splits == 1)
 		return error;
 	return LAUNCH(sum_splits, blocks_of(count * WARP, BLOCK), BLOCK, 0, queue, sums,
-		partial, count, s->splits);
+	    partial, count, s->splits);
 }
 
 extern "C" int native_norm_sums(void *queue, uint32_t dtype, double *sums,
-	const void *in, double *scratch, const struct native_norm *s, uint32_t samples)
+    const void *in, double *scratch, const struct native_norm *s, uint32_t samples)
 {
 #define CALL(T) launch_sums<T>(queue, sums, in, NULL, NULL, scratch, s, samples)
 	return BY_DTYPE(dtype, CALL);
@@ -160,8 +169,8 @@ extern "C" int native_norm_sums(void *queue, uint32_t dtype, double *sums,
 }
 
 extern "C" int native_norm_gradient_sums(void *queue, uint32_t dtype, double *sums,
-	const void *in, const void *grad_out, const double *saved, double *scratch,
-	const struct native_norm *s, uint32_t samples)
+    const void *in, const void *grad_out, const double *saved, double *scratch,
+    const struct native_norm *s, uint32_t samples)
 {
 #define CALL(T) launch_sums<T>(queue, sums, in, grad_out, saved, scratch, s, samples)
 	return BY_DTYPE(dtype, CALL);

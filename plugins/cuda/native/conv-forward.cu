@@ -6,9 +6,9 @@
 /* out = the largest of each window's pixels, at least 0. saved = its index, the first
  * of equals, or CONV_DEAD. Pixels are compared after rounding to out's type. A NaN wins
  * over all. */
-template <typename T, int N> static __device__ inline void put_window(
-	const struct conv_shape &s, const struct conv_buffers &b, uint32_t window,
-	uint32_t channel, const float *sums)
+template <typename T, int N>
+static __device__ inline void put_window(const struct conv_shape &s,
+    const struct conv_buffers &b, uint32_t window, uint32_t channel, const float *sums)
 {
 	const float bias = s.bias ? b.bias[channel] : 0;
 	const bool padded = s.window_padding[0] || s.window_padding[1];
@@ -34,9 +34,10 @@ template <typename T, int N> static __device__ inline void put_window(
 		b.saved[at] = (uint8_t)place;
 }
 
-template <typename T, int N> static __device__ inline void put_windows(
-	const struct conv_shape &s, const struct conv_job &job,
-	const struct conv_buffers &b, const struct tile &t, const float *sums)
+template <typename T, int N>
+static __device__ inline void put_windows(const struct conv_shape &s,
+    const struct conv_job &job, const struct conv_buffers &b, const struct tile &t,
+    const float *sums)
 {
 	const uint32_t windows = job.tile_rows / s.area, first = t.row / s.area;
 
@@ -45,13 +46,13 @@ template <typename T, int N> static __device__ inline void put_windows(
 
 		if (window * s.area < job.rows && column < s.o)
 			put_window<T, N>(s, b, window, t.group * s.o + column,
-				&sums[i / N * s.area * tile_result<N>::pitch + i % N]);
+			    &sums[i / N * s.area * tile_result<N>::pitch + i % N]);
 	}
 }
 
-template <typename T, int N> static __global__ void __launch_bounds__(CONV_THREADS,
-	CONV_PER_SM(T, N))
-conv_forward(const struct conv_shape s, const struct conv_job job,
+template <typename T, int N>
+static __global__ void __launch_bounds__(CONV_THREADS, CONV_PER_SM(T, N))
+    conv_forward(const struct conv_shape s, const struct conv_job job,
 	const struct conv_buffers b)
 {
 	const struct tile t = tile_of(job, blockIdx.x);
@@ -68,23 +69,26 @@ conv_forward(const struct conv_shape s, const struct conv_job job,
 		put_tile<out_result<T>, N>(s, job, b, t, sums);
 }
 
-template <typename T, int N> static int launch(void *queue, const struct conv_shape *s,
-	const struct conv_job *job, const struct conv_buffers *b)
+template <typename T, int N>
+static int launch(void *queue, const struct conv_shape *s, const struct conv_job *job,
+    const struct conv_buffers *b)
 {
 	const int bytes = tile_bytes<T, N, typename patches_along_k<T>::panel,
-		typename weights_along_k<T, N>::panel>();
-	int error = LAUNCH((conv_forward<T, N>), job->blocks, CONV_THREADS, bytes, queue,
-		*s, *job, *b);
+	    typename weights_along_k<T, N>::panel>();
+	int error = LAUNCH((conv_forward<T, N>), job->blocks, CONV_THREADS, bytes,
+	    queue, *s, *job, *b);
 
-	return error || job->splits == 1 ? error : finish<out_result<T>>(queue, s, job, b);
+	return error || job->splits == 1 ? error :
+					   finish<out_result<T>>(queue, s, job, b);
 }
 
 extern "C" int native_conv_forward(void *queue, const struct conv_shape *s,
-	const struct conv_job *job, const struct conv_buffers *b)
+    const struct conv_job *job, const struct conv_buffers *b)
 {
 	if (job->method == CONV_SMALL)
 		return native_conv_small_forward(queue, s, job, b);
-#define LAUNCH_FOR(T) (job->tile_columns == 64 ? launch<T, 64>(queue, s, job, b) \
-	: launch<T, 32>(queue, s, job, b))
+#define LAUNCH_FOR(T) \
+	(job->tile_columns == 64 ? launch<T, 64>(queue, s, job, b) : \
+				   launch<T, 32>(queue, s, job, b))
 	return BY_DTYPE(s->dtype, LAUNCH_FOR);
 }

@@ -18,14 +18,16 @@
  * very large as unsigned. */
 #define CONV_OUTSIDE 0xc0000000u
 
-/* --- places ------------------------------------------------------------------------- */
+/* --- places ----------------------------------------------------------------------- */
 
 /* Pixel number `row` of the output, counted window by window: its index e in its
  * window, its sample n, and its place in conv, if it is inside. */
-struct out_place { uint32_t window, e, n, y, x, inside; };
+struct out_place {
+	uint32_t window, e, n, y, x, inside;
+};
 
 static __device__ inline struct out_place out_place_of(const struct conv_shape &s,
-	uint32_t row)
+    uint32_t row)
 {
 	struct out_place p = { row, 0, 0, 0, 0, 0 };
 	uint32_t ey = 0, ex = 0, rest, py;
@@ -47,10 +49,12 @@ static __device__ inline struct out_place out_place_of(const struct conv_shape &
 
 /* Element k of a patch of `channels` channels: the offset of the kernel's place in the
  * window, and the channel. `tap` numbers the kernel's places. */
-struct patch_place { uint32_t tap, dy, dx, channel; };
+struct patch_place {
+	uint32_t tap, dy, dx, channel;
+};
 
 static __device__ inline struct patch_place patch_place_of(const struct conv_shape &s,
-	uint32_t k, const struct conv_divisor &channels)
+    uint32_t k, const struct conv_divisor &channels)
 {
 	struct patch_place p;
 	uint32_t i;
@@ -68,29 +72,30 @@ template <typename T> struct origin {
 	const T *image;
 	uint32_t y, x;
 
-	__device__ inline void set(const struct conv_shape &s, const T *in, uint32_t group,
-		uint32_t row, bool there)
+	__device__ inline void set(const struct conv_shape &s, const T *in,
+	    uint32_t group, uint32_t row, bool there)
 	{
 		struct out_place p = out_place_of(s, there ? row : 0);
 
-		image = in + (size_t)p.n * s.in_image
-			+ (size_t)group * s.c * s.in_channel;
+		image = in + (size_t)p.n * s.in_image +
+		    (size_t)group * s.c * s.in_channel;
 		there = there && p.inside;
 		y = there ? p.y * s.stride[0] - s.padding[0] : CONV_OUTSIDE;
 		x = p.x * s.stride[1] - s.padding[1];
 	}
 
 	__device__ inline const T *find(const struct conv_shape &s,
-		const struct patch_place &p, bool *there) const
+	    const struct patch_place &p, bool *there) const
 	{
 		const uint32_t yy = y + p.dy, xx = x + p.dx;
 
 		*there = yy < s.h && xx < s.w;
-		return image + (yy * s.in_row + xx * s.in_pixel + p.channel * s.in_channel);
+		return image +
+		    (yy * s.in_row + xx * s.in_pixel + p.channel * s.in_channel);
 	}
 };
 
-/* --- the input's patches -------------------------------------------------------------- */
+/* --- the input's patches ---------------------------------------------------------- */
 
 /* Rows are the output's pixels; k runs over the patch. */
 template <typename T> struct patches_along_k {
@@ -98,15 +103,15 @@ template <typename T> struct patches_along_k {
 	vector x[panel::slots];
 	struct origin<T> at[panel::slots];
 
-	__device__ inline void start(const struct conv_shape &s, const struct conv_job &job,
-		const void *in, const struct tile &t)
+	__device__ inline void start(const struct conv_shape &s,
+	    const struct conv_job &job, const void *in, const struct tile &t)
 	{
 #pragma unroll
 		for (int i = 0; i < panel::slots; i++) {
 			const uint32_t line = panel::line(i), row = t.row + line;
 
 			at[i].set(s, (const T *)in, t.group, row,
-				line < job.tile_rows && row < job.rows);
+			    line < job.tile_rows && row < job.rows);
 		}
 	}
 
@@ -136,8 +141,8 @@ template <typename T> struct patches_along_k {
 			for (int i = 0; i < panel::slots; i++) {
 				const T *from = at[i].find(s, p, &there);
 
-				v[i].x[j] = there && k + j < s.patch ? *from
-					: from_float<T>(0);
+				v[i].x[j] = there && k + j < s.patch ? *from :
+								       from_float<T>(0);
 			}
 		}
 #pragma unroll
@@ -154,7 +159,7 @@ template <typename T> struct patches_along_k {
 	}
 };
 
-/* --- the weights ------------------------------------------------------------------------ */
+/* --- the weights ------------------------------------------------------------------ */
 
 /* A vector of weights in T: the first `count` of them, and zeros. */
 template <typename T> static __device__ inline vector weights_of(const float *p)
@@ -172,8 +177,8 @@ template <typename T> static __device__ inline vector weights_of(const float *p)
 	return packed<T>(v);
 }
 
-template <typename T> static __device__ inline vector weights_of(const float *p,
-	uint32_t count)
+template <typename T>
+static __device__ inline vector weights_of(const float *p, uint32_t count)
 {
 	typename wide<T>::type v;
 
@@ -187,17 +192,18 @@ template <typename T> static __device__ inline vector weights_of(const float *p,
 template <typename T, int N> struct weights_along_k {
 	typedef ::panel<T, N, true> panel;
 	vector x[panel::slots];
-	const float *row[panel::slots];      /* of the weights; NULL if there is none */
+	const float *row[panel::slots]; /* of the weights; NULL if there is none */
 
 	__device__ inline void start(const struct conv_shape &s, const float *weight,
-		const struct tile &t)
+	    const struct tile &t)
 	{
 #pragma unroll
 		for (int i = 0; i < panel::slots; i++) {
 			const uint32_t o = t.column + panel::line(i);
 
-			row[i] = o < s.o ? weight + (size_t)(t.group * s.o + o) * s.patch
-				: NULL;
+			row[i] = o < s.o ?
+			    weight + (size_t)(t.group * s.o + o) * s.patch :
+			    NULL;
 		}
 	}
 
@@ -209,8 +215,8 @@ template <typename T, int N> struct weights_along_k {
 			x[i] = vector();
 			if (!row[i] || k >= s.patch)
 				continue;
-			x[i] = s.vector_c ? weights_of<T>(row[i] + k)
-				: weights_of<T>(row[i] + k, s.patch - k);
+			x[i] = s.vector_c ? weights_of<T>(row[i] + k) :
+					    weights_of<T>(row[i] + k, s.patch - k);
 		}
 	}
 };
@@ -220,11 +226,11 @@ template <typename T, int N> struct weights_along_k {
 template <typename T, int N> struct weights_along_columns {
 	typedef ::panel<T, N, false> panel;
 	vector x[panel::slots];
-	const float *weight;                 /* of the group and column */
+	const float *weight; /* of the group and column */
 	uint32_t column;
 
 	__device__ inline void start(const struct conv_shape &s, const float *weights,
-		const struct tile &t)
+	    const struct tile &t)
 	{
 		column = t.column + panel::place();
 		weight = weights + (size_t)t.group * s.o * s.patch + column;
@@ -236,14 +242,16 @@ template <typename T, int N> struct weights_along_columns {
 
 #pragma unroll
 		for (int i = 0; i < panel::slots; i++) {
-			const uint32_t row = k + panel::line(i), tap = divide(row, s.by_o);
-			const float *from = weight + ((row - tap * s.o) * taps + tap) * s.c;
+			const uint32_t row = k + panel::line(i),
+				       tap = divide(row, s.by_o);
+			const float *from = weight +
+			    ((row - tap * s.o) * taps + tap) * s.c;
 
 			x[i] = vector();
 			if (tap >= taps || column >= s.c)
 				continue;
-			x[i] = s.vector_c ? weights_of<T>(from)
-				: weights_of<T>(from, s.c - column);
+			x[i] = s.vector_c ? weights_of<T>(from) :
+					    weights_of<T>(from, s.c - column);
 		}
 	}
 };

@@ -5,42 +5,44 @@
 
 #include "conv-gather.h"
 
-/* --- the output's gradient -------------------------------------------------------------- */
+/* --- the output's gradient -------------------------------------------------------- */
 
 /* conv's gradient from out's: element `at` of out, for index e in its window. */
-template <typename T> static __device__ inline T gradient(const struct conv_shape &s,
-	const struct conv_buffers &b, size_t at, uint32_t e)
+template <typename T>
+static __device__ inline T gradient(const struct conv_shape &s,
+    const struct conv_buffers &b, size_t at, uint32_t e)
 {
-	if (s.pooled ? b.saved[at] != e
-			: s.relu && to_float(((const T *)b.out)[at]) <= 0)
+	if (s.pooled ? b.saved[at] != e :
+		       s.relu && to_float(((const T *)b.out)[at]) <= 0)
 		return from_float<T>(0);
 	return ((const T *)b.grad_out)[at];
 }
 
 /* v with zeros in place of the elements that are not kept. */
-template <typename T> static __device__ inline vector only(vector v,
-	const bool (&keep)[chunk<T>::vector])
+template <typename T>
+static __device__ inline vector only(vector v, const bool (&keep)[chunk<T>::vector])
 {
 #pragma unroll
 	for (int i = 0; i < 4; i++)
 		if (sizeof(T) == 4)
 			v.x[i] = keep[i] ? v.x[i] : 0;
 		else
-			v.x[i] &= (keep[i * 2 % chunk<T>::vector] ? 0xffffu : 0)
-				| (keep[(i * 2 + 1) % chunk<T>::vector] ? 0xffff0000u : 0);
+			v.x[i] &= (keep[i * 2 % chunk<T>::vector] ? 0xffffu : 0) |
+			    (keep[(i * 2 + 1) % chunk<T>::vector] ? 0xffff0000u : 0);
 	return v;
 }
 
-template <typename T> static __device__ inline vector gradients(const struct conv_shape &s,
-	const struct conv_buffers &b, size_t at, uint32_t e)
+template <typename T>
+static __device__ inline vector gradients(const struct conv_shape &s,
+    const struct conv_buffers &b, size_t at, uint32_t e)
 {
 	const int count = chunk<T>::vector;
 	const vector v = *(const vector *)((const T *)b.grad_out + at);
 	bool keep[count];
 
 	if (s.pooled) {
-		const pack<uint32_t, count / 4> places =
-			*(const pack<uint32_t, count / 4> *)(b.saved + at);
+		const pack<uint32_t, count / 4> places = *(
+		    const pack<uint32_t, count / 4> *)(b.saved + at);
 
 #pragma unroll
 		for (int j = 0; j < count; j++)
@@ -49,7 +51,7 @@ template <typename T> static __device__ inline vector gradients(const struct con
 	}
 	if (s.relu) {
 		const typename wide<T>::type out = unpacked<T>(
-			*(const vector *)((const T *)b.out + at));
+		    *(const vector *)((const T *)b.out + at));
 
 #pragma unroll
 		for (int j = 0; j < count; j++)
@@ -67,8 +69,9 @@ template <typename T> struct gradients_along_k {
 	const struct conv_buffers *buffers;
 	uint32_t group, n[panel::slots], y0[panel::slots], x0[panel::slots];
 
-	__device__ inline void start(const struct conv_shape &s, const struct conv_job &job,
-		const struct conv_buffers &b, const struct tile &t)
+	__device__ inline void start(const struct conv_shape &s,
+	    const struct conv_job &job, const struct conv_buffers &b,
+	    const struct tile &t)
 	{
 		buffers = &b;
 		group = t.group;
@@ -90,13 +93,14 @@ template <typename T> struct gradients_along_k {
 	 * kernel. *at = its element of out at channel 0, *e = its index in the window.
 	 * False if there is none. */
 	__device__ inline bool find(const struct conv_shape &s, int i,
-		const struct patch_place &p, size_t *at, uint32_t *e) const
+	    const struct patch_place &p, size_t *at, uint32_t *e) const
 	{
 		const uint32_t ty = y0[i] - p.dy, tx = x0[i] - p.dx;
-		uint32_t oy = divide(ty, s.by_stride[0]), ox = divide(tx, s.by_stride[1]);
-		bool there = (int32_t)ty >= 0 && (int32_t)tx >= 0
-			&& oy * s.stride[0] == ty && ox * s.stride[1] == tx
-			&& oy < s.oh && ox < s.ow;
+		uint32_t oy = divide(ty, s.by_stride[0]),
+			 ox = divide(tx, s.by_stride[1]);
+		bool there = (int32_t)ty >= 0 && (int32_t)tx >= 0 &&
+		    oy * s.stride[0] == ty && ox * s.stride[1] == tx && oy < s.oh &&
+		    ox < s.ow;
 
 		*e = 0;
 		if (s.pooled) {
@@ -108,16 +112,17 @@ template <typename T> struct gradients_along_k {
 			ox = divide(x, s.by_window_stride[1]);
 			ey = y - oy * s.window_stride[0];
 			ex = x - ox * s.window_stride[1];
-			there = there && ey < s.window[0] && ex < s.window[1]
-				&& oy < s.ph && ox < s.pw;
+			there = there && ey < s.window[0] && ex < s.window[1] &&
+			    oy < s.ph && ox < s.pw;
 			*e = ey * s.window[1] + ex;
 		}
-		*at = (size_t)((n[i] * s.ph + oy) * s.pw + ox) * s.out_pixel
-			+ group * s.o;
+		*at = (size_t)((n[i] * s.ph + oy) * s.pw + ox) * s.out_pixel +
+		    group * s.o;
 		return there;
 	}
 
-	__device__ inline void fetch_vectors(const struct conv_shape &s, uint32_t k, bool inside)
+	__device__ inline void fetch_vectors(const struct conv_shape &s, uint32_t k,
+	    bool inside)
 	{
 		const struct patch_place p = patch_place_of(s, k, s.by_o);
 		uint32_t e;
@@ -125,12 +130,13 @@ template <typename T> struct gradients_along_k {
 
 #pragma unroll
 		for (int i = 0; i < panel::slots; i++)
-			x[i] = find(s, i, p, &at, &e) && inside
-				? gradients<T>(s, *buffers, at + p.channel, e) : vector();
+			x[i] = find(s, i, p, &at, &e) && inside ?
+			    gradients<T>(s, *buffers, at + p.channel, e) :
+			    vector();
 	}
 
 	__device__ inline void fetch_elements(const struct conv_shape &s, uint32_t k,
-		uint32_t depth)
+	    uint32_t depth)
 	{
 		typename wide<T>::type v[panel::slots];
 		uint32_t e;
@@ -142,9 +148,9 @@ template <typename T> struct gradients_along_k {
 
 #pragma unroll
 			for (int i = 0; i < panel::slots; i++)
-				v[i].x[j] = find(s, i, p, &at, &e) && k + j < depth
-					? gradient<T>(s, *buffers, at + p.channel, e)
-					: from_float<T>(0);
+				v[i].x[j] = find(s, i, p, &at, &e) && k + j < depth ?
+				    gradient<T>(s, *buffers, at + p.channel, e) :
+				    from_float<T>(0);
 		}
 #pragma unroll
 		for (int i = 0; i < panel::slots; i++)
@@ -170,8 +176,9 @@ template <typename T> struct gradients_along_rows {
 	const struct conv_buffers *buffers;
 	uint32_t channel, count, first, end; /* first, count: of the group */
 
-	__device__ inline void start(const struct conv_shape &s, const struct conv_job &job,
-		const struct conv_buffers &b, const struct tile &t)
+	__device__ inline void start(const struct conv_shape &s,
+	    const struct conv_job &job, const struct conv_buffers &b,
+	    const struct tile &t)
 	{
 		buffers = &b;
 		channel = t.row + panel::place();
@@ -181,14 +188,15 @@ template <typename T> struct gradients_along_rows {
 	}
 
 	__device__ inline vector elements_of(const struct conv_shape &s, size_t at,
-		uint32_t e) const
+	    uint32_t e) const
 	{
 		typename wide<T>::type v;
 
 #pragma unroll
 		for (int j = 0; j < chunk<T>::vector; j++)
-			v.x[j] = channel + j < count ? gradient<T>(s, *buffers, at + j, e)
-				: from_float<T>(0);
+			v.x[j] = channel + j < count ?
+			    gradient<T>(s, *buffers, at + j, e) :
+			    from_float<T>(0);
 		return packed<T>(v);
 	}
 
@@ -208,13 +216,13 @@ template <typename T> struct gradients_along_rows {
 				e = row - window * s.area;
 			}
 			at = (size_t)window * s.out_pixel + first + channel;
-			x[i] = s.vector_o ? gradients<T>(s, *buffers, at, e)
-				: elements_of(s, at, e);
+			x[i] = s.vector_o ? gradients<T>(s, *buffers, at, e) :
+					    elements_of(s, at, e);
 		}
 	}
 };
 
-/* --- the input's patches ---------------------------------------------------------------- */
+/* --- the input's patches ---------------------------------------------------------- */
 
 /* Columns run over the patch, followed by a column of ones if there is a bias; k runs
  * over the output's pixels. */
@@ -223,10 +231,10 @@ template <typename T, int N> struct patches_along_columns {
 	vector x[panel::slots];
 	const T *in;
 	uint32_t group, column, end;
-	struct patch_place place;            /* of column, if vectors are whole */
+	struct patch_place place; /* of column, if vectors are whole */
 
-	__device__ inline void start(const struct conv_shape &s, const struct conv_job &job,
-		const void *input, const struct tile &t)
+	__device__ inline void start(const struct conv_shape &s,
+	    const struct conv_job &job, const void *input, const struct tile &t)
 	{
 		in = (const T *)input;
 		group = t.group;
@@ -236,13 +244,14 @@ template <typename T, int N> struct patches_along_columns {
 	}
 
 	/* An element of column `at` after the patch; `row`: the row exists. */
-	static __device__ inline T beside(const struct conv_shape &s, uint32_t at, bool row)
+	static __device__ inline T beside(const struct conv_shape &s, uint32_t at,
+	    bool row)
 	{
 		return from_float<T>(s.bias && at == s.patch && row ? 1 : 0);
 	}
 
 	__device__ inline vector vector_of(const struct conv_shape &s,
-		const struct origin<T> &o, bool row) const
+	    const struct origin<T> &o, bool row) const
 	{
 		bool there;
 		const T *from = o.find(s, place, &there);
@@ -255,7 +264,7 @@ template <typename T, int N> struct patches_along_columns {
 	}
 
 	__device__ inline vector elements_of(const struct conv_shape &s,
-		const struct origin<T> &o, bool row) const
+	    const struct origin<T> &o, bool row) const
 	{
 		typename wide<T>::type v;
 
@@ -263,10 +272,12 @@ template <typename T, int N> struct patches_along_columns {
 		for (int j = 0; j < chunk<T>::vector; j++) {
 			const uint32_t at = column + j;
 			bool there;
-			const T *from = o.find(s, patch_place_of(s, at, s.by_c), &there);
+			const T *from =
+			    o.find(s, patch_place_of(s, at, s.by_c), &there);
 
-			v.x[j] = at >= s.patch ? beside(s, at, row)
-				: there ? *from : from_float<T>(0);
+			v.x[j] = at >= s.patch ? beside(s, at, row) :
+			    there	       ? *from :
+						 from_float<T>(0);
 		}
 		return packed<T>(v);
 	}
@@ -279,8 +290,8 @@ template <typename T, int N> struct patches_along_columns {
 			struct origin<T> o;
 
 			o.set(s, in, group, row, row < end);
-			x[i] = s.vector_c ? vector_of(s, o, row < end)
-				: elements_of(s, o, row < end);
+			x[i] = s.vector_c ? vector_of(s, o, row < end) :
+					    elements_of(s, o, row < end);
 		}
 	}
 };

@@ -17,7 +17,7 @@
 #include "conv-result.h"
 
 #define CONV_WARPS (CONV_THREADS / WARP)
-#define CONV_DOWN 4                      /* fragments of a warp, one below another */
+#define CONV_DOWN 4 /* fragments of a warp, one below another */
 
 static __device__ inline uint32_t plane_pitch(const struct conv_shape &s)
 {
@@ -26,8 +26,8 @@ static __device__ inline uint32_t plane_pitch(const struct conv_shape &s)
 
 template <typename T> struct plane {
 	T *at;
-	uint32_t pitch, high;                /* rows of plane_w pixels */
-	uint32_t top, left;                  /* conv's first pixel; may be negative */
+	uint32_t pitch, high; /* rows of plane_w pixels */
+	uint32_t top, left;   /* conv's first pixel; may be negative */
 
 	__device__ inline void set(const struct conv_shape &s)
 	{
@@ -49,36 +49,42 @@ template <typename T> struct plane {
 	}
 
 	/* The plane's pixel of a pixel of conv, or NULL. */
-	__device__ inline T *find(const struct conv_shape &s, uint32_t y, uint32_t x) const
+	__device__ inline T *find(const struct conv_shape &s, uint32_t y,
+	    uint32_t x) const
 	{
 		y += top;
 		x += left;
-		return y < high && x < s.plane_w ? at + (y * s.plane_w + x) * pitch : NULL;
+		return y < high && x < s.plane_w ? at + (y * s.plane_w + x) * pitch :
+						   NULL;
 	}
 
 	/* Copies each window's gradient to the pixel that was its largest. */
 	__device__ inline void fill_pooled(const struct conv_shape &s,
-		const struct conv_buffers &b, uint32_t n, uint32_t group)
+	    const struct conv_buffers &b, uint32_t n, uint32_t group)
 	{
 		const int count = chunk<T>::vector;
 		const uint32_t vectors = s.o / count, windows = s.by_windows.by;
 
-		for (uint32_t i = threadIdx.x; i < windows * vectors; i += CONV_THREADS) {
+		for (uint32_t i = threadIdx.x; i < windows * vectors;
+		     i += CONV_THREADS) {
 			const uint32_t window = i / vectors, o = i % vectors * count;
-			const size_t from = (size_t)(n * windows + window) * s.out_pixel
-				+ group * s.o + o;
+			const size_t from = (size_t)(n * windows + window) *
+				s.out_pixel +
+			    group * s.o + o;
 			const uint32_t py = divide(window, s.by_pw);
-			const uint32_t y = py * s.window_stride[0] - s.window_padding[0];
-			const uint32_t x = (window - py * s.pw) * s.window_stride[1]
-				- s.window_padding[1];
-			const pack<uint8_t, count> places =
-				*(const pack<uint8_t, count> *)(b.saved + from);
+			const uint32_t y = py * s.window_stride[0] -
+			    s.window_padding[0];
+			const uint32_t x = (window - py * s.pw) * s.window_stride[1] -
+			    s.window_padding[1];
+			const pack<uint8_t, count> places = *(
+			    const pack<uint8_t, count> *)(b.saved + from);
 			const typename wide<T>::type g = unpacked<T>(
-				*(const vector *)((const T *)b.grad_out + from));
+			    *(const vector *)((const T *)b.grad_out + from));
 
 #pragma unroll
 			for (int j = 0; j < count; j++) {
-				const uint32_t e = places.x[j], ey = divide(e, s.by_window_w);
+				const uint32_t e = places.x[j],
+					       ey = divide(e, s.by_window_w);
 				T *to = find(s, y + ey, x + e - ey * s.window[1]);
 
 				if (e != CONV_DEAD && to)
@@ -87,20 +93,23 @@ template <typename T> struct plane {
 		}
 	}
 
-	__device__ inline void fill(const struct conv_shape &s, const struct conv_buffers &b,
-		uint32_t n, uint32_t group)
+	__device__ inline void fill(const struct conv_shape &s,
+	    const struct conv_buffers &b, uint32_t n, uint32_t group)
 	{
 		const uint32_t vectors = s.o / chunk<T>::vector, pixels = s.oh * s.ow;
 
-		for (uint32_t i = threadIdx.x; i < pixels * vectors; i += CONV_THREADS) {
-			const uint32_t pixel = i / vectors, o = i % vectors * chunk<T>::vector;
+		for (uint32_t i = threadIdx.x; i < pixels * vectors;
+		     i += CONV_THREADS) {
+			const uint32_t pixel = i / vectors,
+				       o = i % vectors * chunk<T>::vector;
 			const uint32_t y = divide(pixel, s.by_pw);
 			T *to = find(s, y, pixel - y * s.ow);
 
 			if (to)
 				*(vector *)(to + o) = gradients<T>(s, b,
-					(size_t)(n * pixels + pixel) * s.out_pixel
-					+ group * s.o + o, 0);
+				    (size_t)(n * pixels + pixel) * s.out_pixel +
+					group * s.o + o,
+				    0);
 		}
 	}
 };
@@ -108,9 +117,10 @@ template <typename T> struct plane {
 /* Each warp computes every fourth fragment of 16 rows, with all 32 columns. */
 template <typename T> struct resident_sums {
 	typedef ::panel<T, 32, false> B;
-	nvcuda::wmma::fragment<nvcuda::wmma::accumulator, 16, 16, 16, float> sum[CONV_DOWN][2];
-	uint32_t first, count;               /* this warp has fragments of rows below
-	                                      * count */
+	nvcuda::wmma::fragment<nvcuda::wmma::accumulator, 16, 16, 16, float>
+	    sum[CONV_DOWN][2];
+	/* This warp has fragments of rows below count */
+	uint32_t first, count;
 
 	__device__ inline void clear(const struct conv_shape &s, uint32_t row)
 	{
@@ -127,7 +137,8 @@ template <typename T> struct resident_sums {
 	__device__ inline void add(const T *from, uint32_t pitch, const T *b)
 	{
 		nvcuda::wmma::fragment<nvcuda::wmma::matrix_b, 16, 16, 16, T,
-			nvcuda::wmma::row_major> pb[2];
+		    nvcuda::wmma::row_major>
+		    pb[2];
 
 #pragma unroll
 		for (int j = 0; j < 2; j++)
@@ -136,7 +147,8 @@ template <typename T> struct resident_sums {
 		for (int i = 0; i < CONV_DOWN; i++) {
 			const uint32_t row = first + i * CONV_WARPS * 16;
 			nvcuda::wmma::fragment<nvcuda::wmma::matrix_a, 16, 16, 16, T,
-				nvcuda::wmma::row_major> pa;
+			    nvcuda::wmma::row_major>
+			    pa;
 
 			if (row >= count)
 				continue;
@@ -153,15 +165,18 @@ template <typename T> struct resident_sums {
 		for (int i = 0; i < CONV_DOWN; i++)
 #pragma unroll
 			for (int j = 0; j < 2; j++)
-				nvcuda::wmma::store_matrix_sync(&c[(i * CONV_WARPS
-					+ threadIdx.x / WARP) * 16 * pitch + j * 16],
-					sum[i][j], pitch, nvcuda::wmma::mem_row_major);
+				nvcuda::wmma::store_matrix_sync(
+				    &c[(i * CONV_WARPS + threadIdx.x / WARP) * 16 *
+					    pitch +
+					j * 16],
+				    sum[i][j], pitch, nvcuda::wmma::mem_row_major);
 	}
 };
 
 /* grad_in = the tile's sums (256,32), except the rows beside the image. */
-template <typename T> static __device__ inline void put_resident(const struct conv_shape &s,
-	const struct conv_buffers &b, const struct tile &t, uint32_t n, const float *sums)
+template <typename T>
+static __device__ inline void put_resident(const struct conv_shape &s,
+    const struct conv_buffers &b, const struct tile &t, uint32_t n, const float *sums)
 {
 	const int count = chunk<T>::vector, vectors = 32 / count;
 
@@ -169,34 +184,36 @@ template <typename T> static __device__ inline void put_resident(const struct co
 		const uint32_t row = t.row + i / vectors;
 		const uint32_t column = t.column + i % vectors * count;
 		const uint32_t y = divide(row, s.by_plane_w), x = row - y * s.plane_w;
-		const float *from = &sums[i / vectors * tile_result<32>::pitch
-			+ i % vectors * count];
+		const float *from =
+		    &sums[i / vectors * tile_result<32>::pitch + i % vectors * count];
 
 		if (y < s.h && x < s.w && column < s.c)
-			*(vector *)((T *)b.grad_in + (size_t)n * s.in_image + y * s.in_row
-				+ x * s.in_pixel + t.group * s.c + column) =
-				weights_of<T>(from);
+			*(vector *)((T *)b.grad_in + (size_t)n * s.in_image +
+			    y * s.in_row + x * s.in_pixel + t.group * s.c +
+			    column) = weights_of<T>(from);
 	}
 }
 
-template <typename T> static __device__ inline void add_chunk(const struct conv_shape &s,
-	const struct conv_job &job, const struct plane<T> &plane, uint32_t k, const T *weights,
-	struct resident_sums<T> &sums)
+template <typename T>
+static __device__ inline void add_chunk(const struct conv_shape &s,
+    const struct conv_job &job, const struct plane<T> &plane, uint32_t k,
+    const T *weights, struct resident_sums<T> &sums)
 {
 #pragma unroll
 	for (int l = 0; l < chunk<T>::depth; l += 16) {
 		const struct patch_place p = patch_place_of(s, k + l, s.by_o);
-		const uint32_t pixel = (plane.high - s.h - p.dy) * s.plane_w
-			+ s.plane_w - s.w - p.dx;
+		const uint32_t pixel = (plane.high - s.h - p.dy) * s.plane_w +
+		    s.plane_w - s.w - p.dx;
 
 		if (k + l < job.depth)
-			sums.add(plane.at + pixel * plane.pitch + p.channel, plane.pitch,
-				weights + l * resident_sums<T>::B::pitch);
+			sums.add(plane.at + pixel * plane.pitch + p.channel,
+			    plane.pitch, weights + l * resident_sums<T>::B::pitch);
 	}
 }
 
-template <typename T> static __device__ inline void resident_tile(const struct conv_shape &s,
-	const struct conv_job &job, const struct conv_buffers &b, uint32_t block)
+template <typename T>
+static __device__ inline void resident_tile(const struct conv_shape &s,
+    const struct conv_job &job, const struct conv_buffers &b, uint32_t block)
 {
 	typedef typename resident_sums<T>::B B;
 	const struct tile t = tile_of(job, block);

@@ -9,13 +9,13 @@
 
 #include "conv-tile.h"
 
-#define CONV_SLICES 8                    /* into which conv_finish divides the parts */
+#define CONV_SLICES 8 /* into which conv_finish divides the parts */
 
 /* Rows are pixels of out (not of windows), columns its channels. */
 template <typename T> struct out_result {
 	static __device__ inline void put(const struct conv_shape &s,
-		const struct conv_buffers &b, uint32_t group, uint32_t row, uint32_t column,
-		float x)
+	    const struct conv_buffers &b, uint32_t group, uint32_t row, uint32_t column,
+	    float x)
 	{
 		const uint32_t channel = group * s.o + column;
 
@@ -30,21 +30,23 @@ template <typename T> struct out_result {
 /* Rows are pixels of in, columns its channels. */
 template <typename T> struct in_result {
 	static __device__ inline void put(const struct conv_shape &s,
-		const struct conv_buffers &b, uint32_t group, uint32_t row, uint32_t column,
-		float x)
+	    const struct conv_buffers &b, uint32_t group, uint32_t row, uint32_t column,
+	    float x)
 	{
-		const uint32_t n = divide(row, s.by_image), pixel = row - n * s.by_image.by;
+		const uint32_t n = divide(row, s.by_image),
+			       pixel = row - n * s.by_image.by;
 
-		set_float((T *)b.grad_in + (size_t)n * s.in_image + pixel * s.in_pixel
-			+ (group * s.c + column) * s.in_channel, x);
+		set_float((T *)b.grad_in + (size_t)n * s.in_image + pixel * s.in_pixel +
+			(group * s.c + column) * s.in_channel,
+		    x);
 	}
 };
 
 /* Rows are output channels; columns the patch, then the bias. */
 struct weight_result {
 	static __device__ inline void put(const struct conv_shape &s,
-		const struct conv_buffers &b, uint32_t group, uint32_t row, uint32_t column,
-		float x)
+	    const struct conv_buffers &b, uint32_t group, uint32_t row, uint32_t column,
+	    float x)
 	{
 		const uint32_t channel = group * s.o + row;
 
@@ -56,9 +58,10 @@ struct weight_result {
 };
 
 /* Stores tile t of sums (64,N). */
-template <class Result, int N> static __device__ inline void put_tile(
-	const struct conv_shape &s, const struct conv_job &job,
-	const struct conv_buffers &b, const struct tile &t, const float *sums)
+template <class Result, int N>
+static __device__ inline void put_tile(const struct conv_shape &s,
+    const struct conv_job &job, const struct conv_buffers &b, const struct tile &t,
+    const float *sums)
 {
 	for (int i = threadIdx.x; i < CONV_ROWS * N; i += CONV_THREADS) {
 		const uint32_t row = t.row + i / N, column = t.column + i % N;
@@ -69,15 +72,18 @@ template <class Result, int N> static __device__ inline void put_tile(
 		if (job.splits == 1)
 			Result::put(s, b, t.group, row, column, x);
 		else
-			job.partial[((size_t)(t.split * s.groups + t.group) * job.rows + row)
-				* job.columns + column] = x;
+			job.partial[((size_t)(t.split * s.groups + t.group) * job.rows +
+					row) *
+				job.columns +
+			    column] = x;
 	}
 }
 
 /* result = the sum of the parts, partial (splits, count). A warp adds one slice of the
  * parts for 32 elements; a block of eight warps adds all of them. */
-template <class Result> static __global__ void conv_finish(const struct conv_shape s,
-	const struct conv_job job, const struct conv_buffers b)
+template <class Result>
+static __global__ void conv_finish(const struct conv_shape s, const struct conv_job job,
+    const struct conv_buffers b)
 {
 	const uint32_t lane = threadIdx.x % WARP, slice = threadIdx.x / WARP;
 	const uint32_t size = job.rows * job.columns, count = s.groups * size;
@@ -95,18 +101,20 @@ template <class Result> static __global__ void conv_finish(const struct conv_sha
 		return;
 	for (int k = 1; k < CONV_SLICES; k++)
 		sum += sums[k * WARP + lane];
-	Result::put(s, b, i / size, i % size / job.columns, i % size % job.columns, sum);
+	Result::put(s, b, i / size, i % size / job.columns, i % size % job.columns,
+	    sum);
 }
 
-template <class Result> static int finish(void *queue, const struct conv_shape *s,
-	const struct conv_job *job, const struct conv_buffers *b)
+template <class Result>
+static int finish(void *queue, const struct conv_shape *s, const struct conv_job *job,
+    const struct conv_buffers *b)
 {
 	const size_t count = (size_t)s->groups * job->rows * job->columns;
 	const unsigned blocks = (unsigned)((count + WARP - 1) / WARP);
 	const int threads = CONV_SLICES * WARP;
 
-	return LAUNCH((conv_finish<Result>), blocks, threads, threads * sizeof(float), queue,
-		*s, *job, *b);
+	return LAUNCH((conv_finish<Result>), blocks, threads, threads * sizeof(float),
+	    queue, *s, *job, *b);
 }
 
 #endif

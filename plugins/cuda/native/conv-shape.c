@@ -3,10 +3,10 @@
 #include "native.h"
 #include <string.h>
 
-#define MAX_SIZE (1u << 30)              /* side of a padded image: see CONV_OUTSIDE */
+#define MAX_SIZE (1u << 30) /* side of a padded image: see CONV_OUTSIDE */
 #define MAX_ROWS ((size_t)INT32_MAX - CONV_ROWS)
 
-/* --- the shape ------------------------------------------------------------------ */
+/* --- the shape -------------------------------------------------------------------- */
 
 static struct conv_divisor divisor(uint32_t by)
 {
@@ -37,7 +37,8 @@ static void read_conv2d(struct conv_shape *s, const struct cnn_node *node)
 
 	s->groups = (uint32_t)a[GROUPS].i;
 	s->bias = a[BIAS].i != 0;
-	s->c = (uint32_t)in[0] / s->groups, s->h = (uint32_t)in[1], s->w = (uint32_t)in[2];
+	s->c = (uint32_t)in[0] / s->groups, s->h = (uint32_t)in[1],
+	s->w = (uint32_t)in[2];
 	s->o = (uint32_t)out[0] / s->groups;
 	s->oh = (uint32_t)out[1], s->ow = (uint32_t)out[2];
 	pair(s->kernel, &a[KERNEL]);
@@ -81,12 +82,13 @@ static void check_resident(struct conv_shape *s)
 
 	s->plane_w = s->w + (s->kernel[1] - 1) * s->dilation[1];
 	s->by_plane_w = divisor(s->plane_w);
-	rows = ((uint64_t)s->h * s->plane_w + 15) / 16 * 16 + (s->kernel[0] - 1)
-		* s->dilation[0] * (uint64_t)s->plane_w + s->plane_w - s->w;
-	if (!native_is_half(s->dtype) || s->in_channel != 1 || s->c % 16 || s->o % 16
-			|| s->stride[0] > 1 || s->stride[1] > 1 || s->h * s->w < CONV_ROWS
-			|| s->plane_w > 2 * s->w || rows > CONV_SHARED
-			|| conv_resident_bytes(s, (uint32_t)rows) > CONV_SHARED)
+	rows = ((uint64_t)s->h * s->plane_w + 15) / 16 * 16 +
+	    (s->kernel[0] - 1) * s->dilation[0] * (uint64_t)s->plane_w + s->plane_w -
+	    s->w;
+	if (!native_is_half(s->dtype) || s->in_channel != 1 || s->c % 16 || s->o % 16 ||
+	    s->stride[0] > 1 || s->stride[1] > 1 || s->h * s->w < CONV_ROWS ||
+	    s->plane_w > 2 * s->w || rows > CONV_SHARED ||
+	    conv_resident_bytes(s, (uint32_t)rows) > CONV_SHARED)
 		return;
 	s->plane_rows = (uint32_t)rows;
 	s->resident = 1;
@@ -95,15 +97,14 @@ static void check_resident(struct conv_shape *s)
 /* Sets `small` if the conditions of conv-small.cu hold. */
 static void check_small(struct conv_shape *s)
 {
-	const uint64_t high = (s->oh - 1) * (uint64_t)s->stride[0]
-		+ (s->kernel[0] - 1) * s->dilation[0] + 1;
-	const uint64_t wide = (s->ow - 1) * (uint64_t)s->stride[1]
-		+ (s->kernel[1] - 1) * s->dilation[1] + 1;
+	const uint64_t high = (s->oh - 1) * (uint64_t)s->stride[0] +
+	    (s->kernel[0] - 1) * s->dilation[0] + 1;
+	const uint64_t wide = (s->ow - 1) * (uint64_t)s->stride[1] +
+	    (s->kernel[1] - 1) * s->dilation[1] + 1;
 
-	if (s->groups > 1 || s->o > CONV_SMALL_OUTPUTS || (s->pooled && s->area != 4)
-			|| (s->patch != 9 && s->patch != 25 && s->patch != 27)
-			|| high * wide > CONV_SHARED
-			|| conv_small_bytes(s, high * wide) > CONV_SHARED)
+	if (s->groups > 1 || s->o > CONV_SMALL_OUTPUTS || (s->pooled && s->area != 4) ||
+	    (s->patch != 9 && s->patch != 25 && s->patch != 27) ||
+	    high * wide > CONV_SHARED || conv_small_bytes(s, high * wide) > CONV_SHARED)
 		return;
 	s->view_h = (uint32_t)high;
 	s->view_w = (uint32_t)wide;
@@ -153,13 +154,13 @@ static int is_countable(const struct conv_shape *s)
 {
 	uint64_t area = (uint64_t)s->window[0] * s->window[1];
 
-	if (s->c == 0 || s->o == 0)          /* neither convolution nor linear */
+	if (s->c == 0 || s->o == 0) /* neither convolution nor linear */
 		return 0;
 	for (int i = 0; i < 2; i++)
-		if ((i ? s->w : s->h) + (uint64_t)2 * s->padding[i] >= MAX_SIZE
-				|| (i ? s->ow : s->oh) + (uint64_t)2 * s->window_padding[i]
-					>= MAX_SIZE
-				|| (s->pooled && s->window_stride[i] < s->window[i]))
+		if ((i ? s->w : s->h) + (uint64_t)2 * s->padding[i] >= MAX_SIZE ||
+		    (i ? s->ow : s->oh) + (uint64_t)2 * s->window_padding[i] >=
+			MAX_SIZE ||
+		    (s->pooled && s->window_stride[i] < s->window[i]))
 			return 0;
 	return !s->pooled || area <= CONV_MAX_AREA;
 }
@@ -186,7 +187,7 @@ int conv_shape_read(struct conv_shape *s, const struct cnn_run *run, uint32_t in
 	return 1;
 }
 
-/* --- the products --------------------------------------------------------------- */
+/* --- the products ----------------------------------------------------------------- */
 
 static uint32_t up(uint64_t n, uint32_t by)
 {
@@ -195,7 +196,7 @@ static uint32_t up(uint64_t n, uint32_t by)
 
 /* Returns 0 if one of the sides is too long. */
 static int set_sides(struct conv_job *job, const struct conv_shape *s,
-	enum conv_product product, uint32_t samples)
+    enum conv_product product, uint32_t samples)
 {
 	const uint64_t places = (uint64_t)samples * s->ph * s->pw * s->area;
 	const uint64_t pixels = (uint64_t)samples * s->h * s->w;
@@ -223,15 +224,15 @@ static int set_sides(struct conv_job *job, const struct conv_shape *s,
  * of another kernel. A part has at least CONV_MIN_CHUNKS chunks. Pooled products are
  * not cut, because their parts would be larger than out. */
 static void split(struct conv_job *job, const struct conv_shape *s,
-	enum conv_product product, uint64_t tiles)
+    enum conv_product product, uint64_t tiles)
 {
 	const uint32_t depth = CONV_CHUNK_BYTES / (uint32_t)native_size(s->dtype);
 	const uint32_t chunks = up(job->depth, depth), most = chunks / CONV_MIN_CHUNKS;
 	uint32_t each;
 
 	job->splits = 1;
-	if (tiles < CONV_BLOCKS && chunks >= CONV_LONG && !(product == CONV_FORWARD
-			&& s->pooled))
+	if (tiles < CONV_BLOCKS && chunks >= CONV_LONG &&
+	    !(product == CONV_FORWARD && s->pooled))
 		job->splits = CONV_BLOCKS / (uint32_t)tiles;
 	if (job->splits > most)
 		job->splits = most > 1 ? most : 1;
@@ -241,7 +242,7 @@ static void split(struct conv_job *job, const struct conv_shape *s,
 }
 
 static uint64_t set_tiles(struct conv_job *job, const struct conv_shape *s,
-	uint32_t tile_columns)
+    uint32_t tile_columns)
 {
 	job->tile_columns = tile_columns;
 	job->row_tiles = up(job->rows, job->tile_rows);
@@ -253,21 +254,22 @@ static uint64_t set_tiles(struct conv_job *job, const struct conv_shape *s,
  * the input's gradient, fewer than CONV_BLOCKS tiles of 64. With the resident method
  * the weights' tiles always have 64. A tile of forward has whole windows. */
 static uint64_t make_tiles(struct conv_job *job, const struct conv_shape *s,
-	enum conv_product product)
+    enum conv_product product)
 {
 	uint64_t tiles;
 
-	job->tile_rows = product == CONV_FORWARD ? CONV_ROWS / s->area * s->area : CONV_ROWS;
+	job->tile_rows = product == CONV_FORWARD ? CONV_ROWS / s->area * s->area :
+						   CONV_ROWS;
 	tiles = set_tiles(job, s, 64);
-	if (product == CONV_WEIGHT ? job->columns <= 32 && !s->resident
-			: job->columns <= 32 || tiles < CONV_BLOCKS)
+	if (product == CONV_WEIGHT ? job->columns <= 32 && !s->resident :
+				     job->columns <= 32 || tiles < CONV_BLOCKS)
 		tiles = set_tiles(job, s, 32);
 	split(job, s, product, tiles);
 	return tiles * job->splits;
 }
 
 static uint64_t make_resident(struct conv_job *job, const struct conv_shape *s,
-	uint32_t samples)
+    uint32_t samples)
 {
 	job->method = CONV_RESIDENT;
 	job->tile_rows = CONV_RESIDENT_ROWS;
@@ -281,7 +283,7 @@ static uint64_t make_resident(struct conv_job *job, const struct conv_shape *s,
 /* Forward: at least CONV_BLOCKS shares of images. Backward: at most CONV_BLOCKS, each
  * block with one or more shares. */
 static uint64_t make_small(struct conv_job *job, const struct conv_shape *s,
-	enum conv_product product, uint32_t samples)
+    enum conv_product product, uint32_t samples)
 {
 	const uint32_t windows = s->ph * s->pw;
 	uint64_t units;
@@ -291,8 +293,8 @@ static uint64_t make_small(struct conv_job *job, const struct conv_shape *s,
 	job->samples = samples;
 	job->tile_columns = 64;
 	job->splits = 1;
-	job->parts = product == CONV_FORWARD ? up(CONV_BLOCKS, samples)
-		: CONV_BLOCKS / samples;
+	job->parts = product == CONV_FORWARD ? up(CONV_BLOCKS, samples) :
+					       CONV_BLOCKS / samples;
 	if (job->parts > windows / 4)
 		job->parts = windows / 4;
 	if (job->parts == 0)
@@ -307,7 +309,7 @@ static uint64_t make_small(struct conv_job *job, const struct conv_shape *s,
 }
 
 int conv_job_make(struct conv_job *job, const struct conv_shape *s,
-	enum conv_product product, uint32_t samples)
+    enum conv_product product, uint32_t samples)
 {
 	uint64_t blocks;
 

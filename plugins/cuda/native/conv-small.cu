@@ -13,29 +13,34 @@
 #include "conv-result.h"
 
 #define WARPS (CONV_SMALL_THREADS / WARP)
-#define OUTPUTS 8                        /* channels that a thread computes at once */
-#define PIXELS 4                         /* and pixels: of a window, or neighbours */
-#define AHEAD 4                          /* windows that backward reads at once */
+#define OUTPUTS 8 /* channels that a thread computes at once */
+#define PIXELS 4  /* and pixels: of a window, or neighbours */
+#define AHEAD 4	  /* windows that backward reads at once */
 
 /* view = image n. Does not synchronise the block. */
-template <typename T> static __device__ inline void fill_view(const struct conv_shape &s,
-	const void *in, uint32_t n, float *view)
+template <typename T>
+static __device__ inline void fill_view(const struct conv_shape &s, const void *in,
+    uint32_t n, float *view)
 {
 	const T *image = (const T *)in + (size_t)n * s.in_image;
 
-	for (uint32_t i = threadIdx.x; i < s.c * s.view_h * s.view_w; i += CONV_SMALL_THREADS) {
+	for (uint32_t i = threadIdx.x; i < s.c * s.view_h * s.view_w;
+	     i += CONV_SMALL_THREADS) {
 		const uint32_t row = i / s.view_w, channel = row / s.view_h;
 		const uint32_t y = row - channel * s.view_h - s.padding[0];
 		const uint32_t x = i - row * s.view_w - s.padding[1];
 
-		view[i] = y < s.h && x < s.w ? to_float(image[y * s.in_row + x * s.in_pixel
-			+ channel * s.in_channel]) : 0;
+		view[i] = y < s.h && x < s.w ?
+		    to_float(
+			image[y * s.in_row + x * s.in_pixel + channel * s.in_channel]) :
+		    0;
 	}
 }
 
 /* place[k] = the offset in view of element k of a patch from its first element. */
-template <int PATCH> static __device__ inline void set_places(const struct conv_shape &s,
-	uint32_t (&place)[PATCH])
+template <int PATCH>
+static __device__ inline void set_places(const struct conv_shape &s,
+    uint32_t (&place)[PATCH])
 {
 	uint32_t row = 0, j = 0, channel = 0;
 
@@ -51,33 +56,37 @@ template <int PATCH> static __device__ inline void set_places(const struct conv_
 }
 
 /* The offset in view of the patch of conv's pixel (y,x). */
-static __device__ inline uint32_t first_of(const struct conv_shape &s, uint32_t y, uint32_t x)
+static __device__ inline uint32_t first_of(const struct conv_shape &s, uint32_t y,
+    uint32_t x)
 {
 	return y * s.stride[0] * s.view_w + x * s.stride[1];
 }
 
 /* The work of one block: windows (pixels, without pooling) begin .. end - 1 of image
  * n. */
-struct share { uint32_t n, begin, end; };
+struct share {
+	uint32_t n, begin, end;
+};
 
 static __device__ inline struct share share_of(const struct conv_shape &s,
-	const struct conv_job &job, uint32_t unit)
+    const struct conv_job &job, uint32_t unit)
 {
 	const uint32_t part = unit % job.parts, windows = s.by_windows.by;
-	const uint32_t each = ((windows + job.parts - 1) / job.parts + PIXELS - 1)
-		/ PIXELS * PIXELS;
+	const uint32_t each = ((windows + job.parts - 1) / job.parts + PIXELS - 1) /
+	    PIXELS * PIXELS;
 	struct share p = { unit / job.parts, part * each, 0 };
 
 	p.end = min(p.begin + each, windows);
 	return p;
 }
 
-/* --- forward ------------------------------------------------------------------------- */
+/* --- forward ---------------------------------------------------------------------- */
 
 /* The sums of PIXELS pixels and OUTPUTS channels. weights (PATCH,outputs). */
-template <int PATCH> static __device__ inline void add_patches(const float *view,
-	const uint32_t (&first)[PIXELS], const uint32_t (&place)[PATCH], const float *weights,
-	uint32_t outputs, float (&sum)[PIXELS][OUTPUTS])
+template <int PATCH>
+static __device__ inline void add_patches(const float *view,
+    const uint32_t (&first)[PIXELS], const uint32_t (&place)[PATCH],
+    const float *weights, uint32_t outputs, float (&sum)[PIXELS][OUTPUTS])
 {
 #pragma unroll
 	for (int e = 0; e < PIXELS; e++)
@@ -104,8 +113,9 @@ template <int PATCH> static __device__ inline void add_patches(const float *view
 }
 
 /* Stores eight channels, or the first `count` of them. */
-template <typename T> static __device__ inline void store(T *to, const T (&x)[OUTPUTS],
-	bool whole, uint32_t count)
+template <typename T>
+static __device__ inline void store(T *to, const T (&x)[OUTPUTS], bool whole,
+    uint32_t count)
 {
 	pack<T, OUTPUTS> all;
 
@@ -121,9 +131,10 @@ template <typename T> static __device__ inline void store(T *to, const T (&x)[OU
 
 /* Stores a window's largest, like put_window() of conv-forward.cu. `inside` has one bit
  * per pixel. */
-template <typename T> static __device__ inline void put_largest(const struct conv_shape &s,
-	const struct conv_buffers &b, size_t at, uint32_t o, uint32_t inside,
-	const float (&sum)[PIXELS][OUTPUTS])
+template <typename T>
+static __device__ inline void put_largest(const struct conv_shape &s,
+    const struct conv_buffers &b, size_t at, uint32_t o, uint32_t inside,
+    const float (&sum)[PIXELS][OUTPUTS])
 {
 	const uint32_t count = s.o - o;
 	const bool whole = s.o % OUTPUTS == 0;
@@ -152,9 +163,10 @@ template <typename T> static __device__ inline void put_largest(const struct con
 		store(b.saved + at + o, places, whole, count);
 }
 
-template <typename T> static __device__ inline void put_pixels(const struct conv_shape &s,
-	const struct conv_buffers &b, size_t at, uint32_t o, uint32_t inside,
-	const float (&sum)[PIXELS][OUTPUTS])
+template <typename T>
+static __device__ inline void put_pixels(const struct conv_shape &s,
+    const struct conv_buffers &b, size_t at, uint32_t o, uint32_t inside,
+    const float (&sum)[PIXELS][OUTPUTS])
 {
 	const uint32_t count = s.o - o;
 
@@ -164,7 +176,8 @@ template <typename T> static __device__ inline void put_pixels(const struct conv
 
 #pragma unroll
 		for (int i = 0; i < OUTPUTS; i++) {
-			float x = sum[e][i] + (s.bias && i < (int)count ? b.bias[o + i] : 0);
+			float x = sum[e][i] +
+			    (s.bias && i < (int)count ? b.bias[o + i] : 0);
 
 			if (s.relu)
 				x = x <= 0 ? 0 : x;
@@ -172,16 +185,17 @@ template <typename T> static __device__ inline void put_pixels(const struct conv
 		}
 		if (inside >> e & 1)
 			store((T *)b.out + at + e * s.out_pixel + o, out,
-				s.o % OUTPUTS == 0, count);
+			    s.o % OUTPUTS == 0, count);
 	}
 }
 
 /* The pixels of one thread: of window p.begin + i, or four pixels from p.begin + 4
  * i. */
-template <typename T, int PATCH> static __device__ inline void make_pixels(
-	const struct conv_shape &s, const struct conv_buffers &b, const struct share &p,
-	uint32_t i, uint32_t o, const float *view, const float *weights, uint32_t outputs,
-	const uint32_t (&place)[PATCH])
+template <typename T, int PATCH>
+static __device__ inline void make_pixels(const struct conv_shape &s,
+    const struct conv_buffers &b, const struct share &p, uint32_t i, uint32_t o,
+    const float *view, const float *weights, uint32_t outputs,
+    const uint32_t (&place)[PATCH])
 {
 	const uint32_t window = p.begin + (s.pooled ? i : i * PIXELS);
 	const size_t at = (size_t)(p.n * s.by_windows.by + window) * s.out_pixel;
@@ -190,12 +204,13 @@ template <typename T, int PATCH> static __device__ inline void make_pixels(
 
 #pragma unroll
 	for (int e = 0; e < PIXELS; e++) {
-		const uint32_t pixel = window + (s.pooled ? 0 : e), py = divide(pixel, s.by_pw);
+		const uint32_t pixel = window + (s.pooled ? 0 : e),
+			       py = divide(pixel, s.by_pw);
 		const uint32_t ey = s.pooled ? divide(e, s.by_window_w) : 0;
 		const uint32_t ex = s.pooled ? e - ey * s.window[1] : 0;
 		const uint32_t y = py * s.window_stride[0] + ey - s.window_padding[0];
-		const uint32_t x = (pixel - py * s.pw) * s.window_stride[1] + ex
-			- s.window_padding[1];
+		const uint32_t x = (pixel - py * s.pw) * s.window_stride[1] + ex -
+		    s.window_padding[1];
 		const bool there = y < s.oh && x < s.ow && pixel < p.end;
 
 		first[e] = there ? first_of(s, y, x) : 0;
@@ -208,11 +223,13 @@ template <typename T, int PATCH> static __device__ inline void make_pixels(
 		put_pixels<T>(s, b, at, o, inside, sum);
 }
 
-template <typename T, int PATCH> static __global__ void
-__launch_bounds__(CONV_SMALL_THREADS) conv_small_forward(const struct conv_shape s,
-	const struct conv_job job, const struct conv_buffers b)
+template <typename T, int PATCH>
+static __global__ void __launch_bounds__(CONV_SMALL_THREADS)
+    conv_small_forward(const struct conv_shape s, const struct conv_job job,
+	const struct conv_buffers b)
 {
-	const uint32_t octets = (s.o + OUTPUTS - 1) / OUTPUTS, outputs = octets * OUTPUTS;
+	const uint32_t octets = (s.o + OUTPUTS - 1) / OUTPUTS,
+		       outputs = octets * OUTPUTS;
 	const struct share p = share_of(s, job, blockIdx.x);
 	const uint32_t count = p.begin < p.end ? p.end - p.begin : 0;
 	const uint32_t items = s.pooled ? count : (count + PIXELS - 1) / PIXELS;
@@ -222,7 +239,8 @@ __launch_bounds__(CONV_SMALL_THREADS) conv_small_forward(const struct conv_shape
 	for (uint32_t i = threadIdx.x; i < PATCH * outputs; i += CONV_SMALL_THREADS) {
 		const uint32_t k = i / outputs, o = i - k * outputs;
 
-		weights[i] = o < s.o ? to_float(from_float<T>(b.weight[o * PATCH + k])) : 0;
+		weights[i] =
+		    o < s.o ? to_float(from_float<T>(b.weight[o * PATCH + k])) : 0;
 	}
 	fill_view<T>(s, b.in, p.n, view);
 	set_places(s, place);
@@ -234,15 +252,18 @@ __launch_bounds__(CONV_SMALL_THREADS) conv_small_forward(const struct conv_shape
 	}
 }
 
-/* --- backward ------------------------------------------------------------------------ */
+/* --- backward --------------------------------------------------------------------- */
 
 /* The gradient of channel o at a window, and the first element of the patch that it
  * belongs to. */
-struct contribution { float g; uint32_t first; };
+struct contribution {
+	float g;
+	uint32_t first;
+};
 
-template <typename T> static __device__ inline struct contribution contribution_of(
-	const struct conv_shape &s, const struct conv_buffers &b, uint32_t n,
-	uint32_t window, uint32_t o)
+template <typename T>
+static __device__ inline struct contribution contribution_of(const struct conv_shape &s,
+    const struct conv_buffers &b, uint32_t n, uint32_t window, uint32_t o)
 {
 	const size_t at = (size_t)(n * s.by_windows.by + window) * s.out_pixel + o;
 	const uint32_t py = divide(window, s.by_pw);
@@ -269,10 +290,10 @@ template <typename T> static __device__ inline struct contribution contribution_
 /* Adds every eighth window of the share to sum, from `warp` on. The last element of sum
  * adds the gradients themselves. Several windows are read ahead to hide the latency of
  * memory. */
-template <typename T, int PATCH> static __device__ inline void add_share(
-	const struct conv_shape &s, const struct conv_buffers &b, const struct share &p,
-	uint32_t warp, uint32_t o, const float *view, const uint32_t (&place)[PATCH],
-	float (&sum)[PATCH + 1])
+template <typename T, int PATCH>
+static __device__ inline void add_share(const struct conv_shape &s,
+    const struct conv_buffers &b, const struct share &p, uint32_t warp, uint32_t o,
+    const float *view, const uint32_t (&place)[PATCH], float (&sum)[PATCH + 1])
 {
 	for (uint32_t i = p.begin + warp; i < p.end; i += WARPS * AHEAD) {
 		struct contribution c[AHEAD];
@@ -295,11 +316,13 @@ template <typename T, int PATCH> static __device__ inline void add_share(
 }
 
 /* Adds the sums of a block's warps in order. all (WARPS,PATCH+1,WARP). */
-template <int PATCH> static __device__ inline void put_sums(const struct conv_shape &s,
-	const struct conv_job &job, const struct conv_buffers &b, uint32_t split, uint32_t o0,
-	const float *all)
+template <int PATCH>
+static __device__ inline void put_sums(const struct conv_shape &s,
+    const struct conv_job &job, const struct conv_buffers &b, uint32_t split,
+    uint32_t o0, const float *all)
 {
-	for (uint32_t i = threadIdx.x; i < WARP * job.columns; i += CONV_SMALL_THREADS) {
+	for (uint32_t i = threadIdx.x; i < WARP * job.columns;
+	     i += CONV_SMALL_THREADS) {
 		const uint32_t o = i / job.columns, k = i - o * job.columns;
 		float sum = 0;
 
@@ -311,14 +334,16 @@ template <int PATCH> static __device__ inline void put_sums(const struct conv_sh
 		if (job.splits == 1)
 			weight_result::put(s, b, 0, o0 + o, k, sum);
 		else
-			job.partial[((size_t)split * job.rows + o0 + o) * job.columns + k] = sum;
+			job.partial[((size_t)split * job.rows + o0 + o) * job.columns +
+			    k] = sum;
 	}
 }
 
 /* A lane has one of 32 channels, a warp every eighth window. */
-template <typename T, int PATCH> static __global__ void
-__launch_bounds__(CONV_SMALL_THREADS) conv_small_weight(const struct conv_shape s,
-	const struct conv_job job, const struct conv_buffers b)
+template <typename T, int PATCH>
+static __global__ void __launch_bounds__(CONV_SMALL_THREADS)
+    conv_small_weight(const struct conv_shape s, const struct conv_job job,
+	const struct conv_buffers b)
 {
 	const uint32_t lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
 	const uint32_t split = blockIdx.x / job.row_tiles;
@@ -328,7 +353,8 @@ __launch_bounds__(CONV_SMALL_THREADS) conv_small_weight(const struct conv_shape 
 	float sum[PATCH + 1] = { 0 };
 
 	set_places(s, place);
-	for (uint32_t unit = split; unit < job.samples * job.parts; unit += job.splits) {
+	for (uint32_t unit = split; unit < job.samples * job.parts;
+	     unit += job.splits) {
 		const struct share p = share_of(s, job, unit);
 
 		__syncthreads();
@@ -344,36 +370,42 @@ __launch_bounds__(CONV_SMALL_THREADS) conv_small_weight(const struct conv_shape 
 	put_sums<PATCH>(s, job, b, split, o0, all);
 }
 
-/* --- the launches ---------------------------------------------------------------------- */
+/* --- the launches ----------------------------------------------------------------- */
 
-template <typename T, int PATCH> static int launch_forward(void *queue,
-	const struct conv_shape *s, const struct conv_job *job, const struct conv_buffers *b)
+template <typename T, int PATCH>
+static int launch_forward(void *queue, const struct conv_shape *s,
+    const struct conv_job *job, const struct conv_buffers *b)
 {
 	return LAUNCH((conv_small_forward<T, PATCH>), job->blocks, CONV_SMALL_THREADS,
-		conv_small_bytes(s, s->view_h * s->view_w), queue, *s, *job, *b);
+	    conv_small_bytes(s, s->view_h * s->view_w), queue, *s, *job, *b);
 }
 
-template <typename T, int PATCH> static int launch_weight(void *queue,
-	const struct conv_shape *s, const struct conv_job *job, const struct conv_buffers *b)
+template <typename T, int PATCH>
+static int launch_weight(void *queue, const struct conv_shape *s,
+    const struct conv_job *job, const struct conv_buffers *b)
 {
-	int error = LAUNCH((conv_small_weight<T, PATCH>), job->blocks, CONV_SMALL_THREADS,
-		conv_small_bytes(s, s->view_h * s->view_w), queue, *s, *job, *b);
+	int error = LAUNCH((conv_small_weight<T, PATCH>), job->blocks,
+	    CONV_SMALL_THREADS, conv_small_bytes(s, s->view_h * s->view_w), queue, *s,
+	    *job, *b);
 
-	return error || job->splits == 1 ? error : finish<weight_result>(queue, s, job, b);
+	return error || job->splits == 1 ? error :
+					   finish<weight_result>(queue, s, job, b);
 }
 
-#define BY_PATCH(T, CALL) (s->patch == 9 ? CALL<T, 9>(queue, s, job, b) \
-	: s->patch == 25 ? CALL<T, 25>(queue, s, job, b) : CALL<T, 27>(queue, s, job, b))
+#define BY_PATCH(T, CALL) \
+	(s->patch == 9	       ? CALL<T, 9>(queue, s, job, b) : \
+		s->patch == 25 ? CALL<T, 25>(queue, s, job, b) : \
+				 CALL<T, 27>(queue, s, job, b))
 
 extern "C" int native_conv_small_forward(void *queue, const struct conv_shape *s,
-	const struct conv_job *job, const struct conv_buffers *b)
+    const struct conv_job *job, const struct conv_buffers *b)
 {
 #define FORWARD(T) BY_PATCH(T, launch_forward)
 	return BY_DTYPE(s->dtype, FORWARD);
 }
 
 extern "C" int native_conv_small_weight(void *queue, const struct conv_shape *s,
-	const struct conv_job *job, const struct conv_buffers *b)
+    const struct conv_job *job, const struct conv_buffers *b)
 {
 #define WEIGHT(T) BY_PATCH(T, launch_weight)
 	return BY_DTYPE(s->dtype, WEIGHT);

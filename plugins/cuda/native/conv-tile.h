@@ -39,7 +39,8 @@ template <typename T> static __device__ inline T from_float(float value)
 /* A vector is moved as four words, and split into elements only where necessary. */
 typedef pack<uint32_t, 4> vector;
 
-template <typename T> static __device__ inline vector packed(const typename wide<T>::type &x)
+template <typename T>
+static __device__ inline vector packed(const typename wide<T>::type &x)
 {
 	vector v;
 
@@ -47,8 +48,8 @@ template <typename T> static __device__ inline vector packed(const typename wide
 	return v;
 }
 
-template <typename T> static __device__ inline typename wide<T>::type unpacked(
-	const vector &v)
+template <typename T>
+static __device__ inline typename wide<T>::type unpacked(const vector &v)
 {
 	typename wide<T>::type x;
 
@@ -87,22 +88,26 @@ template <typename T, int SIDE, bool ALONG_K> struct panel {
 	}
 };
 
-/* --- sums by the tensor cores ---------------------------------------------------- */
+/* --- sums by the tensor cores ----------------------------------------------------- */
 
 /* Four warps, two by two, of 32 x N/2. */
 template <typename T, int N, class A, class B> struct tensor_sums {
-	template <class Use, class Layout> using part =
-		nvcuda::wmma::fragment<Use, 16, 16, 16, T, Layout>;
+	template <class Use, class Layout>
+	using part = nvcuda::wmma::fragment<Use, 16, 16, 16, T, Layout>;
 	typedef typename std::conditional<A::along_k, nvcuda::wmma::row_major,
-		nvcuda::wmma::col_major>::type layout_a;
+	    nvcuda::wmma::col_major>::type layout_a;
 	typedef typename std::conditional<B::along_k, nvcuda::wmma::col_major,
-		nvcuda::wmma::row_major>::type layout_b;
+	    nvcuda::wmma::row_major>::type layout_b;
 	static const int across = N / 32;
 
-	nvcuda::wmma::fragment<nvcuda::wmma::accumulator, 16, 16, 16, float> sum[2][across];
-	int at_a, at_b;                      /* the warp's row and column, in panels */
+	nvcuda::wmma::fragment<nvcuda::wmma::accumulator, 16, 16, 16, float>
+	    sum[2][across];
+	int at_a, at_b; /* the warp's row and column, in panels */
 
-	static __device__ inline int row(void) { return threadIdx.x / WARP / 2 * 32; }
+	static __device__ inline int row(void)
+	{
+		return threadIdx.x / WARP / 2 * 32;
+	}
 	static __device__ inline int column(void)
 	{
 		return threadIdx.x / WARP % 2 * (N / 2);
@@ -130,17 +135,22 @@ template <typename T, int N, class A, class B> struct tensor_sums {
 				continue;
 #pragma unroll
 			for (int i = 0; i < 2; i++)
-				nvcuda::wmma::load_matrix_sync(pa[i], &a[at_a + (A::along_k
-					? i * 16 * A::pitch + k : k * A::pitch + i * 16)],
-					A::pitch);
+				nvcuda::wmma::load_matrix_sync(pa[i],
+				    &a[at_a +
+					(A::along_k ? i * 16 * A::pitch + k :
+						      k * A::pitch + i * 16)],
+				    A::pitch);
 #pragma unroll
 			for (int j = 0; j < across; j++) {
-				nvcuda::wmma::load_matrix_sync(pb, &b[at_b + (B::along_k
-					? j * 16 * B::pitch + k : k * B::pitch + j * 16)],
-					B::pitch);
+				nvcuda::wmma::load_matrix_sync(pb,
+				    &b[at_b +
+					(B::along_k ? j * 16 * B::pitch + k :
+						      k * B::pitch + j * 16)],
+				    B::pitch);
 #pragma unroll
 				for (int i = 0; i < 2; i++)
-					nvcuda::wmma::mma_sync(sum[i][j], pa[i], pb, sum[i][j]);
+					nvcuda::wmma::mma_sync(sum[i][j], pa[i], pb,
+					    sum[i][j]);
 			}
 		}
 	}
@@ -151,13 +161,13 @@ template <typename T, int N, class A, class B> struct tensor_sums {
 		for (int i = 0; i < 2; i++)
 #pragma unroll
 			for (int j = 0; j < across; j++)
-				nvcuda::wmma::store_matrix_sync(&c[(row() + i * 16) * pitch
-					+ column() + j * 16], sum[i][j], pitch,
-					nvcuda::wmma::mem_row_major);
+				nvcuda::wmma::store_matrix_sync(
+				    &c[(row() + i * 16) * pitch + column() + j * 16],
+				    sum[i][j], pitch, nvcuda::wmma::mem_row_major);
 	}
 };
 
-/* --- sums by the threads ----------------------------------------------------------- */
+/* --- sums by the threads ---------------------------------------------------------- */
 
 /* Each thread computes `down` x 4 sums. If a panel's lines are k's, the thread's rows
  * (columns) are neighbours, which are read at once; otherwise they are far apart, in
@@ -171,7 +181,8 @@ template <typename T, int N, class A, class B> struct thread_sums {
 	/* The i-th row (column) of the thread, where `threads` threads share a side. */
 	static __device__ inline int of(bool along_k, int i, int thread, int threads)
 	{
-		return along_k ? thread + i * threads : i / 4 * 4 * threads + thread * 4 + i % 4;
+		return along_k ? thread + i * threads :
+				 i / 4 * 4 * threads + thread * 4 + i % 4;
 	}
 
 	static __device__ inline int row(int i)
@@ -185,21 +196,22 @@ template <typename T, int N, class A, class B> struct thread_sums {
 	}
 
 	/* x[i][l] = the element of row (column) i at k + l, for four k's. */
-	template <class P, int COUNT> static __device__ inline void read(float x[][4],
-		const T *p, int k, int thread, int threads)
+	template <class P, int COUNT>
+	static __device__ inline void read(float x[][4], const T *p, int k, int thread,
+	    int threads)
 	{
 #pragma unroll
 		for (int i = 0; i < COUNT; i++) {
-			const T *from = P::along_k
-				? &p[of(true, i, thread, threads) * P::pitch + k]
-				: &p[(k + i % 4) * P::pitch
-					+ of(false, i / 4 * 4, thread, threads)];
+			const T *from = P::along_k ?
+			    &p[of(true, i, thread, threads) * P::pitch + k] :
+			    &p[(k + i % 4) * P::pitch +
+				of(false, i / 4 * 4, thread, threads)];
 			pack<T, 4> four = *(const pack<T, 4> *)from;
 
 #pragma unroll
 			for (int l = 0; l < 4; l++)
 				*(P::along_k ? &x[i][l] : &x[i / 4 * 4 + l][i % 4]) =
-					to_float(four.x[l]);
+				    to_float(four.x[l]);
 		}
 	}
 
@@ -241,11 +253,11 @@ template <typename T, int N, class A, class B> struct thread_sums {
 	}
 };
 
-template <typename T, int N, class A, class B> using tile_sums =
-	typename std::conditional<HAS_TENSOR_CORES(T), tensor_sums<T, N, A, B>,
-		thread_sums<T, N, A, B>>::type;
+template <typename T, int N, class A, class B>
+using tile_sums = typename std::conditional<HAS_TENSOR_CORES(T),
+    tensor_sums<T, N, A, B>, thread_sums<T, N, A, B>>::type;
 
-/* --- the tile ------------------------------------------------------------------------ */
+/* --- the tile --------------------------------------------------------------------- */
 
 /* The tile that a block computes, and its k's: first <= k < end. */
 struct tile {
@@ -265,8 +277,8 @@ static __device__ inline struct tile tile_of(const struct conv_job &job, uint32_
 	t.row = row * job.tile_rows;
 	t.column = column * job.tile_columns;
 	t.first = split * job.split_depth;
-	t.end = job.depth - t.first < job.split_depth ? job.depth
-		: t.first + job.split_depth;
+	t.end = job.depth - t.first < job.split_depth ? job.depth :
+							t.first + job.split_depth;
 	return t;
 }
 
@@ -278,8 +290,9 @@ template <int N> struct tile_result {
 
 template <typename T, int N, class A, class B> constexpr int tile_bytes(void)
 {
-	return 2 * (A::count + B::count) * (int)sizeof(T) > tile_result<N>::bytes
-		? 2 * (A::count + B::count) * (int)sizeof(T) : tile_result<N>::bytes;
+	return 2 * (A::count + B::count) * (int)sizeof(T) > tile_result<N>::bytes ?
+	    2 * (A::count + B::count) * (int)sizeof(T) :
+	    tile_result<N>::bytes;
 }
 
 /* Computes the sums of tile t and synchronises the block. Each pass fetches a chunk and
@@ -287,7 +300,7 @@ template <typename T, int N, class A, class B> constexpr int tile_bytes(void)
  * loads a chunk's vectors into x. */
 template <typename T, int N, class GatherA, class GatherB>
 static __device__ inline const float *make_tile(const struct conv_shape &s,
-	const struct tile &t, GatherA &a, GatherB &b)
+    const struct tile &t, GatherA &a, GatherB &b)
 {
 	typedef typename GatherA::panel A;
 	typedef typename GatherB::panel B;

@@ -1,5 +1,5 @@
-/* conv.c - convolutions and linear layers, see conv.h: an instance of a run, the layout of
- * its parameters, and the launches of each call.
+/* conv.c - convolutions and linear layers, see conv.h: an instance of a run, the layout
+ * of its parameters, and the launches of each call.
  *
  * A kernel only names its run. conv_shape_read() derives the rest from the nodes:
  *   linear   a convolution of 1x1 images
@@ -20,9 +20,9 @@ enum { WEIGHT, BIAS };
 struct conv {
 	const struct cnn_host *host;
 	struct conv_shape shape;
-	size_t outputs, channels, places;    /* of the weights: plain (outputs,
-	                                      * channels, places), in this instance
-	                                      * (outputs, places, channels) */
+	/* Of the weights: plain (outputs, channels, places), in this instance (outputs,
+	 * places, channels) */
+	size_t outputs, channels, places;
 };
 
 /* --- the plan --------------------------------------------------------------------- */
@@ -66,29 +66,30 @@ static void set_formats(const struct cnn_run *run, struct cnn_plan *plan)
 		plan->output.layout = CNN_NHWC;
 }
 
-/* A group with few channels leaves most of a tile empty. A kernel made for that case, if
- * there is one, is cheaper. */
+/* A group with few channels leaves most of a tile empty. A kernel made for that case,
+ * if there is one, is cheaper. */
 static double conv_cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run, struct cnn_plan *plan)
+    const struct cnn_run *run, struct cnn_plan *plan)
 {
 	struct conv_job job;
 	struct conv_shape s;
 	double cost;
 
-	if (native_cost(host, kernel, run, plan) <= 0 || !conv_shape_read(&s, run, CNN_NHWC))
+	if (native_cost(host, kernel, run, plan) <= 0 ||
+	    !conv_shape_read(&s, run, CNN_NHWC))
 		return 0;
 	for (int product = CONV_FORWARD; product <= CONV_WEIGHT; product++)
 		if (!conv_job_make(&job, &s, (enum conv_product)product, run->batch))
 			return 0;
 	set_formats(run, plan);
-	cost = native_estimate(run, 1, 2.0 * s.patch * s.o * s.groups * s.oh * s.ow
-		* run->batch);
+	cost = native_estimate(run, 1,
+	    2.0 * s.patch * s.o * s.groups * s.oh * s.ow * run->batch);
 	return s.groups > 1 && (s.c < 8 || s.o < 8) ? 6 * cost : cost;
 }
 
 /* The parts of backward's two jobs follow each other in scratch. */
-static size_t make_backward(const struct conv_shape *s, uint32_t samples, bool wants_input,
-	struct conv_job *weight, struct conv_job *input)
+static size_t make_backward(const struct conv_shape *s, uint32_t samples,
+    bool wants_input, struct conv_job *weight, struct conv_job *input)
 {
 	conv_job_make(weight, s, CONV_WEIGHT, samples);
 	memset(input, 0, sizeof(*input));
@@ -98,7 +99,7 @@ static size_t make_backward(const struct conv_shape *s, uint32_t samples, bool w
 }
 
 static size_t make_forward(const struct conv_shape *s, uint32_t samples,
-	struct conv_job *job)
+    struct conv_job *job)
 {
 	conv_job_make(job, s, CONV_FORWARD, samples);
 	return conv_partial_count(s, job);
@@ -116,7 +117,7 @@ static size_t scratch_bytes(const struct conv_shape *s, const struct cnn_run *ru
 		most = count > most ? count : most;
 		if (run->training)
 			count = make_backward(s, n, run->inputs[0].wants_gradient, &job,
-				&input);
+			    &input);
 		most = count > most ? count : most;
 	}
 	return most * sizeof(float);
@@ -145,7 +146,7 @@ static void conv_destroy(void *instance)
 }
 
 static int conv_create(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run, struct cnn_plan *plan, void **instance)
+    const struct cnn_run *run, struct cnn_plan *plan, void **instance)
 {
 	const uint32_t layout = layout_of(run);
 	struct conv *v = host->alloc(host, sizeof(*v));
@@ -169,9 +170,10 @@ static int conv_create(const struct cnn_host *host, const struct cnn_kernel *ker
 		plan->flags = CNN_KEEP_INPUT;
 		if (s->relu && !s->pooled)
 			plan->flags |= CNN_KEEP_OUTPUT;
-		if (s->pooled && (r = native_bytes(host, run->batch,
-				(size_t)s->ph * s->pw * s->out_pixel, 1,
-				&plan->saved_bytes)) != CNN_OK) {
+		if (s->pooled &&
+		    (r = native_bytes(host, run->batch,
+			 (size_t)s->ph * s->pw * s->out_pixel, 1,
+			 &plan->saved_bytes)) != CNN_OK) {
 			conv_destroy(v);
 			return r;
 		}
@@ -180,7 +182,7 @@ static int conv_create(const struct cnn_host *host, const struct cnn_kernel *ker
 	return CNN_OK;
 }
 
-/* --- parameters --------------------------------------------------------------------- */
+/* --- parameters ------------------------------------------------------------------- */
 
 /* to (o,b,a) = from (o,a,b). */
 static void transpose(float *to, const float *from, size_t o, size_t a, size_t b)
@@ -192,7 +194,7 @@ static void transpose(float *to, const float *from, size_t o, size_t a, size_t b
 }
 
 static int copy(const struct conv *v, void *dst, const void *src, size_t bytes,
-	enum cudaMemcpyKind kind, void *queue)
+    enum cudaMemcpyKind kind, void *queue)
 {
 	int error = (int)cudaMemcpyAsync(dst, src, bytes, kind, queue);
 
@@ -211,8 +213,8 @@ static bool is_transposed(const struct conv *v, uint32_t index)
 	return index == WEIGHT && v->channels > 1 && v->places > 1;
 }
 
-static int conv_param_import(void *instance, void *queue, uint32_t index, const float *plain,
-	float *native)
+static int conv_param_import(void *instance, void *queue, uint32_t index,
+    const float *plain, float *native)
 {
 	const struct conv *v = instance;
 	const size_t bytes = count_of(v, index) * sizeof(float);
@@ -229,8 +231,8 @@ static int conv_param_import(void *instance, void *queue, uint32_t index, const 
 	return r;
 }
 
-static int conv_param_export(void *instance, void *queue, uint32_t index, const float *native,
-	float *plain)
+static int conv_param_export(void *instance, void *queue, uint32_t index,
+    const float *native, float *plain)
 {
 	const struct conv *v = instance;
 	const size_t bytes = count_of(v, index) * sizeof(float);
@@ -248,7 +250,7 @@ static int conv_param_export(void *instance, void *queue, uint32_t index, const 
 	return r;
 }
 
-/* --- calls ----------------------------------------------------------------------------- */
+/* --- calls ------------------------------------------------------------------------ */
 
 static int conv_forward(void *instance, const struct cnn_call *call)
 {
@@ -256,15 +258,17 @@ static int conv_forward(void *instance, const struct cnn_call *call)
 	const struct conv_shape *s = &v->shape;
 	struct conv_job job;
 	struct conv_buffers b = {
-		.in = call->in[0], .weight = call->params[WEIGHT],
-		.bias = s->bias ? call->params[BIAS] : NULL, .out = call->out,
+		.in = call->in[0],
+		.weight = call->params[WEIGHT],
+		.bias = s->bias ? call->params[BIAS] : NULL,
+		.out = call->out,
 		.saved = s->pooled && call->training ? call->saved : NULL,
 	};
 
 	make_forward(s, call->samples, &job);
 	job.partial = call->scratch;
-	return native_done(v->host, "conv_forward", native_conv_forward(call->queue, s, &job,
-		&b), call->queue);
+	return native_done(v->host, "conv_forward",
+	    native_conv_forward(call->queue, s, &job, &b), call->queue);
 }
 
 static int conv_backward(void *instance, const struct cnn_call *call)
@@ -274,8 +278,12 @@ static int conv_backward(void *instance, const struct cnn_call *call)
 	void *grad_in = call->grad_in ? call->grad_in[0] : NULL;
 	struct conv_job weight, input;
 	struct conv_buffers b = {
-		.in = call->in[0], .weight = call->params[WEIGHT], .out = call->out,
-		.saved = call->saved, .grad_out = call->grad_out, .grad_in = grad_in,
+		.in = call->in[0],
+		.weight = call->params[WEIGHT],
+		.out = call->out,
+		.saved = call->saved,
+		.grad_out = call->grad_out,
+		.grad_in = grad_in,
 		.grad_weight = call->grad_params[WEIGHT],
 		.grad_bias = s->bias ? call->grad_params[BIAS] : NULL,
 	};
@@ -283,16 +291,17 @@ static int conv_backward(void *instance, const struct cnn_call *call)
 	make_backward(s, call->samples, grad_in != NULL, &weight, &input);
 	weight.partial = call->scratch;
 	input.partial = weight.partial + conv_partial_count(s, &weight);
-	return native_done(v->host, "conv_backward", native_conv_backward(call->queue, s,
-		&weight, &input, &b), call->queue);
+	return native_done(v->host, "conv_backward",
+	    native_conv_backward(call->queue, s, &weight, &input, &b), call->queue);
 }
 
-#define CONV_KERNEL(RUN) { \
-	.size = sizeof(struct cnn_kernel), .run = (RUN), \
-	.cost = conv_cost, .create = conv_create, .destroy = conv_destroy, \
-	.param_import = conv_param_import, .param_export = conv_param_export, \
-	.forward = conv_forward, .backward = conv_backward, \
-}
+#define CONV_KERNEL(RUN) \
+	{ \
+		.size = sizeof(struct cnn_kernel), .run = (RUN), .cost = conv_cost, \
+		.create = conv_create, .destroy = conv_destroy, \
+		.param_import = conv_param_import, .param_export = conv_param_export, \
+		.forward = conv_forward, .backward = conv_backward, \
+	}
 
 static const struct cnn_kernel kernels[] = {
 	CONV_KERNEL("conv2d"),

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STAGE_BYTES ((size_t)1 << 20)        /* of pinned memory, twice */
+#define STAGE_BYTES ((size_t)1 << 20) /* of pinned memory, twice */
 #define MARKS_A_PAGE 256
 
 /* Pinned memory that is in use until `sent` has occurred. */
@@ -22,30 +22,34 @@ struct cuda {
 	cudaStream_t queue;
 	struct stage stages[2];
 	unsigned next_stage;
-	cudaEvent_t *marks[65536 / MARKS_A_PAGE];    /* created on first use */
+	cudaEvent_t *marks[65536 / MARKS_A_PAGE]; /* created on first use */
 };
 
-/* --- the card ------------------------------------------------------------- */
+/* --- the card --------------------------------------------------------------------- */
 
 static int no_device(const struct cnn_host *host, cudaError_t e)
 {
 	int driver = 0, runtime = 0;
 
 	cudaGetLastError();
-	if (e == cudaErrorInsufficientDriver && cudaDriverGetVersion(&driver) == cudaSuccess
-			&& driver > 0 && cudaRuntimeGetVersion(&runtime) == cudaSuccess)
-		return host->fail(host, CNN_EPLUGIN, "no CUDA device: the driver knows CUDA "
-			"%d.%d, %d.%d is needed: update the NVIDIA driver", driver / 1000,
-			driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
+	if (e == cudaErrorInsufficientDriver &&
+	    cudaDriverGetVersion(&driver) == cudaSuccess && driver > 0 &&
+	    cudaRuntimeGetVersion(&runtime) == cudaSuccess)
+		return host->fail(host, CNN_EPLUGIN,
+		    "no CUDA device: the driver knows CUDA "
+		    "%d.%d, %d.%d is needed: update the NVIDIA driver",
+		    driver / 1000, driver % 1000 / 10, runtime / 1000,
+		    runtime % 1000 / 10);
 	if (e == cudaErrorInsufficientDriver)
-		return host->fail(host, CNN_EPLUGIN, "no CUDA device: no NVIDIA driver is "
-			"installed; --device cpu needs none");
-	return host->fail(host, CNN_EPLUGIN, "no CUDA device: %s; --device cpu needs none",
-		cudaGetErrorString(e));
+		return host->fail(host, CNN_EPLUGIN,
+		    "no CUDA device: no NVIDIA driver is "
+		    "installed; --device cpu needs none");
+	return host->fail(host, CNN_EPLUGIN,
+	    "no CUDA device: %s; --device cpu needs none", cudaGetErrorString(e));
 }
 
 static int find(const struct cnn_host *host, uint32_t ordinal,
-	struct cudaDeviceProp *properties)
+    struct cudaDeviceProp *properties)
 {
 	int count = 0;
 	cudaError_t e = cudaGetDeviceCount(&count);
@@ -55,20 +59,22 @@ static int find(const struct cnn_host *host, uint32_t ordinal,
 	if (e != cudaSuccess)
 		return no_device(host, e);
 	if (ordinal >= (uint32_t)count)
-		return host->fail(host, CNN_EPLUGIN, count == 1 ?
-			"cuda:%u: there is only cuda:0" : "cuda:%u: the last one is cuda:%d",
-			ordinal, count - 1);
+		return host->fail(host, CNN_EPLUGIN,
+		    count == 1 ? "cuda:%u: there is only cuda:0" :
+				 "cuda:%u: the last one is cuda:%d",
+		    ordinal, count - 1);
 	if ((e = cudaGetDeviceProperties(properties, (int)ordinal)) != cudaSuccess)
 		return no_device(host, e);
 	if (properties->major * 10 + properties->minor < 75)
-		return host->fail(host, CNN_EPLUGIN, "cuda:%u: %s has compute capability "
-			"%d.%d, 7.5 or more is needed; --device cpu needs none", ordinal,
-			properties->name, properties->major, properties->minor);
+		return host->fail(host, CNN_EPLUGIN,
+		    "cuda:%u: %s has compute capability "
+		    "%d.%d, 7.5 or more is needed; --device cpu needs none",
+		    ordinal, properties->name, properties->major, properties->minor);
 	return CNN_OK;
 }
 
 static int probe(const struct cnn_host *host, uint32_t ordinal,
-	struct cnn_device_info *info)
+    struct cnn_device_info *info)
 {
 	int driver = 0, runtime = 0, r;
 	struct cudaDeviceProp p;
@@ -78,15 +84,15 @@ static int probe(const struct cnn_host *host, uint32_t ordinal,
 	cudaDriverGetVersion(&driver);
 	cudaRuntimeGetVersion(&runtime);
 	snprintf(info->name, sizeof(info->name), "%.127s", p.name);
-	snprintf(info->detail, sizeof(info->detail), "compute capability %d.%d, driver "
-		"%d.%d, runtime %d.%d, %d multiprocessors", p.major, p.minor,
-		driver / 1000, driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10,
-		p.multiProcessorCount);
+	snprintf(info->detail, sizeof(info->detail),
+	    "compute capability %d.%d, driver %d.%d, runtime %d.%d, %d multiprocessors",
+	    p.major, p.minor, driver / 1000, driver % 1000 / 10, runtime / 1000,
+	    runtime % 1000 / 10, p.multiProcessorCount);
 	info->memory = p.totalGlobalMem;
 	return CNN_OK;
 }
 
-/* --- open and close ------------------------------------------------------- */
+/* --- open and close --------------------------------------------------------------- */
 
 static int failed(const struct cuda *c, const char *what, cudaError_t e)
 {
@@ -123,10 +129,11 @@ static cudaError_t open_stages(struct cuda *c)
 	cudaError_t e = cudaSuccess;
 
 	for (int i = 0; e == cudaSuccess && i < 2; i++) {
-		e = cudaHostAlloc(&c->stages[i].memory, STAGE_BYTES, cudaHostAllocDefault);
+		e = cudaHostAlloc(&c->stages[i].memory, STAGE_BYTES,
+		    cudaHostAllocDefault);
 		if (e == cudaSuccess)
 			e = cudaEventCreateWithFlags(&c->stages[i].sent,
-				cudaEventDisableTiming);
+			    cudaEventDisableTiming);
 	}
 	return e;
 }
@@ -153,7 +160,7 @@ static int open_cuda(const struct cnn_host *host, uint32_t ordinal, void **devic
 		e = open_stages(c);
 	if (e != cudaSuccess) {
 		r = host->fail(host, CNN_EPLUGIN, "cuda:%u: %s cannot be opened: %s",
-			ordinal, c->properties.name, cudaGetErrorString(e));
+		    ordinal, c->properties.name, cudaGetErrorString(e));
 		close_cuda(c);
 		return r;
 	}
@@ -172,16 +179,16 @@ static int supports(void *device, uint32_t dtype)
 	const struct cudaDeviceProp *p = &c->properties;
 
 	if (dtype == CNN_BF16 && p->major < 8)
-		return c->host->fail(c->host, CNN_EPLUGIN, "cuda:%u: %s has compute "
-			"capability %d.%d, bfloat16 needs 8.0", c->ordinal, p->name,
-			p->major, p->minor);
+		return c->host->fail(c->host, CNN_EPLUGIN,
+		    "cuda:%u: %s has compute capability %d.%d, bfloat16 needs 8.0",
+		    c->ordinal, p->name, p->major, p->minor);
 	if (dtype == CNN_F32 || native_is_half(dtype))
 		return CNN_OK;
 	return c->host->fail(c->host, CNN_EPLUGIN,
-		"cuda:%u: computes in f32, f16 and bf16 alone", c->ordinal);
+	    "cuda:%u: computes in f32, f16 and bf16 alone", c->ordinal);
 }
 
-/* --- memory --------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------- */
 
 #define MIB(bytes) ((double)(bytes) / (1 << 20))
 
@@ -198,10 +205,11 @@ static void *alloc(void *device, size_t bytes)
 		return memory;
 	cudaGetLastError();
 	cudaFree(memory);
-	if (e == cudaErrorMemoryAllocation && cudaMemGetInfo(&unused, &total) == cudaSuccess)
-		c->host->fail(c->host, CNN_ENOMEM, "cuda:%u: no memory: %.1f MiB wanted, "
-			"%.1f of %.1f free", c->ordinal, MIB(bytes), MIB(unused),
-			MIB(total));
+	if (e == cudaErrorMemoryAllocation &&
+	    cudaMemGetInfo(&unused, &total) == cudaSuccess)
+		c->host->fail(c->host, CNN_ENOMEM,
+		    "cuda:%u: no memory: %.1f MiB wanted, %.1f of %.1f free",
+		    c->ordinal, MIB(bytes), MIB(unused), MIB(total));
 	else
 		failed(c, "memory", e);
 	return NULL;
@@ -228,7 +236,7 @@ static int upload(void *device, void *queue, void *dst, const void *src, size_t 
 			break;
 		memcpy(s->memory, (const char *)src + done, part);
 		e = cudaMemcpyAsync((char *)dst + done, s->memory, part,
-			cudaMemcpyHostToDevice, queue);
+		    cudaMemcpyHostToDevice, queue);
 		if (e == cudaSuccess)
 			e = cudaEventRecord(s->sent, queue);
 		done += part;
@@ -239,18 +247,19 @@ static int upload(void *device, void *queue, void *dst, const void *src, size_t 
 static int download(void *device, void *queue, void *dst, const void *src, size_t bytes)
 {
 	const struct cuda *c = device;
-	cudaError_t e = bytes == 0 ? cudaSuccess : cudaMemcpyAsync(dst, src, bytes,
-		cudaMemcpyDeviceToHost, queue);
+	cudaError_t e = bytes == 0 ?
+	    cudaSuccess :
+	    cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDeviceToHost, queue);
 
 	if (e == cudaSuccess)
 		e = cudaStreamSynchronize(queue);
 	if (e != cudaSuccess && !(c->host->policy & CNN_POLICY_CHECK))
-		return failed(c, "the work before a download (CNN_CUDA_CHECK=1 says which)",
-			e);
+		return failed(c,
+		    "the work before a download (CNN_CUDA_CHECK=1 says which)", e);
 	return failed(c, "download", e);
 }
 
-/* --- tensors -------------------------------------------------------------- */
+/* --- tensors ---------------------------------------------------------------------- */
 
 static bool is_float(uint32_t dtype)
 {
@@ -260,11 +269,11 @@ static bool is_float(uint32_t dtype)
 static int no_float(const struct cuda *c, uint32_t dtype)
 {
 	return c->host->fail(c->host, CNN_EUSAGE,
-		"cuda: element type %u is not a floating-point one", dtype);
+	    "cuda: element type %u is not a floating-point one", dtype);
 }
 
 static int add(void *device, void *queue, uint32_t dtype, size_t count, void *dst,
-	const void *src)
+    const void *src)
 {
 	const struct cuda *c = device;
 
@@ -274,19 +283,19 @@ static int add(void *device, void *queue, uint32_t dtype, size_t count, void *ds
 }
 
 static int reorder(void *device, void *queue, const struct cnn_shape *shape,
-	size_t samples, struct cnn_format from, const void *src,
-	struct cnn_format to, void *dst)
+    size_t samples, struct cnn_format from, const void *src, struct cnn_format to,
+    void *dst)
 {
 	const struct cuda *c = device;
 
 	if (!is_float(from.dtype) || !is_float(to.dtype))
 		return no_float(c, is_float(from.dtype) ? to.dtype : from.dtype);
-	return failed(c, "reorder", native_reorder(queue, shape, samples, to, dst, from,
-		src));
+	return failed(c, "reorder",
+	    native_reorder(queue, shape, samples, to, dst, from, src));
 }
 
 static int gather(void *device, void *queue, const struct cnn_state *state,
-	const struct cnn_gather *g)
+    const struct cnn_gather *g)
 {
 	const struct cuda *c = device;
 
@@ -297,44 +306,44 @@ static int gather(void *device, void *queue, const struct cnn_state *state,
 			return no_float(c, column->out_dtype);
 		if (column->dtype == CNN_DTYPE_NONE || column->dtype >= CNN_DTYPE_COUNT)
 			return c->host->fail(c->host, CNN_EUSAGE,
-				"cuda: element type %u is unknown", column->dtype);
+			    "cuda: element type %u is unknown", column->dtype);
 	}
 	return failed(c, "gather", native_gather(queue, state, g));
 }
 
-/* --- the end of a step ---------------------------------------------------- */
+/* --- the end of a step ------------------------------------------------------------ */
 
 static int total(void *device, void *queue, const float *const *losses,
-	uint32_t loss_count, uint32_t samples, struct cnn_result *result)
+    uint32_t loss_count, uint32_t samples, struct cnn_result *result)
 {
-	return failed(device, "total", native_total(queue, result, losses, loss_count,
-		samples));
+	return failed(device, "total",
+	    native_total(queue, result, losses, loss_count, samples));
 }
 
 static int norm(void *device, void *queue, size_t count, const float *x, double *sums,
-	struct cnn_state *bad)
+    struct cnn_state *bad)
 {
 	return failed(device, "norm", native_norm(queue, sums, x, count, bad));
 }
 
 static int clip(void *device, void *queue, size_t count, double *sums, double most,
-	struct cnn_state *state)
+    struct cnn_state *state)
 {
 	return failed(device, "clip", native_clip(queue, sums, count, most, state));
 }
 
 static int advance(void *device, void *queue, struct cnn_state *state,
-	const struct cnn_advance *a)
+    const struct cnn_advance *a)
 {
 	return failed(device, "advance", native_advance(queue, state, a));
 }
 
-/* --- recording ------------------------------------------------------------ */
+/* --- recording -------------------------------------------------------------------- */
 
 static int capture(void *device, void *queue)
 {
-	return failed(device, "capture", cudaStreamBeginCapture(queue,
-		cudaStreamCaptureModeThreadLocal));
+	return failed(device, "capture",
+	    cudaStreamBeginCapture(queue, cudaStreamCaptureModeThreadLocal));
 }
 
 static int captured(void *device, void *queue, void **graph)
@@ -363,7 +372,7 @@ static void release(void *device, void *graph)
 		cudaGraphExecDestroy(graph);
 }
 
-/* --- time ----------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------- */
 
 /* The event of a mark, created on first use; NULL: the error is set. */
 static cudaEvent_t event_of(struct cuda *c, uint32_t number)
@@ -387,7 +396,8 @@ static int mark(void *device, void *queue, uint32_t number)
 {
 	cudaEvent_t event = event_of(device, number);
 
-	return event ? failed(device, "mark", cudaEventRecord(event, queue)) : CNN_EPLUGIN;
+	return event ? failed(device, "mark", cudaEventRecord(event, queue)) :
+		       CNN_EPLUGIN;
 }
 
 static int elapsed(void *device, uint32_t from, uint32_t to, double *seconds)
@@ -398,8 +408,8 @@ static int elapsed(void *device, uint32_t from, uint32_t to, double *seconds)
 
 	if (!begin || !end)
 		return CNN_EPLUGIN;
-	if ((e = cudaEventSynchronize(begin)) == cudaSuccess
-			&& (e = cudaEventSynchronize(end)) == cudaSuccess)
+	if ((e = cudaEventSynchronize(begin)) == cudaSuccess &&
+	    (e = cudaEventSynchronize(end)) == cudaSuccess)
 		e = cudaEventElapsedTime(&milliseconds, begin, end);
 	*seconds = (double)milliseconds / 1000;
 	return failed(device, "elapsed", e);
@@ -407,27 +417,47 @@ static int elapsed(void *device, uint32_t from, uint32_t to, double *seconds)
 
 /* Estimated for an H100, not measured. */
 static double reorder_cost(const struct cnn_shape *s, size_t samples,
-	struct cnn_format from, struct cnn_format to)
+    struct cnn_format from, struct cnn_format to)
 {
-	size_t bytes = cnn_layout_count(s, from.layout, samples)
-		* (from.dtype == CNN_F64 ? 8 : from.dtype == CNN_F32 ? 4 : 2)
-		+ cnn_layout_count(s, to.layout, samples)
-		* (to.dtype == CNN_F64 ? 8 : to.dtype == CNN_F32 ? 4 : 2);
+	size_t bytes = cnn_layout_count(s, from.layout, samples) *
+		(from.dtype == CNN_F64	      ? 8 :
+			from.dtype == CNN_F32 ? 4 :
+						2) +
+	    cnn_layout_count(s, to.layout, samples) *
+		(to.dtype == CNN_F64	    ? 8 :
+			to.dtype == CNN_F32 ? 4 :
+					      2);
 
 	return 2.5 + (double)bytes / 1.5e6;
 }
 
 static const struct cnn_device functions = {
-	.size = sizeof(functions), .name = "cuda",
+	.size = sizeof(functions),
+	.name = "cuda",
 	.flags = CNN_DEVICE_OWN_MEMORY | CNN_DEVICE_WHOLE_BATCH,
-	.probe = probe, .open = open_cuda, .close = close_cuda,
-	.supports = supports, .queue = queue_of,
-	.alloc = alloc, .free = free_memory,
-	.upload = upload, .download = download,
-	.add = add, .reorder = reorder, .reorder_cost = reorder_cost, .gather = gather,
-	.total = total, .norm = norm, .clip = clip, .advance = advance,
-	.capture = capture, .captured = captured, .replay = replay, .release = release,
-	.mark = mark, .elapsed = elapsed,
+	.probe = probe,
+	.open = open_cuda,
+	.close = close_cuda,
+	.supports = supports,
+	.queue = queue_of,
+	.alloc = alloc,
+	.free = free_memory,
+	.upload = upload,
+	.download = download,
+	.add = add,
+	.reorder = reorder,
+	.reorder_cost = reorder_cost,
+	.gather = gather,
+	.total = total,
+	.norm = norm,
+	.clip = clip,
+	.advance = advance,
+	.capture = capture,
+	.captured = captured,
+	.replay = replay,
+	.release = release,
+	.mark = mark,
+	.elapsed = elapsed,
 };
 
 NATIVE_PLUGIN("device", .device_functions = &functions);

@@ -6,11 +6,11 @@
 /* An activation: see activations.h. The data of its kernel is its row. */
 struct row {
 	uint32_t number, flags, arg_count;
-	const char *forward, *backward;      /* their names in messages */
+	const char *forward, *backward; /* their names in messages */
 };
 
-#define DATA(NAME, FLAGS, ARG_COUNT, ...) { \
-	NATIVE_##NAME, (FLAGS), (ARG_COUNT), #NAME " forward", #NAME " backward" },
+#define DATA(NAME, FLAGS, ARG_COUNT, ...) \
+	{ NATIVE_##NAME, (FLAGS), (ARG_COUNT), #NAME " forward", #NAME " backward" },
 
 static const struct row rows[] = { ACTIVATIONS(DATA) };
 
@@ -21,8 +21,8 @@ struct activation {
 };
 
 static int activation_create(const struct cnn_host *host,
-	const struct cnn_kernel *kernel, const struct cnn_run *run, struct cnn_plan *plan,
-	void **instance)
+    const struct cnn_kernel *kernel, const struct cnn_run *run, struct cnn_plan *plan,
+    void **instance)
 {
 	const struct cnn_arg_value *args = run->nodes[0].args;
 	int r = native_create(host, run, plan, sizeof(struct activation), instance);
@@ -42,9 +42,10 @@ static int activation_forward(void *instance, const struct cnn_call *call)
 	const struct activation *s = instance;
 	const struct native *n = &s->native;
 
-	return native_done(n->host, s->row->forward, native_activation_forward(
-		call->queue, s->row->number, n->dtype, call->out, call->in[0], s->a, s->b,
-		n->in * call->samples), call->queue);
+	return native_done(n->host, s->row->forward,
+	    native_activation_forward(call->queue, s->row->number, n->dtype, call->out,
+		call->in[0], s->a, s->b, n->in * call->samples),
+	    call->queue);
 }
 
 static int activation_backward(void *instance, const struct cnn_call *call)
@@ -55,15 +56,15 @@ static int activation_backward(void *instance, const struct cnn_call *call)
 
 	if (!call->grad_in[0])
 		return CNN_OK;
-	return native_done(n->host, s->row->backward, native_activation_backward(
-		call->queue, s->row->number, n->dtype, call->grad_in[0], x, call->grad_out,
-		s->a, s->b, n->in * call->samples), call->queue);
+	return native_done(n->host, s->row->backward,
+	    native_activation_backward(call->queue, s->row->number, n->dtype,
+		call->grad_in[0], x, call->grad_out, s->a, s->b, n->in * call->samples),
+	    call->queue);
 }
 
 /* add: out = in[0] + in[1] + ..., in this order; each grad_in = grad_out. */
-static int add_create(const struct cnn_host *host,
-	const struct cnn_kernel *kernel, const struct cnn_run *run, struct cnn_plan *plan,
-	void **instance)
+static int add_create(const struct cnn_host *host, const struct cnn_kernel *kernel,
+    const struct cnn_run *run, struct cnn_plan *plan, void **instance)
 {
 	(void)kernel;
 	plan->flags = CNN_INPLACE_FORWARD | CNN_INPLACE_BACKWARD;
@@ -74,8 +75,10 @@ static int add_forward(void *instance, const struct cnn_call *call)
 {
 	const struct native *n = instance;
 
-	return native_done(n->host, "add forward", native_add_inputs(call->queue, n->dtype,
-		call->out, call->in, n->in_count, n->in * call->samples), call->queue);
+	return native_done(n->host, "add forward",
+	    native_add_inputs(call->queue, n->dtype, call->out, call->in, n->in_count,
+		n->in * call->samples),
+	    call->queue);
 }
 
 static int add_backward(void *instance, const struct cnn_call *call)
@@ -86,8 +89,8 @@ static int add_backward(void *instance, const struct cnn_call *call)
 
 	for (uint32_t k = 0; r == CNN_OK && k < n->in_count; k++)
 		if (call->grad_in[k])
-			r = native_copy(n->host, call->grad_in[k], call->grad_out, bytes,
-				call->queue);
+			r = native_copy(n->host, call->grad_in[k], call->grad_out,
+			    bytes, call->queue);
 	return r;
 }
 
@@ -95,12 +98,11 @@ static int add_backward(void *instance, const struct cnn_call *call)
  * pixels. */
 struct flatten {
 	struct native native;
-	struct cnn_shape shape;              /* of in */
+	struct cnn_shape shape; /* of in */
 };
 
-static int flatten_create(const struct cnn_host *host,
-	const struct cnn_kernel *kernel, const struct cnn_run *run, struct cnn_plan *plan,
-	void **instance)
+static int flatten_create(const struct cnn_host *host, const struct cnn_kernel *kernel,
+    const struct cnn_run *run, struct cnn_plan *plan, void **instance)
 {
 	int r = native_create(host, run, plan, sizeof(struct flatten), instance);
 	struct flatten *f = *instance;
@@ -116,8 +118,8 @@ static int flatten_create(const struct cnn_host *host,
 }
 
 static int move(const struct flatten *f, const char *what, void *dst,
-	uint32_t dst_layout, const void *src, uint32_t src_layout,
-	const struct cnn_call *call)
+    uint32_t dst_layout, const void *src, uint32_t src_layout,
+    const struct cnn_call *call)
 {
 	const struct native *n = &f->native;
 	const struct cnn_format to = { n->dtype, dst_layout };
@@ -125,9 +127,10 @@ static int move(const struct flatten *f, const char *what, void *dst,
 
 	if (dst_layout == src_layout)
 		return native_copy(n->host, dst, src,
-			n->in * call->samples * native_size(n->dtype), call->queue);
-	return native_done(n->host, what, native_reorder(call->queue, &f->shape,
-		call->samples, to, dst, from, src), call->queue);
+		    n->in * call->samples * native_size(n->dtype), call->queue);
+	return native_done(n->host, what,
+	    native_reorder(call->queue, &f->shape, call->samples, to, dst, from, src),
+	    call->queue);
 }
 
 static int flatten_forward(void *instance, const struct cnn_call *call)
@@ -135,7 +138,7 @@ static int flatten_forward(void *instance, const struct cnn_call *call)
 	const struct flatten *f = instance;
 
 	return move(f, "flatten forward", call->out, CNN_NCHW, call->in[0],
-		f->native.layout, call);
+	    f->native.layout, call);
 }
 
 static int flatten_backward(void *instance, const struct cnn_call *call)
@@ -145,7 +148,7 @@ static int flatten_backward(void *instance, const struct cnn_call *call)
 	if (!call->grad_in[0])
 		return CNN_OK;
 	return move(f, "flatten backward", call->grad_in[0], f->native.layout,
-		call->grad_out, CNN_NCHW, call);
+	    call->grad_out, CNN_NCHW, call);
 }
 
 /* dropout: in training out[i] = in[i] mask[i] / (1 - p), and grad_in[i] = grad_out[i]
@@ -158,9 +161,8 @@ struct dropout {
 	struct native_dropout how;
 };
 
-static int dropout_create(const struct cnn_host *host,
-	const struct cnn_kernel *kernel, const struct cnn_run *run, struct cnn_plan *plan,
-	void **instance)
+static int dropout_create(const struct cnn_host *host, const struct cnn_kernel *kernel,
+    const struct cnn_run *run, struct cnn_plan *plan, void **instance)
 {
 	const struct cnn_node *node = &run->nodes[0];
 	const double p = node->args[0].f;
@@ -173,9 +175,11 @@ static int dropout_create(const struct cnn_host *host,
 		return r;
 	plan->flags = CNN_INPLACE_FORWARD | CNN_INPLACE_BACKWARD;
 	d->how = (struct native_dropout){
-		.p = (float)p, .scale = p < 1 ? (float)(1 / (1 - p)) : 0,
+		.p = (float)p,
+		.scale = p < 1 ? (float)(1 / (1 - p)) : 0,
 		.random_stream = node->random_stream,
-		.is_nhwc = d->native.layout == CNN_NHWC, .channels = 1,
+		.is_nhwc = d->native.layout == CNN_NHWC,
+		.channels = 1,
 	};
 	if (d->how.is_nhwc)
 		d->how.channels = (uint32_t)dims[0];
@@ -194,10 +198,11 @@ static int dropout_forward(void *instance, const struct cnn_call *call)
 
 	if (!call->training)
 		return native_copy(n->host, call->out, call->in[0],
-			n->in * call->samples * native_size(n->dtype), call->queue);
-	return native_done(n->host, "dropout forward", native_dropout_forward(call->queue,
-		n->dtype, call->out, call->saved, call->in[0], call->state, &d->how,
-		call->first_sample, call->samples), call->queue);
+		    n->in * call->samples * native_size(n->dtype), call->queue);
+	return native_done(n->host, "dropout forward",
+	    native_dropout_forward(call->queue, n->dtype, call->out, call->saved,
+		call->in[0], call->state, &d->how, call->first_sample, call->samples),
+	    call->queue);
 }
 
 static int dropout_backward(void *instance, const struct cnn_call *call)
@@ -207,17 +212,17 @@ static int dropout_backward(void *instance, const struct cnn_call *call)
 
 	if (!call->grad_in[0])
 		return CNN_OK;
-	return native_done(n->host, "dropout backward", native_dropout_backward(
-		call->queue, n->dtype, call->grad_in[0], call->saved, call->grad_out,
-		d->how.scale, n->in * call->samples), call->queue);
+	return native_done(n->host, "dropout backward",
+	    native_dropout_backward(call->queue, n->dtype, call->grad_in[0],
+		call->saved, call->grad_out, d->how.scale, n->in * call->samples),
+	    call->queue);
 }
 
-#define KERNEL(NAME, ...) NATIVE_KERNEL(#NAME, activation, native_cost, \
-	.data = &rows[NATIVE_##NAME]),
+#define KERNEL(NAME, ...) \
+	NATIVE_KERNEL(#NAME, activation, native_cost, .data = &rows[NATIVE_##NAME]),
 
 static const struct cnn_kernel kernels[] = {
-	ACTIVATIONS(KERNEL)
-	NATIVE_KERNEL("add", add, native_cost),
+	ACTIVATIONS(KERNEL) NATIVE_KERNEL("add", add, native_cost),
 	NATIVE_KERNEL("flatten", flatten, native_cost),
 	NATIVE_KERNEL("dropout", dropout, native_cost),
 };

@@ -27,17 +27,20 @@ extern "C" int native_launched(const char *kernel, void *queue);
 #ifdef CNN_HOSTCUDA
 #define LAUNCH(kernel, grid, block, shared_bytes, queue, ...) \
 	(HOSTCUDA_LAUNCH(kernel, grid, block, shared_bytes, queue, __VA_ARGS__), \
-		native_launched(#kernel, queue))
+	    native_launched(#kernel, queue))
 #else
+/* clang-format off */
 #define LAUNCH(kernel, grid, block, shared_bytes, queue, ...) \
 	((kernel)<<<(grid), (block), (shared_bytes), (cudaStream_t)(queue)>>>( \
-		__VA_ARGS__), native_launched(#kernel, queue))
+	    __VA_ARGS__), native_launched(#kernel, queue))
+/* clang-format on */
 #endif
 
 /* CALL(T) with the C type of a dtype: float if it is not a half type. */
 #define BY_DTYPE(dtype, CALL) \
-	((dtype) == CNN_F16 ? CALL(__half) : \
-	(dtype) == CNN_BF16 ? CALL(__nv_bfloat16) : CALL(float))
+	((dtype) == CNN_F16	    ? CALL(__half) : \
+		(dtype) == CNN_BF16 ? CALL(__nv_bfloat16) : \
+				      CALL(float))
 
 /* True if there are tensor cores for products of T. float has none at its own
  * precision, and bfloat16 has none below compute capability 8.0. */
@@ -47,11 +50,11 @@ extern "C" int native_launched(const char *kernel, void *queue);
 #define HAS_TENSOR_CORES(T) (std::is_same<T, __half>::value)
 #endif
 
-/* --- counts -------------------------------------------------------------- */
+/* --- counts ----------------------------------------------------------------------- */
 
 #define WARP 32
 #define ALL_LANES 0xffffffffu
-#define MAX_BLOCKS 32768                     /* of one launch of a loop kernel */
+#define MAX_BLOCKS 32768 /* of one launch of a loop kernel */
 
 /* Number of blocks of `block` threads for n items, for a kernel that loops over the
  * rest: for (i = first_item(); i < n; i += item_step()). */
@@ -78,21 +81,39 @@ static inline bool is_aligned(const void *p)
 	return (uintptr_t)p % 16 == 0;
 }
 
-/* --- numbers -------------------------------------------------------------- */
+/* --- numbers ---------------------------------------------------------------------- */
 
-static __device__ inline float to_float(float x) { return x; }
-static __device__ inline float to_float(__half x) { return __half2float(x); }
-static __device__ inline float to_float(__nv_bfloat16 x) { return __bfloat162float(x); }
+static __device__ inline float to_float(float x)
+{
+	return x;
+}
+static __device__ inline float to_float(__half x)
+{
+	return __half2float(x);
+}
+static __device__ inline float to_float(__nv_bfloat16 x)
+{
+	return __bfloat162float(x);
+}
 
-static __device__ inline void set_float(float *p, float x) { *p = x; }
-static __device__ inline void set_float(__half *p, float x) { *p = __float2half_rn(x); }
+static __device__ inline void set_float(float *p, float x)
+{
+	*p = x;
+}
+static __device__ inline void set_float(__half *p, float x)
+{
+	*p = __float2half_rn(x);
+}
 static __device__ inline void set_float(__nv_bfloat16 *p, float x)
 {
 	*p = __float2bfloat16_rn(x);
 }
 
 /* N elements that are read and written at once. */
-template <typename T, int N> struct __align__(sizeof(T) * N) pack { T x[N]; };
+template <typename T, int N> struct __align__(sizeof(T) * N) pack
+{
+	T x[N];
+};
 
 /* As many elements as fit in 16 bytes. */
 template <typename T> struct wide {

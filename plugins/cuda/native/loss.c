@@ -9,15 +9,16 @@
 #include "native.h"
 
 static int cross_entropy_create(const struct cnn_host *host,
-	const struct cnn_kernel *kernel, const struct cnn_run *run, struct cnn_plan *plan,
-	void **instance)
+    const struct cnn_kernel *kernel, const struct cnn_run *run, struct cnn_plan *plan,
+    void **instance)
 {
 	int r = native_create(host, run, plan, sizeof(struct native), instance);
 	const struct native *n = *instance;
 
 	(void)kernel;
-	if (r == CNN_OK && run->training && (r = native_bytes(host, n->in,
-			run->batch, sizeof(float), &plan->saved_bytes)) != CNN_OK)
+	if (r == CNN_OK && run->training &&
+	    (r = native_bytes(host, n->in, run->batch, sizeof(float),
+		 &plan->saved_bytes)) != CNN_OK)
 		native_destroy(*instance);
 	return r;
 }
@@ -26,9 +27,11 @@ static int cross_entropy_forward(void *instance, const struct cnn_call *call)
 {
 	const struct native *n = instance;
 
-	return native_done(n->host, "cross_entropy forward", native_cross_entropy_forward(
-		call->queue, call->out, call->training ? call->saved : NULL, call->in[0],
-		call->in[1], call->samples, n->in), call->queue);
+	return native_done(n->host, "cross_entropy forward",
+	    native_cross_entropy_forward(call->queue, call->out,
+		call->training ? call->saved : NULL, call->in[0], call->in[1],
+		call->samples, n->in),
+	    call->queue);
 }
 
 static int cross_entropy_backward(void *instance, const struct cnn_call *call)
@@ -38,8 +41,9 @@ static int cross_entropy_backward(void *instance, const struct cnn_call *call)
 	if (!call->grad_in[0])
 		return CNN_OK;
 	return native_done(n->host, "cross_entropy backward",
-		native_cross_entropy_backward(call->queue, call->grad_in[0], call->saved,
-		call->state, call->total, n->in * call->samples), call->queue);
+	    native_cross_entropy_backward(call->queue, call->grad_in[0], call->saved,
+		call->state, call->total, n->in * call->samples),
+	    call->queue);
 }
 
 static const struct cnn_kernel kernels[] = {

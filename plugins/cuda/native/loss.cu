@@ -12,7 +12,7 @@
  * if x_t is the largest, the first of equals. One warp per sample. */
 
 static __global__ void cross_entropy_forward(float *loss, float *difference,
-	const float *logits, const int32_t *target, unsigned samples, size_t classes)
+    const float *logits, const int32_t *target, unsigned samples, size_t classes)
 {
 	const unsigned lane = threadIdx.x % WARP;
 	const unsigned step = gridDim.x * (blockDim.x / WARP);
@@ -35,27 +35,27 @@ static __global__ void cross_entropy_forward(float *loss, float *difference,
 		margin = x[hot] - max;
 		whole = expf(margin) + others;
 		if (lane == 0) {
-			loss[2 * n] = margin == 0 ? log1pf(others)
-				: logf(whole) - margin;
+			loss[2 * n] = margin == 0 ? log1pf(others) :
+						    logf(whole) - margin;
 			loss[2 * n + 1] = !missed;
 		}
 		for (size_t k = lane; difference && k < classes; k += WARP)
-			difference[n * classes + k] = (k == hot ? -others
-				: expf(x[k] - max)) / whole;
+			difference[n * classes + k] =
+			    (k == hot ? -others : expf(x[k] - max)) / whole;
 	}
 }
 
 extern "C" int native_cross_entropy_forward(void *queue, float *loss, float *difference,
-	const float *logits, const int32_t *target, uint32_t samples, size_t classes)
+    const float *logits, const int32_t *target, uint32_t samples, size_t classes)
 {
 	const unsigned block = 4 * WARP;
 
-	return LAUNCH(cross_entropy_forward, blocks_of((size_t)samples * WARP, block), block,
-		0, queue, loss, difference, logits, target, samples, classes);
+	return LAUNCH(cross_entropy_forward, blocks_of((size_t)samples * WARP, block),
+	    block, 0, queue, loss, difference, logits, target, samples, classes);
 }
 
 static __global__ void cross_entropy_backward(float *grad_in, const float *difference,
-	const struct cnn_state *state, float total, size_t count)
+    const struct cnn_state *state, float total, size_t count)
 {
 	const float scale = state->loss_scale / total;
 
@@ -64,9 +64,9 @@ static __global__ void cross_entropy_backward(float *grad_in, const float *diffe
 }
 
 extern "C" int native_cross_entropy_backward(void *queue, float *grad_in,
-	const float *difference, const struct cnn_state *state, uint64_t total,
-	size_t count)
+    const float *difference, const struct cnn_state *state, uint64_t total,
+    size_t count)
 {
 	return LAUNCH(cross_entropy_backward, blocks_of(count, BLOCK), BLOCK, 0, queue,
-		grad_in, difference, state, (float)total, count);
+	    grad_in, difference, state, (float)total, count);
 }

@@ -1,9 +1,9 @@
 /* native.h - host functions shared by the plugins of cuda/native.
  *
- * A plugin is one .c file per family: the entry, the plans, and for each call the launch
- * of CUDA kernels that kernels.h (conv.h) declares and the .cu files define. During a call, no code
- * here or there reads device memory on the host, allocates or waits. So every call can
- * be captured.
+ * A plugin is one .c file per family: the entry, the plans, and for each call the
+ * launch of CUDA kernels that kernels.h (conv.h) declares and the .cu files define.
+ * During a call, no code here or there reads device memory on the host, allocates or
+ * waits. So every call can be captured.
  */
 #ifndef NATIVE_H
 #define NATIVE_H
@@ -22,30 +22,30 @@ void native_check_launches(const struct cnn_host *);
 /* The first member of most layers' instances. */
 struct native {
 	const struct cnn_host *host;
-	uint32_t dtype, layout;              /* of all inputs and the output */
+	uint32_t dtype, layout; /* of all inputs and the output */
 	uint32_t in_count;
-	size_t in, out;                      /* elements of one sample, in each input
-	                                      * and in the output */
+	/* Elements of one sample, in each input and in the output */
+	size_t in, out;
 };
 
 /* cost() of layers of one kernel launch, in float, f16 and bf16, or in float only. */
 double native_cost(const struct cnn_host *, const struct cnn_kernel *,
-	const struct cnn_run *, struct cnn_plan *);
+    const struct cnn_run *, struct cnn_plan *);
 double native_cost_float(const struct cnn_host *, const struct cnn_kernel *,
-	const struct cnn_run *, struct cnn_plan *);
+    const struct cnn_run *, struct cnn_plan *);
 /* Microseconds of a run with so many CUDA kernels and, in forward, operations. */
 double native_estimate(const struct cnn_run *, int kernels, double flops);
 /* *instance = `bytes` zeroed bytes that begin with a struct native. The plan's formats
  * become the first input's type and layout; a blocked layout becomes NHWC. */
-int native_create(const struct cnn_host *, const struct cnn_run *,
-	struct cnn_plan *, size_t bytes, void **instance);
+int native_create(const struct cnn_host *, const struct cnn_run *, struct cnn_plan *,
+    size_t bytes, void **instance);
 void native_destroy(void *instance);
 /* *bytes = a * b * size, or the error "too large". */
 int native_bytes(const struct cnn_host *, size_t a, size_t b, size_t size,
-	size_t *bytes);
+    size_t *bytes);
 /* dst = src, unless they are the same buffer. */
 int native_copy(const struct cnn_host *, void *dst, const void *src, size_t bytes,
-	void *queue);
+    void *queue);
 
 static inline bool native_is_half(uint32_t dtype)
 {
@@ -59,15 +59,17 @@ static inline size_t native_size(uint32_t dtype)
 
 /* A kernel by its run, the prefix of its functions and its cost. Further members of
  * struct cnn_kernel follow. */
-#define NATIVE_KERNEL(RUN, PREFIX, COST, ...) { \
-	.size = sizeof(struct cnn_kernel), .run = (RUN), \
-	.cost = (COST), .create = PREFIX##_create, .destroy = native_destroy, \
-	.forward = PREFIX##_forward, .backward = PREFIX##_backward, __VA_ARGS__ \
-}
+#define NATIVE_KERNEL(RUN, PREFIX, COST, ...) \
+	{ \
+		.size = sizeof(struct cnn_kernel), .run = (RUN), .cost = (COST), \
+		.create = PREFIX##_create, .destroy = native_destroy, \
+		.forward = PREFIX##_forward, .backward = PREFIX##_backward, \
+		__VA_ARGS__ \
+	}
 
 /* Defines a plugin's entry. Its tables follow. */
 #define NATIVE_PLUGIN(NAME, ...) \
 	CNN_PLUGIN_ENTRY(.name = (NAME), .version = CNN_VERSION, .device = "cuda", \
-		.provider = "native", __VA_ARGS__)
+	    .provider = "native", __VA_ARGS__)
 
 #endif

@@ -21,7 +21,7 @@ struct batchnorm2d {
 	struct native_norm norm;
 };
 
-/* --- the plan ------------------------------------------------------------- */
+/* --- the plan --------------------------------------------------------------------- */
 
 /* Enough splits to keep the card busy, each with enough elements for a block. They
  * depend on the shape alone: the order of a sum must not depend on the card's size. */
@@ -37,8 +37,8 @@ static uint32_t splits_of(const struct native_norm *s, uint32_t batch)
 }
 
 static int batchnorm2d_create(const struct cnn_host *host,
-	const struct cnn_kernel *kernel, const struct cnn_run *run, struct cnn_plan *plan,
-	void **instance)
+    const struct cnn_kernel *kernel, const struct cnn_run *run, struct cnn_plan *plan,
+    void **instance)
 {
 	const struct cnn_arg_value *args = run->nodes[0].args;
 	const size_t *dims = run->output.dims;
@@ -50,8 +50,10 @@ static int batchnorm2d_create(const struct cnn_host *host,
 		return r;
 	b->norm = (struct native_norm){
 		.is_nhwc = b->native.layout == CNN_NHWC,
-		.channels = (uint32_t)dims[0], .area = (uint32_t)(dims[1] * dims[2]),
-		.eps = args[0].f, .momentum = args[1].f,
+		.channels = (uint32_t)dims[0],
+		.area = (uint32_t)(dims[1] * dims[2]),
+		.eps = args[0].f,
+		.momentum = args[1].f,
 	};
 	b->norm.splits = splits_of(&b->norm, run->batch);
 	plan->flags = CNN_KEEP_INPUT | CNN_INPLACE_BACKWARD;
@@ -60,13 +62,13 @@ static int batchnorm2d_create(const struct cnn_host *host,
 	plan->saved_bytes = 2 * dims[0] * sizeof(double);
 	plan->reduce_forward = plan->reduce_backward = 2 * dims[0];
 	r = native_bytes(host, 2 * dims[0], b->norm.splits + 1, sizeof(double),
-		&plan->scratch_bytes);
+	    &plan->scratch_bytes);
 	if (r != CNN_OK)
 		native_destroy(b);
 	return r;
 }
 
-/* --- calls ---------------------------------------------------------------- */
+/* --- calls ------------------------------------------------------------------------ */
 
 /* scratch: the microbatch's sums (2,C), followed by those of its parts. */
 static double *parts_of(const struct batchnorm2d *b, const struct cnn_call *call)
@@ -85,16 +87,17 @@ static int check_total(const struct batchnorm2d *b, uint64_t total)
 	if (elements(b, total) > 1)
 		return CNN_OK;
 	return b->native.host->fail(b->native.host, CNN_EDATA,
-		"batchnorm2d: training needs more than one value a channel");
+	    "batchnorm2d: training needs more than one value a channel");
 }
 
 static int batchnorm2d_reduce_forward(void *instance, const struct cnn_call *call)
 {
 	const struct batchnorm2d *b = instance;
 
-	return native_done(b->native.host, "batchnorm2d sums", native_norm_sums(
-		call->queue, b->native.dtype, call->partial, call->in[0],
-		parts_of(b, call), &b->norm, call->samples), call->queue);
+	return native_done(b->native.host, "batchnorm2d sums",
+	    native_norm_sums(call->queue, b->native.dtype, call->partial, call->in[0],
+		parts_of(b, call), &b->norm, call->samples),
+	    call->queue);
 }
 
 static int batchnorm2d_forward(void *instance, const struct cnn_call *call)
@@ -105,19 +108,21 @@ static int batchnorm2d_forward(void *instance, const struct cnn_call *call)
 
 	if (call->training && (r = check_total(b, call->total)) != CNN_OK)
 		return r;
-	return native_done(b->native.host, "batchnorm2d forward", native_norm_forward(
-		call->queue, b->native.dtype, call->out, call->saved, call->in[0], sums,
-		elements(b, call->total), (const float *const *)call->params, &b->norm,
-		call->samples), call->queue);
+	return native_done(b->native.host, "batchnorm2d forward",
+	    native_norm_forward(call->queue, b->native.dtype, call->out, call->saved,
+		call->in[0], sums, elements(b, call->total),
+		(const float *const *)call->params, &b->norm, call->samples),
+	    call->queue);
 }
 
 static int gradient_sums(const struct batchnorm2d *b, const struct cnn_call *call,
-	double *sums)
+    double *sums)
 {
 	return native_done(b->native.host, "batchnorm2d gradient sums",
-		native_norm_gradient_sums(call->queue, b->native.dtype, sums, call->in[0],
-		call->grad_out, call->saved, parts_of(b, call), &b->norm, call->samples),
-		call->queue);
+	    native_norm_gradient_sums(call->queue, b->native.dtype, sums, call->in[0],
+		call->grad_out, call->saved, parts_of(b, call), &b->norm,
+		call->samples),
+	    call->queue);
 }
 
 static int batchnorm2d_reduce_backward(void *instance, const struct cnn_call *call)
@@ -137,31 +142,34 @@ static int batchnorm2d_backward(void *instance, const struct cnn_call *call)
 		if ((r = gradient_sums(b, call, call->scratch)) != CNN_OK)
 			return r;
 	}
-	return native_done(b->native.host, "batchnorm2d backward", native_norm_backward(
-		call->queue, b->native.dtype, call->grad_in[0], call->grad_params[WEIGHT],
-		call->grad_params[BIAS], call->in[0], call->grad_out, call->saved,
-		call->reduced, elements(b, call->total), own, call->params[WEIGHT],
-		&b->norm, call->samples), call->queue);
+	return native_done(b->native.host, "batchnorm2d backward",
+	    native_norm_backward(call->queue, b->native.dtype, call->grad_in[0],
+		call->grad_params[WEIGHT], call->grad_params[BIAS], call->in[0],
+		call->grad_out, call->saved, call->reduced, elements(b, call->total),
+		own, call->params[WEIGHT], &b->norm, call->samples),
+	    call->queue);
 }
 
-static int batchnorm2d_update_buffers(void *instance, void *queue, const struct cnn_state *state,
-	const double *reduced, uint64_t total, void *const *params)
+static int batchnorm2d_update_buffers(void *instance, void *queue,
+    const struct cnn_state *state, const double *reduced, uint64_t total,
+    void *const *params)
 {
 	const struct batchnorm2d *b = instance;
 	int r;
 
 	if ((r = check_total(b, total)) != CNN_OK)
 		return r;
-	return native_done(b->native.host, "batchnorm2d update", native_norm_update(queue,
-		params[RUNNING_MEAN], params[RUNNING_VAR], state, reduced,
-		elements(b, total), &b->norm), queue);
+	return native_done(b->native.host, "batchnorm2d update",
+	    native_norm_update(queue, params[RUNNING_MEAN], params[RUNNING_VAR], state,
+		reduced, elements(b, total), &b->norm),
+	    queue);
 }
 
 static const struct cnn_kernel kernels[] = {
 	NATIVE_KERNEL("batchnorm2d", batchnorm2d, native_cost,
-		.reduce_forward = batchnorm2d_reduce_forward,
-		.reduce_backward = batchnorm2d_reduce_backward,
-		.update_buffers = batchnorm2d_update_buffers),
+	    .reduce_forward = batchnorm2d_reduce_forward,
+	    .reduce_backward = batchnorm2d_reduce_backward,
+	    .update_buffers = batchnorm2d_update_buffers),
 };
 
 NATIVE_PLUGIN("norm", CNN_KERNELS(kernels));

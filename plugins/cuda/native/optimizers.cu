@@ -26,19 +26,21 @@ static size_t packs_of(const struct cnn_update *u, int moments)
 	return aligned ? u->count / 4 : 0;
 }
 
-/* --- adam ----------------------------------------------------------------- */
+/* --- adam ------------------------------------------------------------------------- */
 
 struct adam {
-	float b1, c1, b2, c2;                /* beta, 1 - beta */
+	float b1, c1, b2, c2; /* beta, 1 - beta */
 	float eps, decay;
 	double log_beta1, log_beta2;
 };
 
 /* The values that are the same for all elements of a step. */
-struct adam_step { float step, root, scale; };
+struct adam_step {
+	float step, root, scale;
+};
 
 static __device__ void adam_one(float *param, float *m, float *v, float grad,
-	const struct adam *a, const struct adam_step *s)
+    const struct adam *a, const struct adam_step *s)
 {
 	const float g = grad * s->scale + a->decay * *param;
 
@@ -48,24 +50,26 @@ static __device__ void adam_one(float *param, float *m, float *v, float grad,
 }
 
 /* Computed by two threads of each block, in double. 1 - beta^t is written so that it
- * keeps its precision if beta^t is nearly 1. The logarithm of a beta of 0 is -inf, which
- * gives 1 - beta^t = 1. */
+ * keeps its precision if beta^t is nearly 1. The logarithm of a beta of 0 is -inf,
+ * which gives 1 - beta^t = 1. */
 static __device__ struct adam_step adam_begin(const struct cnn_state *state,
-	const struct adam *a, float *shared)
+    const struct adam *a, float *shared)
 {
 	const double t = (double)(state->updates + 1);
 
 	if (threadIdx.x < 2) {
-		const double rest = -expm1(t * (threadIdx.x ? a->log_beta2 : a->log_beta1));
+		const double rest = -expm1(
+		    t * (threadIdx.x ? a->log_beta2 : a->log_beta1));
 
-		shared[threadIdx.x] = (float)(threadIdx.x ? sqrt(rest) : state->lr / rest);
+		shared[threadIdx.x] =
+		    (float)(threadIdx.x ? sqrt(rest) : state->lr / rest);
 	}
 	__syncthreads();
 	return adam_step{ shared[0], shared[1], state->grad_scale };
 }
 
 static __global__ void adam(float *params, float *m, float *v, const float *grads,
-	const struct cnn_state *state, struct adam a, size_t count, size_t packs)
+    const struct cnn_state *state, struct adam a, size_t count, size_t packs)
 {
 	extern __shared__ __align__(16) unsigned char shared[];
 	struct adam_step s;
@@ -100,17 +104,19 @@ extern "C" int native_adam(const struct cnn_update *u)
 	if (u->count == 0)
 		return cudaSuccess;
 	return LAUNCH(adam, blocks_of(packs ? packs : u->count, BLOCK), BLOCK,
-		2 * sizeof(float), u->queue, u->params, u->moments[0], u->moments[1],
-		u->grads, u->state, a, u->count, packs);
+	    2 * sizeof(float), u->queue, u->params, u->moments[0], u->moments[1],
+	    u->grads, u->state, a, u->count, packs);
 }
 
-/* --- sgd ------------------------------------------------------------------ */
+/* --- sgd -------------------------------------------------------------------------- */
 
-struct sgd { float momentum, decay; };
+struct sgd {
+	float momentum, decay;
+};
 
 /* m: NULL without momentum. */
 static __device__ void sgd_one(float *param, float *m, float grad, const struct sgd *s,
-	float lr, float scale)
+    float lr, float scale)
 {
 	float g = grad * scale + s->decay * *param;
 
@@ -120,7 +126,7 @@ static __device__ void sgd_one(float *param, float *m, float grad, const struct 
 }
 
 static __global__ void sgd(float *params, float *m, const float *grads,
-	const struct cnn_state *state, struct sgd s, size_t count, size_t packs)
+    const struct cnn_state *state, struct sgd s, size_t count, size_t packs)
 {
 	const float lr = (float)state->lr, scale = state->grad_scale;
 
@@ -146,12 +152,13 @@ enum { MOMENTUM, SGD_DECAY };
 
 extern "C" int native_sgd(const struct cnn_update *u)
 {
-	const struct sgd s = { (float)u->args[MOMENTUM].f, (float)u->args[SGD_DECAY].f };
+	const struct sgd s = { (float)u->args[MOMENTUM].f,
+		(float)u->args[SGD_DECAY].f };
 	float *m = s.momentum == 0 ? NULL : u->moments[0];
 	const size_t packs = packs_of(u, m ? 1 : 0);
 
 	if (u->count == 0)
 		return cudaSuccess;
-	return LAUNCH(sgd, blocks_of(packs ? packs : u->count, BLOCK), BLOCK, 0, u->queue,
-		u->params, m, u->grads, u->state, s, u->count, packs);
+	return LAUNCH(sgd, blocks_of(packs ? packs : u->count, BLOCK), BLOCK, 0,
+	    u->queue, u->params, m, u->grads, u->state, s, u->count, packs);
 }

@@ -9,7 +9,7 @@ struct pool {
 };
 
 static int pool_create(const struct cnn_host *host, const struct cnn_run *run,
-	struct cnn_plan *plan, void **instance)
+    struct cnn_plan *plan, void **instance)
 {
 	enum { KERNEL, STRIDE, PADDING };
 	const struct cnn_arg_value *a = run->nodes[0].args;
@@ -22,8 +22,11 @@ static int pool_create(const struct cnn_host *host, const struct cnn_run *run,
 	if (r != CNN_OK)
 		return r;
 	p->shape = (struct native_pool){
-		.c = (uint32_t)in[0], .h = (uint32_t)in[1], .w = (uint32_t)in[2],
-		.oh = (uint32_t)out[1], .ow = (uint32_t)out[2],
+		.c = (uint32_t)in[0],
+		.h = (uint32_t)in[1],
+		.w = (uint32_t)in[2],
+		.oh = (uint32_t)out[1],
+		.ow = (uint32_t)out[2],
 		.kernel = { (uint32_t)kernel->i, (uint32_t)kernel->j },
 		.stride = { (uint32_t)stride->i, (uint32_t)stride->j },
 		.padding = { (uint32_t)padding->i, (uint32_t)padding->j },
@@ -38,8 +41,8 @@ static int pool_create(const struct cnn_host *host, const struct cnn_run *run,
  * window allows.
  */
 static int maxpool2d_create(const struct cnn_host *host,
-	const struct cnn_kernel *kernel, const struct cnn_run *run, struct cnn_plan *plan,
-	void **instance)
+    const struct cnn_kernel *kernel, const struct cnn_run *run, struct cnn_plan *plan,
+    void **instance)
 {
 	int r = pool_create(host, run, plan, instance);
 	struct pool *p = *instance;
@@ -50,8 +53,9 @@ static int maxpool2d_create(const struct cnn_host *host,
 		return r;
 	places = (uint64_t)p->shape.kernel[0] * p->shape.kernel[1];
 	p->shape.index_size = places <= 256 ? 1 : places <= 65536 ? 2 : 4;
-	if (run->training && (r = native_bytes(host, p->native.out, run->batch,
-			p->shape.index_size, &plan->saved_bytes)) != CNN_OK)
+	if (run->training &&
+	    (r = native_bytes(host, p->native.out, run->batch, p->shape.index_size,
+		 &plan->saved_bytes)) != CNN_OK)
 		native_destroy(p);
 	return r;
 }
@@ -60,9 +64,11 @@ static int maxpool2d_forward(void *instance, const struct cnn_call *call)
 {
 	const struct pool *p = instance;
 
-	return native_done(p->native.host, "maxpool2d forward", native_maxpool_forward(
-		call->queue, p->native.dtype, call->out, call->training ? call->saved : NULL,
-		call->in[0], &p->shape, call->samples), call->queue);
+	return native_done(p->native.host, "maxpool2d forward",
+	    native_maxpool_forward(call->queue, p->native.dtype, call->out,
+		call->training ? call->saved : NULL, call->in[0], &p->shape,
+		call->samples),
+	    call->queue);
 }
 
 static int maxpool2d_backward(void *instance, const struct cnn_call *call)
@@ -71,17 +77,18 @@ static int maxpool2d_backward(void *instance, const struct cnn_call *call)
 
 	if (!call->grad_in[0])
 		return CNN_OK;
-	return native_done(p->native.host, "maxpool2d backward", native_maxpool_backward(
-		call->queue, p->native.dtype, call->grad_in[0], call->saved, call->grad_out,
-		&p->shape, call->samples), call->queue);
+	return native_done(p->native.host, "maxpool2d backward",
+	    native_maxpool_backward(call->queue, p->native.dtype, call->grad_in[0],
+		call->saved, call->grad_out, &p->shape, call->samples),
+	    call->queue);
 }
 
 /* avgpool2d: out[c][y][x] = sum of in[c] over the window at (y, x) / (KH KW).
  * in (C,H,W), out (C,OH,OW). Padding counts as zeros.
  */
 static int avgpool2d_create(const struct cnn_host *host,
-	const struct cnn_kernel *kernel, const struct cnn_run *run, struct cnn_plan *plan,
-	void **instance)
+    const struct cnn_kernel *kernel, const struct cnn_run *run, struct cnn_plan *plan,
+    void **instance)
 {
 	(void)kernel;
 	return pool_create(host, run, plan, instance);
@@ -91,9 +98,10 @@ static int avgpool2d_forward(void *instance, const struct cnn_call *call)
 {
 	const struct pool *p = instance;
 
-	return native_done(p->native.host, "avgpool2d forward", native_avgpool_forward(
-		call->queue, p->native.dtype, call->out, call->in[0], &p->shape,
-		call->samples), call->queue);
+	return native_done(p->native.host, "avgpool2d forward",
+	    native_avgpool_forward(call->queue, p->native.dtype, call->out, call->in[0],
+		&p->shape, call->samples),
+	    call->queue);
 }
 
 static int avgpool2d_backward(void *instance, const struct cnn_call *call)
@@ -102,9 +110,10 @@ static int avgpool2d_backward(void *instance, const struct cnn_call *call)
 
 	if (!call->grad_in[0])
 		return CNN_OK;
-	return native_done(p->native.host, "avgpool2d backward", native_avgpool_backward(
-		call->queue, p->native.dtype, call->grad_in[0], call->grad_out, &p->shape,
-		call->samples), call->queue);
+	return native_done(p->native.host, "avgpool2d backward",
+	    native_avgpool_backward(call->queue, p->native.dtype, call->grad_in[0],
+		call->grad_out, &p->shape, call->samples),
+	    call->queue);
 }
 
 static const struct cnn_kernel kernels[] = {

@@ -6,13 +6,15 @@
 
 #define BLOCK 256
 
-/* --- total ---------------------------------------------------------------- */
+/* --- total ------------------------------------------------------------------------ */
 
-struct losses { const float *of[CNN_MAX_LOSSES]; };
+struct losses {
+	const float *of[CNN_MAX_LOSSES];
+};
 
 /* *result = { sum of all losses, sum of the hits of the first }. One block. */
 static __global__ void total(struct cnn_result *result, struct losses losses,
-	unsigned count, unsigned samples)
+    unsigned count, unsigned samples)
 {
 	extern __shared__ __align__(16) unsigned char shared[];
 	double loss = 0, hits = 0;
@@ -31,23 +33,23 @@ static __global__ void total(struct cnn_result *result, struct losses losses,
 }
 
 extern "C" int native_total(void *queue, struct cnn_result *result,
-	const float *const *losses, uint32_t loss_count, uint32_t samples)
+    const float *const *losses, uint32_t loss_count, uint32_t samples)
 {
 	const unsigned block = 1024;
 	struct losses all = { { NULL } };
 
 	for (uint32_t i = 0; i < loss_count && i < CNN_MAX_LOSSES; i++)
 		all.of[i] = losses[i];
-	return LAUNCH(total, 1, block, block / WARP * sizeof(double), queue, result, all,
-		loss_count, samples);
+	return LAUNCH(total, 1, block, block / WARP * sizeof(double), queue, result,
+	    all, loss_count, samples);
 }
 
-/* --- norm ----------------------------------------------------------------- */
+/* --- norm ------------------------------------------------------------------------- */
 
 /* sums[block] = the sum of the squares of its CNN_NORM_BLOCK numbers: added in each
  * thread, then over the block. */
 static __global__ void norm(double *sums, const float *x, size_t count,
-	struct cnn_state *bad)
+    struct cnn_state *bad)
 {
 	extern __shared__ __align__(16) unsigned char shared[];
 	const size_t first = (size_t)blockIdx.x * CNN_NORM_BLOCK;
@@ -66,43 +68,44 @@ static __global__ void norm(double *sums, const float *x, size_t count,
 }
 
 extern "C" int native_norm(void *queue, double *sums, const float *x, size_t count,
-	struct cnn_state *bad)
+    struct cnn_state *bad)
 {
 	const size_t blocks = (count + CNN_NORM_BLOCK - 1) / CNN_NORM_BLOCK;
 
 	if (count == 0)
 		return cudaSuccess;
-	return LAUNCH(norm, (unsigned)blocks, BLOCK, BLOCK / WARP * sizeof(double), queue,
-		sums, x, count, bad);
+	return LAUNCH(norm, (unsigned)blocks, BLOCK, BLOCK / WARP * sizeof(double),
+	    queue, sums, x, count, bad);
 }
 
 /* One block: adds the sums in pairs, then pairs of pairs. */
 static __global__ void clip(double *sums, size_t count, double most,
-	struct cnn_state *state)
+    struct cnn_state *state)
 {
 	double scale;
 
 	for (size_t step = 1; step < count; step *= 2) {
 		for (size_t i = threadIdx.x * 2 * step; i + step < count;
-				i += blockDim.x * 2 * step)
+		     i += blockDim.x * 2 * step)
 			sums[i] += sums[i + step];
 		__syncthreads();
 	}
 	if (threadIdx.x != 0)
 		return;
-	scale = most / (sqrt(count > 0 ? sums[0] : 0) * (double)state->grad_scale + 1e-6);
+	scale = most /
+	    (sqrt(count > 0 ? sums[0] : 0) * (double)state->grad_scale + 1e-6);
 	/* A NaN stays NaN. */
 	if (!(scale >= 1))
 		state->grad_scale = (float)((double)state->grad_scale * scale);
 }
 
 extern "C" int native_clip(void *queue, double *sums, size_t count, double most,
-	struct cnn_state *state)
+    struct cnn_state *state)
 {
 	return LAUNCH(clip, 1, BLOCK, 0, queue, sums, count, most, state);
 }
 
-/* --- advance -------------------------------------------------------------- */
+/* --- advance ---------------------------------------------------------------------- */
 
 /* PyTorch's GradScaler: doubles the scale after this many good steps, but never to
  * infinity, from which it could not return; halves it after a bad one. */
@@ -142,7 +145,7 @@ static __global__ void advance(struct cnn_state *state, struct cnn_advance a)
 }
 
 extern "C" int native_advance(void *queue, struct cnn_state *state,
-	const struct cnn_advance *a)
+    const struct cnn_advance *a)
 {
 	return LAUNCH(advance, 1, 1, 0, queue, state, *a);
 }

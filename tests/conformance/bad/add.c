@@ -24,7 +24,7 @@ static int backward(void *instance, const struct cnn_call *call)
 	for (uint32_t k = 0; k < b->in_count; k++)
 		if (call->grad_in[k])
 			memcpy(call->grad_in[k], call->grad_out,
-				b->in * call->samples * sizeof(float));
+			    b->in * call->samples * sizeof(float));
 	return CNN_OK;
 }
 

@@ -8,20 +8,20 @@
 
 struct bad {
 	const struct cnn_host *host;
-	size_t in, out;                      /* elements of a sample */
+	size_t in, out; /* elements of a sample */
 	uint32_t in_count, random_stream;
 	struct cnn_arg_value args[4];
 };
 
 static double bad_cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run, struct cnn_plan *plan)
+    const struct cnn_run *run, struct cnn_plan *plan)
 {
 	(void)host, (void)kernel, (void)plan;
 	return run->dtype == CNN_F32;
 }
 
 static int bad_create(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run, struct cnn_plan *plan, void **instance)
+    const struct cnn_run *run, struct cnn_plan *plan, void **instance)
 {
 	struct bad *b = host->alloc(host, sizeof(*b));
 
@@ -50,12 +50,16 @@ static void bad_destroy(void *instance)
 }
 
 #define BAD_PLUGIN(NAME) \
-static const struct cnn_kernel kernels[] = { { \
-	.size = sizeof(struct cnn_kernel), .run = NAME, \
-	.cost = bad_cost, .create = bad_create, .destroy = bad_destroy, \
-	.forward = forward, .backward = backward, \
-} }; \
-CNN_PLUGIN_ENTRY(.name = NAME, .version = "0", .device = "cpu", .provider = "bad", \
-	CNN_KERNELS(kernels))
+	static const struct cnn_kernel kernels[] = { { \
+	    .size = sizeof(struct cnn_kernel), \
+	    .run = NAME, \
+	    .cost = bad_cost, \
+	    .create = bad_create, \
+	    .destroy = bad_destroy, \
+	    .forward = forward, \
+	    .backward = backward, \
+	} }; \
+	CNN_PLUGIN_ENTRY(.name = NAME, .version = "0", .device = "cpu", \
+	    .provider = "bad", CNN_KERNELS(kernels))
 
 #endif

@@ -14,7 +14,7 @@ static int forward(void *instance, const struct cnn_call *call)
 		return CNN_OK;
 	}
 	b->host->uniform(call->state->seed, b->random_stream, call->state->step, 0,
-		b->in * call->samples, factor);
+	    b->in * call->samples, factor);
 	for (size_t i = 0; i < b->in * call->samples; i++) {
 		factor[i] = factor[i] >= p ? 1 / (1 - p) : 0;
 		out[i] = in[i] * factor[i];

@@ -17,7 +17,7 @@ static int backward(void *instance, const struct cnn_call *call)
 
 	if (call->grad_in[0])
 		memcpy(call->grad_in[0], call->grad_out,
-			b->in * (call->samples - 1) * sizeof(float));
+		    b->in * (call->samples - 1) * sizeof(float));
 	return CNN_OK;
 }
 

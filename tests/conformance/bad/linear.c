@@ -15,8 +15,8 @@ static int forward(void *instance, const struct cnn_call *call)
 
 			*out = bias ? bias[o] : 0;
 			for (size_t i = 0; i < b->in; i++)
-				*out += ((const float *)call->in[0])[n * b->in + i]
-					* weight[o * b->in + i];
+				*out += ((const float *)call->in[0])[n * b->in + i] *
+				    weight[o * b->in + i];
 		}
 	return CNN_OK;
 }
@@ -41,7 +41,8 @@ static int backward(void *instance, const struct cnn_call *call)
 			for (size_t i = 0; i < b->in; i++) {
 				grad_weight[o * b->in + i] += g * in[n * b->in + i];
 				if (grad_in)
-					grad_in[n * b->in + i] += g * weight[o * b->in + i];
+					grad_in[n * b->in + i] += g *
+					    weight[o * b->in + i];
 			}
 		}
 	return CNN_OK;

@@ -6,13 +6,13 @@
 /* Only non-overlapping windows without padding, in square images of one row of
  * planes: it is the tie that matters. */
 static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run, struct cnn_plan *plan)
+    const struct cnn_run *run, struct cnn_plan *plan)
 {
 	const struct cnn_arg_value *a = run->nodes[0].args;
 
-	return bad_cost(host, kernel, run, plan) > 0 && a[0].i == 2 && a[0].j == 2 && !a[1].given
-		&& !a[2].given && run->inputs[0].shape.dims[1] == 7
-		&& run->inputs[0].shape.dims[2] == 5;
+	return bad_cost(host, kernel, run, plan) > 0 && a[0].i == 2 && a[0].j == 2 &&
+	    !a[1].given && !a[2].given && run->inputs[0].shape.dims[1] == 7 &&
+	    run->inputs[0].shape.dims[2] == 5;
 }
 
 static int forward(void *instance, const struct cnn_call *call)

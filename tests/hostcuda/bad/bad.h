@@ -42,7 +42,8 @@ template <class T> static inline void show(const T *y, size_t n)
 
 	if (error)
 		printf("%s\n", cudaGetErrorName(error));
-	else if (cudaMemcpy(host, y, n * sizeof *host, cudaMemcpyDeviceToHost) == cudaSuccess)
+	else if (cudaMemcpy(host, y, n * sizeof *host, cudaMemcpyDeviceToHost) ==
+	    cudaSuccess)
 		for (size_t i = 0; i < n; i++)
 			printf("%g\n", (double)host[i]);
 	free(host);

@@ -42,25 +42,30 @@ static const struct fault {
 	{ "null_pointer", "null pointer", "null pointer" },
 	{ "use_after_free", "use after free", "use after free" },
 	{ "freed_argument", "argument 2 points to memory that was freed",
-		"argument 2 points to memory that was freed" },
-	{ "host_argument", "argument 2 points to host memory", "argument 2 points to host memory" },
+	    "argument 2 points to memory that was freed" },
+	{ "host_argument", "argument 2 points to host memory",
+	    "argument 2 points to host memory" },
 	{ "host_in_struct", "argument 2 holds a pointer to host memory",
-		"argument 2 holds a pointer to host memory" },
+	    "argument 2 holds a pointer to host memory" },
 	{ "uninitialised_global", NAN_RESULT, "uninitialised" },
 	{ "uninitialised_shared", NAN_RESULT, "uninitialised" },
 	{ "copy_without_wait", NAN_RESULT, "uninitialised" },
 	{ "misaligned_vector", "misaligned", "misaligned" },
-	{ "too_much_shared", "65536 bytes of shared memory", "65536 bytes of shared memory" },
-	{ "too_many_threads", "a block of (1056,1,1) threads", "a block of (1056,1,1) threads" },
+	{ "too_much_shared", "65536 bytes of shared memory",
+	    "65536 bytes of shared memory" },
+	{ "too_many_threads", "a block of (1056,1,1) threads",
+	    "a block of (1056,1,1) threads" },
 	{ "divergent_barrier", "divergent barrier", "divergent barrier" },
 	{ "skipped_barrier", "divergent barrier", "divergent barrier" },
 	{ "endless_spin", "deadlock", "deadlock" },
 	{ "inactive_lane", "reads an inactive lane", "reads an inactive lane" },
 	{ "wrong_mask", "not in its own mask", "not in its own mask" },
-	{ "different_operations", "different warp operations", "different warp operations" },
+	{ "different_operations", "different warp operations",
+	    "different warp operations" },
 	{ "wmma_leading_dimension", "leading dimension 17", "leading dimension 17" },
 	{ "wmma_unaligned", "not aligned to 32 bytes", "not aligned to 32 bytes" },
-	{ "wmma_unloaded", "the accumulator was never loaded", "the accumulator was never loaded" },
+	{ "wmma_unloaded", "the accumulator was never loaded",
+	    "the accumulator was never loaded" },
 	{ "wmma_missing_lane", "lane 5 has ended", "lane 5 has ended" },
 	{ "division_by_zero", "division by zero", "division by zero" },
 };
@@ -115,7 +120,8 @@ static bool clean(const struct child *c)
 	return c->status == 0 && !*c->err;
 }
 
-static void check_fault(const struct job *job, const char *name, const char *build, const char *word)
+static void check_fault(const struct job *job, const char *name, const char *build,
+    const char *word)
 {
 	static struct child first, c;
 	bool good = false;
@@ -144,8 +150,8 @@ static void check_sound(const struct job *job, const char *name, const char *bui
 
 	for (int seed = 0; seed < 4 && good; seed++) {
 		run_with(&c, job, seed);
-		good = clean(&c) && *c.out && strncmp(c.out, "cuda", 4) && !strstr(c.out, "nan") &&
-			(seed == 0 || !strcmp(c.out, first.out));
+		good = clean(&c) && *c.out && strncmp(c.out, "cuda", 4) &&
+		    !strstr(c.out, "nan") && (seed == 0 || !strcmp(c.out, first.out));
 		if (seed == 0)
 			first = c;
 	}
@@ -153,7 +159,8 @@ static void check_sound(const struct job *job, const char *name, const char *bui
 		child_show(&c);
 }
 
-static void check_build(const char *folder, const char *build, const struct fault *f, const char *word)
+static void check_build(const char *folder, const char *build, const struct fault *f,
+    const char *word)
 {
 	struct job job;
 
@@ -173,7 +180,8 @@ static void check_host(const char *folder)
 	job.sound = 0;
 	run_with(&c, &job, 1);
 	if (!ok(WIFSIGNALED(c.status) && WTERMSIG(c.status) == SIGABRT &&
-		strstr(c.err, "hostcuda: host code touched device memory: byte 4 of the device allocation"),
+		    strstr(c.err,
+			"hostcuda: host code touched device memory: byte 4 of the device allocation"),
 		"the host can't read device memory"))
 		child_show(&c);
 	job.sound = 1;
@@ -183,19 +191,24 @@ static void check_host(const char *folder)
 /* valgrind reports where an uninitialised result is used. */
 static void check_valgrind(const char *self, const char *folder)
 {
-	static const char *const names[] = { "uninitialised_global", "uninitialised_shared" };
+	static const char *const names[] = { "uninitialised_global",
+		"uninitialised_shared" };
 	char command[9000];
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		if (ASAN || system("command -v valgrind > /dev/null 2>&1")) {
-			skip("valgrind sees what is uninitialised", ASAN ? "with AddressSanitizer" : "no valgrind");
+			skip("valgrind sees what is uninitialised",
+			    ASAN ? "with AddressSanitizer" : "no valgrind");
 			continue;
 		}
 		for (int sound = 0; sound < 2; sound++) {
-			snprintf(command, sizeof command, "valgrind -q --error-exitcode=9 %s %s/plain/%s.so %d "
-				"> /dev/null 2>&1", self, folder, names[i], sound);
-			ok(WEXITSTATUS(system(command)) == (sound ? 0 : 9), "%s, valgrind: %s", names[i],
-				sound ? "the sound twin is not reported" : "it is seen");
+			snprintf(command, sizeof command,
+			    "valgrind -q --error-exitcode=9 %s %s/plain/%s.so %d "
+			    "> /dev/null 2>&1",
+			    self, folder, names[i], sound);
+			ok(WEXITSTATUS(system(command)) == (sound ? 0 : 9),
+			    "%s, valgrind: %s", names[i],
+			    sound ? "the sound twin is not reported" : "it is seen");
 		}
 	}
 }
@@ -219,7 +232,8 @@ int main(int argc, char **argv)
 		/* AddressSanitizer knows the bounds to the byte, and reports them
 		 * first. */
 		check_build(argv[1], "plain", &faults[i],
-			ASAN && !strcmp(faults[i].trace, bounds) ? bounds : faults[i].plain);
+		    ASAN && !strcmp(faults[i].trace, bounds) ? bounds :
+							       faults[i].plain);
 		check_build(argv[1], "trace", &faults[i], faults[i].trace);
 	}
 	check_host(argv[1]);

@@ -8,7 +8,8 @@ __global__ void use_after_free(float *y, float *const *table)
 
 void run(int sound)
 {
-	float *y = fresh<float>(1), *x = numbers<float>(10), **table = fresh<float *>(1);
+	float *y = fresh<float>(1), *x = numbers<float>(10),
+	      **table = fresh<float *>(1);
 
 	cudaMemcpy(table, &x, sizeof x, cudaMemcpyHostToDevice);
 	if (!sound)

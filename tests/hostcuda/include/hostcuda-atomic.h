@@ -34,7 +34,7 @@
 	HOSTCUDA_ATOMIC_OP(atomicExch, type, value) \
 	HOSTCUDA_ATOMIC_OP(atomicMax, type, old < value ? value : old) \
 	HOSTCUDA_ATOMIC_OP(atomicMin, type, value < old ? value : old) \
-	HOSTCUDA_ATOMIC_OP(atomicAnd, type, old & value) \
+	HOSTCUDA_ATOMIC_OP(atomicAnd, type, old &value) \
 	HOSTCUDA_ATOMIC_OP(atomicOr, type, old | value) \
 	HOSTCUDA_ATOMIC_OP(atomicXor, type, old ^ value) \
 	HOSTCUDA_ATOMIC_CAS(type)
@@ -57,8 +57,7 @@ static inline void __threadfence_block()
 {
 }
 
-template <class T>
-inline T __ldg(const T *address)
+template <class T> inline T __ldg(const T *address)
 {
 	return *address;
 }

@@ -31,7 +31,8 @@ static inline float hostcuda_half_to_float(uint16_t h)
 	if (rest == 0x7c00)
 		return hostcuda_float(sign | 0x7f800000);
 	if (rest < 0x0400) /* subnormals are multiples of 2^-24 */
-		return hostcuda_float(sign | hostcuda_bits((float)rest * 5.9604644775390625e-8f));
+		return hostcuda_float(
+		    sign | hostcuda_bits((float)rest * 5.9604644775390625e-8f));
 	return hostcuda_float(sign | ((rest << 13) + ((127u - 15u) << 23)));
 }
 
@@ -46,7 +47,8 @@ static inline uint16_t hostcuda_float_to_half(float f)
 	if (rest >= 0x477ff000) /* 65520: halfway from the largest to 2^16 */
 		return (uint16_t)(sign | 0x7c00);
 	if (rest < 0x38800000) /* 2^-14; adding 0.5 leaves 2^-24 as the last place */
-		return (uint16_t)(sign | (hostcuda_bits(hostcuda_float(rest) + 0.5f) - 0x3f000000));
+		return (uint16_t)(sign |
+		    (hostcuda_bits(hostcuda_float(rest) + 0.5f) - 0x3f000000));
 	rest -= (127u - 15u) << 23;
 	rest += 0xfff + (rest >> 13 & 1);
 	return (uint16_t)(sign | rest >> 13);

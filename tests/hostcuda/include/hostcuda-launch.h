@@ -17,7 +17,8 @@
 #define HOSTCUDA_CLEAR_PADDING 0
 #endif
 
-namespace hostcuda {
+namespace hostcuda
+{
 
 /* The arguments in order, and the call that passes them on. */
 template <class... P> struct pack;
@@ -27,14 +28,18 @@ template <> struct pack<> {
 	{
 		kernel(done...);
 	}
-	void describe(const char *, struct hostcuda_argument *) {}
+	void describe(const char *, struct hostcuda_argument *)
+	{
+	}
 };
 
 template <class First, class... Rest> struct pack<First, Rest...> {
 	First first;
 	pack<Rest...> rest;
 
-	explicit pack(First f, Rest... r) : first(f), rest(r...) {}
+	explicit pack(First f, Rest... r) : first(f), rest(r...)
+	{
+	}
 
 	template <class F, class... Done> void call(F kernel, Done... done) const
 	{
@@ -44,10 +49,11 @@ template <class First, class... Rest> struct pack<First, Rest...> {
 	void describe(const char *closure, struct hostcuda_argument *a)
 	{
 		static_assert(std::is_trivially_copyable<First>::value,
-			"a kernel's arguments are copied byte by byte");
+		    "a kernel's arguments are copied byte by byte");
 		a->kind = std::is_pointer<First>::value ? HOSTCUDA_POINTER :
-			HOSTCUDA_CLEAR_PADDING && std::is_class<First>::value ? HOSTCUDA_STRUCT :
-			HOSTCUDA_PLAIN;
+		    HOSTCUDA_CLEAR_PADDING && std::is_class<First>::value ?
+							  HOSTCUDA_STRUCT :
+							  HOSTCUDA_PLAIN;
 #if HOSTCUDA_CLEAR_PADDING
 		/* Leftover bytes in the padding may look like a pointer. */
 		if constexpr (std::is_class<First>::value)
@@ -96,18 +102,16 @@ template <class... P> struct configured {
 		struct hostcuda_argument arguments[sizeof...(P) + 1];
 
 		c.arguments.describe((const char *)&c, arguments);
-		struct hostcuda_launch launch = {
-			name, (const void *)kernel, closure<P...>::run, &c, sizeof c,
-			arguments, sizeof...(P), total(sizeof(P)...),
-			grid, block, shared_bytes, stream
-		};
+		struct hostcuda_launch launch = { name, (const void *)kernel,
+			closure<P...>::run, &c, sizeof c, arguments, sizeof...(P),
+			total(sizeof(P)...), grid, block, shared_bytes, stream };
 		hostcuda_launch(&launch);
 	}
 };
 
 template <class... P>
-configured<P...> configure(const char *name, void (*kernel)(P...), dim3 grid, dim3 block,
-	size_t shared_bytes, cudaStream_t stream)
+configured<P...> configure(const char *name, void (*kernel)(P...), dim3 grid,
+    dim3 block, size_t shared_bytes, cudaStream_t stream)
 {
 	return configured<P...>{ name, kernel, grid, block, shared_bytes, stream };
 }
@@ -116,12 +120,12 @@ configured<P...> configure(const char *name, void (*kernel)(P...), dim3 grid, di
 
 #define HOSTCUDA_LAUNCH(kernel, grid, block, shared_bytes, stream, ...) \
 	::hostcuda::configure(#kernel, kernel, grid, block, shared_bytes, \
-		(cudaStream_t)(stream))(__VA_ARGS__)
+	    (cudaStream_t)(stream))(__VA_ARGS__)
 
 /* Like in C, for a kernel without a cast. */
 template <class... P>
-inline cudaError_t cudaFuncSetAttribute(void (*kernel)(P...), enum cudaFuncAttribute attribute,
-	int value)
+inline cudaError_t cudaFuncSetAttribute(void (*kernel)(P...),
+    enum cudaFuncAttribute attribute, int value)
 {
 	return cudaFuncSetAttribute((const void *)kernel, attribute, value);
 }
@@ -132,13 +136,14 @@ template <class T> inline cudaError_t cudaMalloc(T **pointer, size_t bytes)
 	return cudaMalloc((void **)(void *)pointer, bytes);
 }
 
-template <class T> inline cudaError_t cudaMallocHost(T **pointer, size_t bytes,
-	unsigned int flags = 0)
+template <class T>
+inline cudaError_t cudaMallocHost(T **pointer, size_t bytes, unsigned int flags = 0)
 {
 	return cudaHostAlloc((void **)(void *)pointer, bytes, flags);
 }
 
-template <class T> inline cudaError_t cudaHostAlloc(T **pointer, size_t bytes, unsigned int flags)
+template <class T>
+inline cudaError_t cudaHostAlloc(T **pointer, size_t bytes, unsigned int flags)
 {
 	return cudaHostAlloc((void **)(void *)pointer, bytes, flags);
 }

@@ -26,7 +26,8 @@ static inline int __syncthreads_and(int predicate, HOSTCUDA_HERE)
 
 static inline int __syncthreads_count(int predicate, HOSTCUDA_HERE)
 {
-	return hostcuda_block_meeting(HOSTCUDA_SYNCTHREADS_COUNT, predicate, file, line);
+	return hostcuda_block_meeting(HOSTCUDA_SYNCTHREADS_COUNT, predicate, file,
+	    line);
 }
 
 static inline void __syncwarp(unsigned mask = 0xffffffffu, HOSTCUDA_HERE)
@@ -36,27 +37,31 @@ static inline void __syncwarp(unsigned mask = 0xffffffffu, HOSTCUDA_HERE)
 
 static inline unsigned __ballot_sync(unsigned mask, int predicate, HOSTCUDA_HERE)
 {
-	return (unsigned)hostcuda_warp_meeting(HOSTCUDA_BALLOT, mask, predicate != 0, 0, 32,
-		file, line);
+	return (unsigned)hostcuda_warp_meeting(HOSTCUDA_BALLOT, mask, predicate != 0, 0,
+	    32, file, line);
 }
 
 static inline int __any_sync(unsigned mask, int predicate, HOSTCUDA_HERE)
 {
-	return (int)hostcuda_warp_meeting(HOSTCUDA_ANY, mask, predicate != 0, 0, 32, file, line);
+	return (int)hostcuda_warp_meeting(HOSTCUDA_ANY, mask, predicate != 0, 0, 32,
+	    file, line);
 }
 
 static inline int __all_sync(unsigned mask, int predicate, HOSTCUDA_HERE)
 {
-	return (int)hostcuda_warp_meeting(HOSTCUDA_ALL, mask, predicate != 0, 0, 32, file, line);
+	return (int)hostcuda_warp_meeting(HOSTCUDA_ALL, mask, predicate != 0, 0, 32,
+	    file, line);
 }
 
-namespace hostcuda {
+namespace hostcuda
+{
 
 template <class T>
 inline T shuffle(enum hostcuda_kind kind, unsigned mask, T value, int lane, int width,
-	const char *file, int line)
+    const char *file, int line)
 {
-	static_assert(__is_trivially_copyable(T) && sizeof(T) <= 8, "not a type to shuffle");
+	static_assert(__is_trivially_copyable(T) && sizeof(T) <= 8,
+	    "not a type to shuffle");
 	uint64_t bits = 0;
 	T result;
 
@@ -75,21 +80,27 @@ inline T __shfl_sync(unsigned mask, T value, int lane, int width = 32, HOSTCUDA_
 }
 
 template <class T>
-inline T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32, HOSTCUDA_HERE)
+inline T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32,
+    HOSTCUDA_HERE)
 {
-	return hostcuda::shuffle(HOSTCUDA_SHFL_UP, mask, value, (int)delta, width, file, line);
+	return hostcuda::shuffle(HOSTCUDA_SHFL_UP, mask, value, (int)delta, width, file,
+	    line);
 }
 
 template <class T>
-inline T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32, HOSTCUDA_HERE)
+inline T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32,
+    HOSTCUDA_HERE)
 {
-	return hostcuda::shuffle(HOSTCUDA_SHFL_DOWN, mask, value, (int)delta, width, file, line);
+	return hostcuda::shuffle(HOSTCUDA_SHFL_DOWN, mask, value, (int)delta, width,
+	    file, line);
 }
 
 template <class T>
-inline T __shfl_xor_sync(unsigned mask, T value, int lanes, int width = 32, HOSTCUDA_HERE)
+inline T __shfl_xor_sync(unsigned mask, T value, int lanes, int width = 32,
+    HOSTCUDA_HERE)
 {
-	return hostcuda::shuffle(HOSTCUDA_SHFL_XOR, mask, value, lanes, width, file, line);
+	return hostcuda::shuffle(HOSTCUDA_SHFL_XOR, mask, value, lanes, width, file,
+	    line);
 }
 
 #endif

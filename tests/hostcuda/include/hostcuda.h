@@ -44,13 +44,14 @@ enum hostcuda_kind {
 };
 
 /* The meeting of a block. `predicate` is used by or, and, count. */
-int hostcuda_block_meeting(enum hostcuda_kind kind, int predicate, const char *file, int line);
+int hostcuda_block_meeting(enum hostcuda_kind kind, int predicate, const char *file,
+    int line);
 
 /* The meeting of the lanes in `mask`. `value` is the value that a shuffle passes on or
  * the predicate of a vote; `lane` and `width` are the shuffle's operands. Returns the
  * shuffled value or the vote. */
 uint64_t hostcuda_warp_meeting(enum hostcuda_kind kind, unsigned mask, uint64_t value,
-	int lane, int width, const char *file, int line);
+    int lane, int width, const char *file, int line);
 
 /* Called before an atomic operation on `bytes` bytes at `address`. It may let other
  * threads run first. */
@@ -63,7 +64,7 @@ void hostcuda_copy_async(void *shared, const void *from, size_t bytes, bool ther
 void hostcuda_copies_commit(void);
 void hostcuda_copies_wait(unsigned under_way);
 
-/* --- WMMA --------------------------------------------------------------------------- */
+/* --- WMMA ------------------------------------------------------------------------- */
 
 enum hostcuda_use { HOSTCUDA_A, HOSTCUDA_B, HOSTCUDA_ACCUMULATOR };
 enum hostcuda_type { HOSTCUDA_HALF, HOSTCUDA_BFLOAT16, HOSTCUDA_FLOAT };
@@ -91,10 +92,11 @@ struct hostcuda_product {
 
 /* A warp agrees on the operands of a load or store, which are checked. */
 void hostcuda_wmma_transfer(enum hostcuda_kind kind, const void *pointer, unsigned ldm,
-	size_t element_bytes, int layout, const char *file, int line);
-void hostcuda_wmma_product(const struct hostcuda_product *p, const char *file, int line);
+    size_t element_bytes, int layout, const char *file, int line);
+void hostcuda_wmma_product(const struct hostcuda_product *p, const char *file,
+    int line);
 
-/* --- launches ------------------------------------------------------------------------- */
+/* --- launches --------------------------------------------------------------------- */
 
 enum hostcuda_argument_kind { HOSTCUDA_PLAIN, HOSTCUDA_POINTER, HOSTCUDA_STRUCT };
 

@@ -12,8 +12,10 @@
 
 #ifdef __cplusplus
 
-namespace nvcuda {
-namespace wmma {
+namespace nvcuda
+{
+namespace wmma
+{
 
 struct matrix_a;
 struct matrix_b;
@@ -23,7 +25,8 @@ struct col_major;
 
 enum layout_t { mem_row_major, mem_col_major };
 
-namespace hostcuda_tile {
+namespace hostcuda_tile
+{
 
 /* The rows, columns and elements per lane of each use; with copies of an element where
  * the hardware keeps several. */
@@ -46,18 +49,23 @@ template <int m, int n, int k> struct shape<matrix_b, m, n, k, __nv_bfloat16> {
 };
 
 template <class T> struct type;
-template <> struct type<__half> { static const enum hostcuda_type value = HOSTCUDA_HALF; };
+template <> struct type<__half> {
+	static const enum hostcuda_type value = HOSTCUDA_HALF;
+};
 template <> struct type<__nv_bfloat16> {
 	static const enum hostcuda_type value = HOSTCUDA_BFLOAT16;
 };
-template <> struct type<float> { static const enum hostcuda_type value = HOSTCUDA_FLOAT; };
+template <> struct type<float> {
+	static const enum hostcuda_type value = HOSTCUDA_FLOAT;
+};
 
 } // namespace hostcuda_tile
 
 template <class Use, int m, int n, int k, class T, class Layout = void>
 struct fragment : hostcuda_tile::shape<Use, m, n, k, T> {
-	static_assert((m == 16 && n == 16 && k == 16) || (m == 32 && n == 8 && k == 16) ||
-		(m == 8 && n == 32 && k == 16), "no such tile");
+	static_assert((m == 16 && n == 16 && k == 16) ||
+		(m == 32 && n == 8 && k == 16) || (m == 8 && n == 32 && k == 16),
+	    "no such tile");
 	typedef hostcuda_tile::shape<Use, m, n, k, T> tile;
 	typedef T element_type;
 	typedef T storage_element_type;
@@ -73,11 +81,13 @@ struct fragment : hostcuda_tile::shape<Use, m, n, k, T> {
 	/* The row and column of element i of the running lane. */
 	void place(int i, int *row, int *col) const
 	{
-		unsigned lane = (threadIdx.x + blockDim.x * (threadIdx.y +
-			blockDim.y * threadIdx.z)) % 32;
+		unsigned lane =
+		    (threadIdx.x +
+			blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) %
+		    32;
 		struct hostcuda_scatter s = hostcuda_scatter[tile::use];
 		unsigned at = ((lane * tile::elements + (unsigned)i) * s.mul + s.add) %
-			(tile::rows * tile::cols);
+		    (tile::rows * tile::cols);
 
 		*row = (int)at / tile::cols;
 		*col = (int)at % tile::cols;
@@ -99,65 +109,71 @@ inline void fill_fragment(fragment<Use, m, n, k, T, Layout> &f, const Value &val
 		f.x[i] = value;
 }
 
-namespace hostcuda_tile {
+namespace hostcuda_tile
+{
 
 template <class Fragment, class T>
-inline void load(Fragment &f, const T *p, unsigned ldm, bool by_columns, const char *file, int line)
+inline void load(Fragment &f, const T *p, unsigned ldm, bool by_columns,
+    const char *file, int line)
 {
-	hostcuda_wmma_transfer(HOSTCUDA_WMMA_LOAD, p, ldm, sizeof *p, by_columns, file, line);
+	hostcuda_wmma_transfer(HOSTCUDA_WMMA_LOAD, p, ldm, sizeof *p, by_columns, file,
+	    line);
 	for (int i = 0; i < f.num_elements; i++) {
 		int row, col;
 
 		f.place(i, &row, &col);
-		f.x[i] = by_columns ? p[(size_t)col * ldm + row] : p[(size_t)row * ldm + col];
+		f.x[i] = by_columns ? p[(size_t)col * ldm + row] :
+				      p[(size_t)row * ldm + col];
 	}
 }
 
 } // namespace hostcuda_tile
 
 template <class Use, int m, int n, int k, class T>
-inline void load_matrix_sync(fragment<Use, m, n, k, T, row_major> &f, const T *p, unsigned ldm,
-	HOSTCUDA_HERE)
+inline void load_matrix_sync(fragment<Use, m, n, k, T, row_major> &f, const T *p,
+    unsigned ldm, HOSTCUDA_HERE)
 {
 	hostcuda_tile::load(f, p, ldm, false, file, line);
 }
 
 template <class Use, int m, int n, int k, class T>
-inline void load_matrix_sync(fragment<Use, m, n, k, T, col_major> &f, const T *p, unsigned ldm,
-	HOSTCUDA_HERE)
+inline void load_matrix_sync(fragment<Use, m, n, k, T, col_major> &f, const T *p,
+    unsigned ldm, HOSTCUDA_HERE)
 {
 	hostcuda_tile::load(f, p, ldm, true, file, line);
 }
 
 template <int m, int n, int k, class T>
-inline void load_matrix_sync(fragment<accumulator, m, n, k, T> &f, const T *p, unsigned ldm,
-	layout_t layout, HOSTCUDA_HERE)
+inline void load_matrix_sync(fragment<accumulator, m, n, k, T> &f, const T *p,
+    unsigned ldm, layout_t layout, HOSTCUDA_HERE)
 {
 	hostcuda_tile::load(f, p, ldm, layout == mem_col_major, file, line);
 }
 
 template <int m, int n, int k, class T>
-inline void store_matrix_sync(T *p, const fragment<accumulator, m, n, k, T> &f, unsigned ldm,
-	layout_t layout, HOSTCUDA_HERE)
+inline void store_matrix_sync(T *p, const fragment<accumulator, m, n, k, T> &f,
+    unsigned ldm, layout_t layout, HOSTCUDA_HERE)
 {
-	hostcuda_wmma_transfer(HOSTCUDA_WMMA_STORE, p, ldm, sizeof *p, layout == mem_col_major,
-		file, line);
+	hostcuda_wmma_transfer(HOSTCUDA_WMMA_STORE, p, ldm, sizeof *p,
+	    layout == mem_col_major, file, line);
 	for (int i = 0; i < f.num_elements; i++) {
 		int row, col;
 
 		f.place(i, &row, &col);
-		p[layout == mem_col_major ? (size_t)col * ldm + row : (size_t)row * ldm + col] = f.x[i];
+		p[layout == mem_col_major ? (size_t)col * ldm + row :
+					    (size_t)row * ldm + col] = f.x[i];
 	}
 }
 
 template <int m, int n, int k, class T, class LayoutA, class LayoutB, class D, class C>
 inline void mma_sync(fragment<accumulator, m, n, k, D> &d,
-	const fragment<matrix_a, m, n, k, T, LayoutA> &a,
-	const fragment<matrix_b, m, n, k, T, LayoutB> &b,
-	const fragment<accumulator, m, n, k, C> &c, HOSTCUDA_HERE)
+    const fragment<matrix_a, m, n, k, T, LayoutA> &a,
+    const fragment<matrix_b, m, n, k, T, LayoutB> &b,
+    const fragment<accumulator, m, n, k, C> &c, HOSTCUDA_HERE)
 {
-	static_assert(std::is_same<T, __half>::value || (std::is_same<C, float>::value &&
-		std::is_same<D, float>::value), "bfloat16 is summed in float");
+	static_assert(std::is_same<T, __half>::value ||
+		(std::is_same<C, float>::value && std::is_same<D, float>::value),
+	    "bfloat16 is summed in float");
 	struct hostcuda_product p = { m, n, k, a.part(), b.part(), c.part(), d.part() };
 
 	hostcuda_wmma_product(&p, file, line);

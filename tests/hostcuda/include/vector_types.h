@@ -11,10 +11,22 @@
 
 /* name, element type, the alignment of 1, 2, 3 and 4 elements */
 #define HOSTCUDA_VECTORS(name, type, a1, a2, a3, a4) \
-	struct HOSTCUDA_ALIGNED(a1) name##1 { type x; }; \
-	struct HOSTCUDA_ALIGNED(a2) name##2 { type x, y; }; \
-	struct HOSTCUDA_ALIGNED(a3) name##3 { type x, y, z; }; \
-	struct HOSTCUDA_ALIGNED(a4) name##4 { type x, y, z, w; }; \
+	struct HOSTCUDA_ALIGNED(a1) name##1 \
+	{ \
+		type x; \
+	}; \
+	struct HOSTCUDA_ALIGNED(a2) name##2 \
+	{ \
+		type x, y; \
+	}; \
+	struct HOSTCUDA_ALIGNED(a3) name##3 \
+	{ \
+		type x, y, z; \
+	}; \
+	struct HOSTCUDA_ALIGNED(a4) name##4 \
+	{ \
+		type x, y, z, w; \
+	}; \
 	typedef struct name##1 name##1; \
 	typedef struct name##2 name##2; \
 	typedef struct name##3 name##3; \
@@ -29,12 +41,14 @@
 		name##2 v = { x, y }; \
 		return v; \
 	} \
-	__attribute__((unused)) static inline name##3 make_##name##3(type x, type y, type z) \
+	__attribute__((unused)) static inline name##3 make_##name##3(type x, type y, \
+	    type z) \
 	{ \
 		name##3 v = { x, y, z }; \
 		return v; \
 	} \
-	__attribute__((unused)) static inline name##4 make_##name##4(type x, type y, type z, type w) \
+	__attribute__((unused)) static inline name##4 make_##name##4(type x, type y, \
+	    type z, type w) \
 	{ \
 		name##4 v = { x, y, z, w }; \
 		return v; \
@@ -56,9 +70,13 @@ HOSTCUDA_VECTORS(double, double, 8, 16, 8, 16)
 struct dim3 {
 	unsigned int x, y, z;
 #ifdef __cplusplus
-	constexpr dim3(unsigned int vx = 1, unsigned int vy = 1, unsigned int vz = 1) :
-		x(vx), y(vy), z(vz) {}
-	constexpr dim3(uint3 v) : x(v.x), y(v.y), z(v.z) {}
+	constexpr dim3(unsigned int vx = 1, unsigned int vy = 1, unsigned int vz = 1)
+	    : x(vx), y(vy), z(vz)
+	{
+	}
+	constexpr dim3(uint3 v) : x(v.x), y(v.y), z(v.z)
+	{
+	}
 	constexpr operator uint3() const
 	{
 		return uint3{ x, y, z };

@@ -43,10 +43,17 @@ static int update(const struct cnn_host *host, const struct cnn_update *u)
 }
 
 #ifndef OPTIMIZER_ARGS
-#define OPTIMIZER_ARGS { "beta", CNN_ARG_FLOAT, 0, 0.9, 0, 1 }
+#define OPTIMIZER_ARGS \
+	{ \
+		"beta", CNN_ARG_FLOAT, 0, 0.9, 0, 1 \
+	}
 #endif
 #ifndef MOMENTS
-#define MOMENTS 1, { "m" }
+#define MOMENTS \
+	1, \
+	{ \
+		"m" \
+	}
 #endif
 #ifndef DEFINED
 #define DEFINED OPTIMIZER
@@ -73,7 +80,7 @@ static const struct cnn_optimizer optimizers[] = {
 
 #ifdef COMMUNICATOR
 static int join(const struct cnn_host *host, const char *address, uint32_t rank,
-	uint32_t ranks, void **communicator)
+    uint32_t ranks, void **communicator)
 {
 	(void)host, (void)address, (void)rank, (void)ranks, (void)communicator;
 	return CNN_OK;
@@ -84,13 +91,15 @@ static uint32_t number(void *communicator)
 	return (void)communicator, 0;
 }
 
-static int send(void *communicator, void *queue, uint32_t to, const void *data, size_t bytes)
+static int send(void *communicator, void *queue, uint32_t to, const void *data,
+    size_t bytes)
 {
 	(void)communicator, (void)queue, (void)to, (void)data, (void)bytes;
 	return CNN_OK;
 }
 
-static int receive(void *communicator, void *queue, uint32_t from, void *data, size_t bytes)
+static int receive(void *communicator, void *queue, uint32_t from, void *data,
+    size_t bytes)
 {
 	(void)communicator, (void)queue, (void)from, (void)data, (void)bytes;
 	return CNN_OK;
@@ -112,8 +121,8 @@ static int wait_for_all(void *communicator, void *queue)
 #endif
 
 static const struct cnn_communicator communicators[] = {
-	{ COMMUNICATOR_SIZE, MEMORY, COMMUNICATOR, join, free, number, number, send, receive,
-		WAIT }
+	{ COMMUNICATOR_SIZE, MEMORY, COMMUNICATOR, join, free, number, number, send,
+	    receive, WAIT },
 };
 #define WITH_COMMUNICATORS CNN_COMMUNICATORS(communicators)
 #else
@@ -121,14 +130,14 @@ static const struct cnn_communicator communicators[] = {
 #endif
 
 static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run, struct cnn_plan *plan)
+    const struct cnn_run *run, struct cnn_plan *plan)
 {
 	(void)host, (void)kernel, (void)run, (void)plan;
 	return 1;
 }
 
 static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
-	const struct cnn_run *run, struct cnn_plan *plan, void **instance)
+    const struct cnn_run *run, struct cnn_plan *plan, void **instance)
 {
 	(void)host, (void)kernel, (void)run, (void)plan;
 	*instance = NULL;
@@ -147,18 +156,26 @@ static int forward(void *instance, const struct cnn_call *call)
 }
 
 static const struct cnn_kernel kernels[] = {
-	{ .size = KERNEL_SIZE, .run = RUN, .cost = cost, .create = create,
-	  .destroy = destroy, .forward = FORWARD },
+	{ .size = KERNEL_SIZE,
+	    .run = RUN,
+	    .cost = cost,
+	    .create = create,
+	    .destroy = destroy,
+	    .forward = FORWARD },
 #ifdef SECOND
-	{ .size = SECOND, .run = "second", .cost = cost, .create = create,
-	  .destroy = destroy, .forward = forward },
+	{ .size = SECOND,
+	    .run = "second",
+	    .cost = cost,
+	    .create = create,
+	    .destroy = destroy,
+	    .forward = forward },
 #endif
 };
 
 #ifdef TYPE
 
 static int infer(const struct cnn_host *host, const struct cnn_node *node,
-	struct cnn_shape *out)
+    struct cnn_shape *out)
 {
 	(void)host;
 	*out = node->inputs[0];
@@ -166,14 +183,23 @@ static int infer(const struct cnn_host *host, const struct cnn_node *node,
 }
 
 #ifndef ARG
-#define ARG { "alpha", CNN_ARG_FLOAT, 0, ALPHA, -10, 10 }
+#define ARG \
+	{ \
+		"alpha", CNN_ARG_FLOAT, 0, ALPHA, -10, 10 \
+	}
 #endif
 
 static const struct cnn_arg args[] = { ARG };
 
 static const struct cnn_layer_def definitions[] = {
-	{ .size = sizeof(struct cnn_layer_def), .type = TYPE, .summary = "for a test",
-	  .args = args, .arg_count = 1, .min_inputs = 1, .max_inputs = 1, .infer = infer },
+	{ .size = sizeof(struct cnn_layer_def),
+	    .type = TYPE,
+	    .summary = "for a test",
+	    .args = args,
+	    .arg_count = 1,
+	    .min_inputs = 1,
+	    .max_inputs = 1,
+	    .infer = infer },
 };
 #define WITH_DEFINITIONS CNN_DEFINITIONS(definitions)
 #else
@@ -181,12 +207,18 @@ static const struct cnn_layer_def definitions[] = {
 #endif
 
 #ifndef OFFERS
-#define OFFERS CNN_KERNELS(kernels), WITH_OPTIMIZERS, WITH_DEFINITIONS, WITH_COMMUNICATORS
+#define OFFERS \
+	CNN_KERNELS(kernels), WITH_OPTIMIZERS, WITH_DEFINITIONS, WITH_COMMUNICATORS
 #endif
 
 #ifndef NO_ENTRY
-CNN_EXPORT const struct cnn_plugin_entry cnn_plugin_entry = {
-	.magic = MAGIC, .abi_major = MAJOR, .abi_minor = MINOR, .size = ENTRY_SIZE,
-	.name = NAME, .version = "1.2", .device = DEVICE, .provider = PROVIDER, OFFERS
-};
+CNN_EXPORT const struct cnn_plugin_entry cnn_plugin_entry = { .magic = MAGIC,
+	.abi_major = MAJOR,
+	.abi_minor = MINOR,
+	.size = ENTRY_SIZE,
+	.name = NAME,
+	.version = "1.2",
+	.device = DEVICE,
+	.provider = PROVIDER,
+	OFFERS };
 #endif
