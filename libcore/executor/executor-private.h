@@ -1,7 +1,8 @@
 /* executor-private.h - the parts behind executor/executor.h.
  *
- *   assign.c    assigns a kernel to each run of layers
+ *   assign.c    assigns a kernel to each run of layers; its parts are in assign.h
  *   wishes.c    which kernels the user and a checkpoint allow
+ *   instance.c  creates a kernel's instance and checks its plan
  *   plan.c      formats, buffers, the list of operations
  *   arena.c     the offset of each buffer
  *   device-memory.c  allocation of the device's memory
@@ -246,14 +247,19 @@ int cnn_wish_check(const struct cnn_executor *, struct cnn_error *);
 int cnn_wish_unmet(const struct cnn_executor *, size_t node, uint32_t dtype,
     struct cnn_error *);
 
+/* instance.c: *plan as a kernel gets it, with the formats that its edges offer. */
+void cnn_plan_init(const struct cnn_executor *, const struct cnn_instance *,
+    struct cnn_plan *plan);
+/* Sets the handle and the plan. CNN_END if the kernel cannot be had: it has been added to
+ * the refusals. If it fails otherwise, there may be a handle to destroy. */
+int cnn_instance_create(struct cnn_executor *, struct cnn_instance *,
+    struct cnn_error *);
+
 /* plan.c: creates the instances and plans operations and memory. CNN_END if a kernel
  * cannot be had: it has been added to the refusals. */
 int cnn_plan_make(struct cnn_executor *, struct cnn_error *);
 /* Frees what cnn_assign() and cnn_plan_make() made. */
 void cnn_plan_drop(struct cnn_executor *);
-/* *plan as a kernel gets it, with the formats that its edges offer. */
-void cnn_plan_init(const struct cnn_executor *, const struct cnn_instance *,
-    struct cnn_plan *plan);
 /* arena.c: sets each buffer's offset; *bytes = the arena's size. */
 int cnn_arena_place(struct cnn_buffer *, size_t count, size_t *bytes,
     struct cnn_error *);

@@ -66,7 +66,7 @@ const struct cnn_train_row cnn_train_rows[] = {
 	    RESULT | KEPT | OPEN, .choices = CNN_ISA_CHOICES, .stand_in = "native",
 	    .text = "native" },
 	{ "tune", 0, CNN_OPT_FLAG, AT(tune), NULL,
-	    "time the algorithms of a GPU library and use the fastest", RESULT | KEPT },
+	    "time the kernels for each layer and use the fastest", RESULT | KEPT },
 	{ "fast", 0, CNN_OPT_FLAG, AT(fast), NULL,
 	    "allow nondeterministic algorithms on a GPU", RESULT | KEPT },
 	{ "tf32", 0, CNN_OPT_FLAG, AT(tf32), NULL,

@@ -318,6 +318,20 @@ providers_of() {
 	done
 }
 
+@test "resume: what --tune chose goes on, and is not measured again" {
+	cnn-step -v --tune --epochs 2 --steps 1 -o part mixed.cnn data.tns 2> log
+	for p in ref onednn native; do grep -- "--tune: .*cpu/$p/.* us (predicted: " log; done
+	cnn-step -v --resume -o one part data.tns 2> log
+	! grep -- --tune: log
+	cnn-step -q --resume --threads 1 part data.tns | cmp - one
+	cmp <(providers_of part) <(providers_of one)
+	# Another command that is resumed, but without --tune, measures nothing.
+	cnn-step -v --epochs 2 --steps 1 -o part mixed.cnn data.tns 2> log
+	! grep -- --tune: log
+	run -2 --separate-stderr cnn-step -q --resume --tune part data.tns -o out
+	says "cnn-step: --tune: conflicts *"
+}
+
 @test "resume: other providers than the checkpoint's are a usage error" {
 	cnn-step -q --steps 1 tiny.cnn data.tns > part
 	providers_of part | grep '+.*=cpu/'      # there is a run that --no-fuse would cut

@@ -1,6 +1,7 @@
 /* The choice of kernels: on chains the cheapest of all tilings, reorders included,
- * found by trying each; where chains meet, the layout that suits both. The plugins are
- * tables in this file. */
+ * found by trying each; where chains meet, the layout that suits both; with --tune, by
+ * what kernels take instead of what they predict. The plugins are tables in this file.
+ */
 #include "tap.h"
 
 #include "executor/executor-private.h"
@@ -8,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { PROVIDERS = 3, RUNS = 3, LAYOUTS = 4 };
 
@@ -21,10 +23,12 @@ static struct cnn_plugins plugins = { .lock = PTHREAD_MUTEX_INITIALIZER,
 	.found_count = PROVIDERS };
 
 /* What the kernels say. */
-enum mode { RANDOM, EQUAL, PICKY };
+enum mode { RANDOM, EQUAL, PICKY, WRONG };
 static enum mode mode;
 static uint32_t seed;
 static unsigned asked;
+static unsigned created[PROVIDERS], ran[PROVIDERS];
+static bool refuses[PROVIDERS];
 
 static uint32_t hash(uint32_t a, uint32_t b, uint32_t c, uint32_t d)
 {
@@ -54,6 +58,12 @@ static double cost(const struct cnn_host *host, const struct cnn_kernel *k,
 
 	(void)host;
 	asked++;
+	/* a is slow and predicts to be fast, b is fast, and c predicts to be far
+	 * slower. All want NCHW. */
+	if (mode == WRONG) {
+		plan->inputs[0].layout = plan->output.layout = CNN_NCHW;
+		return provider == 0 ? 1 : provider == 1 ? 5 : 500;
+	}
 	if (mode == EQUAL)
 		return 8.0 * run->node_count;
 	/* c takes NHWC alone, and makes it in r0 at a price; the others keep NCHW. */
@@ -80,6 +90,36 @@ static double reorder_cost(const struct cnn_shape *s, size_t samples,
 	return mode == PICKY ? 3 : 1 + hash(99, from.layout, to.layout, 0) % 20;
 }
 
+/* The instance of a provider's kernels is its number, from 1. */
+static int create(const struct cnn_host *host, const struct cnn_kernel *k,
+    const struct cnn_run *run, struct cnn_plan *plan, void **instance)
+{
+	size_t provider = (size_t)((const char *)k - (const char *)kernels) /
+	    sizeof *kernels;
+
+	(void)host, (void)run, (void)plan;
+	created[provider]++;
+	*instance = (char *)kernels + provider + 1;
+	return refuses[provider] ? CNN_END : CNN_OK;
+}
+
+static void destroy(void *instance)
+{
+	(void)instance;
+}
+
+static int run_kernel(void *instance, const struct cnn_call *call)
+{
+	const struct timespec while_slow = { .tv_nsec = 3000000 };
+	size_t provider = (size_t)((char *)instance - (char *)kernels) - 1;
+
+	(void)call;
+	ran[provider]++;
+	if (provider == 0)
+		nanosleep(&while_slow, NULL);
+	return CNN_OK;
+}
+
 static void make_plugins(void)
 {
 	for (int p = 0; p < PROVIDERS; p++) {
@@ -87,7 +127,11 @@ static void make_plugins(void)
 			kernels[p][r] =
 			    (struct cnn_kernel){ .size = sizeof kernels[p][r],
 				    .run = r < RUNS ? runs[r] : "add",
-				    .cost = cost };
+				    .cost = cost,
+				    .create = create,
+				    .destroy = destroy,
+				    .forward = run_kernel,
+				    .backward = run_kernel };
 		entries[p] = (struct cnn_plugin_entry){ .kernels = kernels[p],
 			.kernel_count = RUNS + 1,
 			.name = "k",
@@ -99,9 +143,41 @@ static void make_plugins(void)
 
 /* --- an executor that is only assigned -------------------------------------------- */
 
-static struct cnn_device device;
+static void *device_alloc(void *d, size_t bytes)
+{
+	(void)d;
+	return calloc(1, bytes);
+}
 
-static struct cnn_executor *assign(const struct cnn_graph *g)
+static void device_free(void *d, void *p)
+{
+	(void)d;
+	free(p);
+}
+
+static int device_upload(void *d, void *queue, void *dst, const void *src, size_t bytes)
+{
+	(void)d, (void)queue;
+	memcpy(dst, src, bytes);
+	return CNN_OK;
+}
+
+static int device_reorder(void *d, void *queue, const struct cnn_shape *s,
+    size_t samples, struct cnn_format from, const void *src, struct cnn_format to,
+    void *dst)
+{
+	(void)d, (void)queue, (void)s, (void)samples, (void)from, (void)src, (void)to,
+	    (void)dst;
+	return CNN_OK;
+}
+
+static struct cnn_device device = { .alloc = device_alloc,
+	.free = device_free,
+	.upload = device_upload,
+	.reorder = device_reorder };
+
+static struct cnn_executor *assign_as(const struct cnn_graph *g, bool training,
+    uint32_t policy)
 {
 	struct cnn_executor *ex = calloc(1, sizeof *ex);
 	struct cnn_error e = { 0 };
@@ -112,15 +188,22 @@ static struct cnn_executor *assign(const struct cnn_graph *g)
 	ex->device_functions = &device;
 	ex->options = (struct cnn_executor_options){ .on = { .device = "cpu" },
 		.amp = CNN_F32,
-		.batch = 4 };
+		.batch = 4,
+		.training = training };
+	ex->options.on.policy = policy;
 	ex->microbatch_size = 4;
 	ex->worker_count = 1;
-	cnn_host_init(&ex->host, NULL, 0, NULL);
+	cnn_host_init(&ex->host, NULL, policy, NULL);
 	if (cnn_assign(ex, &e) != CNN_OK) {
 		printf("# %s\n", e.text);
 		ex->instance_count = 0;
 	}
 	return ex;
+}
+
+static struct cnn_executor *assign(const struct cnn_graph *g)
+{
+	return assign_as(g, false, 0);
 }
 
 static void drop(struct cnn_executor *ex)
@@ -278,6 +361,61 @@ static void test_meeting(void)
 	cnn_graph_free(g);
 }
 
+/* The provider of each node: "aab". */
+static const char *chosen(const struct cnn_executor *ex)
+{
+	static char text[16];
+	size_t n = 0;
+
+	for (size_t i = 0; i < ex->instance_count; i++)
+		for (uint32_t k = 0; k < ex->instances[i].node_count; k++)
+			text[n++] = *ex->instances[i].plugin->provider;
+	text[n] = '\0';
+	return text;
+}
+
+static const char *tuned(const struct cnn_graph *g, bool training, uint32_t policy)
+{
+	struct cnn_executor *ex = assign_as(g, training, policy);
+	const char *text = chosen(ex);
+
+	if (ex->memory != 0)
+		text = "memory was not given back";
+	drop(ex);
+	return text;
+}
+
+static void test_tune(void)
+{
+	struct cnn_graph *g = build("input 3x4x4\nr0: relu\nr1: relu\n");
+	const char *text;
+
+	mode = WRONG;
+	memset(created, 0, sizeof created);
+	text = tuned(g, true, 0);
+	ok(!strcmp(text, "aa") && created[0] == 0, "predicted: %s", text);
+	text = tuned(g, false, CNN_POLICY_TUNE);
+	ok(!strcmp(text, "aa") && created[0] == 0, "inference is not tuned: %s", text);
+	text = tuned(g, true, CNN_POLICY_TUNE);
+	ok(!strcmp(text, "bb"), "measured: %s", text);
+	ok(created[0] == 3 && created[1] == 3,
+	    "each kernel is created once for each place, whatever layouts are offered");
+	ok(created[2] == 0 && ran[2] == 0,
+	    "one that is predicted to be far slower is not tried");
+	ok(ran[0] >= 2 * 3 * 4 && ran[1] >= 2 * 3 * 4,
+	    "forward and backward run several times");
+	refuses[1] = true;
+	text = tuned(g, true, CNN_POLICY_TUNE);
+	ok(!strcmp(text, "aa"), "of those that can be created: %s", text);
+	refuses[0] = true;
+	memset(created, 0, sizeof created);
+	text = tuned(g, true, CNN_POLICY_TUNE);
+	ok(!strcmp(text, "cc") && created[2] == 3,
+	    "far slower than one that can't be created: %s", text);
+	refuses[0] = refuses[1] = false;
+	cnn_graph_free(g);
+}
+
 /* Each kernel is asked once per place and layout, however many tilings there are. */
 static void test_effort(void)
 {
@@ -304,5 +442,6 @@ int main(void)
 	test_ties();
 	test_meeting();
 	test_effort();
+	test_tune();
 	return done();
 }
