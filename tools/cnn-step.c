@@ -36,7 +36,7 @@ static const struct cnn_option own_options[] = {
 	{ NULL },
 };
 static struct cnn_option
-    options[CNN_TRAIN_OPTIONS_MAX + sizeof own_options / sizeof *own_options];
+    options[CNN_TRAIN_OPTIONS + sizeof own_options / sizeof *own_options];
 
 static const struct cnn_program program = {
 	"cnn-step",

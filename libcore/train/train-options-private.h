@@ -2,7 +2,8 @@
  *
  *   train-options.c  the command line, checkpoints
  *   train-names.c    --optimizer and --schedule: names with arguments
- *   train-rows.c     the table, and the value of a row
+ *   train-options.def  the table
+ *   train-rows.c     the rows, and the value of a row
  */
 #ifndef TRAIN_OPTIONS_PRIVATE_H
 #define TRAIN_OPTIONS_PRIVATE_H

@@ -1,10 +1,9 @@
 /* train-options.h - the options of a training run, each defined once.
  *
- * A row of the table holds an option's name, type, range, choices, default and help,
- * whether it changes the result, and whether a resume may change it. The parser,
- * --help, the history entry, checkpoints and the checks of --resume all use that row. A
- * new option needs a member in struct cnn_train_options, a row, and the code that
- * implements it.
+ * A row of train-options.def holds an option's name, type, range, choices, default and
+ * help, whether it changes the result, and whether a resume may change it. The members
+ * of struct cnn_train_options, the parser, --help, the history entry, checkpoints and
+ * the checks of --resume all come from that row.
  */
 #ifndef CNN_TRAIN_OPTIONS_H
 #define CNN_TRAIN_OPTIONS_H
@@ -17,27 +16,28 @@
 #include "schedule.h"
 
 #define CNN_MAX_EPOCHS 1000000
-#define CNN_TRAIN_OPTIONS_MAX 32 /* maximum number of rows */
+
+/* The C types of the options. */
+#define CNN_TRAIN_UINT uint64_t
+#define CNN_TRAIN_FLOAT double
+#define CNN_TRAIN_FLAG bool
+#define CNN_TRAIN_CHOICE const char *
+#define CNN_TRAIN_STR const char *
+
+enum {
+#define ROW(TYPE, MEMBER, ...) CNN_TRAIN_NUMBER_##MEMBER,
+#include "train-options.def"
+#undef ROW
+	CNN_TRAIN_OPTIONS, /* the number of rows */
+};
 
 struct cnn_train_options {
-	/* Set from the table. */
-	uint64_t epochs; /* in total; UINT64_MAX: --steps decides */
-	uint64_t steps;	 /* in this run; 0: --epochs decides */
-	uint64_t batch, microbatch_size, seed;
-	double lr, momentum, weight_decay;
-	double grad_clip; /* maximum gradient norm; 0: no limit */
-	/* A name, or NAME:KEY=VALUE,... cnn_train_options_resolve() parses them and
-	 * replaces them by a text of this struct, with the arguments that differ from
-	 * their defaults and are not members here (momentum, weight_decay). */
-	const char *optimizer, *schedule;
-	const char *amp; /* "off", "bf16", "fp16" */
-	const char *isa; /* highest set that plugins may use */
-	bool no_shuffle;
-	bool stream;			   /* samples are fed in their order */
-	bool fast, tf32, tune;		   /* bits of enum cnn_policy */
-	bool resume;			   /* continue from the model's state */
-	bool time_epochs;		   /* fill in cnn_train_status.seconds */
-	bool given[CNN_TRAIN_OPTIONS_MAX]; /* on the command line, by row index */
+	/* Set from the table: uint64_t epochs, double lr, const char *optimizer ... */
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a member's name */
+#define ROW(TYPE, MEMBER, ...) CNN_TRAIN_##TYPE MEMBER;
+#include "train-options.def"
+#undef ROW
+	bool given[CNN_TRAIN_OPTIONS]; /* on the command line, by row index */
 	/* Set by cnn_train_options_resolve() and by a resume. */
 	const struct cnn_optimizer_def *optimizer_def;
 	const struct cnn_schedule *schedule_def; /* never auto */
@@ -57,7 +57,7 @@ struct cnn_train_options {
 void cnn_train_options_init(struct cnn_train_options *);
 
 /* Fills in the command line's rows for these options and returns their number. The
- * options must outlive the rows. `rows` must have room for CNN_TRAIN_OPTIONS_MAX. */
+ * options must outlive the rows. `rows` must have room for CNN_TRAIN_OPTIONS. */
 size_t cnn_train_options_rows(struct cnn_train_options *, struct cnn_option *rows);
 
 /* Whether the option was given on the command line. */

@@ -28,59 +28,21 @@ static bool schedule_names(size_t i, struct cnn_spec_entry *s)
 	return d != NULL;
 }
 
+#define ROW(TYPE, MEMBER, NAME, LETTER, ARG, HELP, FLAGS, ...) \
+	{ .name = (NAME), \
+		.letter = (LETTER), \
+		.type = CNN_OPT_##TYPE, \
+		.offset = AT(MEMBER), \
+		.arg = (ARG), \
+		.help = (HELP), \
+		.flags = (FLAGS), \
+		__VA_ARGS__ },
+
 const struct cnn_train_row cnn_train_rows[] = {
-	{ "epochs", 'e', CNN_OPT_UINT, AT(epochs), "N", "train for N epochs in total",
-	    KEPT | MAY_CHANGE, 1, CNN_MAX_EPOCHS, .number = 1 },
-	{ "steps", 'n', CNN_OPT_UINT, AT(steps), "N", "stop this run after N batches",
-	    0, 1, UINT32_MAX },
-	{ "batch", 'b', CNN_OPT_UINT, AT(batch), "N", "samples in a batch",
-	    RESULT | KEPT, 1, 65536, .number = 64 },
-	{ "lr", 'l', CNN_OPT_FLOAT, AT(lr), "X", "learning rate", RESULT | KEPT, 0, 1e6,
-	    .number = 0.001 },
-	{ "optimizer", 0, CNN_OPT_STR, AT(optimizer), "SPEC",
-	    "optimizer: NAME or NAME:KEY=VALUE,...", RESULT | NAMED, .text = "adam",
-	    .names = optimizer_names },
-	{ "momentum", 0, CNN_OPT_FLOAT, AT(momentum), "X", "momentum= of the optimizer",
-	    RESULT | SHORT, 0, 1 },
-	{ "weight-decay", 0, CNN_OPT_FLOAT, AT(weight_decay), "X",
-	    "weight_decay= of the optimizer: L2 penalty, added to the gradient",
-	    RESULT | SHORT, 0, 1e6 },
-	{ "grad-clip", 0, CNN_OPT_FLOAT, AT(grad_clip), "X",
-	    "clip gradients to a norm of at most X; 0: do not clip",
-	    RESULT | KEPT | LATER, 0, 1e30 },
-	{ "schedule", 0, CNN_OPT_STR, AT(schedule), "SPEC",
-	    "learning-rate schedule: NAME or NAME:KEY=VALUE,...", RESULT | NAMED,
-	    .text = "auto", .names = schedule_names },
-	{ "amp", 0, CNN_OPT_CHOICE, AT(amp), "TYPE", "mixed precision", RESULT | KEPT,
-	    .choices = CNN_AMP_CHOICES, .text = "off" },
-	{ "shard-size", 0, CNN_OPT_UINT, AT(microbatch_size), "N",
-	    "samples that a CPU thread processes at a time", RESULT | KEPT, 1, 65536,
-	    .number = CNN_MICROBATCH_SIZE },
-	{ "seed", 's', CNN_OPT_UINT, AT(seed), "N", "seed of shuffling and dropout",
-	    RESULT | KEPT },
-	{ "no-shuffle", 0, CNN_OPT_FLAG, AT(no_shuffle), NULL,
-	    "use the samples in the order in which they arrive", RESULT | KEPT },
-	{ "stream", 0, CNN_OPT_FLAG, AT(stream), NULL,
-	    "train as the data arrive: one epoch, no shuffling", RESULT },
-	{ "isa", 0, CNN_OPT_CHOICE, AT(isa), "NAME", "highest instruction set to use",
-	    RESULT | KEPT | OPEN, .choices = CNN_ISA_CHOICES, .stand_in = "native",
-	    .text = "native" },
-	{ "tune", 0, CNN_OPT_FLAG, AT(tune), NULL,
-	    "time the kernels for each layer and use the fastest", RESULT | KEPT },
-	{ "fast", 0, CNN_OPT_FLAG, AT(fast), NULL,
-	    "allow nondeterministic algorithms on a GPU", RESULT | KEPT },
-	{ "tf32", 0, CNN_OPT_FLAG, AT(tf32), NULL,
-	    "allow a GPU to round the factors of float products to TF32",
-	    RESULT | KEPT },
-	{ "resume", 'r', CNN_OPT_FLAG, AT(resume), NULL,
-	    "continue the training of the model" },
-	{ "time-epochs", 0, CNN_OPT_FLAG, AT(time_epochs), NULL,
-	    "print the time of each epoch" },
+#include "train-options.def"
 	{ .name = NULL },
 };
-_Static_assert(sizeof cnn_train_rows / sizeof *cnn_train_rows <=
-	CNN_TRAIN_OPTIONS_MAX + 1,
-    "more rows than CNN_TRAIN_OPTIONS_MAX");
+#undef ROW
 
 union cnn_train_value cnn_row_get(const struct cnn_train_options *o,
     const struct cnn_train_row *r)

@@ -34,7 +34,7 @@ static int load_given(const struct cnn_value *map, struct cnn_error *e)
 /* Loads the map over the defaults. `given` is the option that the user gave. */
 static int load(const struct cnn_value *map, const char *given, struct cnn_error *e)
 {
-	struct cnn_option rows[CNN_TRAIN_OPTIONS_MAX];
+	struct cnn_option rows[CNN_TRAIN_OPTIONS];
 	size_t count;
 
 	cnn_train_options_init(&options);
@@ -54,7 +54,7 @@ static void prepare(void)
 
 static void test_rows(void)
 {
-	struct cnn_option rows[CNN_TRAIN_OPTIONS_MAX];
+	struct cnn_option rows[CNN_TRAIN_OPTIONS];
 	size_t count, kept = 0;
 	struct cnn_value *map;
 
@@ -173,7 +173,7 @@ static void test_refused(void)
 static void give(const char *optimizer, const char *schedule, const char *momentum,
     const char *decay)
 {
-	struct cnn_option rows[CNN_TRAIN_OPTIONS_MAX];
+	struct cnn_option rows[CNN_TRAIN_OPTIONS];
 	size_t count;
 
 	cnn_train_options_init(&options);
