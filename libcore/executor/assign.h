@@ -1,6 +1,6 @@
 /* assign.h - the choice of kernels, in parts.
  *
- *   chains.c      splits the net into chains and describes its nodes
+ *   chains.c      splits the net into chains; describes nodes and runs
  *   candidates.c  lists the kernels for each place of a chain, with their costs
  *   tune.c        replaces predicted costs by measured ones (--tune)
  *   assign.c      finds the cheapest set of kernels
@@ -61,13 +61,13 @@ struct cnn_assigner {
 /* chains.c: sets the executor's aliases and wants_gradient, and the assigner's dtypes,
  * consumers and chains, without candidates. */
 void cnn_list_chains(struct cnn_assigner *);
-
-/* candidates.c: sets a chain's candidates. */
-int cnn_list_candidates(struct cnn_assigner *, struct cnn_chain *);
 /* Describes a run to its kernel. The layouts of the edges are NCHW. The instance points
  * into itself. */
 void cnn_describe_run(const struct cnn_assigner *, const size_t *nodes, uint32_t count,
     struct cnn_instance *);
+
+/* candidates.c: sets a chain's candidates. */
+int cnn_list_candidates(struct cnn_assigner *, struct cnn_chain *);
 /* The type in which the value of a node arrives at a run that computes in the type
  * `wanted`. Inputs of the net are gathered in that type. */
 uint32_t cnn_source_dtype(const struct cnn_assigner *, size_t node, uint32_t wanted);

@@ -9,60 +9,6 @@
 #define NAMED 1e12
 #define RECORDED 1e9
 
-/* Adds input i of a node to the inputs of the run. */
-static void describe_input(const struct cnn_executor *ex,
-    const struct cnn_graph_node *node, uint32_t i, uint32_t dtype,
-    struct cnn_instance *inst)
-{
-	uint32_t k = inst->run.input_count++;
-	bool as_index = node->def->index_inputs >> i & 1;
-
-	inst->inputs[k] = ex->alias[node->inputs[i]];
-	inst->edges[k].shape = node->node.inputs[i];
-	inst->edges[k].format =
-	    (struct cnn_format){ as_index ? CNN_I32 : dtype, CNN_NCHW };
-	inst->edges[k].wants_gradient = !as_index &&
-	    ex->wants_gradient[inst->inputs[k]];
-}
-
-void cnn_describe_run(const struct cnn_assigner *a, const size_t *nodes, uint32_t count,
-    struct cnn_instance *inst)
-{
-	const struct cnn_executor *ex = a->ex;
-	const struct cnn_graph *g = ex->graph;
-	const uint32_t dtype = a->dtypes[nodes[0]];
-
-	memset(inst, 0, sizeof *inst);
-	inst->node_count = count;
-	for (uint32_t i = 0; i < count; i++) {
-		const struct cnn_graph_node *n = &g->nodes[nodes[i]];
-
-		inst->node_index[i] = nodes[i];
-		inst->nodes[i] = n->node;
-		inst->across |= ex->options.training &&
-		    n->def->flags & CNN_LAYER_ACROSS_SAMPLES;
-		inst->is_loss |= (n->def->flags & CNN_LAYER_LOSS) != 0;
-		/* Input 0 of a later node is the node before. */
-		for (uint32_t k = i > 0; k < n->node.input_count; k++)
-			describe_input(ex, n, k, dtype, inst);
-		for (uint32_t p = 0; p < n->param_count; p++) {
-			inst->param_index[inst->run.param_count] = n->first_param + p;
-			inst->params[inst->run.param_count++] =
-			    g->params[n->first_param + p].def;
-		}
-	}
-	inst->run.size = sizeof inst->run;
-	inst->run.node_count = count;
-	inst->run.nodes = inst->nodes;
-	inst->run.inputs = inst->edges;
-	inst->run.output = g->nodes[nodes[count - 1]].node.output;
-	inst->run.params = inst->params;
-	inst->run.dtype = dtype;
-	inst->run.batch = ex->microbatch_size;
-	inst->run.workers = ex->worker_count;
-	inst->run.training = ex->options.training;
-}
-
 static uint32_t shape_layout(const struct cnn_shape *s, uint32_t layout)
 {
 	return s->rank == 3 ? layout : CNN_NCHW;

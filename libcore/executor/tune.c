@@ -30,8 +30,8 @@ struct cnn_tuned {
 	size_t count, room;
 };
 
-/* Memory of the device that is freed at the end, and what runs in it. */
-struct trial {
+/* What is timed: memory of the device, freed at the end, and what runs in it. */
+struct timing {
 	struct cnn_executor *ex;
 	struct cnn_error *e;
 	void *blocks[MAX_BLOCKS];
@@ -52,7 +52,7 @@ struct trial {
 
 /* --- memory ----------------------------------------------------------------------- */
 
-static int take(struct trial *t, void **p, size_t bytes)
+static int take(struct timing *t, void **p, size_t bytes)
 {
 	int r = cnn_executor_take(t->ex, p, bytes, t->e);
 
@@ -63,20 +63,20 @@ static int take(struct trial *t, void **p, size_t bytes)
 	return r;
 }
 
-static void give_all_back(struct trial *t)
+static void give_all_back(struct timing *t)
 {
 	while (t->block_count-- > 0)
 		cnn_executor_give_back(t->ex, t->blocks[t->block_count],
 		    t->bytes[t->block_count]);
 }
 
-static int failed(struct trial *t, int r)
+static int failed(struct timing *t, int r)
 {
 	return r < 0 ? cnn_host_error(&t->ex->host, r, t->e) : CNN_OK;
 }
 
 /* `count` floats of the device = numbers from `low` to 1, in a fixed order. */
-static int fill_floats(struct trial *t, float low, size_t count, void *dst)
+static int fill_floats(struct timing *t, float low, size_t count, void *dst)
 {
 	const struct cnn_device *d = t->ex->device_functions;
 	float *x = malloc(count * sizeof *x + 1);
@@ -93,7 +93,7 @@ static int fill_floats(struct trial *t, float low, size_t count, void *dst)
 	return r;
 }
 
-static size_t tensor_bytes(const struct trial *t, const struct cnn_shape *shape,
+static size_t tensor_bytes(const struct timing *t, const struct cnn_shape *shape,
     struct cnn_format f)
 {
 	return cnn_layout_count(shape, f.layout, t->ex->microbatch_size) *
@@ -101,7 +101,7 @@ static size_t tensor_bytes(const struct trial *t, const struct cnn_shape *shape,
 }
 
 /* A tensor of a microbatch. Numbers are from -1 to 1; indices are 0. */
-static int take_tensor(struct trial *t, const struct cnn_shape *shape,
+static int take_tensor(struct timing *t, const struct cnn_shape *shape,
     struct cnn_format f, void **p)
 {
 	const struct cnn_format plain = { CNN_F32, CNN_NCHW };
@@ -126,7 +126,7 @@ static int take_tensor(struct trial *t, const struct cnn_shape *shape,
 /* --- time ------------------------------------------------------------------------- */
 
 /* *cost = the microseconds that work(t) takes. */
-static int measure(struct trial *t, int (*work)(const struct trial *), double *cost)
+static int measure(struct timing *t, int (*work)(const struct timing *), double *cost)
 {
 	double least = DBL_MAX, spent = 0, seconds;
 	int r = failed(t, work(t));
@@ -149,7 +149,7 @@ static int measure(struct trial *t, int (*work)(const struct trial *), double *c
 
 /* --- reorders --------------------------------------------------------------------- */
 
-static int run_reorder(const struct trial *t)
+static int run_reorder(const struct timing *t)
 {
 	return t->ex->device_functions->reorder(t->ex->device, t->ex->queue, &t->shape,
 	    t->ex->microbatch_size, t->from, t->src, t->to, t->dst);
@@ -171,7 +171,7 @@ double cnn_tune_reorder(const struct cnn_assigner *a, const struct cnn_shape *sh
 {
 	struct cnn_tuned *tuned = a->tuned;
 	struct cnn_error e = { 0 };
-	struct trial t = { .ex = a->ex,
+	struct timing t = { .ex = a->ex,
 		.e = &e,
 		.shape = *shape,
 		.from = from,
@@ -206,7 +206,7 @@ double cnn_tune_reorder(const struct cnn_assigner *a, const struct cnn_shape *sh
 
 /* --- kernels ---------------------------------------------------------------------- */
 
-static int run_kernel(const struct trial *t)
+static int run_kernel(const struct timing *t)
 {
 	const struct cnn_kernel *k = t->kernel;
 	void *handle = t->inst.handle;
@@ -224,7 +224,7 @@ static int run_kernel(const struct trial *t)
 }
 
 /* What backward gets and gives. */
-static int take_gradients(struct trial *t)
+static int take_gradients(struct timing *t)
 {
 	struct cnn_instance *inst = &t->inst;
 	const struct cnn_plan *plan = &inst->plan;
@@ -254,7 +254,7 @@ static int take_gradients(struct trial *t)
 	return r;
 }
 
-static int take_sums(struct trial *t)
+static int take_sums(struct timing *t)
 {
 	const struct cnn_plan *plan = &t->inst.plan;
 	void *p = NULL;
@@ -270,7 +270,7 @@ static int take_sums(struct trial *t)
 	return r;
 }
 
-static int take_state(struct trial *t)
+static int take_state(struct timing *t)
 {
 	const struct cnn_state state = { .seed = 1, .loss_scale = 1, .grad_scale = 1 };
 	const struct cnn_device *d = t->ex->device_functions;
@@ -285,7 +285,7 @@ static int take_state(struct trial *t)
 }
 
 /* All memory of a created instance. Parameters are above 0, as variances must be. */
-static int take_run(struct trial *t)
+static int take_run(struct timing *t)
 {
 	struct cnn_instance *inst = &t->inst;
 	const struct cnn_plan *plan = &inst->plan;
@@ -340,7 +340,7 @@ static int time_candidate(struct cnn_assigner *a, const struct cnn_chain *c,
 {
 	struct cnn_executor *ex = a->ex;
 	const double predicted = o->cost;
-	struct trial t = { .ex = ex, .e = a->e, .kernel = o->kernel };
+	struct timing t = { .ex = ex, .e = a->e, .kernel = o->kernel };
 	struct cnn_instance *inst = &t.inst;
 	int r;
 
