@@ -27,13 +27,13 @@ struct cnn_train_options {
 	double lr, momentum, weight_decay;
 	double grad_clip; /* maximum gradient norm; 0: no limit */
 	/* A name, or NAME:KEY=VALUE,... cnn_train_options_resolve() parses them and
-	 * replaces them by a text of this struct, with the arguments that differ from
-	 * their defaults and are not members here (momentum, weight_decay). */
+	 * points them to optimizer_text and schedule_text, which omit defaults and the
+	 * arguments that are members here (momentum, weight_decay). */
 	const char *optimizer, *schedule;
 	const char *amp; /* "off", "bf16", "fp16" */
-	const char *isa; /* highest set that plugins may use */
+	const char *isa; /* highest instruction set to use */
 	bool no_shuffle;
-	bool stream;			   /* samples are fed in their order */
+	bool stream;			   /* samples are fed as they arrive */
 	bool fast, tf32, tune;		   /* bits of enum cnn_policy */
 	bool resume;			   /* continue from the model's state */
 	bool time_epochs;		   /* fill in cnn_train_status.seconds */
@@ -46,8 +46,8 @@ struct cnn_train_options {
 	char optimizer_text[CNN_SPEC_NAME + CNN_SPEC_TEXT];
 	char schedule_text[CNN_SPEC_NAME + CNN_SPEC_TEXT];
 	/* Set by the caller. */
-	/* The caller may save after every so many steps and each epoch; 0: only after
-	 * each epoch */
+	/* The caller may save after every save_every steps and after each epoch; 0:
+	 * only after each epoch */
 	uint64_t save_every;
 	bool device_given;
 	struct cnn_compute on;
@@ -63,21 +63,21 @@ size_t cnn_train_options_rows(struct cnn_train_options *, struct cnn_option *row
 /* Whether the option was given on the command line. */
 bool cnn_train_options_given(const struct cnn_train_options *, const char *name);
 
-/* After the command line: parses --optimizer and --schedule, and joins the former with
- * the short forms of its arguments, --momentum and --weight-decay. A contradiction is
- * CNN_EUSAGE, and so is an unknown name. The plugins may define optimizers; NULL: only
- * the built-in ones are known. */
+/* After the command line: parses --optimizer and --schedule, and sets the optimizer's
+ * arguments from their short forms, --momentum and --weight-decay. A contradiction or
+ * an unknown name is CNN_EUSAGE. The plugins may define optimizers; NULL: only the
+ * built-in ones are known. */
 int cnn_train_options_resolve(struct cnn_train_options *, struct cnn_plugins *,
     struct cnn_error *);
 
 /* Writes the options that belong in a checkpoint to its map, with _ for - in their
- * names. The arguments of the optimizer are in optimizer_args, all of them. Returns
- * false if memory runs out. */
+ * names. All arguments of the optimizer are saved in optimizer_args. Returns false
+ * if memory runs out. */
 bool cnn_train_options_save(const struct cnn_train_options *, struct cnn_value *map);
 
 /* Reads resolved options from the map of a checkpoint. A value that the command line
  * would reject is CNN_EDATA; one that contradicts an option given there is CNN_EUSAGE.
- * Strings still belong to the map. */
+ * The map keeps ownership of strings. */
 int cnn_train_options_load(struct cnn_train_options *, const struct cnn_value *map,
     struct cnn_plugins *, struct cnn_error *);
 
