@@ -23,12 +23,12 @@ struct cnn_archive {
 	int64_t header_at;	/* unpacked bytes before the last header */
 	bool in_member, passes_over;
 	bool is_zip;
-	/* Of a zip: its last bytes read, for a mark that spans two reads */
+	/* Of a zip: the last bytes read, for an end mark that spans two reads */
 	unsigned char tail[3];
 	size_t tail_size;
 	uint64_t size; /* of a zip: bytes read so far */
-	/* Offset after the mark of its end record, 0: none; if several may be that
-	 * mark, the first */
+	/* Of a zip: offset after the mark of the end record; 0: none. If several marks
+	 * are possible, the first one. */
 	uint64_t end_at;
 	unsigned char buf[64 << 10];
 };
@@ -72,7 +72,8 @@ int cnn_archive_sniff(struct cnn_input *in, bool *is_archive, struct cnn_error *
 	return CNN_OK;
 }
 
-/* Returns the error that a->in left, else libarchive's, without the archive's name. */
+/* Returns the error of a->in, if any, otherwise libarchive's, without the archive's
+ * name. */
 static int archive_failed(struct cnn_archive *a, struct cnn_error *e)
 {
 	const char *why = archive_error_string(a->a);
@@ -137,8 +138,8 @@ static la_ssize_t feed(struct archive *ar, void *ctx, const void **buf)
 	return (la_ssize_t)got;
 }
 
-/* Only formats that people pack data in. Of libarchive's others, some (mtree, uuencode,
- * rpm …) would mistake text for an archive, and some filters run programs. */
+/* Only formats in which data are distributed. Some others (mtree, uuencode, rpm …)
+ * accept text as an archive, and some filters run programs. */
 static int set_formats(struct archive *a)
 {
 	int (*const supports[])(struct archive *) = {
@@ -265,7 +266,7 @@ static void member_close(void *ctx)
 }
 
 /* Whether the archive lacks its end: the zeros of a tar or the end record of a zip.
- * libarchive accepts that; we treat it as a producer that died between two members. */
+ * libarchive accepts that, but members may be missing, so it is an error here. */
 static bool is_cut(struct cnn_archive *a)
 {
 	switch (archive_format(a->a) & ARCHIVE_FORMAT_BASE_MASK) {

@@ -33,8 +33,8 @@ static const struct cnn_program program = {
 	1,
 };
 
-/* Prints device number `ordinal`, or the reason why there is no device. CNN_END if that
- * has been printed already. */
+/* Prints device number `ordinal` or, if there is no device 0, the reason. CNN_END after
+ * the last device. */
 static int print_device(struct cnn_output *out, struct cnn_plugins *plugins,
     const char *name, uint32_t ordinal, struct cnn_error *e)
 {
@@ -141,7 +141,8 @@ static int read_model(struct cnn_load *load, struct cnn_error *e)
 
 	while ((r = cnn_load_next(load, &header, e)) == CNN_OK)
 		if (load->model)
-			return cnn_fail(e, CNN_EDATA, "%s: also contains data",
+			return cnn_fail(e, CNN_EDATA,
+			    "%s: also contains data: give only a model",
 			    cnn_operands_name(load->in));
 	return r < 0	? r :
 	    load->model ? CNN_OK :

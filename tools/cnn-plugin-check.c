@@ -37,7 +37,7 @@ static const struct cnn_program program = {
 	-1,
 };
 
-/* One line: a check, and what came of it. */
+/* Prints one line: a check and its result. */
 __attribute__((format(printf, 3, 4))) static void print_check(const char *result,
     const char *what, const char *fmt, ...)
 {
@@ -53,7 +53,7 @@ __attribute__((format(printf, 3, 4))) static void print_check(const char *result
 	fflush(stdout);
 }
 
-/* The ending of a noun: "1 case", "2 cases". */
+/* The ending of a plural: "1 case", "2 cases". */
 static const char *plural(unsigned n)
 {
 	return n == 1 ? "" : "s";
@@ -76,7 +76,7 @@ static int check_symbols(const struct cnn_plugin *p, bool *good, struct cnn_erro
 	return CNN_OK;
 }
 
-/* A kernel, or (NULL) the definition of a type. */
+/* Tests a kernel or, if it is NULL, the definition of a type. */
 static int check_part(struct apart *a, const struct cnn_kernel *kernel,
     const char *type, bool *good, struct cnn_error *e)
 {
@@ -129,8 +129,8 @@ static int check_offers(struct apart *a, bool *good, struct cnn_error *e)
 	return r;
 }
 
-/* *good = false if something is wrong with the plugin. An error if it cannot be
- * tested. */
+/* Sets *good to false if a check of the plugin fails. Returns an error if the plugin
+ * cannot be tested. */
 static int check_file(const char *path, struct cnn_plugins *oracle, bool *good,
     struct cnn_error *e)
 {

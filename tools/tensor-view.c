@@ -64,8 +64,8 @@ static int show(struct cnn_view *v, struct cnn_error *e)
 	return CNN_OK;
 }
 
-/* Collects the first images, then reads on to the end of the operands, so that what is
- * shown is known to be undamaged. Skips models. */
+/* Collects the first images, then reads the operands to their end, so that only
+ * verified images are shown. Skips models. */
 static int collect(struct cnn_operands *in, struct cnn_columns *samples,
     struct cnn_header **own, struct cnn_error *e)
 {

@@ -23,12 +23,13 @@ int cnn_array_source_open(struct cnn_array_source *, struct cnn_member *,
     const char *field, struct cnn_error *);
 void cnn_array_source_free(struct cnn_array_source *);
 
-/* Reads all elements now, because the file or archive must be read further. *held
- * counts the bytes held from this path; above a limit, they must be in proportion to
- * the bytes read. */
+/* Reads all elements into memory, so that the next member of the archive can be read.
+ * Adds their bytes to *held, the total of this path. CNN_EDATA if the total is above 256 MiB and
+ * more than 100 times the bytes read from the path. */
 int cnn_array_source_hold(struct cnn_array_source *, const struct cnn_members *,
     unsigned long long *held, struct cnn_error *);
-/* Closes the array. Reading opens it again, at path. */
+/* Closes the array. The next read opens it again at `path`. Takes ownership of `path`,
+ * which malloc allocated. */
 void cnn_array_source_park(struct cnn_array_source *, char *path);
 
 /* Reads the next n samples into buf; there must be that many. On reading the last one,

@@ -11,6 +11,7 @@ struct cnn_columns {
 	size_t samples, room;
 };
 
+/* Makes empty columns. CNN_EDATA if the size of a sample overflows. */
 int cnn_columns_init(struct cnn_columns *, const struct cnn_header *,
     struct cnn_error *);
 void cnn_columns_free(struct cnn_columns *);
@@ -19,7 +20,8 @@ void cnn_columns_free(struct cnn_columns *);
  * the header. The capacity doubles as needed. */
 int cnn_columns_append(struct cnn_columns *, const struct cnn_record *, size_t first,
     size_t n, struct cnn_error *);
-/* Appends n samples of other columns with the same header; places are their indices. */
+/* Appends n samples of other columns with the same header. `places` holds their
+ * indices. */
 int cnn_columns_pick(struct cnn_columns *, const struct cnn_columns *from,
     const uint32_t *places, size_t n, struct cnn_error *);
 /* Sets the record to samples first .. first + n - 1, with fields in header order. Valid

@@ -24,7 +24,7 @@ int cnn_group_header(struct cnn_group *, const struct cnn_header **,
     struct cnn_error *);
 /* Reads the next record; CNN_END after the last. Valid until the next call. */
 int cnn_group_record(struct cnn_group *, struct cnn_record *, struct cnn_error *);
-/* The origin of its first array. */
+/* The name of its first array, for messages. */
 const char *cnn_group_name(const struct cnn_group *);
 
 #endif

@@ -61,7 +61,7 @@ static int read_data(struct cnn_load *l, const struct cnn_header *header,
 }
 
 /* Adds standard input to the operands because they lack `what`. Fails if it is already
- * one of them or is used otherwise. */
+ * one of them or is used by an option. */
 static int ask_standard_input(struct cnn_load *l, const char *what, struct cnn_error *e)
 {
 	if (l->stdin_is)

@@ -11,15 +11,16 @@ struct cnn_member {
 	struct cnn_input *in;	       /* at its first byte; the caller owns it */
 	const struct cnn_codec *codec; /* NULL: a tensor stream */
 	char field[256];	       /* its name in an npz, or "" */
-	/* Its path has only this member, so others may be read beside it; if false,
-	 * read it before requesting the next */
+	/* The only member of its path, so it can be read alongside other paths. If
+	 * false, read it before requesting the next. */
 	bool alone;
 };
 
 struct cnn_members;
 
+/* Opens a path; "-" is standard input. */
 int cnn_members_open(struct cnn_members **, const char *path, struct cnn_error *);
-/* Also ends the inputs of archive members, which read from it. */
+/* Close the inputs of archive members first: they read from it. */
 void cnn_members_close(struct cnn_members *);
 /* Gets the next member; CNN_END after the last. A path without members, or with an
  * unknown format, is CNN_EDATA. */

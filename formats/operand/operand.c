@@ -29,10 +29,10 @@ struct cnn_operands {
 	size_t count, at;
 	bool has_stdin;
 	size_t bytes;		   /* total size of the regular files */
-	struct cnn_reader *reader; /* of the current segment, or */
-	struct cnn_group *group;   /* the group that it is made from */
+	struct cnn_reader *reader; /* of the current segment if it is a stream's */
+	struct cnn_group *group;   /* of the current segment if it is from arrays */
 	char *name;		   /* of the reader's stream */
-	/* Opened, but starts the next group; .name is NULL if there is none */
+	/* An open array that starts the next group; .name NULL: none */
 	struct cnn_array_source source;
 };
 

@@ -30,8 +30,8 @@ int cnn_operands_open(struct cnn_operands **, const char *const *paths, size_t c
     const struct cnn_operand_options *, struct cnn_error *);
 void cnn_operands_close(struct cnn_operands *);
 
-/* Adds a path after the others: standard input, if the operands lack something. Fails
- * with CNN_EUSAGE if "-" was already among them. */
+/* Adds a path after the others, for example "-" if the operands contain no data.
+ * CNN_EUSAGE if "-" is already among them. */
 int cnn_operands_add(struct cnn_operands *, const char *path, struct cnn_error *);
 bool cnn_operands_has_stdin(const struct cnn_operands *);
 /* The total size in bytes of all operands that are regular files. */

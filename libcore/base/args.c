@@ -128,7 +128,7 @@ int cnn_arg_parse(const struct cnn_arg *a, const char *text, struct cnn_arg_valu
 	return good && !*s ? CNN_OK : bad_value(a, text, e);
 }
 
-/* --- all of them ------------------------------------------------------------------ */
+/* --- all arguments ---------------------------------------------------------------- */
 
 int cnn_args_complete(const struct cnn_arg *args, uint32_t count,
     struct cnn_arg_value *values, struct cnn_error *e)

@@ -21,6 +21,7 @@ enum cnn_purpose {
 	CNN_RANDOM_DATA
 };
 
+/* Computes one block of four random words. */
 void cnn_philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
 /* Hashes a purpose and a name to a 32-bit number: FNV-1a over the purpose as one byte,

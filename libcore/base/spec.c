@@ -111,7 +111,7 @@ static void add_value(char text[CNN_SPEC_TEXT], const struct cnn_arg *a,
 	}
 }
 
-/* Whether an argument has the value that it has if it is not given. */
+/* Whether an argument has its default value. */
 static bool is_default(const struct cnn_arg *args, uint32_t count,
     const struct cnn_arg_value *values, uint32_t i)
 {
@@ -128,7 +128,7 @@ void cnn_spec_print(const struct cnn_arg *args, uint32_t count,
 {
 	*text = '\0';
 	for (uint32_t i = 0; i < count; i++) {
-		/* A list without numbers has no text: it is not given. */
+		/* An empty list has no text, so leave it out. */
 		if (args[i].type == CNN_ARG_LIST && values[i].count == 0)
 			continue;
 		if (!all && !args[i].required && is_default(args, count, values, i))

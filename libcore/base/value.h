@@ -79,7 +79,8 @@ void cnn_value_remove(struct cnn_value *map, const char *key);
  * if the key is absent or `map` is not a map. */
 const struct cnn_value *cnn_value_get(const struct cnn_value *map, const char *key);
 
-/* Typed look-ups: false if the key is absent or its value has another type. */
+/* Typed look-ups: false if the key is absent or its value has another type. The map
+ * keeps ownership of strings. cnn_value_get_float() also accepts integers. */
 bool cnn_value_get_str(const struct cnn_value *map, const char *key, const char **);
 bool cnn_value_get_uint(const struct cnn_value *map, const char *key, uint64_t *);
 bool cnn_value_get_float(const struct cnn_value *map, const char *key, double *);

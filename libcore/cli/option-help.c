@@ -9,8 +9,8 @@
 const struct cnn_option cnn_common_options[] = {
 	{ "quiet", 'q', CNN_OPT_FLAG, .help = "print only errors, and no progress" },
 	{ "verbose", 'v', CNN_OPT_FLAG,
-	    .help = "print more messages; twice: even more" },
-	{ "help", 'h', CNN_OPT_FLAG, .help = "print this and exit" },
+	    .help = "print more messages; repeat for even more" },
+	{ "help", 'h', CNN_OPT_FLAG, .help = "print this help and exit" },
 	{ "version", 'V', CNN_OPT_FLAG, .help = "print the version and exit" },
 	{ NULL },
 };
@@ -69,7 +69,7 @@ static int right_side(const struct cnn_option *o, char *buf, size_t size)
 static void print_words(const char *text, int column, int next)
 {
 	int at = column;
-	bool first = true; /* in its line */
+	bool first = true; /* no word on this line yet */
 
 	while (*text) {
 		int n = (int)strcspn(text, " ");
@@ -158,7 +158,7 @@ static bool has_option(const struct cnn_program *program, const char *name)
 	return false;
 }
 
-/* Exits; an error if not all of standard output could be written. */
+/* Exits. Reports an error if standard output could not be written completely. */
 _Noreturn static void leave(const struct cnn_program *program)
 {
 	if (ferror(stdout) || fclose(stdout) != 0) {

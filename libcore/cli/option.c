@@ -124,7 +124,7 @@ static void command_line_init(struct command_line *p, const struct cnn_program *
 	if (!p->options || !p->longs || !p->letters)
 		no_memory(program);
 
-	*letter++ = ':'; /* tells a missing argument from an unknown option */
+	*letter++ = ':'; /* distinguishes a missing argument from an unknown option */
 	for (size_t t = 0; t < 2; t++)
 		for (const struct cnn_option *o = tables[t]; o && o->name; o++) {
 			bool takes = o->type != CNN_OPT_FLAG;

@@ -45,9 +45,9 @@ struct cnn_option {
 	double fmin, fmax;
 	const char *choices; /* CNN_OPT_CHOICE: "off|bf16|fp16" */
 	bool *given;	     /* set to true if the option is given, or NULL */
-	/* CNN_OPT_STR that is a name with arguments (base/spec.h): describes name
-	 * number i for --help; false past the last. The tool parses the text. Or
-	 * NULL. */
+	/* For a CNN_OPT_STR that is a name with arguments (base/spec.h), otherwise
+	 * NULL. Describes name number i for --help; false past the last. The tool
+	 * parses the text itself. */
 	bool (*names)(size_t i, struct cnn_spec_entry *);
 };
 

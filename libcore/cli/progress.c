@@ -88,7 +88,7 @@ static void compose(FILE *f, const struct cnn_progress *p, uint64_t done,
 	}
 }
 
-/* Writes " [####----]", as wide as the line has room for, or nothing. */
+/* Writes " [####----]" as wide as `room` allows, or nothing if it is too narrow. */
 static void draw_bar(char *bar, const struct cnn_progress *p, uint64_t done, int room)
 {
 	int width = room - 3 < BAR_WIDTH ? room - 3 : BAR_WIDTH, full;

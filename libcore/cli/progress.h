@@ -16,8 +16,9 @@ struct cnn_progress {
 	uint64_t start_ns, last_ns, drawn;
 };
 
+/* total 0: unknown. Borrows `label` until cnn_progress_end(). */
 void cnn_progress_start(struct cnn_progress *, const char *label, uint64_t total);
-/* done: units processed so far; unit ("images") names them in the rate; note ("loss
+/* `done` is the number processed so far, in units of `unit` ("images"). `note` ("loss
  * 0.0431") may be NULL. */
 void cnn_progress_update(struct cnn_progress *, uint64_t done, const char *unit,
     const char *note);

@@ -13,7 +13,7 @@ static int infer(const struct cnn_host *host, const struct cnn_node *node,
 		if (s->rank != first->rank ||
 		    memcmp(s->dims, first->dims, s->rank * sizeof(s->dims[0])) != 0)
 			return host->fail(host, CNN_EDATA,
-			    "add wants equal shapes: input 1 is %s, input %u is %s",
+			    "add needs equal shapes: input 1 is %s, input %u is %s",
 			    cnn_layer_text(first).text, i + 1, cnn_layer_text(s).text);
 	}
 	return cnn_layer_same_shape(host, node, out);

@@ -1,6 +1,6 @@
 /* cross_entropy: the loss log(sum over k of exp(in[k])) - in[target], the negative log
- * of the target's softmax, and a hit if in[target] is the largest (the first of
- * equals). */
+ * of the target's softmax, and a hit if in[target] is the largest (of equal ones, the
+ * first). */
 #include "layer.h"
 
 static int infer(const struct cnn_host *host, const struct cnn_node *node,
@@ -11,7 +11,7 @@ static int infer(const struct cnn_host *host, const struct cnn_node *node,
 	*out = (struct cnn_shape){ .rank = 1, .dims = { 2 } };
 	if (r == CNN_OK && node->inputs[1].rank != 0)
 		return host->fail(host, CNN_EDATA,
-		    "cross_entropy wants one class as target, not %s",
+		    "cross_entropy needs one class as target, not %s",
 		    cnn_layer_text(&node->inputs[1]).text);
 	return r;
 }

@@ -1,7 +1,7 @@
 /* elementwise.c - the activations: layers that compute out = f(in) for each element.
  *
- * A new type needs a row here, and one in each provider's own table. A provider has
- * room for two arguments, CNN_ARG_FLOAT.
+ * A new type needs a row here, and one in each provider's own table. Providers
+ * support at most two arguments, of type CNN_ARG_FLOAT.
  */
 #include "layer.h"
 

@@ -45,7 +45,7 @@ int cnn_layer_want_image(const struct cnn_host *host, const char *type,
 {
 	if (in->rank != 3)
 		return host->fail(host, CNN_EDATA,
-		    "%s wants channels x height x width, not input %s", type,
+		    "%s needs channels x height x width, not input %s", type,
 		    cnn_layer_text(in).text);
 	return cnn_layer_check(host, "input", in);
 }
@@ -54,7 +54,7 @@ int cnn_layer_want_vector(const struct cnn_host *host, const char *type,
     const struct cnn_shape *in)
 {
 	if (in->rank != 1)
-		return host->fail(host, CNN_EDATA, "%s wants a vector, not input %s%s",
+		return host->fail(host, CNN_EDATA, "%s needs a vector, not input %s%s",
 		    type, cnn_layer_text(in).text,
 		    in->rank > 1 ? ": put flatten before it" : "");
 	return cnn_layer_check(host, "input", in);

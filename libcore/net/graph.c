@@ -47,8 +47,7 @@ double cnn_graph_flops(const struct cnn_graph *g, size_t index)
 
 /* --- inputs ----------------------------------------------------------------------- */
 
-/* Whether this is a valid shape for a sample. The batch axis 0 comes on top of its
- * rank. */
+/* Whether this is a valid shape for a sample. Its rank excludes the batch axis. */
 static bool fits(const struct cnn_shape *s)
 {
 	size_t count;
@@ -96,7 +95,7 @@ static int list_input(struct builder *b, size_t index)
 	return CNN_OK;
 }
 
-/* Is the name that of a field in a stream? */
+/* Whether the name is valid in field=. */
 static bool is_field(const char *s)
 {
 	return *s && strlen(s) <= 100 &&
@@ -122,7 +121,8 @@ static int add_input(struct builder *b, size_t index, const struct cnn_net_line 
 		else if (strcmp(pair->key, "field") == 0 && is_field(pair->value))
 			n->field = pair->value;
 		else if (strcmp(pair->key, "field") == 0)
-			return cnn_fail(b->e, CNN_EDATA, "field=%s: invalid name",
+			return cnn_fail(b->e, CNN_EDATA,
+			    "field=%s: invalid name: use letters, digits and _.-",
 			    pair->value);
 		else
 			return cnn_fail(b->e, CNN_EDATA,
@@ -144,8 +144,8 @@ static int add_input(struct builder *b, size_t index, const struct cnn_net_line 
 	return list_input(b, index);
 }
 
-/* Sets *index to an input that reads the field as numbers or as indices; makes it if
- * there is none. */
+/* Sets *index to the input that reads the field in this way, as indices or as numbers.
+ * Adds one if there is none. */
 static int find_input(struct builder *b, const char *field, bool as_index,
     const struct cnn_shape *shape, unsigned line, size_t *index)
 {
@@ -247,7 +247,7 @@ static int add_params(struct builder *b, size_t index)
 	return CNN_OK;
 }
 
-/* Connects input i of node `index` with node `from`. */
+/* Connects input i of node `index` to node `from`. */
 static int connect(struct builder *b, size_t index, uint32_t i, size_t from)
 {
 	struct cnn_graph *g = b->g;
@@ -301,7 +301,7 @@ static int connect_all(struct builder *b, size_t index, const struct cnn_net_lin
 	return connect(b, index, 1, target);
 }
 
-/* The indices of an input must suit all its readers. */
+/* Limits the indices of inputs: they must be valid for every node that reads them. */
 static void limit_indices(struct builder *b, const struct cnn_graph_node *n)
 {
 	for (uint32_t i = 0; i < n->node.input_count; i++) {
@@ -342,9 +342,9 @@ static int add_layer(struct builder *b, size_t index, const struct cnn_net_line 
 	return add_params(b, index);
 }
 
-/* Checks that only a loss, or the last node of a net without one, feeds no other. Sets
- * the losses and the output: the node that feeds the first loss or, without one, the
- * last node. */
+/* Checks that every node feeds another one, except losses and the last node of a net
+ * without a loss. Sets the losses and the output: the node that feeds the first loss
+ * or, without a loss, the last node. */
 static int find_ends(struct builder *b)
 {
 	struct cnn_graph *g = b->g;

@@ -15,8 +15,8 @@ struct cnn_graph_node {
 	/* As seen by plugins; an input has no type */
 	struct cnn_node node;
 	const struct cnn_layer_def *def; /* NULL: an input */
-	/* Of an input: the field of the data that it reads, and whether as indices,
-	 * which must then be below `limit`. */
+	/* Of an input: the field of the data that it reads, and whether the field
+	 * holds indices, which must be below `limit`. */
 	const char *field;
 	bool index;
 	size_t limit;

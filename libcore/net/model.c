@@ -150,7 +150,8 @@ int cnn_model_set_classes(struct cnn_model *m, const struct cnn_value *classes,
 		struct cnn_value *name = copy->as.array.items[i];
 
 		if (name->type != CNN_STR)
-			return cnn_fail(e, CNN_EDATA, "class %zu has no name", i);
+			return cnn_fail(e, CNN_EDATA,
+			    "class %zu: the name must be a string", i);
 		for (size_t k = 0; k < name->as.str.size; k++)
 			if ((unsigned char)name->as.str.data[k] < 0x20 ||
 			    name->as.str.data[k] == 0x7f)

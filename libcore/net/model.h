@@ -42,7 +42,7 @@ int cnn_model_finish(struct cnn_model *, struct cnn_error *);
 int cnn_model_write(const struct cnn_model *, struct cnn_output *, bool strip,
     struct cnn_error *);
 
-/* The same to a path, complete or not at all; NULL is standard output. */
+/* Writes the model to a path, complete or not at all; NULL is standard output. */
 int cnn_model_save(const struct cnn_model *, const char *path, bool strip,
     struct cnn_error *);
 

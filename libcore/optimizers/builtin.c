@@ -1,5 +1,5 @@
 /* builtin.c - see builtin.h. A new optimizer needs a file in this folder and a line
- * here; plugins have its code. */
+ * here; plugins implement it. */
 #include "builtin.h"
 
 #include <string.h>

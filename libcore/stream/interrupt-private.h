@@ -6,7 +6,7 @@
 #include <signal.h>
 
 /* The file is unlinked if a signal ends the program. The caller keeps ownership of
- * path, which must stay valid until it is removed again. */
+ * path, which must stay valid until cnn_temporary_remove(). */
 void cnn_temporary_add(const char *path);
 void cnn_temporary_remove(const char *path);
 
@@ -15,7 +15,7 @@ void cnn_temporary_remove(const char *path);
 void cnn_signals_block(sigset_t *old);
 
 /* If the program crashes (a fault, an abort) between these two calls, it prints
- * "PROGRAM: path: crashed while it was loaded" and removes temporary files before it
+ * "PROGRAM: path: crashed while being loaded" and removes temporary files before it
  * ends. For one thread at a time; path must stay valid until cnn_crash_end(). */
 void cnn_crash_begin(const char *path);
 void cnn_crash_end(void);

@@ -15,7 +15,7 @@
 
 #define MOST_TEMPORARIES 16
 
-/* The first PATIENT_COUNT may wait until a step is finished. */
+/* cnn_interrupt_catch() catches the first PATIENT_COUNT. */
 static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGXCPU };
 #define PATIENT_COUNT 3
 #define SIGNAL_COUNT (sizeof signals / sizeof *signals)
@@ -127,7 +127,7 @@ static const char *_Atomic loading;
 static void say(const char *text)
 {
 	if (write(STDERR_FILENO, text, strlen(text)) < 0)
-		return; /* there is no one left to tell */
+		return; /* the failure cannot be reported */
 }
 
 static void on_crash(int number)

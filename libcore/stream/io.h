@@ -1,7 +1,7 @@
 /* io.h - byte input and output.
  *
  * An input is a buffered source that can be peeked, so a format can be recognised from
- * its first bytes even on a FIFO (opened once, never sought). An output is standard
+ * its first bytes even on a FIFO (opened once, without seeking). An output is standard
  * output or a file that appears complete or not at all.
  */
 #ifndef CNN_IO_H
@@ -23,10 +23,11 @@ struct cnn_input_ops {
 
 /* path "-" is standard input. A terminal is refused with CNN_EUSAGE. */
 int cnn_input_open(struct cnn_input **, const char *path, struct cnn_error *);
-/* Copies name, for messages. Takes ownership of ctx, also on failure. */
+/* Opens an input that reads from ctx. Copies name, for messages. Takes ownership of
+ * ctx, also on failure. */
 int cnn_input_wrap(struct cnn_input **, const char *name, const struct cnn_input_ops *,
     void *ctx, struct cnn_error *);
-/* Reads size bytes at data, which must outlive the input. */
+/* Opens an input that reads size bytes at data, which must outlive the input. */
 int cnn_input_memory(struct cnn_input **, const char *name, const void *data,
     size_t size, struct cnn_error *);
 void cnn_input_close(struct cnn_input *);
@@ -41,9 +42,10 @@ int cnn_input_peek(struct cnn_input *, size_t want, const unsigned char **data,
     size_t *have, struct cnn_error *);
 /* Consumes n bytes that a peek has returned. */
 void cnn_input_skip(struct cnn_input *, size_t n);
-/* Reads exactly size bytes; an early end is CNN_EDATA ("ends early"). */
+/* Reads exactly size bytes; an early end is CNN_EDATA ("truncated"). */
 int cnn_input_read(struct cnn_input *, void *buf, size_t size, struct cnn_error *);
-/* Reads up to size bytes, 0 at the end; for codecs that work on chunks. */
+/* Reads up to size bytes and sets *got to their number, which is 0 only at the end. For
+ * codecs that work on chunks. */
 int cnn_input_some(struct cnn_input *, void *buf, size_t size, size_t *got,
     struct cnn_error *);
 /* Number of bytes consumed so far. */
@@ -66,7 +68,8 @@ int cnn_output_printf(struct cnn_output *, struct cnn_error *, const char *fmt, 
 /* Flushes; a file is also fsynced and renamed to its final name. A file gets its final
  * name only here. Frees the output, also on failure. */
 int cnn_output_commit(struct cnn_output *, struct cnn_error *);
-/* Discards what was written to a file (standard output has already passed it on). */
+/* Discards what was written to a temporary file. What was written in place or to
+ * standard output cannot be taken back. Frees the output. */
 void cnn_output_abort(struct cnn_output *);
 const char *cnn_output_name(const struct cnn_output *);
 
@@ -77,7 +80,7 @@ const char *cnn_output_name(const struct cnn_output *);
  * cnn_interrupt_exit(). The second signal ends it at once. An ignored signal stays
  * ignored. */
 void cnn_interrupt_catch(void);
-/* From now on the next signal ends the program again. */
+/* Undoes cnn_interrupt_catch(): the next signal ends the program at once. */
 void cnn_interrupt_release(void);
 int cnn_interrupted(void);
 /* Ends the program by the signal that was caught; returns if there was none. */

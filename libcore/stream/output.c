@@ -259,8 +259,8 @@ int cnn_output_commit(struct cnn_output *out, struct cnn_error *e)
 	}
 	if (r == CNN_OK && out->temporary) {
 		if (rename(out->temporary, out->path) < 0) {
-			r = cnn_fail_errno(e, errno, "%s: can't rename to it",
-			    out->name);
+			r = cnn_fail_errno(e, errno,
+			    "%s: can't rename the temporary file to it", out->name);
 		} else {
 			cnn_temporary_remove(out->temporary);
 			/* The name is no longer in use: dirname() may modify it. */

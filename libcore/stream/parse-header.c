@@ -115,7 +115,7 @@ static int header_of(const msgpack_object *o, struct cnn_header **header,
 		return cnn_fail(e, CNN_EDATA,
 		    "the first key is not \"tensor-stream\": is this a tensor stream?");
 	if (!cnn_object_uint(&o->via.map.ptr[0].val, &version) || version == 0)
-		return cnn_fail(e, CNN_EDATA, "no version");
+		return cnn_fail(e, CNN_EDATA, "the version is missing or invalid");
 	if (version > CNN_STREAM_VERSION)
 		return cnn_fail(e, CNN_EDATA,
 		    "version %llu: this program reads version %d",

@@ -65,7 +65,7 @@ static int parse_tensor(const msgpack_object *o, const struct cnn_field *f,
 	data = cnn_object_get(o, "data");
 	if (!nd || nd->type != MSGPACK_OBJECT_BOOLEAN || !type || !data)
 		return cnn_fail(e, CNN_EDATA,
-		    "not a tensor as msgpack-numpy writes them");
+		    "not a tensor in the form that msgpack-numpy writes");
 	if (kind && cnn_object_is(kind, "O"))
 		return cnn_fail(e, CNN_EDATA,
 		    "kind O is not supported: it is a pickle, which could run code");
@@ -154,8 +154,8 @@ static int parse_end(const msgpack_object *o, struct cnn_end *end, struct cnn_er
 	return CNN_OK;
 }
 
-/* Checks that the tensor fits its field. In a model a record may hold a part of the
- * first axis. */
+/* Checks that the tensor fits its field. In a model, a record may hold only a part of
+ * the first axis. */
 static int check_tensor(const struct cnn_header *h, const struct cnn_field *f,
     const struct cnn_tensor *t, struct cnn_error *e)
 {

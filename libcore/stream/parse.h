@@ -20,6 +20,7 @@ struct cnn_end {
 	uint64_t records, samples, digest;
 };
 
+/* Parses a header, which the caller frees. After an error *header is NULL. */
 int cnn_parse_header(const unsigned char *, size_t, struct cnn_header **,
     struct cnn_error *);
 

@@ -8,7 +8,7 @@
 #include <xxhash.h>
 
 /* A record holds at most 4096 values: enough for 64 fields, each with a name, a map and
- * a handful of keys, and for what else msgpack-numpy may write. */
+ * a handful of keys, and for further keys that msgpack-numpy may write. */
 static const struct cnn_bounds header_bounds = { CNN_MAX_HEADER, CNN_MAX_HEADER,
 	256 << 10 };
 static const struct cnn_bounds record_bounds = {

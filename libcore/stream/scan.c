@@ -6,7 +6,7 @@
 
 #include "stream.h"
 
-/* What the first byte of a token says about the rest. */
+/* The meaning of a token's first byte. */
 struct token {
 	unsigned length_bytes; /* size of the big-endian length that follows */
 	size_t length;	       /* if there are no length bytes */

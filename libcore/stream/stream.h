@@ -107,6 +107,7 @@ struct cnn_writer;
 int cnn_writer_open(struct cnn_writer **, struct cnn_output *, struct cnn_error *);
 void cnn_writer_close(struct cnn_writer *);
 
+/* Starts a segment: writes its header, of which the writer keeps a copy. */
 int cnn_writer_header(struct cnn_writer *, const struct cnn_header *,
     struct cnn_error *);
 /* Writes the record unchanged, except that tensors over CNN_MAX_TENSOR are split along

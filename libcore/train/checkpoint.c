@@ -34,7 +34,8 @@ static int resume_device(const struct cnn_model *m, struct cnn_train_options *o,
 		return CNN_OK;
 	if (o->device_given)
 		return cnn_fail(e, CNN_EUSAGE,
-		    "--device: conflicts with the checkpoint");
+		    "--device: conflicts with the checkpoint (omit it to "
+		    "use the checkpoint's device)");
 	return cnn_device_choose(m->graph->plugins, device, &o->on.device,
 	    &o->on.ordinal, e);
 }
@@ -47,7 +48,7 @@ int cnn_train_resume(const struct cnn_model *m, struct cnn_train_options *o,
 	if (!m->training)
 		return cnn_fail(e, CNN_EDATA,
 		    "the model has no training state to "
-		    "resume from: it was never trained, or only its weights were kept");
+		    "resume from: it was never trained, or was written with --strip");
 	r = cnn_train_options_load(o, m->training, m->graph->plugins, e);
 	return r < 0 ? r : resume_device(m, o, e);
 }
@@ -147,7 +148,7 @@ static bool save_header(const struct cnn_trainer *t)
 
 	if (last && last->type == CNN_MAP &&
 	    (!cnn_value_set(last, "steps", cnn_value_uint(t->step)) ||
-		/* the steps for which a decreasing rate was planned */
+		/* the length of the run for which the rate was planned */
 		(t->options.schedule_def->needs_end &&
 		    !cnn_value_set(last, "planned_steps",
 			cnn_value_uint(cnn_trainer_planned_steps(t))))))

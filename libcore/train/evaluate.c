@@ -101,7 +101,7 @@ int cnn_predict(struct cnn_executor *ex, const struct cnn_model *m,
 	return r;
 }
 
-/* Is the net's output a class of each sample, which the labels tell? */
+/* Whether the net predicts one class per sample, to be compared with the labels. */
 static bool is_classifier(const struct cnn_model *m)
 {
 	const struct cnn_graph *g = m->graph;

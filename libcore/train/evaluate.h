@@ -14,8 +14,8 @@ struct cnn_evaluation {
 	uint64_t *confusion;   /* [truth][prediction], or NULL */
 };
 void cnn_evaluation_free(struct cnn_evaluation *);
-double cnn_evaluation_accuracy(const struct cnn_evaluation *);
-double cnn_evaluation_loss(const struct cnn_evaluation *); /* mean, or NAN */
+double cnn_evaluation_accuracy(const struct cnn_evaluation *); /* 0 .. 1, or NAN */
+double cnn_evaluation_loss(const struct cnn_evaluation *);     /* mean, or NAN */
 
 struct cnn_infer_options {
 	struct cnn_compute on;
@@ -26,15 +26,16 @@ struct cnn_infer_options {
 /* Opens an executor for inference with the model's weights. */
 int cnn_infer_open(struct cnn_executor **, const struct cnn_model *,
     const struct cnn_infer_options *, struct cnn_error *);
-/* Checks that the data have all fields that the model reads and, if its output is a
- * class, labels that it can give. */
+/* Checks that the data have all fields that the model reads and, if the model predicts
+ * classes, that every label is one of them. */
 int cnn_evaluation_check(const struct cnn_model *, const struct cnn_dataset *,
     struct cnn_error *);
 /* Adds the first `count` samples to the evaluation; the first call sets classes and
  * allocates confusion. `batch` is the executor's. The division into batches can affect
  * the last digits of a result, so count must be a multiple of batch except in the last
- * call. The class names must be those of the model. Labels are counted if the net has
- * no loss, or if its first loss takes them; otherwise that loss tells the hits. */
+ * call. The class names must be those of the model. A hit is a class that equals the
+ * label if the net has no loss or its first loss reads the labels; otherwise that loss
+ * counts the hits. */
 int cnn_evaluate(struct cnn_executor *, const struct cnn_model *,
     const struct cnn_dataset *, size_t count, uint64_t batch, struct cnn_evaluation *,
     struct cnn_error *);

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-/* The part of all steps that is done. */
+/* The fraction of all steps that is done. */
 static double part(uint64_t step, uint64_t steps)
 {
 	return steps ? (double)step / (double)steps : 0;

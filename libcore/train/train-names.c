@@ -11,8 +11,8 @@ _Static_assert(CNN_MAX_OPTIMIZER_ARGS <= CNN_SPEC_ARGS, "too many arguments");
 
 /* --- short forms ------------------------------------------------------------------ */
 
-/* The index of the optimizer's argument of which the row is a short form, or the number
- * of arguments if it has none. */
+/* Returns the index of the argument that the row is a short form of, or arg_count if
+ * the optimizer has no such argument. */
 static uint32_t argument_of(const struct cnn_optimizer_def *d,
     const struct cnn_train_row *r)
 {
@@ -22,7 +22,8 @@ static uint32_t argument_of(const struct cnn_optimizer_def *d,
 	return k < d->arg_count && d->args[k].type == CNN_ARG_FLOAT ? k : d->arg_count;
 }
 
-/* The value of a short form: its argument's. */
+/* Returns the value of the argument that the row is a short form of, or the row's
+ * default if the optimizer has no such argument. */
 static union cnn_train_value short_value(const struct cnn_optimizer_def *d,
     const struct cnn_arg_value *values, const struct cnn_train_row *r)
 {
@@ -70,7 +71,7 @@ void cnn_train_names_settle(struct cnn_train_options *o)
 
 /* --- the command line ------------------------------------------------------------- */
 
-/* An error of --optimizer or --schedule on the command line. */
+/* Turns an error in --optimizer or --schedule into a usage error. */
 static int misuse(const char *where, struct cnn_error *e)
 {
 	cnn_error_prefix(e, "%s", where);
@@ -117,8 +118,8 @@ static int parse_schedule(struct cnn_train_options *o, struct cnn_error *e)
 	snprintf(where, sizeof where, "--schedule: %s", name);
 	if (cnn_spec_parse(s->args, s->arg_count, text, o->schedule_args, e) < 0)
 		return misuse(where, e);
-	/* If --epochs fixes the length of the run, decreasing the rate to zero is worth
-	 * two tenths of a per cent; a chain of runs with --steps has no known end. */
+	/* auto: if --epochs fixes the length of the run, a rate that decreases to 0
+	 * gives a better model. A chain of runs with --steps has no known end. */
 	if (!s->factor) {
 		s = cnn_schedule_find(
 		    o->stream || o->epochs == UINT64_MAX ? "constant" : "linear");
@@ -145,8 +146,8 @@ static void list_having(const struct cnn_train_row *r, char list[200])
 			    *list ? ", " : "", d->name);
 }
 
-/* Sets the optimizer's arguments from their short forms. On a resume, the checkpoint
- * has the optimizer, and load compares. */
+/* Sets the optimizer's arguments from their short forms. On a resume the optimizer
+ * comes from the checkpoint, and cnn_train_names_load() compares them. */
 static int join_short_forms(struct cnn_train_options *o, struct cnn_error *e)
 {
 	const struct cnn_optimizer_def *d = o->optimizer_def;
@@ -162,7 +163,7 @@ static int join_short_forms(struct cnn_train_options *o, struct cnn_error *e)
 		if (cnn_row_given(o, r) && k < d->arg_count &&
 		    o->optimizer_args[k].given)
 			return cnn_fail(e, CNN_EUSAGE,
-			    "--%s: is given in --optimizer too: %s", r->name,
+			    "--%s: is also given in --optimizer: %s", r->name,
 			    o->optimizer);
 		if (o->resume || (!cnn_row_given(o, r) && x == r->number))
 			continue;
@@ -190,7 +191,7 @@ int cnn_train_options_resolve(struct cnn_train_options *o, struct cnn_plugins *p
 	if ((r = parse_optimizer(o, plugins, e)) < 0 ||
 	    (r = parse_schedule(o, e)) < 0 || (r = join_short_forms(o, e)) < 0)
 		return r;
-	/* A resume still compares what was given with the checkpoint. */
+	/* On a resume, keep the given options to compare them with the checkpoint. */
 	if (!o->resume)
 		cnn_train_names_settle(o);
 	return CNN_OK;
@@ -198,7 +199,7 @@ int cnn_train_options_resolve(struct cnn_train_options *o, struct cnn_plugins *p
 
 /* --- checkpoints ------------------------------------------------------------------ */
 
-/* Keeps a name and its arguments, all of them: defaults may change. */
+/* Saves a name and all of its arguments, because defaults may change. */
 static bool save_named(struct cnn_value *map, const char *key, const char *name,
     const struct cnn_arg *args, uint32_t count, const struct cnn_arg_value *values)
 {
@@ -226,7 +227,7 @@ bool cnn_train_names_save(const struct cnn_train_options *o,
 	    o->schedule_args);
 }
 
-/* Reads the arguments of a name; without an entry they have their defaults. */
+/* Reads the arguments of a name. If the entry is missing, they get their defaults. */
 static int load_args(const struct cnn_value *map, const char *key,
     const struct cnn_arg *args, uint32_t count, struct cnn_arg_value *values,
     struct cnn_error *e)
@@ -252,7 +253,7 @@ static bool agree(const struct cnn_arg *args, uint32_t count,
 	return true;
 }
 
-/* Versions before 0.2 had no optimizer_args, but these entries. */
+/* Checkpoints of versions before 0.2 have these entries instead of optimizer_args. */
 static int load_old_args(const struct cnn_value *map, const struct cnn_optimizer_def *d,
     struct cnn_arg_value *values, struct cnn_error *e)
 {

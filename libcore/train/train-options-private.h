@@ -53,12 +53,12 @@ union cnn_train_value cnn_row_get(const struct cnn_train_options *,
     const struct cnn_train_row *);
 void cnn_row_set(struct cnn_train_options *, const struct cnn_train_row *,
     union cnn_train_value);
-/* The default. */
+/* The default value of a row. */
 union cnn_train_value cnn_row_initial(const struct cnn_train_row *);
 /* Whether the option was given on the command line. */
 bool cnn_row_given(const struct cnn_train_options *, const struct cnn_train_row *);
 /* The option's key in a checkpoint, for example weight_decay. It is also the name of
- * the argument of which the option is a short form. */
+ * the argument that the option is a short form of. */
 const char *cnn_row_key(const struct cnn_train_row *, char key[32]);
 /* Whether the command line would accept the value and a checkpoint may hold it. */
 bool cnn_row_fits(const struct cnn_train_row *, union cnn_train_value);
@@ -68,7 +68,8 @@ bool cnn_row_same(const struct cnn_train_row *, union cnn_train_value,
  * type. */
 bool cnn_row_load(const struct cnn_train_row *, const struct cnn_value *map,
     const char *key, union cnn_train_value *);
-/* Errors of a checkpoint's entry. */
+/* Fail because a checkpoint's entry is missing or invalid (CNN_EDATA), or because it
+ * contradicts the command line (CNN_EUSAGE). */
 int cnn_row_invalid(const char *key, struct cnn_error *);
 int cnn_row_conflict(const struct cnn_train_row *, struct cnn_error *);
 
@@ -77,8 +78,8 @@ bool cnn_train_names_save(const struct cnn_train_options *,
     const struct cnn_train_row *, struct cnn_value *map);
 int cnn_train_names_load(struct cnn_train_options *, const struct cnn_train_row *,
     const struct cnn_value *map, struct cnn_plugins *, struct cnn_error *);
-/* Sets the short forms to the values of the arguments, and the texts of --optimizer and
- * --schedule to what the short forms do not say. */
+/* Sets the short forms from the arguments, and the texts of --optimizer and --schedule
+ * from the arguments that have no short form. */
 void cnn_train_names_settle(struct cnn_train_options *);
 
 #endif

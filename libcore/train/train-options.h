@@ -46,8 +46,8 @@ struct cnn_train_options {
 	char optimizer_text[CNN_SPEC_NAME + CNN_SPEC_TEXT];
 	char schedule_text[CNN_SPEC_NAME + CNN_SPEC_TEXT];
 	/* Set by the caller. */
-	/* The caller may save after every so many steps and each epoch; 0: only after
-	 * each epoch */
+	/* The caller may save after every save_every steps and after each epoch; 0:
+	 * only after each epoch */
 	uint64_t save_every;
 	bool device_given;
 	struct cnn_compute on;
@@ -63,21 +63,21 @@ size_t cnn_train_options_rows(struct cnn_train_options *, struct cnn_option *row
 /* Whether the option was given on the command line. */
 bool cnn_train_options_given(const struct cnn_train_options *, const char *name);
 
-/* After the command line: parses --optimizer and --schedule, and joins the former with
- * the short forms of its arguments, --momentum and --weight-decay. A contradiction is
- * CNN_EUSAGE, and so is an unknown name. The plugins may define optimizers; NULL: only
- * the built-in ones are known. */
+/* After the command line: parses --optimizer and --schedule, and sets the optimizer's
+ * arguments from their short forms, --momentum and --weight-decay. A contradiction or
+ * an unknown name is CNN_EUSAGE. The plugins may define optimizers; NULL: only the
+ * built-in ones are known. */
 int cnn_train_options_resolve(struct cnn_train_options *, struct cnn_plugins *,
     struct cnn_error *);
 
 /* Writes the options that belong in a checkpoint to its map, with _ for - in their
- * names. The arguments of the optimizer are in optimizer_args, all of them. Returns
- * false if memory runs out. */
+ * names. All arguments of the optimizer are saved in optimizer_args. Returns false
+ * if memory runs out. */
 bool cnn_train_options_save(const struct cnn_train_options *, struct cnn_value *map);
 
 /* Reads resolved options from the map of a checkpoint. A value that the command line
  * would reject is CNN_EDATA; one that contradicts an option given there is CNN_EUSAGE.
- * Strings still belong to the map. */
+ * The map keeps ownership of strings. */
 int cnn_train_options_load(struct cnn_train_options *, const struct cnn_value *map,
     struct cnn_plugins *, struct cnn_error *);
 

@@ -146,5 +146,8 @@ int cnn_row_invalid(const char *key, struct cnn_error *e)
 
 int cnn_row_conflict(const struct cnn_train_row *r, struct cnn_error *e)
 {
-	return cnn_fail(e, CNN_EUSAGE, "--%s: conflicts with the checkpoint", r->name);
+	return cnn_fail(e, CNN_EUSAGE,
+	    "--%s: conflicts with the checkpoint (omit it to "
+	    "use the checkpoint's value)",
+	    r->name);
 }

@@ -24,7 +24,7 @@ struct cnn_trainer {
 	bool stopping;
 	uint64_t ahead; /* steps under way */
 	uint64_t ahead_samples;
-	struct cnn_value *choices; /* what plugins have chosen by timing: a map */
+	struct cnn_value *choices; /* algorithms chosen by timing: a map */
 	char digest[17];	   /* of the data; "" if they are fed */
 	/* The state at the start of a resume: owns the strings in the options */
 	struct cnn_value *resumed;

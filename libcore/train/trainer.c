@@ -1,9 +1,9 @@
 /* trainer.c - epochs and steps.
  *
- * On a device that works asynchronously, steps are started ahead of the result being
- * waited for, as many as the device accepts. They never go past the end of an epoch, or
- * past a step at which the caller may save, because the executor's parameters are those
- * of the last step started. */
+ * On an asynchronous device, as many steps are started as the device accepts before the
+ * first result is collected. They never go past the end of an epoch, or past a step at
+ * which the caller may save, because the executor's parameters are those of the last
+ * step started. */
 #include "trainer-private.h"
 
 #include "base/random.h"

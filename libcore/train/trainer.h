@@ -11,7 +11,7 @@
  *   samples, digest                 of the data
  *   providers                       the plugins that computed it, one entry per
  *                                   run; a resume uses exactly these
- *   choices                         what they chose by timing (--tune)
+ *   choices                         algorithms chosen by timing (--tune)
  */
 #ifndef CNN_TRAINER_H
 #define CNN_TRAINER_H
@@ -44,16 +44,17 @@ struct cnn_trainer;
 int cnn_train_resume(const struct cnn_model *, struct cnn_train_options *,
     struct cnn_error *);
 
-/* The options are resolved. data may be NULL: batches are then fed (--stream). Borrowed
- * objects must outlive the trainer. */
+/* The options must be resolved. If data is NULL, the caller feeds the batches with
+ * cnn_trainer_feed() (--stream). The model, the data and everything that the options
+ * point to must outlive the trainer. */
 int cnn_trainer_open(struct cnn_trainer **, struct cnn_model *,
     const struct cnn_dataset *, const struct cnn_train_options *, struct cnn_error *);
 void cnn_trainer_close(struct cnn_trainer *);
 
-/* Does one step on the next batch; CNN_END when epochs or steps are done. */
+/* Does one step on the next batch. CNN_END after the last step. */
 int cnn_trainer_step(struct cnn_trainer *, struct cnn_train_status *,
     struct cnn_error *);
-/* No further step is started; those under way are the last. */
+/* Starts no further step. Steps that are under way are still finished. */
 void cnn_trainer_stop(struct cnn_trainer *);
 /* Does one step on samples first .. first + count - 1; count is 1 .. batch. CNN_END as
  * above. */
@@ -63,8 +64,8 @@ int cnn_trainer_feed(struct cnn_trainer *, const struct cnn_dataset *, size_t fi
  * samples that this run will process (0: unknown). */
 uint64_t cnn_trainer_step_number(const struct cnn_trainer *);
 uint64_t cnn_trainer_samples(const struct cnn_trainer *);
-/* Where and how the trainer computes, for a validation between two of its steps. It
- * shares what plugins have chosen by timing. */
+/* The device and the settings of the trainer, for a validation between two steps. The
+ * validation shares the algorithms chosen by timing. */
 struct cnn_compute cnn_trainer_compute(const struct cnn_trainer *);
 /* Updates weights, moments and training state in the model, and the number of steps in
  * the last entry of its history, which the caller has added. Call it only after a step

@@ -100,7 +100,7 @@ cross_entropy' > m
 	says "cnn-info: nowhere: *No such file*"
 	cat init.cnn data.tns > both
 	run -1 --separate-stderr cnn-info both
-	says "cnn-info: both: also contains data"
+	says "cnn-info: both: also contains data: give only a model"
 	cat init.cnn init.cnn > both
 	run -2 --separate-stderr cnn-info both
 	says "cnn-info: both: second model: only one is allowed"

@@ -111,8 +111,8 @@ steps_of() {
 		--optimizer adam:beta1=1|--optimizer: adam: beta1=1: must be a number from 0 to 0.999999
 		--optimizer adam:eps=1e-3,eps=1e-3|--optimizer: adam: eps= is given twice
 		--optimizer adam:|--optimizer: adam: an empty argument: must be KEY=VALUE
-		--optimizer sgd:momentum=0.9 --momentum 0.9|--momentum: is given in --optimizer too: sgd:momentum=0.9
-		--optimizer adam:weight_decay=0 --weight-decay 0|--weight-decay: is given in --optimizer too: adam:weight_decay=0
+		--optimizer sgd:momentum=0.9 --momentum 0.9|--momentum: is also given in --optimizer: sgd:momentum=0.9
+		--optimizer adam:weight_decay=0 --weight-decay 0|--weight-decay: is also given in --optimizer: adam:weight_decay=0
 		--optimizer adam:beta1=0.8 --momentum 0.9|--momentum: does not apply to adam, only to sgd
 	END
 }

@@ -202,12 +202,12 @@ near() {
 	cnn-step -q --plugin-dir "$plugins" --resume four.cnn data.tns | cmp - whole
 	run -2 --separate-stderr cnn-step --plugin-dir "$plugins" --device cpu --resume \
 		four.cnn data.tns -o out
-	says "cnn-step: --device: conflicts with the checkpoint"
+	says "cnn-step: --device: conflicts with the checkpoint (omit it *"
 	cnn-step -q --device cpu -e 3 -b 24 tiny.cnn data.tns > whole
 	cnn-step -q --device cpu -e 3 -b 24 --steps 4 tiny.cnn data.tns > four.cnn
 	cnn-step -q --plugin-dir "$plugins" --resume four.cnn data.tns | cmp - whole
 	run -2 --separate-stderr gpu cnn-step --resume four.cnn data.tns -o out
-	says "cnn-step: --device: conflicts with the checkpoint"
+	says "cnn-step: --device: conflicts with the checkpoint (omit it *"
 }
 
 @test "cnn-predict gives the CPU's logits" {

@@ -189,7 +189,7 @@ resumes() {
 	cnn-step -q -e 3 -b 24 --grad-clip 0.25 -n 4 tiny.cnn data.tns > part
 	cnn-step -q --resume part data.tns | cmp - whole
 	run -2 --separate-stderr cnn-step --resume --grad-clip 0.5 part data.tns -o out
-	says "cnn-step: --grad-clip: conflicts with the checkpoint"
+	says "cnn-step: --grad-clip: conflicts with the checkpoint (omit it *"
 	cnn-step -q -e 3 -b 24 tiny.cnn data.tns > whole
 	cnn-step -q -e 3 -b 24 -n 4 tiny.cnn data.tns |
 		perl -0777 -pe 's/(training.*?)\xa9grad_clip\xcb.{8}/$1\xa9grad_cli_\xcb\0\0\0\0\0\0\0\0/s or die;
@@ -257,7 +257,7 @@ resumes() {
 	for o in "--batch 31" "--lr 0.002" "--optimizer sgd" "--momentum 0.5" "--weight-decay 1" \
 		"--schedule linear" "--amp bf16" "--shard-size 8" "--seed 4" --no-shuffle; do
 		run -2 --separate-stderr cnn-step --resume $o part data.tns -o out
-		says "cnn-step: ${o% *}: conflicts with the checkpoint"
+		says "cnn-step: ${o% *}: conflicts with the checkpoint (omit it *"
 	done
 	cnn-step -q --resume --epochs 2 part data.tns > want
 	cnn-step -q --resume --epochs 2 --batch 30 --lr 0.001 --optimizer adam --momentum 0 \
@@ -278,12 +278,12 @@ resumes() {
 	done
 	for other in sgd adam:beta1=0.6 adam:beta1=0.5,eps=1e-7 adam:weight_decay=0; do
 		run -2 --separate-stderr cnn-step --resume --optimizer $other part data.tns -o out
-		says "cnn-step: --optimizer: conflicts with the checkpoint"
+		says "cnn-step: --optimizer: conflicts with the checkpoint (omit it *"
 	done
 	run -2 --separate-stderr cnn-step --resume --optimizer sgd:beta1=0.5 part data.tns -o out
 	says "cnn-step: --optimizer: sgd: beta1=: unknown argument (known: momentum, weight_decay)*"
 	run -2 --separate-stderr cnn-step --resume --optimizer $o --weight-decay 0.1 part data.tns -o out
-	says "cnn-step: --weight-decay: is given in --optimizer too: $o"
+	says "cnn-step: --weight-decay: is also given in --optimizer: $o"
 }
 
 @test "resume: other data are refused" {
@@ -417,7 +417,7 @@ forge() {
 		run -1 grep -aqF optimizer_args part
 		cnn-step -q --resume part data.tns | cmp - whole
 		run -2 --separate-stderr cnn-step --resume --weight-decay 0.25 part data.tns -o out
-		says "cnn-step: --weight-decay: conflicts with the checkpoint"
+		says "cnn-step: --weight-decay: conflicts with the checkpoint (omit it *"
 	done
 }
 

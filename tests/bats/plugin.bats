@@ -207,7 +207,7 @@ weights() {
 	cnn-step -q --resume --plugin-dir new part data.tns | cmp - whole
 	run -2 --separate-stderr cnn-step -q --resume --plugin-dir new -p leaky_relu=better \
 		part data.tns -o y
-	[[ $stderr == "cnn-step: --provider: conflicts with the checkpoint"* ]]
+	[[ $stderr == "cnn-step: --provider: conflicts with the checkpoint (omit it "* ]]
 	# Now only the better one is there, which is another.
 	run -3 --separate-stderr env -u CNN_PLUGIN_PATH "$PREFIX/bin/cnn-step" -q --resume \
 		--plugin-dir new part data.tns -o y
@@ -305,7 +305,7 @@ weights() {
 		"--optimizer signs:beta=1|*beta=: unknown argument (known: scale)" \
 		"--optimizer signs --momentum 0.9|--momentum: does not apply to signs, only to sgd" \
 		"--optimizer lion|*known: adam, sgd, signs" \
-		"--resume --optimizer signs:scale=1|--optimizer: conflicts with the checkpoint"; do
+		"--resume --optimizer signs:scale=1|--optimizer: conflicts with the checkpoint (omit it *"; do
 		run -2 --separate-stderr $step ${misuse%|*} part data.tns
 		[[ $stderr == "cnn-step: "${misuse#*|} ]] || { echo "$stderr"; false; }
 	done

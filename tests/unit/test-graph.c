@@ -275,13 +275,14 @@ static void test_errors(void)
 	    "x.net:1: input: shape=4: an input takes a shape and field=");
 	refused("input scalar\nrelu\n",
 	    "x.net:1: input: needs a shape such as 1x28x28");
-	refused("input 4 field=a/b\nrelu\n", "x.net:1: input: field=a/b: invalid name");
+	refused("input 4 field=a/b\nrelu\n",
+	    "x.net:1: input: field=a/b: invalid name: use letters, digits and _.-");
 	refused("input 4\nb: input 4\nadd from=input,b\n",
 	    "x.net:2: input: line 1 already reads the field image");
 	refused("input 4\nb: input 4 field=b\nrelu from=input\n",
 	    "x.net:2: input: b: no layer uses its output");
 	refused("input 4\nt: input 2 field=t\ncross_entropy from=input,t\n",
-	    "x.net:3: cross_entropy: cross_entropy wants one class as target, not 2");
+	    "x.net:3: cross_entropy: cross_entropy needs one class as target, not 2");
 	refused("input 4\nr: relu\ncross_entropy from=input,r\n",
 	    "x.net:3: cross_entropy: input 2 takes indices: it must be an input of the net, not r");
 	refused("input 1x1x1x1x1x1x1x1\nrelu\n",
@@ -333,9 +334,9 @@ static void test_errors(void)
 	refused("input 4x8x8\nconv2d out=3 kernel=3 groups=2\n",
 	    "x.net:2: conv2d: groups=2 *");
 	refused("input 8\nconv2d out=4 kernel=3\n",
-	    "x.net:2: conv2d: conv2d wants channels x height x width, not input 8");
+	    "x.net:2: conv2d: conv2d needs channels x height x width, not input 8");
 	refused("input 1x8x8\nlinear out=4\n",
-	    "x.net:2: linear: linear wants a vector, not "
+	    "x.net:2: linear: linear needs a vector, not "
 	    "input 1x8x8: put flatten before it");
 	refused("input 1x8x8\nmaxpool2d kernel=9\n", "x.net:2: maxpool2d: *");
 	refused("input 1x8x8\navgpool2d kernel=3 padding=2\n",
@@ -349,7 +350,7 @@ static void test_errors(void)
 	refused("input 1\nrelu from=input,input\n",
 	    "x.net:2: relu: takes 1 to 1 inputs, not 2");
 	refused("input 1x4x4\nm: maxpool2d kernel=2\nadd from=input,m\n",
-	    "x.net:3: add: add wants equal shapes: input 1 is 1x4x4, input 2 is 1x2x2");
+	    "x.net:3: add: add needs equal shapes: input 1 is 1x4x4, input 2 is 1x2x2");
 
 	refused("input 4\ncross_entropy\nrelu\n",
 	    "x.net:3: relu: a loss can't feed another layer");

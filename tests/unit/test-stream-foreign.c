@@ -162,7 +162,7 @@ static void test_bad_tensors(void)
 	begin();
 	map(0);
 	end();
-	refused("field x: not a tensor as msgpack-numpy writes them");
+	refused("field x: not a tensor in the form that msgpack-numpy writes");
 }
 
 static void one(const char *name, unsigned samples)
@@ -264,7 +264,7 @@ static void test_headers(void)
 	str("1");
 	str("kind");
 	str("data");
-	refused("header: no version");
+	refused("header: the version is missing or invalid");
 	size = 0;
 	header("movie", 0);
 	refused("header: kind must be \"data\" or \"model\"");

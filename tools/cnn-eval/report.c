@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Numbers of samples of the class, of predictions of it, and of samples that are
- * both. */
+/* Per class: the number of samples with its label, of predictions of it, and of correct
+ * predictions. */
 struct tally {
 	uint64_t truth, predicted, both;
 };

@@ -1,7 +1,6 @@
 /* queue.h - records that wait for the predictions of their samples.
  *
- * Samples are predicted in batches that ignore record boundaries; the records are
- * written with the boundaries they came with.
+ * Batches ignore record boundaries; the output has the same records as the input.
  */
 #ifndef CNN_PREDICT_QUEUE_H
 #define CNN_PREDICT_QUEUE_H

@@ -27,8 +27,7 @@ static int save_checkpoint(struct run *run, struct cnn_error *e)
 	    cnn_model_save(run->load.model, run->job->checkpoint_path, false, e);
 }
 
-/* Called after each step: updates what the user sees, writes metrics and
- * checkpoints. */
+/* Called after each step: updates the progress line, writes metrics and checkpoints. */
 static int report(struct run *run, const struct cnn_train_status *s,
     struct cnn_error *e)
 {
@@ -155,7 +154,7 @@ static int add_history(const struct run *run, struct cnn_error *e)
 	    cnn_fail(e, CNN_ENOMEM, "out of memory");
 }
 
-/* Check the validation data before the first epoch, not after it. */
+/* Checks the validation data before the first epoch, not after it. */
 static int check_validation(struct run *run, struct cnn_error *e)
 {
 	const struct cnn_model *model = run->load.model;
@@ -244,7 +243,7 @@ void run_check_result(const struct run *run)
 	if (run->steps > 0 && run->skipped == run->steps)
 		cnn_message(run->job->program, 1,
 		    "all %llu steps were skipped: the "
-		    "gradients overflow in fp16 at any loss scale",
+		    "gradients overflow in fp16 at any loss scale: try --amp bf16",
 		    (unsigned long long)run->steps);
 	for (size_t i = 0; i < m->graph->param_count && !run->warned; i++) {
 		const struct cnn_graph_param *p = &m->graph->params[i];

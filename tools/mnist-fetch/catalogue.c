@@ -29,7 +29,7 @@ static const char *const kana[] = {
 };
 
 /* Classes of bymerge and balanced, in which lower-case letters that look like their
- * capitals are merged with these. */
+ * capitals are merged with them. */
 static const char *const merged[] = {
 	"0", "1", "2", "3", "4", "5", "6", "7", "8", "9",
 	"A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M",

@@ -17,9 +17,9 @@ enum cnn_coding {
 	CNN_CODING_STROKES, /* drawn, not fetched */
 };
 
-/* A file that a data set needs. The form kept in the cache is the one that is verified:
- * the decompressed bytes if their digest is known, so that it does not matter how they
- * were compressed, otherwise the file as published. */
+/* A file that a data set needs. The cache keeps the form that is verified: the
+ * decompressed bytes if their digest is known, so that any compression is accepted,
+ * otherwise the file as published. */
 struct cnn_part {
 	const char *file;	/* name as published */
 	uint64_t bytes;		/* size; 0: unknown */

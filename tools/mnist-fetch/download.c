@@ -1,9 +1,9 @@
 /* download.c - downloads a file over HTTP or HTTPS with libcurl.
  *
- * The file grows under its temporary name. The next attempt continues where one
- * stopped, in this run or a later one. Within a run, If-Range asks the server whether
- * its file is still the same; between runs and between mirrors, the digest detects a
- * difference.
+ * The file grows under its temporary name. The next attempt, in this run or a later
+ * one, continues where the last one stopped. Within a run, If-Range asks the server
+ * whether its file is still the same; between runs and between mirrors, the digest
+ * detects a difference.
  */
 #include "download.h"
 
@@ -86,8 +86,8 @@ static size_t on_header(char *line, size_t one, size_t size, void *ctx)
 	return size;
 }
 
-/* Whether the answer is a web page: the login page of a hotel's network, a company's
- * filter. No file we fetch starts with '<'. */
+/* Whether the answer is a web page, such as the login page of a public network or the
+ * page of a company's filter. No file that we fetch starts with '<'. */
 static bool is_web_page(const char *data, size_t size)
 {
 	while (size > 0 && strchr(" \t\r\n\xef\xbb\xbf", *data) && *data)
@@ -174,7 +174,7 @@ static int on_progress(void *ctx, curl_off_t total, curl_off_t now, curl_off_t u
 
 /* --- one attempt ------------------------------------------------------------------ */
 
-/* The certificate file of a site with its own certificates; the curl command uses the
+/* The file of CA certificates that the user has set, or NULL. The curl command uses the
  * same variables. */
 static const char *certificates(void)
 {

@@ -156,7 +156,7 @@ static int take(struct offer *o, struct cnn_input *in, const char *name, int dep
 	bool is_archive = false;
 	int r = CNN_OK;
 
-	/* Parts kept as published are archives themselves, so do not unpack those. */
+	/* A part that is kept as published can be an archive: do not unpack it. */
 	if (o->parts[0]->raw_sha256 && depth < MAX_NESTING)
 		r = cnn_archive_sniff(in, &is_archive, e);
 	if (r == CNN_OK && !is_archive)

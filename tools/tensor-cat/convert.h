@@ -1,5 +1,5 @@
-/* convert.h - tensor-cat's segments: copied, or selected, joined, divided into other
- * records, or converted to one array of another format.
+/* convert.h - copies segments for tensor-cat, or selects from them, joins them, divides
+ * them into records of another size, or converts them to one array of another format.
  */
 #ifndef TENSOR_CAT_CONVERT_H
 #define TENSOR_CAT_CONVERT_H

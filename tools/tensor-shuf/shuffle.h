@@ -14,6 +14,7 @@ struct cnn_shuffle;
  * front. The caller owns the writer, which must be inside a segment of `header`. */
 int cnn_shuffle_open(struct cnn_shuffle **, const struct cnn_header *,
     struct cnn_writer *, uint64_t seed, uint64_t buffer, struct cnn_error *);
+/* Adds a record, and writes the samples that it displaces from the buffer. */
 int cnn_shuffle_add(struct cnn_shuffle *, const struct cnn_record *,
     struct cnn_error *);
 /* Writes the samples still held. The caller ends the segment. */

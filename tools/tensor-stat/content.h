@@ -14,6 +14,7 @@ struct cnn_content;
  * included. The header must outlive the digest. Returns NULL if memory runs out. */
 struct cnn_content *cnn_content_new(const struct cnn_header *);
 void cnn_content_free(struct cnn_content *);
+/* Adds the next record of the segment. */
 void cnn_content_add(struct cnn_content *, const struct cnn_record *);
 /* Writes 16 hexadecimal digits and a NUL. */
 void cnn_content_text(const struct cnn_content *, char text[17]);

@@ -1,4 +1,4 @@
-/* stat-private.h - counts by stat.c that stat-print.c prints. */
+/* stat-private.h - the statistics that stat.c computes and stat-print.c prints. */
 #ifndef TENSOR_STAT_STAT_PRIVATE_H
 #define TENSOR_STAT_STAT_PRIVATE_H
 

@@ -77,7 +77,7 @@ static void count_values(struct stat_field *f, const double *x, size_t n)
 	}
 }
 
-/* Most data are bytes, and their sums are exact in integers. */
+/* A fast path for bytes, the most common type: their sums are exact in integers. */
 static void count_bytes(struct stat_field *f, const unsigned char *x, size_t n)
 {
 	for (size_t m; n; x += m, n -= m) {

@@ -10,6 +10,7 @@ struct cnn_stat;
 /* The header must outlive the statistics. Returns NULL if memory runs out. */
 struct cnn_stat *cnn_stat_new(const struct cnn_header *);
 void cnn_stat_free(struct cnn_stat *);
+/* Adds a record of the segment. */
 int cnn_stat_add(struct cnn_stat *, const struct cnn_record *, struct cnn_error *);
 
 /* Call these after the last record. They print a table for people, `key<TAB>value`

@@ -1,7 +1,7 @@
 /* view-text.c - images as text.
  *
  * A character shows two pixels, one above the other: as a half block with both colours,
- * or in ASCII as a character that is denser the brighter their mean.
+ * or as an ASCII character whose density grows with their mean brightness.
  */
 #include "view-private.h"
 

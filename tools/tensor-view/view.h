@@ -11,7 +11,7 @@ struct cnn_view {
 	const struct cnn_columns *samples; /* the samples to show */
 	const char *image, *label;	   /* names of the fields */
 	size_t columns;			   /* images side by side; 0: as many as fit */
-	bool fancy;			   /* half blocks in 256 colours, or ASCII */
+	bool fancy;			   /* half blocks in 256 colours, not ASCII */
 	size_t width;			   /* of the terminal, in characters */
 };
 
