@@ -1,6 +1,6 @@
 #!/bin/sh
-# demo.sh - the article's recipe from start to end: fetches MNIST, trains the seed
-# network on it, prints the accuracy and shows some predictions.
+# demo.sh - the whole recipe: fetches MNIST, trains the seed network on it, prints the
+# accuracy and shows some predictions.
 #
 #   examples/demo.sh [FOLDER]       (default: build/demo, or cnntools-demo)
 #

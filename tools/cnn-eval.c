@@ -15,8 +15,8 @@ static bool tsv, json;
 static const struct cnn_option options[] = {
 	{ "tsv", 0, CNN_OPT_FLAG, &tsv, NULL, "print key<TAB>value lines" },
 	{ "json", 0, CNN_OPT_FLAG, &json, NULL, "print one JSON object" },
-	{ "image", 0, CNN_OPT_STR, &image, "NAME", "input field" },
-	{ "label", 0, CNN_OPT_STR, &label, "NAME", "target field" },
+	{ "image", 0, CNN_OPT_STR, &image, "NAME", "field of the images" },
+	{ "label", 0, CNN_OPT_STR, &label, "NAME", "field of the labels" },
 	{ "amp", 0, CNN_OPT_CHOICE, &infer.amp, "TYPE", "mixed precision", 0,
 	    .choices = CNN_AMP_CHOICES },
 	{ "batch", 'b', CNN_OPT_UINT, &infer.batch, "N", "samples in a batch", 0, 1,
@@ -24,7 +24,7 @@ static const struct cnn_option options[] = {
 	COMPUTE_OPTIONS(compute),
 	COMPUTE_THREADS(compute),
 	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
-	    "write to FILE, whole or not at all" },
+	    "write to FILE instead of standard output" },
 	{ NULL },
 };
 

@@ -15,7 +15,7 @@ static bool devices, net, training;
 static const struct cnn_option options[] = {
 	{ "devices", 0, CNN_OPT_FLAG, &devices, NULL, "show only the devices" },
 	{ "net", 0, CNN_OPT_FLAG, &net, NULL,
-	    "print the model's net, as cnn-init reads it" },
+	    "print the model's net in the form that cnn-init reads" },
 	{ "training", 0, CNN_OPT_FLAG, &training, NULL,
 	    "show the kernels for training rather than inference" },
 	{ "amp", 0, CNN_OPT_CHOICE, &infer.amp, "TYPE", "mixed precision", 0,

@@ -14,7 +14,7 @@ static const struct cnn_option options[] = {
 	{ "seed", 's', CNN_OPT_UINT, &seed, "N", "seed of the initial weights",
 	    CNN_OPT_RESULT },
 	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
-	    "write to FILE, whole or not at all" },
+	    "write to FILE instead of standard output" },
 	{ "plugin-dir", 0, CNN_OPT_LIST, &plugin_dirs, "DIR",
 	    "look for plugins in DIR first" },
 	{ "max-memory", 0, CNN_OPT_UINT, &max_memory, "MIB",

@@ -14,8 +14,9 @@ static bool tsv;
 static const struct cnn_option options[] = {
 	{ "tsv", 0, CNN_OPT_FLAG, &tsv, NULL,
 	    "print index, class, probability and label, one line per sample" },
-	{ "image", 0, CNN_OPT_STR, &image, "NAME", "input field", CNN_OPT_RESULT },
-	{ "label", 0, CNN_OPT_STR, &label, "NAME", "target field, if any" },
+	{ "image", 0, CNN_OPT_STR, &image, "NAME", "field of the images",
+	    CNN_OPT_RESULT },
+	{ "label", 0, CNN_OPT_STR, &label, "NAME", "field of the labels, if any" },
 	{ "amp", 0, CNN_OPT_CHOICE, &infer.amp, "TYPE", "mixed precision",
 	    CNN_OPT_RESULT, .choices = CNN_AMP_CHOICES },
 	{ "batch", 'b', CNN_OPT_UINT, &infer.batch, "N", "samples in a batch",
@@ -23,7 +24,7 @@ static const struct cnn_option options[] = {
 	COMPUTE_OPTIONS(compute),
 	COMPUTE_THREADS(compute),
 	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
-	    "write to FILE, whole or not at all" },
+	    "write to FILE instead of standard output" },
 	{ NULL },
 };
 

@@ -20,8 +20,8 @@ static const struct cnn_option options[] = {
 	    "abort a transfer if no data arrive for this long", 0, 1, 3600 },
 	{ "count", 'n', CNN_OPT_UINT, &count, "N", "write only the first N samples",
 	    CNN_OPT_RESULT, 1 },
-	{ "seed", 's', CNN_OPT_UINT, &seed, "N", "seed of strokes [0]", CNN_OPT_RESULT,
-	    0, UINT64_MAX - 1 },
+	{ "seed", 's', CNN_OPT_UINT, &seed, "N", "seed of the data set strokes [0]",
+	    CNN_OPT_RESULT, 0, UINT64_MAX - 1 },
 	{ 0 },
 };
 

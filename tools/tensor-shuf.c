@@ -14,7 +14,7 @@ static const struct cnn_option options[] = {
 	    "hold N samples at a time; 0: all, for a uniform shuffle", CNN_OPT_RESULT,
 	    .max = UINT32_MAX },
 	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
-	    "write to FILE, whole or not at all" },
+	    "write to FILE instead of standard output" },
 	{ NULL },
 };
 

@@ -19,7 +19,8 @@ static const struct cnn_option options[] = {
 	    "images side by side; by default as many as fit", .min = 1, .max = 10000 },
 	{ "image", 'i', CNN_OPT_STR, &image, "NAME", "field of the images" },
 	{ "label", 'l', CNN_OPT_STR, &label, "NAME", "field of the labels" },
-	{ "png", 'p', CNN_OPT_STR, &png, "FILE", "write a contact sheet instead" },
+	{ "png", 'p', CNN_OPT_STR, &png, "FILE",
+	    "write the images to FILE as one PNG" },
 	{ NULL },
 };
 

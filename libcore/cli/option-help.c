@@ -7,7 +7,7 @@
 #include <string.h>
 
 const struct cnn_option cnn_common_options[] = {
-	{ "quiet", 'q', CNN_OPT_FLAG, .help = "print only errors, and no progress" },
+	{ "quiet", 'q', CNN_OPT_FLAG, .help = "print only errors" },
 	{ "verbose", 'v', CNN_OPT_FLAG,
 	    .help = "print more messages; repeat for even more" },
 	{ "help", 'h', CNN_OPT_FLAG, .help = "print this help and exit" },
@@ -177,9 +177,8 @@ void cnn_print_help(const struct cnn_program *program)
 	print_options(program->options, width);
 	print_options(cnn_common_options, width);
 	/* Only tools that look for plugins can fail to find one. */
-	printf(
-	    "\nExit status: 0 done, 1 bad data or failed I/O, 2 bad usage%s. See %s(1).\n",
-	    has_option(program, "plugin-dir") ? ",\n3 no such plugin or device" : "",
+	printf("\nExit status: 0 success, 1 failure, 2 usage error%s. See %s(1).\n",
+	    has_option(program, "plugin-dir") ? ",\n3 plugin or device not found" : "",
 	    program->name);
 	leave(program);
 }

@@ -31,9 +31,9 @@ static double cosine(const struct cnn_arg_value *args, uint64_t step, uint64_t s
 
 static const struct cnn_schedule schedules[] = {
 	{ "auto", "linear if the number of epochs is known, otherwise constant" },
-	{ "constant", "the same rate in all steps", .factor = constant },
-	{ "linear", "a straight line down to 0", .needs_end = true, .factor = linear },
-	{ "cosine", "half a cosine wave down to 0", .needs_end = true,
+	{ "constant", "the same rate in every step", .factor = constant },
+	{ "linear", "linear decay to 0", .needs_end = true, .factor = linear },
+	{ "cosine", "cosine decay to 0 (half a wave)", .needs_end = true,
 	    .factor = cosine },
 };
 #define SCHEDULES (sizeof schedules / sizeof *schedules)

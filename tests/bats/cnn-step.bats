@@ -121,7 +121,7 @@ steps_of() {
 	text=$(cnn-step --help | tr -s ' \n' ' ')
 	[[ $text == *" adam: "*" (beta1=0.9, beta2=0.999, eps=1e-08, weight_decay=0) sgd: "* ]]
 	[[ $text == *" sgd: stochastic gradient descent (momentum=0, weight_decay=0) "* ]]
-	[[ $text == *"[auto] auto: "*" constant: "*" linear: a straight line down to 0 cosine: "* ]]
+	[[ $text == *"[auto] auto: "*" constant: "*" linear: linear decay to 0 cosine: "* ]]
 	[ "$(cnn-step --help | awk '{ n = length > n ? length : n } END { print n }')" -le 79 ]
 }
 

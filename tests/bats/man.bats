@@ -234,14 +234,14 @@ script() {
 
 @test "the nets of cnn-net(5) are nets" {
 	need_mandoc
-	section cnn-net.5 EXAMPLES | awk 'BEGIN { RS = "" }
+	{ section cnn-net.5 DESCRIPTION; section cnn-net.5 EXAMPLES; } | awk 'BEGIN { RS = "" }
 		$1 == "input" { print > ("example" NR ".net") }'
 	count=0
 	for net in example*.net; do
 		cnn-init "$net" | cnn-info - > /dev/null
 		count=$((count + 1))
 	done
-	[ $count -ge 2 ]
+	[ $count -ge 3 ]
 }
 
 @test "no command is broken where a terminal is narrow" {
