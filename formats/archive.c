@@ -60,10 +60,10 @@ int cnn_archive_sniff(struct cnn_input *in, bool *is_archive, struct cnn_error *
 {
 	const unsigned char *p;
 	size_t have;
-	int rc = cnn_input_peek(in, TAR_MAGIC_AT + 5, &p, &have, e);
+	int r = cnn_input_peek(in, TAR_MAGIC_AT + 5, &p, &have, e);
 
-	if (rc < 0)
-		return rc;
+	if (r < 0)
+		return r;
 	*is_archive = cnn_gzip_probe(p, have);
 	for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
 		if (have >= magics[i].at + magics[i].size &&
@@ -167,10 +167,10 @@ static int open_7z(struct cnn_archive *a, struct cnn_error *e)
 {
 	const unsigned char *p;
 	size_t have;
-	int rc = cnn_input_peek(a->in, MAX_7Z + 1, &p, &have, e);
+	int r = cnn_input_peek(a->in, MAX_7Z + 1, &p, &have, e);
 
-	if (rc < 0)
-		return rc;
+	if (r < 0)
+		return r;
 	if (have > MAX_7Z)
 		return cnn_fail(e, CNN_EDATA,
 		    "7z archive larger than %zu MiB: unpack it first", MAX_7Z >> 20);
@@ -185,31 +185,31 @@ int cnn_archive_open(struct cnn_archive **archive, struct cnn_input *in,
 	struct cnn_archive *a = calloc(1, sizeof *a);
 	const unsigned char *p;
 	size_t have;
-	int rc;
+	int r;
 
 	if (!a) {
 		cnn_input_close(in);
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	}
 	a->in = in;
-	if ((rc = cnn_input_peek(a->in, 6, &p, &have, e)) < 0)
+	if ((r = cnn_input_peek(a->in, 6, &p, &have, e)) < 0)
 		goto fail;
 	if (cnn_gzip_probe(p, have) &&
-	    ((rc = cnn_gzip_wrap(&a->in, e)) < 0 ||
-		(rc = cnn_input_peek(a->in, 6, &p, &have, e)) < 0))
+	    ((r = cnn_gzip_wrap(&a->in, e)) < 0 ||
+		(r = cnn_input_peek(a->in, 6, &p, &have, e)) < 0))
 		goto fail;
 	a->is_zip = have >= 2 && memcmp(p, "PK", 2) == 0;
 	a->a = archive_read_new();
 	if (!a->a || set_formats(a->a) != ARCHIVE_OK) {
-		rc = cnn_fail(e, CNN_ENOMEM, "%s: can't initialize libarchive",
+		r = cnn_fail(e, CNN_ENOMEM, "%s: can't initialize libarchive",
 		    cnn_input_name(a->in));
 		goto fail;
 	}
 	if (starts_7z(p, have))
-		rc = open_7z(a, e);
+		r = open_7z(a, e);
 	else if (archive_read_open(a->a, a, NULL, feed, NULL) != ARCHIVE_OK)
-		rc = archive_failed(a, e);
-	if (rc < 0) {
+		r = archive_failed(a, e);
+	if (r < 0) {
 		cnn_error_prefix(e, "%s", cnn_input_name(a->in));
 		goto fail;
 	}
@@ -217,7 +217,7 @@ int cnn_archive_open(struct cnn_archive **archive, struct cnn_input *in,
 	return CNN_OK;
 fail:
 	cnn_archive_close(a);
-	return rc;
+	return r;
 }
 
 void cnn_archive_pass_over(struct cnn_archive *a)
@@ -284,17 +284,17 @@ static bool is_cut(struct cnn_archive *a)
 static int drain(struct cnn_archive *a, struct cnn_error *e)
 {
 	size_t got;
-	int rc;
+	int r;
 
 	do {
-		rc = cnn_input_some(a->in, a->buf, sizeof a->buf, &got, e);
-		if (rc == CNN_OK)
+		r = cnn_input_some(a->in, a->buf, sizeof a->buf, &got, e);
+		if (r == CNN_OK)
 			watch_end(a, a->buf, got);
-	} while (rc == CNN_OK && got);
-	if (rc == CNN_OK && is_cut(a))
+	} while (r == CNN_OK && got);
+	if (r == CNN_OK && is_cut(a))
 		return cnn_fail(e, CNN_EDATA, "%s: truncated archive",
 		    cnn_input_name(a->in));
-	return rc < 0 ? rc : CNN_END;
+	return r < 0 ? r : CNN_END;
 }
 
 static const char *entry_name(struct cnn_archive *a, struct archive_entry *entry)
@@ -328,7 +328,7 @@ static int open_member(struct cnn_archive *a, struct archive_entry *entry,
 	static const struct cnn_input_ops ops = { member_read, member_close };
 	const char *name = entry_name(a, entry);
 	char *text;
-	int rc;
+	int r;
 
 	if (!name)
 		return cnn_fail(e, CNN_EDATA, "%s: can't read the name of a member",
@@ -339,12 +339,12 @@ static int open_member(struct cnn_archive *a, struct archive_entry *entry,
 	if (!text)
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	if (name_is_fair(a->name))
-		rc = cnn_input_wrap(member, text, &ops, a, e);
+		r = cnn_input_wrap(member, text, &ops, a, e);
 	else
-		rc = cnn_fail(e, CNN_EDATA,
+		r = cnn_fail(e, CNN_EDATA,
 		    "%s: the member's name points outside the archive", text);
 	free(text);
-	return rc;
+	return r;
 }
 
 /* Fails: skipping the link would silently lose a sample. */
@@ -371,7 +371,7 @@ int cnn_archive_next(struct cnn_archive *a, const char **name,
 {
 	struct archive_entry *entry;
 	const char *member_name;
-	int rc;
+	int r;
 
 	for (;;) {
 		if (a->in_member) /* skip the rest; damage is reported below */
@@ -383,9 +383,9 @@ int cnn_archive_next(struct cnn_archive *a, const char **name,
 		case ARCHIVE_WARN: a->in_member = true; break;
 		case ARCHIVE_EOF: return drain(a, e);
 		default:
-			rc = archive_failed(a, e);
+			r = archive_failed(a, e);
 			cnn_error_prefix(e, "%s", cnn_input_name(a->in));
-			return rc;
+			return r;
 		}
 		if (archive_entry_hardlink(entry) ||
 		    archive_entry_filetype(entry) == AE_IFLNK) {
@@ -399,7 +399,7 @@ int cnn_archive_next(struct cnn_archive *a, const char **name,
 		if (!a->passes_over || (member_name && name_is_fair(member_name)))
 			break;
 	}
-	rc = open_member(a, entry, member, e);
+	r = open_member(a, entry, member, e);
 	*name = a->name;
-	return rc;
+	return r;
 }

@@ -39,10 +39,10 @@ int cnn_codec_sniff(struct cnn_input *in, const struct cnn_codec **codec,
 
 	*codec = NULL;
 	for (size_t i = 0; cnn_codecs[i]; i++) {
-		int rc = cnn_input_peek(in, cnn_codecs[i]->probe_bytes, &p, &have, e);
+		int r = cnn_input_peek(in, cnn_codecs[i]->probe_bytes, &p, &have, e);
 
-		if (rc < 0)
-			return rc;
+		if (r < 0)
+			return r;
 		if (cnn_codecs[i]->probe(p, have)) {
 			*codec = cnn_codecs[i];
 			return CNN_OK;

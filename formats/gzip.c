@@ -23,9 +23,9 @@ static int skip_padding(struct gzip *g, struct cnn_error *e)
 {
 	const unsigned char *p;
 	size_t have, n;
-	int rc;
+	int r;
 
-	while ((rc = cnn_input_peek(g->in, 1, &p, &have, e)) == CNN_OK && have) {
+	while ((r = cnn_input_peek(g->in, 1, &p, &have, e)) == CNN_OK && have) {
 		for (n = 0; n < have && p[n] == 0; n++)
 			;
 		cnn_input_skip(g->in, n);
@@ -33,7 +33,7 @@ static int skip_padding(struct gzip *g, struct cnn_error *e)
 			return cnn_fail(e, CNN_EDATA,
 			    "unexpected bytes after the gzip data");
 	}
-	return rc < 0 ? rc : CNN_END;
+	return r < 0 ? r : CNN_END;
 }
 
 /* Starts the next member, if any: gzip files may be concatenated. */
@@ -41,10 +41,10 @@ static int next_member(struct gzip *g, struct cnn_error *e)
 {
 	const unsigned char *p;
 	size_t have;
-	int rc = cnn_input_peek(g->in, 3, &p, &have, e);
+	int r = cnn_input_peek(g->in, 3, &p, &have, e);
 
-	if (rc < 0)
-		return rc;
+	if (r < 0)
+		return r;
 	if (!have)
 		return CNN_END;
 	if (*p == 0)
@@ -61,16 +61,16 @@ static ssize_t gzip_read(void *ctx, void *buf, size_t size, struct cnn_error *e)
 	struct gzip *g = ctx;
 	const unsigned char *p;
 	size_t have;
-	int rc, z;
+	int r, z;
 
 	g->z.next_out = buf;
 	g->z.avail_out = size < UINT_MAX ? (uInt)size : UINT_MAX;
 	size = g->z.avail_out;
 	while (g->z.avail_out == size) {
-		if (g->whole && (rc = next_member(g, e)) != CNN_OK)
-			return rc == CNN_END ? 0 : rc;
-		if ((rc = cnn_input_peek(g->in, 1, &p, &have, e)) < 0)
-			return rc;
+		if (g->whole && (r = next_member(g, e)) != CNN_OK)
+			return r == CNN_END ? 0 : r;
+		if ((r = cnn_input_peek(g->in, 1, &p, &have, e)) < 0)
+			return r;
 		if (!have)
 			return cnn_fail(e, CNN_EDATA, "the gzip data are truncated");
 		if (have > UINT_MAX)

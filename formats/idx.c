@@ -44,23 +44,23 @@ static int idx_open(struct cnn_array **array, struct cnn_input *in, struct cnn_e
 	const char *name = cnn_input_name(in);
 	unsigned char head[4], dims[4 * CNN_MAX_RANK];
 	struct cnn_tensor shape = { 0 };
-	int rc = cnn_input_read(in, head, sizeof head, e);
+	int r = cnn_input_read(in, head, sizeof head, e);
 
-	if (rc < 0)
+	if (r < 0)
 		goto fail;
 	if (!idx_probe(head, sizeof head)) {
-		rc = cnn_fail(e, CNN_EDATA, "%s: not an IDX file", name);
+		r = cnn_fail(e, CNN_EDATA, "%s: not an IDX file", name);
 		goto fail;
 	}
 	if (head[3] > CNN_MAX_RANK) {
-		rc = cnn_fail(e, CNN_EDATA, "%s: %d axes (at most %d)", name, head[3],
+		r = cnn_fail(e, CNN_EDATA, "%s: %d axes (at most %d)", name, head[3],
 		    CNN_MAX_RANK);
 		goto fail;
 	}
 	shape.dtype = idx_dtype(head[2]);
 	shape.rank = head[3];
-	rc = cnn_input_read(in, dims, 4 * (size_t)shape.rank, e);
-	if (rc < 0)
+	r = cnn_input_read(in, dims, 4 * (size_t)shape.rank, e);
+	if (r < 0)
 		goto fail;
 	for (int i = 0; i < shape.rank; i++) {
 		const unsigned char *d = dims + 4 * i;
@@ -71,14 +71,14 @@ static int idx_open(struct cnn_array **array, struct cnn_input *in, struct cnn_e
 	return cnn_rows_open(array, in, &shape, true, e);
 fail:
 	cnn_input_close(in);
-	return rc;
+	return r;
 }
 
 static int idx_write(const struct cnn_tensor *t, struct cnn_output *out,
     struct cnn_error *e)
 {
 	unsigned char head[4 + 4 * CNN_MAX_RANK] = { 0, 0, idx_code(t->dtype) };
-	int rc;
+	int r;
 
 	if (!head[2])
 		return cnn_fail(e, CNN_EDATA,
@@ -96,8 +96,8 @@ static int idx_write(const struct cnn_tensor *t, struct cnn_output *out,
 			head[4 + 4 * i + k] =
 			    (unsigned char)(t->shape[i] >> (24 - 8 * k));
 	}
-	rc = cnn_output_write(out, head, 4 + 4 * (size_t)t->rank, e);
-	return rc < 0 ? rc : cnn_rows_write(t, out, true, e);
+	r = cnn_output_write(out, head, 4 + 4 * (size_t)t->rank, e);
+	return r < 0 ? r : cnn_rows_write(t, out, true, e);
 }
 
 const struct cnn_codec cnn_codec_idx = {

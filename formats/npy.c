@@ -84,12 +84,12 @@ static int parse_descr(struct text *t, struct npy *npy)
 {
 	char descr[64], order;
 	bool single;
-	int rc;
+	int r;
 
 	if (accept(t, '['))
 		return bad(t, "structured types are not supported");
-	if ((rc = parse_string(t, descr, sizeof descr)) < 0)
-		return rc;
+	if ((r = parse_string(t, descr, sizeof descr)) < 0)
+		return r;
 	if (descr[0] && strchr(descr + 1, 'O'))
 		return bad(t, "type 'O' (pickled objects) is not supported");
 
@@ -175,17 +175,17 @@ static int parse_value(struct text *t, const char *key, struct npy *npy)
 static int parse_header(struct text *t, struct npy *npy)
 {
 	char key[32];
-	int rc, long_axes = 0;
+	int r, long_axes = 0;
 
 	if (!accept(t, '{'))
 		return bad(t, "not a dictionary");
 	while (!accept(t, '}')) {
-		if ((rc = parse_string(t, key, sizeof key)) < 0)
-			return rc;
+		if ((r = parse_string(t, key, sizeof key)) < 0)
+			return r;
 		if (!accept(t, ':'))
 			return bad(t, "a key has no value");
-		if ((rc = parse_value(t, key, npy)) < 0)
-			return rc;
+		if ((r = parse_value(t, key, npy)) < 0)
+			return r;
 		if (accept(t, ','))
 			continue;
 		if (!accept(t, '}'))
@@ -221,41 +221,41 @@ static int npy_open(struct cnn_array **array, struct cnn_input *in, struct cnn_e
 	struct npy npy = { 0 };
 	struct text t = { .name = name, .e = e };
 	size_t size, have;
-	int rc = cnn_input_read(in, head, sizeof head, e);
+	int r = cnn_input_read(in, head, sizeof head, e);
 
-	if (rc < 0)
+	if (r < 0)
 		goto fail;
 	if (!npy_probe(head, sizeof head) || head[MAGIC_SIZE] < 1 ||
 	    head[MAGIC_SIZE] > 3 || head[MAGIC_SIZE + 1] != 0) {
-		rc = cnn_fail(e, CNN_EDATA, "%s: not an npy file of version 1, 2 or 3",
+		r = cnn_fail(e, CNN_EDATA, "%s: not an npy file of version 1, 2 or 3",
 		    name);
 		goto fail;
 	}
-	rc = cnn_input_read(in, length, head[MAGIC_SIZE] == 1 ? 2 : 4, e);
-	if (rc < 0)
+	r = cnn_input_read(in, length, head[MAGIC_SIZE] == 1 ? 2 : 4, e);
+	if (r < 0)
 		goto fail;
 	size = length[0] | (size_t)length[1] << 8 | (size_t)length[2] << 16 |
 	    (size_t)length[3] << 24;
 	if (size > MAX_HEADER) {
-		rc = bad(&t, "too long");
+		r = bad(&t, "too long");
 		goto fail;
 	}
-	rc = cnn_input_peek(in, size, &p, &have, e);
-	if (rc < 0)
+	r = cnn_input_peek(in, size, &p, &have, e);
+	if (r < 0)
 		goto fail;
 	if (have < size) {
-		rc = bad(&t, "truncated");
+		r = bad(&t, "truncated");
 		goto fail;
 	}
 	t.p = (const char *)p;
 	t.end = t.p + size;
-	if ((rc = parse_header(&t, &npy)) < 0)
+	if ((r = parse_header(&t, &npy)) < 0)
 		goto fail;
 	cnn_input_skip(in, size);
 	return cnn_rows_open(array, in, &npy.shape, npy.swap, e);
 fail:
 	cnn_input_close(in);
-	return rc;
+	return r;
 }
 
 /* Writes version 1, padded with spaces so that the elements start at a multiple of 64
@@ -266,7 +266,7 @@ static int npy_write(const struct cnn_tensor *t, struct cnn_output *out,
 	char dict[512], prefix[] = MAGIC "\1\0";
 	size_t n, total;
 	unsigned char length[2];
-	int rc;
+	int r;
 
 	if (t->dtype == CNN_BF16)
 		return cnn_fail(e, CNN_EDATA, "npy has no type for bfloat16");
@@ -284,10 +284,10 @@ static int npy_write(const struct cnn_tensor *t, struct cnn_output *out,
 	length[0] = (unsigned char)total;
 	length[1] = (unsigned char)(total >> 8);
 
-	if ((rc = cnn_output_write(out, prefix, MAGIC_SIZE + 2, e)) < 0 ||
-	    (rc = cnn_output_write(out, length, sizeof length, e)) < 0 ||
-	    (rc = cnn_output_write(out, dict, total, e)) < 0)
-		return rc;
+	if ((r = cnn_output_write(out, prefix, MAGIC_SIZE + 2, e)) < 0 ||
+	    (r = cnn_output_write(out, length, sizeof length, e)) < 0 ||
+	    (r = cnn_output_write(out, dict, total, e)) < 0)
+		return r;
 	return cnn_rows_write(t, out, false, e);
 }
 

@@ -160,7 +160,7 @@ static int png_array_read(struct cnn_array *array, size_t rows, void *buf,
 	struct cnn_error own = { 0 };
 	struct png_io io = { .in = p->in, .e = e ? e : &own };
 	const size_t *shape = p->base.shape.shape;
-	int rc;
+	int r;
 
 	if (rows == 0)
 		return CNN_OK;
@@ -171,8 +171,8 @@ static int png_array_read(struct cnn_array *array, size_t rows, void *buf,
 	p->line = calloc(shape[3], p->channels);
 	if (!p->line)
 		return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", name);
-	if ((rc = read_pixels(p, &io, buf)) < 0)
-		return rc;
+	if ((r = read_pixels(p, &io, buf)) < 0)
+		return r;
 	if (!p->opaque)
 		return cnn_fail(e, CNN_EDATA,
 		    "%s: has transparent pixels: flatten it onto a background first",
@@ -201,7 +201,7 @@ static int png_open(struct cnn_array **array, struct cnn_input *in, struct cnn_e
 	struct png_io io = { .in = in, .e = e ? e : &own };
 	struct png *p = calloc(1, sizeof *p);
 	size_t row;
-	int rc;
+	int r;
 
 	if (!p) {
 		cnn_input_close(in);
@@ -213,15 +213,15 @@ static int png_open(struct cnn_array **array, struct cnn_input *in, struct cnn_e
 	p->png =
 	    png_create_read_struct(PNG_LIBPNG_VER_STRING, &io, on_error, on_warning);
 	p->info = p->png ? png_create_info_struct(p->png) : NULL;
-	rc = p->info ? read_head(p, &io) :
-		       cnn_fail(e, CNN_ENOMEM, "%s: out of memory", cnn_input_name(in));
-	if (rc == CNN_OK)
-		rc = cnn_rows_check(&p->base.shape, cnn_input_name(in), &row, e);
-	if (rc < 0)
+	r = p->info ? read_head(p, &io) :
+		      cnn_fail(e, CNN_ENOMEM, "%s: out of memory", cnn_input_name(in));
+	if (r == CNN_OK)
+		r = cnn_rows_check(&p->base.shape, cnn_input_name(in), &row, e);
+	if (r < 0)
 		png_array_close(&p->base);
 	else
 		*array = &p->base;
-	return rc;
+	return r;
 }
 
 /* As in read_head(), no locals live across the jump. `line` has room for one row. */
@@ -260,7 +260,7 @@ static int png_write(const struct cnn_tensor *given, struct cnn_output *out,
 	png_infop info = NULL;
 	unsigned char *line = NULL;
 	const size_t *chw;
-	int rc = CNN_OK;
+	int r = CNN_OK;
 
 	if (t.rank == 2) { /* H x W is one grey image */
 		t.rank = 3;
@@ -284,12 +284,12 @@ static int png_write(const struct cnn_tensor *given, struct cnn_output *out,
 	info = png ? png_create_info_struct(png) : NULL;
 	line = malloc(chw[0] * chw[2]);
 	if (info && line)
-		rc = write_picture(png, info, &io, &t, line);
+		r = write_picture(png, info, &io, &t, line);
 	else
-		rc = cnn_fail(e, CNN_ENOMEM, "out of memory");
+		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
 	png_destroy_write_struct(&png, &info);
 	free(line);
-	return rc;
+	return r;
 }
 
 const struct cnn_codec cnn_codec_png = {

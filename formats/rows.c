@@ -73,10 +73,10 @@ int cnn_rows_at_end(struct cnn_input *in, struct cnn_error *e)
 {
 	const unsigned char *p;
 	size_t have;
-	int rc = cnn_input_peek(in, 1, &p, &have, e);
+	int r = cnn_input_peek(in, 1, &p, &have, e);
 
-	if (rc < 0)
-		return rc;
+	if (r < 0)
+		return r;
 	if (have)
 		return cnn_fail(e, CNN_EDATA, "%s: unexpected bytes after the array",
 		    cnn_input_name(in));
@@ -86,53 +86,53 @@ int cnn_rows_at_end(struct cnn_input *in, struct cnn_error *e)
 static int rows_read(struct cnn_array *array, size_t rows, void *buf,
     struct cnn_error *e)
 {
-	struct rows *r = (struct rows *)array;
+	struct rows *source = (struct rows *)array;
 	size_t bytes;
-	int rc;
+	int r;
 
-	if (rows > r->left)
+	if (rows > source->left)
 		return cnn_fail(e, CNN_EUSAGE, "%s: %zu rows requested, %zu left",
-		    cnn_input_name(r->in), rows, r->left);
-	bytes = rows * r->row;
-	rc = cnn_input_read(r->in, buf, bytes, e);
-	if (rc < 0)
-		return rc;
-	if (r->swap)
+		    cnn_input_name(source->in), rows, source->left);
+	bytes = rows * source->row;
+	r = cnn_input_read(source->in, buf, bytes, e);
+	if (r < 0)
+		return r;
+	if (source->swap)
 		turn(buf, bytes, cnn_dtype_size(array->shape.dtype));
-	r->left -= rows;
-	return r->left ? CNN_OK : cnn_rows_at_end(r->in, e);
+	source->left -= rows;
+	return source->left ? CNN_OK : cnn_rows_at_end(source->in, e);
 }
 
 static void rows_close(struct cnn_array *array)
 {
-	struct rows *r = (struct rows *)array;
+	struct rows *source = (struct rows *)array;
 
-	cnn_input_close(r->in);
-	free(r);
+	cnn_input_close(source->in);
+	free(source);
 }
 
 int cnn_rows_open(struct cnn_array **array, struct cnn_input *in,
     const struct cnn_tensor *shape, bool swap, struct cnn_error *e)
 {
-	struct rows *r = NULL;
+	struct rows *source = NULL;
 	size_t row;
-	int rc = cnn_rows_check(shape, cnn_input_name(in), &row, e);
+	int r = cnn_rows_check(shape, cnn_input_name(in), &row, e);
 
-	if (rc == CNN_OK && !(r = malloc(sizeof *r)))
-		rc = cnn_fail(e, CNN_ENOMEM, "%s: out of memory", cnn_input_name(in));
-	if (rc != CNN_OK) {
+	if (r == CNN_OK && !(source = malloc(sizeof *source)))
+		r = cnn_fail(e, CNN_ENOMEM, "%s: out of memory", cnn_input_name(in));
+	if (r != CNN_OK) {
 		cnn_input_close(in);
-		return rc;
+		return r;
 	}
-	*r = (struct rows){
+	*source = (struct rows){
 		.base = { *shape, rows_read, rows_close },
 		.in = in,
 		.row = row,
 		.left = shape->shape[0],
 		.swap = swap,
 	};
-	r->base.shape.data = NULL;
-	*array = &r->base;
+	source->base.shape.data = NULL;
+	*array = &source->base;
 	return CNN_OK;
 }
 
@@ -142,21 +142,21 @@ int cnn_rows_write(const struct cnn_tensor *t, struct cnn_output *out, bool swap
 	unsigned char chunk[16384];
 	const unsigned char *p = t->data;
 	size_t left;
-	int rc = CNN_OK;
+	int r = CNN_OK;
 
 	if (!cnn_tensor_bytes(t, &left))
 		return cnn_fail(e, CNN_EDATA, "%s: the array is too large",
 		    cnn_output_name(out));
 	if (!swap)
 		return cnn_output_write(out, p, left, e);
-	while (left && rc == CNN_OK) {
+	while (left && r == CNN_OK) {
 		size_t n = left < sizeof chunk ? left : sizeof chunk;
 
 		memcpy(chunk, p, n);
 		turn(chunk, n, cnn_dtype_size(t->dtype));
-		rc = cnn_output_write(out, chunk, n, e);
+		r = cnn_output_write(out, chunk, n, e);
 		p += n;
 		left -= n;
 	}
-	return rc;
+	return r;
 }

@@ -41,7 +41,7 @@ static const struct cnn_program program = {
 static int parse_options(struct cnn_convert_options *o, struct cnn_error *e)
 {
 	static char canonical[48];
-	int rc;
+	int r;
 
 	*o = (struct cnn_convert_options){
 		.last = UINT64_MAX,
@@ -49,8 +49,8 @@ static int parse_options(struct cnn_convert_options *o, struct cnn_error *e)
 		.to = cnn_codec_find(to),
 		.program = &program,
 	};
-	if (range && (rc = cnn_range_parse(range, &o->first, &o->last, e)) < 0)
-		return rc;
+	if (range && (r = cnn_range_parse(range, &o->first, &o->last, e)) < 0)
+		return r;
 	if (o->last == UINT64_MAX)
 		snprintf(canonical, sizeof canonical, "%ju:", (uintmax_t)o->first);
 	else
@@ -58,9 +58,8 @@ static int parse_options(struct cnn_convert_options *o, struct cnn_error *e)
 		    (uintmax_t)o->last);
 	if (range)
 		range = canonical;
-	if (fields &&
-	    (rc = cnn_names_parse(fields, &o->fields, &o->field_count, e)) < 0)
-		return rc;
+	if (fields && (r = cnn_names_parse(fields, &o->fields, &o->field_count, e)) < 0)
+		return r;
 	if (repair && (range || fields || batch || named.count || o->to))
 		return cnn_fail(e, CNN_EUSAGE,
 		    "--repair can't be combined with "
@@ -73,35 +72,35 @@ static int convert_all(const struct cnn_convert_options *o, struct cnn_operands 
 {
 	const struct cnn_header *header;
 	struct cnn_convert *convert;
-	int rc = cnn_convert_open(&convert, o, out, e);
+	int r = cnn_convert_open(&convert, o, out, e);
 
-	if (rc < 0)
-		return rc;
-	while ((rc = cnn_operands_header(in, &header, e)) == CNN_OK)
-		if ((rc = cnn_convert_segment(convert, in, header, e)) < 0)
+	if (r < 0)
+		return r;
+	while ((r = cnn_operands_header(in, &header, e)) == CNN_OK)
+		if ((r = cnn_convert_segment(convert, in, header, e)) < 0)
 			break;
-	if (rc == CNN_END)
-		rc = cnn_convert_end(convert, e);
-	if (rc == CNN_OK && range && !cnn_convert_kept(convert))
+	if (r == CNN_END)
+		r = cnn_convert_end(convert, e);
+	if (r == CNN_OK && range && !cnn_convert_kept(convert))
 		cnn_message(&program, 1,
 		    "--range %s: selects no samples (there are %ju)", range,
 		    (uintmax_t)cnn_convert_seen(convert));
 	cnn_convert_close(convert);
-	return rc;
+	return r;
 }
 
 static int repair_all(struct cnn_operands *in, struct cnn_output *out,
     struct cnn_error *e)
 {
 	struct cnn_repair kept;
-	int rc = cnn_repair(in, out, &kept, e);
+	int r = cnn_repair(in, out, &kept, e);
 
-	if (rc == CNN_OK && *kept.damage)
+	if (r == CNN_OK && *kept.damage)
 		cnn_message(&program, 0, "%s", kept.damage);
-	if (rc == CNN_OK)
+	if (r == CNN_OK)
 		cnn_message(&program, 0, "kept %zu records, %zu samples", kept.records,
 		    kept.samples);
-	return rc;
+	return r;
 }
 
 int main(int argc, char **argv)
@@ -114,7 +113,7 @@ int main(int argc, char **argv)
 	struct cnn_error e = { 0 };
 	const char *const *paths;
 	size_t count;
-	int first, rc;
+	int first, r;
 
 	options[0].choices = cnn_codec_choices("stream");
 	first = cnn_options_parse(&program, argc, argv);
@@ -125,17 +124,17 @@ int main(int argc, char **argv)
 		count = 1;
 	}
 	arrays = (struct cnn_operand_options){ named.items, named.count };
-	if ((rc = parse_options(&o, &e)) < 0)
+	if ((r = parse_options(&o, &e)) < 0)
 		goto out;
 	if (repair && count > 1) {
-		rc = cnn_fail(&e, CNN_EUSAGE, "--repair takes one stream at a time");
+		r = cnn_fail(&e, CNN_EUSAGE, "--repair takes one stream at a time");
 		goto out;
 	}
-	if ((rc = cnn_operands_open(&in, paths, count, &arrays, &e)) < 0 ||
-	    (rc = cnn_output_open(&out, output, true, &e)) < 0)
+	if ((r = cnn_operands_open(&in, paths, count, &arrays, &e)) < 0 ||
+	    (r = cnn_output_open(&out, output, true, &e)) < 0)
 		goto out;
-	rc = repair ? repair_all(in, out, &e) : convert_all(&o, in, out, &e);
-	if (rc == CNN_OK) {
+	r = repair ? repair_all(in, out, &e) : convert_all(&o, in, out, &e);
+	if (r == CNN_OK) {
 		cnn_output_commit(out, &e);
 		out = NULL;
 	}

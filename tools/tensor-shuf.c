@@ -44,30 +44,30 @@ static int shuffle_all(struct cnn_operands *in, struct cnn_writer *writer,
 	struct cnn_shuffle *shuffle = NULL;
 	const struct cnn_header *header;
 	struct cnn_record record;
-	int rc;
+	int r;
 
-	while ((rc = cnn_operands_header(in, &header, e)) == CNN_OK) {
+	while ((r = cnn_operands_header(in, &header, e)) == CNN_OK) {
 		if (header->kind != CNN_DATA)
-			rc = cnn_fail(e, CNN_EDATA,
+			r = cnn_fail(e, CNN_EDATA,
 			    "%s: a model has no samples to shuffle",
 			    cnn_operands_name(in));
-		else if (!first && (rc = begin(&first, header, writer, e)) == CNN_OK)
-			rc = cnn_shuffle_open(&shuffle, first, writer, seed, buffer, e);
+		else if (!first && (r = begin(&first, header, writer, e)) == CNN_OK)
+			r = cnn_shuffle_open(&shuffle, first, writer, seed, buffer, e);
 		else if (first && !cnn_header_compatible(first, header))
-			rc = cnn_fail(e, CNN_EDATA,
+			r = cnn_fail(e, CNN_EDATA,
 			    "%s: its fields differ from those of the data before it",
 			    cnn_operands_name(in));
-		while (rc == CNN_OK &&
-		    (rc = cnn_operands_record(in, &record, e)) == CNN_OK)
-			rc = cnn_shuffle_add(shuffle, &record, e);
-		if (rc < 0)
+		while (
+		    r == CNN_OK && (r = cnn_operands_record(in, &record, e)) == CNN_OK)
+			r = cnn_shuffle_add(shuffle, &record, e);
+		if (r < 0)
 			break;
 	}
-	if (rc == CNN_END && (rc = cnn_shuffle_end(shuffle, e)) == CNN_OK)
-		rc = cnn_writer_end(writer, NULL, e);
+	if (r == CNN_END && (r = cnn_shuffle_end(shuffle, e)) == CNN_OK)
+		r = cnn_writer_end(writer, NULL, e);
 	cnn_shuffle_close(shuffle);
 	cnn_header_free(first);
-	return rc;
+	return r;
 }
 
 int main(int argc, char **argv)
@@ -77,16 +77,16 @@ int main(int argc, char **argv)
 	struct cnn_output *out = NULL;
 	struct cnn_writer *writer = NULL;
 	struct cnn_error e = { 0 };
-	int first = cnn_options_parse(&program, argc, argv), rc;
+	int first = cnn_options_parse(&program, argc, argv), r;
 	size_t count = (size_t)(argc - first);
 
-	if ((rc = cnn_operands_open(&in,
+	if ((r = cnn_operands_open(&in,
 		 count ? (const char *const *)argv + first : standard,
 		 count ? count : 1, NULL, &e)) < 0 ||
-	    (rc = cnn_output_open(&out, output, true, &e)) < 0 ||
-	    (rc = cnn_writer_open(&writer, out, &e)) < 0)
+	    (r = cnn_output_open(&out, output, true, &e)) < 0 ||
+	    (r = cnn_writer_open(&writer, out, &e)) < 0)
 		goto out;
-	if ((rc = shuffle_all(in, writer, &e)) == CNN_OK) {
+	if ((r = shuffle_all(in, writer, &e)) == CNN_OK) {
 		cnn_output_commit(out, &e);
 		out = NULL;
 	}

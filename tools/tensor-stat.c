@@ -27,19 +27,19 @@ static int stat_segment(struct cnn_operands *in, const struct cnn_header *header
 {
 	struct cnn_stat *stat = cnn_stat_new(header);
 	struct cnn_record record;
-	int rc;
+	int r;
 
 	if (!stat)
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
-	while ((rc = cnn_operands_record(in, &record, e)) == CNN_OK)
-		if ((rc = cnn_stat_add(stat, &record, e)) < 0)
+	while ((r = cnn_operands_record(in, &record, e)) == CNN_OK)
+		if ((r = cnn_stat_add(stat, &record, e)) < 0)
 			break;
-	if (rc == CNN_END)
+	if (r == CNN_END)
 		(json	    ? cnn_stat_print_json :
 			tsv ? cnn_stat_print_tsv :
 			      cnn_stat_print)(stat, stdout, segment);
 	cnn_stat_free(stat);
-	return rc == CNN_END ? CNN_OK : rc;
+	return r == CNN_END ? CNN_OK : r;
 }
 
 int main(int argc, char **argv)
@@ -48,16 +48,15 @@ int main(int argc, char **argv)
 	const struct cnn_header *header;
 	struct cnn_operands *in = NULL;
 	struct cnn_error e = { 0 };
-	int first = cnn_options_parse(&program, argc, argv), rc;
+	int first = cnn_options_parse(&program, argc, argv), r;
 	size_t count = (size_t)(argc - first), segment = 0;
 
 	if (tsv && json)
 		cnn_usage(&program, "--tsv and --json are mutually exclusive");
-	rc = cnn_operands_open(&in,
-	    count ? (const char *const *)argv + first : standard, count ? count : 1,
-	    NULL, &e);
-	while (rc == CNN_OK && (rc = cnn_operands_header(in, &header, &e)) == CNN_OK)
-		rc = stat_segment(in, header, ++segment, &e);
+	r = cnn_operands_open(&in, count ? (const char *const *)argv + first : standard,
+	    count ? count : 1, NULL, &e);
+	while (r == CNN_OK && (r = cnn_operands_header(in, &header, &e)) == CNN_OK)
+		r = stat_segment(in, header, ++segment, &e);
 	errno = 0;
 	if (fflush(stdout) || ferror(stdout))
 		cnn_fail_errno(&e, errno ? errno : EIO, "standard output: can't write");

@@ -44,20 +44,20 @@ static size_t terminal_width(void)
 static int show(struct cnn_view *v, struct cnn_error *e)
 {
 	struct cnn_output *out;
-	int rc;
+	int r;
 
 	if (!v->samples->samples)
 		return cnn_fail(e, CNN_EDATA, "no images");
 	if (png) {
-		if ((rc = cnn_output_open(&out, png, true, e)) < 0)
-			return rc;
-		if ((rc = cnn_view_sheet(v, out, e)) == CNN_OK)
+		if ((r = cnn_output_open(&out, png, true, e)) < 0)
+			return r;
+		if ((r = cnn_view_sheet(v, out, e)) == CNN_OK)
 			return cnn_output_commit(out, e);
 		cnn_output_abort(out);
-		return rc;
+		return r;
 	}
-	if ((rc = cnn_view_print(v, stdout, e)) < 0)
-		return rc;
+	if ((r = cnn_view_print(v, stdout, e)) < 0)
+		return r;
 	errno = 0;
 	if (fflush(stdout) || ferror(stdout))
 		return cnn_fail_errno(e, errno ? errno : EIO,
@@ -72,32 +72,32 @@ static int collect(struct cnn_operands *in, struct cnn_columns *samples,
 {
 	const struct cnn_header *header;
 	struct cnn_record record;
-	int rc;
+	int r;
 
-	while ((rc = cnn_operands_header(in, &header, e)) == CNN_OK) {
+	while ((r = cnn_operands_header(in, &header, e)) == CNN_OK) {
 		size_t n;
 
 		if (header->kind != CNN_DATA ||
 		    (*own && !cnn_header_compatible(*own, header)))
 			continue;
 		if (!*own) {
-			rc = cnn_view_check(header, image, cnn_operands_name(in), e);
-			if (rc == CNN_OK && !(*own = cnn_header_copy(header)))
-				rc = cnn_fail(e, CNN_ENOMEM, "out of memory");
-			if (rc < 0 || (rc = cnn_columns_init(samples, *own, e)) < 0)
-				return rc;
+			r = cnn_view_check(header, image, cnn_operands_name(in), e);
+			if (r == CNN_OK && !(*own = cnn_header_copy(header)))
+				r = cnn_fail(e, CNN_ENOMEM, "out of memory");
+			if (r < 0 || (r = cnn_columns_init(samples, *own, e)) < 0)
+				return r;
 		}
-		while ((rc = cnn_operands_record(in, &record, e)) == CNN_OK) {
+		while ((r = cnn_operands_record(in, &record, e)) == CNN_OK) {
 			n = wanted - samples->samples < record.samples ?
 			    (size_t)(wanted - samples->samples) :
 			    record.samples;
-			if ((rc = cnn_columns_append(samples, &record, 0, n, e)) < 0)
+			if ((r = cnn_columns_append(samples, &record, 0, n, e)) < 0)
 				break;
 		}
-		if (rc < 0)
-			return rc;
+		if (r < 0)
+			return r;
 	}
-	return rc == CNN_END ? CNN_OK : rc;
+	return r == CNN_END ? CNN_OK : r;
 }
 
 int main(int argc, char **argv)
@@ -107,15 +107,14 @@ int main(int argc, char **argv)
 	struct cnn_header *header = NULL;
 	struct cnn_columns samples = { 0 };
 	struct cnn_error e = { 0 };
-	int first = cnn_options_parse(&program, argc, argv), rc;
+	int first = cnn_options_parse(&program, argc, argv), r;
 	size_t count = (size_t)(argc - first);
 
-	rc = cnn_operands_open(&in,
-	    count ? (const char *const *)argv + first : standard, count ? count : 1,
-	    NULL, &e);
-	if (rc == CNN_OK)
-		rc = collect(in, &samples, &header, &e);
-	if (rc == CNN_OK)
+	r = cnn_operands_open(&in, count ? (const char *const *)argv + first : standard,
+	    count ? count : 1, NULL, &e);
+	if (r == CNN_OK)
+		r = collect(in, &samples, &header, &e);
+	if (r == CNN_OK)
 		show(
 		    &(struct cnn_view){
 			.samples = &samples,

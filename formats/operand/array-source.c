@@ -56,7 +56,7 @@ int cnn_array_source_open(struct cnn_array_source *p, struct cnn_member *member,
     const char *field, struct cnn_error *e)
 {
 	struct cnn_input *in = member->in;
-	int rc;
+	int r;
 
 	*p = (struct cnn_array_source){ .name = strdup(cnn_input_name(in)) };
 	member->in = NULL;
@@ -64,18 +64,18 @@ int cnn_array_source_open(struct cnn_array_source *p, struct cnn_member *member,
 		cnn_input_close(in);
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	}
-	if ((rc = member->codec->open(&p->array, in, e)) < 0)
+	if ((r = member->codec->open(&p->array, in, e)) < 0)
 		goto fail;
 	p->shape = p->array->shape;
-	if ((rc = cnn_rows_check(&p->shape, p->name, &p->row, e)) < 0 ||
-	    (rc = name_field(p, member, field, e)) < 0)
+	if ((r = cnn_rows_check(&p->shape, p->name, &p->row, e)) < 0 ||
+	    (r = name_field(p, member, field, e)) < 0)
 		goto fail;
 	if (p->shape.rank == 3 && !strcmp(p->field, "image"))
 		add_channel(&p->shape);
 	return CNN_OK;
 fail:
 	cnn_array_source_free(p);
-	return rc;
+	return r;
 }
 
 static void close_array(struct cnn_array_source *p)
@@ -119,10 +119,10 @@ int cnn_array_source_hold(struct cnn_array_source *p, const struct cnn_members *
 {
 	size_t total = p->shape.shape[0], step = HOLD_STEP / p->row, room = 0;
 	unsigned char *grown;
-	int rc = total ? CNN_OK : p->array->read(p->array, 0, "", e);
+	int r = total ? CNN_OK : p->array->read(p->array, 0, "", e);
 
 	step += step == 0;
-	for (size_t n, at = 0; rc == CNN_OK && at < total; at += n) {
+	for (size_t n, at = 0; r == CNN_OK && at < total; at += n) {
 		n = total - at < step ? total - at : step;
 		/* The capacity doubles with the data received, whatever the shape
 		 * claims. */
@@ -133,13 +133,13 @@ int cnn_array_source_hold(struct cnn_array_source *p, const struct cnn_members *
 				    p->name);
 			p->held = grown;
 		}
-		rc = p->array->read(p->array, n, p->held + at * p->row, e);
+		r = p->array->read(p->array, n, p->held + at * p->row, e);
 		*held += n * p->row;
-		if (rc == CNN_OK)
-			rc = check_ratio(p, s, *held, e);
+		if (r == CNN_OK)
+			r = check_ratio(p, s, *held, e);
 	}
 	close_array(p);
-	return rc;
+	return r;
 }
 
 /* Opens again an array that was closed after its shape was read. */
@@ -148,18 +148,18 @@ static int open_again(struct cnn_array_source *p, struct cnn_error *e)
 	struct cnn_member member;
 	struct cnn_array_source again;
 	bool same;
-	int rc = cnn_members_open(&p->members, p->path, e);
+	int r = cnn_members_open(&p->members, p->path, e);
 
-	if (rc == CNN_OK)
-		rc = cnn_members_next(p->members, &member, e);
-	if (rc != CNN_OK)
-		return rc;
+	if (r == CNN_OK)
+		r = cnn_members_next(p->members, &member, e);
+	if (r != CNN_OK)
+		return r;
 	if (!member.codec) {
 		cnn_input_close(member.in);
 		return cnn_fail(e, CNN_EDATA, "%s: changed while being read", p->name);
 	}
-	if ((rc = cnn_array_source_open(&again, &member, p->field, e)) < 0)
-		return rc;
+	if ((r = cnn_array_source_open(&again, &member, p->field, e)) < 0)
+		return r;
 	same = again.shape.dtype == p->shape.dtype &&
 	    again.shape.rank == p->shape.rank &&
 	    !memcmp(again.shape.shape, p->shape.shape,
@@ -176,14 +176,14 @@ static int open_again(struct cnn_array_source *p, struct cnn_error *e)
 int cnn_array_source_read(struct cnn_array_source *p, size_t n, void *buf,
     struct cnn_error *e)
 {
-	int rc = CNN_OK;
+	int r = CNN_OK;
 
 	if (p->held) {
 		memcpy(buf, p->held + p->done * p->row, n * p->row);
 	} else if (n || p->path || p->array) {
-		if (!p->array && (rc = open_again(p, e)) < 0)
-			return rc;
-		rc = p->array->read(p->array, n, buf, e);
+		if (!p->array && (r = open_again(p, e)) < 0)
+			return r;
+		r = p->array->read(p->array, n, buf, e);
 	}
 	p->done += n;
 	if (p->done == p->shape.shape[0]) {
@@ -191,5 +191,5 @@ int cnn_array_source_read(struct cnn_array_source *p, size_t n, void *buf,
 		free(p->held);
 		p->held = NULL;
 	}
-	return rc;
+	return r;
 }

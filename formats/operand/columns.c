@@ -51,9 +51,9 @@ static int make_room(struct cnn_columns *columns, size_t n, struct cnn_error *e)
 int cnn_columns_append(struct cnn_columns *columns, const struct cnn_record *record,
     size_t first, size_t n, struct cnn_error *e)
 {
-	int rc = make_room(columns, n, e);
+	int r = make_room(columns, n, e);
 
-	for (size_t i = 0; rc == CNN_OK && i < columns->header->field_count; i++) {
+	for (size_t i = 0; r == CNN_OK && i < columns->header->field_count; i++) {
 		const struct cnn_field *f = &columns->header->fields[i];
 		const struct cnn_tensor *t =
 		    cnn_record_find((struct cnn_record *)record, f->name);
@@ -66,26 +66,26 @@ int cnn_columns_append(struct cnn_columns *columns, const struct cnn_record *rec
 			memcpy(columns->data[i] + columns->samples * row,
 			    (const unsigned char *)t->data + first * row, n * row);
 	}
-	if (rc == CNN_OK)
+	if (r == CNN_OK)
 		columns->samples += n;
-	return rc;
+	return r;
 }
 
 int cnn_columns_pick(struct cnn_columns *columns, const struct cnn_columns *from,
     const uint32_t *places, size_t n, struct cnn_error *e)
 {
-	int rc = make_room(columns, n, e);
+	int r = make_room(columns, n, e);
 
-	for (size_t i = 0; rc == CNN_OK && i < columns->header->field_count; i++) {
+	for (size_t i = 0; r == CNN_OK && i < columns->header->field_count; i++) {
 		size_t row = columns->row[i];
 		unsigned char *to = columns->data[i] + columns->samples * row;
 
 		for (size_t k = 0; k < n; k++)
 			memcpy(to + k * row, from->data[i] + places[k] * row, row);
 	}
-	if (rc == CNN_OK)
+	if (r == CNN_OK)
 		columns->samples += n;
-	return rc;
+	return r;
 }
 
 void cnn_columns_view(const struct cnn_columns *columns, size_t first, size_t n,

@@ -92,32 +92,32 @@ static int check_lengths(const struct cnn_group *g, struct cnn_error *e)
 int cnn_group_add(struct cnn_group *g, struct cnn_array_source *p, struct cnn_error *e)
 {
 	struct column *last = g->count ? &g->columns[g->count - 1] : NULL;
-	int rc;
+	int r;
 
 	if (last && !strcmp(last->sources[0].field, p->field) &&
 	    same_samples(&last->sources[0].shape, &p->shape) &&
 	    (g->count == 1 || last->samples < g->columns[0].samples))
 		return append(last, p, e);
-	if ((rc = check_lengths(g, e)) < 0)
-		return rc;
+	if ((r = check_lengths(g, e)) < 0)
+		return r;
 	for (size_t i = 0; i < g->count; i++)
 		if (!strcmp(g->columns[i].sources[0].field, p->field))
 			return CNN_END;
 	if (g->count == CNN_MAX_FIELDS)
 		return CNN_END;
-	if ((rc = append(&g->columns[g->count], p, e)) == CNN_OK)
+	if ((r = append(&g->columns[g->count], p, e)) == CNN_OK)
 		g->count++;
-	return rc;
+	return r;
 }
 
 int cnn_group_header(struct cnn_group *g, const struct cnn_header **header,
     struct cnn_error *e)
 {
 	size_t bytes = 0;
-	int rc = check_lengths(g, e);
+	int r = check_lengths(g, e);
 
-	if (rc < 0)
-		return rc;
+	if (r < 0)
+		return r;
 	if (!(g->header = cnn_header_new(CNN_DATA)))
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	for (size_t i = 0; i < g->count; i++) {
@@ -139,19 +139,19 @@ int cnn_group_header(struct cnn_group *g, const struct cnn_header **header,
 static int fill(struct column *c, size_t n, struct cnn_error *e)
 {
 	size_t row = c->sources[0].row;
-	int rc = CNN_OK;
+	int r = CNN_OK;
 
-	for (size_t at = 0, m; rc == CNN_OK && c->at < c->count; at += m) {
+	for (size_t at = 0, m; r == CNN_OK && c->at < c->count; at += m) {
 		struct cnn_array_source *p = &c->sources[c->at];
 		size_t left = p->shape.shape[0] - p->done;
 
 		m = left < n - at ? left : n - at;
 		if (left && !m)
 			break;
-		rc = cnn_array_source_read(p, m, c->buf + at * row, e);
+		r = cnn_array_source_read(p, m, c->buf + at * row, e);
 		c->at += m == left;
 	}
-	return rc;
+	return r;
 }
 
 int cnn_group_record(struct cnn_group *g, struct cnn_record *record,
@@ -163,12 +163,12 @@ int cnn_group_record(struct cnn_group *g, struct cnn_record *record,
 	*record = (struct cnn_record){ .count = g->count, .samples = n };
 	for (size_t i = 0; i < g->count; i++) {
 		struct column *c = &g->columns[i];
-		int rc;
+		int r;
 
 		if (!c->buf && !(c->buf = malloc((n + !n) * c->sources[0].row)))
 			return cnn_fail(e, CNN_ENOMEM, "out of memory");
-		if ((rc = fill(c, n, e)) < 0)
-			return rc;
+		if ((r = fill(c, n, e)) < 0)
+			return r;
 		record->names[i] = c->sources[0].field;
 		record->tensors[i] = c->sources[0].shape;
 		record->tensors[i].shape[0] = n;

@@ -29,16 +29,16 @@ int cnn_members_open(struct cnn_members **members, const char *path,
     struct cnn_error *e)
 {
 	struct cnn_members *s = calloc(1, sizeof *s);
-	int rc;
+	int r;
 
 	if (!s)
 		return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", path);
-	rc = cnn_input_open(&s->root, path, e);
-	if (rc == CNN_OK && !(s->name = strdup(cnn_input_name(s->root))))
-		rc = cnn_fail(e, CNN_ENOMEM, "%s: out of memory", path);
-	if (rc < 0) {
+	r = cnn_input_open(&s->root, path, e);
+	if (r == CNN_OK && !(s->name = strdup(cnn_input_name(s->root))))
+		r = cnn_fail(e, CNN_ENOMEM, "%s: out of memory", path);
+	if (r < 0) {
 		cnn_members_close(s);
-		return rc;
+		return r;
 	}
 	s->bottom = s->root;
 	*members = s;
@@ -99,28 +99,28 @@ static int try_archive(struct cnn_members *s, struct cnn_input **in, bool *is_ar
 	struct level *level = &s->levels[s->depth];
 	const unsigned char *p;
 	size_t have;
-	int rc = cnn_archive_sniff(*in, is_archive, e);
+	int r = cnn_archive_sniff(*in, is_archive, e);
 
-	if (rc < 0 || !*is_archive)
-		return rc;
+	if (r < 0 || !*is_archive)
+		return r;
 	if (s->depth == MAX_DEPTH)
 		return cnn_fail(e, CNN_EDATA,
 		    "%s: archives are nested too deeply: unpack it first",
 		    cnn_input_name(*in));
-	if ((rc = cnn_input_peek(*in, 2, &p, &have, e)) < 0)
-		return rc;
+	if ((r = cnn_input_peek(*in, 2, &p, &have, e)) < 0)
+		return r;
 	level->zip = p[0] == 'P';
-	rc = cnn_archive_open(&level->archive, *in, e);
+	r = cnn_archive_open(&level->archive, *in, e);
 	*in = NULL;
-	s->depth += rc == CNN_OK;
-	return rc;
+	s->depth += r == CNN_OK;
+	return r;
 }
 
 /* Gets the next input and its name in its archive. */
 static int next_input(struct cnn_members *s, struct cnn_input **in, const char **name,
     struct cnn_error *e)
 {
-	int rc = CNN_END;
+	int r = CNN_END;
 
 	*name = "";
 	if (s->root) {
@@ -129,19 +129,19 @@ static int next_input(struct cnn_members *s, struct cnn_input **in, const char *
 		return CNN_OK;
 	}
 	while (s->depth) {
-		rc = cnn_archive_next(s->levels[s->depth - 1].archive, name, in, e);
-		if (rc == CNN_OK && *base_name(*name) == '.') {
+		r = cnn_archive_next(s->levels[s->depth - 1].archive, name, in, e);
+		if (r == CNN_OK && *base_name(*name) == '.') {
 			cnn_input_close(*in); /* a file manager's leftovers */
 			*in = NULL;	      /* reset: the next call may fail */
 			continue;
 		}
-		if (rc != CNN_END)
+		if (r != CNN_END)
 			break;
 		cnn_archive_close(s->levels[--s->depth].archive);
 	}
-	if (rc == CNN_OK && **name)
+	if (r == CNN_OK && **name)
 		s->named = true;
-	return rc;
+	return r;
 }
 
 int cnn_members_next(struct cnn_members *s, struct cnn_member *member,
@@ -151,31 +151,31 @@ int cnn_members_next(struct cnn_members *s, struct cnn_member *member,
 	const unsigned char *p;
 	bool is_archive = true;
 	size_t have;
-	int rc;
+	int r;
 
 	*member = (struct cnn_member){ 0 };
 	if (s->over)
 		return CNN_END;
 	while (is_archive) {
-		rc = next_input(s, &member->in, &name, e);
-		if (rc == CNN_END && s->count == 0)
+		r = next_input(s, &member->in, &name, e);
+		if (r == CNN_END && s->count == 0)
 			return cnn_fail(e, CNN_EDATA,
 			    "%s: the archive contains no files", s->name);
-		if (rc != CNN_OK)
-			return rc;
-		if ((rc = try_archive(s, &member->in, &is_archive, e)) < 0)
+		if (r != CNN_OK)
+			return r;
+		if ((r = try_archive(s, &member->in, &is_archive, e)) < 0)
 			goto fail;
 	}
-	if ((rc = cnn_codec_sniff(member->in, &member->codec, e)) < 0)
+	if ((r = cnn_codec_sniff(member->in, &member->codec, e)) < 0)
 		goto fail;
 	if (!member->codec) {
-		rc = cnn_input_peek(member->in, SNIFF_STREAM, &p, &have, e);
-		if (rc == CNN_OK && !looks_like_stream(p, have))
-			rc = cnn_fail(e, CNN_EDATA,
+		r = cnn_input_peek(member->in, SNIFF_STREAM, &p, &have, e);
+		if (r == CNN_OK && !looks_like_stream(p, have))
+			r = cnn_fail(e, CNN_EDATA,
 			    "%s: unknown format (not a tensor "
 			    "stream, IDX, npy, PNG or an archive of these)",
 			    cnn_input_name(member->in));
-		if (rc < 0)
+		if (r < 0)
 			goto fail;
 	} else if (member->codec == &cnn_codec_npy && s->depth &&
 	    s->levels[s->depth - 1].zip) {
@@ -187,5 +187,5 @@ int cnn_members_next(struct cnn_members *s, struct cnn_member *member,
 fail:
 	cnn_input_close(member->in);
 	member->in = NULL;
-	return rc;
+	return r;
 }

@@ -54,18 +54,18 @@ static void entry_close(struct entry *entry)
 /* Makes entry->member the next member; CNN_END if there is none. */
 static int entry_look(struct entry *entry, struct cnn_error *e)
 {
-	int rc = CNN_OK;
+	int r = CNN_OK;
 
 	if (entry->member.in || entry->reader)
 		return CNN_OK;
 	if (entry->done)
 		return CNN_END;
 	if (!entry->members)
-		rc = cnn_members_open(&entry->members, entry->path, e);
-	if (rc == CNN_OK)
-		rc = cnn_members_next(entry->members, &entry->member, e);
-	entry->done = rc != CNN_OK;
-	return rc;
+		r = cnn_members_open(&entry->members, entry->path, e);
+	if (r == CNN_OK)
+		r = cnn_members_next(entry->members, &entry->member, e);
+	entry->done = r != CNN_OK;
+	return r;
 }
 
 static int add_entry(struct cnn_operands *ops, const char *path, const char *field,
@@ -74,7 +74,7 @@ static int add_entry(struct cnn_operands *ops, const char *path, const char *fie
 	bool standard = !strcmp(path, "-");
 	struct entry *grown, *entry;
 	struct stat st;
-	int rc;
+	int r;
 
 	if (standard && ops->has_stdin)
 		return cnn_fail(e, CNN_EUSAGE, "standard input can be read only once");
@@ -92,8 +92,8 @@ static int add_entry(struct cnn_operands *ops, const char *path, const char *fie
 	ops->has_stdin |= standard;
 	if (entry->regular)
 		ops->bytes += (size_t)st.st_size;
-	if ((rc = entry_look(entry, e)) < 0)
-		return rc;
+	if ((r = entry_look(entry, e)) < 0)
+		return r;
 	if (field && !entry->member.codec)
 		return cnn_fail(e, CNN_EUSAGE,
 		    "%s: a tensor stream names its own fields: not allowed in --field",
@@ -132,19 +132,19 @@ int cnn_operands_open(struct cnn_operands **operands, const char *const *paths,
     size_t count, const struct cnn_operand_options *options, struct cnn_error *e)
 {
 	struct cnn_operands *ops = calloc(1, sizeof *ops);
-	int rc = CNN_OK;
+	int r = CNN_OK;
 
 	if (!ops)
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
-	for (size_t i = 0; rc == CNN_OK && options && i < options->field_count; i++)
-		rc = add_field(ops, options->fields[i], e);
-	for (size_t i = 0; rc == CNN_OK && i < count; i++)
-		rc = add_entry(ops, paths[i], NULL, 0, e);
-	if (rc < 0)
+	for (size_t i = 0; r == CNN_OK && options && i < options->field_count; i++)
+		r = add_field(ops, options->fields[i], e);
+	for (size_t i = 0; r == CNN_OK && i < count; i++)
+		r = add_entry(ops, paths[i], NULL, 0, e);
+	if (r < 0)
 		cnn_operands_close(ops);
 	else
 		*operands = ops;
-	return rc;
+	return r;
 }
 
 void cnn_operands_close(struct cnn_operands *ops)
@@ -179,13 +179,13 @@ bool cnn_operands_has_stdin(const struct cnn_operands *ops)
 static int read_ahead(struct entry *entry, struct cnn_error *e)
 {
 	struct cnn_input *in = entry->member.in;
-	int rc;
+	int r;
 
 	if (!(entry->name = strdup(cnn_input_name(in))))
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	entry->member.in = NULL;
-	if ((rc = cnn_reader_open(&entry->reader, in, e)) < 0)
-		return rc;
+	if ((r = cnn_reader_open(&entry->reader, in, e)) < 0)
+		return r;
 	return cnn_reader_header(entry->reader, &entry->header, e);
 }
 
@@ -198,12 +198,12 @@ int cnn_operands_models_first(struct cnn_operands *ops, size_t *count,
 	for (size_t i = 0; i < ops->count; i++) {
 		struct entry *this = &ops->entries[i];
 		bool model;
-		int rc = entry_look(this, e);
+		int r = entry_look(this, e);
 
-		if (rc == CNN_OK && !this->reader && !this->member.codec)
-			rc = read_ahead(this, e);
-		if (rc < 0)
-			return rc;
+		if (r == CNN_OK && !this->reader && !this->member.codec)
+			r = read_ahead(this, e);
+		if (r < 0)
+			return r;
 		model = this->header && this->header->kind == CNN_MODEL;
 		if (this->regular && i >= KEEP_OPEN)
 			entry_close(this);
@@ -225,11 +225,11 @@ static int next_entry(struct cnn_operands *ops, struct entry **entry,
     struct cnn_error *e)
 {
 	for (; ops->at < ops->count; ops->at++) {
-		int rc;
+		int r;
 
 		*entry = &ops->entries[ops->at];
-		if ((rc = entry_look(*entry, e)) != CNN_END)
-			return rc;
+		if ((r = entry_look(*entry, e)) != CNN_END)
+			return r;
 		entry_close(*entry);
 	}
 	return CNN_END;
@@ -238,7 +238,7 @@ static int next_entry(struct cnn_operands *ops, struct entry **entry,
 static int take_stream(struct cnn_operands *ops, struct entry *entry,
     const struct cnn_header **header, struct cnn_error *e)
 {
-	int rc = entry->reader ? CNN_OK : read_ahead(entry, e);
+	int r = entry->reader ? CNN_OK : read_ahead(entry, e);
 
 	free(ops->name);
 	ops->name = entry->name;
@@ -247,7 +247,7 @@ static int take_stream(struct cnn_operands *ops, struct entry *entry,
 	entry->name = NULL;
 	entry->reader = NULL;
 	entry->header = NULL;
-	return rc;
+	return r;
 }
 
 /* Opens the detected member as an array that can be read beside others. */
@@ -255,11 +255,11 @@ static int take_array(struct entry *entry, struct cnn_array_source *source, bool
     struct cnn_error *e)
 {
 	bool alone = entry->member.alone;
-	int rc = cnn_array_source_open(source, &entry->member, entry->field, e);
+	int r = cnn_array_source_open(source, &entry->member, entry->field, e);
 
-	if (rc == CNN_OK && !alone) {
-		rc = cnn_array_source_hold(source, entry->members, &entry->held, e);
-	} else if (rc == CNN_OK) {
+	if (r == CNN_OK && !alone) {
+		r = cnn_array_source_hold(source, entry->members, &entry->held, e);
+	} else if (r == CNN_OK) {
 		source->members = entry->members;
 		entry->members = NULL;
 		entry->done = true;
@@ -268,9 +268,9 @@ static int take_array(struct entry *entry, struct cnn_array_source *source, bool
 			entry->path = NULL;
 		}
 	}
-	if (rc < 0)
+	if (r < 0)
 		cnn_array_source_free(source);
-	return rc;
+	return r;
 }
 
 /* Builds a group from ops->source and the arrays that follow and belong to it. */
@@ -278,26 +278,26 @@ static int take_group(struct cnn_operands *ops, const struct cnn_header **header
     struct cnn_error *e)
 {
 	struct entry *entry;
-	int rc = CNN_OK;
+	int r = CNN_OK;
 
 	if (!(ops->group = cnn_group_new()))
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	for (;;) {
 		if (!ops->source.name) {
-			rc = next_entry(ops, &entry, e);
-			if (rc == CNN_OK && !entry->member.codec)
-				rc = CNN_END;
-			if (rc == CNN_OK)
-				rc = take_array(entry, &ops->source,
+			r = next_entry(ops, &entry, e);
+			if (r == CNN_OK && !entry->member.codec)
+				r = CNN_END;
+			if (r == CNN_OK)
+				r = take_array(entry, &ops->source,
 				    entry->regular && ops->at >= KEEP_OPEN, e);
-			if (rc != CNN_OK)
+			if (r != CNN_OK)
 				break;
 		}
-		if ((rc = cnn_group_add(ops->group, &ops->source, e)) != CNN_OK)
+		if ((r = cnn_group_add(ops->group, &ops->source, e)) != CNN_OK)
 			break;
 		ops->source = (struct cnn_array_source){ 0 };
 	}
-	return rc < 0 ? rc : cnn_group_header(ops->group, header, e);
+	return r < 0 ? r : cnn_group_header(ops->group, header, e);
 }
 
 int cnn_operands_header(struct cnn_operands *ops, const struct cnn_header **header,
@@ -305,25 +305,25 @@ int cnn_operands_header(struct cnn_operands *ops, const struct cnn_header **head
 {
 	struct cnn_record unread;
 	struct entry *entry;
-	int rc = CNN_OK;
+	int r = CNN_OK;
 
 	if (ops->reader) {
-		if ((rc = cnn_reader_header(ops->reader, header, e)) != CNN_END)
-			return rc;
+		if ((r = cnn_reader_header(ops->reader, header, e)) != CNN_END)
+			return r;
 		cnn_reader_close(ops->reader);
 		ops->reader = NULL;
 	} else if (ops->group) {
 		do
-			rc = cnn_group_record(ops->group, &unread, e);
-		while (rc == CNN_OK);
-		if (rc < 0)
-			return rc;
+			r = cnn_group_record(ops->group, &unread, e);
+		while (r == CNN_OK);
+		if (r < 0)
+			return r;
 		cnn_group_free(ops->group);
 		ops->group = NULL;
 	}
 	if (!ops->source.name) {
-		if ((rc = next_entry(ops, &entry, e)) != CNN_OK)
-			return rc;
+		if ((r = next_entry(ops, &entry, e)) != CNN_OK)
+			return r;
 		if (!entry->member.codec)
 			return take_stream(ops, entry, header, e);
 	}

@@ -19,15 +19,15 @@ int cnn_convert_open(struct cnn_convert **convert, const struct cnn_convert_opti
     struct cnn_output *out, struct cnn_error *e)
 {
 	struct cnn_convert *c = calloc(1, sizeof *c);
-	int rc;
+	int r;
 
 	if (!c)
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	c->o = o;
 	c->out = out;
-	if ((rc = cnn_writer_open(&c->writer, out, e)) < 0) {
+	if ((r = cnn_writer_open(&c->writer, out, e)) < 0) {
 		free(c);
-		return rc;
+		return r;
 	}
 	*convert = c;
 	return CNN_OK;
@@ -80,11 +80,11 @@ static int copy_segment(struct cnn_convert *c, struct cnn_operands *in,
     struct cnn_error *e)
 {
 	struct cnn_record record;
-	int rc = copy_item(c, in, e);
+	int r = copy_item(c, in, e);
 
-	while (rc == CNN_OK && (rc = cnn_operands_record(in, &record, e)) == CNN_OK)
-		rc = copy_item(c, in, e);
-	return rc == CNN_END ? copy_item(c, in, e) : rc;
+	while (r == CNN_OK && (r = cnn_operands_record(in, &record, e)) == CNN_OK)
+		r = copy_item(c, in, e);
+	return r == CNN_END ? copy_item(c, in, e) : r;
 }
 
 /* --- converted -------------------------------------------------------------------- */
@@ -118,18 +118,18 @@ static int write_array(struct cnn_convert *c, struct cnn_error *e)
 
 static int end_segment(struct cnn_convert *c, struct cnn_error *e)
 {
-	int rc = CNN_OK;
+	int r = CNN_OK;
 
 	if (!c->header)
-		return rc;
+		return r;
 	if (c->o->to)
-		rc = write_array(c, e);
-	else if ((rc = flush(c, e)) == CNN_OK)
-		rc = cnn_writer_end(c->writer, NULL, e);
+		r = write_array(c, e);
+	else if ((r = flush(c, e)) == CNN_OK)
+		r = cnn_writer_end(c->writer, NULL, e);
 	cnn_columns_free(&c->columns);
 	cnn_header_free(c->header);
 	c->header = NULL;
-	return rc;
+	return r;
 }
 
 /* "image, label": the fields of a segment, for a message. */
@@ -179,7 +179,7 @@ static int select_fields(const struct cnn_convert_options *o, struct cnn_header 
 static int begin_segment(struct cnn_convert *c, struct cnn_header *h, const char *where,
     struct cnn_error *e)
 {
-	int rc;
+	int r;
 
 	if (c->header && converts(c->o) && cnn_header_compatible(c->header, h)) {
 		cnn_header_free(h);
@@ -192,10 +192,10 @@ static int begin_segment(struct cnn_convert *c, struct cnn_header *h, const char
 		    "before it: --to %s writes a single array",
 		    where, c->o->to->name);
 	}
-	if ((rc = end_segment(c, e)) < 0 ||
-	    (rc = cnn_columns_init(&c->columns, h, e)) < 0) {
+	if ((r = end_segment(c, e)) < 0 ||
+	    (r = cnn_columns_init(&c->columns, h, e)) < 0) {
 		cnn_header_free(h);
-		return rc;
+		return r;
 	}
 	c->header = h;
 	return c->o->to ? CNN_OK : cnn_writer_header(c->writer, h, e);
@@ -223,7 +223,7 @@ static int emit(struct cnn_convert *c, struct cnn_record *record, size_t first,
     size_t n, struct cnn_error *e)
 {
 	struct cnn_record part;
-	int rc = CNN_OK;
+	int r = CNN_OK;
 
 	if (c->o->to)
 		return cnn_columns_append(&c->columns, record, first, n, e);
@@ -231,15 +231,15 @@ static int emit(struct cnn_convert *c, struct cnn_record *record, size_t first,
 		slice(c, record, first, n, &part);
 		return cnn_writer_record(c->writer, &part, e);
 	}
-	for (size_t m; rc == CNN_OK && n; first += m, n -= m) {
+	for (size_t m; r == CNN_OK && n; first += m, n -= m) {
 		m = c->o->batch - c->columns.samples < n ?
 		    (size_t)(c->o->batch - c->columns.samples) :
 		    n;
-		rc = cnn_columns_append(&c->columns, record, first, m, e);
-		if (rc == CNN_OK && c->columns.samples == c->o->batch)
-			rc = flush(c, e);
+		r = cnn_columns_append(&c->columns, record, first, m, e);
+		if (r == CNN_OK && c->columns.samples == c->o->batch)
+			r = flush(c, e);
 	}
-	return rc;
+	return r;
 }
 
 /* Writes the samples of a record that are in the range. */
@@ -264,31 +264,31 @@ int cnn_convert_segment(struct cnn_convert *c, struct cnn_operands *in,
 	bool stream = cnn_operands_item(in, &(const void *){ 0 }, &(size_t){ 0 });
 	struct cnn_record record;
 	struct cnn_header *h;
-	int rc;
+	int r;
 
 	if (header->kind == CNN_MODEL && c->o->to)
 		return cnn_fail(e, CNN_EDATA, "%s: can't write a model as %s", where,
 		    c->o->to->name);
 	if (stream && (header->kind == CNN_MODEL || !converts(c->o))) {
-		rc = end_segment(c, e);
-		return rc < 0 ? rc : copy_segment(c, in, e);
+		r = end_segment(c, e);
+		return r < 0 ? r : copy_segment(c, in, e);
 	}
 	if (!(h = cnn_header_copy(header)))
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
-	rc = select_fields(c->o, h, where, e);
-	if (rc == CNN_OK && (!stream || changes(c->o)) &&
+	r = select_fields(c->o, h, where, e);
+	if (r == CNN_OK && (!stream || changes(c->o)) &&
 	    !cnn_history_add(h->history, c->o->program))
-		rc = cnn_fail(e, CNN_ENOMEM, "out of memory");
-	if (rc < 0) {
+		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
+	if (r < 0) {
 		cnn_header_free(h);
-		return rc;
+		return r;
 	}
-	if ((rc = begin_segment(c, h, where, e)) < 0)
-		return rc;
-	while ((rc = cnn_operands_record(in, &record, e)) == CNN_OK)
-		if ((rc = convert_record(c, &record, e)) < 0)
+	if ((r = begin_segment(c, h, where, e)) < 0)
+		return r;
+	while ((r = cnn_operands_record(in, &record, e)) == CNN_OK)
+		if ((r = convert_record(c, &record, e)) < 0)
 			break;
-	return rc == CNN_END ? CNN_OK : rc;
+	return r == CNN_END ? CNN_OK : r;
 }
 
 int cnn_convert_end(struct cnn_convert *c, struct cnn_error *e)

@@ -33,9 +33,9 @@ static int repair_segment(struct cnn_operands *in, const struct cnn_header *head
 	struct cnn_error own = { 0 };
 	struct cnn_record record;
 	bool begun = false;
-	int rc, written = CNN_OK;
+	int r, written = CNN_OK;
 
-	while ((rc = cnn_operands_record(in, &record, &own)) == CNN_OK) {
+	while ((r = cnn_operands_record(in, &record, &own)) == CNN_OK) {
 		if (!begun && (written = cnn_writer_header(writer, header, e)) < 0)
 			return written;
 		begun = true;
@@ -44,7 +44,7 @@ static int repair_segment(struct cnn_operands *in, const struct cnn_header *head
 		kept->records++;
 		kept->samples += record.samples;
 	}
-	if (rc == CNN_END && !begun) { /* complete, but empty */
+	if (r == CNN_END && !begun) { /* complete, but empty */
 		written = cnn_writer_header(writer, header, e);
 		begun = true;
 	}
@@ -53,11 +53,11 @@ static int repair_segment(struct cnn_operands *in, const struct cnn_header *head
 	kept->segments += begun;
 	if (written < 0)
 		return written;
-	if (rc < 0)
-		cnn_fail(e, rc, "%s", own.text);
-	if (rc < 0 && at_end_item(in))
+	if (r < 0)
+		cnn_fail(e, r, "%s", own.text);
+	if (r < 0 && at_end_item(in))
 		cnn_error_prefix(e, "nothing can be recovered");
-	return rc;
+	return r;
 }
 
 int cnn_repair(struct cnn_operands *in, struct cnn_output *out, struct cnn_repair *kept,
@@ -66,28 +66,28 @@ int cnn_repair(struct cnn_operands *in, struct cnn_output *out, struct cnn_repai
 	const struct cnn_header *header;
 	struct cnn_writer *writer;
 	bool denied = false;
-	int rc = cnn_writer_open(&writer, out, e);
+	int r = cnn_writer_open(&writer, out, e);
 
 	*kept = (struct cnn_repair){ 0 };
-	if (rc < 0)
-		return rc;
-	while ((rc = cnn_operands_header(in, &header, e)) == CNN_OK) {
+	if (r < 0)
+		return r;
+	while ((r = cnn_operands_header(in, &header, e)) == CNN_OK) {
 		if (!cnn_operands_item(in, &(const void *){ 0 }, &(size_t){ 0 })) {
-			rc = cnn_fail(e, CNN_EUSAGE,
+			r = cnn_fail(e, CNN_EUSAGE,
 			    "%s: not a tensor stream: nothing to repair",
 			    cnn_operands_name(in));
 			break;
 		}
-		rc = repair_segment(in, header, writer, kept, e);
-		denied = rc < 0 && at_end_item(in);
-		if (rc < 0)
+		r = repair_segment(in, header, writer, kept, e);
+		denied = r < 0 && at_end_item(in);
+		if (r < 0)
 			break;
 	}
 	cnn_writer_close(writer);
-	if (rc == CNN_END)
+	if (r == CNN_END)
 		return CNN_OK;
-	if (rc != CNN_EDATA || denied || !kept->records)
-		return rc;
+	if (r != CNN_EDATA || denied || !kept->records)
+		return r;
 	snprintf(kept->damage, sizeof kept->damage, "%s", e->text);
 	*e = (struct cnn_error){ 0 };
 	return CNN_OK;

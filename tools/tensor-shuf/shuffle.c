@@ -22,17 +22,17 @@ int cnn_shuffle_open(struct cnn_shuffle **shuffle, const struct cnn_header *head
     struct cnn_writer *writer, uint64_t seed, uint64_t buffer, struct cnn_error *e)
 {
 	struct cnn_shuffle *s = calloc(1, sizeof *s);
-	int rc;
+	int r;
 
 	if (!s)
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	s->writer = writer;
 	s->seed = seed;
 	s->buffer = buffer;
-	if ((rc = cnn_columns_init(&s->held, header, e)) < 0 ||
-	    (rc = cnn_columns_init(&s->ready, header, e)) < 0) {
+	if ((r = cnn_columns_init(&s->held, header, e)) < 0 ||
+	    (r = cnn_columns_init(&s->ready, header, e)) < 0) {
 		cnn_shuffle_close(s);
-		return rc;
+		return r;
 	}
 	s->step = cnn_columns_record_samples(&s->ready);
 	*shuffle = s;
@@ -74,51 +74,51 @@ static int exchange(struct cnn_shuffle *s, const struct cnn_record *record, size
 {
 	uint32_t place = draw(s);
 	size_t all = s->held.samples;
-	int rc = cnn_columns_pick(&s->ready, &s->held, &place, 1, e);
+	int r = cnn_columns_pick(&s->ready, &s->held, &place, 1, e);
 
-	if (rc < 0)
-		return rc;
+	if (r < 0)
+		return r;
 	s->held.samples = place;
-	rc = cnn_columns_append(&s->held, record, at, 1, e);
+	r = cnn_columns_append(&s->held, record, at, 1, e);
 	s->held.samples = all;
-	return rc == CNN_OK && s->ready.samples == s->step ? flush(s, e) : rc;
+	return r == CNN_OK && s->ready.samples == s->step ? flush(s, e) : r;
 }
 
 int cnn_shuffle_add(struct cnn_shuffle *s, const struct cnn_record *record,
     struct cnn_error *e)
 {
 	size_t n = record->samples;
-	int rc;
+	int r;
 
 	if (s->buffer && n > s->buffer - s->held.samples)
 		n = s->buffer - s->held.samples;
 	if (n > UINT32_MAX - s->held.samples)
 		return cnn_fail(e, CNN_EDATA, "more than %u samples", UINT32_MAX);
-	rc = cnn_columns_append(&s->held, record, 0, n, e);
-	for (; rc == CNN_OK && n < record->samples; n++)
-		rc = exchange(s, record, n, e);
-	return rc;
+	r = cnn_columns_append(&s->held, record, 0, n, e);
+	for (; r == CNN_OK && n < record->samples; n++)
+		r = exchange(s, record, n, e);
+	return r;
 }
 
 int cnn_shuffle_end(struct cnn_shuffle *s, struct cnn_error *e)
 {
 	size_t left = s->held.samples;
 	uint32_t *perm = reallocarray(NULL, left + 1, sizeof *perm);
-	int rc = CNN_OK;
+	int r = CNN_OK;
 
 	if (!perm)
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	cnn_random_permutation(s->seed, 0, perm, left);
-	for (size_t at = 0, n; rc == CNN_OK && at < left; at += n) {
+	for (size_t at = 0, n; r == CNN_OK && at < left; at += n) {
 		n = s->step - s->ready.samples;
 		if (n > left - at)
 			n = left - at;
-		rc = cnn_columns_pick(&s->ready, &s->held, perm + at, n, e);
-		if (rc == CNN_OK && s->ready.samples == s->step)
-			rc = flush(s, e);
+		r = cnn_columns_pick(&s->ready, &s->held, perm + at, n, e);
+		if (r == CNN_OK && s->ready.samples == s->step)
+			r = flush(s, e);
 	}
-	if (rc == CNN_OK && s->ready.samples)
-		rc = flush(s, e);
+	if (r == CNN_OK && s->ready.samples)
+		r = flush(s, e);
 	free(perm);
-	return rc;
+	return r;
 }

@@ -149,23 +149,23 @@ static int count_labels(struct cnn_stat *s, const struct cnn_tensor *t,
 	const unsigned char *p = t->data;
 	size_t size = cnn_dtype_size(t->dtype), n = t->shape[0];
 	int64_t block[BLOCK];
-	int rc = CNN_OK;
+	int r = CNN_OK;
 
-	for (size_t m; n && rc == CNN_OK; p += m * size, n -= m) {
+	for (size_t m; n && r == CNN_OK; p += m * size, n -= m) {
 		m = n < BLOCK ? n : BLOCK;
 		cnn_to_i64(t->dtype, p, m, block);
-		for (size_t i = 0; i < m && rc == CNN_OK; i++)
-			rc = count_label(s, block[i], e);
+		for (size_t i = 0; i < m && r == CNN_OK; i++)
+			r = count_label(s, block[i], e);
 	}
-	return rc;
+	return r;
 }
 
 int cnn_stat_add(struct cnn_stat *s, const struct cnn_record *record,
     struct cnn_error *e)
 {
-	int rc = CNN_OK;
+	int r = CNN_OK;
 
-	for (size_t i = 0; i < record->count && rc == CNN_OK; i++) {
+	for (size_t i = 0; i < record->count && r == CNN_OK; i++) {
 		const struct cnn_field *f =
 		    cnn_header_find(s->header, record->names[i]);
 
@@ -173,10 +173,10 @@ int cnn_stat_add(struct cnn_stat *s, const struct cnn_record *record,
 			continue;
 		count_field(&s->fields[f - s->header->fields], &record->tensors[i]);
 		if (f == s->label)
-			rc = count_labels(s, &record->tensors[i], e);
+			r = count_labels(s, &record->tensors[i], e);
 	}
 	cnn_content_add(s->content, record);
 	s->records++;
 	s->samples += record->samples;
-	return rc;
+	return r;
 }

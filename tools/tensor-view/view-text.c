@@ -195,11 +195,11 @@ int cnn_view_print(const struct cnn_view *v, FILE *out, struct cnn_error *e)
 {
 	struct view_pictures p;
 	struct layout l;
-	int rc = view_pictures_init(&p, v, e);
+	int r = view_pictures_init(&p, v, e);
 
-	if (rc < 0) {
+	if (r < 0) {
 		view_pictures_free(&p);
-		return rc;
+		return r;
 	}
 	l = lay_out(v, &p);
 	for (size_t i = 0, n; i < v->samples->samples; i += n) {

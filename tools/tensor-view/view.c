@@ -113,9 +113,9 @@ int cnn_view_sheet(const struct cnn_view *v, struct cnn_output *out,
 	size_t n = v->samples->samples, columns = v->columns, rows, bytes;
 	struct view_pictures p;
 	struct cnn_tensor sheet = { .dtype = CNN_U8, .rank = 3 };
-	int rc = view_pictures_init(&p, v, e);
+	int r = view_pictures_init(&p, v, e);
 
-	if (rc < 0)
+	if (r < 0)
 		goto out;
 	while (!v->columns && columns * columns < n)
 		columns++;
@@ -126,7 +126,7 @@ int cnn_view_sheet(const struct cnn_view *v, struct cnn_output *out,
 	sheet.shape[1] = rows * (p.height + GAP) - GAP;
 	sheet.shape[2] = columns * (p.width + GAP) - GAP;
 	if (!cnn_tensor_bytes(&sheet, &bytes) || !(sheet.data = malloc(bytes))) {
-		rc = cnn_fail(e, CNN_ENOMEM, "out of memory");
+		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
 		goto out;
 	}
 	memset(sheet.data, GAP_BYTE, bytes);
@@ -135,9 +135,9 @@ int cnn_view_sheet(const struct cnn_view *v, struct cnn_output *out,
 		place(&p, &sheet, i / columns * (p.height + GAP),
 		    i % columns * (p.width + GAP));
 	}
-	rc = cnn_codec_png.write(&sheet, out, e);
+	r = cnn_codec_png.write(&sheet, out, e);
 out:
 	free(sheet.data);
 	view_pictures_free(&p);
-	return rc;
+	return r;
 }
