@@ -92,15 +92,15 @@ static void test_ids(void)
 
 	g = describe(&conv2, GRAPH_CONV);
 	g.ops[0].b = GRAPH_BIAS;
-	refused(&g, "isn't there", "an operation on a tensor that isn't there");
+	refused(&g, "does not exist", "an operation on a tensor that does not exist");
 
 	g = describe(&conv2, GRAPH_CONV_BIAS_RELU);
 	tensor(&g, GRAPH_VIRTUAL)->is_virtual = false;
-	refused(&g, "by its id", "an intermediate result that is outside");
+	refused(&g, "has the id of", "an intermediate result that is outside");
 
 	g = describe(&conv2, GRAPH_CONV_BIAS_RELU);
 	tensor(&g, GRAPH_X)->is_virtual = true;
-	refused(&g, "by its id", "an input that is inside");
+	refused(&g, "has the id of", "an input that is inside");
 }
 
 static void test_order(void)
@@ -126,7 +126,7 @@ static void test_shapes(void)
 	tensor(&g, GRAPH_W)->dims[1] = 16;
 	for (int i = 0; i < 4; i++)
 		tensor(&g, GRAPH_W)->strides[i] = (int64_t[]){ 144, 1, 48, 16 }[i];
-	refused(&g, "64x16x3x3 and should be 64x32x3x3",
+	refused(&g, "64x16x3x3, but should be 64x32x3x3",
 	    "half the channels in a filter");
 
 	g = describe(&conv2, GRAPH_DGRAD);
@@ -141,20 +141,22 @@ static void test_shapes(void)
 
 	spec = conv2;
 	spec.oh = 12;
-	refused_spec(&spec, "output is 12 where the window gives 11",
+	refused_spec(&spec, "output is 12, but the window gives 11",
 	    "a wrong output height");
 	spec = conv2;
 	spec.padding[1] = 1;
 	refused_spec(&spec, "width", "padding that the output's width doesn't have");
 	spec = conv2;
 	spec.kernel[0] = 14;
-	refused_spec(&spec, "a window of 14 on 13", "a kernel larger than the image");
+	refused_spec(&spec, "the window (14) is larger than the padded input (13)",
+	    "a kernel larger than the image");
 	spec = pool2;
 	spec.oh = 6;
 	refused_spec(&spec, "output is 6", "a wrong pooled height");
 	spec = pool2;
 	spec.o = 32;
-	refused_spec(&spec, "keeps its channels", "pooling that loses channels");
+	refused_spec(&spec, "cannot change the channels",
+	    "pooling that loses channels");
 	spec = pool2;
 	spec.kernel[0] = spec.kernel[1] = 12;
 	spec.h = spec.w = 12;
@@ -176,7 +178,7 @@ static void test_groups(void)
 	struct graph_spec spec = conv2;
 
 	spec.groups = 3;
-	refused_spec(&spec, "3 groups don't divide 32 and 64",
+	refused_spec(&spec, "3 groups do not divide 32 and 64",
 	    "groups that don't divide");
 	spec.groups = 64;
 	refused_spec(&spec, "64 groups", "more groups than channels");
@@ -189,11 +191,11 @@ static void test_layout(void)
 	struct graph g = describe(&conv2, GRAPH_CONV);
 
 	tensor(&g, GRAPH_X)->alignment = 8;
-	refused(&g, "aligned to 8", "a misaligned tensor");
+	refused(&g, "aligned only to 8", "a misaligned tensor");
 
 	g = describe(&conv2, GRAPH_CONV);
 	tensor(&g, GRAPH_X)->alignment = 24;
-	refused(&g, "aligned to 24", "an alignment that is no power of two");
+	refused(&g, "aligned only to 24", "an alignment that is no power of two");
 
 	g = describe(&conv2, GRAPH_CONV);
 	for (int i = 0; i < 4; i++)

@@ -1,16 +1,16 @@
 #!/bin/bash
-# bundle.sh - one folder to take to a machine with a GPU, and gpu-check.sh in it
+# bundle.sh - makes a folder to copy to a machine with a GPU, with gpu-check.sh in it
 #
 #   make gpu-bundle                    (BIN, BUILD and CUDA come from the Makefile)
 #   tests/gpu/bundle.sh [FOLDER [DATA]]
 #
-# Makes FOLDER ($BUILD/gpu-bundle) of the tools, the plugins for the CPU (ref alone)
-# and for CUDA, the conformance test with its oracle, MNIST compressed, and the shared
+# Copies to FOLDER ($BUILD/gpu-bundle) the tools, the plugins for the CPU (only ref) and
+# for CUDA, the conformance test with its oracle, MNIST (compressed), and the shared
 # libraries that a bare Ubuntu 24.04 with CUDA 13 lacks. DATA ($BUILD/gpu-data) keeps
 # train.tns.xz and test.tns.xz, which are made if they are missing. Fails if the bundle
-# is larger than 60 MiB. Libraries that the machine with the GPU has are left out: glibc,
-# libstdc++, CUDA, cuDNN. mnist-fetch is left out, because it would bring libcurl and 30
-# libraries more, and cnn-plugin-check, whose engine is in the conformance test.
+# is larger than 60 MiB. Leaves out the libraries that the machine with the GPU has:
+# glibc, libstdc++, CUDA, cuDNN. Leaves out mnist-fetch, which needs libcurl and 30 more
+# libraries, and cnn-plugin-check, whose engine is in the conformance test.
 set -euo pipefail
 export LC_ALL=C
 umask 022
@@ -29,7 +29,7 @@ die() {
 }
 
 for program in strip xz ldd; do
-	command -v $program > /dev/null || die "no $program here"
+	command -v $program > /dev/null || die "no $program"
 done
 rm -rf "$out"
 plugins=$out/lib/cnntools/plugins
@@ -45,31 +45,32 @@ for tool in "$BIN"/*; do
 done
 cp "$BUILD/tests/conformance/conformance" "$out/tests/"
 
-# plugins FROM TO: the .so of a provider's folder
+# plugins FROM TO: copies the .so files of a provider's folder
 plugins() {
 	[ -n "$(find "$1" -name '*.so' 2> /dev/null)" ] || return 1
 	mkdir -p "$2"
 	cp "$1"/*.so "$2/"
 }
-plugins "$BUILD/plugins/cpu/ref" "$plugins/cpu/ref" || die "no cpu/ref: make"
+plugins "$BUILD/plugins/cpu/ref" "$plugins/cpu/ref" || die "no cpu/ref: run make"
 plugins "$BUILD/reference/cpu/ref" "$out/tests/reference/cpu/ref" ||
-	die "no oracle in double: make test-programs"
+	die "no oracle in double: run make test-programs"
 for provider in native cudnn; do
 	plugins "$BUILD/plugins/cuda/$provider" "$plugins/cuda/$provider" ||
-		echo "bundle.sh: there is no cuda/$provider to bundle" >&2
+		echo "bundle.sh: no cuda/$provider to bundle" >&2
 done
 find "$out" -type f -exec strip --strip-unneeded {} +
 
 # --- libraries -------------------------------------------------------------------
 
-# needed FILE...: the shared libraries they want that are not on the GPU's machine
+# needed FILE...: the shared libraries they need that the GPU's machine lacks
 needed() {
 	LD_LIBRARY_PATH=$CUDA/lib64 ldd "$@" | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' |
 		sort -u | grep -vE '/(ld-linux|lib(c|m|dl|rt|pthread|util|resolv|stdc\+\+|gcc_s)\.so|lib(cuda|cudnn|cublas|nv))'
 }
 
-# ICU's tables are 30 MB which only XML in an archive would look into. The loader
-# wants the library none the less; ICU finds no table in this one and says so.
+# stub_icu LIBRARY: makes an empty library in place of ICU's tables. These have 30 MB,
+# and are only used for XML in an archive, but the loader requires the library. ICU
+# reports an error if it needs the tables.
 stub_icu() {
 	local name=${1##*/} version
 	version=${name##*.}
@@ -77,8 +78,8 @@ stub_icu() {
 		${CC:-cc} -shared -fPIC -nostdlib -Wl,-soname,"$name" -x c - -o "$out/lib/$name"
 }
 
-# Unpacks the plugins there. The same kernels lie in several of them, so that a tenth
-# is left of them when they are packed together.
+# For unpacking the plugins. These share many kernels, so that packing them together
+# reduces them to a tenth.
 cp "$(command -v xz)" "$out/bin/"
 
 mapfile -t wanted < <(find "$out" -type f \( -name '*.so' -o -path '*/bin/*' -o -name conformance \))
@@ -93,7 +94,7 @@ tar -C "$out/lib/cnntools" --sort=name --owner=root --group=root -cf - plugins |
 	xz -9 > "$out/plugins.tar.xz"
 rm -r "$out/lib/cnntools"
 
-# --- data, and what runs there -----------------------------------------------------
+# --- data and scripts --------------------------------------------------------------
 
 mkdir -p "$data"
 for part in train test; do
@@ -107,7 +108,7 @@ cp "$here"/{gpu-check,report,facts,correct,speed,peers,env}.sh \
 	"$here"/{with,torch_mnist.py,README.md} examples/seed.net "$out/"
 { git describe --always --dirty 2> /dev/null || echo unknown; } > "$out/commit"
 
-# --- its size ----------------------------------------------------------------------
+# --- the size ----------------------------------------------------------------------
 
 bytes() {
 	find "$@" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum + 0 }'
@@ -122,4 +123,4 @@ show plugins "$out/plugins.tar.xz"
 show libraries "$out/lib"
 show data "$out/data"
 show "$out" "$out"
-[ "$(bytes "$out")" -le $most ] || die "$out: more than 60 MiB"
+[ "$(bytes "$out")" -le $most ] || die "$out is larger than 60 MiB"

@@ -1,10 +1,10 @@
-# correct.sh - sourced by gpu-check.sh: does the GPU compute what it should?
+# correct.sh - sourced by gpu-check.sh: checks that the GPU's results are right
 # shellcheck shell=bash
-# shellcheck disable=SC2154  # trees, work, amps ... and the sizes: gpu-check.sh's
+# shellcheck disable=SC2154  # work, amps ... and the sizes: set in gpu-check.sh
 
 # --- each kernel against ref ---------------------------------------------------------
 
-# families PROVIDER: a family a line: its name, and what it has of the provider
+# families PROVIDER: one line per family: its name, and its kernels by that provider
 families() {
 	"$work/tests/conformance" --plugin-dir "$work/all/$plugins" --list "cuda/$1" | awk '
 		!($1 in of) { order[++n] = $1 }
@@ -12,7 +12,7 @@ families() {
 		END { for (i = 1; i <= n; i++) print order[i] of[order[i]] }'
 }
 
-# family PROVIDER NAME KERNEL...: conformance of a family, and its line in the report
+# family PROVIDER NAME KERNEL...: checks the conformance of a family
 family() {
 	local provider=$1 name=$2 status=0 tap
 	shift 2
@@ -33,7 +33,7 @@ family() {
 	grep '^not ok' "$tap" | head -n 30 >> "$log"
 }
 
-# A process a family: an illegal access ends the tests of its own family alone.
+# One process per family, so that an illegal access ends only the tests of its family.
 conformance() {
 	local name list
 	while read -r name list; do
@@ -43,12 +43,12 @@ conformance() {
 	finish
 }
 
-# A process a kernel, and more time: cuDNN makes some hundred plans for each, and may
-# compile kernels for them.
+# One process per kernel, with more time: cuDNN builds some hundred plans for each, and
+# may compile kernels for them.
 conformance_cudnn() {
 	local name
 	if [ -z "$has_cudnn" ]; then
-		omit conformance.cudnn "${no_cudnn:-there is no cuda/cudnn here}"
+		omit conformance.cudnn "${no_cudnn:-no cuda/cudnn}"
 		return
 	fi
 	conformance_limit=100
@@ -60,21 +60,21 @@ conformance_cudnn() {
 
 # --- the same numbers ------------------------------------------------------------------
 
-# trainer TREE: sets $trainer to cnn-step on the GPU with that tree's plugins
+# trainer TREE: sets $trainer to the command that trains on the GPU with those plugins
 trainer() {
 	trainer=("$work/$1/bin/cnn-step" -q --device cuda)
 	[ "$1" != library ] || trainer=("$work/all/bin/cnn-step" -q --device cuda --provider conv2d+relu=cudnn)
 }
 
-# step TREE OPTION...: it trains
+# step TREE OPTION...: trains
 step() {
 	trainer "$1"
 	shift
 	run 20 "${trainer[@]}" "$@"
 }
 
-# apart FILE FILE STEPS: how far the losses of two metrics tables are apart over the
-# first STEPS: absolute, and relative
+# apart FILE FILE STEPS: the largest absolute and relative difference of the losses in
+# two metrics tables over the first STEPS steps
 apart() {
 	paste "$1" "$2" 2>> "$log" | awk -F '\t' -v steps="$3" '
 		NR == 1 { next }
@@ -94,8 +94,8 @@ apart() {
 		}'
 }
 
-# within KEY BOUND FIELD FILE FILE STEPS WHAT: a check of the first (absolute) or second
-# (relative) field of apart
+# within KEY BOUND FIELD FILE FILE STEPS WHAT: checks that the first (absolute) or
+# second (relative) field of apart is at most BOUND
 within() {
 	local found
 	found=$(apart "$4" "$5" "$6" | awk -v field="$3" '{ print $field }')
@@ -104,18 +104,18 @@ within() {
 		"$7: ${found:-no table}; at most $2 over $6 steps"
 }
 
-# same KEY FILE FILE WHAT
+# same KEY FILE FILE WHAT: checks that two files have the same bytes
 same() {
 	if cmp "$2" "$3" >> "$log" 2>&1; then
 		check "$1" 0 "$4: the same bytes"
 	else
-		judge "$1" 1 "$4: different bytes, or none"
+		judge "$1" 1 "$4: different bytes, or a file is missing"
 	fi
 }
 
-# The losses of the CPU's reference are the yardstick for all precisions: rounding to
-# half moves the loss of the seed network by less than 3e-2 within 20 steps, and by
-# less than 2e-3 within 5.
+# Compares all precisions with the losses of the CPU's reference. Rounding to half
+# changes the loss of the seed network by less than 3e-2 within 20 steps, and by less
+# than 2e-3 within 5.
 trajectory() {
 	local amp name
 	local train=(--seed 1 --batch "$trajectory_batch" -n "$trajectory_steps" 1.cnn train.tns)
@@ -125,17 +125,17 @@ trajectory() {
 		name=${amp/off/f32}
 		step own "${train[@]}" --amp "$amp" -m "$name.tsv" -o "$name.cnn"
 		if [ "$amp" = off ]; then
-			within loss.f32 1e-3 1 cpu.tsv f32.tsv "$trajectory_steps" "loss beside the CPU's"
+			within loss.f32 1e-3 1 cpu.tsv f32.tsv "$trajectory_steps" "loss compared with the CPU's"
 			continue
 		fi
 		within "loss.$name.begin" 5e-3 1 cpu.tsv "$name.tsv" $((trajectory_steps / 4)) \
-			"loss beside the CPU's in f32"
+			"loss compared with the CPU's in f32"
 		within "loss.$name" 6e-2 1 cpu.tsv "$name.tsv" "$trajectory_steps" \
-			"loss beside the CPU's in f32"
+			"loss compared with the CPU's in f32"
 	done
 }
 
-# exact_tree TREE: runs that must give the same bytes, or nearly the same losses
+# exact_tree TREE: compares runs that must give the same bytes or almost the same losses
 exact_tree() {
 	local tree=$1 n=$exact_steps few=12 amp name
 	local train=(--seed 1 --batch "$trajectory_batch" 1.cnn)
@@ -149,9 +149,9 @@ exact_tree() {
 	step "$tree" "${train[@]}" train.tns -n $((n / 2)) -o "$name.half.cnn"
 	step "$tree" --resume "$name.half.cnn" train.tns -n $((n - n / 2)) -o "$name.resumed.cnn"
 	same "resume.$name" "$name.cnn" "$name.resumed.cnn" "in one run and resumed"
-	# Later, differences of rounding grow: by 1e-3 at step 100 between two CPU kernels.
-	within "loss.$name" 1e-3 1 exact-cpu.tsv "$name.tsv" $((n / 2)) "loss beside the CPU's"
-	# 2.25 batches an epoch: a smaller last batch comes four times in 12 steps.
+	# Rounding errors grow with the steps: two CPU kernels differ by 1e-3 at step 100.
+	within "loss.$name" 1e-3 1 exact-cpu.tsv "$name.tsv" $((n / 2)) "loss compared with the CPU's"
+	# An epoch has 2.25 batches, so 12 steps have four smaller batches.
 	step "$tree" "${train[@]}" few.tns -n $few -m "$name-few.tsv" -o "$name.few.cnn"
 	within "loss.$name.few" 1e-5 2 few-cpu.tsv "$name-few.tsv" $few "relative, with smaller batches"
 	CNN_CUDA_CHECK=1 step "$tree" "${train[@]}" few.tns -n $few -o "$name.checked.cnn"
@@ -182,18 +182,18 @@ exact() {
 		"relative, with and without fused layers"
 }
 
-# A part of its own: what cuDNN takes time for is not to cost our kernels their checks.
+# A separate part, so that the time of cuDNN does not delay the checks of our kernels.
 exact_library() {
 	if [ "$has_cudnn" ]; then
 		exact_tree library
 	else
-		omit exact.library "${no_cudnn:-there is no cuda/cudnn here}"
+		omit exact.library "${no_cudnn:-no cuda/cudnn}"
 	fi
 }
 
 # --- does it learn? ----------------------------------------------------------------------
 
-# accuracy DEVICE MODEL [OPTION...]
+# accuracy DEVICE [OPTION...] MODEL: the accuracy on the test set
 accuracy() {
 	local where=$1
 	shift
@@ -201,7 +201,7 @@ accuracy() {
 		awk -F '\t' '$1 == "accuracy" { print $2 }'
 }
 
-# learn AMP SEED: trains and evaluates
+# learn AMP SEED: trains and evaluates a model
 learn() {
 	local name=${1/off/f32}
 	step all --seed "$2" --epochs "$epochs" --batch "$train_batch" --amp "$1" \
@@ -209,7 +209,7 @@ learn() {
 		accuracy cuda --amp "$1" "learnt.$name.$2.cnn" > "learnt.$name.$2"
 }
 
-# learns AMP: accuracies of several seeds, and their mean against the goal
+# learns AMP: checks the mean accuracy of several seeds against the goal
 learns() {
 	local amp=$1 name=${1/off/f32} seed mean short all
 	for seed in $(seq "$seeds"); do
@@ -243,7 +243,7 @@ training() {
 
 # --- compute-sanitizer ---------------------------------------------------------------------
 
-# sanitized TOOL TREE AMP: a short run under the sanitizer
+# sanitized TOOL TREE AMP: checks a short run under the sanitizer
 sanitized() {
 	local key=sanitizer.$1.$2.${3/off/f32} status=0 said
 	trainer "$2"
@@ -256,9 +256,9 @@ sanitized() {
 		/SUMMARY/ { summed = 1 }
 		END { print line }' "$key" 2>> "$log")
 	case $status:$said in
-	0:* | 124:*) check "$key" "$status" "${said:-it said nothing}" ;;
+	0:* | 124:*) check "$key" "$status" "${said:-no output}" ;;
 	*"not supported"* | *"nable to"*) omit "check.$key" "$said" ;;
-	*) check "$key" "$status" "${said:-it said nothing}; exit status $status" ;;
+	*) check "$key" "$status" "${said:-no output}; exit status $status" ;;
 	esac
 }
 

@@ -1,13 +1,13 @@
 # facts.sh - sourced by gpu-check.sh: the machine, its card, driver and libraries
 # shellcheck shell=bash
-# shellcheck disable=SC2154  # device, quick, work, bundle, python: gpu-check.sh's
+# shellcheck disable=SC2154  # device, quick, work, bundle, python: see gpu-check.sh
 
 facts() {
 	local line
 	say date "$(date -u +%F)"
 	say commit "$(cat "$bundle/commit")"
 	say mode "${quick:+quick, }${plugins_are:-the plugins of the bundle}" - \
-		"${quick:+sizes are tiny: its times mean nothing}"
+		"${quick:+sizes are tiny, so times mean nothing}"
 	say host "$(nproc)" cores "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)"
 	say system "$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)" - \
 		"glibc $(getconf GNU_LIBC_VERSION | awk '{ print $2 }')"
@@ -16,7 +16,7 @@ facts() {
 	line=$(run 20 "$work/all/bin/cnn-info" --devices |
 		awk '$2 ~ /^cuda(:|$)/ { sub(/^device +[^ ]+ +/, ""); print; exit }')
 	case $line in
-	'' | none:*) check devices 1 "${line:-cnn-info says nothing}" ;;
+	'' | none:*) check devices 1 "${line:-no output of cnn-info}" ;;
 	*) check devices 0 "$line" ;;
 	esac
 	run 20 "$work/all/bin/cnn-info" -vv >> "$log"
@@ -65,13 +65,13 @@ library_version() {
 	END
 }
 
-# chosen TREE: the kernels that train the seed network there
+# chosen TREE: the kernels that train the seed network with that tree's plugins
 chosen() {
 	run 20 "$work/$1/bin/cnn-info" --training --device cuda "$work/1.cnn"
 	run 20 "$work/$1/bin/cnn-info" --training --device cuda --amp fp16 "$work/1.cnn"
 }
 
-# Does the loader find every library that a plugin is linked with?
+# Checks that the loader finds every library that a plugin is linked with.
 linked() {
 	local plugin missing
 	for plugin in "$work/all/$plugins"/cuda/*/*.so; do
@@ -82,7 +82,7 @@ linked() {
 	check libraries "$([ -z "$missing" ]; echo $?)" "${missing:-every plugin finds its libraries}"
 }
 
-# What a short run really loads, by name.
+# Reports the libraries that a short run loads.
 loaded() {
 	local large
 	cd "$work" || return

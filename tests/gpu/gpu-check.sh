@@ -1,33 +1,32 @@
 #!/bin/bash
-# gpu-check.sh - what a machine with a GPU shows, the most valuable answers first
+# gpu-check.sh - checks and times cnntools on a GPU, the most valuable results first
 #
 #   ./gpu-check.sh [--first] [--full] [OPTION...] [PART...]
 #
 # --first takes at most 170 s: the machine, each kernel against the reference, 20 steps
-# beside the CPU's, epochs in fp16, hardware counters, the time of a start, PyTorch.
-# --full takes at most 280 s more: exact bytes, accuracies, compute-sanitizer, all
-# precisions and batch sizes, the time to 99 %. With neither, both run, --first first.
+# compared with the CPU's, epochs in fp16, hardware counters, the start time, PyTorch.
+# --full takes at most 280 s: exact bytes, accuracies, compute-sanitizer, all precisions
+# and batch sizes, the time to 99 %. With neither option, both run, --first first.
 #
 # Writes report.tsv (key, value, unit, detail), check.log and kernels.tsv to a folder,
-# each line when it is known. Exits 0 if every check passed, 1 if one failed or did not
-# come to a result, 3 where there is no GPU. A missed speed is in the report, and is no
-# failure. README.md explains the lines.
+# each line as soon as it is known. The exit status is 0 if every check passed, 1 if one
+# failed or had no result, 3 if there is no GPU. A missed speed is reported, but is not
+# a failure. README.md explains the lines.
 #
 #   -o, --output FOLDER      the folder for the report (gpu-report)
 #       --plugins FOLDER     use the plugins of FOLDER/cuda in place of the bundle's
-#       --plugins NAME=FOLDER  time them beside the bundle's; may be given repeatedly
-#       --build SOURCE       build the plugins of this source tree here, and use them
-#   -q, --quick              tiny sizes: whether the script works, not what is fast
+#       --plugins NAME=FOLDER  also time these plugins; may be given several times
+#       --build SOURCE       build the plugins of this source tree and use them
+#   -q, --quick              use tiny sizes, to test the script; times mean nothing
 #   -h, --help               print this and exit
-#   PART                     run this part only:
+#   PART                     run only this part:
 #                            facts conformance trajectory epochs kernels starts peer
 #                            exact training from_start epochs_all peers sanitize
 #                            exact_library conformance_cudnn library profile compiled
 #                            ratios
 #
-# GPU_CHECK_PYTHON names the Python that has torch, or is `none`;
-# GPU_CHECK_TORCH_DEVICE is the device that torch uses (cuda). GPU_CHECK_LIMIT bounds the
-# seconds that any one command may take.
+# GPU_CHECK_PYTHON is the Python that has torch, or `none`. GPU_CHECK_TORCH_DEVICE is
+# the device that torch uses (cuda). GPU_CHECK_LIMIT limits the seconds of each command.
 # shellcheck source-path=SCRIPTDIR
 set -u
 export LC_ALL=C
@@ -58,13 +57,13 @@ while [ $# -gt 0 ]; do
 	--full) full=yes ;;
 	-q | --quick) quick=yes ;;
 	-o | --output) [ $# -gt 1 ] || die "$1: a folder is missing"; folder=$2 && shift ;;
-	--build) [ -f "${2-}/Makefile" ] || die "$1: ${2:-nothing}: not a source tree"; source=$(cd "$2" && pwd) && shift ;;
+	--build) [ -f "${2-}/Makefile" ] || die "$1: ${2:-no argument}: not a source tree"; source=$(cd "$2" && pwd) && shift ;;
 	--plugins)
 		case ${2-} in
 		*=*) variants+=("${2%%=*}") && variant_folders+=("${2#*=}") ;;
 		*) replacement=${2-} ;;
 		esac
-		[ -d "${2#*=}/cuda" ] || die "$1: ${2-}: no folder with cuda/ in it"
+		[ -d "${2#*=}/cuda" ] || die "$1: ${2-}: not a folder with cuda/ in it"
 		shift ;;
 	-h | --help) sed -n '/^# shellcheck/q; 2,$s/^# \{0,1\}//p' "$0" && exit ;;
 	-*) die "$1: no such option; --help lists them" ;;
@@ -78,7 +77,7 @@ done
 for name in "${variants[@]}"; do
 	case $name in
 	'' | *[!a-z0-9-]* | all | own | library | tuned)
-		die "--plugins: $name: a name has lower-case letters and digits, and is not all, own, library or tuned" ;;
+		die "--plugins: $name: a name has lower-case letters, digits and hyphens, and is not all, own, library or tuned" ;;
 	esac
 done
 [ -z "$source" ] || [ -z "$replacement" ] || die "--build and --plugins FOLDER exclude each other"
@@ -86,7 +85,7 @@ done
 
 # --- sizes -----------------------------------------------------------------------------
 
-# The files of the parts read these.
+# Read by the files of the parts.
 # shellcheck disable=SC2034
 sizes() {
 	batches=(128 512 1024) rounds=3 start_rounds=5 profile_steps=200
@@ -124,14 +123,14 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 1' INT TERM
 
-# A tool takes the plugins that lie beside it. So the bundle's tools stand in trees of
-# the work folder: all, with every plugin; own, with our kernels alone; and one for each
-# --plugins NAME. (A fourth, library, is all with an option: cuDNN's convolutions in place
-# of ours, except those that cuDNN does not compute.) Plugins are copied, because the
-# loader wants them to be the user's own.
+# A tool uses the plugins of its own installation. So the work folder has a copy of the
+# bundle's tools, a tree, for each set of plugins: all, with every plugin; own, with
+# only our kernels; and one for each --plugins NAME. (The set `library` is the tree all
+# with an option: cuDNN's convolutions wherever cuDNN can compute them.) Plugins are
+# copied because the loader requires that the user owns them.
 plugins=lib/cnntools/plugins
 
-# take FOLDER TREE: the plugins of each provider in FOLDER that TREE does not have
+# take FOLDER TREE: copies the plugins of each provider that TREE does not have yet
 take() {
 	local provider name
 	for provider in "$1"/*/*/; do
@@ -142,7 +141,8 @@ take() {
 	done
 }
 
-# tree NAME [FOLDER]: the tools, the plugins in FOLDER, and the bundle's of other providers
+# tree NAME [FOLDER]: makes a tree with the tools, the plugins in FOLDER, and the
+# bundle's plugins of other providers
 tree() {
 	mkdir -p "$work/$1/$plugins"
 	cp -R --no-preserve=mode "$bundle/bin" "$work/$1/bin"
@@ -153,15 +153,15 @@ tree() {
 	rm -rf "$work/bundle"
 }
 
-# find_program NAME: where it is, also where CUDA's programs are but PATH does not say so
+# find_program NAME: its path, also if it is in a folder of CUDA's outside PATH
 find_program() {
 	local cuda=${CUDA:-/usr/local/cuda} ncu
 	ncu=$(printf '%s\n' /opt/nvidia/nsight-compute/*/ncu | tail -n 1)
 	PATH=$PATH:$cuda/bin:$cuda/compute-sanitizer:${ncu%/ncu} command -v "$1"
 }
 
-# In memory if programs may run there, and if it is large enough: a container's may
-# have 64 MiB. So the times are not those of a disk.
+# Works in memory, so that no disk affects the times, if programs may run there and it
+# is large enough. In a container, /dev/shm may have only 64 MiB.
 wanted=400
 free_in() {
 	df -Pm "$1" 2> /dev/null | awk 'NR == 2 { m = $4 } END { print m + 0 }'
@@ -173,7 +173,7 @@ for place in /dev/shm "${TMPDIR:-/tmp}"; do
 		"$work/all/bin/cnn-init" --version > /dev/null 2>&1 && break
 	rm -rf "$work"
 done
-[ -d "$work" ] || { echo "gpu-check.sh: no folder to work in where programs may run and $wanted MiB are free" >&2 && exit 1; }
+[ -d "$work" ] || { echo "gpu-check.sh: no work folder with $wanted MiB free where programs may run" >&2 && exit 1; }
 
 # --- is there a GPU? -----------------------------------------------------------------------
 
@@ -208,7 +208,7 @@ sys.exit(u.find_spec("torch") is None)' 2> /dev/null; then
 	fi
 done
 
-# in_parts PART: is it one of those to run?
+# in_parts PART: true if it is to run
 in_parts() {
 	[[ " ${parts[*]} " == *" $1 "* ]]
 }
@@ -222,7 +222,7 @@ fi
 
 # --- plugins -------------------------------------------------------------------------------------
 
-# Builds the source tree's plugins for this card, so that a mend can be tried here.
+# Builds the source tree's plugins for this card, to try a change.
 build() {
 	local nvcc toolkit arch
 	nvcc=$(find_program nvcc) || { log "no nvcc" && return 1; }
@@ -239,13 +239,13 @@ if [ "$source" ]; then
 		plugins_are="plugins built here from $(git -C "$source" describe --always --dirty 2> /dev/null || echo "$source")"
 		rm -rf "${work:?}/all" && tree all "$replacement"
 	fi
-	check build "$([ "$plugins_are" ]; echo $?)" "in $SECONDS s: ${plugins_are:-make failed, and the plugins of the bundle are used}"
+	check build "$([ "$plugins_are" ]; echo $?)" "in $SECONDS s: ${plugins_are:-make failed; the plugins of the bundle are used}"
 fi
 
 no_cudnn='' has_cudnn=''
-# The plugins open cuDNN themselves. $cudnn is empty if it is not on this machine (env.sh).
+# The plugins open cuDNN themselves. $cudnn is empty if this machine lacks it (env.sh).
 if [ -e "$work/all/$plugins/cuda/cudnn/conv.so" ]; then
-	if [ "$cudnn" ]; then has_cudnn=yes; else no_cudnn='no libcudnn.so.9 here'; fi
+	if [ "$cudnn" ]; then has_cudnn=yes; else no_cudnn='no libcudnn.so.9'; fi
 fi
 [ "$has_cudnn" ] || rm -rf "${work:?}/all/$plugins/cuda/cudnn"
 cp -R "$work/all" "$work/own"
@@ -274,7 +274,7 @@ data() {
 data
 check data $? "MNIST and the seed network, at $SECONDS s"
 
-# What the card can't do is no failure of ours.
+# A card without bf16 is not a failure.
 amps=(off fp16 bf16)
 no_bf16=$(timeout 20 "$work/all/bin/cnn-step" -q --device cuda --amp bf16 -n 1 --batch 8 \
 	"$work/1.cnn" "$work/test.tns" -o "$work/out.cnn" 2>&1 | grep -o 'cuda:[0-9]*: .*bfloat16 needs .*')
@@ -282,14 +282,14 @@ if [ "$no_bf16" ]; then
 	amps=(off fp16)
 	omit bf16 "$no_bf16"
 fi
-# can AMP
+# can AMP: true if the card supports it
 can() {
 	[[ " ${amps[*]} " == *" $1 "* ]]
 }
 
 # --- the parts ---------------------------------------------------------------------------------------
 
-# What a time-out in these leaves open is whether the GPU computes right.
+# After a time-out in these parts it is unknown if the results are right, so it fails.
 correctness=' facts conformance trajectory exact training '
 for part in "${parts[@]}"; do
 	if [ "$full" ] && [ "$part" = "${full_parts[0]}" ]; then
@@ -307,7 +307,7 @@ for part in "${parts[@]}"; do
 	is_dropped || continue
 	show "dropped after a time-out: $part"
 	[[ $correctness != *" $part "* ]] ||
-		say "check.$part.in-time" fail - "it was dropped: $(awk -F '\t' -v key="timeout.$part" '$1 == key { print $4; exit }' "$report")"
+		say "check.$part.in-time" fail - "dropped: $(awk -F '\t' -v key="timeout.$part" '$1 == key { print $4; exit }' "$report")"
 done
 say seconds "$SECONDS" s "of $deadline"
 

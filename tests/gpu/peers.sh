@@ -1,20 +1,20 @@
-# peers.sh - sourced by gpu-check.sh: the same network in PyTorch
+# peers.sh - sourced by gpu-check.sh: times the same network in PyTorch
 # shellcheck shell=bash
-# shellcheck disable=SC2154  # python, work, batches ...: gpu-check.sh's
+# shellcheck disable=SC2154  # python, work, batches ...: set in gpu-check.sh
 
 commas() {
 	local IFS=,
 	echo "$*"
 }
 
-# keys MODES BATCHES PRECISIONS: the report's keys of these combinations
+# keys MODES BATCHES PRECISIONS: the keys of these combinations in the report
 keys() {
 	eval "echo torch.{$1,}.b{$2,}.{$3,}" | tr ' ' '\n' | grep -v '\.\.\|\.b\.\|\.$'
 }
 
 # begin_peer NAME SECONDS MODES BATCHES PRECISIONS: starts a process that imports torch,
-# which may take minutes the first time, and then waits for its turn. It has SECONDS from
-# then on, or less if the deadline is nearer. Its lines go into the report as they come.
+# which may take minutes the first time, and then waits for its turn. From then on it
+# has SECONDS, or less if the deadline is nearer. Each line is reported as it arrives.
 declare -A peer_pid=() peer_keys=()
 begin_peer() {
 	local name=$1 limit=$2 key value unit detail
@@ -40,12 +40,12 @@ begin_peer() {
 	peer_pid[$name]=$!
 }
 
-# reported KEY: is it in the report?
+# reported KEY: true if the report has it
 reported() {
 	awk -F '\t' -v key="$1" '$1 == key && $2 != "left-out" { found = 1 } END { exit !found }' "$report"
 }
 
-# await_peer NAME: its turn, and its end, but no longer than there is time
+# await_peer NAME: starts its turn, and waits for its end or the deadline
 await_peer() {
 	local key
 	[ "$python" ] || return 0
@@ -55,23 +55,23 @@ await_peer() {
 		sleep 0.1
 	done
 	for key in ${peer_keys[$1]}; do
-		reported "$key" || omit "$key" "it did not come so far; the log may say why"
+		reported "$key" || omit "$key" "not reached; the log may show why"
 	done
 }
 
 peer() {
 	if [ -z "$python" ]; then
-		omit torch "no python3 here has torch"
+		omit torch "no python3 with torch"
 		return
 	fi
 	await_peer first
 	ratios
 }
 
-# A process a precision: a capture that fails may spoil what comes after it.
+# One process per precision: a failed capture may affect later measurements.
 begin_peers() {
 	local batches_left
-	# The main figures, if the first profile did not have them.
+	# The main figures, if the first parts did not report them.
 	reported "torch.graph.b${batches[0]}.fp16" || begin_peer again 60 eager,graph "${batches[0]}" fp16
 	batches_left=$(commas "${batches[@]:1}")
 	begin_peer fp16 40 fused "${batches[0]}" fp16
@@ -90,7 +90,7 @@ peers() {
 	ratios
 }
 
-# Compiling takes far longer than what it makes runs: last, as time allows.
+# Compiling takes far longer than running, so this part is last.
 compiled() {
 	[ "$python" ] || return 0
 	room torch.compile 60 || return
@@ -98,7 +98,7 @@ compiled() {
 	await_peer compile
 }
 
-# How many times as long PyTorch takes
+# PyTorch's time divided by that of cnntools, for each combination.
 ratios() {
 	local mode batch precision ours theirs ratio
 	for mode in eager fused compile graph; do

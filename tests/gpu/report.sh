@@ -1,39 +1,39 @@
-# report.sh - sourced by gpu-check.sh: the report, the log, time limits, figures
+# report.sh - sourced by gpu-check.sh: the report, the log, time limits, statistics
 # shellcheck shell=bash
-# shellcheck disable=SC2034,SC2154  # report, log, work, deadline, part: gpu-check.sh's
+# shellcheck disable=SC2034,SC2154  # report, log, work, deadline, part: see gpu-check.sh
 
-# Each line is written when it is known, by whichever process knows it, so that what
-# ends the script early takes nothing back.
+# Each process writes a line as soon as it is known, so that the report is valid even if
+# the script ends early.
 
 log() {
 	printf '%s\n' "$*" >> "$log"
 }
 
-# say KEY VALUE [UNIT [DETAIL]]: a line of the report
+# say KEY VALUE [UNIT [DETAIL]]: writes a line of the report
 say() {
 	printf '%s\t%s\t%s\t%s\n' "$1" "$2" "${3:--}" "${4-}" >> "$report"
 	log "= $1 $2 ${3-} ${4-}"
 }
 
-# show LINE: for the person who watches
+# show LINE: prints a line for the user
 show() {
 	printf '%4d s  %s\n' "$SECONDS" "$*"
 }
 
-# omit KEY REASON: what was not done is in the report too
+# omit KEY REASON: reports that something was left out
 omit() {
 	say "$1" left-out - "$2"
 	show "left out: $1: $2"
 }
 
-# unreached KEY REASON: a check that did not come to a result
+# unreached KEY REASON: reports a check without a result
 unreached() {
 	say "$1" unreached - "$2"
 	show "unreached: $1: $2"
 }
 
-# check KEY STATUS DETAIL: STATUS 0 is a pass, 124 a time-out, which says nothing about
-# what was checked. The exit status of gpu-check.sh depends on checks alone.
+# check KEY STATUS DETAIL: reports a check. STATUS 0 is a pass. 124 is a time-out, which
+# is no result. The exit status of gpu-check.sh depends only on checks.
 check() {
 	case $2 in
 	0) say "check.$1" pass - "$3" ;;
@@ -43,16 +43,17 @@ check() {
 	show "$(printf '%-9s %-32s %s' "$([ "$2" = 0 ] && echo pass || echo FAIL)" "$1" "$3")"
 }
 
-# judge KEY STATUS DETAIL: a check of what several commands left. If one of them may have
-# been ended or not begun, a failure is a time-out.
+# judge KEY STATUS DETAIL: reports a check of the output of several commands. A failure
+# counts as a time-out if one of them may have been stopped or not started.
 judge() {
 	if [ "$2" != 0 ] && { is_dropped || [ "$(left)" -lt 1 ]; }; then
-		set -- "$1" 124 "a command was ended or not begun; $3"
+		set -- "$1" 124 "a command was stopped or not started; $3"
 	fi
 	check "$@"
 }
 
-# count VALUE [PREFIX]: the lines of the report with this value, and keys that begin so
+# count VALUE [PREFIX]: the number of lines with this value, and with keys that begin
+# with PREFIX
 count() {
 	awk -F '\t' -v value="$1" -v prefix="${2-}" '
 		$2 == value && index($1, prefix) == 1 { n++ }
@@ -61,15 +62,15 @@ count() {
 
 # --- time limits -------------------------------------------------------------------
 
-# left: the seconds that the profile has left
+# left: the seconds before the deadline
 left() {
 	echo $((deadline - SECONDS))
 }
 
-# room KEY SECONDS: is that much time left? If not, KEY is left out.
+# room KEY SECONDS: true if that much time is left. Otherwise reports KEY as left out.
 room() {
 	[ "$(left)" -lt "$2" ] || return 0
-	set -- "$1" "$(left) s are left, and it may take $2 s"
+	set -- "$1" "$(left) s are left, but it may take $2 s"
 	case $1 in
 	check.*) unreached "$@" ;;
 	*) omit "$@" ;;
@@ -77,7 +78,7 @@ room() {
 	return 1
 }
 
-# A part is dropped at its first time-out: what hangs once hangs again.
+# Drops the part at its first time-out, because a command that hangs would hang again.
 drop() {
 	: > "$work/dropped.$part"
 }
@@ -86,17 +87,17 @@ is_dropped() {
 	[ -e "$work/dropped.$part" ]
 }
 
-# run SECONDS COMMAND...: ends the command after that many seconds, or at the
-# deadline. Its standard error goes to the log, or with `errors=FILE run` to FILE. Exit
-# status 124: it was ended, or it
-# was not begun because the part was dropped or no time was left.
+# run SECONDS COMMAND...: runs a command, and stops it after that many seconds or at the
+# deadline. Its standard error goes to the log, or with `errors=FILE run` to FILE.
+# Returns 124 if it was stopped, or not started because the part was dropped or no time
+# was left.
 run() {
 	local limit=$1 status=0 most
 	shift
 	most=$(left)
 	log "\$ ${*//"$work/"/}"
 	if is_dropped || [ "$most" -lt 1 ]; then
-		log "! not begun"
+		log "! not started"
 		return 124
 	fi
 	[ "$limit" -le "${GPU_CHECK_LIMIT:-$limit}" ] || limit=$GPU_CHECK_LIMIT
@@ -105,7 +106,7 @@ run() {
 	case $status in
 	0) return 0 ;;
 	124 | 137)
-		log "! ended after $limit s"
+		log "! stopped after $limit s"
 		say "timeout.$part" "$limit" s "${*//"$work/"/}"
 		drop
 		return 124 ;;
@@ -114,7 +115,7 @@ run() {
 	return "$status"
 }
 
-# begin COMMAND...: runs it beside what follows; finish: waits for all that were begun
+# begin COMMAND...: runs it in the background; finish: waits for all of these
 begun=()
 begin() {
 	"$@" &
@@ -125,9 +126,9 @@ finish() {
 	begun=()
 }
 
-# --- figures -----------------------------------------------------------------------
+# --- statistics --------------------------------------------------------------------
 
-# clock COMMAND...: its wall clock in ms, in $took
+# clock COMMAND...: runs it and sets $took to its time in ms
 clock() {
 	local begin=$EPOCHREALTIME status=0
 	"$@" || status=$?
@@ -135,12 +136,12 @@ clock() {
 	return $status
 }
 
-# since TIME [TIME]: the ms from a time in seconds since 1970 to another, or to now
+# since TIME [TIME]: the ms from one time, in seconds since 1970, to another or to now
 since() {
 	awk -v a="$1" -v b="${2:-$EPOCHREALTIME}" 'BEGIN { printf "%.3f\n", 1000 * (b - a) }'
 }
 
-# figures FILE: median, least, most and count of the numbers in a file
+# figures FILE: the median, minimum, maximum and count of the numbers in a file
 figures() {
 	sort -g "$1" | awk '
 		{ v[NR] = $1 }
@@ -151,29 +152,29 @@ figures() {
 		}'
 }
 
-# timing KEY FILE [DETAIL]: the median of a file of milliseconds, and its spread
+# timing KEY FILE [DETAIL]: reports the median and range of a file of milliseconds
 timing() {
 	local median least most count
 	if ! read -r median least most count < <(figures "$2"); then
-		omit "$1" "no run ended well; the log says why"
+		omit "$1" "no run succeeded; the log shows why"
 		return 1
 	fi
 	say "$1" "$median" ms "$least to $most, n $count${3:+; $3}"
 	show "$(printf '%-34s %9s ms  (%s to %s)' "$1" "$median" "$least" "$most")"
 }
 
-# value KEY: the last number that the report has for it
+# value KEY: its last number in the report
 value() {
 	awk -F '\t' -v key="$1" '
 		$1 == key && $2 ~ /^[0-9.e+-]+$/ { v = $2 }
 		END { if (v == "") exit 1; print v }' "$report"
 }
 
-# target KEY VALUE most|least GOAL UNIT: the aim, beside what was measured
+# target KEY VALUE most|least GOAL UNIT: reports a measured value and its goal
 target() {
 	local word=not-judged
 	[ "$quick" ] || word=$(awk -v v="$2" -v g="$4" -v how="$3" '
 		BEGIN { print (how == "most" ? v <= g : v >= g) ? "met" : "missed" }')
-	say "target.$1" "$word" - "$2 $5; aim: at $3 $4"
-	show "$(printf '%-34s %9s %s; aim: at %s %s: %s' "target.$1" "$2" "$5" "$3" "$4" "$word")"
+	say "target.$1" "$word" - "$2 $5; goal: at $3 $4"
+	show "$(printf '%-34s %9s %s; goal: at %s %s: %s' "target.$1" "$2" "$5" "$3" "$4" "$word")"
 }

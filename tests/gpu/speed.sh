@@ -1,12 +1,12 @@
-# speed.sh - sourced by gpu-check.sh: what takes how long
+# speed.sh - sourced by gpu-check.sh: measures times
 # shellcheck shell=bash
-# shellcheck disable=SC2154  # trees, work, batches ... and the sizes: gpu-check.sh's
+# shellcheck disable=SC2154  # work, batches ... and the sizes: set in gpu-check.sh
 
 # --- an epoch ------------------------------------------------------------------------
 
-# epoch_run TREE BATCH AMP FILE [OPTION...]: trains for some epochs, and appends the time
-# of each to FILE, as cnn-step takes it on the device. The first two epochs are left out:
-# in them steps are recorded and clocks rise.
+# epoch_run TREE BATCH AMP FILE [OPTION...]: trains for some epochs, and appends the
+# time of each to FILE, as measured by cnn-step on the device. Leaves out the first
+# epochs ($epochs_skipped), in which steps are recorded and clocks rise.
 epoch_run() {
 	local tree=$1 batch=$2 amp=$3 file=$4
 	shift 4
@@ -18,14 +18,15 @@ epoch_run() {
 		awk -v skip="$epochs_skipped" 'NR > skip' >> "$file"
 }
 
-# epoch_key TREE BATCH AMP
+# epoch_key TREE BATCH AMP: the key of an epoch's time
 epoch_key() {
 	local tree=''
 	[ "$1" = all ] || tree=$1.
 	echo "time.epoch.${tree}b$2.${3/off/f32}"
 }
 
-# epoch_times ROUNDS AMP...: the trees by turns, so that what drifts drifts for all
+# epoch_times ROUNDS AMP...: times the trees in turn, so that any drift affects all
+# alike
 epoch_times() {
 	local rounds=$1 amp batch tree round key ms
 	shift
@@ -55,7 +56,7 @@ epoch_times() {
 	done
 }
 
-# One round in fp16, and whether what it trained is right.
+# One round in fp16. Checks the accuracy of the trained model.
 epochs() {
 	local found model
 	epoch_times 1 fp16
@@ -69,11 +70,11 @@ epochs_all() {
 	epoch_times "$rounds" fp16 off bf16
 }
 
-# Our own kernels, those of cuDNN, and those of cuDNN that --tune chooses.
+# Times our own kernels, cuDNN's, and the cuDNN kernels that --tune chooses.
 library() {
 	local batch key
 	if [ -z "$has_cudnn" ]; then
-		omit time.epoch.library "${no_cudnn:-there is no cuda/cudnn here}"
+		omit time.epoch.library "${no_cudnn:-no cuda/cudnn}"
 		return
 	fi
 	cd "$work" || return
@@ -90,12 +91,12 @@ library() {
 
 # --- a kernel ------------------------------------------------------------------------
 
-# Each in a run of its own: counters take several passes of a kernel, which disturbs its
-# time.
+# Times and counters come from separate runs: counters need several passes of a kernel,
+# which affects its time.
 ncu_time=gpu__time_duration.sum,launch__registers_per_thread
 ncu_counters=sm__warps_active.avg.pct_of_peak_sustained_active,dram__bytes_read.sum,dram__bytes_write.sum
 
-# profiled SECONDS BATCH FILE METRICS: the kernels of three steps under ncu, as its CSV
+# profiled SECONDS BATCH FILE METRICS: runs three steps under ncu and writes its CSV
 profiled() {
 	rm -f "$3"
 	run "$1" "$ncu" --csv --log-file "$3" --clock-control none --cache-control none \
@@ -104,8 +105,8 @@ profiled() {
 		grep -q '^"' "$3"
 }
 
-# kernel_table BATCH FILE [FILE]: the kernels of the last step, a line each: batch, number,
-# name, grid, block, then the metrics in their order. A step ends with `advance`.
+# kernel_table BATCH FILE [FILE]: one line per kernel of the last step: batch, number,
+# name, grid, block, and the metrics in order. A step ends with the kernel `advance`.
 kernel_table() {
 	local batch=$1
 	shift
@@ -150,8 +151,8 @@ kernel_table() {
 		}' "$@"
 }
 
-# What hardware counters say of one step. Not every machine lets a user read them; that
-# is a result too.
+# Reports the times and hardware counters of one step's kernels. On some machines users
+# must not read them; then the reason is reported.
 kernels() {
 	local batch done='' files table=$folder/kernels.tsv
 	if ! ncu=$(find_program ncu); then
@@ -166,7 +167,7 @@ kernels() {
 		if ! profiled 45 "$batch" ncu.time.csv "$ncu_time"; then
 			tail -n 20 ncu.time.csv >> "$log" 2>&1
 			omit "kernels.b$batch" "$(grep -h -m 1 -E '^==(ERROR|WARNING)==' ncu.time.csv 2>> "$log" ||
-				echo "ncu failed; the log says why")"
+				echo "ncu failed; the log shows why")"
 			return
 		fi
 		files=(ncu.time.csv)
@@ -179,14 +180,14 @@ kernels() {
 		cat step.tsv >> "$table"
 		say "kernels.b$batch" "$(wc -l < step.tsv)" kernels "of one step, in kernels.tsv"
 		say "time.kernels.b$batch" "$(awk -F '\t' '{ s += $6 } END { printf "%.4g", s / 1000 }' step.tsv)" \
-			us "their times added up"
+			us "the sum of their times"
 		show "$(printf '%-34s %9s us in %s kernels' "time.kernels.b$batch" "$(value "time.kernels.b$batch")" "$(wc -l < step.tsv)")"
 	done
 }
 
 # --- starting ------------------------------------------------------------------------
 
-# start_times KEY DETAIL DEVICE: from exec to exit of a run of one step
+# start_times KEY DETAIL DEVICE: times a run of one step, from exec to exit
 start_times() {
 	local round
 	: > starts.ms
@@ -197,14 +198,15 @@ start_times() {
 	timing "$1" starts.ms "$2"
 }
 
-# Where persistence mode is off, the driver may have to wake for each process that finds
-# no other. One that holds a context shows how much of a start that is.
+# If persistence mode is off, the driver may have to initialise the card for a process
+# that is alone. Another process, which holds a context, shows how much of a start that
+# is.
 starts() {
 	local holder tries=0
 	cd "$work" || return
 	room time.start 10 || return
 	start_times time.start "one step, from exec to exit" cuda
-	start_times time.start.cpu "the same on the CPU: what is not the GPU's" cpu
+	start_times time.start.cpu "the same on the CPU" cpu
 	rm -f hold held && mkfifo hold
 	run 60 "$work/all/bin/cnn-step" -q --device cuda --stream -b 4 -c held --checkpoint-every 1 \
 		1.cnn - -o held.cnn < hold &
@@ -217,7 +219,7 @@ starts() {
 	if [ -s held ]; then
 		start_times time.start.held "while another process holds a context" cuda
 	else
-		omit time.start.held "the process that was to hold a context has none"
+		omit time.start.held "no other process could hold a context"
 	fi
 	exec 9>&-
 	kill "$holder" 2> /dev/null
@@ -226,12 +228,12 @@ starts() {
 
 # --- from the start to 99 % ------------------------------------------------------------
 
-# mean_of FILE COUNT: of the accuracies in it; fails if there are fewer
+# mean_of FILE COUNT: the mean of the accuracies; fails if there are fewer than COUNT
 mean_of() {
 	awk -v n="$2" '{ s += $1 } END { if (NR) printf "%.4f\n", s / NR; exit NR < n }' "$1"
 }
 
-# reaches FILE COUNT: is the mean what is wanted?
+# reaches FILE COUNT: true if the mean reaches the goal
 reaches() {
 	local mean
 	mean=$(mean_of "$1" "$2") && awk -v m="$mean" -v g="$start_goal" 'BEGIN { exit m < g }'
@@ -242,7 +244,7 @@ saved() {
 	since "$2" "$(stat -c %.6Z "$1")"
 }
 
-# attempt SEED EPOCHS OPTION...: a net of its own, trained and evaluated
+# attempt SEED EPOCHS OPTION...: trains and evaluates a new net
 attempt() {
 	local seed=$1 few=$2
 	shift 2
@@ -253,9 +255,9 @@ attempt() {
 		accuracy cuda "attempted.$seed.cnn" > "attempt.$seed"
 }
 
-# The recipe that reaches 99 % soonest is not the seed's: a larger rate and few epochs.
-# How few is found with other seeds than those that are timed; one epoch more makes it
-# certain.
+# The fastest way to 99 % is a larger learning rate than the default, and few epochs.
+# Finds the number of epochs with other seeds than the timed ones, and adds one as a
+# margin.
 from_start() {
 	local batch=${batches[0]} rate=0.004 recipe few seed round begin mode
 	recipe=(--batch "$batch" --lr "$rate" --amp fp16)
@@ -270,7 +272,7 @@ from_start() {
 		! reaches accuracies 3 || break
 	done
 	say from-start.epochs $((few + 1)) epochs \
-		"one more than the fewest whose mean of three seeds is $start_goal: $(tr '\n' ' ' < accuracies); ${recipe[*]}"
+		"one more than the smallest number whose mean of three seeds is $start_goal: $(tr '\n' ' ' < accuracies); ${recipe[*]}"
 	few=$((few + 1))
 	: > saved.ms && : > exit.ms && : > accuracies
 	for round in $(seq "$start_rounds"); do
@@ -304,7 +306,7 @@ from_start() {
 			awk -F '\t' '$1 == "accuracy" { print $2 }' said >> accuracies
 		done
 		timing "torch.from-start.$mode.saved" saved.ms "the same recipe; accuracies $(tr '\n' ' ' < accuracies)"
-		timing "torch.from-start.$mode.exit" exit.ms "with the evaluation that follows"
+		timing "torch.from-start.$mode.exit" exit.ms "including the evaluation"
 	done
 }
 
@@ -316,7 +318,7 @@ profile() {
 		-n "$profile_steps" "$work/1.cnn" "$work/train.tns" -o "$work/out.cnn" > "$work/profile" 2>&1; then
 		say profile made - "in check.log"
 	else
-		omit profile "it failed; the log says why"
+		omit profile "it failed; the log shows why"
 	fi
 	cat "$work/profile" >> "$log"
 }

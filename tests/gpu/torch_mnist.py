@@ -1,27 +1,27 @@
 #!/usr/bin/env python3
-"""The peer on the GPU: the seed network in PyTorch, an epoch or from the start.
+"""Times the seed network in PyTorch: epochs, or a training run from the start.
 
     torch_mnist.py --data DIR [--mode eager,graph] [--batch 128,512]
                    [--precision f32,fp16] [--epochs 5] [--device cuda]
     torch_mnist.py --data DIR --save FILE ...    train from the start, and save
     torch_mnist.py --wait FILE --import-limit 150 --limit 45 ...
 
-DIR holds {train,test}-{images,labels}.idx. All data are on the device, as floats,
-before any clock starts. Each combination is tuned as far as PyTorch goes without
-changing what is computed: cudnn.benchmark, and channels_last where a trial shows
-it to be faster. The modes:
+DIR has {train,test}-{images,labels}.idx. All data are on the device, as floats, before
+timing starts. Each combination uses the fastest settings of PyTorch that do not change
+what is computed: cudnn.benchmark, and channels_last if a trial shows that it is faster.
+The modes:
 
-    eager    autocast, GradScaler in fp16, Adam as it comes
-    fused    the same with Adam(fused=True), which waits for nothing
-    compile  net, loss and their gradients by torch.compile("reduce-overhead"),
-             Adam fused; it leaves an epoch's last, smaller batch out
-    graph    the whole step in a CUDA graph, the gather of shuffled samples and
-             the optimiser included: one launch a step
+    eager    autocast, GradScaler in fp16, the default Adam
+    fused    the same with Adam(fused=True), which does not synchronize
+    compile  net, loss and gradients with torch.compile("reduce-overhead"), and fused
+             Adam; leaves out an epoch's last, smaller batch
+    graph    the whole step in one CUDA graph, including the gather of shuffled samples
+             and the optimizer: one launch per step
 
-The precisions: f32 without TF32, tf32, fp16, bf16. With --wait, torch is imported at
-once, and all else waits until FILE is there; --import-limit bounds the former and
---limit, or the number in FILE, the latter, both in seconds. Lines of key, value, unit and
-detail go to standard output; a combination that fails says why in its line.
+The precisions: f32 (without TF32), tf32, fp16, bf16. With --wait, torch is imported at
+once, and everything else waits until FILE exists. --import-limit limits the seconds of
+the import, and --limit or the number in FILE those of the rest. Lines of key, value, unit
+and detail go to standard output. If a combination fails, its line shows the reason.
 """
 import argparse
 import functools
@@ -50,7 +50,7 @@ def arguments():
     return parser.parse_args()
 
 
-# The first import may take minutes. An alarm ends the process, whatever it is at.
+# The first import may take minutes. An alarm ends the process at any point.
 ARGS = arguments()
 PARENT = os.getppid()
 BEGUN = time.time()
@@ -112,8 +112,8 @@ class Objective(nn.Module):
 
 
 class Training:
-    """A net, its optimiser and the data; `steps` is how many the rate falls over,
-    0 for a constant one."""
+    """A net, its optimizer and the data. The learning rate falls to 0 over `steps`
+    steps; 0: it is constant."""
 
     def __init__(self, data, mode, batch, precision, layout, lr, steps=0):
         self.images, self.labels = data
@@ -125,7 +125,7 @@ class Training:
         options = {"fused": True} if mode in FUSED else {}
         if mode == "graph" and device == "cuda":
             options["capturable"] = True
-        # A captured step reads its rate where the device has it.
+        # A captured step reads the learning rate from device memory.
         self.rate = lr
         if mode == "graph" and steps:
             self.rate = torch.tensor(float(lr), device=device)
@@ -141,7 +141,7 @@ class Training:
     def step(self, index):
         x, y = self.images[index], self.labels[index]
         if self.layout is torch.channels_last:
-            # With one channel only the strides tell the layouts apart.
+            # With one channel, the layouts differ only in the strides.
             x = x.as_strided(x.shape, (x[0].numel(), 1, x.shape[3], 1))
         if self.mode == "compile":
             torch.compiler.cudagraph_mark_step_begin()
@@ -175,7 +175,7 @@ class Training:
 
 
 class Stepwise:
-    """Each step launched piece by piece, or compiled."""
+    """Launches the operations of each step one by one, or a compiled step."""
 
     def __init__(self, training):
         self.training = training
@@ -195,8 +195,8 @@ class Stepwise:
 
 
 class Graphed:
-    """A graph for full batches, another for the last. Each finds in `order`, from
-    `at` on, which samples are its own, and leaves `at` where the next one starts."""
+    """One graph for full batches, another for the last batch. A graph reads its samples
+    from `order`, from `at` on, and advances `at` to the next batch."""
 
     def __init__(self, training):
         self.training = t = training
@@ -250,7 +250,7 @@ class Graphed:
 
 
 def start(precision, seed, tune):
-    # The older names: torch.compile reads them, and takes no mixture with the new.
+    # torch.compile reads these older names, and rejects a mixture with the new ones.
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     torch.backends.cudnn.allow_tf32 = precision == "tf32"
     torch.backends.cudnn.benchmark = tune
@@ -268,8 +268,8 @@ def usual_layout(precision):
 
 @functools.lru_cache(maxsize=None)
 def fastest_layout(data, batch, precision):
-    """Which memory format a captured step is faster with; eager steps wait for
-    the host, and can't tell."""
+    """The memory format in which a captured step is faster. Eager steps would not show
+    a difference, since they wait for the host."""
     part = data[0][: 32 * batch], data[1][: 32 * batch]
     seconds = {}
     if part[0].device.type != "cuda":
@@ -295,7 +295,7 @@ def time_epochs(args, train, mode, batch, precision):
     times, loss = [], 0
     for _ in range(args.epochs):
         begin = time.perf_counter()
-        loss = run.epoch()        # a float: the device has come to the end
+        loss = run.epoch()        # a float: the device has finished
         times.append(1000 * (time.perf_counter() - begin))
     say("torch.%s.b%d.%s" % (mode, batch, precision),
         "%.4g" % statistics.median(times), "ms",
@@ -324,10 +324,10 @@ def main():
         if os.getppid() != PARENT or time.time() - BEGUN > 600:
             sys.exit(1)
         time.sleep(0.02)
-    # The file says how many seconds there are.
+    # The file has the number of seconds that are left.
     left = int(open(args.wait).read()) if args.wait else args.limit
     signal.alarm(max(1, min(args.limit, left)) if args.limit else 0)
-    # Of Adam that it may be captured, of a rate that a warm-up step reads.
+    # Warnings that Adam may be captured, and of a rate that a warm-up step reads.
     warnings.filterwarnings("ignore", category=UserWarning)
     if args.wait:
         say("version.torch", torch.__version__, "-",
@@ -341,7 +341,7 @@ def main():
                 try:
                     (train_and_save if args.save else time_epochs)(
                         args, train, mode, batch, precision)
-                except Exception as error:          # the next one may work
+                except Exception as error:          # the next one may succeed
                     failed = True
                     why = " ".join(str(error).split())[:200]
                     say("torch.%s.b%d.%s" % (mode, batch, precision), "fail", "-",

@@ -1,6 +1,6 @@
-/* async.c - asynchronous copies into shared memory (PTX's cp.async), done as late as
- * possible: at the wait. An earlier read finds poison, and a traced build reports
- * it. */
+/* async.c - asynchronous copies into shared memory (PTX's cp.async). They are done as
+ * late as possible, at the wait. An earlier read finds poison, and a traced build
+ * reports it. */
 #include "private.h"
 
 #include <stdlib.h>
@@ -18,7 +18,7 @@ void hostcuda_copy_async(void *to, const void *from, size_t bytes, bool there)
 	long offset;
 
 	if (bytes != 4 && bytes != 8 && bytes != 16)
-		hc_fault("an asynchronous copy of %zu bytes", bytes);
+		hc_fault("an asynchronous copy of %zu bytes, not 4, 8 or 16", bytes);
 	if ((uintptr_t)to % bytes || (there && (uintptr_t)from % bytes))
 		hc_fault("misaligned: an asynchronous copy of %zu bytes from %p to %p",
 		    bytes, from, to);

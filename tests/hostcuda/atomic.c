@@ -4,8 +4,8 @@
 #define SPINS (1u << 24)
 
 /* True for one in eight, at random, so that code that relies on an order of threads
- * fails, and a spinning thread lets the thread it waits for run. Seldom if the order is
- * fixed. */
+ * fails, and a spinning thread lets the thread that it waits for run. Rarely true if
+ * the order is fixed. */
 static bool let_others(void)
 {
 	if (!hc_config()->seed)

@@ -1,8 +1,8 @@
 /* block.c - one block: its threads in shuffled order, and its barrier.
  *
- * A thread runs until it waits or ends. The last to arrive lets all others go on. If no
- * thread can run and some wait, threads wait at different places or have ended. CUDA
- * leaves the behaviour undefined, so it is reported. */
+ * A thread runs until it waits or ends. The last thread to arrive releases the others.
+ * If no thread can run but some wait, they wait at different places, or other threads
+ * have ended. CUDA leaves this behaviour undefined, so it is reported. */
 #include "private.h"
 
 #include <string.h>
@@ -124,7 +124,7 @@ int hostcuda_block_meeting(enum hostcuda_kind kind, int predicate, const char *f
 		hc_run.released = true;
 		hc_run.atomics = 0;
 		hc_trace_barrier();
-		hc_fiber_yield(); /* it goes on with the others, in the new order */
+		hc_fiber_yield(); /* it continues with the others, in the new order */
 	} else
 		hc_thread_wait();
 	return (int)mine->result;
@@ -135,7 +135,7 @@ static bool at_barrier(const struct hc_thread *t)
 	return t->state == HC_WAITING && t->kind < HOSTCUDA_SYNCWARP;
 }
 
-/* True if t, which waits, waits for `other` to arrive. */
+/* True if t waits for `other` to arrive. */
 static bool waits_for(const struct hc_thread *t, const struct hc_thread *other)
 {
 	unsigned number = hc_thread_number(other);

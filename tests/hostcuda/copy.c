@@ -21,18 +21,18 @@ static bool is_device(const void *p)
 	return a && a->device >= 0;
 }
 
-/* One side of a copy: bytes at p, in device memory or not. */
+/* Checks one side of a copy: `bytes` at p, in device memory or not. */
 static bool check_side(const char *side, const void *p, size_t bytes, bool device)
 {
 	const struct hc_allocation *a = hc_allocation_of(p);
 	char where[256];
 
 	if (device && !is_device(p)) {
-		hc_report("the %s is host memory, where device memory is due", side);
+		hc_report("the %s is host memory, but must be device memory", side);
 		return false;
 	}
 	if (!device && is_device(p)) {
-		hc_report("the %s is device memory, where host memory is due", side);
+		hc_report("the %s is device memory, but must be host memory", side);
 		return false;
 	}
 	if (!hc_in_arena(p))

@@ -1,10 +1,10 @@
 /* fault.c - faults found by the processor or by an instrumented build: accesses outside
- * of open memory, misaligned accesses, divisions by zero. hooks.c has the functions
- * that instrumented code calls.
+ * open memory, misaligned accesses, divisions by zero. hooks.c has the functions that
+ * instrumented code calls.
  *
- * The argument allocations of a launch are open. Another allocation is opened when a
- * kernel first touches it. A signal handler runs on its own stack, and leaves a faulty
- * launch by switching to the scheduler. */
+ * The allocations in a launch's arguments are open. Any other allocation is opened when
+ * a kernel first touches it. A signal handler runs on its own stack, and leaves a
+ * faulty launch by switching to the scheduler. */
 #include "private.h"
 
 #include <signal.h>
@@ -29,7 +29,7 @@ static void give_up(int signal)
 {
 	for (int i = 0; i < 3; i++)
 		if (signals[i] == signal)
-			/* It recurs with the old handler */
+			/* The instruction runs again, now with the old handler */
 			sigaction(signal, &before[i], NULL);
 }
 
@@ -40,7 +40,8 @@ static void kernel_fault(int signal, const siginfo_t *info)
 
 	if (signal == SIGFPE)
 		hc_fault("integer division by zero");
-	/* Any address on its pages: bytes beside it are checked afterwards. */
+	/* The address may be anywhere on its pages: writes beside the allocation are
+	 * found later. */
 	if (!a)
 		a = hc_allocation_near(info->si_addr);
 	if (a && !a->freed && !a->open && a->device >= 0 &&
@@ -51,7 +52,7 @@ static void kernel_fault(int signal, const siginfo_t *info)
 	if (!info->si_addr && info->si_code == SI_KERNEL)
 		hc_fault("misaligned or impossible address");
 	if (hc_fiber_overflow(info->si_addr))
-		hc_fault("a thread's stack is full");
+		hc_fault("a thread's stack overflowed");
 	hc_describe(info->si_addr, where, sizeof where);
 	hc_fault("%s: %s", a && a->freed ? "use after free" : "out of bounds", where);
 }
@@ -71,7 +72,7 @@ static void host_fault(int signal, const siginfo_t *info)
 		abort();
 	}
 	if (signal == SIGSEGV && hc_function)
-		hc_report("address %p can't be copied", info->si_addr);
+		hc_report("address %p cannot be copied", info->si_addr);
 	give_up(signal);
 }
 

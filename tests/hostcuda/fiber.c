@@ -138,8 +138,8 @@ static void switch_to(struct hc_fiber *from, struct hc_fiber *to, bool for_good)
 #endif
 	change(from, to);
 #if HC_ASAN
-	/* Resumed. A fiber learns where the scheduler's stack is: that of the thread
-	 * that launches. */
+	/* Resumed. A fiber is told the scheduler's stack, which is that of the
+	 * launching thread. */
 	if (from == &scheduler)
 		__sanitizer_finish_switch_fiber(from->fake, NULL, NULL);
 	else
@@ -182,8 +182,7 @@ static void fiber_main(void)
 
 void hc_fiber_reset(struct hc_fiber *f)
 {
-	/* Stacks that begin at the same page offset would all map to the same sets of
-	 * the cache. */
+	/* Without the stagger, the stacks would use the same cache sets. */
 	size_t stagger = f->number % 61 * 64;
 
 	ASAN_UNPOISON_MEMORY_REGION(f->map + guard_bytes(), STACK);

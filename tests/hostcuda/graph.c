@@ -37,7 +37,8 @@ bool hc_capture_forbids(void)
 }
 
 /* The default stream would wait for captured work. CUDA permits that if the captured
- * stream is non-blocking. The code under test uses one stream, so it is a mistake. */
+ * stream is non-blocking, but the code under test uses one stream, so it is an error
+ * here. */
 static cudaError_t in_default_stream(void)
 {
 	cudaError_t error = cudaSuccess;
@@ -100,7 +101,7 @@ static cudaError_t begin(cudaStream_t stream, enum cudaStreamCaptureMode mode)
 	struct hc_capture *c;
 
 	if (hc_stream_default(stream)) {
-		hc_report("the default stream can't be captured");
+		hc_report("the default stream cannot be captured");
 		return cudaErrorStreamCaptureUnsupported;
 	}
 	if ((unsigned)mode > cudaStreamCaptureModeRelaxed)

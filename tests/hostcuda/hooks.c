@@ -1,5 +1,5 @@
-/* hooks.c - functions that the compiler calls in code built with -fsanitize=thread and
- * -fsanitize=alignment. Such code is linked with this library in place of the
+/* hooks.c - the functions that code built with -fsanitize=thread and
+ * -fsanitize=alignment calls. Such code is linked with this library instead of the
  * sanitizers' own. Compile this file without -fsanitize. */
 #include "private.h"
 

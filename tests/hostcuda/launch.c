@@ -29,7 +29,7 @@ static cudaError_t set_limit(const void *function, int value)
 	struct limit *l = find_limit(function);
 
 	if (value < 0 || (size_t)value > hc_shared_limit(hc_config()->sm)) {
-		hc_report("%d bytes of shared memory, the device has %zu", value,
+		hc_report("%d bytes of shared memory, but the device has %zu", value,
 		    hc_shared_limit(hc_config()->sm));
 		return cudaErrorInvalidValue;
 	}
@@ -75,11 +75,11 @@ static cudaError_t check_shared(const struct hostcuda_launch *l)
 		return cudaSuccess;
 	if (l->shared_bytes > most)
 		hc_report_call(l->kernel,
-		    "%zu bytes of shared memory, the device has %zu", l->shared_bytes,
-		    most);
+		    "%zu bytes of shared memory, but the device has %zu",
+		    l->shared_bytes, most);
 	else
 		hc_report_call(l->kernel,
-		    "%zu bytes of shared memory, cudaFuncSetAttribute allowed %zu",
+		    "%zu bytes of shared memory, but cudaFuncSetAttribute allowed %zu",
 		    l->shared_bytes, allowed);
 	return cudaErrorInvalidValue;
 }
@@ -97,20 +97,20 @@ cudaError_t hc_launch_check(const struct hostcuda_launch *l)
 	}
 	if (b.x > 1024 || b.y > 1024 || b.z > 64 || threads > HC_MAX_THREADS) {
 		hc_report_call(l->kernel,
-		    "a block of (%u,%u,%u) threads, the most are 1024 in all "
+		    "a block of (%u,%u,%u) threads; the limit is 1024 in total "
 		    "and 64 along z",
 		    b.x, b.y, b.z);
 		return cudaErrorInvalidConfiguration;
 	}
 	if (g.x > 0x7fffffff || g.y > 65535 || g.z > 65535) {
 		hc_report_call(l->kernel,
-		    "a grid of (%u,%u,%u) blocks, the most are 2^31 - 1 along x, "
+		    "a grid of (%u,%u,%u) blocks; the limit is 2^31 - 1 along x, "
 		    "65535 along y and z",
 		    g.x, g.y, g.z);
 		return cudaErrorInvalidConfiguration;
 	}
 	if (l->argument_bytes > ARGUMENTS_MAX) {
-		hc_report_call(l->kernel, "%zu bytes of arguments, the most are %d",
+		hc_report_call(l->kernel, "%zu bytes of arguments; the limit is %d",
 		    l->argument_bytes, ARGUMENTS_MAX);
 		return cudaErrorInvalidValue;
 	}
@@ -119,9 +119,9 @@ cudaError_t hc_launch_check(const struct hostcuda_launch *l)
 
 /* --- pointers --------------------------------------------------------------------- */
 
-/* True if a word of a struct is a pointer into memory of the program. The word may be
- * two numbers; then the upper one would have to equal that of an address. Lower
- * addresses are used only by AddressSanitizer. */
+/* True if a word of a struct is a pointer into memory of the program. The word may also
+ * be two numbers, which are rarely mistaken for one: the upper number would have to be
+ * the upper half of an address. Only AddressSanitizer uses lower addresses. */
 static bool points_somewhere(uintptr_t word)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
@@ -131,7 +131,7 @@ static bool points_somewhere(uintptr_t word)
 	return msync((void *)(word / page * page), page, MS_ASYNC) == 0;
 }
 
-/* Describes the error of a kernel's pointer; NULL: none. */
+/* Describes what is wrong with a kernel's pointer. NULL: nothing. */
 static const char *complaint(const void *pointer, int device)
 {
 	const struct hc_allocation *a = hc_allocation_near(pointer);
@@ -141,13 +141,13 @@ static const char *complaint(const void *pointer, int device)
 	if (!hc_in_arena(pointer))
 		return "host memory";
 	if (!a)
-		return "no allocation";
+		return "unallocated memory";
 	if (a->freed)
 		return "memory that was freed";
 	if ((const unsigned char *)pointer < a->start ||
 	    (const unsigned char *)pointer > a->start + a->bytes)
 		/* The end itself is allowed: the array may be empty */
-		return "no allocation";
+		return "unallocated memory";
 	if (a->device >= 0 && a->device != device)
 		return "another device's memory";
 	return NULL;
@@ -227,8 +227,8 @@ static void open_arguments(const struct hostcuda_launch *l)
 	}
 }
 
-/* Reports bytes that a block wrote outside of an allocation. Only a traced build knows
- * the thread. */
+/* Reports bytes that a block wrote outside an allocation. Only a traced build knows the
+ * thread. */
 static void check_borders(void)
 {
 	struct hc_allocation *a;
@@ -237,14 +237,14 @@ static void check_borders(void)
 
 	if (hc_border_broken(&a, &offset)) {
 		hc_describe(a->start + offset, where, sizeof where);
-		hc_fault_here("out of bounds: it has written to %s", where);
+		hc_fault_here("out of bounds: it wrote to %s", where);
 		return;
 	}
 	offset = hc_shared_broken();
 	if (offset >= 0)
 		hc_fault_here(
-		    "out of bounds: it has written to byte %ld of shared memory, of which the "
-		    "launch has %zu",
+		    "out of bounds: it wrote to byte %ld of shared memory, but the launch "
+		    "has %zu",
 		    offset, hc_run.launch->shared_bytes);
 }
 

@@ -18,7 +18,7 @@
 
 static unsigned char *arena;
 static size_t arena_bytes, arena_used;
-static bool full;		    /* used to its end: from now on search for gaps */
+static bool full;		    /* the range is used up: search for gaps */
 static struct hc_allocation **list; /* by address, including freed ones */
 static size_t list_count, list_capacity;
 static struct hc_allocation *open_list;
@@ -121,14 +121,14 @@ void hc_describe(const void *address, char *text, size_t bytes)
 
 	if (hc_shared_offset(address, &offset)) {
 		snprintf(text, bytes,
-		    "byte %ld of shared memory, of which the launch has %zu", offset,
+		    "byte %ld of shared memory, but the launch has %zu", offset,
 		    hc_run.launch ? hc_run.launch->shared_bytes : 0);
 		return;
 	}
 	if (!a) {
-		snprintf(text, bytes, "address %p, which is %s", address,
-		    (uintptr_t)address < 65536 ? "a null pointer's" :
-						 "no device memory");
+		snprintf(text, bytes, "address %p (%s)", address,
+		    (uintptr_t)address < 65536 ? "a null pointer" :
+						 "not device memory");
 		return;
 	}
 	what = a->device < 0 ? "pinned allocation" : "device allocation";
@@ -169,7 +169,7 @@ void hc_close_all(void)
 	open_list = NULL;
 }
 
-/* The first byte of [from, to) that is no longer poison; NULL: none. */
+/* Returns the first byte of [from, to) that is no longer poison, or NULL. */
 static const unsigned char *broken(const unsigned char *from, const unsigned char *to)
 {
 	for (; from < to; from++)
@@ -181,7 +181,7 @@ static const unsigned char *broken(const unsigned char *from, const unsigned cha
 bool hc_border_broken(struct hc_allocation **which, long *offset)
 {
 	if (HC_ASAN || RUNNING_ON_VALGRIND)
-		/* They detect it themselves, and would report this read */
+		/* They detect such writes, and would report this read */
 		return false;
 	for (struct hc_allocation *a = open_list; a; a = a->next_open) {
 		const unsigned char *before =
@@ -219,8 +219,8 @@ static bool reserve(void)
 	return false;
 }
 
-/* Forgets freed allocations and continues in the first gap that is large enough;
- * SIZE_MAX: none. */
+/* Forgets freed allocations and continues in the first gap that is large enough.
+ * Returns SIZE_MAX if there is none. */
 static size_t find_gap(size_t bytes)
 {
 	size_t kept = 0, at = 0;
@@ -275,7 +275,7 @@ static bool insert(struct hc_allocation *a)
 	return true;
 }
 
-/* Opens the pages, fills them with poison, and marks the bytes outside of the
+/* Opens the pages, fills them with poison, and marks the bytes outside the
  * allocation. */
 static bool fill(struct hc_allocation *a)
 {
@@ -350,8 +350,8 @@ cudaError_t hc_release(void *pointer, bool pinned, const char *function)
 		return cudaErrorInvalidValue;
 	}
 	ASAN_UNPOISON_MEMORY_REGION(a->pages, a->page_bytes);
-	/* Replaces the pages by new ones: that drops their contents, and the kernel
-	 * merges them with the reservation. */
+	/* Replaces the pages by new ones, which drops their contents. The kernel merges
+	 * them with the reservation. */
 	if (mmap(a->pages, a->page_bytes, PROT_NONE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
 		0) == MAP_FAILED)

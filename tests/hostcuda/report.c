@@ -1,6 +1,6 @@
 /* report.c - messages on stderr, and the end of a faulty launch.
  *
- * Each line is written with one write(2), since it may be in a signal handler. */
+ * Each line is written with one write(2), since this may run in a signal handler. */
 #include "private.h"
 
 #include <stdarg.h>
@@ -17,8 +17,7 @@ const char *hc_place(const struct hc_thread *t, char text[48])
 	return text;
 }
 
-/* Removes the difference between "(gemm<half, 64>)" and "gemm", two spellings of one
- * name in a launch. */
+/* Turns "(gemm<half, 64>)" into "gemm": a launch may spell a name either way. */
 static int name_of(const char *kernel, char *text, size_t bytes)
 {
 	size_t n = strlen(kernel);

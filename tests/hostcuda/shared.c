@@ -75,7 +75,7 @@ void hc_shared_poison(void)
 long hc_shared_broken(void)
 {
 	if (HC_ASAN || RUNNING_ON_VALGRIND)
-		return -1; /* they detect it themselves, and would report this read */
+		return -1; /* they detect such writes, and would report this read */
 	for (size_t i = usable; i < readable; i++)
 		if (shared[i] != HC_POISON)
 			return (long)i;

@@ -1,4 +1,4 @@
-/* stream.c - streams and events. All work is done in order of submission, by the thread
+/* stream.c - streams and events. Work is done in order of submission, by the thread
  * that submits it or waits for it, so a stream is little more than a handle. */
 #include "private.h"
 
@@ -120,7 +120,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 	return hc_leave(error);
 }
 
-/* Does the pending work, but reports once that it is not ready. */
+/* Does the pending work. Returns cudaErrorNotReady if there was any. */
 static cudaError_t query(void)
 {
 	bool pending = hc_pending();
@@ -265,8 +265,9 @@ cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t start, cudaEvent_t end)
 	return hc_leave(error);
 }
 
-/* Outside captures all work is in order already. Inside, a stream that waits for a
- * captured one becomes part of the capture; it is joined when it is waited for. */
+/* Outside captures all work is already in order. Inside, a stream that waits for a
+ * captured one becomes part of the capture. It is joined once another stream waits for
+ * an event of it. */
 static cudaError_t wait_for(cudaStream_t stream, cudaEvent_t event)
 {
 	struct hc_capture *mine = hc_stream_default(stream) ? NULL : stream->capture;

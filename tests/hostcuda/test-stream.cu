@@ -213,7 +213,7 @@ int main()
 	static struct child c;
 
 	check("streams and events", "", streams, NULL,
-	    "hostcuda: add: the stream is no stream");
+	    "hostcuda: add: the stream is not of");
 	check("launches from four threads", "", threads, NULL, NULL);
 	check("capture and replay", "", capture, NULL, NULL);
 	check("the same, late", "HOSTCUDA_LATE=1", capture, NULL, NULL);

@@ -1,15 +1,16 @@
-/* trace.c - races, uninitialised reads and exact bounds, for code that is built
- * with -fsanitize=thread: the compiler calls us before each access (hooks.c).
+/* trace.c - races, uninitialised reads and exact bounds, for code that is built with
+ * -fsanitize=thread: the compiler calls hooks.c before each access.
  *
- * Each byte of device and shared memory has a cell: the last write and the last
- * read. Time consists of intervals, from one barrier to the next, numbered through
- * all blocks and launches. Within an interval a warp counts its __syncwarps as steps.
- * Two accesses, one of them a write, are a race
+ * Each byte of device and shared memory has a cell: the last write and the last read.
+ * Time consists of intervals, from one barrier to the next, numbered through all blocks
+ * and launches. Within an interval, a warp counts its __syncwarps as steps. Two
+ * accesses, of which at least one is a write, are a race
  *   - in two blocks of a launch, unless the earlier block executed __threadfence and
  *     an atomic operation, and the later one an atomic operation;
- *   - in one interval of a block, unless it is one thread, or lanes of a warp that
- *     met in __syncwarp in between, or both are atomic.
- * Shuffles and votes order nothing: CUDA promises that only of __syncwarp. */
+ *   - in one interval of a block, unless they are by one thread, or by lanes of a warp
+ *     that met in __syncwarp in between, or both are atomic.
+ * Shuffles and votes do not order accesses: CUDA guarantees that only for
+ * __syncwarp. */
 #include "private.h"
 
 #include <stdio.h>
@@ -103,7 +104,7 @@ void hc_trace_fence(void)
 
 /* --- order of accesses ------------------------------------------------------------ */
 
-/* The running thread's access, as of now. */
+/* The running thread's access at this moment. */
 static struct access access_now(bool atomic)
 {
 	unsigned me = hc_thread_number(hc_run.current);
@@ -163,7 +164,7 @@ static const char *verb(bool write, bool atomic)
 	return atomic ? "updates" : write ? "writes" : "reads";
 }
 
-/* The thread of the other access, as far as it is known. */
+/* Names the thread of the other access, as far as it is known. */
 static const char *other_of(const struct access *a, char text[64])
 {
 	unsigned me = hc_thread_number(hc_run.current), lane;

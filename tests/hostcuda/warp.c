@@ -1,8 +1,8 @@
 /* warp.c - meetings of a warp's lanes: __syncwarp, shuffles, votes.
  *
- * CUDA's rule: every lane that has not ended and is named in the mask executes the same
- * operation with the same mask. Lanes that do not exist, in the block's last warp,
- * count as ended. */
+ * CUDA's rule: every lane that is named in the mask and has not ended executes the same
+ * operation with the same mask. The lanes that a block's last warp lacks count as
+ * ended. */
 #include "private.h"
 
 #include <string.h>
@@ -32,8 +32,8 @@ void hc_warp_prepare(void)
 		hc_run.ended[hc_run.threads / HC_WARP] = ~0u << last;
 }
 
-/* True if t, which waits, waits at the same meeting. If not, and if it waits for this
- * lane, it would wait for ever: reports that. */
+/* True if t, which waits, waits for the same operation. Otherwise, if t waits for this
+ * lane, it would wait forever, which is reported. */
 static bool agrees(const struct hc_thread *t, const struct hc_thread *mine)
 {
 	char place[48];
@@ -167,7 +167,7 @@ uint64_t hostcuda_warp_meeting(enum hostcuda_kind kind, unsigned mask, uint64_t 
 	struct hc_thread *mine = hc_run.current;
 
 	if (width < 1 || width > HC_WARP || width & (width - 1))
-		hc_fault("%s (%s:%d): a width of %d", hc_kind_name(kind), file, line,
+		hc_fault("%s (%s:%d): invalid width %d", hc_kind_name(kind), file, line,
 		    width);
 	mine->value = value;
 	mine->lane = lane;

@@ -17,7 +17,7 @@ struct hostcuda_scatter hostcuda_scatter[3];
 
 void hc_wmma_init(uint64_t seed)
 {
-	/* With a count that is a power of two and an odd mul this is a permutation. */
+	/* A permutation, because count is a power of two and mul is odd. */
 	for (int i = 0; i < 3; i++) {
 		uint64_t r = hc_random(&seed);
 
@@ -96,7 +96,7 @@ static float element(const struct hostcuda_part *p, int i)
 	}
 }
 
-/* True if it still has the constructor's poison, or that of fresh memory. */
+/* True if it still holds the constructor's poison, or that of new memory. */
 static bool poisoned(const struct hostcuda_part *p)
 {
 	const unsigned char *x = p->x;
@@ -166,7 +166,7 @@ void hostcuda_wmma_product(const struct hostcuda_product *p, const char *file, i
 
 	if (p->a.type == HOSTCUDA_BFLOAT16 && hc_config()->sm < 80)
 		hc_fault(
-		    "mma_sync (%s:%d): bfloat16 is for compute capability 8.0 and later",
+		    "mma_sync (%s:%d): bfloat16 needs compute capability 8.0 or later",
 		    file, line);
 	for (int use = 0; use < 3; use++) {
 		const struct hostcuda_part *q = use == HOSTCUDA_A ? &p->a :
@@ -176,7 +176,7 @@ void hostcuda_wmma_product(const struct hostcuda_product *p, const char *file, i
 		if (poisoned(q))
 			hc_fault(
 			    "mma_sync (%s:%d): the fragment of %s was never loaded or filled, "
-			    "or from uninitialised memory",
+			    "or was loaded from uninitialised memory",
 			    file, line, names[use]);
 	}
 	if (!arrive(HOSTCUDA_WMMA_MMA, p, file, line))

@@ -1,5 +1,5 @@
 /* work.c - launches, copies and fills as objects: done at once, recorded in a graph,
- * or, with HOSTCUDA_LATE, done when the host waits for them; and the counts. */
+ * or, with HOSTCUDA_LATE, done when the host waits for them; and their counts. */
 #include "private.h"
 
 #include <stdio.h>
@@ -108,7 +108,8 @@ static bool may_wait(const hc_work *w)
 	return w->kind != HC_COPY || (hc_in_arena(w->to) && hc_in_arena(w->from));
 }
 
-/* Before the copy is done, the contents of its destination must not be used. */
+/* Poisons the destination of a copy to the host, which must not be used before the copy
+ * is done. */
 static void spoil(const hc_work *w)
 {
 	if (w->kind == HC_COPY && w->direction == cudaMemcpyDeviceToHost)
@@ -122,7 +123,7 @@ cudaError_t hc_submit(cudaStream_t stream, const hc_work *w, const char *functio
 	hc_work *mine;
 
 	if (error) {
-		hc_report_call(function, "the stream is no stream of this device");
+		hc_report_call(function, "the stream is not of this device");
 		return error;
 	}
 	error = hc_capture_of(stream, &graph);

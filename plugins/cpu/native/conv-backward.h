@@ -1,7 +1,8 @@
-/* conv-backward.h - from a call to the strips of conv-sparse.h: groups of samples,
- * and copies in floats where there must be some; part of conv-kernels.c. */
+/* conv-backward.h - backward of both forms, by the strips of conv-sparse.h: splits a
+ * call into groups of samples, and copies tensors to floats where needed; part of
+ * conv-kernels.c. */
 
-/* Of the samples in a group, in or its gradient in floats. */
+/* Bytes of a group's samples, or of their gradient, in padded floats. */
 static size_t sparse_room(const struct conv *v)
 {
 	size_t blocks = v->narrow ? 1 : v->in_blocks;
@@ -22,7 +23,8 @@ static size_t sparse_scratch(const struct conv *v)
 		    sparse_room(v) * (!v->narrow + v->wants_gradient));
 }
 
-/* A sample's gradient from floats with a border to where it belongs. */
+/* Stores the gradient of sample n: copies padded floats to the tensor's layout and
+ * type. */
 static void sparse_store(const struct conv *v, const float *from, size_t n, void *out)
 {
 	if (v->narrow) {
@@ -54,7 +56,7 @@ static void sparse_store(const struct conv *v, const float *from, size_t n, void
 	}
 }
 
-/* The group of `count` samples that begins with n, strip by strip. */
+/* Processes the group of `count` samples that begins with n, strip by strip. */
 static void sparse_group(struct sparse *s, const struct cnn_call *c, size_t n,
     size_t count, const float *weight, float *grad_weight, float *bias)
 {
@@ -86,7 +88,8 @@ static void sparse_group(struct sparse *s, const struct cnn_call *c, size_t n,
 	}
 }
 
-/* grad_weight NULL (narrow): only the input's gradient. `bias` += in any case. */
+/* If grad_weight is NULL (narrow), only computes the input's gradient. Adds to `bias`
+ * in any case. */
 static void sparse_backward(const struct conv *v, const struct cnn_call *c,
     const float *weight, float *grad_weight, float *bias, struct native_room scratch)
 {

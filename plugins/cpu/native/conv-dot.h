@@ -1,8 +1,8 @@
-/* conv-dot.h - forward of the wide form in bfloat16, by instructions that add two
- * products at once; part of conv-kernels.c where there are some.
+/* conv-dot.h - forward of the wide form in bfloat16, with instructions that add two
+ * products at once; part of conv-kernels.c for levels that have them.
  *
- * The kernel makes DOT_WINDOWS windows side by side in two blocks of output
- * channels: 24 vectors of sums.
+ * The kernel computes DOT_WINDOWS adjacent windows for two blocks of output channels:
+ * 24 vectors of sums.
  *
  * packed: [pairs of blocks][TAPS][c / 2][o of the pair][2], rounded
  */
@@ -13,8 +13,8 @@ static size_t dot_packed(const struct conv *v)
 	return v->in_blocks * v->out_blocks * LANES * TAPS * LANES * sizeof(uint16_t);
 }
 
-/* A block of input and one of output channels of one tap: weight [o][c], its rows
- * TAPS vectors apart; out [c / 2][o of the pair][2]. */
+/* Packs one tap for one block of input channels and one of output channels. weight is
+ * [o][c], with rows TAPS vectors apart; out is [c / 2][o of the pair][2]. */
 static void dot_pack_square(const float *weight, uint16_t *out, size_t pair)
 {
 	vec square[LANES];
@@ -46,8 +46,8 @@ static void dot_pack(const struct conv *v, const float *weight, void *packed)
 		}
 }
 
-/* sums [window][4][blocks] += for `count` windows side by side; x: the first's
- * 4 x 4 in the first block. */
+/* sums [window][4][blocks] += the products of `count` adjacent windows. x is the first
+ * window's 4 x 4 in the first block. */
 INLINE void dot_windows(const struct conv *v, size_t count, size_t blocks,
     const uint16_t *x, const uint16_t *weight, vec *sums)
 {

@@ -1,7 +1,7 @@
-/* conv-image.h - a sample on its way in, and a window's four sums on their way
- * out; part of conv-kernels.c. */
+/* conv-image.h - reads a sample with its padding, and pools a window's four sums; part
+ * of conv-kernels.c. */
 
-/* The sample in floats, with zeros around it, which are in `room` already. */
+/* Returns the sample in floats, surrounded by zeros, which `room` already holds. */
 static const float *padded_image(const struct conv *v, const void *in, size_t n,
     float *room)
 {
@@ -27,8 +27,8 @@ static const float *padded_image(const struct conv *v, const void *in, size_t n,
 	return room;
 }
 
-/* Whether the 4 x 4 that begins at four rows' column x is zeros, as much of a
- * picture is on an even ground: then the bias is all there is. */
+/* True if the 4 x 4 that begins at column x of four rows is all zeros, as in the even
+ * background of a picture. The sums are then the bias. */
 INLINE bool is_empty(const float *const *rows, size_t x)
 {
 	native_bits any = { 0 };
@@ -49,7 +49,7 @@ static size_t half_scratch(const struct conv *v)
 	return v->pad ? native_align(v->image * sizeof(uint16_t)) : 0;
 }
 
-/* The same in bfloat16. */
+/* Likewise in bfloat16. */
 static const uint16_t *half_image(const struct conv *v, const uint16_t *in, size_t n,
     uint16_t *room)
 {
@@ -67,7 +67,7 @@ static const uint16_t *half_image(const struct conv *v, const uint16_t *in, size
 	return room;
 }
 
-/* Two vectors, rounded, in pairs. */
+/* Rounds two vectors to bfloat16 and interleaves them in pairs. */
 INLINE __m512i pairs(vec first, vec second)
 {
 	__m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)first));
@@ -88,15 +88,15 @@ INLINE vec dot(vec sum, int32_t two, __m512i weights)
 #define NAN_BITS 0x7fc00000
 
 #if !AVX512
-/* All bits of a lane are set where v is not a number. */
+/* Sets all bits of each lane in which v is NaN. */
 INLINE ivec is_nan(vec v)
 {
 	return ((ivec)v & 0x7fffffff) > 0x7f800000;
 }
 #endif
 
-/* max(0, the largest of four), and (if wanted) which it was. If one of the four is NaN,
- * so is the result. */
+/* Returns max(0, the largest of four), or NaN if one of the four is NaN. If codes is
+ * not NULL, stores the code of the winner there. */
 INLINE vec pool(const vec *s, int8_t *codes)
 {
 	static const int8_t places[] = CODES;

@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-/* The parts, in the order of what they use of each other. */
+/* The parts; each uses those before it. */
 #include "conv-image.h"
 #include "conv-sparse.h"
 #include "conv-backward.h"

@@ -1,9 +1,9 @@
-/* conv-narrow-dot.h - forward of the narrow form in bfloat16, by instructions that
- * add two products at once; part of conv-kernels.c where there are some.
+/* conv-narrow-dot.h - forward of the narrow form in bfloat16, with instructions that
+ * add two products at once; part of conv-kernels.c for levels that have them.
  *
- * Of a row of a window's 4 x 4 the first two numbers are one pair and the others
- * are another; the left kernel has the weights (w0,w1),(w2,0) for them, the right
- * one (0,w0),(w1,w2).
+ * In each row of a window's 4 x 4, the first two numbers are one pair and the last two
+ * another. The left kernels weight these pairs with (w0,w1),(w2,0), the right ones with
+ * (0,w0),(w1,w2).
  *
  * packed: [blocks of o][c][3 rows][4 pairs][o of the block][2], rounded
  */
@@ -34,10 +34,9 @@ static void narrow_dot_pack(const struct conv *v, const float *weight, void *pac
 		}
 }
 
-/* sums += a channel's part of the four kernels of a window, of which the 4 x 4
- * begins at column x of four rows. There are two times four, of the pairs to the
- * left and to the right, since an instruction that waits for the one before it
- * takes longer than any other. */
+/* sums += one channel's part of the four kernels of the window whose 4 x 4 begins at
+ * column x of four rows. There are twice four sums, for the left and the right pairs,
+ * because successive additions to one sum would wait for each other. */
 INLINE void narrow_dot_window(vec *sums, const __m512i *w, const uint16_t *const *rows,
     size_t x)
 {
@@ -64,7 +63,7 @@ INLINE bool is_half_empty(const uint16_t *const *rows, size_t x)
 		   *(const native_four *)(rows[3] + x)) == 0;
 }
 
-/* The part of the other channels, whose weights are not in registers. */
+/* Adds the part of the other channels, whose weights are not in registers. */
 INLINE void narrow_dot_others(const struct conv *v, vec *sums, const __m512i *packed,
     const uint16_t *const *rows, size_t x)
 {
@@ -78,8 +77,8 @@ INLINE void narrow_dot_others(const struct conv *v, vec *sums, const __m512i *pa
 	}
 }
 
-/* One block of output channels of one sample, of one input channel (single) or
- * some. */
+/* Computes one block of output channels of one sample, from one input channel (single)
+ * or several. */
 INLINE void narrow_dot_block(const struct conv *v, bool single, const uint16_t *x,
     const __m512i *packed, vec bias, uint16_t *out, int8_t *codes)
 {

@@ -1,5 +1,5 @@
-/* conv-narrow.h - the narrow form; part of conv-kernels.c. Vectors run over
- * output channels, and the few input channels come as single numbers. */
+/* conv-narrow.h - the narrow form; part of conv-kernels.c. Vectors run over output
+ * channels; the few input channels are read as scalars. */
 
 static size_t narrow_packed(const struct conv *v)
 {
@@ -17,8 +17,8 @@ static void narrow_pack(const struct conv *v, const float *weight, void *packed)
 	(void)v, (void)weight, (void)packed;
 }
 
-/* sums += a channel's part of the four kernels of a window, of which the 4 x 4
- * begins at column x of four rows. */
+/* sums += one channel's part of the four kernels of the window whose 4 x 4 begins at
+ * column x of four rows. */
 INLINE void narrow_window(vec *sums, const vec *weight, const float *const *rows,
     size_t x)
 {
@@ -29,7 +29,7 @@ INLINE void narrow_window(vec *sums, const vec *weight, const float *const *rows
 		sums[i] += weight[k] * splat(rows[k / 3 + i / 2][x + k % 3 + i % 2]);
 }
 
-/* The part of the other channels, whose weights are no longer in registers. */
+/* Adds the part of the other channels, whose weights are no longer in registers. */
 INLINE void narrow_others(const struct conv *v, vec *sums, const float *weight,
     size_t tap, const float *const *rows, size_t x)
 {
@@ -47,8 +47,8 @@ INLINE void narrow_others(const struct conv *v, vec *sums, const float *weight,
 	}
 }
 
-/* One block of output channels of one sample, of one input channel (single) or
- * some; weight: the block's, taps `tap` apart. */
+/* Computes one block of output channels of one sample, from one input channel (single)
+ * or several. weight is that of the block, with taps `tap` apart. */
 INLINE void narrow_block(const struct conv *v, bool single, const float *x,
     const float *weight, size_t tap, vec bias, void *out, int8_t *codes)
 {
@@ -121,14 +121,14 @@ static void narrow_forward(const struct conv *v, const struct cnn_call *c)
 
 /* --- the gradients of weights and bias -------------------------------------------- */
 
-/* sums[k] += grad times the 4 x 4, which begins at column x of four rows, at
- * code + tap k. */
+/* sums[k] += grad times element code + tap k of the 4 x 4 that begins at column x of
+ * four rows. */
 INLINE void narrow_taps(vec *sums, const float *const *rows, size_t x, ivec code,
     vec grad)
 {
 #if AVX512
-	/* The 4 x 4 in one register, from which each lane takes what its code says;
-	 * where there is none grad is 0. */
+	/* One register holds the 4 x 4, from which each lane takes the element that its
+	 * code selects. Where no place won, grad is 0. */
 	__m512 patch = _mm512_castps128_ps512(_mm_loadu_ps(rows[0] + x));
 
 	patch = _mm512_insertf32x4(patch, _mm_loadu_ps(rows[1] + x), 1);
@@ -153,8 +153,8 @@ INLINE void narrow_taps(vec *sums, const float *const *rows, size_t x, ivec code
 #endif
 }
 
-/* weight and bias += one sample's and channel's, for `count` blocks of output
- * channels side by side. weight: taps `tap` apart. */
+/* Adds the gradients of one sample and one input channel to weight and bias, for
+ * `count` adjacent blocks of output channels. Taps of weight are `tap` apart. */
 INLINE void narrow_gradient(const struct conv *v, size_t count, const float *x,
     const void *grad_out, const int8_t *codes, float *weight, size_t tap, float *bias)
 {
@@ -221,7 +221,8 @@ static size_t narrow_backward_scratch(const struct conv *v)
 	    (own > sparse ? own : sparse);
 }
 
-/* All channels of one sample; at: its first element of out. */
+/* Adds the gradients of one sample, for all channels. `at` is the index of its first
+ * element of out. */
 static void narrow_sample(const struct conv *v, const struct cnn_call *c,
     const float *x, size_t at, float *bias, float *unused)
 {

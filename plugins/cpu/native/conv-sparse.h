@@ -1,15 +1,16 @@
-/* conv-sparse.h - backward of the wide form; part of conv-kernels.c. Of a
- * window's four gradients at most the winner's is not 0. They are kept twice, for
- * a strip of windows and a group of output channels (see conv.h):
+/* conv-sparse.h - backward of the wide form; part of conv-kernels.c. At most one of a
+ * window's four gradients is not 0: the winner's. The gradients of a strip of windows
+ * and a group of output channels (see conv.h) are kept in two orders:
  *   by window          with the set of channels that each code won, for the
  *                      input's gradient:
  *                      grad_in around the winner += gradient weight[channel]
  *   by output channel  a list of (winner's place, gradient), for the weights':
  *                      grad_weight[channel] += gradient in around the place
- * both a matter of nine vectors a winner and block of input channels.
+ * Both cost nine vectors per winner and block of input channels.
  */
 
-/* Windows of a strip, and the room for them: whole squares are turned. */
+/* Windows to allocate for a strip: a multiple of LANES, because whole squares are
+ * transposed. */
 static size_t sparse_windows(const struct conv *v)
 {
 	size_t windows = v->pw > STRIP_WINDOWS ? v->pw : STRIP_WINDOWS;
@@ -17,16 +18,15 @@ static size_t sparse_windows(const struct conv *v)
 	return (windows + LANES - 1) / LANES * LANES;
 }
 
-/* One strip, or (of sparse_take) room for the largest. */
+/* One strip; sparse_take() allocates memory for the largest. */
 struct sparse {
 	const struct conv *v;
-	size_t windows, list; /* room, and that of a list */
+	size_t windows, list; /* allocated, in all and for a list */
 	uint32_t *at;	      /* [windows] vectors in grad_out and saved */
-	uint32_t *base;	      /* [windows] floats in the group's samples */
+	uint32_t *base;	      /* [windows] in floats, from the group's first sample */
 	uint64_t *winners;    /* [windows][4]: channels of the group */
 	float *grad;	      /* [windows][GROUP_CHANNELS] */
-	/* likewise: the winner's place, or -1; only where there are instructions for
-	 * it */
+	/* likewise: the winner's place, or -1; only with AVX-512 */
 	int32_t *spot;
 	uint32_t *place; /* [GROUP_CHANNELS][list] */
 	float *place_grad;
@@ -56,7 +56,7 @@ static void sparse_take(struct sparse *s, const struct conv *v,
 		s->offsets[i] = (uint32_t)((i / 2 * v->row + i % 2) * LANES);
 }
 
-/* Which of a window's channels each code won, of `blocks` blocks of codes
+/* Finds the channels that each code won in a window. The codes of `blocks` blocks are
  * `apart` bytes from each other. */
 INLINE void sparse_winners(const int8_t *codes, size_t apart, size_t blocks,
     uint64_t *winners)
@@ -87,8 +87,8 @@ INLINE void sparse_winners(const int8_t *codes, size_t apart, size_t blocks,
 		for (size_t i = 0; i < 8; i++)
 			eight |= (uint64_t)(uint8_t)codes[b * apart + i] << 8 * i;
 		for (size_t i = 0; i < 4; i++) {
-			/* The top bit of each byte that is the code, then all eight
-			 * of them in the topmost byte. */
+			/* Sets the top bit of each byte that equals the code, then
+			 * gathers these eight bits in the top byte. */
 			uint64_t x = eight ^ (uint64_t)places[i] * ones;
 			uint64_t equal = ~(((x & low) + low) | x | low);
 
@@ -99,7 +99,7 @@ INLINE void sparse_winners(const int8_t *codes, size_t apart, size_t blocks,
 #endif
 }
 
-/* One window's part of what is kept by window. */
+/* Fills in one window of what is kept by window. */
 INLINE void sparse_window(const struct sparse *s, size_t window, size_t blocks,
     const void *grad_out, const int8_t *codes, float *bias)
 {
@@ -134,12 +134,13 @@ INLINE void sparse_window(const struct sparse *s, size_t window, size_t blocks,
 	}
 }
 
-/* What is kept by channel, from what is by window. */
+/* Sorts what is kept by window into lists by channel. */
 NOINLINE void sparse_turn(struct sparse *s, size_t windows, size_t blocks)
 {
 	native_clear(s->count, sizeof s->count);
 #if AVX512
-	/* Squares of windows and channels; what is beyond the last window is dead. */
+	/* Transposes squares of windows and channels. Windows past the last one are
+	 * marked dead. */
 	for (size_t w = windows; w % LANES; w++)
 		for (size_t b = 0; b < blocks; b++)
 			((ivec *)s->spot)[w * (GROUP_CHANNELS / LANES) + b] =
@@ -189,8 +190,8 @@ NOINLINE void sparse_turn(struct sparse *s, size_t windows, size_t blocks)
 #endif
 }
 
-/* The strip of rows r0 .. r1 - 1 of the group of samples that begins with n, for
- * the output channels from block ob on. */
+/* Prepares rows r0 .. r1 - 1 of the group of samples that begins with n, for the output
+ * channels from block ob on. */
 NOINLINE void sparse_strip(struct sparse *s, const struct cnn_call *c, size_t n,
     size_t r0, size_t r1, size_t ob, size_t blocks, float *bias)
 {
@@ -219,8 +220,8 @@ NOINLINE void sparse_strip(struct sparse *s, const struct cnn_call *c, size_t n,
 		sparse_turn(s, window, blocks);
 }
 
-/* weight[channel][TAPS] += gradients times x[TAPS] around the places, of one block
- * of input channels; weight: the group's. */
+/* weight[channel][TAPS] += gradients times x[TAPS] around the places, for one block of
+ * input channels. weight is that of the group of output channels. */
 NOINLINE void sparse_gather(const struct sparse *s, const float *x, float *weight,
     size_t channels)
 {
@@ -250,8 +251,8 @@ NOINLINE void sparse_gather(const struct sparse *s, const float *x, float *weigh
 	}
 }
 
-/* x around the winners += gradients times weight[channel][TAPS], for each window
- * and code. A window's 4 x 4 is in registers, or as far as they reach the 3 x 3 of
+/* x around the winners += gradients times weight[channel][TAPS], for each window and
+ * code. With AVX-512 a window's whole 4 x 4 stays in registers, otherwise the 3 x 3 of
  * one code. */
 NOINLINE void sparse_spread(const struct sparse *s, float *x, const float *weight,
     size_t windows)

@@ -1,17 +1,18 @@
 /* conv-winograd.h - forward of the wide form in float; part of conv-kernels.c.
  *
- * Winograd's F(2 x 2, 3 x 3) makes the four sums of a window of 16 products a
- * pair of channels instead of 36 (A. Lavin, S. Gray, "Fast Algorithms for
- * Convolutional Neural Networks", 2015):
+ * Winograd's F(2 x 2, 3 x 3) computes the four sums of a window with 16 products per
+ * pair of channels instead of 36 (A. Lavin, S. Gray, "Fast Algorithms for Convolutional
+ * Neural Networks", 2015):
  *   s = A' [sum over c of (G g G') * (B' d B)] A
- * d being the window's 4 x 4 of in, g the 3 x 3 of weight, * element by element;
- * the sums are 16 matrix products, over TILE windows at a time.
+ * Here d is the window's 4 x 4 of in, g the 3 x 3 of weight, and * is elementwise. The
+ * sums over c are 16 matrix products, over TILE windows at a time.
  *
  * packed: U [pairs of blocks][16][c][o of the pair], U = G g G'
  * scratch: V [16][TILE][c], V = B' d B; M [16][TILE][o of a pair], the products
  */
 
-/* As many as the registers hold sums of, in two blocks; and the rest by FEW. */
+/* Windows whose sums for two blocks fit the registers. A partial tile is processed FEW
+ * windows at a time. */
 #if AVX512
 #define TILE 12
 #define FEW 4
@@ -42,8 +43,8 @@ INLINE void winograd_g(const vec *in, vec *out, size_t step)
 	out[3 * step] = in[2 * step];
 }
 
-/* A block of input channels and one of output channels: weight [o][TAPS][c],
- * u [16][all c][o of the pair]. */
+/* Packs one block of input channels and one of output channels. weight is [o][TAPS][c],
+ * u is [16][all c][o of the pair]. */
 static void winograd_pack_block(const float *weight, float *u, size_t channels,
     size_t all, size_t pair)
 {
@@ -97,7 +98,7 @@ INLINE void winograd_b(const vec *in, vec *out, size_t step)
 	out[3 * step] = in[step] - in[3 * step];
 }
 
-/* V of one window. x: its 4 x 4 of the first block. */
+/* Computes V of one window. x is its 4 x 4 in the first block. */
 static void winograd_input(const struct conv *v, const float *x, float *out)
 {
 	const size_t channels = v->in_blocks * LANES;
@@ -120,8 +121,8 @@ static void winograd_input(const struct conv *v, const float *x, float *out)
 	}
 }
 
-/* m [count][blocks] = v [count][channels] u [c][blocks], v's rows being
- * `channels` apart */
+/* m [count][blocks] = x [count][channels] u [c][blocks]; rows of x are `channels`
+ * apart */
 INLINE void winograd_multiply(size_t count, size_t blocks, const float *x,
     size_t channels, const float *u, size_t c, float *m)
 {
@@ -150,7 +151,7 @@ INLINE void winograd_multiply(size_t count, size_t blocks, const float *x,
 		*(vec *)(m + i * LANES) = sums[i];
 }
 
-/* All 16 products for `count` windows. */
+/* Computes all 16 products for `count` windows. */
 INLINE void winograd_products(const struct conv *v, size_t blocks, size_t count,
     const float *x, const float *u, float *m)
 {
@@ -175,8 +176,8 @@ INLINE void winograd_a(const vec *in, vec *out, size_t step, size_t out_step)
 	out[out_step] = in[step] - in[2 * step] - in[3 * step];
 }
 
-/* The four sums of a window and block from its products, `apart` floats from
- * each other. */
+/* Computes the four sums of a window and block from its products, which are `apart`
+ * floats from each other. */
 INLINE void winograd_output(const float *m, size_t apart, vec bias, vec *sums)
 {
 	vec p[16], t[8];
@@ -194,7 +195,7 @@ INLINE void winograd_output(const float *m, size_t apart, vec bias, vec *sums)
 		sums[i] += bias;
 }
 
-/* A tile of windows, of which number `first` counts from the call's first. */
+/* Computes a tile of windows. `first` is the index of its first window in the call. */
 static void winograd_tile(const struct conv *v, const struct cnn_call *c, size_t first,
     size_t count, const float *x, float *m)
 {

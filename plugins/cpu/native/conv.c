@@ -71,7 +71,7 @@ static void describe(struct conv *v, const struct cnn_host *host,
 	v->dense_bytes = native_align(v->kernels->packed_bytes(v));
 }
 
-/* Whether places in what a call handles fit the 31 bits they are kept in. */
+/* True if the places that a call handles fit the 31 bits in which they are kept. */
 static bool counts(const struct conv *v, uint32_t samples)
 {
 	const double lanes = (double)v->kernels->lanes;
@@ -82,9 +82,9 @@ static bool counts(const struct conv *v, uint32_t samples)
 	return in * (double)v->group < 0x1p31 && out * samples < 0x1p31;
 }
 
-/* Whether forward alone is faster than oneDNN's "conv2d", "relu maxpool2d". It is
- * not where there is neither a transform nor much that pooling leaves out, and
- * where the weights of a narrow form exceed the registers. */
+/* True if forward alone is faster than oneDNN's "conv2d", "relu maxpool2d". It is
+ * slower if there is no transform and pooling skips little, or if the weights of a
+ * narrow form exceed the registers. */
 static bool forward_pays(const struct conv *v, enum native_level level)
 {
 	const size_t area = (v->rows - 2) * (v->row - 2);
@@ -95,9 +95,9 @@ static bool forward_pays(const struct conv *v, enum native_level level)
 	return !v->narrow || (v->c == 1 && level > NATIVE_PLAIN);
 }
 
-/* Backward is four times as fast as oneDNN's on every level, and that is most of
- * training. Where forward does not pay, this stands in where oneDNN is missing.
- * Measured on one core of a Zen 5. */
+/* Backward is most of training, and four times as fast as oneDNN's on every level. If
+ * forward is slower, this kernel is only chosen without oneDNN. Measured on one core of
+ * a Zen 5. */
 static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
     const struct cnn_run *run, struct cnn_plan *plan)
 {
@@ -177,7 +177,7 @@ static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
 	return CNN_OK;
 }
 
-/* Where weight[o][c][tap] lies. */
+/* The index of weight[o][c][tap]. */
 static size_t place_of(const struct conv *v, size_t o, size_t c, size_t tap)
 {
 	const size_t lanes = v->kernels->lanes, outs = v->out_blocks * lanes;

@@ -1,24 +1,25 @@
-/* conv.h - conv2d, relu, maxpool2d as one: kernels of 3 x 3 in steps of 1, and
- * windows of 2 x 2.
+/* conv.h - conv2d, relu and maxpool2d as one kernel, for 3 x 3 kernels with stride 1
+ * and 2 x 2 windows with stride 2.
  *
  *   s[o][y][x] = bias[o] + sum over c, i, j of weight[o][c][i][j] in[c][y+i][x+j]
  *   out[o][Y][X] = max(0, the largest s[o] of the window at (2Y, 2X))
  *
- * in (C,H,W), with P zeros around it; out (O,PH,PW). Only what a window covers
- * is computed, and only out is kept, with a code for each of its elements: which
- * place of the window won (the first of equals), or that none did, s being 0 or
- * less. So backward knows that in each window at most one gradient is not 0:
+ * in is (C,H,W), with P zeros around it; out is (O,PH,PW). Only the s that a window
+ * covers are computed, and only out is kept, with a code for each of its elements. The
+ * code says which place of the window won (the first of equals), or that none did
+ * because s is 0 or less. So backward knows the one gradient in each window that may
+ * not be 0:
  *
  *   grad_weight[o] = sum over samples and windows of grad_out[o] times the 3 x 3
  *                    of in at the winner's place
  *   grad_in at the winner's place and around += grad_out[o] weight[o]
  *
- * which is a quarter of the products, or less.
+ * This takes at most a quarter of the products.
  *
- * Two forms. Narrow: in of at most NARROW_CHANNELS channels, in planes. Wide: in
- * blocks of `lanes` channels, as out always is.
+ * There are two forms. Narrow: in has at most NARROW_CHANNELS channels, in planes.
+ * Wide: in has blocks of `lanes` channels, as out always has.
  *
- * Parameters, with zeros where there is no channel:
+ * Parameters, with zeros for the channels that pad a block:
  *   weight  narrow [c][i][j][o], wide [c / lanes][o][i][j][c % lanes]
  *   bias    [o]
  */
@@ -30,17 +31,17 @@
 #define NARROW_CHANNELS 4
 #define TAPS 9 /* of the kernel */
 
-/* The codes: where the winner is, 4 y + x, for the 4 x 4 of the input that a
- * window's four kernels cover; or that there is none. */
+/* The codes: the winner's place, 4 y + x, in the 4 x 4 of the input that a window's
+ * four kernels cover; or CODE_NONE. */
 #define CODES \
 	{ \
 		0, 1, 4, 5 \
 	}
 #define CODE_NONE (-1)
 
-/* Backward's unit of work: so many output channels, and so many windows, unless
- * one row has more. The latter's part of in stays in the L1 cache, as does the
- * former's of the weights. */
+/* Backward's unit of work: this many output channels, and this many windows or one row
+ * if that has more. The windows' part of in and the channels' part of the weights stay
+ * in the L1 cache. */
 #define GROUP_CHANNELS 64
 #define STRIP_WINDOWS 100
 
@@ -54,18 +55,19 @@ struct conv {
 	size_t c, h, w, o, ph, pw;
 	size_t pad;
 	size_t rows, row;	      /* of the padded input, in pixels */
-	size_t in_blocks, out_blocks; /* of lanes channels */
+	size_t in_blocks, out_blocks; /* blocks of `lanes` channels */
 	size_t image;		      /* elements of a padded sample */
 	size_t windows;		      /* ph * pw */
-	size_t group;		      /* samples whose gradients wait together */
-	/* Of packed: what forward reads; behind it, narrow, the weights as if wide */
+	size_t group;		      /* samples in a group, see conv-backward.h */
+	/* Bytes of `packed` that forward reads. In the narrow form, the weights in wide
+	 * form follow. */
 	size_t dense_bytes;
 };
 
-/* What a level does, in one of the forms. */
+/* The functions of a level for one of the forms. */
 struct conv_kernels {
 	size_t lanes;
-	/* Bytes of packed for forward, and of a call's scratch memory. */
+	/* Bytes of `packed` for forward, and of a call's scratch memory. */
 	size_t (*packed_bytes)(const struct conv *);
 	size_t (*forward_scratch)(const struct conv *);
 	size_t (*backward_scratch)(const struct conv *);
@@ -74,20 +76,21 @@ struct conv_kernels {
 	void (*backward)(const struct conv *, const struct cnn_call *);
 };
 
-/* The kernels that a level has, by [is bfloat16 outside]. */
+/* The kernels of a level, by [tensors are bfloat16]. */
 struct conv_level {
 	const struct conv_kernels *narrow[2], *wide[2];
 };
 extern const struct conv_level conv_level_plain, conv_level_avx2, conv_level_avx512,
     conv_level_bf16;
 
-/* The padded image, in floats, of which there may be no need. */
+/* True if the input needs no copy: it is in floats and without padding. */
 static inline bool conv_takes_as_is(const struct conv *v)
 {
 	return !v->half && v->pad == 0;
 }
 
-/* The weights as if wide, of which the narrow form makes the input's gradient. */
+/* The weights in wide form, from which the narrow form computes the input's
+ * gradient. */
 static inline void *conv_wide_weights(const struct conv *v, const void *packed)
 {
 	return (char *)packed + v->dense_bytes;

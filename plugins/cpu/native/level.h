@@ -1,9 +1,9 @@
-/* level.h - what the kernels of one level of the instruction set are written with.
+/* level.h - definitions for kernels of one level of the instruction set.
  *
- * A file of kernels is compiled once for each level, with the compiler's flags for it
- * (provider.mk), and includes this header, which says
- *   AVX2, AVX512, DOT   1 if there are those instructions, and products of bfloat16
- *   LANES               floats of a vector
+ * A file of kernels is compiled once for each level, with the compiler flags of that
+ * level (provider.mk). It includes this header, which defines
+ *   AVX2, AVX512, DOT   1 if there are those instructions (DOT: products of bfloat16)
+ *   LANES               floats in a vector
  *   vec, ivec, ...      vectors of LANES elements
  *   LEVEL_NAME(x)       x_LEVEL, the name of what the file exports
  */
@@ -29,7 +29,7 @@
 #define DOT 0
 #endif
 
-/* Vectors, of any alignment of their elements where the name ends in _u. */
+/* Vectors. If the name ends in _u, they may have any alignment of their elements. */
 #define LANES (AVX512 ? 16 : 8)
 typedef float vec __attribute__((vector_size(4 * LANES), may_alias));
 typedef float vec_u __attribute__((vector_size(4 * LANES), aligned(4), may_alias));

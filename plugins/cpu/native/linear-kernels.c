@@ -3,8 +3,8 @@
 
 #include "simd.h"
 
-/* Inputs that grad_weight and grad_in make at a time: the vectors of sums, that
- * registers hold. */
+/* Inputs that grad_weight and grad_in process at a time, so that their sums fit the
+ * registers. */
 #if AVX512
 #define WEIGHT_INPUTS 8
 #define IN_INPUTS 16
@@ -13,7 +13,7 @@
 #define IN_INPUTS 8
 #endif
 
-/* LANES samples, turned; i and o count whole vectors. */
+/* LANES samples, transposed; i and o count whole vectors. */
 struct linear_room {
 	float *in;	      /* [i][n] */
 	float *grad, *turned; /* g, [n][o] and [o][n] */
@@ -38,7 +38,7 @@ static size_t linear_scratch(const struct linear *v)
 	return room.used;
 }
 
-/* r->in = `count` samples from number n on, turned; zeros for the others. */
+/* r->in = `count` samples from n on, transposed, with zeros for the remaining lanes. */
 NOINLINE void linear_turn(const struct linear_room *r, const struct linear *v,
     const struct cnn_call *c, size_t n, size_t count)
 {
@@ -57,7 +57,7 @@ NOINLINE void linear_turn(const struct linear_room *r, const struct linear *v,
 
 /* --- forward ---------------------------------------------------------------------- */
 
-/* s of one block of outputs and all LANES samples. */
+/* Computes s of one block of outputs and all LANES samples. */
 NOINLINE void linear_sums(const float *in, const float *weight, size_t inputs, vec bias,
     vec *out)
 {
@@ -78,7 +78,7 @@ NOINLINE void linear_sums(const float *in, const float *weight, size_t inputs, v
 		out[n] = sums[n];
 }
 
-/* out of samples n .. n + count - 1 and block b. */
+/* Stores out of samples n .. n + count - 1 and block b. */
 static void linear_put(const struct linear *v, const struct cnn_call *c, size_t n,
     size_t count, size_t b, const vec *sums)
 {
@@ -115,8 +115,8 @@ static void forward(const struct linear *v, const struct cnn_call *c)
 
 /* --- backward --------------------------------------------------------------------- */
 
-/* r->grad = g of samples n .. n + count - 1, zeros for the others; bias += its
- * sums. */
+/* r->grad = g of samples n .. n + count - 1, with zeros for the remaining lanes. Adds
+ * their sums to bias. */
 static void linear_mask(const struct linear_room *r, const struct linear *v,
     const struct cnn_call *c, size_t n, size_t count, float *bias)
 {
@@ -142,7 +142,8 @@ static void linear_mask(const struct linear_room *r, const struct linear *v,
 	}
 }
 
-/* weight[count vectors] (+)= those inputs times all samples' g in one block. */
+/* weight[count vectors] = or += the products of those inputs and g of one block, over
+ * all samples. */
 INLINE void linear_grad_weight(vec *weight, const float *in, const vec *grad,
     size_t count, bool add)
 {
@@ -177,7 +178,7 @@ NOINLINE void linear_block_grad_weight(const struct linear_room *r,
 		linear_grad_weight((vec *)weight + i, r->in + i * LANES, grad, 1, add);
 }
 
-/* grad_in of `count` inputs from number i on, lanes being samples. */
+/* Computes grad_in of `count` inputs from i on; the lanes are samples. */
 INLINE void linear_grad_in(const struct linear_room *r, const struct linear *v,
     const float *weight, size_t i, size_t count, vec *sums)
 {

@@ -32,10 +32,10 @@ static void describe(struct linear *v, const struct cnn_host *host,
 	v->blocks = (v->o + v->kernels->lanes - 1) / v->kernels->lanes;
 }
 
-/* Measured on one core of a Zen 5, also for the levels below AVX-512. AVX-512 in f32,
- * for which these kernels were made, trains faster than oneDNN, and its first step
- * comes 20 ms sooner, which oneDNN spends making kernels. Otherwise these stand in
- * where oneDNN is missing, or has no bfloat16. */
+/* Measured on one core of a Zen 5, also for the levels below AVX-512. The kernels are
+ * made for training in f32 with AVX-512: there they are faster than oneDNN, and the
+ * first step comes 20 ms sooner because no code is generated. Otherwise they are only
+ * chosen if oneDNN is missing or has no bfloat16. */
 static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
     const struct cnn_run *run, struct cnn_plan *plan)
 {
@@ -86,7 +86,7 @@ static void destroy(void *instance)
 		v->host->free(v->host, v);
 }
 
-/* Where element i of a sample, in C order, lies. */
+/* The index of element i of a sample, i being in C order. */
 static size_t place_of(const struct linear *v, size_t i)
 {
 	const size_t area = v->in.rank == 3 ? v->in.dims[1] * v->in.dims[2] : 1;
@@ -99,7 +99,7 @@ static size_t place_of(const struct linear *v, size_t i)
 				       (c / block * area + p) * block + c % block;
 }
 
-/* Where element i of output o lies. */
+/* The index of weight i of output o. */
 static size_t weight_at(const struct linear *v, size_t o, size_t i)
 {
 	const size_t lanes = v->kernels->lanes;

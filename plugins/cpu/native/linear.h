@@ -1,23 +1,23 @@
-/* linear.h - linear, or linear and relu as one, of vectors or (flatten) of images.
+/* linear.h - linear, or linear and relu as one kernel, of vectors or (flatten) images.
  *
  *   s[n][o] = bias[o] + sum over i of weight[o][i] in[n][i]
  *   out[n][o] = max(0, s[n][o])
- *   g[n][o] = grad_out[n][o] where out[n][o] is above 0, else 0
+ *   g[n][o] = grad_out[n][o] if out[n][o] is above 0, else 0
  *   grad_in[n][i] = sum over o of g[n][o] weight[o][i]
  *   grad_weight[o][i] = sum over n of g[n][o] in[n][i]
  *   grad_bias[o] = sum over n of g[n][o]
  *
- * Without relu out is s, and g grad_out.
+ * Without relu, out is s and g is grad_out.
  *
- * in (N,I), out (N,O), weight (O,I), bias (O). I counts what is stored: an image
- * lies as it comes, in blocks of channels, and the weights lie in its order.
+ * in is (N,I), out (N,O), weight (O,I), bias (O). I counts stored elements: an image
+ * stays in its layout, such as blocks of channels, and the weights follow that order.
  *
- * A microbatch has few samples, and the weights far exceed the caches near the core, so
- * each pass goes through them once, from the first to the last, and nothing of them
- * is turned or copied: all three passes take them in one layout,
+ * A microbatch has few samples, and the weights far exceed the inner caches. So each of
+ * the three passes reads the weights once, from first to last, and never transposes or
+ * copies them. All use one layout:
  *   weight  [o / lanes][i][o % lanes], bias [o], with zeros where there is no output
- * `lanes` samples at a time, which need turning: in as [i][n], g as [n][o] and
- * [o][n], in scratch memory.
+ * A pass processes `lanes` samples at a time. These are transposed in scratch memory:
+ * in to [i][n], g to [n][o] and [o][n].
  */
 #ifndef NATIVE_LINEAR_H
 #define NATIVE_LINEAR_H
@@ -31,12 +31,12 @@ struct linear {
 	const struct linear_kernels *kernels;
 	bool half; /* in, out and gradients are bfloat16 */
 	bool has_bias, relu, training;
-	size_t i, o, blocks; /* of lanes outputs */
+	size_t i, o, blocks; /* blocks of `lanes` outputs */
 	struct cnn_shape in;
 	uint32_t layout; /* of an image */
 };
 
-/* What a level does. */
+/* The functions of a level. */
 struct linear_kernels {
 	size_t lanes;
 	size_t (*scratch)(const struct linear *);

@@ -1,13 +1,13 @@
-/* native.h - what our own CPU kernels share.
+/* native.h - shared by the plugins of cpu/native.
  *
- * Levels. A file of kernels is written once, on vectors of LANES floats that gcc and
- * clang offer on any machine (level.h), and compiled once for each level of the
- * instruction set. create() picks a level by what the CPU has and host->isa allows.
- * Where an instruction has no name in C (compress, permute, products of bfloat16) the
- * file has an #if.
+ * Levels. A file of kernels is written once, on vectors of LANES floats, which gcc and
+ * clang offer on any machine (level.h). It is compiled once for each level of the
+ * instruction set. create() picks the highest level that the CPU has and host->isa
+ * allows. An #if guards the instructions that have no portable form in C (compress,
+ * permute, products of bfloat16).
  *
- * Blocks. Images of more than a few channels lie in blocks of LANES channels
- * (CNN_NCHW16C, CNN_NCHW8C), a pixel's block one vector.
+ * Blocks. Images of more than a few channels are stored in blocks of LANES channels
+ * (CNN_NCHW16C, CNN_NCHW8C): one vector per pixel and block.
  */
 #ifndef NATIVE_H
 #define NATIVE_H
@@ -17,31 +17,32 @@
 #include <string.h>
 
 enum native_level {
-	NATIVE_PLAIN,  /* what every compiler's default target has */
+	NATIVE_PLAIN,  /* the compiler's default target */
 	NATIVE_AVX2,   /* AVX2 and FMA */
 	NATIVE_AVX512, /* F, BW, DQ, VL */
 	NATIVE_BF16,   /* and BF16 */
 	NATIVE_LEVELS
 };
 
-/* The most that the CPU has and the host allows. */
+/* The highest level that the CPU has and the host allows. */
 enum native_level native_level(const struct cnn_host *);
 
-/* Four floats' bits. */
+/* The bits of four floats. */
 typedef uint64_t native_bits __attribute__((vector_size(16)));
 
-/* Two bfloat16 side by side, and four. */
+/* Two adjacent bfloat16, and four. */
 typedef int32_t native_pair __attribute__((aligned(2), may_alias));
 typedef uint64_t native_four __attribute__((aligned(2), may_alias));
 
-/* For functions that take what is known to the compiler, such as counts, and for
- * those that vectors are handed to. */
+/* For functions whose arguments are constants after inlining, such as counts, or are
+ * vectors. */
 #define INLINE static inline __attribute__((always_inline))
 
 /* For loops that need all registers. */
 #define NOINLINE static __attribute__((noinline))
 
-/* Before a loop of few turns that must go, so that arrays become registers. */
+/* Before a short loop that must be unrolled completely, so that arrays become
+ * registers. */
 #if defined __clang__
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
@@ -53,13 +54,13 @@ static inline size_t native_align(size_t bytes)
 	return (bytes + 63) / 64 * 64;
 }
 
-/* A call's scratch memory; NULL where it is only counted. */
+/* A call's scratch memory. If `memory` is NULL, native_take() only counts. */
 struct native_room {
 	char *memory;
 	size_t used;
 };
 
-/* The next `bytes` of it. */
+/* Takes the next `bytes` of it. */
 static inline void *native_take(struct native_room *room, size_t bytes)
 {
 	void *p = room->memory ? room->memory + room->used : NULL;
@@ -68,7 +69,7 @@ static inline void *native_take(struct native_room *room, size_t bytes)
 	return p;
 }
 
-/* Zeros; p may be NULL where there are no bytes. */
+/* Clears memory; p may be NULL if bytes is 0. */
 static inline void native_clear(void *p, size_t bytes)
 {
 	if (bytes > 0)

@@ -24,7 +24,7 @@ INLINE vec load_half(const uint16_t *x)
 #endif
 }
 
-/* Rounded to the nearest, of two the even one. */
+/* Rounds to the nearest bfloat16, ties to even. */
 INLINE void store_half(vec x, uint16_t *out)
 {
 #if DOT
@@ -69,7 +69,7 @@ INLINE vec choose(ivec which, vec yes, vec no)
 	return (vec)(((ivec)yes & which) | ((ivec)no & ~which));
 }
 
-/* Vector number i of x, floats or (half) bfloat16. */
+/* Loads vector i of x, which holds floats or (half) bfloat16. */
 INLINE vec load(const void *x, size_t i, bool half)
 {
 	return half ? load_half((const uint16_t *)x + i * LANES) :
@@ -84,8 +84,8 @@ INLINE void store(void *x, size_t i, bool half, vec value)
 		*(vec *)((float *)x + i * LANES) = value;
 }
 
-/* The vector whose first element is number `at` of x; of which there are only
- * `left` more, the others being zeros or not stored. */
+/* Loads or stores the vector that begins at element `at` of x. Only `left` elements
+ * remain there: further lanes are read as zeros and not stored. */
 INLINE vec load_some(const void *x, size_t at, size_t left, bool half)
 {
 	float some[LANES] = { 0 };
@@ -138,8 +138,7 @@ INLINE void store_codes(int8_t *codes, ivec x)
 #endif
 }
 
-/* LANES vectors as a square of numbers, turned about its diagonal. Each turn
- * swaps the squares of half the size. */
+/* Transposes a square of LANES vectors. Each step swaps blocks of half the size. */
 #if AVX512
 #define LANE_LIST(F, a, s) \
 	F(a, 0, s), F(a, 1, s), F(a, 2, s), F(a, 3, s), F(a, 4, s), F(a, 5, s), \

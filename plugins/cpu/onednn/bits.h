@@ -1,7 +1,6 @@
-/* bits.h - ReLU and its gradient, in any layout: one pass over the numbers as
- * they are stored. Written in 16-byte vectors, which every x86-64 and aarch64
- * has, since gcc -O2 leaves such loops scalar; wider ones gain little on what
- * the cache delivers. */
+/* bits.h - ReLU and its gradient, in any layout: one pass over the stored numbers. The
+ * loops use 16-byte vectors, which every x86-64 and aarch64 has, because gcc -O2 does
+ * not vectorise them. Wider vectors gain little, since the cache is the limit. */
 #ifndef ONEDNN_BITS_H
 #define ONEDNN_BITS_H
 
@@ -18,9 +17,9 @@ static inline size_t od_dtype_size(uint32_t dtype)
 	return dtype == CNN_BF16 ? 2 : 4;
 }
 
-/* out[i] = 0 where y[i] <= 0, else x[i]: where y[i] is not a number, x[i] stays
- * and with it the news. count vectors. A bfloat16 has the sign of the integer
- * with the same bits, and is no number above 0x7f80, infinity. */
+/* out[i] = 0 if y[i] <= 0, else x[i], for `count` vectors. If y[i] is NaN, x[i] is
+ * kept, so that NaN is not lost. A bfloat16 has the sign of the integer with the same
+ * bits; without the sign, above 0x7f80 (infinity) it is NaN. */
 static inline void od_mask_vectors(uint32_t dtype, size_t count, const void *y,
     const void *x, void *out)
 {
@@ -40,8 +39,8 @@ static inline void od_mask_vectors(uint32_t dtype, size_t count, const void *y,
 	}
 }
 
-/* grad_in = grad_out where ReLU's output (or its input) y is above zero, else
- * 0; count elements. grad_in may be grad_out or y. */
+/* grad_in = grad_out if ReLU's output (or its input) y is above zero or NaN, else 0;
+ * for count elements. grad_in may be grad_out or y. */
 static inline void od_relu_mask(uint32_t dtype, size_t count, const void *y,
     const void *grad_out, void *grad_in)
 {
@@ -56,13 +55,13 @@ static inline void od_relu_mask(uint32_t dtype, size_t count, const void *y,
 	memcpy((char *)grad_in + whole, &b, rest);
 }
 
-/* out = max(in, 0), count elements; out may be in. */
+/* out = max(in, 0), or NaN if in is NaN, for count elements; out may be in. */
 static inline void od_relu(uint32_t dtype, size_t count, const void *in, void *out)
 {
 	od_relu_mask(dtype, count, in, in, out);
 }
 
-/* Is one of count elements not a number? */
+/* True if one of count elements is NaN. */
 static inline bool od_has_nan(uint32_t dtype, size_t count, const void *x)
 {
 	size_t bytes = count * od_dtype_size(dtype), rest = bytes % 16;

@@ -1,17 +1,17 @@
 /* compat.h - oneDNN 2.x and 3.x behind one set of names.
  *
- * oneDNN 3 made memory descriptors opaque objects, dropped the operation
- * descriptors and changed two signatures. Nothing outside compat.c and
- * compat.h knows. What both have in common (primitives, memories, streams,
- * queries) the other files call as it is.
+ * oneDNN 3 made memory descriptors opaque objects, dropped the operation descriptors
+ * and changed two signatures. Only compat.c and compat.h depend on the version. The
+ * other files call directly what both versions have in common (primitives, memories,
+ * streams, queries).
  */
 #ifndef ONEDNN_COMPAT_H
 #define ONEDNN_COMPAT_H
 
 #include "library.h"
 
-/* A memory descriptor, never changed once made. Those that a query gives
- * belong to the primitive descriptor asked, and live as long as it. */
+/* A memory descriptor; it never changes. Those that a query returns belong to the
+ * primitive descriptor, and live as long as it does. */
 #if DNNL_VERSION_MAJOR < 3
 typedef const dnnl_memory_desc_t *od_desc;
 #else
@@ -23,8 +23,8 @@ struct od_window {
 	dnnl_dims_t kernel, stride, dilation, padding;
 };
 
-/* The tensors of a convolution, or (window NULL) of an inner product; also
- * those that their gradients have the format of. bias may be NULL. */
+/* The tensors of a convolution, or (if window is NULL) of an inner product. Their
+ * gradients have the same formats. bias may be NULL. */
 struct od_operands {
 	od_desc src, weights, bias, dst;
 	const struct od_window *window;
@@ -35,9 +35,10 @@ dnnl_status_t od_desc_create(od_desc *, int ndims, const dnnl_dims_t dims,
 dnnl_status_t od_desc_clone(od_desc *, od_desc);
 void od_desc_destroy(od_desc); /* NULL is fine */
 
-/* out = ReLU of what the primitive computes. */
+/* out = ReLU of the primitive's result. */
 
-/* Primitive descriptors. `forward` is the pass a backward belongs to. */
+/* Create primitive descriptors. `forward` is the forward pass that a backward pass
+ * belongs to. */
 dnnl_status_t od_forward(dnnl_primitive_desc_t *, dnnl_engine_t, dnnl_prop_kind_t,
     const struct od_operands *, const_dnnl_primitive_attr_t);
 dnnl_status_t od_backward_data(dnnl_primitive_desc_t *, dnnl_engine_t,

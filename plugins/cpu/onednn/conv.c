@@ -1,9 +1,9 @@
 /* conv.c - conv2d, conv2d+relu: out[o][y][x] = bias[o] + sum over the window of weight
- * times input, by oneDNN's direct convolution. With relu, backward masks the gradient
- * into scratch memory first. */
+ * times input, by oneDNN's direct convolution. With relu, backward first writes the
+ * masked gradient to scratch memory. */
 #include "weighted.h"
 
-/* How a kernel differs. */
+/* How the kernels differ. */
 struct variant {
 	bool relu;
 };
@@ -44,9 +44,9 @@ struct speed {
 	double forward, backward;
 };
 
-/* Where oneDNN 2.7 has no fast backward pass it takes its reference, a thousand times
- * slower: for fewer channels than a block if the input wants a gradient, or in bfloat16
- * except for a net's first layer of at most 3 channels, and with SSE4.1. */
+/* oneDNN 2.7 has no fast backward pass for fewer channels than a block, if the input
+ * wants a gradient, or in bfloat16 except for a net's first layer of at most 3
+ * channels; nor for SSE4.1. Its reference implementation is a thousand times slower. */
 static struct speed speed_of(const struct cnn_host *host, const struct cnn_run *run,
     const struct weighted_def *def)
 {
@@ -100,8 +100,8 @@ static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
 	if (run->training)
 		microseconds += 8 +
 		    flops * (run->inputs[0].wants_gradient ? 2 : 1) / s.backward / 1e3;
-	/* Backward's mask needs a second gradient as large as the output; relu by
-	 * itself works in place. */
+	/* Backward's mask needs a second gradient as large as the output. A separate
+	 * relu works in place. */
 	return microseconds + (v->relu ? out * (run->training ? 1e-3 : 5e-5) : 0);
 }
 

@@ -1,5 +1,5 @@
-/* elementwise.c - relu: out = max(in, 0), elementwise, in any layout, in place both
- * ways. */
+/* elementwise.c - relu: out = max(in, 0), elementwise, in any layout. Forward and
+ * backward work in place. */
 #include "onednn.h"
 #include "bits.h"
 
@@ -12,7 +12,7 @@ struct relu {
 static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
     const struct cnn_run *run, struct cnn_plan *plan)
 {
-	const double ns = run->training ? 0.5 : 0.15; /* an element of float */
+	const double ns = run->training ? 0.5 : 0.15; /* per element, f32 */
 
 	(void)kernel;
 	if (!od_supports(host, run->dtype))

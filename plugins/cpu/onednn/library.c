@@ -13,7 +13,7 @@ struct od_library od_dnnl;
 
 static const char *why = "not tried"; /* NULL: it is open */
 
-/* Sets *function, of whatever type, to the symbol. */
+/* Sets *function, a function pointer of any type, to the symbol. */
 static bool find(void *library, const char *name, void *function)
 {
 	void *symbol = dlsym(library, name);

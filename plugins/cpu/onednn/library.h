@@ -1,7 +1,7 @@
 /* library.h - the functions of oneDNN, which is opened when a kernel is first created.
  *
- * A plugin that linked it would open it for every net, and would be refused where it is
- * not installed. The table is filled once and never changes.
+ * A plugin that linked oneDNN would load it for every net, and could not be loaded
+ * where it is not installed. The table is filled once and never changes.
  */
 #ifndef ONEDNN_LIBRARY_H
 #define ONEDNN_LIBRARY_H
@@ -59,7 +59,7 @@ struct od_library {
 /* od_dnnl.engine_create is dnnl_engine_create. */
 extern struct od_library od_dnnl;
 
-/* False if there is no oneDNN, or one that lacks a function; -v says why. */
+/* Returns false if oneDNN is missing or lacks a function; -v shows which. */
 bool od_library_open(const struct cnn_host *);
 
 #endif

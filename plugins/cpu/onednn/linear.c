@@ -3,7 +3,7 @@
  */
 #include "weighted.h"
 
-/* How a kernel differs. */
+/* How the kernels differ. */
 struct variant {
 	struct weighted_def (*def)(const struct cnn_run *);
 };
@@ -20,9 +20,9 @@ static struct weighted_def linear_def(const struct cnn_run *run)
 	};
 }
 
-/* The inner product of whole images. It takes them in the blocked layout that a
- * convolution or a pooling left, with the weights in the matching order. So neither is
- * reordered in a step. */
+/* The inner product of whole images. It reads them in the blocked layout in which a
+ * convolution or pooling left them, with the weights in the matching order, so that a
+ * step reorders neither. */
 static struct weighted_def flat_def(const struct cnn_run *run)
 {
 	const struct cnn_shape *in = &run->nodes[0].inputs[0];

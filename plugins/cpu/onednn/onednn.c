@@ -11,8 +11,8 @@ void od_one_thread(void)
 #endif
 }
 
-/* oneDNN takes the bound once, before it is first asked for anything; what comes
- * later it refuses, and then it is the same bound that it has. */
+/* Limits oneDNN to the host's instruction set. oneDNN accepts one limit, before its
+ * first use, and refuses later ones; these are the same limit. */
 static void hold_to_isa(const struct cnn_host *host)
 {
 	static const struct {

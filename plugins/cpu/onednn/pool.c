@@ -1,17 +1,17 @@
 /* pool.c - maxpool2d, relu+maxpool2d, avgpool2d: out[c][y][x] = the maximum, or the
  * mean, over a window.
  *
- * Backward of the maximum goes by the places that oneDNN's forward notes in
- * `saved`. A run that begins with relu pools the raw input and applies ReLU to
- * what is left, since max(relu(x)) = relu(max(x)): a quarter of the work, and
- * of the masking in backward, for a window of 2 x 2.
+ * Backward of the maximum uses the places that oneDNN's forward keeps in `saved`. A run
+ * that begins with relu pools the raw input and applies ReLU to the result, since
+ * max(relu(x)) = relu(max(x)). For a window of 2 x 2 this is a quarter of the work,
+ * both of ReLU and of its mask in backward.
  */
 #include "onednn.h"
 #include "bits.h"
 
 #include <string.h>
 
-/* Fewer channels than this are not worth a block that is mostly padding. */
+/* With fewer channels, a block would be mostly padding. */
 #define BLOCKED_FROM 5
 
 /* The primitives for one number of samples. */
@@ -21,7 +21,7 @@ struct sized {
 	struct od_op forward, backward;
 };
 
-/* How a kernel differs. */
+/* How the kernels differ. */
 struct pool_def {
 	const char *type;
 	dnnl_alg_kind_t algorithm;
@@ -34,14 +34,14 @@ struct pool {
 	struct od_window window;
 	struct cnn_shape in, out;
 	uint32_t dtype, layout;
-	bool training, saves; /* saves: forward notes the places */
+	bool training, saves; /* saves: forward keeps the places */
 	size_t mask_bytes;    /* of scratch: ReLU's gradient */
 	struct sized *sizes;
 };
 
 /* --- primitives ------------------------------------------------------------------- */
 
-/* backward NULL: only forward's. */
+/* If backward is NULL, only creates forward's descriptor. */
 static dnnl_status_t describe(const struct pool *p, uint32_t samples,
     dnnl_primitive_desc_t *forward, dnnl_primitive_desc_t *backward)
 {
@@ -143,8 +143,8 @@ static struct od_window window_of(const struct cnn_node *node)
 	};
 }
 
-/* Plain pooling is several times slower than blocked, so that even a reorder
- * pays; a blocked input stays as it comes. */
+/* Blocked pooling is several times faster than plain, so that even a reorder pays. An
+ * input that is not plain keeps its layout. */
 static uint32_t choose_layout(const struct cnn_host *host, const struct cnn_run *run)
 {
 	uint32_t layout = run->inputs[0].format.layout;
@@ -188,12 +188,13 @@ static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
 	const struct pool_def *def = kernel->data;
 	const struct od_window window = window_of(&run->nodes[run->node_count - 1]);
 	const bool max = def->algorithm == dnnl_pooling_max;
-	double ns = max ? 0.75 : 0.6; /* an element of the input */
+	double ns = max ? 0.75 : 0.6; /* per element of the input */
 
 	if (!od_supports(host, run->dtype))
 		return 0;
-	/* From 256 places on they are noted in 32 bits, which the kernel for bfloat16
-	 * of oneDNN 2.6 reads as 8: its gradients are elsewhere. */
+	/* With 256 places or more, they are kept in 32 bits. The bfloat16 kernel of
+	 * oneDNN 2.6 reads them as 8 bits and puts the gradients in the wrong
+	 * places. */
 	if (run->training && max && run->dtype == CNN_BF16 &&
 	    window.kernel[0] * window.kernel[1] > UINT8_MAX)
 		return 0;
@@ -272,7 +273,7 @@ static int prepare(void *instance, uint32_t samples)
 	return status == dnnl_success ? CNN_OK : od_fail(&p->od, "prepare", status);
 }
 
-/* What oneDNN gets of a call's scratch memory. */
+/* oneDNN's part of a call's scratch memory. */
 static void *scratch_of(const struct pool *p, const struct cnn_call *c)
 {
 	return p->mask_bytes ? (char *)c->scratch + p->mask_bytes : c->scratch;
@@ -284,7 +285,7 @@ static int not_prepared(const struct pool *p, uint32_t samples)
 	    "cpu/onednn: %s: not prepared for %u samples", p->od.name, samples);
 }
 
-/* Where element (n, ch, y, x) of a tensor of this shape and layout lies. */
+/* The index of element (n, ch, y, x) of a tensor of this shape and layout. */
 static size_t place_of(const struct cnn_shape *s, uint32_t layout, size_t n, size_t ch,
     size_t y, size_t x)
 {
@@ -298,7 +299,8 @@ static size_t place_of(const struct cnn_shape *s, uint32_t layout, size_t n, siz
 	    ch % block;
 }
 
-/* The first and one past the last window along an axis that hold place `at`. */
+/* Finds the windows along an axis that contain place `at`: the first, and one past the
+ * last. */
 static void windows_with(const struct pool *p, int axis, size_t at, size_t *first,
     size_t *end)
 {
@@ -310,8 +312,8 @@ static void windows_with(const struct pool *p, int axis, size_t at, size_t *firs
 	*end = (size_t)(place / stride + 1 < count ? place / stride + 1 : count);
 }
 
-/* oneDNN's maximum passes over NaN. Makes each window that holds one NaN; gradients go
- * to the place that oneDNN chose. */
+/* oneDNN's max pooling ignores NaN. Sets the output of each window that contains one to
+ * NaN. The gradient still goes to the place that oneDNN chose. */
 static void keep_nans(const struct pool *p, const struct cnn_call *c)
 {
 	const size_t ch = p->in.dims[0], h = p->in.dims[1], w = p->in.dims[2];

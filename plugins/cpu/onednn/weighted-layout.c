@@ -1,5 +1,5 @@
-/* weighted-layout.c - which layouts a layer with weights works in: what
- * weighted.h says of them, asked from oneDNN. */
+/* weighted-layout.c - chooses the layouts of a layer with weights, as described in
+ * weighted.h, by asking oneDNN. */
 #include "weighted-private.h"
 
 /* --- descriptors ------------------------------------------------------------------ */
@@ -9,9 +9,9 @@ static dnnl_prop_kind_t prop_kind(const struct weighted *w)
 	return w->training ? dnnl_forward_training : dnnl_forward_inference;
 }
 
-/* The tensors for `samples` samples: the weights any of weights_tag (NULL),
- * or those given. The caller frees src, dst and, if it was NULL, the
- * weights, with operands_close(). */
+/* Creates the descriptors for `samples` samples. If `weights` is NULL, creates one for
+ * them from weights_tag. The caller frees src, dst and, if it was NULL, the weights,
+ * with operands_close(). */
 static dnnl_status_t operands_open(const struct weighted *w, uint32_t samples,
     dnnl_format_tag_t in, dnnl_format_tag_t out, od_desc weights,
     dnnl_data_type_t weight_type, struct od_operands *x)
@@ -77,9 +77,9 @@ static od_desc weights_of(const_dnnl_primitive_desc_t pd, enum pass pass)
 
 /* --- choosing the layouts --------------------------------------------------------- */
 
-/* Sets in_layout and out_layout to what the forward kernel likes best. What
- * comes in blocked stays so in an inner product, which has no layout of its
- * own, unless no kernel takes it. */
+/* Sets in_layout and out_layout to what suits the forward kernel best. An inner product
+ * has no preference: it reads a blocked input as it is, unless no fast kernel takes
+ * it. */
 static dnnl_status_t choose_activations(struct weighted *w, uint32_t samples,
     uint32_t offered)
 {
@@ -117,10 +117,10 @@ static dnnl_status_t choose_activations(struct weighted *w, uint32_t samples,
 	return dnnl_success;
 }
 
-/* What the kernels may choose the weights' layout from. Those for the inner
- * product of images in half are as fast with the order of the input, whose
- * packing is a mere conversion that forward and backward share, as with that
- * which they ask for, transposed: 10 for 75 us a step in fc1. */
+/* The tag from which the kernels choose the weights' layout. For the inner product of
+ * images in bfloat16, the input's layout is as fast as the transposed one that the
+ * kernels prefer, and packing is then a plain conversion that forward and backward
+ * share. */
 static dnnl_format_tag_t choose_weights(const struct weighted *w)
 {
 	return !w->def.convolution && w->in.rank == 3 && w->dtype == CNN_BF16 ?
@@ -128,7 +128,8 @@ static dnnl_format_tag_t choose_weights(const struct weighted *w)
 	    dnnl_format_tag_any;
 }
 
-/* The arena's layout: as the weights' gradient comes, else as forward reads. */
+/* Chooses the arena's layout: that of the weights' gradient in training, else
+ * forward's. */
 static dnnl_status_t choose_arena(struct weighted *w, uint32_t samples,
     const_dnnl_primitive_desc_t forward)
 {
@@ -146,9 +147,9 @@ static dnnl_status_t choose_arena(struct weighted *w, uint32_t samples,
 	return status;
 }
 
-/* How the primitive that pd describes is to read the weights: from the arena
- * if they lie there as it likes best. (Forcing the arena's layout on it costs
- * each microbatch more than packing costs a step: 75 for 25 us in fc1.) */
+/* Chooses how the primitive that pd describes reads the weights: from the arena if that
+ * has the best layout, else from a packed copy. Packing once a step costs less than a
+ * slower kernel in each microbatch. */
 static dnnl_status_t choose_view(const struct weighted *w, enum pass pass,
     const_dnnl_primitive_desc_t pd, struct view *view)
 {

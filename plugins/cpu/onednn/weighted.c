@@ -129,7 +129,7 @@ static dnnl_status_t build(struct weighted *w, uint32_t samples, size_t *packed_
 
 /* --- the provider's functions ----------------------------------------------------- */
 
-/* What a run of this type is, before any layout is chosen. */
+/* Sets what follows from the run alone, before any layout is chosen. */
 static dnnl_status_t weighted_open(struct weighted *w, const struct cnn_host *host,
     const struct cnn_run *run, const struct weighted_def *def, uint32_t workers)
 {
@@ -286,7 +286,7 @@ static const void *view_of(const struct view *view, const struct cnn_call *c)
 			      c->params[WEIGHT];
 }
 
-/* What oneDNN gets of a call's scratch memory. */
+/* oneDNN's part of a call's scratch memory. */
 static void *scratch_of(const struct weighted *w, const struct cnn_call *c)
 {
 	return w->mask_bytes ? (char *)c->scratch + w->mask_bytes : c->scratch;
@@ -310,7 +310,7 @@ int weighted_forward(void *instance, const struct cnn_call *c)
 	r = od_op_run(&w->od, &s->forward, c->worker, scratch_of(w, c),
 	    (const void *[]){ c->in[0], view_of(&w->forward, c), c->out,
 		w->has_bias ? c->params[BIAS] : NULL });
-	/* oneDNN's own ReLU would make 0 of NaN. */
+	/* oneDNN's own ReLU would turn NaN into 0. */
 	if (r == CNN_OK && w->def.relu)
 		od_relu(w->dtype, cnn_layout_count(&w->out, w->out_layout, c->samples),
 		    c->out, c->out);

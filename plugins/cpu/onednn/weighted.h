@@ -5,19 +5,19 @@
  *   grad_weights, grad_bias = sums over the microbatch's samples
  *
  * The layouts are chosen once, for a full microbatch, and kept for smaller ones.
- * Activations lie as the forward kernel likes best, if that is one of enum
- * cnn_layout. The weights lie in the parameter arena as their gradient comes
- * out of its kernel (in a run that doesn't train: as forward reads them), so
- * that no microbatch reorders a gradient; what forward or the input's gradient
- * wants otherwise, pack() makes once a step.
+ * Activations have the layout that suits the forward kernel best, if it is one of enum
+ * cnn_layout. The weights in the parameter arena have the layout in which their
+ * gradient is computed, so that no microbatch reorders a gradient. Without training
+ * they have forward's. If forward or the input's gradient needs another layout, pack()
+ * converts the weights once a step.
  */
 #ifndef ONEDNN_WEIGHTED_H
 #define ONEDNN_WEIGHTED_H
 
 #include "onednn.h"
 
-/* What a layer says of itself: the weights' plain shape, in which the input's
- * dimensions are the last, and how the window slides (convolution). */
+/* A layer's description: the plain shape of the weights, whose last dimensions are the
+ * input's, and the window of a convolution. */
 struct weighted_def {
 	const char *type;
 	bool convolution, relu;

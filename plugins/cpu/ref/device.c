@@ -193,7 +193,7 @@ static size_t float_size(uint32_t dtype)
 static int no_float(const struct cpu *cpu, uint32_t dtype)
 {
 	return cpu->host->fail(cpu->host, CNN_EUSAGE,
-	    "cpu: element type %u is not a floating-point one", dtype);
+	    "cpu: element type %u is not floating-point", dtype);
 }
 
 /* --- tensors ---------------------------------------------------------------------- */
@@ -466,7 +466,7 @@ static int advance(void *device, void *queue, struct cnn_state *s,
 	return CNN_OK;
 }
 
-/* About 9 bytes a nanosecond, of what is read and written. */
+/* About 9 bytes per nanosecond, counting reads and writes. */
 static double reorder_cost(const struct cnn_shape *s, size_t samples,
     struct cnn_format from, struct cnn_format to)
 {

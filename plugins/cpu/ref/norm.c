@@ -76,7 +76,7 @@ static int check_total(const struct batchnorm2d *b, uint64_t total)
 	if (total * b->area > 1)
 		return CNN_OK;
 	return b->ref.host->fail(b->ref.host, CNN_EDATA,
-	    "batchnorm2d: training needs more than one value a channel");
+	    "batchnorm2d: training needs more than one value per channel");
 }
 
 static int forward(void *instance, const struct cnn_call *call)

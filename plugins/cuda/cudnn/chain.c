@@ -1,8 +1,8 @@
 /* chain.c - conv2d+relu+conv2d: middle = max(conv(in), 0), out = conv(middle).
  *
- * In backward the second convolution's dgrad gives the gradient of middle. Where cuDNN
- * has an engine for it, which is compiled when the plan is made, the same kernel
- * applies the ReLU's gradient. `saved` is middle.
+ * In backward, the dgrad of the second convolution computes the gradient of middle. If
+ * cuDNN has an engine for it, which is compiled when the plan is built, the same kernel
+ * applies ReLU's gradient. `saved` is middle.
  */
 #include "chain.h"
 
@@ -13,12 +13,12 @@ struct chain {
 	/* Index of its weights in the run's parameters */
 	uint32_t second_param;
 	size_t second_packed; /* offset in packed */
-	/* bytes; as much scratch holds middle's gradient, or middle if it is not
-	 * saved */
+	/* Bytes of middle. Scratch holds its gradient, or middle itself if it is not
+	 * saved. */
 	size_t middle;
 };
 
-/* The tensor between them is written and read without a kernel of its own. */
+/* The tensor between the convolutions needs no kernel of its own. */
 double chain_cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
     const struct cnn_run *run, struct cnn_plan *plan)
 {

@@ -39,12 +39,13 @@ static int check_axis(const struct graph_spec *s, int axis, int64_t in, int64_t 
 	window = d * (k - 1) + 1;
 	padded = in + 2 * p;
 	if (window > padded)
-		return graph_fail(e, CNN_EUSAGE, "%s: a window of %lld on %lld", name,
-		    (long long)window, (long long)padded);
+		return graph_fail(e, CNN_EUSAGE,
+		    "%s: the window (%lld) is larger than the padded input (%lld)",
+		    name, (long long)window, (long long)padded);
 	right = (padded - window) / s->stride[axis] + 1;
 	if (out != right)
 		return graph_fail(e, CNN_EUSAGE,
-		    "%s: output is %lld where the window gives %lld", name,
+		    "%s: output is %lld, but the window gives %lld", name,
 		    (long long)out, (long long)right);
 	return CNN_OK;
 }
@@ -55,19 +56,20 @@ static int check_spec(const struct graph_spec *s, struct graph_error *e)
 	int r;
 
 	if (s->dtype != CNN_F32 && s->dtype != CNN_F16 && s->dtype != CNN_BF16)
-		return graph_fail(e, CNN_EUSAGE, "element type %u", (unsigned)s->dtype);
+		return graph_fail(e, CNN_EUSAGE, "element type %u is not supported",
+		    (unsigned)s->dtype);
 	if (s->n < 1 || s->c < 1 || s->o < 1 || s->n > MAX_SIZE || s->c > MAX_SIZE ||
 	    s->o > MAX_SIZE)
 		return graph_fail(e, CNN_EUSAGE, "samples or channels out of range");
 	if (s->groups < 1 || s->c % s->groups || s->o % s->groups)
 		return graph_fail(e, CNN_EUSAGE,
-		    "%lld groups don't divide %lld and %lld channels",
+		    "%lld groups do not divide %lld and %lld channels",
 		    (long long)s->groups, (long long)s->c, (long long)s->o);
 	if (pool &&
 	    (s->c != s->o || s->groups != 1 || s->dilation[0] != 1 ||
 		s->dilation[1] != 1))
 		return graph_fail(e, CNN_EUSAGE,
-		    "pooling keeps its channels, and has neither groups nor dilation");
+		    "pooling cannot change the channels or have groups or dilation");
 	if ((r = check_axis(s, 0, s->h, s->oh, e)) != CNN_OK)
 		return r;
 	return check_axis(s, 1, s->w, s->ow, e);
@@ -89,7 +91,7 @@ static int check_tensor(const struct graph *g, uint32_t i, struct graph_error *e
 			    (long long)t->id);
 	if (t->is_virtual != (t->id >= GRAPH_VIRTUAL))
 		return graph_fail(e, CNN_EUSAGE,
-		    "tensor %lld is %s the graph by its id", (long long)t->id,
+		    "tensor %lld has the id of a tensor %s the graph", (long long)t->id,
 		    t->is_virtual ? "outside" : "inside");
 	for (int k = 0; k < 4; k++) {
 		if (t->dims[k] < 1 || t->dims[k] > MAX_COUNT / count)
@@ -99,11 +101,11 @@ static int check_tensor(const struct graph *g, uint32_t i, struct graph_error *e
 	}
 	if (t->strides[1] != 1 || t->strides[3] != c || t->strides[2] != row ||
 	    t->strides[0] != row * t->dims[2])
-		return graph_fail(e, CNN_EUSAGE, "tensor %lld doesn't lie as NHWC",
+		return graph_fail(e, CNN_EUSAGE, "tensor %lld is not NHWC",
 		    (long long)t->id);
 	if (t->alignment < GRAPH_ALIGNMENT || (t->alignment & (t->alignment - 1)))
 		return graph_fail(e, CNN_EUSAGE,
-		    "tensor %lld is aligned to %lld bytes only", (long long)t->id,
+		    "tensor %lld is aligned only to %lld bytes", (long long)t->id,
 		    (long long)t->alignment);
 	return CNN_OK;
 }
@@ -117,7 +119,7 @@ static int want_shape(const struct graph *g, int64_t id, const char *what, int64
 
 	for (int i = 0; i < 4; i++)
 		if (t->dims[i] != want[i])
-			return graph_fail(e, CNN_EUSAGE, "%s is %s and should be %s",
+			return graph_fail(e, CNN_EUSAGE, "%s is %s, but should be %s",
 			    what, shape_text(t->dims, is), shape_text(want, should));
 	return CNN_OK;
 }
@@ -128,7 +130,7 @@ static int want_type(const struct graph *g, int64_t id, const char *what,
 	if (graph_find(g, id)->type == type)
 		return CNN_OK;
 	return graph_fail(e, CNN_EUSAGE,
-	    "%s has the element type %d and should have %d", what,
+	    "%s has the element type %d, but should have %d", what,
 	    (int)graph_find(g, id)->type, (int)type);
 }
 
@@ -174,7 +176,7 @@ static int check_pool(const struct graph *g, int64_t x, int64_t index, int64_t y
 	if ((r = want_type(g, index, "the index", CUDNN_DATA_INT8, e)) != CNN_OK)
 		return r;
 	if (s->kernel[0] * s->kernel[1] > GRAPH_MAX_INDEX)
-		return graph_fail(e, CNN_EUSAGE, "a window of more than %d elements",
+		return graph_fail(e, CNN_EUSAGE, "the window has more than %d elements",
 		    GRAPH_MAX_INDEX);
 	return want_shape(g, index, "the index", s->n, s->o, s->oh, s->ow, e);
 }
@@ -241,19 +243,18 @@ static int check_order(const struct graph *g, uint32_t i, struct graph_error *e)
 			continue;
 		if (!graph_find(g, ids[k]))
 			return graph_fail(e, CNN_EUSAGE,
-			    "operation %u uses tensor %lld, which isn't there",
+			    "operation %u uses tensor %lld, which does not exist",
 			    (unsigned)i, (long long)ids[k]);
 		if (made(g, i, ids[k]) != (!out && ids[k] >= GRAPH_VIRTUAL))
 			return graph_fail(e, CNN_EUSAGE,
-			    "operation %u: tensor %lld is made %s", (unsigned)i,
+			    "operation %u: tensor %lld is written %s", (unsigned)i,
 			    (long long)ids[k],
-			    out ? "twice" :
-				ids[k] >= GRAPH_VIRTUAL ?
-				  "later" :
-				  "by the graph that takes it in");
+			    out				? "twice" :
+				ids[k] >= GRAPH_VIRTUAL ? "later" :
+							  "by the graph that reads it");
 	}
 	return op->a == op->out || op->b == op->out ?
-	    graph_fail(e, CNN_EUSAGE, "operation %u writes what it reads",
+	    graph_fail(e, CNN_EUSAGE, "operation %u writes a tensor that it reads",
 		(unsigned)i) :
 	    CNN_OK;
 }
@@ -265,7 +266,8 @@ int graph_check(const struct graph *g, struct graph_error *e)
 	if (r == CNN_OK &&
 	    (g->tensor_count > GRAPH_MAX_TENSORS || g->op_count < 1 ||
 		g->op_count > GRAPH_MAX_OPS))
-		return graph_fail(e, CNN_EUSAGE, "no graph");
+		return graph_fail(e, CNN_EUSAGE,
+		    "the graph has no operations, or too many");
 	for (uint32_t i = 0; i < g->tensor_count && r == CNN_OK; i++)
 		r = check_tensor(g, i, e);
 	for (uint32_t i = 0; i < g->op_count && r == CNN_OK; i++)

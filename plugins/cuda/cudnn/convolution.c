@@ -100,7 +100,7 @@ static const struct conv_size *find_size(const struct conv *v, uint32_t samples)
 static int not_prepared(const struct conv *v)
 {
 	return provider_fail(&v->p, CNN_EUSAGE, "call",
-	    "not prepared for so many samples");
+	    "not prepared for this number of samples");
 }
 
 /* --- opening ---------------------------------------------------------------------- */

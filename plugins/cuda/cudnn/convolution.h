@@ -38,7 +38,7 @@ struct conv {
 	struct conv_size *sizes;
 };
 
-/* One call; absent buffers are NULL. scratch: scratch_bytes. */
+/* One call; absent buffers are NULL. scratch has scratch_bytes. */
 struct conv_call {
 	uint32_t samples;
 	void *queue;
@@ -51,7 +51,7 @@ struct conv_call {
 
 /* True if conv_open() is expected to succeed. Sets no message. */
 bool conv_supports(const struct cnn_run *, const struct cnn_node *);
-/* Operations of its forward pass over run->batch samples. */
+/* Floating-point operations of the node's forward pass over run->batch samples. */
 double conv_flops(const struct cnn_run *, const struct cnn_node *);
 /* Builds what forward and, in training, backward of `batch` samples need. The caller
  * zeroes the conv before, and calls conv_close() afterwards in any case. */

@@ -287,7 +287,7 @@ const char *engine_refused(const struct engine *engine, const struct graph_spec 
 		return "needs cublasLt";
 	if (noted(b, CUDNN_BEHAVIOR_NOTE_REQUIRES_FILTER_INT8x32_REORDER) ||
 	    noted(b, CUDNN_BEHAVIOR_NOTE_REQUIRES_BIAS_INT8x32_REORDER))
-		return "wants another layout";
+		return "needs another layout";
 	return NULL;
 }
 
@@ -367,13 +367,13 @@ static int none_will_do(const struct graph *g, const struct engines *all,
 		return graph_fail(e, CNN_EPLUGIN,
 		    "%s: cuDNN's engine %lld, which the model requires, %s", kind,
 		    (long long)number,
-		    o->failed	     ? "builds no plan here" :
-			o->refused   ? "is not let in without --fast or --tf32" :
-			o->too_large ? "wants too much memory" :
-				       "isn't offered here");
+		    o->failed	     ? "cannot build a plan here" :
+			o->refused   ? "is not allowed without --fast or --tf32" :
+			o->too_large ? "needs too much memory" :
+				       "is not available here");
 	return graph_fail(e, CNN_EPLUGIN,
-	    "%s: none of cuDNN's %u engines will do: %u not "
-	    "let in, %u too large, %u without a plan%s%s",
+	    "%s: none of cuDNN's %u engines can be used: %u not "
+	    "allowed, %u too large, %u without a plan%s%s",
 	    kind, (unsigned)all->count, (unsigned)o->refused, (unsigned)o->too_large,
 	    (unsigned)o->failed, o->failed ? ": " : "", o->last.text);
 }

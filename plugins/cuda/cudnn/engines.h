@@ -25,7 +25,7 @@ int engine_device_describe(struct engine_device *, const char *json,
     struct graph_error *);
 void engine_device_close(struct engine_device *);
 
-/* Which engines are admitted if no engine is given by number. */
+/* Which engines are admitted. */
 struct engine_policy {
 	bool fast;	      /* results may differ from run to run */
 	bool tf32;	      /* may round the products of floats */
@@ -75,8 +75,8 @@ int engine_plan_build(struct engine_plan *, const struct engine *,
     const struct engine_device *, struct graph_error *);
 void engine_plan_close(struct engine_plan *);
 
-/* Chooses the first candidate that the policy admits and whose plan builds, or, with
- * number >= 0, exactly that engine. Leaves the candidates it had to query in the
+/* Chooses the first candidate that the policy admits and whose plan builds. If number
+ * >= 0, it considers only that engine. The candidates that it queried stay in the
  * list. */
 int engine_choose(struct engine_plan *, struct engines *, const struct graph *,
     const struct engine_device *, const struct engine_policy *, int64_t number,

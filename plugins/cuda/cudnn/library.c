@@ -18,7 +18,7 @@ struct cudnn_library cudnn;
 
 static const char *why; /* NULL: it is open */
 
-/* Sets *function, of whatever type, to the symbol. */
+/* Sets *function, a function pointer of any type, to the symbol. */
 static bool find(void *library, const char *name, void *function)
 {
 	void *symbol = dlsym(library, name);
@@ -29,7 +29,7 @@ static bool find(void *library, const char *name, void *function)
 
 static void open_once(void)
 {
-	/* Never closed: the CUDA runtime still knows its kernels. */
+	/* Never closed: its kernels stay registered with the CUDA runtime. */
 	void *library = dlopen(TEXT(CUDNN_FILE), RTLD_NOW | RTLD_LOCAL);
 	bool all = true;
 

@@ -1,7 +1,8 @@
 /* library.h - the functions of cuDNN, which is opened when a kernel is first created.
  *
- * A plugin that linked it would open some hundred megabytes for every net, and would be
- * refused where cuDNN is not installed. The table is filled once and never changes.
+ * A plugin that linked cuDNN would load hundreds of megabytes for every net, and could
+ * not be loaded where cuDNN is not installed. The table is filled once and never
+ * changes.
  */
 #ifndef CUDNN_LIBRARY_H
 #define CUDNN_LIBRARY_H
@@ -25,7 +26,8 @@ struct cudnn_library {
 /* cudnn.Create is cudnnCreate. */
 extern struct cudnn_library cudnn;
 
-/* Returns NULL, or why there is no cuDNN: "libcudnn.so.9 cannot be opened". */
+/* Returns NULL, or the reason why there is no cuDNN: "libcudnn.so.9 cannot be
+ * opened". */
 const char *cudnn_library_open(void);
 
 #endif

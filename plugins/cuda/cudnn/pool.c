@@ -1,14 +1,14 @@
 /* pool.c - maxpool2d, avgpool2d: out[c][y][x] = the maximum, or the mean, over a
  * window.
  *
- * cuDNN's engines for it are compiled when the plan is made. Backward of the maximum
+ * cuDNN's engines for it are compiled when the plan is built. Backward of the maximum
  * uses the indices that forward stores in `saved`, one byte each.
  */
 #include "provider.h"
 
 #include <string.h>
 
-/* How a kernel differs. */
+/* How the kernels differ. */
 struct pool_kind {
 	bool max;
 };
@@ -89,15 +89,15 @@ static const struct pool_size *find_size(const struct pool *p, uint32_t samples)
 static int not_prepared(const struct pool *p)
 {
 	return provider_fail(&p->p, CNN_EUSAGE, "call",
-	    "not prepared for so many samples");
+	    "not prepared for this number of samples");
 }
 
 /* --- the provider's functions ----------------------------------------------------- */
 
 enum { KERNEL, STRIDE, PADDING };
 
-/* Far below the native pooling: cuDNN must compile this first, and it was never
- * timed. */
+/* Higher than that of native pooling, by a second launch: cuDNN must compile its engine
+ * first, and it was never timed. */
 static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
     const struct cnn_run *run, struct cnn_plan *plan)
 {

@@ -86,7 +86,7 @@ static void read_policy(const struct cnn_host *host, struct engine_policy *polic
 double provider_estimate(const struct cnn_run *run, int launches, double flops,
     struct cnn_plan *plan)
 {
-	const double rate = run->dtype == CNN_F32 ? 30e6 : 150e6; /* a us */
+	const double rate = run->dtype == CNN_F32 ? 30e6 : 150e6; /* per us */
 	const double count =
 	    (double)cnn_layout_count(&run->output, CNN_NCHW, run->batch) +
 	    (double)cnn_layout_count(&run->inputs[0].shape, CNN_NCHW, run->batch);
@@ -277,7 +277,7 @@ static const char *check_tensors(const struct graph *g, const int64_t *ids,
 			return "a tensor is misaligned";
 		for (uint32_t k = 0; k < i; k++)
 			if (ids[k] == ids[i])
-				return "a tensor is there twice";
+				return "a tensor is given twice";
 	}
 	return NULL;
 }

@@ -37,13 +37,14 @@ struct provider_op {
  * multiples of 8, as its engines need. Queries CUDA only. */
 bool provider_supports(const struct cnn_run *, const struct cnn_node *);
 
-/* Microseconds of a run whose parts have so many launches and, in forward, operations.
- * Estimated for an H100, not measured: a little more than native's kernels, which
- * are chosen where they compute the run too. Sets the plan's formats to NHWC. */
+/* Estimated microseconds of a run with this many launches and, in forward, this many
+ * floating-point operations. Based on estimates for an H100, not measured. Slightly
+ * more than the native kernels' cost, so that those are chosen if they support the run.
+ * Sets the plan's formats to NHWC. */
 double provider_estimate(const struct cnn_run *, int launches, double flops,
     struct cnn_plan *);
 
-/* Returns CNN_END if there is no cuDNN; -v says why. */
+/* Returns CNN_END if there is no cuDNN; -v shows why. */
 int provider_open(struct provider *, const struct cnn_host *, const char *name,
     const char *type);
 /* Sets "cuda/cudnn: NAME: what: why". Returns code, or CNN_EPLUGIN if memory ran
@@ -57,9 +58,9 @@ int provider_done(const struct provider *, const char *what, int error, void *qu
  * 256. */
 #define PROVIDER_SLACK 255
 
-/* Makes the op and chooses its engine. *planned: the workspace that calls bring,
- * without the slack. If the plan needs more, *planned grows (fixed false), or the op
- * allocates memory of its own. */
+/* Builds the op and chooses its engine. *planned is the workspace of each call, without
+ * the slack. If the plan needs more, *planned grows, or, if `fixed`, the op allocates
+ * memory of its own. */
 int provider_op_open(const struct provider *, struct provider_op *,
     const struct graph_spec *, size_t *planned, bool fixed);
 /* The same, but returns CNN_END if no engine that the policy admits computes it. */

@@ -175,7 +175,7 @@ int provider_tune(const struct provider *p, const struct graph *g, struct engine
 		cudnn.SetStream(p->handle, NULL);
 	}
 	bench_close(&b);
-	/* For example of an engine without memory */
+	/* Clears the error of an engine that, for example, ran out of memory. */
 	cudaGetLastError();
 	if (plan->desc)
 		return CNN_OK;

@@ -173,7 +173,7 @@ template <typename T> struct resident_sums {
 	}
 };
 
-/* grad_in = the tile's sums (256,32), except the rows beside the image. */
+/* grad_in = the tile's sums (256,32), without the rows outside the image. */
 template <typename T>
 static __device__ inline void put_resident(const struct conv_shape &s,
     const struct conv_buffers &b, const struct tile &t, uint32_t n, const float *sums)

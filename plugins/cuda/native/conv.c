@@ -20,8 +20,8 @@ enum { WEIGHT, BIAS };
 struct conv {
 	const struct cnn_host *host;
 	struct conv_shape shape;
-	/* Of the weights: plain (outputs, channels, places), in this instance (outputs,
-	 * places, channels) */
+	/* Sizes of the weights. Their order: plain (outputs, channels, places), in this
+	 * instance (outputs, places, channels). */
 	size_t outputs, channels, places;
 };
 

@@ -91,7 +91,7 @@ struct conv_job {
 	uint32_t method;
 	uint32_t rows, columns, depth;
 	uint32_t tile_rows, tile_columns;
-	/* resident: row_tiles of one image, and splits are the images */
+	/* resident: row_tiles are those of one image, and each split is an image */
 	uint32_t row_tiles, column_tiles;
 	uint32_t splits, split_depth;
 	/* small: parts of an image, one block each */
@@ -151,15 +151,15 @@ static inline size_t conv_small_bytes(const struct conv_shape *s, size_t pixels)
 
 /* --- the launches: conv-forward.cu, conv-backward.cu, conv-small.cu --------------- */
 
-/* out, saved = . Returns a cudaError_t. */
+/* Computes out and saved. Returns a cudaError_t. */
 int native_conv_forward(void *queue, const struct conv_shape *, const struct conv_job *,
     const struct conv_buffers *);
-/* grad_weight, grad_bias = , and grad_in = if `input` has blocks. */
+/* Computes grad_weight and grad_bias, and grad_in if `input` has blocks. */
 int native_conv_backward(void *queue, const struct conv_shape *,
     const struct conv_job *weight, const struct conv_job *input,
     const struct conv_buffers *);
 
-/* The same for jobs of the small method. */
+/* Likewise, for jobs of the small method. */
 int native_conv_small_forward(void *queue, const struct conv_shape *,
     const struct conv_job *, const struct conv_buffers *);
 int native_conv_small_weight(void *queue, const struct conv_shape *,

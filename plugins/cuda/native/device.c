@@ -36,8 +36,8 @@ static int no_device(const struct cnn_host *host, cudaError_t e)
 	    cudaDriverGetVersion(&driver) == cudaSuccess && driver > 0 &&
 	    cudaRuntimeGetVersion(&runtime) == cudaSuccess)
 		return host->fail(host, CNN_EPLUGIN,
-		    "no CUDA device: the driver knows CUDA "
-		    "%d.%d, %d.%d is needed: update the NVIDIA driver",
+		    "no CUDA device: the driver supports CUDA "
+		    "%d.%d, but %d.%d is needed: update the NVIDIA driver",
 		    driver / 1000, driver % 1000 / 10, runtime / 1000,
 		    runtime % 1000 / 10);
 	if (e == cudaErrorInsufficientDriver)
@@ -68,7 +68,7 @@ static int find(const struct cnn_host *host, uint32_t ordinal,
 	if (properties->major * 10 + properties->minor < 75)
 		return host->fail(host, CNN_EPLUGIN,
 		    "cuda:%u: %s has compute capability "
-		    "%d.%d, 7.5 or more is needed; --device cpu needs none",
+		    "%d.%d, but 7.5 or more is needed; --device cpu needs none",
 		    ordinal, properties->name, properties->major, properties->minor);
 	return CNN_OK;
 }
@@ -185,7 +185,7 @@ static int supports(void *device, uint32_t dtype)
 	if (dtype == CNN_F32 || native_is_half(dtype))
 		return CNN_OK;
 	return c->host->fail(c->host, CNN_EPLUGIN,
-	    "cuda:%u: computes in f32, f16 and bf16 alone", c->ordinal);
+	    "cuda:%u: only f32, f16 and bf16 are supported", c->ordinal);
 }
 
 /* --- memory ----------------------------------------------------------------------- */
@@ -208,7 +208,7 @@ static void *alloc(void *device, size_t bytes)
 	if (e == cudaErrorMemoryAllocation &&
 	    cudaMemGetInfo(&unused, &total) == cudaSuccess)
 		c->host->fail(c->host, CNN_ENOMEM,
-		    "cuda:%u: no memory: %.1f MiB wanted, %.1f of %.1f free",
+		    "cuda:%u: out of memory: %.1f MiB needed, %.1f of %.1f MiB free",
 		    c->ordinal, MIB(bytes), MIB(unused), MIB(total));
 	else
 		failed(c, "memory", e);
@@ -255,7 +255,7 @@ static int download(void *device, void *queue, void *dst, const void *src, size_
 		e = cudaStreamSynchronize(queue);
 	if (e != cudaSuccess && !(c->host->policy & CNN_POLICY_CHECK))
 		return failed(c,
-		    "the work before a download (CNN_CUDA_CHECK=1 says which)", e);
+		    "the work before a download (CNN_CUDA_CHECK=1 shows which)", e);
 	return failed(c, "download", e);
 }
 
@@ -269,7 +269,7 @@ static bool is_float(uint32_t dtype)
 static int no_float(const struct cuda *c, uint32_t dtype)
 {
 	return c->host->fail(c->host, CNN_EUSAGE,
-	    "cuda: element type %u is not a floating-point one", dtype);
+	    "cuda: element type %u is not floating-point", dtype);
 }
 
 static int add(void *device, void *queue, uint32_t dtype, size_t count, void *dst,

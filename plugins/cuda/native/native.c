@@ -76,7 +76,7 @@ static void set_formats(const struct cnn_run *run, struct cnn_plan *plan)
 /* Estimated for an H100, not measured: 2.5 us for a launch, 1.5 TB/s. */
 double native_estimate(const struct cnn_run *run, int kernels, double flops)
 {
-	const double rate = native_is_half(run->dtype) ? 150e6 : 30e6; /* a us */
+	const double rate = native_is_half(run->dtype) ? 150e6 : 30e6; /* per us */
 	double count = (double)cnn_layout_count(&run->output, CNN_NCHW, run->batch);
 
 	for (uint32_t i = 0; i < run->input_count; i++)

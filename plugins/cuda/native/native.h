@@ -2,8 +2,8 @@
  *
  * A plugin is one .c file per family: the entry, the plans, and for each call the
  * launch of CUDA kernels that kernels.h (conv.h) declares and the .cu files define.
- * During a call, no code here or there reads device memory on the host, allocates or
- * waits. So every call can be captured.
+ * During a call, none of this code reads device memory on the host, allocates or waits.
+ * So every call can be captured.
  */
 #ifndef NATIVE_H
 #define NATIVE_H
@@ -28,12 +28,13 @@ struct native {
 	size_t in, out;
 };
 
-/* cost() of layers of one kernel launch, in float, f16 and bf16, or in float only. */
+/* cost() of layers of one kernel launch, in f32, f16 and bf16, or in f32 only. */
 double native_cost(const struct cnn_host *, const struct cnn_kernel *,
     const struct cnn_run *, struct cnn_plan *);
 double native_cost_float(const struct cnn_host *, const struct cnn_kernel *,
     const struct cnn_run *, struct cnn_plan *);
-/* Microseconds of a run with so many CUDA kernels and, in forward, operations. */
+/* Estimated microseconds of a run with this many CUDA kernels and, in forward, this
+ * many floating-point operations. */
 double native_estimate(const struct cnn_run *, int kernels, double flops);
 /* *instance = `bytes` zeroed bytes that begin with a struct native. The plan's formats
  * become the first input's type and layout; a blocked layout becomes NHWC. */

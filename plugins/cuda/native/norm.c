@@ -87,7 +87,7 @@ static int check_total(const struct batchnorm2d *b, uint64_t total)
 	if (elements(b, total) > 1)
 		return CNN_OK;
 	return b->native.host->fail(b->native.host, CNN_EDATA,
-	    "batchnorm2d: training needs more than one value a channel");
+	    "batchnorm2d: training needs more than one value per channel");
 }
 
 static int batchnorm2d_reduce_forward(void *instance, const struct cnn_call *call)

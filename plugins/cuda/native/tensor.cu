@@ -171,7 +171,7 @@ static __global__ void convert(OUT *dst, const IN *src, size_t count)
 		set_float(&dst[i], to_float(src[i]));
 }
 
-#define TILE 32	    /* elements either way */
+#define TILE 32	    /* elements in each direction */
 #define TILE_ROWS 8 /* of threads */
 
 /* dst (N,columns,rows) = src (N,rows,columns), through tiles in shared memory. The
@@ -223,7 +223,7 @@ static int launch_convert(void *queue, void *dst, const void *src, struct matrix
 	    m.columns, m.samples);
 }
 
-/* The conversions of a training step; -1: none of them. */
+/* Launches the conversion if it is one of a training step's; otherwise returns -1. */
 static int convert_fast(void *queue, uint32_t to, void *dst, uint32_t from,
     const void *src, struct matrix m)
 {
@@ -298,7 +298,7 @@ struct rows {
 	size_t elements;
 	uint32_t first, samples;
 	double scale, offset;
-	/* A column of one index per sample, int32, that the same kernel copies. */
+	/* A second column, one int32 per sample, which the same kernel copies */
 	const int32_t *indices;
 	int32_t *out_indices;
 };
@@ -418,13 +418,14 @@ static int launch_column(void *queue, const struct cnn_gather_column *c,
 	    c->out_dtype, c->out, c->dtype, c->data, *r);
 }
 
-/* A column that the kernel of another one can copy: labels. */
+/* True for a column that another column's kernel can copy, such as labels. */
 static bool is_passenger(const struct cnn_gather_column *c)
 {
 	return c->out_dtype == CNN_I32 && c->dtype == CNN_I32 && c->elements == 1;
 }
 
-/* One kernel a column. The first passenger goes with the first other column. */
+/* Launches one kernel per column. The first other column's kernel copies the first
+ * passenger. */
 extern "C" int native_gather(void *queue, const struct cnn_state *state,
     const struct cnn_gather *g)
 {

@@ -1,5 +1,5 @@
 /* run.c - checks that each faulty kernel is reported by its name and with the right
- * word, and that its sound twin is not reported and gives the same result for every
+ * words, and that its correct twin is not reported and gives the same result for every
  * order of threads.
  *
  * 	run FOLDER		FOLDER has plain/NAME.so and trace/NAME.so
@@ -18,12 +18,12 @@
 #define ASAN false
 #endif
 
-/* The effect of a fault that is not reported by name. */
+/* What happens if a fault is not reported by name. */
 static const char CHANGES[] = "(the result changes with the seed)";
 static const char NAN_RESULT[] = "(the result is NaN)";
 static const char UNSEEN[] = "(it is not seen)";
 
-/* The word of the report in a plain and in a traced build. */
+/* The words of the report in a plain and in a traced build. */
 static const struct fault {
 	const char *name, *plain, *trace;
 } faults[] = {
@@ -155,7 +155,7 @@ static void check_sound(const struct job *job, const char *name, const char *bui
 		if (seed == 0)
 			first = c;
 	}
-	if (!ok(good, "%s, %s: the sound twin is not reported", name, build))
+	if (!ok(good, "%s, %s: the correct twin is not reported", name, build))
 		child_show(&c);
 }
 
@@ -182,7 +182,7 @@ static void check_host(const char *folder)
 	if (!ok(WIFSIGNALED(c.status) && WTERMSIG(c.status) == SIGABRT &&
 		    strstr(c.err,
 			"hostcuda: host code touched device memory: byte 4 of the device allocation"),
-		"the host can't read device memory"))
+		"the host cannot read device memory"))
 		child_show(&c);
 	job.sound = 1;
 	check_sound(&job, "host_reads_device", "plain");
@@ -208,7 +208,7 @@ static void check_valgrind(const char *self, const char *folder)
 			    self, folder, names[i], sound);
 			ok(WEXITSTATUS(system(command)) == (sound ? 0 : 9),
 			    "%s, valgrind: %s", names[i],
-			    sound ? "the sound twin is not reported" : "it is seen");
+			    sound ? "the correct twin is not reported" : "it is seen");
 		}
 	}
 }
