@@ -10,7 +10,8 @@
 
 /* --- plugins and optimizers ------------------------------------------------------- */
 
-/* Returns "A, B" in memory that the caller frees; NULL or empty if memory runs out. */
+/* Lists the folders searched as "A, B", for the caller to free. NULL or empty if memory
+ * runs out, as from the other lists below. */
 static char *folder_list(const struct cnn_plugins *p)
 {
 	char *text = NULL;
@@ -26,7 +27,8 @@ static char *folder_list(const struct cnn_plugins *p)
 	return fclose(f) == 0 ? text : (free(text), NULL);
 }
 
-/* The known names for a device and a provider (NULL: any), each once. */
+/* The names of the plugins of a device and a provider (NULL: any, and the names are
+ * PROVIDER/NAME). */
 static char *name_list(const struct cnn_plugins *p, const char *device,
     const char *provider)
 {
@@ -79,7 +81,7 @@ int cnn_plugins_find(struct cnn_plugins *p, const char *device, const char *prov
 	return rc;
 }
 
-/* "ref/adam, ref/sgd": the optimizers of a device. */
+/* The optimizers of a device's open plugins, as "ref/adam, ref/sgd". */
 static char *optimizer_list(const struct cnn_plugins *p, const char *device)
 {
 	const char *separator = "";
@@ -125,7 +127,7 @@ int cnn_optimizer_find(struct cnn_plugins *p, const char *device, const char *na
 		}
 	}
 	names = optimizer_list(p, device);
-	r = cnn_fail(e, CNN_EPLUGIN, "no plugin on %s has the optimizer %s; known: %s",
+	r = cnn_fail(e, CNN_EPLUGIN, "no plugin for %s has the optimizer %s; known: %s",
 	    device, name, names ? names : "");
 	free(names);
 	return r;
@@ -133,7 +135,7 @@ int cnn_optimizer_find(struct cnn_plugins *p, const char *device, const char *na
 
 /* --- definitions ------------------------------------------------------------------ */
 
-/* What an open plugin defines by this name, or NULL. */
+/* Returns a plugin's definition of this name; NULL if it has none or is not open. */
 typedef const void *definition_in(const struct cnn_plugin *, const char *name);
 
 static const void *layer_in(const struct cnn_plugin *p, const char *type)
@@ -155,9 +157,10 @@ static const void *optimizer_in(const struct cnn_plugin *p, const char *name)
 	return NULL;
 }
 
-/* Opens plugins until one defines the name; the lock is held. Those of any/ before
- * those of the devices, and among these those of that name first. Only of such a plugin
- * does an error matter; *first keeps the first one. */
+/* Opens plugins until one defines the name: those in any/ before those of the devices,
+ * and in each of these groups the plugins with that name before the others. Errors are
+ * ignored except those of plugins with that name, of which *first gets the first one.
+ * The lock is held. */
 static const void *search(struct cnn_plugins *p, const char *name, definition_in *in,
     struct cnn_error *first)
 {
@@ -180,7 +183,7 @@ static const void *search(struct cnn_plugins *p, const char *name, definition_in
 	return NULL;
 }
 
-/* Adds a name that plugin number `index` defines to a list, unless an earlier plugin
+/* Appends a name that plugin number `index` defines to a list, unless an earlier plugin
  * defines it too. */
 static void list_name(FILE *f, const struct cnn_plugins *p, size_t index,
     const char *name, definition_in *in)
@@ -270,7 +273,7 @@ int cnn_layer_find(struct cnn_plugins *p, const char *type,
 	char *types;
 	int r;
 
-	/* The type comes from the text of a net or from a stream. */
+	/* The type comes from the text of a net or from a stream, so it can be anything. */
 	if (!cnn_is_layer_type(type))
 		return cnn_fail(e, CNN_EPLUGIN,
 		    "%.64s: invalid layer type: must match [a-z][a-z0-9_]*", type);

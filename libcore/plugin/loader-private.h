@@ -51,7 +51,7 @@ int cnn_check_entry(const struct cnn_plugin *, const struct cnn_plugin_entry *,
 /* Whether two definitions of one type agree in everything that the text of a net
  * depends on. */
 bool cnn_same_definition(const struct cnn_layer_def *, const struct cnn_layer_def *);
-/* The same of two definitions of one optimizer. */
+/* The same for two definitions of one optimizer. */
 bool cnn_same_optimizer(const struct cnn_optimizer_def *,
     const struct cnn_optimizer_def *);
 
@@ -62,10 +62,10 @@ int cnn_scan_all(struct cnn_plugins *, const char *const *dirs, size_t count,
     struct cnn_error *);
 /* Refuses a file or folder that another user could have put code into. */
 int cnn_scan_trust(const char *path, const struct stat *, struct cnn_error *);
-/* The same for the folder of a file, whose path is absolute. */
+/* The same for the folder of the file at an absolute path. */
 int cnn_scan_trust_folder(const char *path, struct cnn_error *);
-/* Lists a file under the names in its entry, in place of one that had them. *plugin is
- * not open. */
+/* Lists a file under the names in its entry, in place of a plugin that has them.
+ * *plugin is not open yet. */
 int cnn_scan_put(struct cnn_plugins *, const char *path,
     const struct cnn_plugin_entry *, struct cnn_plugin **plugin, struct cnn_error *);
 

@@ -60,8 +60,8 @@ struct cnn_plugin *cnn_plugins_at(struct cnn_plugins *p, size_t index)
 
 /* --- opening ---------------------------------------------------------------------- */
 
-/* All definitions of a type must be the same: a model written with one definition can
- * be read with another. */
+/* All definitions of a type must agree, because a model written with one may be read
+ * with another. */
 static int compare_definition(const struct cnn_plugin *plugin,
     const struct cnn_layer_def *d, const struct cnn_plugin *other, struct cnn_error *e)
 {
@@ -77,7 +77,8 @@ static int compare_definition(const struct cnn_plugin *plugin,
 	return CNN_OK;
 }
 
-/* All definitions of an optimizer must be the same: a checkpoint has its arguments. */
+/* All definitions of an optimizer must agree, because a checkpoint stores its
+ * arguments. */
 static int compare_optimizer(const struct cnn_plugin *plugin,
     const struct cnn_optimizer_def *d, const struct cnn_plugin *other,
     struct cnn_error *e)
@@ -95,7 +96,7 @@ static int compare_optimizer(const struct cnn_plugin *plugin,
 	return CNN_OK;
 }
 
-/* A provider computes each run in one way. */
+/* Only one plugin of a provider may have a kernel for a run. */
 static int compare_kernel(const struct cnn_plugin *plugin, const struct cnn_kernel *k,
     const struct cnn_plugin *other, struct cnn_error *e)
 {
@@ -105,7 +106,7 @@ static int compare_kernel(const struct cnn_plugin *plugin, const struct cnn_kern
 	for (uint32_t i = 0; i < other->entry->kernel_count; i++)
 		if (strcmp(k->run, cnn_kernel_at(other->entry, i)->run) == 0)
 			return cnn_fail(e, CNN_EPLUGIN,
-			    "%s: not loaded: has a kernel for %s, as has %s",
+			    "%s: not loaded: has a kernel for %s, as does %s",
 			    plugin->path, k->run, other->path);
 	return CNN_OK;
 }
@@ -189,8 +190,8 @@ static int load(struct cnn_plugin *plugin, const struct cnn_plugin_entry **entry
 		return cnn_fail(e, CNN_EPLUGIN, "%s: not loaded: %s", plugin->path,
 		    why);
 	}
-	/* The handle is never closed from here on: threads and exit handlers of
-	 * libraries loaded with it may point into it. */
+	/* The handle is never closed: threads and exit handlers of libraries loaded with
+	 * it may still run their code. */
 	*entry = dlsym(handle, "cnn_plugin_entry");
 	if (!*entry)
 		return cnn_fail(e, CNN_EPLUGIN,

@@ -1,5 +1,5 @@
-/* dataset-graph.c - a data set as the inputs of a graph: checked, digested, and handed to
- * an executor. */
+/* dataset-graph.c - a data set as the inputs of a graph: checked, digested, and handed
+ * to an executor. */
 #include "dataset-private.h"
 
 #include <stdio.h>
@@ -131,11 +131,11 @@ static int check_shape(const struct cnn_column *c, const struct cnn_graph_node *
 		    c->name, cnn_shape_text(c->rank, c->shape, a, sizeof a),
 		    cnn_graph_shape_text(want, b, sizeof b));
 	if (input->index && !cnn_dtype_is_integer(c->dtype))
-		return cnn_fail(e, CNN_EDATA, "field %s: %s: must be whole numbers",
+		return cnn_fail(e, CNN_EDATA, "field %s: %s: must be an integer type",
 		    c->name, cnn_dtype_name(c->dtype));
 	if (!input->index && c->lost > 0)
 		return cnn_fail(e, CNN_EDATA,
-		    "field %s: sample %zu: %lld is negative or does not fit 32 bits",
+		    "field %s: sample %zu: %lld is negative or does not fit in 32 bits",
 		    c->name, c->lost_at, (long long)c->lost_value);
 	return CNN_OK;
 }

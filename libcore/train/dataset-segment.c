@@ -1,5 +1,5 @@
-/* dataset-segment.c - the fields of a segment of data become columns, or must agree with
- * them. */
+/* dataset-segment.c - the fields of a segment of data become columns, or must agree
+ * with them. */
 #include "dataset-private.h"
 
 #include <stdio.h>
@@ -28,7 +28,7 @@ static bool is_label_field(const struct cnn_field *f)
 	return cnn_dtype_is_integer(f->dtype) && f->rank == 0;
 }
 
-/* Checks that the fields that are needed are there. */
+/* Checks that the fields that are needed are present. */
 static int check_fields(const struct cnn_dataset *d, const struct cnn_header *h,
     bool targets, struct cnn_error *e)
 {

@@ -146,7 +146,7 @@ static int grow(struct cnn_dataset *d, size_t more, struct cnn_error *e)
 		if (!(p = realloc(c->data, bytes)))
 			return cnn_fail(e, CNN_ENOMEM, "out of memory for %zu samples",
 			    room);
-		if (!c->data) /* blocks that realloc moves do better with small pages */
+		if (!c->data) /* blocks moved by realloc do better with small pages */
 			cnn_prefer_huge_pages(p, bytes);
 		c->data = p;
 	}
@@ -154,7 +154,7 @@ static int grow(struct cnn_dataset *d, size_t more, struct cnn_error *e)
 	return CNN_OK;
 }
 
-/* One whole number per sample, as int32. */
+/* Appends one integer per sample, as int32. */
 static void append_numbers(struct cnn_dataset *d, struct cnn_column *c,
     const struct cnn_tensor *t, size_t count)
 {

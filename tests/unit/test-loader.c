@@ -142,7 +142,7 @@ static void test_tables(void)
 	    "all plugins of a device are opened");
 	ok(p && cnn_optimizer_find(p, "cpu", "adam", &o, &e) == CNN_EPLUGIN &&
 		says(&e, CNN_EPLUGIN,
-		    "no plugin on cpu has the optimizer adam; known: none"),
+		    "no plugin for cpu has the optimizer adam; known: none"),
 	    "no optimizer");
 	cnn_plugins_close(p);
 	p = open_at(at("d"), &e);
