@@ -1,4 +1,4 @@
-/* loader-check.c - checks that a plugin's entry agrees with its path and its version.
+/* loader-check.c - checks a plugin's entry: its version, its names and its tables.
  *
  * All of this runs before any function of the plugin is called.
  */
@@ -85,7 +85,9 @@ static int check_kernel(const struct cnn_plugin *p, const struct cnn_kernel *k,
 	return CNN_OK;
 }
 
-/* Does the argument have what its type needs, and a default of the same type? */
+/* Does the argument have what its type needs? And if its default is the value of
+ * another argument, is there such an argument, of the same type and with a default of
+ * its own? */
 static bool has_type(const struct cnn_arg *args, uint32_t count,
     const struct cnn_arg *a)
 {
@@ -104,7 +106,7 @@ static int check_args(const struct cnn_plugin *p, const char *name,
 {
 	if (count > most || (count > 0 && !args))
 		return refuse(p, e, "the definition of %s has %u arguments%s", name,
-		    count, args ? "" : " but no table of them");
+		    count, count > most ? ": too many" : " but no table of them");
 	for (uint32_t i = 0; i < count; i++)
 		if (!args[i].name || !cnn_is_layer_type(args[i].name) ||
 		    args[i].type > CNN_ARG_LIST || !has_type(args, count, &args[i]))
@@ -115,14 +117,14 @@ static int check_args(const struct cnn_plugin *p, const char *name,
 	return CNN_OK;
 }
 
-/* Names of optimizers and of their arguments and moments are short: a command line and
- * the fields of a model contain them. */
+/* Names of optimizers and of their arguments and moments must be short, because they
+ * become parts of command lines and of the field names in a model. */
 static bool is_short_name(const char *name, size_t room)
 {
 	return name && cnn_is_layer_type(name) && strlen(name) <= room;
 }
 
-/* The definition of the optimizer `name`, whose name is known to be short. */
+/* Checks the definition of the optimizer `name`, which is known to be short. */
 static int check_optimizer_def(const struct cnn_plugin *p, const char *name,
     const struct cnn_optimizer_def *d, struct cnn_error *e)
 {
@@ -135,20 +137,20 @@ static int check_optimizer_def(const struct cnn_plugin *p, const char *name,
 		return refuse(p, e, "optimizer %s has the definition of \"%s\"", name,
 		    d->name ? d->name : "");
 	if (!d->summary)
-		return refuse(p, e, "the definition of %s lacks its summary", name);
+		return refuse(p, e, "the definition of %s lacks a summary", name);
 	if ((r = check_args(p, d->name, d->args, d->arg_count, CNN_MAX_OPTIMIZER_ARGS,
 		 e)) < 0)
 		return r;
 	for (uint32_t i = 0; i < d->arg_count; i++)
 		if (!is_short_name(d->args[i].name, MAX_NAME))
 			return refuse(p, e,
-			    "argument %u of optimizer %s has a name of more "
+			    "argument %u of optimizer %s has a name longer "
 			    "than %d bytes",
 			    i, d->name, MAX_NAME);
 	if (d->moment_count > CNN_MAX_MOMENTS)
 		return refuse(p, e, "optimizer %s has too many moments: %u", d->name,
 		    d->moment_count);
-	/* They are stored as PARAM@NAME.MOMENT. */
+	/* Moments are stored as PARAM@NAME.MOMENT. */
 	for (uint32_t i = 0; i < d->moment_count; i++)
 		if (!is_short_name(d->moments[i], MAX_NAME - 1 - strlen(d->name)))
 			return refuse(p, e,
@@ -186,7 +188,8 @@ static int check_communicator(const struct cnn_plugin *p,
 		return refuse(p, e, "the communicator \"%s\" has an invalid name",
 		    c->name ? c->name : "");
 	if (!(c->memory & (CNN_MEMORY_HOST | CNN_MEMORY_DEVICE)))
-		return refuse(p, e, "communicator %s takes no memory", c->name);
+		return refuse(p, e,
+		    "communicator %s supports neither host nor device memory", c->name);
 	if (!c->open || !c->close || !c->rank || !c->ranks || !c->send || !c->receive ||
 	    !c->wait)
 		return refuse(p, e,
@@ -204,14 +207,14 @@ static int check_device(const struct cnn_plugin *p, const struct cnn_device *f,
 		    f->size);
 	if (!same(f->name, p->device))
 		return refuse(p, e,
-		    "is the device \"%s\", which does not match its path",
+		    "its device is named \"%s\", which does not match its path",
 		    f->name ? f->name : "");
 	if (!f->probe || !f->open || !f->close || !f->alloc || !f->free || !f->upload ||
 	    !f->download || !f->add || !f->reorder || !f->reorder_cost || !f->gather ||
 	    !f->total || !f->norm || !f->clip || !f->advance ||
 	    !f->capture != !f->captured || !f->capture != !f->replay ||
 	    !f->capture != !f->release || !f->mark != !f->elapsed)
-		return refuse(p, e, "lacks one of the functions of a device");
+		return refuse(p, e, "its device lacks one of the required functions");
 	return CNN_OK;
 }
 
@@ -229,12 +232,13 @@ static int check_definition(const struct cnn_plugin *p, const struct cnn_layer_d
 		return refuse(p, e, "the definition of %s lacks index_limit", d->type);
 	if (d->min_inputs < 1 || d->min_inputs > d->max_inputs ||
 	    d->max_inputs > CNN_MAX_INPUTS)
-		return refuse(p, e, "the definition of %s takes from %u to %u inputs",
+		return refuse(p, e,
+		    "the definition of %s has an invalid range of inputs: %u to %u",
 		    d->type, d->min_inputs, d->max_inputs);
 	return check_args(p, d->type, d->args, d->arg_count, MAX_ARGS, e);
 }
 
-/* Checks that a table of count elements exists and that they have one size. */
+/* Checks that a table of `count` elements exists and that all have the same size. */
 static int check_table(const struct cnn_plugin *p, const char *what, const void *table,
     uint32_t count, struct cnn_error *e)
 {
@@ -244,12 +248,12 @@ static int check_table(const struct cnn_plugin *p, const char *what, const void 
 		return CNN_OK;
 	if (!table || count > MAX_COUNT)
 		return refuse(p, e, "has %u %ss%s", count, what,
-		    table ? "" : " but no table of them");
+		    table ? ": too many" : " but no table of them");
 	memcpy(&size, table, sizeof size);
 	for (uint32_t i = 1; i < count; i++) {
 		memcpy(&other, (const char *)table + (size_t)i * size, sizeof other);
 		if (other != size)
-			return refuse(p, e, "%s %u has another size than the first",
+			return refuse(p, e, "%s %u differs in size from the first",
 			    what, i);
 	}
 	return CNN_OK;
@@ -315,7 +319,7 @@ int cnn_check_entry(const struct cnn_plugin *p, const struct cnn_plugin_entry *e
 		    entry->name ? entry->name : "");
 	if (!entry->version)
 		return refuse(p, e, "has no version");
-	/* Devices are looked up by the file's name. */
+	/* The plugin of a device is found by its file name. */
 	if (!entry->device_functions != (strcmp(p->name, "device") != 0))
 		return refuse(p, e,
 		    entry->device_functions ? "has a device, but is not named "

@@ -242,7 +242,7 @@ int cnn_scan_trust_folder(const char *path, struct cnn_error *e)
 	return rc;
 }
 
-/* The file of these names, or a new element; NULL if memory runs out. */
+/* Returns the plugin with these names, or a new one; NULL if memory runs out. */
 static struct cnn_plugin *place_of(struct cnn_plugins *p,
     const struct cnn_plugin_entry *entry)
 {

@@ -1,14 +1,14 @@
 /* loader.h - finds and opens plugins.
  *
  * A plugin's path is DEVICE/PROVIDER/NAME.so. Folders are only listed; the plugins of a
- * device are opened when it is used. What a plugin offers is in its entry. Folders are
+ * device are opened when it is used. A plugin's entry says what it offers. Folders are
  * searched in this order: those given, $CNN_PLUGIN_PATH (colon-separated, ignored in
  * setuid programs), the installed one (located relative to the executable). If a path
  * exists in several folders, the first one wins. Files and folders that other users own
- * or may write are refused.
+ * or can write to are refused.
  *
- * Threads may share a struct cnn_plugins. Plugins are opened under its lock, and an
- * open entry never changes.
+ * Threads may share a struct cnn_plugins, except while cnn_plugins_add() runs. An open
+ * entry never changes.
  */
 #ifndef CNN_LOADER_H
 #define CNN_LOADER_H
@@ -31,8 +31,8 @@ struct cnn_plugin {
 	bool incomplete; /* a library that it needs is missing */
 };
 
-/* Elements of an open plugin's tables. A plugin of a later minor version has larger
- * ones. */
+/* Elements of an open plugin's tables. They may be larger if the plugin was built
+ * for a later minor version. */
 static inline const struct cnn_kernel *cnn_kernel_at(const struct cnn_plugin_entry *e,
     size_t i)
 {
@@ -66,10 +66,10 @@ struct cnn_plugin *cnn_plugins_at(struct cnn_plugins *, size_t index);
  * path, before any of its functions is called. */
 int cnn_plugin_open(struct cnn_plugins *, struct cnn_plugin *, struct cnn_error *);
 
-/* Opens the file at a path, wherever it lies: the entry alone has its names. It takes
- * the place of a plugin of these names, and must not be added twice. The file and its
- * folder are refused if others may write them, and the entry is checked as usual.
- * Pointers from earlier calls are no longer valid. */
+/* Opens a plugin file anywhere; its names are those in its entry. It replaces a plugin
+ * that has these names, and must not be added twice. The file and its folder are
+ * refused if other users can write to them, and the entry is checked as usual. Pointers
+ * from earlier calls are no longer valid. */
 int cnn_plugins_add(struct cnn_plugins *, const char *path, struct cnn_plugin **,
     struct cnn_error *);
 
@@ -78,8 +78,8 @@ int cnn_plugins_add(struct cnn_plugins *, const char *path, struct cnn_plugin **
  * if there is none. */
 int cnn_own_folder(const char *name, char **folder, struct cnn_error *);
 
-/* Opens all plugins of a device, for their kernels and optimizers. Passes over those
- * that need a library which is not installed, such as cuDNN. */
+/* Opens all plugins of a device, for their kernels and optimizers. Skips those that
+ * need a library that is not installed, such as cuDNN. */
 int cnn_plugins_open_device(struct cnn_plugins *, const char *device,
     struct cnn_error *);
 
@@ -89,9 +89,9 @@ int cnn_plugins_open_device(struct cnn_plugins *, const char *device,
 int cnn_plugins_find(struct cnn_plugins *, const char *device, const char *provider,
     const char *name, struct cnn_plugin **, struct cnn_error *);
 
-/* The optimizer of this name that the first plugin of the device has, in the order of
- * providers. If there is none, returns CNN_EPLUGIN; the message lists the known
- * ones. */
+/* Finds the optimizer of this name in the device's plugins, in the order of providers,
+ * and opens them all. If there is none, returns CNN_EPLUGIN; the message lists the
+ * known ones. */
 int cnn_optimizer_find(struct cnn_plugins *, const char *device, const char *name,
     const struct cnn_optimizer **, struct cnn_error *);
 
@@ -119,9 +119,9 @@ int cnn_device_choose(struct cnn_plugins *, const char *spec, const char **devic
 #define CNN_ISA_CHOICE(name) "|" #name
 #define CNN_ISA_CHOICES "native" CNN_ISA_NAMES(CNN_ISA_CHOICE)
 
-/* Resolves --isa: sets *isa to the name, constant text, with "native" replaced by what
- * the CPU has ("generic" if it is not x86 or lacks SSE4.1). Returns CNN_EPLUGIN if the
- * CPU does not have the set. */
+/* Resolves --isa: sets *isa to the name, constant text, with "native" replaced by the
+ * highest set that the CPU has ("generic" if it is not x86 or lacks SSE4.1). Returns
+ * CNN_EPLUGIN if the CPU does not have the set. */
 int cnn_isa_choose(const char *want, const char **isa, struct cnn_error *);
 
 #endif

@@ -1,7 +1,7 @@
 /* dataset.h - samples held in memory for training and inference.
  *
- * A data set is a list of columns, each a field of the data. Which fields are kept
- * follows from the net that reads them; until it is known, all are.
+ * A data set is a list of columns, each a field of the data. It keeps the fields that
+ * the net reads, and the label; until the net is known, it keeps all.
  */
 #ifndef CNN_DATASET_H
 #define CNN_DATASET_H
@@ -13,8 +13,8 @@
 
 struct cnn_column {
 	char *name; /* in the data */
-	/* As kept: one whole number per sample is CNN_I32, and -1 where it is negative
-	 * or too large */
+	/* As stored. One integer per sample is stored as CNN_I32, with -1 for values that
+	 * are negative or too large */
 	enum cnn_dtype dtype;
 	int rank;
 	size_t shape[CNN_MAX_RANK]; /* of one sample */
@@ -22,22 +22,22 @@ struct cnn_column {
 	unsigned char *data;	   /* [samples], unconverted */
 	double scale, offset;	   /* value = element * scale + offset */
 	struct cnn_value *classes; /* array of str, or NULL */
-	size_t lost;		   /* number of values kept as -1 */
-	size_t lost_at;		   /* the first of them: its sample, and the value */
-	int64_t lost_value;
+	size_t lost;		   /* number of values stored as -1 */
+	size_t lost_at;		   /* sample of the first of them */
+	int64_t lost_value;	   /* its value */
 };
 
 struct cnn_dataset {
 	/* Names in the data of the fields that nets call image and label; not owned */
 	const char *image, *label;
-	const struct cnn_graph *graph; /* that decides what is kept; NULL: all */
-	struct cnn_column *columns;    /* of the first segment */
+	const struct cnn_graph *graph; /* decides which fields are kept; NULL: all */
+	struct cnn_column *columns;    /* set by the first segment */
 	size_t column_count;
 	bool begun; /* the first segment has been seen */
 	size_t samples;
 	size_t dropped; /* samples dropped from the front so far */
 	size_t room;	/* capacity of the columns, in samples */
-	/* Approximate bytes to come, to avoid reallocation; 0: unknown */
+	/* Approximate size of all data in bytes, to avoid reallocation; 0: unknown */
 	size_t expected;
 };
 
@@ -54,22 +54,24 @@ void cnn_dataset_use(struct cnn_dataset *, const struct cnn_graph *);
 /* The column that nets call `field`, or NULL. */
 const struct cnn_column *cnn_dataset_find(const struct cnn_dataset *,
     const char *field);
-/* The column of labels, if it has one whole number per sample, or NULL; and that of a
- * sample, -1 if there is none. */
+/* The column of labels, or NULL if there is none with one integer per sample. */
 const struct cnn_column *cnn_dataset_labels(const struct cnn_dataset *);
+/* The label of a sample; -1 if it has none. */
 int32_t cnn_dataset_label(const struct cnn_dataset *, size_t sample);
 
 /* Starts a segment, whose fields must agree with those of earlier segments. With
- * `targets` all fields that the graph reads must be there (before it is known, image
+ * `targets` all fields that the graph reads must be present (until it is known, image
  * and label), otherwise only those that its output needs. */
 int cnn_dataset_segment(struct cnn_dataset *, const struct cnn_header *, bool targets,
     struct cnn_error *);
+/* Appends the samples of a record of that segment. */
 int cnn_dataset_append(struct cnn_dataset *, struct cnn_record *, struct cnn_error *);
 /* Drops the first n samples; the others move to the front. */
 void cnn_dataset_drop(struct cnn_dataset *, size_t n);
 
-/* XXH3-64 over type, scale, shape and content of the fields that the graph reads, as 16
- * hexadecimal digits. Does not depend on how the samples were divided into records. */
+/* XXH3-64 over the contents of the fields that the graph reads, and over the type,
+ * scale and shape of the first of them, as 16 hexadecimal digits. Does not depend on
+ * how the samples were divided into records. */
 void cnn_dataset_digest(const struct cnn_dataset *, const struct cnn_graph *,
     char digest[17]);
 
@@ -79,9 +81,9 @@ void cnn_dataset_digest(const struct cnn_dataset *, const struct cnn_graph *,
 int cnn_dataset_check_classes(const struct cnn_dataset *, const struct cnn_value *,
     const char *where, struct cnn_error *);
 
-/* Checks that the fields suit the graph: their shapes and, with `targets`, that all are
- * there and all indices are below their limits. An error names the field, and the first
- * sample that does not fit. */
+/* Checks that the fields that the graph reads (without `targets`, that its output
+ * needs) are present and have its shapes, and that indices are below their limits. An
+ * error names the field, and for a wrong value also the first sample that has one. */
 int cnn_dataset_check(const struct cnn_dataset *, const struct cnn_graph *,
     bool targets, struct cnn_error *);
 /* Checks that every sample has a label, and that it is below `classes`. */

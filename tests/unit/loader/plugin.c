@@ -1,8 +1,8 @@
-/* plugin.c - source of the plugins of test-loader.c, valid and invalid: each is this
- * file with other macros. DEVICE, PROVIDER and NAME are always defined. RUN names the
- * kernel's run, TYPE (with ALPHA) adds a definition, OPTIMIZER an optimizer with
- * a definition or, if BUILT_IN is defined, without, and COMMUNICATOR a communicator for
- * MEMORY. OFFERS replaces the entry's tables. */
+/* plugin.c - source of the plugins that the tests of the loader build, valid and
+ * invalid. Each is this file with other macros. DEVICE, PROVIDER and NAME are always
+ * defined. RUN names the kernel's run, TYPE (with ALPHA) adds a definition, OPTIMIZER
+ * an optimizer with a definition or, if BUILT_IN is defined, without, and COMMUNICATOR
+ * a communicator for MEMORY. OFFERS replaces the entry's tables. */
 #include <cnn/plugin.h>
 
 #include <stdlib.h>

@@ -1,0 +1,28 @@
+/* dataset-private.h - shared by the files of a data set. Each file calls only those
+ * above it:
+ *
+ *   dataset.c           the columns: created, looked up, filled, freed
+ *   dataset-graph.c     checks columns against a graph, digests them, and passes them
+ *                       to an executor
+ *   dataset-segment.c   turns the fields of the first segment into columns, and checks
+ *                       that later segments have the same fields
+ */
+#ifndef DATASET_PRIVATE_H
+#define DATASET_PRIVATE_H
+
+#include "dataset.h"
+
+/* The name in the data of the field that nets call `field`. */
+const char *cnn_dataset_name(const struct cnn_dataset *, const char *field);
+/* Whether the field with this name in the data is kept as a column. */
+bool cnn_dataset_keeps(const struct cnn_dataset *, const char *name);
+
+/* Whether the graph's output depends on its input number i. If not, the input is a
+ * target. */
+bool cnn_output_needs(const struct cnn_graph *, uint32_t i);
+/* Checks that the class names of a field, `is`, equal those that it had before, `was`,
+ * as cnn_dataset_check_classes() does. Either may be NULL. */
+int cnn_check_class_names(const char *field, const struct cnn_value *is,
+    const struct cnn_value *was, const char *where, struct cnn_error *);
+
+#endif
