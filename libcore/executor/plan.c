@@ -163,8 +163,7 @@ static bool in_place(const struct planner *p, const struct cnn_instance *inst)
 
 	return inst->plan.flags & CNN_INPLACE_FORWARD && p->code == CNN_OK &&
 	    (own || (p->uses[src] == 1 && src != ex->alias[ex->graph->output])) &&
-	    /* NOLINTNEXTLINE(clang-analyzer-core.*): set as soon as there is a
-		 * buffer */
+	    /* NOLINTNEXTLINE(clang-analyzer-core.*): set with the first buffer */
 	    !p->kept[inst->in[0]] &&
 	    !(ex->options.training && inst->plan.flags & CNN_KEEP_INPUT) &&
 	    ex->buffers[inst->in[0]].bytes ==

@@ -90,7 +90,7 @@ static int host_service(const struct cnn_host *host, const char *key,
 {
 	struct cnn_plugin_host *p = host->context;
 	struct cnn_service *s;
-	int rc;
+	int r;
 
 	for (s = p->services; s; s = s->older)
 		if (!strcmp(s->key, key)) {
@@ -102,11 +102,11 @@ static int host_service(const struct cnn_host *host, const char *key,
 		free(s);
 		return host_fail(host, CNN_ENOMEM, "%s: %s", key, strerror(ENOMEM));
 	}
-	rc = create(host, &s->object);
-	if (rc != CNN_OK) {
+	r = create(host, &s->object);
+	if (r != CNN_OK) {
 		free(s->key);
 		free(s);
-		return rc;
+		return r;
 	}
 	/* Link the service only now. A service that create() requested is then older,
 	 * and so outlives this one. */

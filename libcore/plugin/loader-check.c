@@ -36,13 +36,13 @@ __attribute__((format(printf, 3, 4))) static int refuse(const struct cnn_plugin 
     struct cnn_error *e, const char *fmt, ...)
 {
 	va_list ap;
-	int rc;
+	int r;
 
 	va_start(ap, fmt);
-	rc = cnn_vfail(e, CNN_EPLUGIN, fmt, ap);
+	r = cnn_vfail(e, CNN_EPLUGIN, fmt, ap);
 	va_end(ap);
 	cnn_error_prefix(e, "%s: not loaded", p->path);
-	return rc;
+	return r;
 }
 
 /* Does the text consist of layer types joined by '+'? */
@@ -306,10 +306,10 @@ int cnn_check_version(const struct cnn_plugin *p, const struct cnn_plugin_entry 
 int cnn_check_entry(const struct cnn_plugin *p, const struct cnn_plugin_entry *entry,
     struct cnn_error *e)
 {
-	int rc = cnn_check_version(p, entry, e);
+	int r = cnn_check_version(p, entry, e);
 
-	if (rc != CNN_OK)
-		return rc;
+	if (r != CNN_OK)
+		return r;
 	if (!same(entry->name, p->name) || !same(entry->device, p->device) ||
 	    !same(entry->provider, p->provider))
 		return refuse(p, e,
@@ -329,9 +329,9 @@ int cnn_check_entry(const struct cnn_plugin *p, const struct cnn_plugin_entry *e
 	    entry->optimizer_count == 0 && entry->definition_count == 0 &&
 	    entry->communicator_count == 0)
 		return refuse(p, e, "offers nothing");
-	rc = entry->device_functions ? check_device(p, entry->device_functions, e) :
-				       CNN_OK;
-	return rc == CNN_OK ? check_tables(p, entry, e) : rc;
+	r = entry->device_functions ? check_device(p, entry->device_functions, e) :
+				      CNN_OK;
+	return r == CNN_OK ? check_tables(p, entry, e) : r;
 }
 
 /* Either may be NULL. */

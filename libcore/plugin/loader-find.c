@@ -58,27 +58,27 @@ int cnn_plugins_find(struct cnn_plugins *p, const char *device, const char *prov
     const char *name, struct cnn_plugin **out, struct cnn_error *e)
 {
 	char *folders, *names;
-	int rc;
+	int r;
 
 	for (size_t i = 0; i < p->found_count; i++) {
 		struct cnn_plugin *q = &p->found[i];
 
 		if (!strcmp(q->device, device) && !strcmp(q->name, name) &&
 		    (!provider || !strcmp(q->provider, provider))) {
-			rc = cnn_plugin_open(p, q, e);
-			if (rc == CNN_OK)
+			r = cnn_plugin_open(p, q, e);
+			if (r == CNN_OK)
 				*out = q;
-			return rc;
+			return r;
 		}
 	}
 	folders = folder_list(p);
 	names = name_list(p, device, provider);
-	rc = cnn_fail(e, CNN_EPLUGIN, "%s/%s/%s: no such plugin in %s; known: %s",
+	r = cnn_fail(e, CNN_EPLUGIN, "%s/%s/%s: no such plugin in %s; known: %s",
 	    device, provider ? provider : "*", name, folders ? folders : "",
 	    names ? names : "");
 	free(folders);
 	free(names);
-	return rc;
+	return r;
 }
 
 /* The optimizers of a device's open plugins, as "ref/adam, ref/sgd". */

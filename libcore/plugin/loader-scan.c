@@ -78,38 +78,38 @@ static int scan(struct cnn_plugins *p, const char *folder, const char *device,
 	DIR *dir = opendir(folder);
 	struct dirent *d;
 	struct stat st;
-	int rc = CNN_OK;
+	int r = CNN_OK;
 
 	if (!dir && device && (errno == ENOTDIR || errno == ENOENT))
 		return CNN_OK; /* a stray file or a dangling link */
 	if (!dir || fstat(dirfd(dir), &st) != 0) {
-		rc = cnn_fail_errno(e, errno, "%s", folder);
+		r = cnn_fail_errno(e, errno, "%s", folder);
 		goto out;
 	}
-	rc = cnn_scan_trust(folder, &st, e);
-	while (rc == CNN_OK && (errno = 0, d = readdir(dir))) {
+	r = cnn_scan_trust(folder, &st, e);
+	while (r == CNN_OK && (errno = 0, d = readdir(dir))) {
 		char *inner;
 
 		if (provider) {
-			rc = add_file(p, folder, device, provider, d->d_name, e);
+			r = add_file(p, folder, device, provider, d->d_name, e);
 			continue;
 		}
 		if (!is_name(d->d_name, strlen(d->d_name), "_"))
 			continue;
 		if (asprintf(&inner, "%s/%s", folder, d->d_name) < 0) {
-			rc = cnn_fail_errno(e, ENOMEM, "%s", folder);
+			r = cnn_fail_errno(e, ENOMEM, "%s", folder);
 			break;
 		}
-		rc = scan(p, inner, device ? device : d->d_name,
+		r = scan(p, inner, device ? device : d->d_name,
 		    device ? d->d_name : NULL, e);
 		free(inner);
 	}
-	if (rc == CNN_OK && errno != 0)
-		rc = cnn_fail_errno(e, errno, "%s", folder);
+	if (r == CNN_OK && errno != 0)
+		r = cnn_fail_errno(e, errno, "%s", folder);
 out:
 	if (dir)
 		closedir(dir);
-	return rc;
+	return r;
 }
 
 /* Lists one folder and adds it to the folders searched. */
@@ -129,9 +129,9 @@ static int scan_folder(struct cnn_plugins *p, const char *folder, struct cnn_err
  * relative one, which would depend on the current folder, is refused. */
 static int scan_path(struct cnn_plugins *p, const char *path, struct cnn_error *e)
 {
-	int rc = CNN_OK;
+	int r = CNN_OK;
 
-	while (rc == CNN_OK) {
+	while (r == CNN_OK) {
 		size_t n = strcspn(path, ":");
 		char *folder;
 
@@ -145,20 +145,20 @@ static int scan_path(struct cnn_plugins *p, const char *path, struct cnn_error *
 		if (!folder)
 			return cnn_fail_errno(e, ENOMEM, "CNN_PLUGIN_PATH");
 		if (access(folder, F_OK) == 0 || errno != ENOENT)
-			rc = scan_folder(p, folder, e);
+			r = scan_folder(p, folder, e);
 		free(folder);
 		if (path[n] == '\0')
 			break;
 		path += n + 1;
 	}
-	return rc;
+	return r;
 }
 
 int cnn_own_folder(const char *name, char **folder, struct cnn_error *e)
 {
 	static const char *const places[] = { "lib/cnntools", "build" };
 	char *exe = realpath("/proc/self/exe", NULL), *slash;
-	int rc = CNN_OK;
+	int r = CNN_OK;
 
 	/* realpath fails if the executable was deleted; then there is nothing to
 	 * find. */
@@ -168,28 +168,28 @@ int cnn_own_folder(const char *name, char **folder, struct cnn_error *e)
 	for (int up = 0; up < 2; up++)
 		if ((slash = strrchr(exe, '/')))
 			*slash = '\0';
-	for (size_t i = 0; rc == CNN_OK && !*folder && i < 2; i++) {
+	for (size_t i = 0; r == CNN_OK && !*folder && i < 2; i++) {
 		if (asprintf(folder, "%s/%s/%s", exe, places[i], name) < 0) {
 			*folder = NULL;
-			rc = cnn_fail_errno(e, ENOMEM, "%s", exe);
+			r = cnn_fail_errno(e, ENOMEM, "%s", exe);
 		} else if (access(*folder, F_OK) != 0) {
 			free(*folder);
 			*folder = NULL;
 		}
 	}
 	free(exe);
-	return rc;
+	return r;
 }
 
 static int scan_own(struct cnn_plugins *p, struct cnn_error *e)
 {
 	char *folder;
-	int rc = cnn_own_folder("plugins", &folder, e);
+	int r = cnn_own_folder("plugins", &folder, e);
 
 	if (folder)
-		rc = scan_folder(p, folder, e);
+		r = scan_folder(p, folder, e);
 	free(folder);
-	return rc;
+	return r;
 }
 
 static int by_place(const void *a, const void *b)
@@ -206,24 +206,24 @@ int cnn_scan_all(struct cnn_plugins *p, const char *const *dirs, size_t count,
     struct cnn_error *e)
 {
 	const char *path = secure_getenv("CNN_PLUGIN_PATH");
-	int rc = CNN_OK;
+	int r = CNN_OK;
 
-	for (size_t i = 0; rc == CNN_OK && i < count; i++) {
+	for (size_t i = 0; r == CNN_OK && i < count; i++) {
 		if (*dirs[i] == '\0')
 			return cnn_fail(e, CNN_EUSAGE,
 			    "--plugin-dir: the directory's name is empty");
-		rc = scan_folder(p, dirs[i], e);
-		if (rc != CNN_OK)
+		r = scan_folder(p, dirs[i], e);
+		if (r != CNN_OK)
 			cnn_error_prefix(e, "--plugin-dir");
 	}
-	if (rc == CNN_OK && path && *path)
-		rc = scan_path(p, path, e);
-	if (rc == CNN_OK)
-		rc = scan_own(p, e);
+	if (r == CNN_OK && path && *path)
+		r = scan_path(p, path, e);
+	if (r == CNN_OK)
+		r = scan_own(p, e);
 	/* Sort: readdir order must not affect the selection. */
-	if (rc == CNN_OK && p->found_count > 0)
+	if (r == CNN_OK && p->found_count > 0)
 		qsort(p->found, p->found_count, sizeof *p->found, by_place);
-	return rc;
+	return r;
 }
 
 /* --- a file by its path ----------------------------------------------------------- */
@@ -232,14 +232,14 @@ int cnn_scan_trust_folder(const char *path, struct cnn_error *e)
 {
 	char *folder = strndup(path, (size_t)(strrchr(path, '/') - path) + 1);
 	struct stat st;
-	int rc;
+	int r;
 
 	if (!folder)
 		return cnn_fail_errno(e, ENOMEM, "%s", path);
-	rc = stat(folder, &st) != 0 ? cnn_fail_errno(e, errno, "%s", folder) :
-				      cnn_scan_trust(folder, &st, e);
+	r = stat(folder, &st) != 0 ? cnn_fail_errno(e, errno, "%s", folder) :
+				     cnn_scan_trust(folder, &st, e);
 	free(folder);
-	return rc;
+	return r;
 }
 
 /* Returns the plugin with these names, or a new one; NULL if memory runs out. */

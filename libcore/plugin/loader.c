@@ -15,16 +15,16 @@ int cnn_plugins_open(struct cnn_plugins **out, const char *const *dirs,
     size_t dir_count, struct cnn_error *e)
 {
 	struct cnn_plugins *p = calloc(1, sizeof *p);
-	int rc;
+	int r;
 
 	*out = NULL;
 	if (!p)
 		return cnn_fail_errno(e, ENOMEM, "plugins");
 	pthread_mutex_init(&p->lock, NULL);
-	rc = cnn_scan_all(p, dirs, dir_count, e);
-	if (rc != CNN_OK) {
+	r = cnn_scan_all(p, dirs, dir_count, e);
+	if (r != CNN_OK) {
 		cnn_plugins_close(p);
-		return rc;
+		return r;
 	}
 	*out = p;
 	return CNN_OK;
@@ -165,7 +165,7 @@ static int load(struct cnn_plugin *plugin, const struct cnn_plugin_entry **entry
 	struct stat st;
 	void *handle;
 	size_t n = strlen(plugin->path);
-	int rc;
+	int r;
 
 	if (stat(plugin->path, &st) != 0)
 		return cnn_fail(e, CNN_EPLUGIN, "%s: not loaded: %s", plugin->path,
@@ -173,9 +173,9 @@ static int load(struct cnn_plugin *plugin, const struct cnn_plugin_entry **entry
 	if (!S_ISREG(st.st_mode))
 		return cnn_fail(e, CNN_EPLUGIN, "%s: not loaded: not a regular file",
 		    plugin->path);
-	rc = cnn_scan_trust(plugin->path, &st, e);
-	if (rc != CNN_OK)
-		return rc;
+	r = cnn_scan_trust(plugin->path, &st, e);
+	if (r != CNN_OK)
+		return r;
 
 	cnn_crash_begin(plugin->path);
 	handle = dlopen(plugin->path, RTLD_NOW | RTLD_LOCAL);
@@ -204,18 +204,18 @@ int cnn_plugin_open_locked(struct cnn_plugins *p, struct cnn_plugin *plugin,
     struct cnn_error *e)
 {
 	const struct cnn_plugin_entry *entry;
-	int rc;
+	int r;
 
 	if (plugin->entry)
 		return CNN_OK;
 	cnn_plugin_log(2, "%s: opening", plugin->path);
-	rc = load(plugin, &entry, e);
-	if (rc == CNN_OK)
-		rc = cnn_check_entry(plugin, entry, e);
-	if (rc == CNN_OK)
-		rc = compare(p, plugin, entry, e);
-	if (rc != CNN_OK)
-		return rc;
+	r = load(plugin, &entry, e);
+	if (r == CNN_OK)
+		r = cnn_check_entry(plugin, entry, e);
+	if (r == CNN_OK)
+		r = compare(p, plugin, entry, e);
+	if (r != CNN_OK)
+		return r;
 	plugin->entry = entry;
 	return CNN_OK;
 }

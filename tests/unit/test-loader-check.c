@@ -108,21 +108,21 @@ static void test_opening(void)
 		return;
 	for (int i = 0; i < PLUGINS; i++) {
 		struct cnn_plugin *q = listed(p, plugins[i].path + 2);
-		int rc;
+		int r;
 
 		if (!q) {
 			ok(false, "found: %s", plugins[i].path);
 			continue;
 		}
 		memset(&e, 0, sizeof e);
-		rc = cnn_plugin_open(p, q, &e);
+		r = cnn_plugin_open(p, q, &e);
 		if (!plugins[i].why)
-			ok(rc == 0 && q->entry && !strcmp(q->entry->version, "1.2"),
-			    "opened: %s%s%s", plugins[i].path, rc ? ": " : "",
-			    rc ? e.text : "");
+			ok(r == 0 && q->entry && !strcmp(q->entry->version, "1.2"),
+			    "opened: %s%s%s", plugins[i].path, r ? ": " : "",
+			    r ? e.text : "");
 		else
-			ok(rc == CNN_EPLUGIN && !q->entry &&
-				says(&e, rc, plugins[i].why) && says(&e, rc, q->path),
+			ok(r == CNN_EPLUGIN && !q->entry &&
+				says(&e, r, plugins[i].why) && says(&e, r, q->path),
 			    "refused: %s", plugins[i].path);
 	}
 	for (size_t i = 0; i < 3; i++) {
@@ -130,11 +130,11 @@ static void test_opening(void)
 		static const char *const whys[] = { "", "not a regular file",
 			"No such file" };
 		struct cnn_plugin *q;
-		int rc;
+		int r;
 
 		memset(&e, 0, sizeof e);
-		rc = cnn_plugins_find(p, "cpu", "bad", names[i], &q, &e);
-		ok(rc == CNN_EPLUGIN && says(&e, rc, whys[i]), "refused: %s", names[i]);
+		r = cnn_plugins_find(p, "cpu", "bad", names[i], &q, &e);
+		ok(r == CNN_EPLUGIN && says(&e, r, whys[i]), "refused: %s", names[i]);
 	}
 	cnn_plugins_close(p);
 }
