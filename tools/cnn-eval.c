@@ -72,10 +72,9 @@ static int evaluate(struct cnn_load *load, struct cnn_dataset *data,
 	struct cnn_executor *ex = NULL;
 	int r = cnn_load_model(load, &header, e);
 
-	if (r == CNN_OK) {
-		cnn_dataset_use(data, load->model->graph);
+	if (r == CNN_OK &&
+	    (r = cnn_dataset_use(data, load->model->graph, true, e)) == CNN_OK)
 		r = cnn_infer_open(&ex, load->model, &infer, e);
-	}
 	while (r == CNN_OK) {
 		if ((r = cnn_dataset_segment(data, header, true, e)) < 0)
 			cnn_error_prefix(e, "%s", cnn_operands_name(load->in));

@@ -149,7 +149,7 @@ static int predict(struct prediction *run, struct cnn_error *e)
 	int r = cnn_load_model(&run->load, &header, e);
 
 	if (r == CNN_OK)
-		cnn_dataset_use(run->data, run->load.model->graph);
+		r = cnn_dataset_use(run->data, run->load.model->graph, false, e);
 	if (r == CNN_OK &&
 	    (r = cnn_infer_open(&run->ex, run->load.model, &infer, e)) == CNN_OK && tsv)
 		r = cnn_output_printf(run->out, e,

@@ -3,6 +3,7 @@
 
 #include "train/evaluate.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 int cnn_load_open(struct cnn_load *l, const char *const *paths, size_t count,
@@ -19,6 +20,8 @@ void cnn_load_close(struct cnn_load *l)
 {
 	cnn_operands_close(l->in);
 	cnn_model_free(l->model);
+	free(l->data_name);
+	l->data_name = NULL;
 	l->in = NULL;
 	l->model = NULL;
 }
@@ -48,6 +51,9 @@ static int read_data(struct cnn_load *l, const struct cnn_header *header,
 {
 	struct cnn_record rec;
 	int r = cnn_dataset_segment(data, header, targets, e);
+
+	if (!l->data_name && !(l->data_name = strdup(cnn_operands_name(l->in))))
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 
 	data->expected = cnn_operands_bytes(l->in);
 	if (r == CNN_OK && data->graph)
@@ -83,8 +89,10 @@ int cnn_load_all(struct cnn_load *l, struct cnn_dataset *data, bool targets,
 	for (;;) {
 		r = cnn_operands_header(l->in, &header, e);
 		if (r == CNN_OK && header->kind == CNN_MODEL) {
-			if ((r = read_model(l, header, e)) == CNN_OK)
-				cnn_dataset_use(data, l->model->graph);
+			if ((r = read_model(l, header, e)) == CNN_OK &&
+			    (r = cnn_dataset_use(data, l->model->graph, targets, e)) <
+				0)
+				cnn_error_prefix(e, "%s", l->data_name);
 		} else if (r == CNN_OK)
 			r = read_data(l, header, data, targets, e);
 		else if (r == CNN_END && l->model && data->begun)

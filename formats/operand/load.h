@@ -17,6 +17,7 @@ struct cnn_load {
 	struct cnn_plugins *plugins;
 	size_t max_memory;	 /* limit for the model's parameters; 0: none */
 	struct cnn_model *model; /* NULL until read; the caller may take it */
+	char *data_name;	 /* of the first operand with data, or NULL */
 	/* The option that uses standard input ("--val"), or NULL */
 	const char *stdin_is;
 };

@@ -253,7 +253,7 @@ static int assign(struct cnn_assigner *a)
 		    (a->tuned && (r = cnn_tune(a, &a->chains[i])) < 0))
 			return r;
 	}
-	a->ways = malloc(((size_t)longest + 1) * CNN_LAYOUTS * sizeof *a->ways);
+	a->ways = calloc(((size_t)longest + 1) * CNN_LAYOUTS, sizeof *a->ways);
 	if (!a->ways)
 		return cnn_fail(a->e, CNN_ENOMEM, "out of memory");
 	if ((r = choose(a)) < 0)

@@ -6,18 +6,6 @@
 #include <string.h>
 #include <xxhash.h>
 
-bool cnn_output_needs(const struct cnn_graph *g, uint32_t i)
-{
-	const struct cnn_graph_node *nodes = g->nodes;
-	bool needs[CNN_MAX_NODES + CNN_MAX_NET_INPUTS + 1] = { false };
-
-	needs[g->output] = true;
-	for (size_t n = g->node_count; n-- > 0;)
-		for (uint32_t k = 0; needs[n] && k < nodes[n].node.input_count; k++)
-			needs[nodes[n].inputs[k]] = true;
-	return needs[g->inputs[i]];
-}
-
 /* --- classes ---------------------------------------------------------------------- */
 
 /* The name of a class for messages. */
@@ -152,8 +140,7 @@ int cnn_dataset_check(const struct cnn_dataset *d, const struct cnn_graph *g,
 		if (!targets && !cnn_output_needs(g, i))
 			continue;
 		if (!c)
-			return cnn_fail(e, CNN_EDATA, "the data lack the field %s",
-			    cnn_dataset_name(d, input->field));
+			return cnn_dataset_lacks(d, input->field, "", e);
 		r = check_shape(c, input, e);
 		if (r == CNN_OK && input->index)
 			r = check_indices(d, c, input->limit, e);

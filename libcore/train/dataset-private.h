@@ -12,14 +12,22 @@
 
 #include "dataset.h"
 
+#define CNN_KNOWN_FIELDS 300
+
 /* The name in the data of the field that nets call `field`. */
 const char *cnn_dataset_name(const struct cnn_dataset *, const char *field);
-/* Whether the field with this name in the data is kept as a column. */
-bool cnn_dataset_keeps(const struct cnn_dataset *, const char *name);
-
+/* Fails because the data lack what nets call `field`; known: a list of the fields that
+ * they have. */
+int cnn_dataset_lacks(const struct cnn_dataset *, const char *field, const char *known,
+    struct cnn_error *);
+/* Adds a name to the list of fields in `known`. */
+void cnn_list_field(char known[CNN_KNOWN_FIELDS], const char *name);
 /* Whether the graph's output depends on its input number i. If not, the input is a
  * target. */
 bool cnn_output_needs(const struct cnn_graph *, uint32_t i);
+/* Whether the field with this name in the data is kept as a column. */
+bool cnn_dataset_keeps(const struct cnn_dataset *, const char *name);
+
 /* Checks that the class names of a field, `is`, equal those that it had before, `was`,
  * as cnn_dataset_check_classes() does. Either may be NULL. */
 int cnn_check_class_names(const char *field, const struct cnn_value *is,

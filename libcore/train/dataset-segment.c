@@ -9,18 +9,11 @@
 static int no_field(const struct cnn_dataset *d, const struct cnn_header *h,
     const char *field, struct cnn_error *e)
 {
-	bool renamed = strcmp(field, "image") == 0 || strcmp(field, "label") == 0;
-	char known[300] = "";
+	char known[CNN_KNOWN_FIELDS] = "";
 
-	for (size_t i = 0; i < h->field_count; i++) {
-		size_t n = strlen(known);
-
-		snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "",
-		    h->fields[i].name);
-	}
-	return cnn_fail(e, CNN_EDATA, "no field %s (fields: %s)%s%s",
-	    cnn_dataset_name(d, field), *known ? known : "none",
-	    renamed ? ": choose another with --" : "", renamed ? field : "");
+	for (size_t i = 0; i < h->field_count; i++)
+		cnn_list_field(known, h->fields[i].name);
+	return cnn_dataset_lacks(d, field, known, e);
 }
 
 static bool is_label_field(const struct cnn_field *f)
@@ -35,10 +28,8 @@ static int check_fields(const struct cnn_dataset *d, const struct cnn_header *h,
 	const struct cnn_field *label = cnn_header_find(h, d->label);
 	const struct cnn_graph *g = d->graph;
 	char shape[CNN_SHAPE_TEXT];
-	bool needs_label = targets && (!g || g->loss_count == 0);
+	bool needs_label = targets && g && g->loss_count == 0;
 
-	if (!g && !cnn_header_find(h, d->image))
-		return no_field(d, h, "image", e);
 	for (uint32_t i = 0; g && i < g->input_count; i++) {
 		const char *field = g->nodes[g->inputs[i]].field;
 

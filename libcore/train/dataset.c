@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +57,35 @@ const char *cnn_dataset_name(const struct cnn_dataset *d, const char *field)
 					     field;
 }
 
+void cnn_list_field(char known[CNN_KNOWN_FIELDS], const char *name)
+{
+	size_t n = strlen(known);
+
+	snprintf(known + n, CNN_KNOWN_FIELDS - n, "%s%s", n ? ", " : "", name);
+}
+
+int cnn_dataset_lacks(const struct cnn_dataset *d, const char *field, const char *known,
+    struct cnn_error *e)
+{
+	bool renamed = strcmp(field, "image") == 0 || strcmp(field, "label") == 0;
+
+	return cnn_fail(e, CNN_EDATA, "no field %s (fields: %s)%s%s",
+	    cnn_dataset_name(d, field), *known ? known : "none",
+	    renamed ? ": choose another with --" : "", renamed ? field : "");
+}
+
+bool cnn_output_needs(const struct cnn_graph *g, uint32_t i)
+{
+	const struct cnn_graph_node *nodes = g->nodes;
+	bool needs[CNN_MAX_NODES + CNN_MAX_NET_INPUTS + 1] = { false };
+
+	needs[g->output] = true;
+	for (size_t n = g->node_count; n-- > 0;)
+		for (uint32_t k = 0; needs[n] && k < nodes[n].node.input_count; k++)
+			needs[nodes[n].inputs[k]] = true;
+	return needs[g->inputs[i]];
+}
+
 const struct cnn_column *cnn_dataset_find(const struct cnn_dataset *d,
     const char *field)
 {
@@ -96,10 +126,31 @@ bool cnn_dataset_keeps(const struct cnn_dataset *d, const char *name)
 	return false;
 }
 
-void cnn_dataset_use(struct cnn_dataset *d, const struct cnn_graph *g)
+/* Checks that the columns include the fields that the graph reads. */
+static int check_columns(const struct cnn_dataset *d, const struct cnn_graph *g,
+    bool targets, struct cnn_error *e)
+{
+	char known[CNN_KNOWN_FIELDS] = "";
+
+	for (size_t i = 0; i < d->column_count; i++)
+		cnn_list_field(known, d->columns[i].name);
+	for (uint32_t i = 0; i < g->input_count; i++) {
+		const char *field = g->nodes[g->inputs[i]].field;
+
+		if ((targets || cnn_output_needs(g, i)) && !cnn_dataset_find(d, field))
+			return cnn_dataset_lacks(d, field, known, e);
+	}
+	return CNN_OK;
+}
+
+int cnn_dataset_use(struct cnn_dataset *d, const struct cnn_graph *g, bool targets,
+    struct cnn_error *e)
 {
 	size_t kept = 0;
+	int r;
 
+	if (d->begun && (r = check_columns(d, g, targets, e)) < 0)
+		return r;
 	d->graph = g;
 	for (size_t i = 0; i < d->column_count; i++) {
 		if (cnn_dataset_keeps(d, d->columns[i].name))
@@ -108,6 +159,7 @@ void cnn_dataset_use(struct cnn_dataset *d, const struct cnn_graph *g)
 			free_column(&d->columns[i]);
 	}
 	d->column_count = kept;
+	return CNN_OK;
 }
 
 /* --- samples ---------------------------------------------------------------------- */

@@ -48,8 +48,10 @@ int cnn_dataset_new(struct cnn_dataset **, const char *image, const char *label,
 void cnn_dataset_free(struct cnn_dataset *);
 
 /* Keeps only the fields that the graph reads, and the label. The graph must outlive the
- * dataset. */
-void cnn_dataset_use(struct cnn_dataset *, const struct cnn_graph *);
+ * dataset. If there are data, they must have the fields that the graph reads (without
+ * `targets`, those that its output needs). */
+int cnn_dataset_use(struct cnn_dataset *, const struct cnn_graph *, bool targets,
+    struct cnn_error *);
 
 /* The column that nets call `field`, or NULL. */
 const struct cnn_column *cnn_dataset_find(const struct cnn_dataset *,
@@ -59,9 +61,9 @@ const struct cnn_column *cnn_dataset_labels(const struct cnn_dataset *);
 /* The label of a sample; -1 if it has none. */
 int32_t cnn_dataset_label(const struct cnn_dataset *, size_t sample);
 
-/* Starts a segment, whose fields must agree with those of earlier segments. With
- * `targets` all fields that the graph reads must be present (until it is known, image
- * and label), otherwise only those that its output needs. */
+/* Starts a segment, whose fields must agree with those of earlier segments. Once the
+ * graph is known, all fields that it reads must be present; without `targets`, only
+ * those that its output needs. */
 int cnn_dataset_segment(struct cnn_dataset *, const struct cnn_header *, bool targets,
     struct cnn_error *);
 /* Appends the samples of a record of that segment. */

@@ -197,6 +197,20 @@ other() {
 	tensor-cat -F image=i4.idx -F other=r4.idx -F label=l.idx -o "$1"
 }
 
+@test "a net that reads neither image nor label, in any order" {
+	printf '%s\n' 'input 1x8x8 field=picture' flatten 'fc: linear out=10' \
+		't: input scalar field=truth' 'cross_entropy from=fc,t' | cnn-init > n.cnn
+	{ printf '\0\0\10\4\0\0\0\144\0\0\0\1\0\0\0\10\0\0\0\10'; tail -c +17 i.idx; } > i4.idx
+	tensor-cat --field picture=i4.idx --field truth=l.idx -o named.tns
+	cnn-step -q n.cnn named.tns > want
+	cnn-step -q named.tns n.cnn | cmp - want
+	cnn-step -q --val named.tns named.tns n.cnn | cmp - want
+	run -1 --separate-stderr cnn-step --val data.tns named.tns n.cnn -o out
+	says "cnn-step: data.tns: no field picture (fields: image, label)"
+	run -1 --separate-stderr cnn-step data.tns n.cnn -o out
+	says "cnn-step: data.tns: no field picture (fields: image, label)"
+}
+
 @test "a net of two fields and two losses: trained, resumed, evaluated, used" {
 	two | cnn-init > two.cnn
 	other both.tns
@@ -213,6 +227,13 @@ other() {
 	cmp v.cnn want
 	cnn-predict --tsv want both.tns > p
 	[ "$(awk 'NR > 1 { n += $2 == $4 } END { print n }' p)" = "$(awk '$1 == "correct" { print $2 }' v)" ]
+	# The data may come first, and lack fields that no net reads.
+	cnn-step -q -b 16 -e 3 both.tns two.cnn | cmp - want
+	tensor-cat --fields image,other both.tns -o bare.tns
+	run -1 --separate-stderr cnn-step bare.tns two.cnn -o out
+	says "cnn-step: bare.tns: no field label (fields: image, other): choose another with --label"
+	run -1 --separate-stderr cnn-step --val bare.tns two.cnn both.tns -o out
+	says "cnn-step: bare.tns: no field label (fields: image, other): choose another with --label"
 	# Targets are not needed to predict.
 	tensor-cat --fields image,other both.tns -o bare.tns
 	cnn-predict --tsv want bare.tns | cut -f 1-3 | cmp - <(cut -f 1-3 p)
@@ -258,5 +279,5 @@ other() {
 	cnn-step -q --val kinds.tns --metrics m kind.cnn kinds.tns > out
 	cnn-eval --tsv out kinds.tns | grep '^accuracy'
 	run -1 --separate-stderr cnn-step -q --val data.tns kind.cnn kinds.tns
-	[[ $stderr == *"data.tns: the data lack the field kind"* ]] || { echo "$stderr"; false; }
+	[[ $stderr == *"data.tns: no field kind (fields: image, label)"* ]] || { echo "$stderr"; false; }
 }

@@ -115,7 +115,7 @@ int run_stream(struct run *run, struct cnn_error *e)
 	int r = cnn_load_model(&run->load, &header, e);
 
 	if (r == CNN_OK)
-		cnn_dataset_use(run->data, run->load.model->graph);
+		r = cnn_dataset_use(run->data, run->load.model->graph, true, e);
 	if (r == CNN_OK &&
 	    (r = cnn_trainer_open(&run->trainer, run->load.model, NULL, job->train,
 		 e)) == CNN_OK &&
@@ -163,9 +163,9 @@ static int check_validation(struct run *run, struct cnn_error *e)
 
 	if (!run->val)
 		return CNN_OK;
-	cnn_dataset_use(run->val, model->graph);
 	train = cnn_dataset_labels(run->data);
-	if ((r = cnn_evaluation_check(model, run->val, e)) < 0 ||
+	if ((r = cnn_dataset_use(run->val, model->graph, true, e)) < 0 ||
+	    (r = cnn_evaluation_check(model, run->val, e)) < 0 ||
 	    (r = cnn_dataset_check_classes(run->val, train ? train->classes : NULL,
 		 "the training data", e)) < 0)
 		cnn_error_prefix(e, "%s", run->job->val_path);
