@@ -259,6 +259,39 @@ static int check_table(const struct cnn_plugin *p, const char *what, const void 
 	return CNN_OK;
 }
 
+/* Does the table name nothing twice? */
+static int check_names(const struct cnn_plugin *p, const char *what,
+    const char *(*name)(const struct cnn_plugin_entry *, uint32_t),
+    const struct cnn_plugin_entry *entry, uint32_t count, struct cnn_error *e)
+{
+	for (uint32_t i = 1; i < count; i++)
+		for (uint32_t k = 0; k < i; k++)
+			if (strcmp(name(entry, i), name(entry, k)) == 0)
+				return refuse(p, e, "has two %s %s", what,
+				    name(entry, i));
+	return CNN_OK;
+}
+
+static const char *kernel_name(const struct cnn_plugin_entry *entry, uint32_t i)
+{
+	return cnn_kernel_at(entry, i)->run;
+}
+
+static const char *optimizer_name(const struct cnn_plugin_entry *entry, uint32_t i)
+{
+	return cnn_optimizer_at(entry, i)->name;
+}
+
+static const char *definition_name(const struct cnn_plugin_entry *entry, uint32_t i)
+{
+	return cnn_definition_at(entry, i)->type;
+}
+
+static const char *communicator_name(const struct cnn_plugin_entry *entry, uint32_t i)
+{
+	return cnn_communicator_at(entry, i)->name;
+}
+
 static int check_tables(const struct cnn_plugin *p,
     const struct cnn_plugin_entry *entry, struct cnn_error *e)
 {
@@ -281,7 +314,16 @@ static int check_tables(const struct cnn_plugin *p,
 		r = check_definition(p, cnn_definition_at(entry, i), e);
 	for (uint32_t i = 0; r == CNN_OK && i < entry->communicator_count; i++)
 		r = check_communicator(p, cnn_communicator_at(entry, i), e);
-	return r;
+	if (r < 0 ||
+	    (r = check_names(p, "kernels for", kernel_name, entry, entry->kernel_count,
+		 e)) < 0 ||
+	    (r = check_names(p, "optimizers called", optimizer_name, entry,
+		 entry->optimizer_count, e)) < 0 ||
+	    (r = check_names(p, "definitions of", definition_name, entry,
+		 entry->definition_count, e)) < 0)
+		return r;
+	return check_names(p, "communicators called", communicator_name, entry,
+	    entry->communicator_count, e);
 }
 
 int cnn_check_version(const struct cnn_plugin *p, const struct cnn_plugin_entry *entry,

@@ -25,6 +25,9 @@
 #ifndef KERNEL_SIZE
 #define KERNEL_SIZE sizeof(struct cnn_kernel)
 #endif
+#ifndef SECOND_RUN
+#define SECOND_RUN "second"
+#endif
 #ifndef FORWARD
 #define FORWARD forward
 #endif
@@ -42,19 +45,14 @@ static int update(const struct cnn_host *host, const struct cnn_update *u)
 	return CNN_OK;
 }
 
+/* clang-format off */
 #ifndef OPTIMIZER_ARGS
-#define OPTIMIZER_ARGS \
-	{ \
-		"beta", CNN_ARG_FLOAT, 0, 0.9, 0, 1 \
-	}
+#define OPTIMIZER_ARGS { "beta", CNN_ARG_FLOAT, 0, 0.9, 0, 1 }
 #endif
 #ifndef MOMENTS
-#define MOMENTS \
-	1, \
-	{ \
-		"m" \
-	}
+#define MOMENTS 1, { "m" }
 #endif
+/* clang-format on */
 #ifndef DEFINED
 #define DEFINED OPTIMIZER
 #endif
@@ -164,7 +162,7 @@ static const struct cnn_kernel kernels[] = {
 	    .forward = FORWARD },
 #ifdef SECOND
 	{ .size = SECOND,
-	    .run = "second",
+	    .run = SECOND_RUN,
 	    .cost = cost,
 	    .create = create,
 	    .destroy = destroy,
