@@ -30,6 +30,12 @@ size_t border_real_size(const struct runner *runner)
 	return is_f64(runner) ? sizeof(double) : sizeof(float);
 }
 
+size_t border_tensor_bytes(const struct cnn_shape *shape, struct cnn_format f,
+    uint32_t samples)
+{
+	return cnn_layout_count(shape, f.layout, samples) * cnn_dtype_size(f.dtype);
+}
+
 /* --- buffers on the device -------------------------------------------------------- */
 
 int border_upload(const struct subject *s, void *dst, const void *src, size_t bytes)
@@ -126,8 +132,7 @@ int border_put(struct runner *runner, const struct buffer *b,
     uint32_t samples)
 {
 	const struct subject *s = runner->subject;
-	size_t bytes = cnn_layout_count(shape, format.layout, samples) *
-	    cnn_dtype_size(format.dtype);
+	size_t bytes = border_tensor_bytes(shape, format, samples);
 	void *native = malloc(bytes + 1);
 	int r = CNN_OK;
 
@@ -150,8 +155,7 @@ int border_get(struct runner *runner, const struct buffer *b,
 {
 	const struct subject *s = runner->subject;
 	const struct cnn_format plain = { CNN_F64, CNN_NCHW };
-	size_t bytes = cnn_layout_count(shape, format.layout, samples) *
-	    cnn_dtype_size(format.dtype);
+	size_t bytes = border_tensor_bytes(shape, format, samples);
 	unsigned char *native = calloc(2, bytes + 1), *again = native + bytes;
 	int r = border_download(s, native, b->data, bytes);
 

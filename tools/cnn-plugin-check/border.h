@@ -10,6 +10,9 @@
 #include "runner.h"
 
 size_t border_real_size(const struct runner *); /* of a parameter's element */
+/* Of `samples` samples in a format. */
+size_t border_tensor_bytes(const struct cnn_shape *, struct cnn_format,
+    uint32_t samples);
 
 int border_upload(const struct subject *, void *dst, const void *src, size_t bytes);
 int border_download(const struct subject *, void *dst, const void *src, size_t bytes);

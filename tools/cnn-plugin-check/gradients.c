@@ -7,7 +7,7 @@
 #define MOST 200	  /* elements of one input or parameter */
 #define MOST_FAR 50	  /* in memory of a device of its own */
 #define NEAR 0.01	  /* in float: near enough, try no other step */
-#define LOSS_WEIGHT 0.125 /* of each loss: see GRAD_SCALE in runner.c */
+#define LOSS_WEIGHT 0.125 /* of each loss: see GRAD_SCALE in memory.c */
 
 struct attempt {
 	struct runner *runner;
