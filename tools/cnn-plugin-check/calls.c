@@ -3,7 +3,6 @@
 #include "border.h"
 #include "memory.h"
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct errand {
@@ -48,7 +47,9 @@ int call_provider(struct runner *runner, struct part *s, provider_function *func
 		.queue = runner->subject->queue,
 	};
 	struct errand errand = { function, runner->instance, &call, CNN_OK };
+	const struct cnn_host *host = &runner->subject->host->host;
 	pthread_t thread;
+	int err;
 
 	for (uint32_t i = 0; i < CNN_MAX_INPUTS; i++) {
 		in[i] = s->in[i].data;
@@ -62,11 +63,12 @@ int call_provider(struct runner *runner, struct part *s, provider_function *func
 		grad_params[i] = s->grad_params[i].data;
 	}
 	memory_poison(runner, &runner->scratch);
-	if (runner->settings.other_thread &&
-	    pthread_create(&thread, NULL, run_errand, &errand) == 0)
+	if (!runner->settings.other_thread)
+		run_errand(&errand);
+	else if ((err = pthread_create(&thread, NULL, run_errand, &errand)) == 0)
 		pthread_join(thread, NULL);
 	else
-		run_errand(&errand);
+		return host->fail(host, CNN_ENOMEM, "a thread: %s", strerror(err));
 	border_check(runner, &runner->scratch);
 	border_check(runner, &s->saved);
 	for (uint32_t i = 0; i < runner->chain->input_count; i++)
@@ -78,9 +80,9 @@ int call_reduce(struct runner *runner, provider_function *function, size_t count
     const struct buffer *reduced)
 {
 	const struct subject *s = runner->subject;
-	double *sum = calloc(count + 1, sizeof(*sum));
-	double *partial = calloc(count + 1, sizeof(*partial));
-	int r = CNN_OK;
+	double *sum = border_host_alloc(s, count * sizeof(*sum));
+	double *partial = border_host_alloc(s, count * sizeof(*partial));
+	int r = sum && partial ? CNN_OK : CNN_ENOMEM;
 
 	for (uint32_t k = 0; r == CNN_OK && k < runner->microbatch_count; k++) {
 		memory_poison(runner, &runner->partial);
@@ -88,45 +90,49 @@ int call_reduce(struct runner *runner, provider_function *function, size_t count
 		if (r == CNN_OK)
 			r = border_download(s, partial, runner->partial.data,
 			    count * sizeof(double));
-		for (size_t i = 0; i < count; i++)
+		for (size_t i = 0; r == CNN_OK && i < count; i++)
 			sum[i] += partial[i];
 	}
 	border_check(runner, &runner->partial);
 	if (r == CNN_OK)
 		r = border_upload(s, reduced->data, sum, count * sizeof(double));
-	free(sum);
-	free(partial);
+	border_host_free(s, sum);
+	border_host_free(s, partial);
 	return r;
 }
 
-/* A copy of input i, to see whether forward changes it; NULL if it is not in the host's
- * memory, or is the output. */
-static void *copy_input(const struct runner *runner, const struct part *s, uint32_t i)
+/* *copy = a copy of input i, to see whether forward changes it; NULL if it is not in
+ * the host's memory, or is the output. */
+static int copy_input(const struct runner *runner, const struct part *s, uint32_t i,
+    void **copy)
 {
-	void *copy;
+	const struct subject *subject = runner->subject;
 
-	if (runner->subject->device->flags & CNN_DEVICE_OWN_MEMORY || !s->in[i].data ||
+	*copy = NULL;
+	if (subject->device->flags & CNN_DEVICE_OWN_MEMORY || !s->in[i].data ||
 	    (i == 0 && runner->in_place_forward))
-		return NULL;
-	copy = malloc(s->in[i].bytes);
-	if (copy)
-		memcpy(copy, s->in[i].data, s->in[i].bytes);
-	return copy;
+		return CNN_OK;
+	if (!(*copy = border_host_alloc(subject, s->in[i].bytes)))
+		return CNN_ENOMEM;
+	memcpy(*copy, s->in[i].data, s->in[i].bytes);
+	return CNN_OK;
 }
 
 int call_forward(struct runner *runner, struct part *s)
 {
 	void *before[CNN_MAX_INPUTS] = { NULL };
-	int r;
+	int r = CNN_OK;
 
-	for (uint32_t i = 0; i < runner->chain->input_count; i++)
-		before[i] = copy_input(runner, s, i);
-	r = call_provider(runner, s, runner->subject->kernel->forward,
-	    runner->reduced.data);
+	for (uint32_t i = 0; r == CNN_OK && i < runner->chain->input_count; i++)
+		r = copy_input(runner, s, i, &before[i]);
+	if (r == CNN_OK)
+		r = call_provider(runner, s, runner->subject->kernel->forward,
+		    runner->reduced.data);
 	for (uint32_t i = 0; i < runner->chain->input_count; i++) {
-		if (before[i] && memcmp(before[i], s->in[i].data, s->in[i].bytes) != 0)
+		if (r == CNN_OK && before[i] &&
+		    memcmp(before[i], s->in[i].data, s->in[i].bytes) != 0)
 			runner->complaint = "forward changes its input";
-		free(before[i]);
+		border_host_free(runner->subject, before[i]);
 	}
 	return r;
 }

@@ -1,6 +1,7 @@
 /* calls.h - a kernel's functions, called for one microbatch or for all of them. The
  * buffers' guards are looked at afterwards; what was wrong is the runner's complaint.
- * The functions return the kernel's code. */
+ * The functions return the kernel's code, or CNN_ENOMEM with the message in the subject's
+ * host. */
 #ifndef CALLS_H
 #define CALLS_H
 
@@ -8,7 +9,8 @@
 
 typedef int provider_function(void *instance, const struct cnn_call *);
 
-/* One function for one microbatch, from another thread if the settings say so. */
+/* One function for one microbatch, from another thread if the settings say so:
+ * CNN_ENOMEM if none can be started. */
 int call_provider(struct runner *, struct part *, provider_function *,
     const double *reduced);
 /* Also complains if forward() changes an input. */

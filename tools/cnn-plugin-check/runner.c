@@ -13,14 +13,15 @@ static void doing(const struct runner *runner, const char *what)
 
 /* --- the instance ----------------------------------------------------------------- */
 
-bool runner_offers(const struct subject *subject, const struct layer_chain *c,
-    const struct settings *s)
+int runner_offers(const struct subject *subject, const struct layer_chain *c,
+    const struct settings *s, struct cnn_error *e)
 {
 	const struct cnn_host *host = &subject->host->host;
 	const struct cnn_kernel *k = subject->kernel;
 	struct cnn_edge edges[CNN_MAX_INPUTS];
 	const struct cnn_run run = plan_run(c, s, edges);
 	struct cnn_plan plan;
+	struct cnn_error why = { 0 };
 	void *instance = NULL;
 	int r;
 
@@ -28,14 +29,17 @@ bool runner_offers(const struct subject *subject, const struct layer_chain *c,
 		*subject->doing = "cost";
 	plan_init(c, s, edges, &plan);
 	if (!(k->cost(host, k, &run, &plan) > 0))
-		return false;
+		return CNN_END;
 	if (subject->doing)
 		*subject->doing = "create";
 	plan_init(c, s, edges, &plan);
 	r = k->create(host, k, &run, &plan, &instance);
 	if (r == CNN_OK)
 		k->destroy(instance);
-	return r != CNN_END;
+	cnn_host_error(subject->host, r, &why); /* not to be kept for a later error */
+	if (r == CNN_ENOMEM)
+		return cnn_fail(e, r, "create: %s", why.text);
+	return r == CNN_END ? CNN_END : CNN_OK;
 }
 
 int runner_open(struct runner *runner, const struct subject *subject,
