@@ -1,6 +1,7 @@
 /* cnn-plugin-check - tests plugins against the reference and finite differences. */
 #include "cnn-plugin-check/apart.h"
 #include "cnn-plugin-check/symbols.h"
+#include "cnn-plugin-check/trial.h"
 
 #include "cli/option.h"
 
@@ -101,6 +102,25 @@ static int check_part(struct apart *a, const struct cnn_kernel *kernel,
 	return r;
 }
 
+/* Opens the plugins that define the layers of a kernel, so that the processes of the
+ * checks need not. */
+static int find_layers(struct apart *a, const struct cnn_kernel *kernel,
+    struct cnn_error *e)
+{
+	const struct cnn_layer_def *def;
+	char type[64];
+	size_t n;
+	int r = CNN_OK;
+
+	for (const char *run = kernel->run; r == CNN_OK && *run; run += n) {
+		n = strcspn(run, "+");
+		snprintf(type, sizeof type, "%.*s", (int)n, run);
+		r = cnn_layer_find(a->plugins, type, &def, e);
+		n += run[n] == '+';
+	}
+	return r;
+}
+
 static int check_offers(struct apart *a, bool *good, struct cnn_error *e)
 {
 	const struct cnn_plugin_entry *entry = a->plugin->entry;
@@ -108,6 +128,8 @@ static int check_offers(struct apart *a, bool *good, struct cnn_error *e)
 
 	for (uint32_t i = 0; r == CNN_OK && i < entry->definition_count; i++)
 		r = check_part(a, NULL, cnn_definition_at(entry, i)->type, good, e);
+	for (uint32_t i = 0; r == CNN_OK && i < entry->kernel_count; i++)
+		r = find_layers(a, cnn_kernel_at(entry, i), e);
 	for (uint32_t i = 0; r == CNN_OK && i < entry->kernel_count; i++)
 		r = check_part(a, cnn_kernel_at(entry, i), NULL, good, e);
 	for (uint32_t i = 0; r == CNN_OK && i < entry->optimizer_count; i++)
@@ -172,6 +194,13 @@ static int open_oracle(struct cnn_plugins **oracle, struct cnn_error *e)
 		    "../lib/cnntools/reference beside the program's folder");
 	if (r == CNN_OK)
 		r = cnn_plugins_open(oracle, (const char *const *)&folder, 1, e);
+	/* Now, so that the processes of the checks need not. */
+	for (size_t i = 0; r == CNN_OK && i < cnn_plugins_count(*oracle); i++) {
+		struct cnn_plugin *p = cnn_plugins_at(*oracle, i);
+
+		if (trial_is_reference(p))
+			r = cnn_plugin_open(*oracle, p, e);
+	}
 	free(folder);
 	return r;
 }

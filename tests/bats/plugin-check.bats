@@ -212,6 +212,34 @@ out[i] = out[i] == out[i] ? out[i] : 0;/"
 
 # --- what cannot be tested -------------------------------------------------------------------
 
+# No verdict: nothing is said of the plugin, and the message is the program's.
+no_verdict() {
+	[[ $output == *"-     leaky_relu  "*"not tested" ]] || { echo "$output"; return 1; }
+	[[ $output != *FAIL* ]]
+	[[ $stderr == "cnn-plugin-check: "*"$1"* ]] || { echo "$stderr"; return 1; }
+}
+
+@test "memory that runs out is no fault of the plugin" {
+	so=$mine/cpu/example/leaky_relu.so
+	if [ -z "${SANITIZED-}" ]; then       # they map far more than that
+		run -1 --separate-stderr bash -c "ulimit -v 400000; exec cnn-plugin-check -n leaky_relu -i 64x512x512 '$so'"
+		no_verdict "f32: leaky_relu of 64x512x512: out of memory"
+	fi
+	# in a function of the plugin, whose message counts
+	changed 's/if (!l)/if (run->batch == 3)/'
+	run -1 --separate-stderr cnn-plugin-check changed.so
+	no_verdict "create: leaky_relu: out of memory"
+	changed 's/if (call->grad_in\[0\])/return CNN_ENOMEM; &/'
+	run -1 --separate-stderr cnn-plugin-check changed.so
+	no_verdict "f32: leaky_relu of 7: backward: "
+}
+
+@test "a check that is killed from outside is no fault of the plugin" {
+	changed 's/if (call->grad_in\[0\])/raise(9); &/; s/#include <stdlib.h>/&\n#include <signal.h>/'
+	run -1 --separate-stderr cnn-plugin-check changed.so
+	no_verdict "f32: leaky_relu of 7: the process was killed (out of memory?)"
+}
+
 @test "no plugin, a refused one, no device: exit 3" {
 	run -3 --separate-stderr cnn-plugin-check nothing.so
 	[[ $stderr == "cnn-plugin-check: nothing.so: not loaded: No such file or directory" ]]
@@ -228,6 +256,9 @@ out[i] = out[i] == out[i] ? out[i] : 0;/"
 	run -3 --separate-stderr cnn-plugin-check nothing.so "$mine/cpu/example/leaky_relu.so" text.so
 	[[ $output == *"ok    leaky_relu "* ]]
 	[[ $stderr == *nothing.so*text.so* ]]
+	changed 's/.run = "leaky_relu"/.run = "leaky_relu+leek"/'
+	run -3 --separate-stderr cnn-plugin-check changed.so
+	[[ $stderr == *"leek: no such layer type"* ]]
 	changed 's/"cpu"/"abacus"/'
 	run -3 --separate-stderr cnn-plugin-check changed.so
 	[[ $stderr == *"abacus/*/device: no such plugin"* ]]

@@ -243,7 +243,7 @@ void test_gradients(struct suite *s)
 		if (r == CNN_OK)
 			r = trial_reference(&s->trial, c.types[0], &subject, &e);
 		if (r == CNN_OK)
-			r = data_make(&data, &s->trial.reference, &c, t, CNN_F64);
+			r = data_make(&data, &s->trial.reference, &c, t, CNN_F64, &e);
 		if (r == CNN_OK)
 			r = gradients_check(&subject, &c, &settings, &data, &worst,
 			    &name, &e);
@@ -330,6 +330,7 @@ int main(int argc, char **argv)
 	snprintf(title, sizeof(title), "%s/%s ", s.trial.device, s.trial.provider);
 	s.trial.title = title;
 	s.trial.report = report;
+	s.trial.error = &e;
 
 	if (cnn_isa_choose(isa, &isa, &e) != CNN_OK) {
 		printf("1..0 # SKIP %s\n", e.text);
@@ -360,6 +361,10 @@ int main(int argc, char **argv)
 		if (suite_tests(&s, "device", "device"))
 			test_device(&s);
 		test_optimizers(&s);
+	}
+	if (e.code != CNN_OK) {
+		printf("Bail out! %s\n", e.text);
+		return 1;
 	}
 	trial_close(&s.trial);
 	cnn_plugins_close(s.trial.plugins);

@@ -101,7 +101,7 @@ static void test_layer(struct suite *s, const struct recorded_layer *l, uint32_t
 			return;
 		}
 	} else if (suite_kernel(s, c.types[0], &subject) != CNN_OK ||
-	    !runner_offers(&subject, &c, &settings))
+	    !trial_takes(&s->trial, &subject, &c, &settings))
 		return; /* not offered */
 	read_recorded(l, &c, &data, &recorded);
 	r = results_of_run(&results, &subject, &c, &settings, &data, NULL, &e);

@@ -13,6 +13,7 @@
  *     -e           an interrupted write may be reported as an error: the job uses
  *                  stdio, which does not resume it
  *     -p           it runs several threads: no mmap, see shim.c
+ *     -b TEXT      what it must never print on standard output
  *
  * Runs in the current folder, which holds the job's files and nothing else. The job
  * runs first without a fault, then with call 1 of a kind failing, then call 2, and so
@@ -71,6 +72,7 @@ static const struct fault {
 	{ "list", "EIO", false },
 	{ "mmap", "ENOMEM", false },
 	{ "thread", "EAGAIN", false },
+	{ "fork", "EAGAIN", false },
 	{ "malloc", "ENOMEM", false },
 	{ "malloc", "ENOMEM+", false },
 };
@@ -84,7 +86,7 @@ static struct output {
 } outputs[4];
 static size_t output_count;
 
-static char *shim, *only, *input = "/dev/null";
+static char *shim, *only, *input = "/dev/null", *banned;
 static size_t most;
 static bool varies, tells_interrupts, has_threads;
 static struct bytes printed, said, now;
@@ -320,6 +322,8 @@ static const char *judge(const struct fault *f, int status, const char *tool,
 		return "neither exit 0 nor 1";
 	if (status != 0 && !starts(&said, tool))
 		return "no message, or none with the tool's name";
+	if (banned && memmem(printed.data, printed.size, banned, strlen(banned)))
+		return "it prints what it must not";
 	if ((why = look_at_outputs(status == 0)))
 		return why;
 	if (status == 0 && !varies && !equal(&printed, first))
@@ -424,7 +428,7 @@ int main(int argc, char **argv)
 	size_t bad = 0;
 	int option, status;
 
-	while ((option = getopt(argc, argv, "+s:f:n:i:w:t:l:vep")) != -1)
+	while ((option = getopt(argc, argv, "+s:f:n:i:w:t:l:b:vep")) != -1)
 		switch (option) {
 		case 's': shim = optarg; break;
 		case 'f': only = optarg; break;
@@ -433,6 +437,7 @@ int main(int argc, char **argv)
 		case 'w': add_output(optarg, WHOLE); break;
 		case 't': add_output(optarg, STREAM); break;
 		case 'l': add_output(optarg, LOG); break;
+		case 'b': banned = optarg; break;
 		case 'v': varies = true; break;
 		case 'e': tells_interrupts = true; break;
 		case 'p': has_threads = true; break;

@@ -15,7 +15,8 @@
  *
  * "malloc" stands for all allocation functions, if called by the program itself or by
  * an object whose path contains one of the parts of FAULT_OBJECTS (separated by
- * colons): the plugins, and libraries that pass the failure on.
+ * colons): the plugins, and libraries that pass the failure on. "thread" and "fork" are
+ * pthread_create() and fork(). A child has the counts and faults of its parent.
  *
  * With SHIM_MAIN nothing fails any more once main has returned or exit is called: a
  * program built for gcov writes its counts then.
@@ -87,7 +88,7 @@ static struct report none, *report = &none;
 static unsigned long wanted; /* number of the call that fails */
 static int error;	     /* its errno; 0: short */
 static bool ever_after;
-static bool allocations, threads;
+static bool allocations, threads, forks;
 static bool main_only;
 static atomic_bool over;
 static uintptr_t main_lo, main_hi, linker_lo, linker_hi;
@@ -393,6 +394,17 @@ int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*run)(void *),
 	return threads && due() ? error : next(t, a, run, arg);
 }
 
+/* The same: it blocks all signals. */
+pid_t fork(void)
+{
+	pid_t (*next)(void) = dlsym(RTLD_NEXT, "fork");
+
+	if (!forks || !due())
+		return next();
+	errno = error;
+	return -1;
+}
+
 /* --- main, and its end ------------------------------------------------------------ */
 
 typedef int main_function(int, char **, char **);
@@ -507,7 +519,8 @@ static void read_environment(const char *name)
 	dl_iterate_phdr(find_objects, &first);
 	threads = strcmp(name, "thread") == 0;
 	allocations = strcmp(name, "malloc") == 0;
-	if (threads || allocations)
+	forks = strcmp(name, "fork") == 0;
+	if (threads || allocations || forks)
 		return;
 	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
 		if (strcmp(faults[i].name, name) == 0) {

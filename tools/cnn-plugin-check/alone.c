@@ -50,12 +50,12 @@ static void check_same(struct alone *a, const struct settings *settings,
 	    results_of_run(&results, a->subject, a->chain, settings, d, &complaint, &e);
 
 	if (r != CNN_OK)
-		claim(a->trial, false, "%s%s: %s", a->what, how, e.text);
+		claim_failed(a->trial, &e, "%s%s", a->what, how);
 	else if (complaint)
 		claim(a->trial, false, "%s%s: %s", a->what, how, complaint);
 	else if (!results_near(&results, wanted, (struct bounds){ bound, bound },
 		     &worst, &name)) {
-		explain(a->subject, a->chain, settings, d, why, sizeof(why));
+		explain(a->trial, a->subject, a->chain, settings, d, why, sizeof(why));
 		claim(a->trial, false,
 		    *why ? "%s%s: another %s (%.2g): %s" : "%s%s: another %s (%.2g)%s",
 		    a->what, how, name, worst, why);
@@ -66,8 +66,7 @@ static void check_same(struct alone *a, const struct settings *settings,
 /* Is the run offered with these settings? */
 static bool is_taken(const struct alone *a, const struct settings *s)
 {
-	return can_compute(a->subject, s->dtype) &&
-	    runner_offers(a->subject, a->chain, s);
+	return trial_takes(a->trial, a->subject, a->chain, s);
 }
 
 static void check_microbatches(struct alone *a)
@@ -124,9 +123,11 @@ static unsigned check_halves(struct alone *a)
 			a->trial->begin(a->trial, a->what);
 		taken++;
 		if (data_make(&d, &a->trial->reference, a->chain, &a->tried,
-			varied.dtype) == CNN_OK &&
+			varied.dtype, &e) != CNN_OK ||
 		    results_of_run(&wanted, a->subject, a->chain, &a->settings, &d,
-			NULL, &e) == CNN_OK)
+			NULL, &e) != CNN_OK)
+			claim_failed(a->trial, &e, "%s, its numbers in f32", a->what);
+		else
 			check_same(a, &varied, &d, &wanted, half_bounds[i], "");
 		results_free(&wanted);
 		data_free(&d);
@@ -148,10 +149,11 @@ static void check_evaluation(struct alone *a)
 		return;
 	if (results_of_run(&results, a->subject, a->chain, &evaluating, &a->data,
 		&complaint, &e) != CNN_OK)
-		claim(a->trial, false, "%s, evaluation: %s", a->what, e.text);
+		claim_failed(a->trial, &e, "%s, evaluation", a->what);
 	else if (complaint)
 		claim(a->trial, false, "%s, evaluation: %s", a->what, complaint);
-	else if (explain(a->subject, a->chain, &evaluating, &a->data, why, sizeof(why)))
+	else if (explain(a->trial, a->subject, a->chain, &evaluating, &a->data, why,
+		     sizeof(why)))
 		claim(a->trial, false, "%s, evaluation: %s", a->what, why);
 	results_free(&results);
 }
@@ -166,7 +168,7 @@ static void check_gradients(struct alone *a)
 		return;
 	if (gradients_check(a->subject, a->chain, &a->settings, &a->data, &worst, &name,
 		&e) != CNN_OK)
-		claim(a->trial, false, "%s: %s", a->what, e.text);
+		claim_failed(a->trial, &e, "%s", a->what);
 	else if (!(worst <= GRADIENT_BOUND))
 		claim(a->trial, false,
 		    "%s: the gradient of %s is not that of finite differences: "
@@ -175,17 +177,19 @@ static void check_gradients(struct alone *a)
 }
 
 /* Does a NaN at this element of an input reach the output? */
-static bool keeps_nan(struct alone *a, double *x, struct cnn_error *e)
+static bool keeps_nan(struct alone *a, double *x)
 {
 	struct results results = { 0 };
+	struct cnn_error e = { 0 };
 	const double kept = *x;
 	bool good;
 
 	*x = NAN;
 	good = results_of_run(&results, a->subject, a->chain, &a->settings, &a->data,
-		   NULL, e) != CNN_OK ||
+		   NULL, &e) != CNN_OK ||
 	    !is_finite(results.of[0].x, results.of[0].n);
 	*x = kept;
+	trial_ran_out(a->trial, &e);
 	results_free(&results);
 	return good;
 }
@@ -200,7 +204,6 @@ static void check_nan(struct alone *a)
 	for (uint32_t i = 0; a->settings.training && i < c->input_count; i++) {
 		const struct results *r = &a->plain;
 		const double *gradient = r->of[at].x;
-		struct cnn_error e = { 0 };
 		unsigned tried = 0;
 		double size = 0;
 
@@ -213,7 +216,7 @@ static void check_nan(struct alone *a)
 			if (fabs(gradient[k]) <= 0.01 * size)
 				continue;
 			tried++;
-			if (!keeps_nan(a, &a->data.in[i][k], &e)) {
+			if (!keeps_nan(a, &a->data.in[i][k])) {
 				claim(a->trial, false,
 				    "%s: a NaN in input %u (element %zu) leaves "
 				    "none in the output",
@@ -239,13 +242,15 @@ static bool compute(struct alone *a)
 		results_free(&a->plain);
 		a->tried.values = pass == 0 ? DISTINCT : POSITIVE;
 		if (data_make(&a->data, &a->trial->reference, a->chain, &a->tried,
-			CNN_F32) != CNN_OK ||
+			CNN_F32, &e) != CNN_OK ||
 		    results_of_run(&a->plain, a->subject, a->chain, &a->settings,
-			&a->data, &complaint, &e) != CNN_OK)
-			return claim(a->trial, false, "%s: %s", a->what, e.text);
+			&a->data, &complaint, &e) != CNN_OK) {
+			claim_failed(a->trial, &e, "%s", a->what);
+			return false;
+		}
 		if (complaint)
 			return claim(a->trial, false, "%s: %s", a->what, complaint);
-		if (explain(a->subject, a->chain, &a->settings, &a->data, why,
+		if (explain(a->trial, a->subject, a->chain, &a->settings, &a->data, why,
 			sizeof(why)))
 			return claim(a->trial, false, "%s: %s", a->what, why);
 		finite = true;
@@ -289,7 +294,7 @@ unsigned check_alone(struct trial *t, const struct subject *subject,
 		claim(t, true, "%s", a.what);
 		if (check_variants(t, subject, c, &a.settings, &a.data, &a.plain,
 			a.what, &e) != CNN_OK)
-			claim(t, false, "%s: %s", a.what, e.text);
+			claim_failed(t, &e, "%s", a.what);
 		check_gradients(&a);
 		check_microbatches(&a);
 		check_evaluation(&a);

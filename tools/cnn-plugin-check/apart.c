@@ -22,7 +22,8 @@ struct share {
 	const char *volatile doing; /* the plugin's function */
 	char what[300];		    /* the case */
 	bool done;
-	struct cnn_error error; /* not the plugin's */
+	/* Not the plugin's: then nothing else here counts */
+	struct cnn_error error;
 	bool net_used[APART_NETS];
 	char net_error[APART_NETS][200];
 	unsigned hidden; /* failures that are not in details */
@@ -99,10 +100,11 @@ static void try_case(struct child *c, const struct test_case *tried)
 	struct cnn_error e = { 0 };
 	unsigned before = c->share->failures;
 
+	if (c->share->error.code != CNN_OK)
+		return;
 	if (chain_parse(&chain, c->trial.plugins, tried->net, tried->inputs, &e) !=
 	    CNN_OK)
-		claim(&c->trial, false, "%s of %s: %s", tried->net, tried->inputs,
-		    e.text);
+		claim_failed(&c->trial, &e, "%s of %s", tried->net, tried->inputs);
 	else
 		c->share->cases += check_case(&c->trial, &c->subject, &chain, tried);
 	/* One whose every call failed was tried, too. */
@@ -110,15 +112,18 @@ static void try_case(struct child *c, const struct test_case *tried)
 		c->share->cases = 1;
 }
 
-/* Has this net the kernel's run? *e: why it is no net. */
+/* Has this net the kernel's run? */
 static bool is_run(struct child *c, const char *net, const char *inputs,
-    const char *run, struct cnn_error *e)
+    const char *run)
 {
 	struct layer_chain chain;
+	struct cnn_error e = { 0 };
 	char name[200];
 
-	if (chain_parse(&chain, c->trial.plugins, net, inputs, e) != CNN_OK)
+	if (chain_parse(&chain, c->trial.plugins, net, inputs, &e) != CNN_OK) {
+		trial_ran_out(&c->trial, &e);
 		return false;
+	}
 	chain_run_name(&chain, name, sizeof(name));
 	return strcmp(name, run) == 0;
 }
@@ -133,12 +138,12 @@ static void try_nets(struct child *c, const char *run)
 		struct cnn_error e = { 0 };
 
 		if (make_cases_of(&list, c->trial.plugins, a->nets[i], a->inputs[i],
-			&e) != CNN_OK)
+			&e) != CNN_OK &&
+		    !trial_ran_out(&c->trial, &e))
 			snprintf(c->share->net_error[i], sizeof(c->share->net_error[i]),
 			    "%.199s", e.text);
 		for (size_t k = 0; k < list.count; k++) {
-			if (!is_run(c, list.cases[k].net, list.cases[k].inputs, run,
-				&e))
+			if (!is_run(c, list.cases[k].net, list.cases[k].inputs, run))
 				continue;
 			c->share->net_used[i] = true;
 			try_case(c, &list.cases[k]);
@@ -158,14 +163,13 @@ static void try_kernel(struct child *c, const struct cnn_kernel *kernel)
 	c->subject.doing = &c->share->doing;
 	begin(&c->trial, kernel->run);
 	for (size_t i = 0; i < test_case_count; i++)
-		if (is_run(c, test_cases[i].net, test_cases[i].inputs, kernel->run,
-			&e)) {
+		if (is_run(c, test_cases[i].net, test_cases[i].inputs, kernel->run)) {
 			try_case(c, &test_cases[i]);
 			known++;
 		}
 	if (known == 0 &&
 	    make_cases(&list, c->trial.plugins, kernel->run, &e) != CNN_OK &&
-	    c->apart->net_count == 0)
+	    !trial_ran_out(&c->trial, &e) && c->apart->net_count == 0)
 		claim(&c->trial, false, "%s", e.text);
 	for (size_t i = 0; i < list.count; i++)
 		try_case(c, &list.cases[i]);
@@ -186,7 +190,8 @@ static void try_definition(struct child *c, const char *type)
 	struct cnn_error e = { 0 };
 
 	begin(&c->trial, type);
-	if (make_cases(&list, c->trial.plugins, type, &e) != CNN_OK)
+	if (make_cases(&list, c->trial.plugins, type, &e) != CNN_OK &&
+	    !trial_ran_out(&c->trial, &e))
 		claim(&c->trial, false, "%s", e.text);
 	for (size_t i = 0; i < list.count; i++) {
 		struct layer_chain chain;
@@ -195,8 +200,12 @@ static void try_definition(struct child *c, const char *type)
 		begin(&c->trial, list.cases[i].net);
 		c->share->cases++;
 		if (chain_parse(&chain, c->trial.plugins, list.cases[i].net,
-			list.cases[i].inputs, &e) == CNN_OK &&
-		    chain.defs[0]->flops)
+			list.cases[i].inputs, &e) != CNN_OK) {
+			claim_failed(&c->trial, &e, "%s of %s", list.cases[i].net,
+			    list.cases[i].inputs);
+			continue;
+		}
+		if (chain.defs[0]->flops)
 			flops = chain.defs[0]->flops(&chain.nodes[0]);
 		claim(&c->trial, isfinite(flops) && flops >= 0,
 		    "%s of %s: %g operations", list.cases[i].net, list.cases[i].inputs,
@@ -217,6 +226,7 @@ _Noreturn static void run_child(struct apart *a, struct share *share,
 		    .provider = a->plugin->provider,
 		    .title = "",
 		    .no_gradients = a->no_gradients,
+		    .error = &share->error,
 		    .report = report,
 		    .begin = begin },
 		.share = share,
@@ -239,10 +249,15 @@ _Noreturn static void run_child(struct apart *a, struct share *share,
 
 /* --- in the parent ---------------------------------------------------------------- */
 
-static void say_end(struct share *s, int status)
+/* A process that ended early is a failure of the plugin. SIGKILL is not: it comes from
+ * the operating system when memory runs out, or from somebody else. */
+static int say_end(struct share *s, int status, struct cnn_error *e)
 {
 	const char *doing = s->doing ? s->doing : "a function of the definition";
 
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		return cnn_fail(e, CNN_ENOMEM,
+		    "%s: the process was killed (out of memory?)", s->what);
 	s->failures++;
 	if (s->cases == 0)
 		s->cases = 1;
@@ -255,6 +270,7 @@ static void say_end(struct share *s, int status)
 	else
 		write_line(s, "      %s: %s ended the process with exit status %d\n",
 		    s->what, doing, WEXITSTATUS(status));
+	return CNN_OK;
 }
 
 static int wait_for(pid_t pid, int *status)
@@ -282,13 +298,18 @@ int check_apart(struct apart *a, const struct cnn_kernel *kernel, const char *ty
 	if (pid == 0)
 		run_child(a, s, kernel, type);
 	if (pid < 0 || wait_for(pid, &status) != 0) {
+		r = cnn_fail_errno(e, errno, "a process");
 		munmap(s, sizeof(*s));
-		return cnn_fail_errno(e, errno, "a process");
+		return r;
 	}
-	if (s->done && s->error.code != CNN_OK)
+	if (s->error.code != CNN_OK)
 		r = cnn_fail(e, s->error.code, "%s", s->error.text);
 	else if (!s->done)
-		say_end(s, status);
+		r = say_end(s, status, e);
+	if (r != CNN_OK) {
+		munmap(s, sizeof(*s));
+		return r;
+	}
 	if (s->hidden > 0)
 		write_line(s, "      and %u more (-v shows all)\n", s->hidden);
 	for (size_t i = 0; i < a->net_count; i++) {
@@ -301,5 +322,5 @@ int check_apart(struct apart *a, const struct cnn_kernel *kernel, const char *ty
 	v->failures = s->failures;
 	v->details = strndup(s->details, s->used);
 	munmap(s, sizeof(*s));
-	return v->details ? r : cnn_fail_errno(e, ENOMEM, "a process");
+	return v->details ? CNN_OK : cnn_fail_errno(e, ENOMEM, "a process");
 }

@@ -27,8 +27,9 @@ struct verdict {
 	char *details; /* lines; the caller's to free */
 };
 
-/* kernel: of the plugin. NULL: the definition of `type`. Returns an error only if the
- * device cannot be opened, or a process not be started. */
+/* kernel: of the plugin. NULL: the definition of `type`. An error says that there is no
+ * verdict: the device cannot be opened, a process or thread not be started, or memory
+ * ran out. */
 int check_apart(struct apart *, const struct cnn_kernel *kernel, const char *type,
     struct verdict *, struct cnn_error *);
 

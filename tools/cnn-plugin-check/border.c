@@ -1,7 +1,6 @@
 /* border.c - a runner's buffers, and numbers on their way in and out of them. */
 #include "border.h"
 #include "base/tensor.h"
-#include <stdlib.h>
 #include <string.h>
 
 #define GUARD 4096 /* bytes before and after a buffer */
@@ -9,6 +8,7 @@
  * the device's own checks see what lies beyond. */
 #define SHORT_GUARD 64
 #define GUARD_BYTE 0xa5
+#define FILL_AT_ONCE (1 << 16) /* bytes */
 
 static size_t guard_of(const struct subject *s)
 {
@@ -30,6 +30,12 @@ size_t border_real_size(const struct runner *runner)
 	return is_f64(runner) ? sizeof(double) : sizeof(float);
 }
 
+size_t border_tensor_bytes(const struct cnn_shape *shape, struct cnn_format f,
+    uint32_t samples)
+{
+	return cnn_layout_count(shape, f.layout, samples) * cnn_dtype_size(f.dtype);
+}
+
 /* --- buffers on the device -------------------------------------------------------- */
 
 int border_upload(const struct subject *s, void *dst, const void *src, size_t bytes)
@@ -45,13 +51,32 @@ int border_download(const struct subject *s, void *dst, const void *src, size_t 
 	    CNN_OK;
 }
 
+/* Allocates nothing, so that memory is always poisoned. */
 static void fill(const struct subject *s, void *dst, int byte, size_t bytes)
 {
-	void *copy = malloc(bytes + 1);
+	char pattern[FILL_AT_ONCE];
+	size_t n;
 
-	memset(copy, byte, bytes);
-	border_upload(s, dst, copy, bytes);
-	free(copy);
+	memset(pattern, byte, bytes < sizeof(pattern) ? bytes : sizeof(pattern));
+	for (size_t at = 0; at < bytes; at += n) {
+		n = bytes - at < sizeof(pattern) ? bytes - at : sizeof(pattern);
+		border_upload(s, (char *)dst + at, pattern, n);
+	}
+}
+
+void *border_host_alloc(const struct subject *s, size_t bytes)
+{
+	const struct cnn_host *h = &s->host->host;
+	void *memory = h->alloc(h, bytes);
+
+	if (memory)
+		memset(memory, 0, bytes);
+	return memory;
+}
+
+void border_host_free(const struct subject *s, void *memory)
+{
+	s->host->host.free(&s->host->host, memory);
 }
 
 void border_fill(const struct runner *runner, const struct buffer *b, int byte)
@@ -76,7 +101,9 @@ int border_alloc(const struct runner *runner, struct buffer *b, size_t bytes,
 		return CNN_OK;
 	if (!(b->base =
 		    s->device->alloc(s->device_handle, front + bytes + guard_of(s))))
-		return CNN_ENOMEM;
+		/* The device may have another host. */
+		return s->host->host.fail(&s->host->host, CNN_ENOMEM,
+		    "out of memory for %zu bytes", bytes);
 	b->data = (char *)b->base + front;
 	b->bytes = bytes;
 	b->overrun = overrun;
@@ -126,11 +153,12 @@ int border_put(struct runner *runner, const struct buffer *b,
     uint32_t samples)
 {
 	const struct subject *s = runner->subject;
-	size_t bytes = cnn_layout_count(shape, format.layout, samples) *
-	    cnn_dtype_size(format.dtype);
-	void *native = malloc(bytes + 1);
+	size_t bytes = border_tensor_bytes(shape, format, samples);
+	void *native = border_host_alloc(s, bytes);
 	int r = CNN_OK;
 
+	if (!native)
+		return CNN_ENOMEM;
 	border_poison(runner, b);
 	for (size_t i = 0; format.dtype == CNN_I32 && i < bytes / sizeof(int32_t); i++)
 		((int32_t *)native)[i] = (int32_t)x[i];
@@ -139,7 +167,7 @@ int border_put(struct runner *runner, const struct buffer *b,
 		    (struct cnn_format){ CNN_F64, CNN_NCHW }, x, format, native);
 	if (r == CNN_OK)
 		r = border_upload(s, b->data, native, bytes);
-	free(native);
+	border_host_free(s, native);
 	return r;
 }
 
@@ -150,11 +178,14 @@ int border_get(struct runner *runner, const struct buffer *b,
 {
 	const struct subject *s = runner->subject;
 	const struct cnn_format plain = { CNN_F64, CNN_NCHW };
-	size_t bytes = cnn_layout_count(shape, format.layout, samples) *
-	    cnn_dtype_size(format.dtype);
-	unsigned char *native = calloc(2, bytes + 1), *again = native + bytes;
-	int r = border_download(s, native, b->data, bytes);
+	size_t bytes = border_tensor_bytes(shape, format, samples);
+	unsigned char *native = border_host_alloc(s, 2 * bytes), *again;
+	int r;
 
+	if (!native)
+		return CNN_ENOMEM;
+	again = native + bytes;
+	r = border_download(s, native, b->data, bytes);
 	if (r == CNN_OK)
 		r = s->cpu->reorder(s->cpu_handle, NULL, shape, samples, format, native,
 		    plain, x);
@@ -166,7 +197,7 @@ int border_get(struct runner *runner, const struct buffer *b,
 	    memcmp(native, again, bytes))
 		runner->complaint = "did not leave zeros in a tensor's padding";
 	border_check(runner, b);
-	free(native);
+	border_host_free(s, native);
 	return r;
 }
 
@@ -175,13 +206,13 @@ int border_put_param(struct runner *runner, uint32_t i, const struct buffer *b,
 {
 	const struct subject *s = runner->subject;
 	size_t n = chain_count(&runner->chain->params[i].shape);
-	float *plain = malloc((n + 1) * sizeof(float));
+	float *plain;
 	int r = CNN_OK;
 
-	if (is_f64(runner)) {
-		free(plain);
+	if (is_f64(runner))
 		return border_upload(s, b->data, x, n * sizeof(double));
-	}
+	if (!(plain = border_host_alloc(s, n * sizeof(float))))
+		return CNN_ENOMEM;
 	for (size_t k = 0; k < n; k++)
 		plain[k] = (float)x[k];
 	border_poison(runner, b);
@@ -190,7 +221,7 @@ int border_put_param(struct runner *runner, uint32_t i, const struct buffer *b,
 		    b->data);
 	else
 		r = border_upload(s, b->data, plain, n * sizeof(float));
-	free(plain);
+	border_host_free(s, plain);
 	return r;
 }
 
@@ -201,11 +232,14 @@ int border_add_param(struct runner *runner, uint32_t i, const struct buffer *b,
 {
 	const struct subject *s = runner->subject;
 	size_t n = chain_count(&runner->chain->params[i].shape);
-	void *native = calloc(b->bytes + 1, 1), *again = calloc(b->bytes + 1, 1);
+	void *native = border_host_alloc(s, b->bytes);
+	void *again = border_host_alloc(s, b->bytes);
+	float *plain = border_host_alloc(s, n * sizeof(float));
 	struct buffer imported = { 0 };
-	float *plain = calloc(n + 1, sizeof(float));
-	int r = border_download(s, native, b->data, b->bytes);
+	int r = native && again && plain ? CNN_OK : CNN_ENOMEM;
 
+	if (r == CNN_OK)
+		r = border_download(s, native, b->data, b->bytes);
 	border_check(runner, b);
 	if (r == CNN_OK && s->kernel->param_export && !is_f64(runner)) {
 		r = s->kernel->param_export(runner->instance, s->queue, i, b->data,
@@ -222,13 +256,13 @@ int border_add_param(struct runner *runner, uint32_t i, const struct buffer *b,
 		if (r == CNN_OK && memcmp(native, again, b->bytes) != 0)
 			runner->complaint =
 			    "did not leave zeros in a parameter's padding";
-	} else if (!is_f64(runner)) {
+	} else if (r == CNN_OK && !is_f64(runner)) {
 		memcpy(plain, native, n * sizeof(float));
 	}
 	for (size_t k = 0; r == CNN_OK && k < n; k++)
 		x[k] += is_f64(runner) ? ((double *)native)[k] : (double)plain[k];
-	free(native);
-	free(again);
-	free(plain);
+	border_host_free(s, native);
+	border_host_free(s, again);
+	border_host_free(s, plain);
 	return r;
 }

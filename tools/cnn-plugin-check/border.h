@@ -10,9 +10,16 @@
 #include "runner.h"
 
 size_t border_real_size(const struct runner *); /* of a parameter's element */
+/* Of `samples` samples in a format. */
+size_t border_tensor_bytes(const struct cnn_shape *, struct cnn_format,
+    uint32_t samples);
 
 int border_upload(const struct subject *, void *dst, const void *src, size_t bytes);
 int border_download(const struct subject *, void *dst, const void *src, size_t bytes);
+
+/* Zeros in the CPU's memory. NULL: there is none; the subject's host has the message. */
+void *border_host_alloc(const struct subject *, size_t bytes);
+void border_host_free(const struct subject *, void *); /* NULL is fine */
 
 /* overrun: what to say if the guards were written to. */
 int border_alloc(const struct runner *, struct buffer *, size_t bytes,

@@ -24,7 +24,7 @@ int check_variants(struct trial *, const struct subject *, const struct layer_ch
     const char *what, struct cnn_error *);
 /* text = why the run's results are wrong, if that shows in runs with other contents of
  * the memory that it may not read (explain.c). Returns whether it does. */
-bool explain(const struct subject *, const struct layer_chain *,
+bool explain(struct trial *, const struct subject *, const struct layer_chain *,
     const struct settings *, const struct data *, char *text, size_t size);
 
 #endif

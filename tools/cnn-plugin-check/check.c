@@ -8,56 +8,74 @@
 
 /* --- the numbers ------------------------------------------------------------------ */
 
+/* NULL: no memory. */
 static double *numbers(size_t n)
 {
 	return calloc(n + 1, sizeof(double));
 }
 
+static int out_of_memory(struct cnn_error *e)
+{
+	return cnn_fail(e, CNN_ENOMEM, "out of memory");
+}
+
+/* These functions return false if memory runs out. */
+
 /* n numbers in (-1, 1) at distances of 2/n, shuffled; none is nearer to 0 than
  * 0.5/n. */
-static void distinct(double *x, size_t n, uint32_t seed)
+static bool distinct(double *x, size_t n, uint32_t seed)
 {
-	uint32_t *order = malloc((n + 1) * sizeof(*order));
+	uint32_t *order = calloc(n + 1, sizeof(*order));
 
+	if (!order)
+		return false;
 	cnn_random_permutation(seed, 0, order, n);
 	for (size_t i = 0; i < n; i++)
 		x[i] = (2.0 * order[i] + 0.5) / (double)n - 1;
 	free(order);
+	return true;
 }
 
 /* The same in (-8, 8). A function may bend at a whole number, so none is nearer to one
  * than 0.01. */
-static void wide(double *x, size_t n, uint32_t seed)
+static bool wide(double *x, size_t n, uint32_t seed)
 {
-	distinct(x, n, seed);
+	if (!distinct(x, n, seed))
+		return false;
 	for (size_t i = 0; i < n; i++) {
 		x[i] *= 8;
 		if (fabs(x[i] - round(x[i])) < 0.01)
 			x[i] += 0.02;
 	}
+	return true;
 }
 
 /* n integers first .. first + kinds - 1. */
-static void integers(double *x, size_t n, uint32_t seed, int first, int kinds)
+static bool integers(double *x, size_t n, uint32_t seed, int first, int kinds)
 {
-	float *u = malloc((n + 1) * sizeof(*u));
+	float *u = calloc(n + 1, sizeof(*u));
 
+	if (!u)
+		return false;
 	cnn_random_uniform(seed, 5, 0, 0, n, u);
 	for (size_t i = 0; i < n; i++)
 		x[i] = first + (int)(u[i] * (float)kinds);
 	free(u);
+	return true;
 }
 
-static void values(double *x, size_t n, uint32_t seed, enum values kind)
+static bool values(double *x, size_t n, uint32_t seed, enum values kind)
 {
+	bool good;
+
 	if (kind == DISTINCT || kind == NOT_FINITE || kind == POSITIVE)
-		distinct(x, n, seed);
+		good = distinct(x, n, seed);
 	else if (kind == WIDE)
-		wide(x, n, seed);
+		good = wide(x, n, seed);
 	else if (kind == TIES)
-		integers(x, n, seed, -2, 5);
+		good = integers(x, n, seed, -2, 5);
 	else
-		integers(x, n, seed, -3, 3);
+		good = integers(x, n, seed, -3, 3);
 	for (size_t i = 0; kind == POSITIVE && i < n; i++)
 		x[i] = 0.55 + 0.45 * x[i];
 	if (kind == NOT_FINITE) {
@@ -65,9 +83,10 @@ static void values(double *x, size_t n, uint32_t seed, enum values kind)
 		x[n / 2] = INFINITY;
 		x[n - 1 - n / 5] = -INFINITY;
 	}
+	return good;
 }
 
-static void param_values(double *x, const struct cnn_param *p, uint32_t seed,
+static bool param_values(double *x, const struct cnn_param *p, uint32_t seed,
     enum values kind)
 {
 	size_t n = chain_count(&p->shape);
@@ -77,26 +96,31 @@ static void param_values(double *x, const struct cnn_param *p, uint32_t seed,
 		middle = strcmp(p->name, "running_var") == 0 ? 1.2 : p->value;
 		reach = 0.7;
 	} else if (kind == TIES || kind == NEGATIVE) {
-		integers(x, n, seed, -1, 3);
-		return;
+		return integers(x, n, seed, -1, 3);
 	}
-	distinct(x, n, seed);
+	if (!distinct(x, n, seed))
+		return false;
 	for (size_t i = 0; i < n; i++)
 		x[i] = middle + reach * x[i];
+	return true;
 }
 
-static int round_to(const struct subject *s, double *x, size_t n, uint32_t dtype)
+static int round_to(const struct subject *s, double *x, size_t n, uint32_t dtype,
+    struct cnn_error *e)
 {
 	const struct cnn_format plain = { CNN_F64, CNN_NCHW }, f = { dtype, CNN_NCHW };
 	const struct cnn_shape shape = { 1, { n } };
-	void *rounded = malloc((n + 1) * sizeof(double));
-	int r = s->cpu->reorder(s->cpu_handle, NULL, &shape, 1, plain, x, f, rounded);
+	void *rounded = numbers(n);
+	int r;
 
+	if (!rounded)
+		return out_of_memory(e);
+	r = s->cpu->reorder(s->cpu_handle, NULL, &shape, 1, plain, x, f, rounded);
 	if (r == CNN_OK)
 		r = s->cpu->reorder(s->cpu_handle, NULL, &shape, 1, f, rounded, plain,
 		    x);
 	free(rounded);
-	return r;
+	return cnn_host_error(s->host, r, e);
 }
 
 static void make_indices(double *x, size_t n, size_t limit)
@@ -106,34 +130,40 @@ static void make_indices(double *x, size_t n, size_t limit)
 }
 
 int data_make(struct data *d, const struct subject *s, const struct layer_chain *c,
-    const struct test_case *t, uint32_t dtype)
+    const struct test_case *t, uint32_t dtype, struct cnn_error *e)
 {
 	size_t n = chain_count(&c->output) * t->samples;
 	int r;
 
 	memset(d, 0, sizeof(*d));
 	d->grad_out = numbers(n);
-	distinct(d->grad_out, n, 99);
+	if (!d->grad_out || !distinct(d->grad_out, n, 99))
+		return out_of_memory(e);
 	if (t->values == TIES ||
 	    t->values == NEGATIVE) /* of few bits, so that sums are exact */
 		for (size_t i = 0; i < n; i++)
 			d->grad_out[i] = round(d->grad_out[i] * 8);
-	r = round_to(s, d->grad_out, n, dtype);
+	r = round_to(s, d->grad_out, n, dtype, e);
 	for (uint32_t i = 0; r == CNN_OK && i < c->input_count; i++) {
 		n = chain_count(&c->inputs[i]) * t->samples;
-		d->in[i] = numbers(n);
+		if (!(d->in[i] = numbers(n)))
+			return out_of_memory(e);
 		if (c->index[i]) {
 			make_indices(d->in[i], n, c->index_limit[i]);
 			continue;
 		}
-		values(d->in[i], n, 10 + i, t->values);
-		r = round_to(s, d->in[i], n, dtype);
+		if (!values(d->in[i], n, 10 + i, t->values))
+			return out_of_memory(e);
+		r = round_to(s, d->in[i], n, dtype, e);
 	}
 	for (uint32_t i = 0; r == CNN_OK && i < c->param_count; i++) {
 		n = chain_count(&c->params[i].shape);
 		d->params[i] = numbers(n);
-		param_values(d->params[i], &c->params[i], 50 + i, t->values);
-		r = round_to(s, d->params[i], n, dtype == CNN_F64 ? CNN_F64 : CNN_F32);
+		if (!d->params[i] ||
+		    !param_values(d->params[i], &c->params[i], 50 + i, t->values))
+			return out_of_memory(e);
+		r = round_to(s, d->params[i], n, dtype == CNN_F64 ? CNN_F64 : CNN_F32,
+		    e);
 	}
 	return r;
 }
@@ -170,7 +200,7 @@ struct places {
 	double *buffers[CNN_MAX_PARAMS], *grad_params[CNN_MAX_PARAMS];
 };
 
-static struct places make_room(struct results *r, const struct layer_chain *c,
+static struct places add_all(struct results *r, const struct layer_chain *c,
     const struct settings *s)
 {
 	struct places p = { 0 };
@@ -199,21 +229,36 @@ static struct places make_room(struct results *r, const struct layer_chain *c,
 	return p;
 }
 
+static int make_room(struct results *r, struct places *p, const struct layer_chain *c,
+    const struct settings *s, struct cnn_error *e)
+{
+	*p = add_all(r, c, s);
+	for (size_t i = 0; i < r->count; i++)
+		if (!r->of[i].x)
+			return out_of_memory(e);
+	return CNN_OK;
+}
+
 /* After the forward pass: the parameters that are buffers, as it left them. */
 static int read_buffers(struct runner *runner, double *const *buffers,
     struct cnn_error *e)
 {
-	double *all[CNN_MAX_PARAMS];
-	int r;
+	double *all[CNN_MAX_PARAMS], *unwanted[CNN_MAX_PARAMS] = { NULL };
+	int r = CNN_OK;
 
+	for (uint32_t i = 0; i < runner->chain->param_count; i++) {
+		all[i] = buffers[i];
+		if (buffers[i])
+			continue;
+		all[i] = unwanted[i] = numbers(
+		    chain_count(&runner->chain->params[i].shape));
+		if (!unwanted[i])
+			r = out_of_memory(e);
+	}
+	if (r == CNN_OK)
+		r = runner_get_params(runner, all, e);
 	for (uint32_t i = 0; i < runner->chain->param_count; i++)
-		all[i] = buffers[i] ?
-		    buffers[i] :
-		    numbers(chain_count(&runner->chain->params[i].shape));
-	r = runner_get_params(runner, all, e);
-	for (uint32_t i = 0; i < runner->chain->param_count; i++)
-		if (!buffers[i])
-			free(all[i]);
+		free(unwanted[i]);
 	return r;
 }
 
@@ -221,10 +266,12 @@ int results_of_run(struct results *results, const struct subject *subject,
     const struct layer_chain *c, const struct settings *s, const struct data *d,
     const char **complaint, struct cnn_error *e)
 {
-	struct places p = make_room(results, c, s);
-	struct runner runner;
-	int r = runner_open(&runner, subject, c, s, d->params, e);
+	struct places p;
+	struct runner runner = { 0 };
+	int r = make_room(results, &p, c, s, e);
 
+	if (r == CNN_OK)
+		r = runner_open(&runner, subject, c, s, d->params, e);
 	for (int pass = 0; r == CNN_OK && pass < (s->again ? 2 : 1); pass++) {
 		if (pass > 0)
 			r = runner_set_params(&runner, d->params, e);
@@ -246,14 +293,14 @@ int results_of_chain(struct results *results, find_layer *find, void *context,
     const struct layer_chain *c, const struct settings *s, const struct data *d,
     struct cnn_error *e)
 {
-	struct places p = make_room(results, c, s);
+	struct places p;
 	struct layer_chain nodes[CNN_MAX_RUN];
 	struct subject subjects[CNN_MAX_RUN];
 	struct runner runners[CNN_MAX_RUN];
 	struct settings of_node = *s;
 	double *between[CNN_MAX_RUN + 1] = { NULL }, *grads[CNN_MAX_RUN + 1] = { NULL };
 	const uint32_t count = c->node_count;
-	int r = CNN_OK;
+	int r = make_room(results, &p, c, s, e);
 
 	of_node.dtype = CNN_F64;
 	of_node.layout = CNN_NCHW;
@@ -274,7 +321,9 @@ int results_of_chain(struct results *results, find_layer *find, void *context,
 		chain_pick(c, i, &nodes[i]);
 		between[i + 1] = numbers(n);
 		grads[i + 1] = numbers(n);
-		r = find(context, c->types[i], &subjects[i], e);
+		r = between[i + 1] && grads[i + 1] ? CNN_OK : out_of_memory(e);
+		if (r == CNN_OK)
+			r = find(context, c->types[i], &subjects[i], e);
 		if (r == CNN_OK)
 			r = runner_open(&runners[i], &subjects[i], &nodes[i], &of_node,
 			    &d->params[first], e);

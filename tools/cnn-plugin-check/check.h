@@ -25,8 +25,10 @@ struct data {
 
 /* Numbers that `dtype` holds exactly (parameters: float's, or all of double's). */
 int data_make(struct data *, const struct subject *, const struct layer_chain *,
-    const struct test_case *, uint32_t dtype);
-void data_free(struct data *);
+    const struct test_case *, uint32_t dtype, struct cnn_error *);
+void data_free(struct data *); /* also after an error */
+
+/* The results are the caller's to free, also after an error, when some may be missing. */
 
 /* The whole run by one provider; *complaint (may be NULL): a broken promise. */
 int results_of_run(struct results *, const struct subject *, const struct layer_chain *,

@@ -53,7 +53,7 @@ static int check_evaluation(struct trial *t, const struct subject *subject,
 	int r;
 
 	evaluating.training = false;
-	if (!runner_offers(subject, c, &evaluating))
+	if (!trial_takes(t, subject, c, &evaluating))
 		return CNN_OK;
 	r = results_of_run(&results, subject, c, &evaluating, d, &complaint, e);
 	if (r == CNN_OK)
@@ -85,28 +85,28 @@ static bool compare_in(struct trial *t, const struct subject *subject,
 	struct data data = { 0 };
 	char what[300], why[300] = "";
 	double worst = 0;
-	bool near = false;
+	bool near = false, comparable;
 	int r;
 
 	name_case(t, tried, type->name, layout, what, sizeof(what));
 	if (t->begin)
 		t->begin(t, what);
-	if (!can_compute(subject, settings.dtype) ||
-	    !runner_offers(subject, c, &settings))
+	if (!trial_takes(t, subject, c, &settings))
 		return false;
-	r = data_make(&data, &t->reference, c, tried, settings.dtype);
+	r = data_make(&data, &t->reference, c, tried, settings.dtype, &e);
 	if (r == CNN_OK)
 		r = results_of_chain(&reference, trial_reference, t, c, &settings,
 		    &data, &e);
-	if (r != CNN_OK) /* not the subject's fault */
-		claim(t, false, "%s: the reference: %s", what, e.text);
+	comparable = r == CNN_OK;
+	if (!comparable) /* not the subject's fault */
+		claim_failed(t, &e, "%s: the reference", what);
 	else
 		r = results_of_run(&results, subject, c, &settings, &data, &complaint,
 		    &e);
 	if (r == CNN_OK) {
 		near = results_near(&results, &reference, bounds, &worst, &name);
 		if (!near)
-			explain(subject, c, &settings, &data, why, sizeof(why));
+			explain(t, subject, c, &settings, &data, why, sizeof(why));
 		claim(t, near, *why ? "%s (%s: %.2g): %s" : "%s (%s: %.2g)%s", what,
 		    name, worst, why);
 	}
@@ -119,8 +119,8 @@ static bool compare_in(struct trial *t, const struct subject *subject,
 	}
 	if (r == CNN_OK)
 		r = check_evaluation(t, subject, c, &settings, &data, bounds, what, &e);
-	if (r != CNN_OK && reference.count > 0)
-		claim(t, false, "%s: %s", what, e.text);
+	if (r != CNN_OK && comparable)
+		claim_failed(t, &e, "%s", what);
 	results_free(&results);
 	results_free(&reference);
 	data_free(&data);

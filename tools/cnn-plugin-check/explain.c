@@ -57,26 +57,30 @@ static void say_unwritten(const struct results *zero, const struct results *mark
 		append(text, size, "reads what it must overwrite");
 }
 
-static int run(struct results *r, const struct subject *subject,
+static int run(struct trial *t, struct results *r, const struct subject *subject,
     const struct layer_chain *c, const struct settings *settings, const struct data *d,
     uint32_t spared)
 {
 	struct settings varied = *settings;
 	struct cnn_error e = { 0 };
+	int code;
 
 	varied.spared = spared;
-	return results_of_run(r, subject, c, &varied, d, NULL, &e);
+	code = results_of_run(r, subject, c, &varied, d, NULL, &e);
+	trial_ran_out(t, &e);
+	return code;
 }
 
-bool explain(const struct subject *subject, const struct layer_chain *c,
-    const struct settings *settings, const struct data *d, char *text, size_t size)
+bool explain(struct trial *t, const struct subject *subject,
+    const struct layer_chain *c, const struct settings *settings, const struct data *d,
+    char *text, size_t size)
 {
 	struct results calm = { 0 }, other = { 0 };
-	int r = run(&calm, subject, c, settings, d, SPARED_ALL);
+	int r = run(t, &calm, subject, c, settings, d, SPARED_ALL);
 
 	*text = '\0';
 	if (r == CNN_OK)
-		r = run(&other, subject, c, settings, d, SPARED_ALL);
+		r = run(t, &other, subject, c, settings, d, SPARED_ALL);
 	if (r == CNN_OK && !results_equal(&calm, &other))
 		append(text, size,
 		    "the same call gives other results the second time: it keeps "
@@ -85,7 +89,7 @@ bool explain(const struct subject *subject, const struct layer_chain *c,
 		r = CNN_END; /* the rest would not mean anything */
 	for (size_t i = 0; r == CNN_OK && i < sizeof(faults) / sizeof(faults[0]); i++) {
 		results_free(&other);
-		r = run(&other, subject, c, settings, d,
+		r = run(t, &other, subject, c, settings, d,
 		    SPARED_ALL & ~faults[i].spared);
 		if (r != CNN_OK || results_equal(&calm, &other))
 			continue;
@@ -94,8 +98,10 @@ bool explain(const struct subject *subject, const struct layer_chain *c,
 			continue;
 		}
 		results_free(&other);
-		r = run(&other, subject, c, settings, d, SPARED_ALL | MARKED_RESULTS);
-		say_unwritten(&calm, &other, text, size);
+		r = run(t, &other, subject, c, settings, d,
+		    SPARED_ALL | MARKED_RESULTS);
+		if (r == CNN_OK)
+			say_unwritten(&calm, &other, text, size);
 	}
 	results_free(&calm);
 	results_free(&other);

@@ -7,7 +7,7 @@
 #define MOST 200	  /* elements of one input or parameter */
 #define MOST_FAR 50	  /* in memory of a device of its own */
 #define NEAR 0.01	  /* in float: near enough, try no other step */
-#define LOSS_WEIGHT 0.125 /* of each loss: see GRAD_SCALE in runner.c */
+#define LOSS_WEIGHT 0.125 /* of each loss: see GRAD_SCALE in memory.c */
 
 struct attempt {
 	struct runner *runner;
@@ -152,9 +152,6 @@ int gradients_check(const struct subject *subject, const struct layer_chain *c,
 		.chain = c,
 		.out_count = n,
 		.error = e,
-		.middle = out,
-		.above = out + n,
-		.below = out + 2 * n,
 		.steps = { 1e-5 },
 		.most = subject->device->flags & CNN_DEVICE_OWN_MEMORY ? MOST_FAR :
 									 MOST,
@@ -165,6 +162,11 @@ int gradients_check(const struct subject *subject, const struct layer_chain *c,
 
 	*worst = 0;
 	*name = "nothing";
+	if (!out)
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	a.middle = out;
+	a.above = out + n;
+	a.below = out + 2 * n;
 	r = results_of_run(&results, subject, c, s, d, NULL, e);
 	if (r == CNN_OK)
 		r = runner_open(&runner, subject, c, s, d->params, e);

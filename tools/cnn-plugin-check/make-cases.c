@@ -98,6 +98,7 @@ struct maker {
 	struct cnn_plugins *plugins;
 	const struct cnn_layer_def *defs[CNN_MAX_RUN];
 	uint32_t count;
+	struct cnn_error misfit; /* why a net did not take some inputs */
 };
 
 /* net = the run's layers; required arguments have their option number `base`, and
@@ -148,45 +149,71 @@ static int add_case(struct case_list *list, struct cnn_plugins *plugins,
 	if (!cases)
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	list->cases = cases;
-	made = &cases[list->count++];
+	made = &cases[list->count];
 	*made = (struct test_case){ .net = strdup(net),
 		.inputs = strdup(inputs),
 		.samples = 3,
 		.microbatch = 2,
 		.values = DISTINCT };
-	return made->net && made->inputs ? CNN_OK :
-					   cnn_fail(e, CNN_ENOMEM, "out of memory");
+	if (!made->net || !made->inputs) {
+		free((char *)made->net);
+		free((char *)made->inputs);
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	}
+	list->count++;
+	return CNN_OK;
 }
 
-/* Adds cases of the first `most` shapes that fit, in each number of inputs. Returns how
- * many; *e: why one did not fit. */
-static size_t add_shapes(struct case_list *list, struct cnn_plugins *plugins,
-    const struct cnn_layer_def *first, const char *net, size_t most,
+/* Adds a case if the net takes these inputs; then *added grows. An error if memory runs
+ * out. */
+static int try_shape(struct maker *m, const char *net, const char *inputs,
+    size_t *added, struct cnn_error *e)
+{
+	struct cnn_error why = { 0 };
+	int r = add_case(m->list, m->plugins, net, inputs, &why);
+
+	if (r == CNN_ENOMEM)
+		return cnn_fail(e, r, "%s", why.text);
+	if (r == CNN_OK)
+		++*added;
+	else
+		cnn_fail(&m->misfit, r, "%s", why.text);
+	return CNN_OK;
+}
+
+/* Adds cases of the first `most` shapes that fit, in each number of inputs. *added (may
+ * be NULL): how many. An error if memory runs out. */
+static int add_shapes(struct maker *m, const char *net, size_t most, size_t *added,
     struct cnn_error *e)
 {
+	const struct cnn_layer_def *first = m->defs[0];
 	const bool loss = first->flags & CNN_LAYER_LOSS; /* a target is added */
 	const uint32_t least = loss ? 1 : first->min_inputs;
 	const uint32_t counts[] = { least, least + 1, first->max_inputs };
-	size_t added = 0;
+	size_t all = 0;
+	int r = CNN_OK;
 
 	for (size_t k = 0; k < (loss ? 1 : 3); k++) {
 		size_t of_count = 0;
 
 		if (counts[k] > first->max_inputs || (k == 2 && counts[2] <= least + 1))
 			continue;
-		for (size_t i = 0;
-		     i < SHAPES && of_count < most && list->count < MOST_CASES; i++) {
+		for (size_t i = 0; r == CNN_OK && i < SHAPES && of_count < most &&
+		     m->list->count < MOST_CASES;
+		     i++) {
 			char inputs[100] = "";
 			size_t n = 0;
 
 			for (uint32_t j = 0; j < counts[k]; j++)
 				n += (size_t)snprintf(inputs + n, sizeof(inputs) - n,
 				    "%s%s", j ? " " : "", shapes[i]);
-			of_count += add_case(list, plugins, net, inputs, e) == CNN_OK;
+			r = try_shape(m, net, inputs, &of_count, e);
 		}
-		added += of_count;
+		all += of_count;
 	}
-	return added;
+	if (added)
+		*added = all;
+	return r;
 }
 
 static int find_layers(struct maker *m, const char *run, struct cnn_error *e)
@@ -209,9 +236,8 @@ int make_cases(struct case_list *list, struct cnn_plugins *plugins, const char *
     struct cnn_error *e)
 {
 	struct maker m = { .list = list, .plugins = plugins };
-	struct cnn_error misfit = { 0 };
 	const size_t before = list->count;
-	size_t base = 0;
+	size_t base = 0, added;
 	bool found = false;
 	char net[400];
 	int r = find_layers(&m, run, e);
@@ -220,8 +246,9 @@ int make_cases(struct case_list *list, struct cnn_plugins *plugins, const char *
 		return r;
 	for (size_t k = 0; k < 3; k++) {
 		write_net(&m, k, 0, 0, NULL, net, sizeof(net));
-		if (add_shapes(list, plugins, m.defs[0], net, SHAPES, &misfit) > 0 &&
-		    !found) {
+		if ((r = add_shapes(&m, net, SHAPES, &added, e)) != CNN_OK)
+			return r;
+		if (added > 0 && !found) {
 			base = k;
 			found = true;
 		}
@@ -232,22 +259,23 @@ int make_cases(struct case_list *list, struct cnn_plugins *plugins, const char *
 
 			for (size_t k = 0; k < o.count; k++) {
 				write_net(&m, base, i, a, o.text[k], net, sizeof(net));
-				add_shapes(list, plugins, m.defs[0], net, SHAPES_EACH,
-				    &misfit);
+				r = add_shapes(&m, net, SHAPES_EACH, NULL, e);
+				if (r != CNN_OK)
+					return r;
 			}
 		}
 	return list->count > before ?
 	    CNN_OK :
 	    cnn_fail(e, CNN_EDATA,
 		"no case fits its definition (%s): give one with --net and --input",
-		misfit.text);
+		m.misfit.text);
 }
 
 int make_cases_of(struct case_list *list, struct cnn_plugins *plugins, const char *net,
     const char *inputs, struct cnn_error *e)
 {
-	struct cnn_error misfit = { 0 };
-	const struct cnn_layer_def *first;
+	struct maker m = { .list = list, .plugins = plugins, .count = 1 };
+	size_t added = 0;
 	char type[64];
 	int r;
 
@@ -255,9 +283,11 @@ int make_cases_of(struct case_list *list, struct cnn_plugins *plugins, const cha
 		return add_case(list, plugins, net, inputs, e);
 	net += strspn(net, " ");
 	snprintf(type, sizeof(type), "%.*s", (int)strcspn(net, " |"), net);
-	r = cnn_layer_find(plugins, type, &first, e);
-	if (r == CNN_OK && add_shapes(list, plugins, first, net, SHAPES, &misfit) == 0)
-		r = cnn_fail(e, misfit.code, "%s", misfit.text);
+	r = cnn_layer_find(plugins, type, &m.defs[0], e);
+	if (r == CNN_OK)
+		r = add_shapes(&m, net, SHAPES, &added, e);
+	if (r == CNN_OK && added == 0)
+		r = cnn_fail(e, m.misfit.code, "%s", m.misfit.text);
 	return r;
 }
 

@@ -41,16 +41,15 @@ bool check_not_finite(struct trial *t, const struct subject *subject,
 	if (t->begin)
 		t->begin(t, what);
 
-	if (!can_compute(subject, settings.dtype) ||
-	    !runner_offers(subject, c, &settings))
+	if (!trial_takes(t, subject, c, &settings))
 		return false;
 	for (uint32_t i = 0; i < c->node_count; i++)
 		spreads |= strcmp(c->types[i], "conv2d") == 0;
-	r = data_make(&data, &t->reference, c, tried, settings.dtype);
+	r = data_make(&data, &t->reference, c, tried, settings.dtype, &e);
 	for (int training = settings.training; training >= 0 && r == CNN_OK;
 	     training--) {
 		settings.training = training;
-		if (!runner_offers(subject, c, &settings))
+		if (!trial_takes(t, subject, c, &settings))
 			continue;
 		r = results_of_chain(&reference, trial_reference, t, c, &settings,
 		    &data, &e);
@@ -71,7 +70,7 @@ bool check_not_finite(struct trial *t, const struct subject *subject,
 		results_free(&reference);
 	}
 	if (r != CNN_OK)
-		claim(t, false, "%s, not finite: %s", what, e.text);
+		claim_failed(t, &e, "%s, not finite", what);
 	data_free(&data);
 	return true;
 }

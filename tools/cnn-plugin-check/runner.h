@@ -71,11 +71,14 @@ struct runner {
 	const char *complaint; /* a promise that was broken */
 };
 
-/* Does the kernel compute the run? It may find out only when it is created. */
-bool runner_offers(const struct subject *, const struct layer_chain *,
-    const struct settings *);
+/* Does the kernel compute the run? It may find out only when it is created. CNN_END: it
+ * does not. CNN_ENOMEM, with the text in *e: memory ran out. Any other error of create()
+ * is left to runner_open(). */
+int runner_offers(const struct subject *, const struct layer_chain *,
+    const struct settings *, struct cnn_error *e);
 
-/* The functions return CNN_OK, or a code with the text in *e. Tensors are NCHW
+/* The functions return CNN_OK, or a code with the text in *e. CNN_ENOMEM says that
+ * memory or threads ran out, and nothing about the kernel. Tensors are NCHW
  * over the whole batch, parameters as PyTorch lays them out. */
 int runner_open(struct runner *, const struct subject *, const struct layer_chain *,
     const struct settings *, double *const *params, struct cnn_error *e);

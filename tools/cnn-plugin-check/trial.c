@@ -18,8 +18,31 @@ bool claim(struct trial *t, bool good, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	t->report(t, good, text);
+	if (t->error->code == CNN_OK)
+		t->report(t, good, text);
 	return good;
+}
+
+bool trial_ran_out(struct trial *t, const struct cnn_error *e)
+{
+	if (e->code != CNN_ENOMEM)
+		return false;
+	cnn_fail(t->error, e->code, "%s", e->text);
+	return true;
+}
+
+void claim_failed(struct trial *t, const struct cnn_error *e, const char *fmt, ...)
+{
+	struct cnn_error named = *e;
+	char what[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	cnn_error_prefix(&named, "%s", what);
+	if (!trial_ran_out(t, &named))
+		claim(t, false, "%s: %s", what, e->text);
 }
 
 /* --- the devices ------------------------------------------------------------------ */
@@ -74,13 +97,20 @@ void trial_close(struct trial *t)
 	cnn_host_close(&t->hosts[1]);
 }
 
-bool can_compute(const struct subject *subject, uint32_t dtype)
+bool trial_takes(struct trial *t, const struct subject *subject,
+    const struct layer_chain *c, const struct settings *s)
 {
+	const struct cnn_device *d = subject->device;
 	struct cnn_error e = { 0 };
+	int r = CNN_OK;
 
-	return !subject->device->supports ||
-	    cnn_host_error(subject->host,
-		subject->device->supports(subject->device_handle, dtype), &e) == CNN_OK;
+	if (d->supports)
+		r = cnn_host_error(subject->host,
+		    d->supports(subject->device_handle, s->dtype), &e);
+	if (r == CNN_OK)
+		r = runner_offers(subject, c, s, &e);
+	trial_ran_out(t, &e);
+	return r == CNN_OK;
 }
 
 /* --- the reference ---------------------------------------------------------------- */
@@ -93,6 +123,11 @@ const struct cnn_kernel *kernel_of(const struct cnn_plugin *p, const char *run)
 	return NULL;
 }
 
+bool trial_is_reference(const struct cnn_plugin *p)
+{
+	return strcmp(p->device, "cpu") == 0 && strcmp(p->provider, "ref") == 0;
+}
+
 int trial_reference(void *context, const char *type, struct subject *subject,
     struct cnn_error *e)
 {
@@ -103,7 +138,7 @@ int trial_reference(void *context, const char *type, struct subject *subject,
 		struct cnn_plugin *p = cnn_plugins_at(t->oracle, i);
 		int r;
 
-		if (strcmp(p->device, "cpu") != 0 || strcmp(p->provider, "ref") != 0)
+		if (!trial_is_reference(p))
 			continue;
 		if ((r = cnn_plugin_open(t->oracle, p, e)) != CNN_OK)
 			return r;
