@@ -4,10 +4,12 @@
 #define INTERRUPT_PRIVATE_H
 
 #include <signal.h>
+#include <stdbool.h>
 
 /* The file is unlinked if a signal ends the program. The caller keeps ownership of
- * path, which must stay valid until cnn_temporary_remove(). */
-void cnn_temporary_add(const char *path);
+ * path, which must stay valid until cnn_temporary_remove(). False if there are already
+ * as many as can be registered. */
+bool cnn_temporary_add(const char *path);
 void cnn_temporary_remove(const char *path);
 
 /* Blocks signals, so that none arrives between the creation of a temporary file and its

@@ -69,15 +69,16 @@ void cnn_signals_block(sigset_t *old)
 	pthread_sigmask(SIG_BLOCK, &set, old);
 }
 
-void cnn_temporary_add(const char *path)
+bool cnn_temporary_add(const char *path)
 {
 	install();
 	for (int i = 0; i < MOST_TEMPORARIES; i++) {
 		const char *none = NULL;
 
 		if (atomic_compare_exchange_strong(&temporaries[i], &none, path))
-			return;
+			return true;
 	}
+	return false;
 }
 
 void cnn_temporary_remove(const char *path)

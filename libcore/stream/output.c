@@ -32,6 +32,7 @@ static int open_temporary(struct cnn_output *out, struct cnn_error *e)
 	mode_t mask = umask(0), mode;
 	sigset_t signals;
 	struct stat st;
+	int err = 0;
 
 	umask(mask);
 	mode = 0666 & ~mask;
@@ -43,12 +44,16 @@ static int open_temporary(struct cnn_output *out, struct cnn_error *e)
 	}
 	cnn_signals_block(&signals);
 	out->fd = mkostemp(out->temporary, O_CLOEXEC);
-	if (out->fd >= 0)
-		cnn_temporary_add(out->temporary);
+	if (out->fd < 0)
+		err = errno;
+	else if (!cnn_temporary_add(out->temporary)) {
+		unlink(out->temporary);
+		close(out->fd);
+		out->fd = -1;
+		err = EMFILE;
+	}
 	pthread_sigmask(SIG_SETMASK, &signals, NULL);
-	if (out->fd < 0) {
-		int err = errno;
-
+	if (err) {
 		free(out->temporary);
 		out->temporary = NULL;
 		return cnn_fail_errno(e, err,

@@ -3,6 +3,8 @@
 #include "stream-bytes.h"
 #include "tap.h"
 
+#include <glob.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -331,6 +333,28 @@ static void test_damage(void)
 	    "and of the end, but for what its keys are called");
 }
 
+/* A signal removes only so many temporary files: more are refused, and leave nothing. */
+static void test_many(void)
+{
+	struct cnn_output *out[40] = { NULL };
+	char pattern[sizeof path + 8];
+	size_t opened = 0, left;
+	glob_t found;
+
+	error = (struct cnn_error){ 0 };
+	while (
+	    opened < 40 && cnn_output_open(&out[opened], path, true, &error) == CNN_OK)
+		opened++;
+	ok(opened == 16 && error.code == CNN_EIO, "16 outputs at once: %s", error.text);
+	snprintf(pattern, sizeof pattern, "%s.*", path);
+	left = glob(pattern, 0, NULL, &found) == 0 ? found.gl_pathc : 0;
+	ok(left == opened, "each has a temporary file, and only these");
+	globfree(&found);
+	while (opened > 0)
+		cnn_output_abort(out[--opened]);
+	ok(glob(pattern, 0, NULL, &found) == GLOB_NOMATCH, "none is left");
+}
+
 int main(void)
 {
 	const char *folder = getenv("TMPDIR");
@@ -346,6 +370,7 @@ int main(void)
 	test_bounds();
 	test_damage();
 	test_large();
+	test_many();
 	unlink(path);
 	free(buf);
 	return done();
