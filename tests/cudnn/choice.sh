@@ -163,7 +163,9 @@ ok "another executor beside: the handle has no stream that is no more" val
 resumed() {
 	cnn-step --plugin-dir "$set_dir" --device cuda --resume t.cnn data.tns --epochs 2 -vv \
 		-o u.cnn 2> u.err || return
-	engines u.err | diff chosen -
+	# --tune also timed kernels that the model does not use.
+	engines u.err | tee again
+	[ -s again ] && [ -z "$(comm -13 <(sort chosen) <(sort again))" ]
 }
 ok "a resume takes the engines that the model has" resumed
 
