@@ -111,3 +111,19 @@ bool cnn_object_has_text_keys(const msgpack_object *o)
 			return false;
 	return true;
 }
+
+enum cnn_dtype cnn_numpy_dtype(char *text, bool *swap)
+{
+	enum cnn_dtype dtype;
+
+	*swap = text[0] == '>';
+	if (*swap || text[0] == '=')
+		text[0] = '<';
+	dtype = cnn_dtype_parse(text);
+	if (dtype == CNN_DTYPE_NONE && text[0] == '<' && strlen(text) == 3 &&
+	    text[2] == '1') {
+		text[0] = '|';
+		dtype = cnn_dtype_parse(text);
+	}
+	return dtype;
+}

@@ -26,6 +26,10 @@ const msgpack_object *cnn_object_get(const msgpack_object *map, const char *key)
 bool cnn_object_uint(const msgpack_object *o, uint64_t *);
 bool cnn_object_number(const msgpack_object *o, double *);
 bool cnn_object_shape(const msgpack_object *o, int *rank, size_t *shape);
+/* The element type that NumPy's type string names, in any byte order, or
+ * CNN_DTYPE_NONE; *swap: its bytes are big-endian. Replaces the byte order in the text
+ * by '<' or, for types of one byte, '|'. */
+enum cnn_dtype cnn_numpy_dtype(char *text, bool *swap);
 /* Whether all keys in this tree are text. If so, cnn_value_unpack() can fail only for
  * lack of memory. */
 bool cnn_object_has_text_keys(const msgpack_object *o);

@@ -16,6 +16,7 @@ static int parse_field(struct cnn_header *h, const msgpack_object_kv *kv,
 	enum cnn_dtype dtype;
 	struct cnn_field *f;
 	const char *s;
+	bool swap;
 	int rank;
 
 	if (!cnn_object_name(&kv->key, name))
@@ -32,9 +33,10 @@ static int parse_field(struct cnn_header *h, const msgpack_object_kv *kv,
 		return cnn_fail(e, CNN_EDATA, "field %s: no dtype", name);
 	memcpy(text, s, n);
 	text[n] = '\0';
-	if ((dtype = cnn_dtype_parse(text)) == CNN_DTYPE_NONE)
-		return cnn_fail(e, CNN_EDATA, "field %s: unknown dtype: %s", name,
-		    text);
+	/* Each tensor states the order of its own bytes. */
+	if ((dtype = cnn_numpy_dtype(text, &swap)) == CNN_DTYPE_NONE)
+		return cnn_fail(e, CNN_EDATA, "field %s: unknown dtype: %.*s", name,
+		    (int)n, s);
 	if (!cnn_object_shape(cnn_object_get(o, "shape"), &rank, shape) ||
 	    rank + (h->kind == CNN_DATA) > CNN_MAX_RANK ||
 	    !cnn_shape_count(rank, shape, &n))

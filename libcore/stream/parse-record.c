@@ -31,19 +31,12 @@ static int type_of(const msgpack_object *o, const struct cnn_field *f,
 		return cnn_fail(e, CNN_EDATA, "structured or unnamed type");
 	memcpy(text, s, n);
 	text[n] = '\0';
-	*swap = text[0] == '>';
 	if (strcmp(text + 1, "V2") == 0 && f && f->dtype == CNN_BF16) {
+		*swap = text[0] == '>';
 		*dtype = CNN_BF16;
 		return CNN_OK;
 	}
-	if (*swap || text[0] == '=')
-		text[0] = '<';
-	*dtype = cnn_dtype_parse(text);
-	if (*dtype == CNN_DTYPE_NONE && text[0] == '<' && strlen(text) == 3 &&
-	    text[2] == '1') {
-		text[0] = '|';
-		*dtype = cnn_dtype_parse(text);
-	}
+	*dtype = cnn_numpy_dtype(text, swap);
 	if (*dtype == CNN_DTYPE_NONE || *dtype == CNN_BF16 || !strchr("<|", text[0]))
 		return cnn_fail(e, CNN_EDATA, "type %.*s is not supported", (int)n, s);
 	return CNN_OK;

@@ -293,6 +293,25 @@ static void test_headers(void)
 	ok(read_all(&reader, &rec, &h) == CNN_EDATA && strstr(error.text, "float31"),
 	    "an unknown dtype is named");
 	cnn_reader_close(reader);
+	size = 0;
+	header("data", 1);
+	str("fields");
+	map(4);
+	for (size_t i = 0; i < 4; i++) {
+		static const char *const types[] = { ">f4", "=i2", "<u1", ">V2" };
+
+		str(types[i]);
+		map(2);
+		str("dtype");
+		str(types[i]);
+		str("shape");
+		array(0);
+	}
+	ok(read_all(&reader, &rec, &h) != CNN_OK && h && h->field_count == 4 &&
+		h->fields[0].dtype == CNN_F32 && h->fields[1].dtype == CNN_I16 &&
+		h->fields[2].dtype == CNN_U8 && h->fields[3].dtype == CNN_BF16,
+	    "a header may declare types in any byte order");
+	cnn_reader_close(reader);
 	/* A declared field must follow. */
 	size = 0;
 	header("data", 1);
