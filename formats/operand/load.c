@@ -49,6 +49,7 @@ static int read_model(struct cnn_load *l, const struct cnn_header *header,
 static int read_data(struct cnn_load *l, const struct cnn_header *header,
     struct cnn_dataset *data, bool targets, struct cnn_error *e)
 {
+	const size_t first = data->samples;
 	struct cnn_record rec;
 	int r = cnn_dataset_segment(data, header, targets, e);
 
@@ -57,12 +58,15 @@ static int read_data(struct cnn_load *l, const struct cnn_header *header,
 
 	data->expected = cnn_operands_bytes(l->in);
 	if (r == CNN_OK && data->graph)
-		r = cnn_dataset_check(data, data->graph, targets, e);
+		r = cnn_dataset_check(data, data->graph, targets, first, e);
 	if (r < 0)
 		cnn_error_prefix(e, "%s", cnn_operands_name(l->in));
 	while (r == CNN_OK && (r = cnn_operands_record(l->in, &rec, e)) == CNN_OK)
 		if ((r = cnn_dataset_append(data, &rec, e)) < 0)
 			cnn_error_prefix(e, "%s", cnn_operands_name(l->in));
+	if (r == CNN_END && data->graph &&
+	    (r = cnn_dataset_check(data, data->graph, targets, first, e)) < 0)
+		cnn_error_prefix(e, "%s", cnn_operands_name(l->in));
 	return r == CNN_END ? CNN_OK : r;
 }
 
@@ -90,8 +94,11 @@ int cnn_load_all(struct cnn_load *l, struct cnn_dataset *data, bool targets,
 		r = cnn_operands_header(l->in, &header, e);
 		if (r == CNN_OK && header->kind == CNN_MODEL) {
 			if ((r = read_model(l, header, e)) == CNN_OK &&
-			    (r = cnn_dataset_use(data, l->model->graph, targets, e)) <
-				0)
+			    ((r = cnn_dataset_use(data, l->model->graph, targets, e)) <
+				    0 ||
+				(data->begun &&
+				    (r = cnn_dataset_check(data, l->model->graph,
+					 targets, 0, e)) < 0)))
 				cnn_error_prefix(e, "%s", l->data_name);
 		} else if (r == CNN_OK)
 			r = read_data(l, header, data, targets, e);

@@ -72,7 +72,7 @@ static int check_lost(const struct cnn_dataset *d, const struct cnn_column *c,
 }
 
 static int check_indices(const struct cnn_dataset *d, const struct cnn_column *c,
-    size_t limit, struct cnn_error *e)
+    size_t limit, size_t first, struct cnn_error *e)
 {
 	size_t size = cnn_dtype_size(c->dtype), elements = c->sample_bytes / size;
 	size_t all = d->samples * elements, some;
@@ -80,7 +80,7 @@ static int check_indices(const struct cnn_dataset *d, const struct cnn_column *c
 	int64_t values[512];
 	int r = check_lost(d, c, e);
 
-	for (size_t at = 0; r == CNN_OK && at < all; at += some) {
+	for (size_t at = first * elements; r == CNN_OK && at < all; at += some) {
 		some = all - at < 512 ? all - at : 512;
 		cnn_to_i64(c->dtype, (const char *)c->data + at * size, some, values);
 		for (size_t i = 0; i < some; i++)
@@ -99,7 +99,7 @@ int cnn_dataset_check_labels(const struct cnn_dataset *d, size_t classes,
 {
 	const struct cnn_column *c = cnn_dataset_labels(d);
 
-	return c ? check_indices(d, c, classes, e) :
+	return c ? check_indices(d, c, classes, 0, e) :
 		   cnn_fail(e, CNN_EDATA,
 		       "no field %s "
 		       "with one integer per sample: choose another with --label",
@@ -121,6 +121,11 @@ static int check_shape(const struct cnn_column *c, const struct cnn_graph_node *
 	if (input->index && !cnn_dtype_is_integer(c->dtype))
 		return cnn_fail(e, CNN_EDATA, "field %s: %s: must be an integer type",
 		    c->name, cnn_dtype_name(c->dtype));
+	if (input->index && (c->scale != 1 || c->offset != 0))
+		return cnn_fail(e, CNN_EDATA,
+		    "field %s: has a scale or an offset, but the net reads it as whole "
+		    "numbers",
+		    c->name);
 	if (!input->index && c->lost > 0)
 		return cnn_fail(e, CNN_EDATA,
 		    "field %s: sample %zu: %lld is negative or does not fit in 32 bits",
@@ -129,7 +134,7 @@ static int check_shape(const struct cnn_column *c, const struct cnn_graph_node *
 }
 
 int cnn_dataset_check(const struct cnn_dataset *d, const struct cnn_graph *g,
-    bool targets, struct cnn_error *e)
+    bool targets, size_t first, struct cnn_error *e)
 {
 	int r = CNN_OK;
 
@@ -143,7 +148,7 @@ int cnn_dataset_check(const struct cnn_dataset *d, const struct cnn_graph *g,
 			return cnn_dataset_lacks(d, input->field, "", e);
 		r = check_shape(c, input, e);
 		if (r == CNN_OK && input->index)
-			r = check_indices(d, c, input->limit, e);
+			r = check_indices(d, c, input->limit, first, e);
 	}
 	return r;
 }

@@ -84,10 +84,11 @@ int cnn_dataset_check_classes(const struct cnn_dataset *, const struct cnn_value
     const char *where, struct cnn_error *);
 
 /* Checks that the fields that the graph reads (without `targets`, that its output
- * needs) are present and have its shapes, and that indices are below their limits. An
- * error names the field, and for a wrong value also the first sample that has one. */
+ * needs) are present and have its shapes, and that the indices of samples `first` and
+ * later are below their limits. An error names the field, and for a wrong value also
+ * the first sample that has one. */
 int cnn_dataset_check(const struct cnn_dataset *, const struct cnn_graph *,
-    bool targets, struct cnn_error *);
+    bool targets, size_t first, struct cnn_error *);
 /* Checks that every sample has a label, and that it is below `classes`. */
 int cnn_dataset_check_labels(const struct cnn_dataset *, size_t classes,
     struct cnn_error *);

@@ -91,7 +91,7 @@ int cnn_predict(struct cnn_executor *ex, const struct cnn_model *m,
     struct cnn_error *e)
 {
 	size_t classes = cnn_class_count(m->graph);
-	int r = cnn_dataset_check(d, m->graph, false, e);
+	int r = cnn_dataset_check(d, m->graph, false, 0, e);
 
 	if (r == CNN_OK)
 		r = set_rows(ex, m, d, count, false, e);
@@ -117,7 +117,7 @@ static bool is_classifier(const struct cnn_model *m)
 int cnn_evaluation_check(const struct cnn_model *m, const struct cnn_dataset *d,
     struct cnn_error *e)
 {
-	int r = cnn_dataset_check(d, m->graph, true, e);
+	int r = cnn_dataset_check(d, m->graph, true, 0, e);
 
 	return r == CNN_OK && is_classifier(m) ?
 	    cnn_dataset_check_labels(d, cnn_class_count(m->graph), e) :

@@ -149,7 +149,7 @@ int cnn_trainer_open(struct cnn_trainer **trainer, struct cnn_model *m,
 		if (data->samples == 0)
 			r = cnn_fail(e, CNN_EDATA, "the data contain no samples");
 		if (r == CNN_OK &&
-		    (r = cnn_dataset_check(data, m->graph, true, e)) == CNN_OK)
+		    (r = cnn_dataset_check(data, m->graph, true, 0, e)) == CNN_OK)
 			cnn_dataset_digest(data, m->graph, t->digest);
 		t->order = malloc(data->samples * sizeof *t->order + 1);
 		t->rates = malloc(
@@ -341,7 +341,7 @@ int cnn_trainer_feed(struct cnn_trainer *t, const struct cnn_dataset *d, size_t 
 	if (finished(t, 0))
 		return CNN_END;
 	if ((r = take_classes(t, d, e)) < 0 ||
-	    (r = cnn_dataset_check(d, t->model->graph, true, e)) < 0)
+	    (r = cnn_dataset_check(d, t->model->graph, true, 0, e)) < 0)
 		return r;
 	t->cursor = 0; /* start of the rows being fed */
 	if ((r = set_rows(t, d, first, count, e)) < 0 ||
