@@ -47,6 +47,12 @@ static int params(const struct cnn_host *host, const struct cnn_node *node,
 	return CNN_OK;
 }
 
+/* The variance of one number is not defined without bias. */
+static uint32_t min_batch(const struct cnn_node *node)
+{
+	return node->inputs[0].dims[1] * node->inputs[0].dims[2] > 1 ? 1 : 2;
+}
+
 static double flops(const struct cnn_node *node)
 {
 	return 2 * (double)cnn_layer_count(&node->output);
@@ -64,4 +70,5 @@ const struct cnn_layer_def cnn_layer_batchnorm2d = {
 	.infer = infer,
 	.params = params,
 	.flops = flops,
+	.min_batch = min_batch,
 };

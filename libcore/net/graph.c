@@ -35,6 +35,18 @@ size_t cnn_graph_shape_count(const struct cnn_shape *s)
 	return cnn_layout_count(s, CNN_NCHW, 1);
 }
 
+uint32_t cnn_graph_min_batch(const struct cnn_graph *g, size_t index)
+{
+	const struct cnn_graph_node *n = &g->nodes[index];
+	const size_t end = offsetof(struct cnn_layer_def, min_batch) +
+	    sizeof n->def->min_batch;
+
+	/* Definitions of plugins built for an older version end before it. */
+	return n->def && n->def->size >= end && n->def->min_batch ?
+	    n->def->min_batch(&n->node) :
+	    1;
+}
+
 double cnn_graph_flops(const struct cnn_graph *g, size_t index)
 {
 	const struct cnn_graph_node *n = &g->nodes[index];

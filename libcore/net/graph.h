@@ -67,6 +67,8 @@ size_t cnn_graph_shape_count(const struct cnn_shape *);
 
 /* Number of floating-point operations in the forward pass of one sample. */
 double cnn_graph_flops(const struct cnn_graph *, size_t node);
+/* The least number of samples in a batch with which the node can be trained. */
+uint32_t cnn_graph_min_batch(const struct cnn_graph *, size_t node);
 
 /* Computes the parameter's initial values: PyTorch's defaults, drawn from Philox with
  * seed. */

@@ -10,6 +10,7 @@
 #include "evaluate.h"
 #include "executor/amp.h"
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,6 +84,33 @@ static int check_fields(const struct cnn_trainer *t, struct cnn_error *e)
 	    cnn_fail(e, CNN_EDATA,
 		"%zu parameters and moments of %s: a model has at most %d", fields,
 		t->options.optimizer_def->name, CNN_MAX_PARAMETERS);
+}
+
+/* Fails if a layer cannot be trained with one of the batches to come, rather than when
+ * the first step or the epoch's last one gets there. */
+static int check_batches(const struct cnn_trainer *t, struct cnn_error *e)
+{
+	const struct cnn_graph *g = t->model->graph;
+	const uint64_t samples = t->data->samples, batch = t->options.batch;
+	const uint64_t full = (samples - t->cursor) / batch;
+	uint64_t last = samples % batch, least = batch < samples ? batch : samples;
+
+	if (last > 0 && (t->options.steps == 0 || t->options.steps > full))
+		least = last;
+	for (size_t i = 0; i < g->node_count; i++) {
+		const uint32_t needed = cnn_graph_min_batch(g, i);
+
+		if (least < needed)
+			return cnn_fail(e, CNN_EDATA,
+			    "%s: training needs at least %u samples in a batch, but "
+			    "%s has %" PRIu64 ": choose another --batch",
+			    g->nodes[i].node.name, needed,
+			    least == last && last < samples ?
+				"the last batch of an epoch" :
+				"a batch",
+			    least);
+	}
+	return CNN_OK;
 }
 
 /* Copies the class names from the data to the model, which may have been trained on
@@ -159,7 +187,7 @@ int cnn_trainer_open(struct cnn_trainer **trainer, struct cnn_model *m,
 	}
 	if (r == CNN_OK && options->resume)
 		r = cnn_trainer_restore(t, e);
-	if (r == CNN_OK && data)
+	if (r == CNN_OK && data && (r = check_batches(t, e)) == CNN_OK)
 		r = take_classes(t, data, e);
 	if (r == CNN_OK && (r = open_executor(t, e)) == CNN_OK &&
 	    (r = check_fields(t, e)) == CNN_OK && (r = load_params(t, e)) == CNN_OK &&
@@ -223,13 +251,13 @@ static int collect(struct cnn_trainer *t, size_t count, const double *rates,
 	int r = cnn_executor_result(t->ex, &record, e);
 
 	if (r < 0) {
-		cnn_error_prefix(e, "step %llu", (unsigned long long)t->step);
+		cnn_error_prefix(e, "step %" PRIu64, t->step + 1);
 		return r;
 	}
 	*status = (struct cnn_train_status){
 		.step = t->step + 1,
 		.samples = count,
-		.loss = record.loss / (double)count,
+		.loss = isnan(record.loss) ? (double)NAN : record.loss / (double)count,
 		.accuracy = record.hits / (double)count,
 		.lr = rates[t->step - t->first_rate],
 		.loss_scale = (double)record.loss_scale,
@@ -265,7 +293,7 @@ static int run_ahead(struct cnn_trainer *t, struct cnn_error *e)
 	    (count = batch_at(t, t->cursor + t->ahead_samples)) > 0 &&
 	    (t->ahead == 0 || !every || (t->step + t->ahead) % every)) {
 		if ((r = cnn_executor_train(t->ex, (uint32_t)count, e)) < 0) {
-			cnn_error_prefix(e, "step %" PRIu64, t->step + t->ahead);
+			cnn_error_prefix(e, "step %" PRIu64, t->step + t->ahead + 1);
 			return r;
 		}
 		t->ahead++;

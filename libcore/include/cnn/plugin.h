@@ -238,6 +238,8 @@ struct cnn_layer_def {
 	/* The indices that input i takes are 0 .. limit - 1: the host checks the data.
 	 * Needed if there are index_inputs. */
 	size_t (*index_limit)(const struct cnn_node *, uint32_t input);
+	/* (optional) The least number of samples in a batch of training; NULL: 1. */
+	uint32_t (*min_batch)(const struct cnn_node *);
 };
 
 /* --- kernels: how a device computes a run ----------------------------------------- */
