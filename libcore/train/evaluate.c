@@ -35,7 +35,7 @@ size_t cnn_best_class(const float *logits, size_t classes, double *probability)
 			best = c;
 	for (size_t c = 0; c < classes; c++)
 		sum += exp((double)logits[c] - (double)logits[best]);
-	*probability = 1 / sum;
+	*probability = isnan(sum) ? (double)NAN : 1 / sum; /* without a sign */
 	return best;
 }
 
@@ -52,7 +52,8 @@ static void count_one(struct cnn_evaluation *v, const float *logits, int32_t lab
 
 	v->samples++;
 	v->hits += best == (size_t)label;
-	v->confusion[(size_t)label * v->classes + best]++;
+	if (v->confusion)
+		v->confusion[(size_t)label * v->classes + best]++;
 }
 
 double cnn_evaluation_accuracy(const struct cnn_evaluation *v)
@@ -130,12 +131,11 @@ static int begin_evaluation(struct cnn_evaluation *v, const struct cnn_model *m,
 	size_t classes = cnn_class_count(m->graph);
 
 	v->has_loss = m->graph->loss_count > 0;
-	if (v->confusion || !is_classifier(m))
+	if (v->classes || !is_classifier(m))
 		return CNN_OK;
-	if (classes > 16384)
-		return cnn_fail(e, CNN_EDATA,
-		    "too many classes for a confusion matrix: %zu", classes);
 	v->classes = classes;
+	if (classes > CNN_MAX_CONFUSION)
+		return CNN_OK;
 	v->confusion = calloc(classes * classes, sizeof *v->confusion);
 	return v->confusion ? CNN_OK : cnn_fail(e, CNN_ENOMEM, "out of memory");
 }

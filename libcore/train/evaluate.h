@@ -6,12 +6,15 @@
 #include "executor/executor.h"
 #include "net/model.h"
 
+#define CNN_MAX_CONFUSION 4096 /* classes of a confusion matrix: 128 MiB */
+
 struct cnn_evaluation {
 	uint64_t samples;
 	double hits, loss_sum; /* sums over the samples */
 	bool has_loss;	       /* the net has a loss */
 	size_t classes;	       /* 0: the target is not one class per sample */
-	uint64_t *confusion;   /* [truth][prediction], or NULL */
+	/* [truth][prediction]; NULL: there are no classes, or too many */
+	uint64_t *confusion;
 };
 void cnn_evaluation_free(struct cnn_evaluation *);
 double cnn_evaluation_accuracy(const struct cnn_evaluation *); /* 0 .. 1, or NAN */

@@ -123,7 +123,11 @@ setup() {
 	with_label 77 10 l.idx > bad.idx
 	tensor-cat i.idx bad.idx -o bad.tns
 	run -1 --separate-stderr cnn-step init.cnn bad.tns -o out
-	says "cnn-step: *sample 77: label 10, but the net has 10 classes"
+	says "cnn-step: bad.tns: sample 77: label 10, but the net has 10 classes"
+	run -1 --separate-stderr cnn-step init.cnn data.tns bad.tns data.tns -o out
+	says "cnn-step: bad.tns: sample 177: label 10, but the net has 10 classes"
+	run -1 --separate-stderr cnn-step bad.tns init.cnn -o out
+	says "cnn-step: bad.tns: sample 77: label 10, but the net has 10 classes"
 	run -1 --separate-stderr cnn-step --batch 30 --stream init.cnn bad.tns -o out
 	says "cnn-step: *sample 77: label 10, but the net has 10 classes"
 	cat data.tns bad.tns > more.tns
@@ -195,6 +199,41 @@ other() {
 	{ printf '\0\0\10\4\0\0\0\144\0\0\0\1\0\0\0\10\0\0\0\10'; tail -c +17 i.idx; } > i4.idx
 	{ printf '\0\0\10\4\0\0\0\144\0\0\0\1\0\0\0\10\0\0\0\10'; tail -c +17 r.idx; } > r4.idx
 	tensor-cat -F image=i4.idx -F other=r4.idx -F label=l.idx -o "$1"
+}
+
+@test "labels with a scale" {
+	tensor-cat data.tns | perl -0777 -pe \
+		's/\x82(\xa5dtype\xa5uint8\xa5shape\x90)/\x83$1\xa5scale\x02/ or die' > scaled.tns
+	run -1 --separate-stderr cnn-step init.cnn scaled.tns -o out
+	says "cnn-step: scaled.tns: field label: has a scale or an offset, but *whole numbers"
+}
+
+@test "a last batch that a layer cannot be trained with" {
+	printf '%s\n' 'input 1x8x8' 'conv2d out=2 kernel=8' batchnorm2d flatten 'linear out=10' \
+		cross_entropy | cnn-init > bn.cnn
+	run -1 --separate-stderr cnn-step -b 33 -c ck bn.cnn data.tns -o out
+	says "cnn-step: batchnorm2d1: training needs at least 2 samples in a batch, but the last batch of an epoch has 1: choose another --batch"
+	[ ! -e ck ]
+	cnn-step -q -b 33 --steps 3 -o part bn.cnn data.tns
+	run -1 --separate-stderr cnn-step --resume part data.tns -o out
+	says "cnn-step: batchnorm2d1: *the last batch of an epoch has 1: *"
+	run -1 --separate-stderr cnn-step -b 1 bn.cnn data.tns -o out
+	says "cnn-step: batchnorm2d1: *a batch has 1: choose another --batch"
+	cnn-step -q -b 34 -o done.cnn bn.cnn data.tns
+	# The end of a stream is not known before.
+	run -1 --separate-stderr cnn-step --stream -b 33 bn.cnn data.tns -o out
+	says "cnn-step: data.tns: batchnorm2d: training needs more than one value per channel"
+}
+
+@test "more classes than a confusion matrix has" {
+	printf '%s\n' 'input 1x8x8' flatten 'linear out=5000 bias=false' cross_entropy | cnn-init > many.cnn
+	cnn-step -q --val data.tns -m m.tsv -o trained.cnn many.cnn data.tns
+	cnn-eval --tsv trained.cnn data.tns > v
+	[ "$(cut -f 1 v)" = "$(printf '%s\n' accuracy loss samples correct)" ]
+	[ "$(cnn-predict --tsv trained.cnn data.tns | awk 'NR > 1 { n += $2 == $4 } END { print n + 0 }')" = \
+		"$(awk '$1 == "correct" { print $2 }' v)" ]
+	[ "$(cnn-eval trained.cnn data.tns | wc -l)" = 2 ]
+	cnn-eval --json trained.cnn data.tns | grep '"classes": \[\], "confusion": \[\]'
 }
 
 @test "a net that reads neither image nor label, in any order" {

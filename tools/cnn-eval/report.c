@@ -21,6 +21,12 @@ static struct tally tally_of(const struct cnn_evaluation *v, size_t class)
 	return t;
 }
 
+/* The classes that are reported one by one. */
+static size_t classes_of(const struct cnn_evaluation *v)
+{
+	return v->confusion ? v->classes : 0;
+}
+
 static double ratio(uint64_t a, uint64_t b)
 {
 	return b ? (double)a / (double)b : NAN;
@@ -39,34 +45,35 @@ static const char *number(double x, char buf[32])
 static void print_table(FILE *f, const struct cnn_evaluation *v,
     const struct cnn_model *m)
 {
+	const size_t classes = classes_of(v);
 	char buf[32];
 
 	fprintf(f, "accuracy  %.2f %% (%.9g of %llu)\n",
 	    100 * cnn_evaluation_accuracy(v), v->hits, (unsigned long long)v->samples);
 	if (v->has_loss)
 		fprintf(f, "loss      %.5f\n", cnn_evaluation_loss(v));
-	if (v->classes == 0)
+	if (classes == 0)
 		return;
 	fprintf(f, "\n%-14s %9s %10s %8s\n", "class", "samples", "precision", "recall");
-	for (size_t c = 0; c < v->classes; c++) {
+	for (size_t c = 0; c < classes; c++) {
 		struct tally t = tally_of(v, c);
 
 		fprintf(f, "%-14s %9llu %9.2f%% %7.2f%%\n", cnn_model_class(m, c, buf),
 		    (unsigned long long)t.truth, 100 * ratio(t.both, t.predicted),
 		    100 * ratio(t.both, t.truth));
 	}
-	if (v->classes > 24)
+	if (classes > 24)
 		return;
 	fprintf(f,
 	    "\nconfusion matrix (rows: true class, columns: predicted class)\n%-14s",
 	    "");
-	for (size_t c = 0; c < v->classes; c++)
+	for (size_t c = 0; c < classes; c++)
 		fprintf(f, " %6.6s", cnn_model_class(m, c, buf));
-	for (size_t t = 0; t < v->classes; t++) {
+	for (size_t t = 0; t < classes; t++) {
 		fprintf(f, "\n%-14s", cnn_model_class(m, t, buf));
-		for (size_t c = 0; c < v->classes; c++)
+		for (size_t c = 0; c < classes; c++)
 			fprintf(f, " %6llu",
-			    (unsigned long long)v->confusion[t * v->classes + c]);
+			    (unsigned long long)v->confusion[t * classes + c]);
 	}
 	putc('\n', f);
 }
@@ -74,12 +81,13 @@ static void print_table(FILE *f, const struct cnn_evaluation *v,
 static void print_tsv(FILE *f, const struct cnn_evaluation *v,
     const struct cnn_model *m)
 {
+	const size_t classes = classes_of(v);
 	char a[32], b[32];
 
 	fprintf(f, "accuracy\t%.9g\nloss\t%.9g\nsamples\t%llu\ncorrect\t%.15g\n",
 	    cnn_evaluation_accuracy(v), cnn_evaluation_loss(v),
 	    (unsigned long long)v->samples, v->hits);
-	for (size_t c = 0; c < v->classes; c++) {
+	for (size_t c = 0; c < classes; c++) {
 		struct tally t = tally_of(v, c);
 		const char *name = cnn_model_class(m, c, a);
 
@@ -87,16 +95,17 @@ static void print_tsv(FILE *f, const struct cnn_evaluation *v,
 		    name, (unsigned long long)t.truth, name, ratio(t.both, t.predicted),
 		    name, ratio(t.both, t.truth));
 	}
-	for (size_t t = 0; t < v->classes; t++)
-		for (size_t c = 0; c < v->classes; c++)
+	for (size_t t = 0; t < classes; t++)
+		for (size_t c = 0; c < classes; c++)
 			fprintf(f, "confusion/%s/%s\t%llu\n", cnn_model_class(m, t, a),
 			    cnn_model_class(m, c, b),
-			    (unsigned long long)v->confusion[t * v->classes + c]);
+			    (unsigned long long)v->confusion[t * classes + c]);
 }
 
 static void print_json(FILE *f, const struct cnn_evaluation *v,
     const struct cnn_model *m)
 {
+	const size_t classes = classes_of(v);
 	char a[32], b[32], hits[32];
 
 	fprintf(f,
@@ -104,7 +113,7 @@ static void print_json(FILE *f, const struct cnn_evaluation *v,
 	    "\"correct\": %s, \"classes\": [",
 	    number(cnn_evaluation_accuracy(v), a), number(cnn_evaluation_loss(v), b),
 	    (unsigned long long)v->samples, number(v->hits, hits));
-	for (size_t c = 0; c < v->classes; c++) {
+	for (size_t c = 0; c < classes; c++) {
 		struct tally t = tally_of(v, c);
 		const char *name = cnn_model_class(m, c, a);
 
@@ -115,14 +124,14 @@ static void print_json(FILE *f, const struct cnn_evaluation *v,
 		    number(ratio(t.both, t.truth), b));
 	}
 	fputs("], \"confusion\": [", f);
-	for (size_t t = 0; t < v->classes; t++)
-		for (size_t c = 0; c < v->classes; c++)
+	for (size_t t = 0; t < classes; t++)
+		for (size_t c = 0; c < classes; c++)
 			fprintf(f, "%s%llu%s",
 			    c	  ? ", " :
 				t ? ", [" :
 				    "[",
-			    (unsigned long long)v->confusion[t * v->classes + c],
-			    c + 1 == v->classes ? "]" : "");
+			    (unsigned long long)v->confusion[t * classes + c],
+			    c + 1 == classes ? "]" : "");
 	fputs("]}\n", f);
 }
 
