@@ -76,3 +76,27 @@ int cnn_exit_status(int code)
 	default: return 1;
 	}
 }
+
+void cnn_known_add(struct cnn_known *list, const char *fmt, ...)
+{
+	const size_t left = sizeof list->text - list->used;
+	va_list ap;
+	int n;
+
+	n = snprintf(list->text + list->used, left, "%s", list->used ? ", " : "");
+	if ((size_t)n >= left)
+		return;
+	list->used += (size_t)n;
+	va_start(ap, fmt);
+	n = vsnprintf(list->text + list->used, left - (size_t)n, fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		list->used += (size_t)n;
+	if (list->used > sizeof list->text - 1)
+		list->used = sizeof list->text - 1;
+}
+
+const char *cnn_known_text(const struct cnn_known *list)
+{
+	return list->used ? list->text : "none";
+}

@@ -9,6 +9,7 @@
 #define CNN_ERROR_H
 
 #include <cnn/types.h>
+#include <stddef.h>
 #include <stdarg.h>
 
 struct cnn_error {
@@ -38,5 +39,17 @@ void cnn_error_prefix(struct cnn_error *e, const char *fmt, ...)
 /* The exit status of a code: 0 (CNN_OK, CNN_END), 2 (CNN_EUSAGE), 3 (CNN_EPLUGIN) or 1
  * (all others). */
 int cnn_exit_status(int code);
+
+/* The names that are known, as a list for a message: "A, B". What is too long for one is
+ * cut. */
+struct cnn_known {
+	char text[1000];
+	size_t used;
+};
+/* `list` begins as { 0 }. */
+void cnn_known_add(struct cnn_known *list, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* The text, or "none". */
+const char *cnn_known_text(const struct cnn_known *);
 
 #endif

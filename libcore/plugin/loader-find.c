@@ -4,60 +4,36 @@
 #include "layers/builtin.h"
 #include "optimizers/builtin.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* --- plugins and optimizers ------------------------------------------------------- */
 
-/* Lists the folders searched as "A, B", for the caller to free. NULL or empty if memory
- * runs out, as from the other lists below. */
-static char *folder_list(const struct cnn_plugins *p)
+/* "no such plugin": the folders that were searched, and the names of the plugins of a
+ * device and a provider (NULL: any, and the names are PROVIDER/NAME). */
+static int no_plugin(const struct cnn_plugins *p, const char *device,
+    const char *provider, const char *name, struct cnn_error *e)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
+	struct cnn_known folders = { 0 }, names = { 0 };
 
-	if (!f)
-		return NULL;
 	for (size_t i = 0; i < p->folder_count; i++)
-		fprintf(f, "%s%s", i ? ", " : "", p->folders[i]);
-	if (p->folder_count == 0)
-		fputs("any directory", f);
-	return fclose(f) == 0 ? text : (free(text), NULL);
-}
-
-/* The names of the plugins of a device and a provider (NULL: any, and the names are
- * PROVIDER/NAME). */
-static char *name_list(const struct cnn_plugins *p, const char *device,
-    const char *provider)
-{
-	const char *separator = "";
-	char *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
-
-	if (!f)
-		return NULL;
+		cnn_known_add(&folders, "%s", p->folders[i]);
 	for (size_t i = 0; i < p->found_count; i++) {
 		const struct cnn_plugin *q = &p->found[i];
 
-		if (strcmp(q->device, device) ||
-		    (provider && strcmp(q->provider, provider)))
-			continue;
-		fprintf(f, "%s%s%s%s", separator, provider ? "" : q->provider,
-		    provider ? "" : "/", q->name);
-		separator = ", ";
+		if (strcmp(q->device, device) == 0 &&
+		    (!provider || strcmp(q->provider, provider) == 0))
+			cnn_known_add(&names, "%s%s%s", provider ? "" : q->provider,
+			    provider ? "" : "/", q->name);
 	}
-	if (!*separator)
-		fputs("none", f);
-	return fclose(f) == 0 ? text : (free(text), NULL);
+	return cnn_fail(e, CNN_EPLUGIN, "%s/%s/%s: no such plugin in %.500s; known: %s",
+	    device, provider ? provider : "*", name,
+	    p->folder_count ? cnn_known_text(&folders) : "any directory",
+	    cnn_known_text(&names));
 }
 
 int cnn_plugins_find(struct cnn_plugins *p, const char *device, const char *provider,
     const char *name, struct cnn_plugin **out, struct cnn_error *e)
 {
-	char *folders, *names;
 	int r;
 
 	for (size_t i = 0; i < p->found_count; i++) {
@@ -71,46 +47,13 @@ int cnn_plugins_find(struct cnn_plugins *p, const char *device, const char *prov
 			return r;
 		}
 	}
-	folders = folder_list(p);
-	names = name_list(p, device, provider);
-	r = cnn_fail(e, CNN_EPLUGIN, "%s/%s/%s: no such plugin in %s; known: %s",
-	    device, provider ? provider : "*", name, folders ? folders : "",
-	    names ? names : "");
-	free(folders);
-	free(names);
-	return r;
-}
-
-/* The optimizers of a device's open plugins, as "ref/adam, ref/sgd". */
-static char *optimizer_list(const struct cnn_plugins *p, const char *device)
-{
-	const char *separator = "";
-	char *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
-
-	if (!f)
-		return NULL;
-	for (size_t i = 0; i < p->found_count; i++) {
-		const struct cnn_plugin *q = &p->found[i];
-
-		if (strcmp(q->device, device) != 0 || !q->entry)
-			continue;
-		for (uint32_t k = 0; k < q->entry->optimizer_count; k++) {
-			fprintf(f, "%s%s/%s", separator, q->provider,
-			    cnn_optimizer_at(q->entry, k)->name);
-			separator = ", ";
-		}
-	}
-	if (!*separator)
-		fputs("none", f);
-	return fclose(f) == 0 ? text : (free(text), NULL);
+	return no_plugin(p, device, provider, name, e);
 }
 
 int cnn_optimizer_find(struct cnn_plugins *p, const char *device, const char *name,
     const struct cnn_optimizer **out, struct cnn_error *e)
 {
-	char *names;
+	struct cnn_known names = { 0 };
 	int r = cnn_plugins_open_device(p, device, e);
 
 	if (r < 0)
@@ -124,13 +67,12 @@ int cnn_optimizer_find(struct cnn_plugins *p, const char *device, const char *na
 			*out = cnn_optimizer_at(q->entry, k);
 			if (strcmp((*out)->name, name) == 0)
 				return CNN_OK;
+			cnn_known_add(&names, "%s/%s", q->provider, (*out)->name);
 		}
 	}
-	names = optimizer_list(p, device);
-	r = cnn_fail(e, CNN_EPLUGIN, "no plugin for %s has the optimizer %s; known: %s",
-	    device, name, names ? names : "");
-	free(names);
-	return r;
+	return cnn_fail(e, CNN_EPLUGIN,
+	    "no plugin for %s has the optimizer %s; known: %s", device, name,
+	    cnn_known_text(&names));
 }
 
 /* --- definitions ------------------------------------------------------------------ */
@@ -185,26 +127,20 @@ static const void *search(struct cnn_plugins *p, const char *name, definition_in
 
 /* Appends a name that plugin number `index` defines to a list, unless an earlier plugin
  * defines it too. */
-static void list_name(FILE *f, const struct cnn_plugins *p, size_t index,
+static void list_name(struct cnn_known *list, const struct cnn_plugins *p, size_t index,
     const char *name, definition_in *in)
 {
 	for (size_t i = 0; i < index; i++)
 		if (in(&p->found[i], name))
 			return;
-	fprintf(f, ", %s", name);
+	cnn_known_add(list, "%s", name);
 }
 
 /* The built-in layer types, and those of the plugins that are open. */
-static char *type_list(const struct cnn_plugins *p)
+static void list_types(struct cnn_known *list, const struct cnn_plugins *p)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
-
-	if (!f)
-		return NULL;
 	for (size_t i = 0; cnn_builtin_layer_at(i); i++)
-		fprintf(f, "%s%s", i ? ", " : "", cnn_builtin_layer_at(i)->type);
+		cnn_known_add(list, "%s", cnn_builtin_layer_at(i)->type);
 	for (size_t i = 0; i < p->found_count; i++)
 		for (uint32_t k = 0;
 		     p->found[i].entry && k < p->found[i].entry->definition_count;
@@ -213,39 +149,30 @@ static char *type_list(const struct cnn_plugins *p)
 			    cnn_definition_at(p->found[i].entry, k)->type;
 
 			if (!cnn_builtin_layer(type))
-				list_name(f, p, i, type, layer_in);
+				list_name(list, p, i, type, layer_in);
 		}
-	return fclose(f) == 0 ? text : (free(text), NULL);
 }
 
 /* The built-in optimizers, and those that open plugins define. */
-static char *known_optimizers(const struct cnn_plugins *p)
+static void list_optimizers(struct cnn_known *list, const struct cnn_plugins *p)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
-
-	if (!f)
-		return NULL;
 	for (size_t i = 0; cnn_builtin_optimizers[i]; i++)
-		fprintf(f, "%s%s", i ? ", " : "", cnn_builtin_optimizers[i]->name);
+		cnn_known_add(list, "%s", cnn_builtin_optimizers[i]->name);
 	for (size_t i = 0; p && i < p->found_count; i++)
 		for (uint32_t k = 0;
 		     p->found[i].entry && k < p->found[i].entry->optimizer_count; k++) {
 			const char *name = cnn_optimizer_at(p->found[i].entry, k)->name;
 
 			if (!cnn_builtin_optimizer(name))
-				list_name(f, p, i, name, optimizer_in);
+				list_name(list, p, i, name, optimizer_in);
 		}
-	return fclose(f) == 0 ? text : (free(text), NULL);
 }
 
 int cnn_optimizer_definition(struct cnn_plugins *p, const char *name,
     const struct cnn_optimizer_def **out, struct cnn_error *e)
 {
 	struct cnn_error first = { 0 };
-	char *names;
-	int r;
+	struct cnn_known names = { 0 };
 
 	*out = cnn_builtin_optimizer(name);
 	if (*out)
@@ -253,25 +180,23 @@ int cnn_optimizer_definition(struct cnn_plugins *p, const char *name,
 	if (p) {
 		pthread_mutex_lock(&p->lock);
 		*out = search(p, name, optimizer_in, &first);
+		list_optimizers(&names, p);
 		pthread_mutex_unlock(&p->lock);
-	}
+	} else
+		list_optimizers(&names, NULL);
 	if (*out)
 		return CNN_OK;
 	if (first.code != CNN_OK)
 		return cnn_fail(e, first.code, "%.64s: %s", name, first.text);
-	names = known_optimizers(p);
-	r = cnn_fail(e, CNN_EPLUGIN, "%.64s: no such optimizer; known: %s", name,
-	    names ? names : "");
-	free(names);
-	return r;
+	return cnn_fail(e, CNN_EPLUGIN, "%.64s: no such optimizer; known: %s", name,
+	    cnn_known_text(&names));
 }
 
 int cnn_layer_find(struct cnn_plugins *p, const char *type,
     const struct cnn_layer_def **out, struct cnn_error *e)
 {
 	struct cnn_error first = { 0 };
-	char *types;
-	int r;
+	struct cnn_known types = { 0 };
 
 	/* The type comes from the text of a net or from a stream, so it can be anything. */
 	if (!cnn_is_layer_type(type))
@@ -282,16 +207,12 @@ int cnn_layer_find(struct cnn_plugins *p, const char *type,
 		return CNN_OK;
 	pthread_mutex_lock(&p->lock);
 	*out = search(p, type, layer_in, &first);
-	types = *out ? NULL : type_list(p);
+	list_types(&types, p);
 	pthread_mutex_unlock(&p->lock);
 	if (*out)
 		return CNN_OK;
-	if (first.code != CNN_OK) {
-		free(types);
+	if (first.code != CNN_OK)
 		return cnn_fail(e, first.code, "%.64s: %s", type, first.text);
-	}
-	r = cnn_fail(e, CNN_EPLUGIN, "%.64s: no such layer type; known: %s", type,
-	    types ? types : "");
-	free(types);
-	return r;
+	return cnn_fail(e, CNN_EPLUGIN, "%.64s: no such layer type; known: %s", type,
+	    cnn_known_text(&types));
 }

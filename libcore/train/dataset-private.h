@@ -12,16 +12,12 @@
 
 #include "dataset.h"
 
-#define CNN_KNOWN_FIELDS 300
-
 /* The name in the data of the field that nets call `field`. */
 const char *cnn_dataset_name(const struct cnn_dataset *, const char *field);
 /* Fails because the data lack what nets call `field`; known: a list of the fields that
  * they have. */
-int cnn_dataset_lacks(const struct cnn_dataset *, const char *field, const char *known,
-    struct cnn_error *);
-/* Adds a name to the list of fields in `known`. */
-void cnn_list_field(char known[CNN_KNOWN_FIELDS], const char *name);
+int cnn_dataset_lacks(const struct cnn_dataset *, const char *field,
+    const struct cnn_known *known, struct cnn_error *);
 /* Whether the graph's output depends on its input number i. If not, the input is a
  * target. */
 bool cnn_output_needs(const struct cnn_graph *, uint32_t i);

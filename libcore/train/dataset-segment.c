@@ -2,18 +2,17 @@
  * with them. */
 #include "dataset-private.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static int no_field(const struct cnn_dataset *d, const struct cnn_header *h,
     const char *field, struct cnn_error *e)
 {
-	char known[CNN_KNOWN_FIELDS] = "";
+	struct cnn_known known = { 0 };
 
 	for (size_t i = 0; i < h->field_count; i++)
-		cnn_list_field(known, h->fields[i].name);
-	return cnn_dataset_lacks(d, field, known, e);
+		cnn_known_add(&known, "%s", h->fields[i].name);
+	return cnn_dataset_lacks(d, field, &known, e);
 }
 
 static bool is_label_field(const struct cnn_field *f)

@@ -3,7 +3,6 @@
 
 #include "base/memory.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,20 +56,13 @@ const char *cnn_dataset_name(const struct cnn_dataset *d, const char *field)
 					     field;
 }
 
-void cnn_list_field(char known[CNN_KNOWN_FIELDS], const char *name)
-{
-	size_t n = strlen(known);
-
-	snprintf(known + n, CNN_KNOWN_FIELDS - n, "%s%s", n ? ", " : "", name);
-}
-
-int cnn_dataset_lacks(const struct cnn_dataset *d, const char *field, const char *known,
-    struct cnn_error *e)
+int cnn_dataset_lacks(const struct cnn_dataset *d, const char *field,
+    const struct cnn_known *known, struct cnn_error *e)
 {
 	bool renamed = strcmp(field, "image") == 0 || strcmp(field, "label") == 0;
 
-	return cnn_fail(e, CNN_EDATA, "no field %s (fields: %s)%s%s",
-	    cnn_dataset_name(d, field), *known ? known : "none",
+	return cnn_fail(e, CNN_EDATA, "no field %s (fields: %.300s)%s%s",
+	    cnn_dataset_name(d, field), cnn_known_text(known),
 	    renamed ? ": choose another with --" : "", renamed ? field : "");
 }
 
@@ -130,15 +122,15 @@ bool cnn_dataset_keeps(const struct cnn_dataset *d, const char *name)
 static int check_columns(const struct cnn_dataset *d, const struct cnn_graph *g,
     bool targets, struct cnn_error *e)
 {
-	char known[CNN_KNOWN_FIELDS] = "";
+	struct cnn_known known = { 0 };
 
 	for (size_t i = 0; i < d->column_count; i++)
-		cnn_list_field(known, d->columns[i].name);
+		cnn_known_add(&known, "%s", d->columns[i].name);
 	for (uint32_t i = 0; i < g->input_count; i++) {
 		const char *field = g->nodes[g->inputs[i]].field;
 
 		if ((targets || cnn_output_needs(g, i)) && !cnn_dataset_find(d, field))
-			return cnn_dataset_lacks(d, field, known, e);
+			return cnn_dataset_lacks(d, field, &known, e);
 	}
 	return CNN_OK;
 }

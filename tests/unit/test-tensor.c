@@ -1,6 +1,7 @@
 /* Element types, shapes, and conversion between types. */
 #include "tap.h"
 
+#include "base/error.h"
 #include "base/tensor.h"
 
 #include <math.h>
@@ -145,8 +146,25 @@ static void test_arrays(void)
 	    "doubles truncate to integers, within their range");
 }
 
+/* Lists for messages. */
+static void test_known(void)
+{
+	struct cnn_known list = { 0 };
+
+	ok(!strcmp(cnn_known_text(&list), "none"), "nothing is known");
+	cnn_known_add(&list, "%s", "a");
+	cnn_known_add(&list, "%s/%d", "b", 2);
+	ok(!strcmp(cnn_known_text(&list), "a, b/2"), "two names");
+	for (int i = 0; i < 2000; i++)
+		cnn_known_add(&list, "%d", 100 + i % 900);
+	ok(strlen(cnn_known_text(&list)) == sizeof list.text - 1 &&
+		!strncmp(cnn_known_text(&list), "a, b/2, 100, 101, ", 18),
+	    "too many names are cut");
+}
+
 int main(void)
 {
+	test_known();
 	test_types();
 	test_shapes();
 	test_half();
