@@ -307,8 +307,10 @@ int cnn_reduce_push(struct cnn_worker *, uint32_t microbatch, float *sum);
 /* Lists, in order, the additions that are left once all workers are done. Returns the
  * buffer that then holds the whole sum. */
 float *cnn_reduce_plan(struct cnn_executor *);
-/* reduced = the tree sum over the microbatches of count doubles from `at` on. */
-void cnn_reduce_partials(struct cnn_executor *, size_t at, size_t count);
+/* reduced = the tree sum over the microbatches of what reduce_forward (reduce_backward)
+ * of an instance gave, or its combination if the kernel has combine(). */
+void cnn_reduce_partials(struct cnn_executor *, const struct cnn_instance *,
+    bool backward);
 /* The most sums that a worker with `microbatches` microbatches holds at once. */
 size_t cnn_reduce_depth(uint32_t microbatches);
 

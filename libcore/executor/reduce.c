@@ -86,16 +86,38 @@ float *cnn_reduce_plan(struct cnn_executor *ex)
 
 /* --- small sums in double --------------------------------------------------------- */
 
-void cnn_reduce_partials(struct cnn_executor *ex, size_t at, size_t count)
+/* The samples of `count` microbatches from number `first` on. */
+static uint64_t samples_of(const struct cnn_executor *ex, size_t first, size_t count)
 {
-	double *all = ex->partials;
-	size_t stride = ex->partial_count;
+	const uint64_t from = (uint64_t)first * ex->microbatch_size;
+	const uint64_t to = from + (uint64_t)count * ex->microbatch_size;
 
-	if (ex->reduced == all) /* there is one microbatch */
+	return (to < ex->samples ? to : ex->samples) - from;
+}
+
+void cnn_reduce_partials(struct cnn_executor *ex, const struct cnn_instance *inst,
+    bool backward)
+{
+	const struct cnn_plan *plan = &inst->plan;
+	const size_t at = inst->partial + (backward ? plan->reduce_forward : 0);
+	const size_t count = backward ? plan->reduce_backward : plan->reduce_forward;
+	const size_t stride = ex->partial_count;
+	double *all = ex->partials + at;
+
+	if (ex->reduced == ex->partials) /* there is one microbatch */
 		return;
 	for (size_t step = 1; step < ex->microbatches; step *= 2)
-		for (size_t s = 0; s + step < ex->microbatches; s += 2 * step)
-			for (size_t i = at; i < at + count; i++)
-				all[s * stride + i] += all[(s + step) * stride + i];
-	memcpy(ex->reduced + at, all + at, count * sizeof *all);
+		for (size_t s = 0; s + step < ex->microbatches; s += 2 * step) {
+			double *into = all + s * stride;
+			const double *from = all + (s + step) * stride;
+
+			if (!backward && cnn_kernel_combines(inst->kernel))
+				inst->kernel->combine(inst->handle, into,
+				    samples_of(ex, s, step), from,
+				    samples_of(ex, s + step, step));
+			else
+				for (size_t i = 0; i < count; i++)
+					into[i] += from[i];
+		}
+	memcpy(ex->reduced + at, all, count * sizeof *all);
 }

@@ -19,12 +19,9 @@ static void between_phases(struct cnn_executor *ex, uint32_t phase)
 		if (op->phase != phase)
 			continue;
 		if (op->kind == CNN_OP_REDUCE_FORWARD)
-			cnn_reduce_partials(ex, inst->partial,
-			    inst->plan.reduce_forward);
+			cnn_reduce_partials(ex, inst, false);
 		else if (op->kind == CNN_OP_REDUCE_BACKWARD)
-			cnn_reduce_partials(ex,
-			    inst->partial + inst->plan.reduce_forward,
-			    inst->plan.reduce_backward);
+			cnn_reduce_partials(ex, inst, true);
 	}
 }
 

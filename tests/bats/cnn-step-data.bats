@@ -225,6 +225,19 @@ other() {
 	says "cnn-step: data.tns: batchnorm2d: training needs more than one value per channel"
 }
 
+@test "batch normalization of numbers far from 0" {
+	printf '%s\n' 'input 1x8x8' batchnorm2d flatten 'linear out=10' cross_entropy | cnn-init > bn.cnn
+	labels l64.idx 64
+	for base in 0 16777216; do
+		far $base > far.npy
+		tensor-cat -F image=far.npy -F label=l64.idx -o far.tns
+		cnn-step -q -b 50 -n 1 -m $base.tsv -o $base.cnn bn.cnn far.tns
+		cnn-step -q -b 50 -n 1 -t 1 bn.cnn far.tns | cmp - $base.cnn
+	done
+	# The same but for the mean, to which float rounds the running one.
+	cmp 0.tsv 16777216.tsv
+}
+
 @test "more classes than a confusion matrix has" {
 	printf '%s\n' 'input 1x8x8' flatten 'linear out=5000 bias=false' cross_entropy | cnn-init > many.cnn
 	cnn-step -q --val data.tns -m m.tsv -o trained.cnn many.cnn data.tns

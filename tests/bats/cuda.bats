@@ -142,6 +142,17 @@ near() {
 	HOSTCUDA_SEED=5 gpu cnn-step -q --steps 12 -b 24 mixed.cnn data.tns | cmp - cuda.out
 }
 
+@test "batch normalization of numbers far from 0: as of numbers near 0" {
+	printf '%s\n' 'input 1x8x8' batchnorm2d flatten 'linear out=10' cross_entropy | cnn-init > bn.cnn
+	labels l64.idx 64
+	for base in 0 16777216; do
+		far $base > far.npy
+		tensor-cat -F image=far.npy -F label=l64.idx -o far.tns
+		gpu cnn-step -q -b 50 -n 1 -m $base.tsv -o $base.cnn bn.cnn far.tns
+	done
+	near 0.tsv 16777216.tsv 1e-5
+}
+
 @test "--no-fuse: the same but for rounding" {
 	gpu cnn-step -q --steps 10 -b 16 -m a.tsv fused.cnn train.tns > /dev/null
 	gpu cnn-step -q --steps 10 -b 16 -m b.tsv --no-fuse fused.cnn train.tns > /dev/null

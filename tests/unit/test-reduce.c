@@ -5,6 +5,7 @@
 
 #include "executor/executor-private.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -182,13 +183,17 @@ static void test_partials(void)
 			.partials = partials,
 			.reduced = reduced,
 			.partial_count = COUNT };
+		const struct cnn_kernel kernel = { .size = sizeof kernel };
+		const struct cnn_instance inst = { .kernel = &kernel,
+			.partial = 1,
+			.plan = { .reduce_forward = 3 } };
 
 		for (uint32_t s = 0; s < microbatches; s++)
 			for (int i = 0; i < COUNT; i++)
 				partials[s * COUNT + (uint32_t)i] = (double)value(s, i);
 		for (int i = 0; i < COUNT; i++)
 			reduced[i] = -1;
-		cnn_reduce_partials(&ex, 1, 3);
+		cnn_reduce_partials(&ex, &inst, false);
 		for (int i = 1; i < 4; i++) {
 			double want = 0;
 
@@ -205,6 +210,55 @@ static void test_partials(void)
 	ok(good, "small sums in double, of those asked for alone");
 }
 
+/* Joins the means of two groups. */
+static void join_means(void *instance, double *into, uint64_t into_samples,
+    const double *from, uint64_t from_samples)
+{
+	(void)instance;
+	into[0] += (from[0] - into[0]) * (double)from_samples /
+	    (double)(into_samples + from_samples);
+	into[1] += from[1];
+}
+
+/* combine() instead of a sum, with the right numbers of samples. */
+static void test_combine(void)
+{
+	enum { SIZE = 3, LAST = 2 };
+	const struct cnn_kernel kernel = { .size = sizeof kernel,
+		.combine = join_means };
+	const struct cnn_kernel older = { .size = offsetof(struct cnn_kernel, combine),
+		.combine = join_means };
+	struct cnn_instance inst = { .kernel = &kernel,
+		.plan = { .reduce_forward = 2, .reduce_backward = 1 } };
+	bool good = true;
+
+	for (uint32_t n = 2; n <= MOST_MICROBATCHES; n++) {
+		double partials[MOST_MICROBATCHES * 3], reduced[3], sum = 0, last = 0;
+		struct cnn_executor ex = { .microbatches = n,
+			.microbatch_size = SIZE,
+			.samples = (n - 1) * SIZE + LAST,
+			.partials = partials,
+			.reduced = reduced,
+			.partial_count = 3 };
+
+		for (uint32_t s = 0; s < n; s++) {
+			double x = (double)value(s, 0);
+
+			partials[3 * s] = partials[3 * s + 2] = x;
+			partials[3 * s + 1] = 1;
+			sum += x * (s + 1 < n ? SIZE : LAST);
+			last += x;
+		}
+		cnn_reduce_partials(&ex, &inst, false);
+		good &= fabs(reduced[0] - sum / ex.samples) < 1e-9 && reduced[1] == n;
+		cnn_reduce_partials(&ex, &inst, true);
+		good &= fabs(reduced[2] - last) < 1e-6;
+	}
+	ok(good, "means are combined, and the backward sums are added");
+	ok(cnn_kernel_combines(&kernel) && !cnn_kernel_combines(&older),
+	    "a kernel of an older version has no combine()");
+}
+
 int main(void)
 {
 	test_depth();
@@ -212,5 +266,6 @@ int main(void)
 	for (uint32_t workers = 1; workers <= MOST_WORKERS; workers++)
 		test_workers(workers);
 	test_partials();
+	test_combine();
 	return done();
 }

@@ -82,6 +82,7 @@ int call_reduce(struct runner *runner, provider_function *function, size_t count
 	const struct subject *s = runner->subject;
 	double *sum = border_host_alloc(s, count * sizeof(*sum));
 	double *partial = border_host_alloc(s, count * sizeof(*partial));
+	const bool is_forward = function == s->kernel->reduce_forward;
 	int r = sum && partial ? CNN_OK : CNN_ENOMEM;
 
 	for (uint32_t k = 0; r == CNN_OK && k < runner->microbatch_count; k++) {
@@ -90,8 +91,14 @@ int call_reduce(struct runner *runner, provider_function *function, size_t count
 		if (r == CNN_OK)
 			r = border_download(s, partial, runner->partial.data,
 			    count * sizeof(double));
-		for (size_t i = 0; r == CNN_OK && i < count; i++)
-			sum[i] += partial[i];
+		if (r == CNN_OK && k > 0 && is_forward &&
+		    cnn_kernel_combines(s->kernel))
+			s->kernel->combine(runner->instance, sum,
+			    runner->microbatches[k].first, partial,
+			    runner->microbatches[k].samples);
+		else
+			for (size_t i = 0; r == CNN_OK && i < count; i++)
+				sum[i] += partial[i];
 	}
 	border_check(runner, &runner->partial);
 	if (r == CNN_OK)

@@ -15,7 +15,8 @@ int call_provider(struct runner *, struct part *, provider_function *,
     const double *reduced);
 /* Also complains if forward() changes an input. */
 int call_forward(struct runner *, struct part *);
-/* A reduce_ function for each microbatch; *reduced = the sum of its `count` terms. */
+/* A reduce_ function for each microbatch; *reduced = its `count` terms, added or combined
+ * over the microbatches. */
 int call_reduce(struct runner *runner, provider_function *function, size_t count,
     const struct buffer *reduced);
 

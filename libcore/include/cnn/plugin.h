@@ -317,7 +317,7 @@ struct cnn_call {
 	/* For across_samples. partial and reduced may be the same buffer if there is
 	 * only one microbatch. */
 	double *partial;       /* filled by reduce_* for the microbatch */
-	const double *reduced; /* the sum of partial over all microbatches */
+	const double *reduced; /* partial of all microbatches: added or combined */
 	/* Random numbers use state->seed and state->step, element = (first_sample +
 	 * sample) * (elements of one sample) + NCHW index in it. */
 	const struct cnn_state *state;
@@ -365,8 +365,8 @@ struct cnn_kernel {
 	/* grad_in = , grad_params = (of this microbatch only). NULL in a kernel that
 	 * only evaluates. */
 	int (*backward)(void *instance, const struct cnn_call *);
-	/* (across_samples, training) partial = the microbatch's terms of the sums that
-	 * forward (backward) then reads in `reduced`. */
+	/* (across_samples, training) partial = the microbatch's terms of what forward
+	 * (backward) then reads in `reduced`: sums, or see combine. */
 	int (*reduce_forward)(void *instance, const struct cnn_call *);
 	int (*reduce_backward)(void *instance, const struct cnn_call *);
 	/* (across_samples, training) Called once at the end of a step: buffers in
@@ -375,6 +375,12 @@ struct cnn_kernel {
 	int (*update_buffers)(void *instance, void *queue,
 	    const struct cnn_state *state, const double *reduced, uint64_t total,
 	    void *const *params);
+	/* (optional) Joins what reduce_forward gave for two groups of samples, the one
+	 * in `into` before the other: into = that of both. NULL: they are added. Both
+	 * lie in the host's memory. The host calls it along a tree that depends only on
+	 * the number of microbatches. */
+	void (*combine)(void *instance, double *into, uint64_t into_samples,
+	    const double *from, uint64_t from_samples);
 };
 
 /* --- optimizers ------------------------------------------------------------------- */
@@ -605,6 +611,13 @@ struct cnn_plugin_entry {
 #define CNN_COMMUNICATORS(array) \
 	.communicators = (array), \
 	.communicator_count = sizeof(array) / sizeof((array)[0])
+
+/* Whether a kernel has combine(), which kernels built for an older version lack. */
+static inline int cnn_kernel_combines(const struct cnn_kernel *k)
+{
+	return k->size >= offsetof(struct cnn_kernel, combine) + sizeof k->combine &&
+	    k->combine;
+}
 
 #define CNN_EXPORT __attribute__((visibility("default")))
 extern const struct cnn_plugin_entry cnn_plugin_entry;

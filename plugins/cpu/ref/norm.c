@@ -2,12 +2,15 @@
  *              xhat = (in - mean[c]) / sqrt(var[c] + eps).
  * in, out (N,C,H,W); weight, bias, running_mean, running_var (C).
  *
- * Training: mean and var = E[in^2] - mean^2 of channel c over the n = N H W
- * elements of the whole batch, from the microbatches' sums (2,C): of in, of in^2.
+ * Training: mean and var = m2 / n of channel c over the n = N H W elements of the whole
+ * batch, where m2 = sum of (in - mean)^2. Microbatches give their own mean and m2 (2,C),
+ * which are combined pairwise, so that a mean far from 0 costs no precision
+ * (T. F. Chan, G. H. Golub, R. J. LeVeque, "Updating Formulae and a Pairwise Algorithm
+ * for Computing Sample Variances", 1979).
  *   grad_bias[c] = sum of grad_out       grad_weight[c] = sum of grad_out xhat
  *   grad_in = weight / sqrt(var + eps)
  *             (grad_out - grad_bias / n - xhat grad_weight / n)
- * with the last two over the whole batch, again from the microbatches' sums (2,C).
+ * with the last two over the whole batch, from the microbatches' sums (2,C).
  * saved: mean (C) and 1 / sqrt(var + eps) (C) as double.
  * (S. Ioffe and C. Szegedy, "Batch Normalization", ICML 2015.)
  */
@@ -41,33 +44,45 @@ static int plan(struct ref *r, const struct cnn_run *run, struct cnn_plan *p)
 static int reduce_forward(void *instance, const struct cnn_call *call)
 {
 	const struct batchnorm2d *b = instance;
+	const double n = (double)call->samples * (double)b->area;
 	const real *in = call->in[0];
 
 	for (size_t c = 0; c < b->c; c++) {
-		double sum = 0, squares = 0;
+		double mean = 0, m2 = 0;
 
-		for (size_t n = 0; n < call->samples; n++) {
-			const real *x = &in[(n * b->c + c) * b->area];
+		for (size_t s = 0; s < call->samples; s++) {
+			const real *x = &in[(s * b->c + c) * b->area];
 
-			for (size_t i = 0; i < b->area; i++) {
-				sum += x[i];
-				squares += (double)x[i] * x[i];
-			}
+			for (size_t i = 0; i < b->area; i++)
+				mean += x[i];
 		}
-		call->partial[c] = sum;
-		call->partial[b->c + c] = squares;
+		mean /= n;
+		for (size_t s = 0; s < call->samples; s++) {
+			const real *x = &in[(s * b->c + c) * b->area];
+
+			for (size_t i = 0; i < b->area; i++)
+				m2 += (x[i] - mean) * (x[i] - mean);
+		}
+		call->partial[c] = mean;
+		call->partial[b->c + c] = m2;
 	}
 	return CNN_OK;
 }
 
-/* Mean and biased variance of channel c, from the sums over n elements. */
-static void moments(const struct batchnorm2d *b, const double *sums, double n, size_t c,
-    double *mean, double *var)
+static void combine(void *instance, double *into, uint64_t into_samples,
+    const double *from, uint64_t from_samples)
 {
-	*mean = sums[c] / n;
-	*var = sums[b->c + c] / n - *mean * *mean;
-	if (*var < 0) /* by rounding; a NaN is kept */
-		*var = 0;
+	const struct batchnorm2d *b = instance;
+	const double all = (double)(into_samples + from_samples);
+	const double share = (double)from_samples / all;
+	const double weight = (double)into_samples * share * (double)b->area;
+
+	for (size_t c = 0; c < b->c; c++) {
+		const double d = from[c] - into[c];
+
+		into[c] += d * share;
+		into[b->c + c] += from[b->c + c] + d * d * weight;
+	}
 }
 
 /* One element per channel has no variance to divide by. */
@@ -84,6 +99,7 @@ static int forward(void *instance, const struct cnn_call *call)
 	const struct batchnorm2d *b = instance;
 	const real *in = call->in[0];
 	const real *const *params = (const real *const *)call->params;
+	const double n = (double)call->total * (double)b->area;
 	double *saved = call->saved;
 	real *out = call->out;
 	int r;
@@ -94,8 +110,8 @@ static int forward(void *instance, const struct cnn_call *call)
 		double mean, var, scale;
 
 		if (call->training) {
-			moments(b, call->reduced, (double)call->total * (double)b->area,
-			    c, &mean, &var);
+			mean = call->reduced[c];
+			var = call->reduced[b->c + c] / n;
 		} else {
 			mean = params[RUNNING_MEAN][c];
 			var = params[RUNNING_VAR][c];
@@ -106,8 +122,8 @@ static int forward(void *instance, const struct cnn_call *call)
 			saved[b->c + c] = scale;
 		}
 		scale *= params[WEIGHT][c];
-		for (size_t n = 0; n < call->samples; n++) {
-			size_t first = (n * b->c + c) * b->area;
+		for (size_t k = 0; k < call->samples; k++) {
+			size_t first = (k * b->c + c) * b->area;
 
 			for (size_t i = first; i < first + b->area; i++)
 				out[i] =
@@ -185,13 +201,10 @@ static int update_buffers(void *instance, void *queue, const struct cnn_state *s
 	if ((r = check_total(b, total)) != CNN_OK || state->bad)
 		return r;
 	for (size_t c = 0; c < b->c; c++) {
-		double mean, var;
-
-		moments(b, reduced, n, c, &mean, &var);
-		running_mean[c] =
-		    (real)((1 - b->momentum) * running_mean[c] + b->momentum * mean);
+		running_mean[c] = (real)((1 - b->momentum) * running_mean[c] +
+		    b->momentum * reduced[c]);
 		running_var[c] = (real)((1 - b->momentum) * running_var[c] +
-		    b->momentum * (var * n / (n - 1)));
+		    b->momentum * (reduced[b->c + c] / (n - 1)));
 	}
 	return CNN_OK;
 }
@@ -210,7 +223,8 @@ static const struct ref_layer layer = {
 
 static const struct cnn_kernel kernels[] = {
 	REF_KERNEL("batchnorm2d", layer, .reduce_forward = ref_reduce_forward,
-	    .reduce_backward = ref_reduce_backward, .update_buffers = update_buffers),
+	    .reduce_backward = ref_reduce_backward, .update_buffers = update_buffers,
+	    .combine = combine),
 };
 
 REF_PLUGIN("norm", CNN_KERNELS(kernels));

@@ -1,11 +1,13 @@
 /* batchnorm-sums.cu - the sums per channel that batchnorm2d needs.
  *
- * sums (2,C) of in (N,C,H,W), NCHW or NHWC. They are double, since the variance is the
- * small difference of two of them. The order of addition is fixed: the threads of a
- * block go over a part of a channel side by side; then the threads' sums are added,
- * then the parts'.
+ * sums (2,C) of in (N,C,H,W), NCHW or NHWC, in double. The order of addition is fixed:
+ * the threads of a block go over a part of a channel side by side; then the threads' sums
+ * are added, then the parts'.
  *
- * Forward: sums of in and in^2. Backward: sums of grad_out and grad_out xhat, where
+ * Forward: d = in - shift and d^2 are summed, where shift is the channel's first element:
+ * m2 is the difference of two sums, and without it a mean far from 0 would cost its
+ * precision. At the end mean = shift + sum of d / n and m2 = sum of d^2 -
+ * (sum of d)^2 / n. Backward: sums of grad_out and grad_out xhat, where
  * xhat = (in - mean) / sqrt(var + eps); the factor 1 / sqrt(var + eps) is applied last.
  */
 #include "gpu.h"
@@ -23,30 +25,56 @@ struct two {
 	double a, b;
 };
 
+/* The shift of channel c, whose first element is in[c * first]. */
+template <typename T>
+static __device__ double shift_of(const struct terms<T> *t, uint32_t c, uint32_t first)
+{
+	const double x = (double)to_float(t->in[(size_t)c * first]);
+
+	return isfinite(x) ? x : 0;
+}
+
 template <typename T>
 static __device__ void add_terms(struct two *sum, const struct terms<T> *t, size_t i,
     double mean)
 {
-	const double x = (double)to_float(t->in[i]);
+	const double d = (double)to_float(t->in[i]) - mean;
 
 	if (t->grad_out) {
 		const double g = (double)to_float(t->grad_out[i]);
 
 		sum->a += g;
-		sum->b += g * (x - mean);
+		sum->b += g * d;
 	} else {
-		sum->a += x;
-		sum->b += x * x;
+		sum->a += d;
+		sum->b += d * d;
 	}
+}
+
+/* From sums over n elements: forward mean and m2, backward the factor. */
+template <typename T>
+static __device__ struct two finish(struct two sum, const struct terms<T> *t,
+    const struct native_norm *s, uint32_t c, double n)
+{
+	if (t->grad_out) {
+		sum.b *= t->saved[s->channels + c];
+	} else {
+		const double mean = sum.a / n, m2 = sum.b - sum.a * mean;
+
+		sum.a = shift_of(t, c, s->is_nhwc ? 1 : s->area) + mean;
+		sum.b = m2 < 0 ? 0 : m2; /* a NaN is kept */
+	}
+	return sum;
 }
 
 /* Writes channel c of partial (2,C,splits), or of sums (2,C) if there is one split. */
 template <typename T>
 static __device__ void put_sums(double *partial, struct two sum,
-    const struct terms<T> *t, const struct native_norm *s, uint32_t c, uint32_t split)
+    const struct terms<T> *t, const struct native_norm *s, uint32_t c, uint32_t split,
+    uint32_t samples)
 {
-	if (t->grad_out)
-		sum.b *= t->saved[s->channels + c];
+	if (s->splits == 1)
+		sum = finish(sum, t, s, c, (double)samples * s->area);
 	partial[(size_t)c * s->splits + split] = sum.a;
 	partial[((size_t)s->channels + c) * s->splits + split] = sum.b;
 }
@@ -70,7 +98,7 @@ static __global__ void sum_rows(double *partial, struct terms<T> t,
 	const size_t end = split_at(n, blockIdx.y + 1, s.splits);
 	const size_t jump = BLOCK / s.area * s.channels * s.area;
 	const uint32_t step = BLOCK % s.area;
-	const double mean = t.grad_out ? t.saved[c] : 0;
+	const double mean = t.grad_out ? t.saved[c] : shift_of(&t, c, s.area);
 	uint32_t p = (uint32_t)(begin % s.area);
 	size_t row = (begin / s.area * s.channels + c) * s.area;
 	struct two sum = { 0, 0 };
@@ -87,7 +115,7 @@ static __global__ void sum_rows(double *partial, struct terms<T> t,
 	sum.a = block_sum(sum.a, (double *)shared);
 	sum.b = block_sum(sum.b, (double *)shared);
 	if (threadIdx.x == 0)
-		put_sums(partial, sum, &t, &s, c, blockIdx.y);
+		put_sums(partial, sum, &t, &s, c, blockIdx.y, samples);
 }
 
 /* NHWC: block (32 channels, split), one warp per row. */
@@ -101,7 +129,7 @@ static __global__ void sum_columns(double *partial, struct terms<T> t,
 	const bool there = c < s.channels;
 	const size_t n = (size_t)samples * s.area;
 	const size_t end = split_at(n, blockIdx.y + 1, s.splits);
-	const double mean = t.grad_out && there ? t.saved[c] : 0;
+	const double mean = !there ? 0 : t.grad_out ? t.saved[c] : shift_of(&t, c, 1);
 	struct two sum = { 0, 0 };
 
 	for (size_t row = split_at(n, blockIdx.y, s.splits) + threadIdx.y;
@@ -115,23 +143,31 @@ static __global__ void sum_columns(double *partial, struct terms<T> t,
 		sum.a += sums[y * WARP + threadIdx.x].a;
 		sum.b += sums[y * WARP + threadIdx.x].b;
 	}
-	put_sums(partial, sum, &t, &s, c, blockIdx.y);
+	put_sums(partial, sum, &t, &s, c, blockIdx.y, samples);
 }
 
-/* sums[i] = the sum of partial[i][splits], one warp each. */
-static __global__ void sum_splits(double *sums, const double *partial, size_t count,
-    uint32_t splits)
+/* sums (2,C) from the sums over the splits of partial (2,C,splits); a warp for each
+ * channel. */
+template <typename T>
+static __global__ void sum_splits(double *sums, const double *partial,
+    struct terms<T> t, struct native_norm s, uint32_t samples)
 {
 	const unsigned lane = threadIdx.x % WARP;
 
-	for (size_t i = first_item() / WARP; i < count; i += item_step() / WARP) {
-		double sum = 0;
+	for (size_t c = first_item() / WARP; c < s.channels; c += item_step() / WARP) {
+		struct two sum = { 0, 0 };
 
-		for (uint32_t k = lane; k < splits; k += WARP)
-			sum += partial[i * splits + k];
-		sum = warp_sum(sum);
-		if (lane == 0)
-			sums[i] = sum;
+		for (uint32_t k = lane; k < s.splits; k += WARP) {
+			sum.a += partial[c * s.splits + k];
+			sum.b += partial[(s.channels + c) * s.splits + k];
+		}
+		sum.a = warp_sum(sum.a);
+		sum.b = warp_sum(sum.b);
+		if (lane > 0)
+			continue;
+		sum = finish(sum, &t, &s, (uint32_t)c, (double)samples * s.area);
+		sums[c] = sum.a;
+		sums[s.channels + c] = sum.b;
 	}
 }
 
@@ -142,7 +178,6 @@ static int launch_sums(void *queue, double *sums, const void *in, const void *gr
 	const struct terms<T> t = {
 		(const T *)in, (const T *)grad_out, saved
 	};
-	const size_t count = 2 * (size_t)s->channels;
 	double *partial = s->splits > 1 ? scratch : sums;
 	int error;
 
@@ -156,8 +191,8 @@ static int launch_sums(void *queue, double *sums, const void *in, const void *gr
 		    BLOCK / WARP * sizeof(double), queue, partial, t, *s, samples);
 	if (error != cudaSuccess || s->splits == 1)
 		return error;
-	return LAUNCH(sum_splits, blocks_of(count * WARP, BLOCK), BLOCK, 0, queue, sums,
-	    partial, count, s->splits);
+	return LAUNCH(sum_splits<T>, blocks_of((size_t)s->channels * WARP, BLOCK),
+	    BLOCK, 0, queue, sums, partial, t, *s, samples);
 }
 
 extern "C" int native_norm_sums(void *queue, uint32_t dtype, double *sums,

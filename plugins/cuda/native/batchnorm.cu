@@ -1,8 +1,8 @@
 /* batchnorm.cu - batchnorm2d: out = xhat weight[c] + bias[c],
  *                xhat = (in - mean[c]) / sqrt(var[c] + eps).
  *
- * in, out (N,C,H,W), NCHW or NHWC. mean and var of channel c come from the sums
- * (2,C) over its n elements that batchnorm-sums.cu computes. Either layout is a
+ * in, out (N,C,H,W), NCHW or NHWC. mean and var = m2 / n of channel c come from what
+ * batchnorm-sums.cu computes over its n elements. Either layout is a
  * matrix of rows: NCHW is N C x area, and a row has one channel; NHWC is N area x C,
  * and a column has one channel. A thread takes packs of V elements of a row.
  * (S. Ioffe and C. Szegedy, "Batch Normalization", ICML 2015.)
@@ -47,13 +47,6 @@ static __device__ void set_mean(struct channel *c, double mean)
 	c->mean_rest = (float)(mean - (double)c->mean);
 }
 
-static __device__ void moments(double *mean, double *var, const double *sums,
-    double part, uint32_t channels, uint32_t c)
-{
-	*mean = sums[c] * part;
-	*var = fmax(sums[channels + c] * part - *mean * *mean, 0.0);
-}
-
 /* The constants of channel c. The thread with `first` set also writes the channel's
  * outputs. */
 template <typename T>
@@ -65,7 +58,8 @@ static __device__ struct channel channel_of(const struct forward<T> *f,
 	float scale;
 
 	if (f->sums) {
-		moments(&mean, &var, f->sums, f->part, s->channels, c);
+		mean = f->sums[c];
+		var = f->sums[s->channels + c] * f->part;
 	} else {
 		mean = (double)f->running_mean[c];
 		var = (double)f->running_var[c];
@@ -277,13 +271,10 @@ static __global__ void update_running(float *running_mean, float *running_var,
 	if (state->bad)
 		return;
 	for (size_t c = first_item(); c < s.channels; c += item_step()) {
-		double mean, var;
-
-		moments(&mean, &var, sums, 1 / n, s.channels, (uint32_t)c);
 		running_mean[c] = (float)((1 - s.momentum) * (double)running_mean[c] +
-		    s.momentum * mean);
+		    s.momentum * sums[c]);
 		running_var[c] = (float)((1 - s.momentum) * (double)running_var[c] +
-		    s.momentum * (var * n / (n - 1)));
+		    s.momentum * (sums[s.channels + c] / (n - 1)));
 	}
 }
 

@@ -103,10 +103,11 @@ struct native_norm {
 	double eps, momentum;
 };
 
-/* sums (2,C): of in and of in^2 over the samples. scratch (2,C,splits). */
+/* sums (2,C): the mean of in, and the sum of (in - mean)^2, over the samples. scratch
+ * (2,C,splits). */
 int native_norm_sums(void *queue, uint32_t dtype, double *sums, const void *in,
     double *scratch, const struct native_norm *, uint32_t samples);
-/* Training: statistics from the sums over the n elements of each channel; also writes
+/* Training: from these sums over the n elements of each channel; also writes
  * saved (2,C): mean and 1 / sqrt(var + eps). If sums is NULL: the running
  * statistics. */
 int native_norm_forward(void *queue, uint32_t dtype, void *out, double *saved,

@@ -2,12 +2,13 @@
  *              xhat = (in - mean[c]) / sqrt(var[c] + eps).
  * in, out (N,C,H,W); weight, bias, running_mean, running_var (C).
  *
- * Training: mean and var = E[in^2] - mean^2 of channel c over the n = N H W
- * elements of the whole batch, from the microbatches' sums (2,C): of in, of in^2.
+ * Training: mean and var = m2 / n of channel c over the n = N H W elements of the whole
+ * batch, where m2 = sum of (in - mean)^2. Microbatches give their own mean and m2 (2,C),
+ * which are combined pairwise (plugins/cpu/ref/norm.c).
  *   grad_bias[c] = sum of grad_out       grad_weight[c] = sum of grad_out xhat
  *   grad_in = weight / sqrt(var + eps)
  *             (grad_out - grad_bias / n - xhat grad_weight / n)
- * with the last two over the whole batch, again from the microbatches' sums (2,C).
+ * with the last two over the whole batch, from the microbatches' sums (2,C).
  * saved: mean (C) and 1 / sqrt(var + eps) (C) as double.
  * (S. Ioffe and C. Szegedy, "Batch Normalization", ICML 2015.)
  */
@@ -100,6 +101,23 @@ static int batchnorm2d_reduce_forward(void *instance, const struct cnn_call *cal
 	    call->queue);
 }
 
+static void combine(void *instance, double *into, uint64_t into_samples,
+    const double *from, uint64_t from_samples)
+{
+	const struct batchnorm2d *b = instance;
+	const uint32_t channels = b->norm.channels;
+	const double all = (double)(into_samples + from_samples);
+	const double share = (double)from_samples / all;
+	const double weight = elements(b, into_samples) * share;
+
+	for (uint32_t c = 0; c < channels; c++) {
+		const double d = from[c] - into[c];
+
+		into[c] += d * share;
+		into[channels + c] += from[channels + c] + d * d * weight;
+	}
+}
+
 static int batchnorm2d_forward(void *instance, const struct cnn_call *call)
 {
 	const struct batchnorm2d *b = instance;
@@ -169,7 +187,7 @@ static const struct cnn_kernel kernels[] = {
 	NATIVE_KERNEL("batchnorm2d", batchnorm2d, native_cost,
 	    .reduce_forward = batchnorm2d_reduce_forward,
 	    .reduce_backward = batchnorm2d_reduce_backward,
-	    .update_buffers = batchnorm2d_update_buffers),
+	    .update_buffers = batchnorm2d_update_buffers, .combine = combine),
 };
 
 NATIVE_PLUGIN("norm", CNN_KERNELS(kernels));
