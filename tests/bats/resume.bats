@@ -131,7 +131,7 @@ step_of() {
 
 # traced TOOL ...: what was synced and renamed, in order
 traced() {
-	strace -f -y -qq -o trace -e trace=fsync,fdatasync,rename,renameat,renameat2 "$@"
+	ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0 strace -f -y -qq -o trace -e trace=fsync,fdatasync,rename,renameat,renameat2 "$@"
 	sed -nE 's/^[0-9]+ +//; s/^f(data)?sync\([0-9]+<([^>]*)>.*= 0$/sync \2/p;
 		s/^rename[^"]*"([^"]*)"[^"]*"([^"]*)".*= 0$/rename \1 \2/p' trace |
 		sed -E 's/\.[A-Za-z0-9]{6}\b/.temporary/g; s,'"$PWD"'/,,g'
