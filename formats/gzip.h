@@ -6,7 +6,7 @@
 
 #include "stream/io.h"
 
-/* Whether the first bytes are those of a gzip file. */
+/* Whether the bytes begin a gzip file. */
 bool cnn_gzip_probe(const unsigned char *, size_t have);
 
 /* Replaces *in by an input that inflates it, with the same name. Takes ownership of

@@ -12,7 +12,7 @@
  * they point to outlive the list.
  *
  * The lock: while it is held, plugins are opened, and `entry` and `incomplete` of a
- * listed plugin are set. Whoever opened a plugin may read its entry without the lock,
+ * listed plugin are set. A thread that has opened a plugin reads its entry without the lock,
  * because an open entry does not change. The list itself changes only in
  * cnn_plugins_open() and, under the lock, in cnn_plugins_add(). The latter moves
  * elements and may replace an open one, so nothing else may use the list meanwhile.

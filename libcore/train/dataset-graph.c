@@ -145,8 +145,7 @@ int cnn_dataset_check(const struct cnn_dataset *d, const struct cnn_graph *g,
 		if (!targets && !cnn_output_needs(g, i))
 			continue;
 		if (!c)
-			return cnn_dataset_lacks(d, input->field,
-			    &(struct cnn_known){ 0 }, e);
+			return cnn_dataset_lacks_column(d, input->field, e);
 		r = check_shape(c, input, e);
 		if (r == CNN_OK && input->index)
 			r = check_indices(d, c, input->limit, first, e);

@@ -14,6 +14,9 @@
 
 /* The name in the data of the field that nets call `field`. */
 const char *cnn_dataset_name(const struct cnn_dataset *, const char *field);
+/* Fails because no column has what nets call `field`. */
+int cnn_dataset_lacks_column(const struct cnn_dataset *, const char *field,
+    struct cnn_error *);
 /* Fails because the data lack what nets call `field`; known: a list of the fields that
  * they have. */
 int cnn_dataset_lacks(const struct cnn_dataset *, const char *field,

@@ -118,19 +118,25 @@ bool cnn_dataset_keeps(const struct cnn_dataset *d, const char *name)
 	return false;
 }
 
-/* Checks that the columns include the fields that the graph reads. */
-static int check_columns(const struct cnn_dataset *d, const struct cnn_graph *g,
-    bool targets, struct cnn_error *e)
+int cnn_dataset_lacks_column(const struct cnn_dataset *d, const char *field,
+    struct cnn_error *e)
 {
 	struct cnn_known known = { 0 };
 
 	for (size_t i = 0; i < d->column_count; i++)
 		cnn_known_add(&known, "%s", d->columns[i].name);
+	return cnn_dataset_lacks(d, field, &known, e);
+}
+
+/* Checks that the columns include the fields that the graph reads. */
+static int check_columns(const struct cnn_dataset *d, const struct cnn_graph *g,
+    bool targets, struct cnn_error *e)
+{
 	for (uint32_t i = 0; i < g->input_count; i++) {
 		const char *field = g->nodes[g->inputs[i]].field;
 
 		if ((targets || cnn_output_needs(g, i)) && !cnn_dataset_find(d, field))
-			return cnn_dataset_lacks(d, field, &known, e);
+			return cnn_dataset_lacks_column(d, field, e);
 	}
 	return CNN_OK;
 }

@@ -1,9 +1,9 @@
 /* trainer.c - epochs and steps.
  *
  * On an asynchronous device, as many steps are started as the device accepts before the
- * first result is collected. They never go past the end of an epoch, or past a step at
- * which the caller may save, because the executor's parameters are those of the last
- * step started. */
+ * first result is collected. The executor's parameters follow the last step that was
+ * started, so steps are not started past the end of an epoch, or past a step after
+ * which the caller may save. */
 #include "trainer-private.h"
 
 #include "base/random.h"

@@ -1,5 +1,5 @@
-/* tanh_affine: out = tanh(weight[c] * in + bias[c]), c the first axis. A right plugin,
- * but for what macros say. */
+/* tanh_affine: out = tanh(weight[c] * in + bias[c]), c the first axis. A correct
+ * plugin, unless macros break it. */
 #include <cnn/plugin.h>
 #include <math.h>
 #include <stdlib.h>

@@ -330,7 +330,7 @@ static void test_damage(void)
 	 * key, and the case of a hexadecimal digit does not matter. */
 	ok(passed == 0, "every byte of header and record changed to every other");
 	ok(unnoticed < (7 + 7 + 4 + 16) * 255,
-	    "and of the end, but for what its keys are called");
+	    "and of the end, except the names of its keys");
 }
 
 /* A signal removes only so many temporary files: more are refused, and leave nothing. */

@@ -2,8 +2,8 @@
  *
  * A plugin is one shared object whose only export is the constant cnn_plugin_entry. It
  * includes only this header and C headers. It imports no symbol from the host, and does
- * not print, exit or abort. Its global variables never change, but for the functions of
- * a library that it opens once, in create(). It gets the host's services through struct
+ * not print, exit or abort. Its global variables never change, except pointers to the
+ * functions of a library that it opens once, in create(). It gets the host's services through struct
  * cnn_host. Its functions return CNN_OK or a negative code, after they left the
  * text of the error with host->fail().
  *
@@ -509,8 +509,8 @@ struct cnn_device {
 	int (*gather)(void *device, void *queue, const struct cnn_state *,
 	    const struct cnn_gather *);
 	/* *result = the sums over the samples of what losses gave: losses[i] is
-	 * [samples][2], loss and hits. The hits are those of losses[0]. The host's
-	 * memory holds the array of pointers. */
+	 * [samples][2], loss and hits. Only the hits of losses[0] are summed. The array
+	 * of pointers lies in the host's memory. */
 	int (*total)(void *device, void *queue, const float *const *losses,
 	    uint32_t loss_count, uint32_t samples, struct cnn_result *result);
 	/* sums[i] = the sum of the squares of x[i * CNN_NORM_BLOCK ...], in double, in

@@ -91,7 +91,7 @@ struct conv_job {
 	uint32_t method;
 	uint32_t rows, columns, depth;
 	uint32_t tile_rows, tile_columns;
-	/* resident: row_tiles are those of one image, and each split is an image */
+	/* resident: an image has row_tiles, and is a split */
 	uint32_t row_tiles, column_tiles;
 	uint32_t splits, split_depth;
 	/* small: parts of an image, one block each */
