@@ -99,6 +99,21 @@ slowly() {
 	done
 }
 
+# There the kernel would write over what lies below. The shim looks.
+@test "no signal is handled while a library has moved the stack pointer" {
+	local shim=$BATS_FILE_TMPDIR/shim.so
+	{ ! is_sanitized && [ -e "$shim" ]; } || skip "no shim"
+	printf '%s\n' "input 1x28x28" flatten "linear out=10" cross_entropy > one.net
+	cnn-init one.net > one.cnn
+	mnist-fetch -q -d strokes -n 2000 train > digits.tns
+	for choice in "" "-p linear=onednn" "-p linear=native" "-p linear=ref"; do
+		FAULT_TICK=200 LD_PRELOAD=$shim cnn-step -q -t 1 -e 1 $choice one.cnn \
+			digits.tns > trained.cnn
+		FAULT_TICK=200 LD_PRELOAD=$shim cnn-predict --tsv -t 1 $choice trained.cnn \
+			digits.tns > got
+	done
+}
+
 @test "a file that may grow no further is a failed write" {
 	for tool in "${writers[@]}"; do
 		try "ulimit -f 100; exec $tool -o out"

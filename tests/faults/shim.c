@@ -22,7 +22,8 @@
  * program built for gcov writes its counts then.
  *
  * FAULT_TICK=MICROSECONDS is independent: a timer whose signals interrupt all waits,
- * without restarting system calls.
+ * without restarting system calls. A signal that finds the stack pointer outside the
+ * stack ends the program: the kernel would have written over what lies there.
  */
 #include "shim.h"
 
@@ -471,19 +472,42 @@ static _Noreturn void die(const char *what)
 	_exit(SHIM_BROKEN);
 }
 
-static void on_tick(int number)
+static uintptr_t stack_lo, stack_hi; /* of the main thread */
+
+static void on_tick(int number, siginfo_t *info, void *context)
 {
+	uintptr_t sp = (uintptr_t)((ucontext_t *)context)->uc_mcontext.gregs[REG_RSP];
+
 	(void)number;
+	(void)info;
+	if (sp < stack_lo || sp > stack_hi) {
+		errno = EFAULT;
+		die("a signal came while the stack pointer was outside the stack");
+	}
 }
 
+/* The handler has a stack of its own, so that it can look at the program's. */
 static void start_ticking(const char *microseconds)
 {
+	static char own[1 << 16];
+	const stack_t stack = { .ss_sp = own, .ss_size = sizeof own };
 	/* Without SA_RESTART */
-	const struct sigaction a = { .sa_handler = on_tick };
+	const struct sigaction a = { .sa_sigaction = on_tick,
+		.sa_flags = SA_SIGINFO | SA_ONSTACK };
 	struct itimerval t = { .it_interval.tv_usec = atoi(microseconds) };
+	pthread_attr_t attr;
+	void *lo;
+	size_t size;
 
+	if ((errno = pthread_getattr_np(pthread_self(), &attr)) != 0 ||
+	    (errno = pthread_attr_getstack(&attr, &lo, &size)) != 0)
+		die("FAULT_TICK");
+	pthread_attr_destroy(&attr);
+	stack_lo = (uintptr_t)lo;
+	stack_hi = stack_lo + size;
 	t.it_value = t.it_interval;
-	if (sigaction(SIGALRM, &a, NULL) < 0 || setitimer(ITIMER_REAL, &t, NULL) < 0)
+	if (sigaltstack(&stack, NULL) < 0 || sigaction(SIGALRM, &a, NULL) < 0 ||
+	    setitimer(ITIMER_REAL, &t, NULL) < 0)
 		die("FAULT_TICK");
 }
 

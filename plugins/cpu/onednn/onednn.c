@@ -1,6 +1,7 @@
 /* onednn.c - see onednn.h. */
 #include "onednn.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -219,7 +220,12 @@ int od_op_run(const struct od *od, const struct od_op *op, uint32_t worker,
 	const dnnl_exec_arg_t *args = op->args + worker * (op->arg_count + 1);
 	uint32_t count = op->arg_count + (op->scratch_bytes > 0);
 	dnnl_status_t status = dnnl_success;
+	sigset_t all, old;
 
+	/* Before 3.11, some of its matrix products point the stack pointer into the
+	 * heap, where a handled signal overwrites what lies below (its issue 4845). */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
 	if (op->scratch)
 		scratch = op->scratch + worker * op->scratch_bytes;
 	for (uint32_t i = 0; i < count && status == dnnl_success; i++)
@@ -230,6 +236,7 @@ int od_op_run(const struct od *od, const struct od_op *op, uint32_t worker,
 		    (int)count, args);
 	if (status == dnnl_success)
 		status = od_dnnl.stream_wait(od->streams[worker]);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return status == dnnl_success ? CNN_OK : od_fail(od, op->what, status);
 }
 

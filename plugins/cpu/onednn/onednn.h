@@ -80,6 +80,7 @@ void *od_alloc(const struct od *, size_t bytes); /* zeroed */
 dnnl_status_t od_op_create(struct od *, struct od_op *, const char *what,
     dnnl_primitive_desc_t pd, const int *args, uint32_t arg_count, enum od_scratch);
 void od_op_destroy(const struct od *, struct od_op *);
+/* Signals wait until it returns. */
 int od_op_run(const struct od *, const struct od_op *, uint32_t worker, void *scratch,
     const void *const *addresses);
 
