@@ -1,7 +1,9 @@
 COMMON_cpu_native := native.c
-LEVELED_cpu_native := conv-kernels.c linear-kernels.c
+LEVELED_cpu_native := conv-kernels.c elementwise-kernels.c linear-kernels.c norm-kernels.c
 PARTS_cpu_native_conv := conv-kernels.c
+PARTS_cpu_native_elementwise := elementwise-kernels.c
 PARTS_cpu_native_linear := linear-kernels.c
+PARTS_cpu_native_norm := norm-kernels.c
 
 # The plain level's vectors are wider than its registers, which gcc mentions where
 # they are handed to a function; all of those are inlined.

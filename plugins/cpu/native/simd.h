@@ -69,6 +69,28 @@ INLINE vec choose(ivec which, vec yes, vec no)
 	return (vec)(((ivec)yes & which) | ((ivec)no & ~which));
 }
 
+/* Returns x, or 0 where it is 0 or less; NaN stays. */
+INLINE vec above_zero(vec x)
+{
+#if AVX512
+	return (vec)_mm512_max_ps(_mm512_setzero_ps(), (__m512)x);
+#else
+	return (vec)((ivec)x & ~(x <= (vec){ 0 }));
+#endif
+}
+
+/* Returns g, or 0 where y is 0 or less. */
+INLINE vec where_above(vec y, vec g)
+{
+#if AVX512
+	return (vec)_mm512_maskz_mov_ps(_mm512_cmp_ps_mask((__m512)y,
+					    _mm512_setzero_ps(), _CMP_NLE_UQ),
+	    (__m512)g);
+#else
+	return (vec)((ivec)g & ~(y <= (vec){ 0 }));
+#endif
+}
+
 /* Loads vector i of x, which holds floats or (half) bfloat16. */
 INLINE vec load(const void *x, size_t i, bool half)
 {
