@@ -2,7 +2,7 @@
  * training, mean[c] and var[c] (biased) are taken over channel c of the whole batch.
  * In inference they are the running values. Training updates the running values by
  *   running = (1 - momentum) running + momentum new,
- * where the new variance is the unbiased one. */
+ * where the new variance is the unbiased one. Where var + eps is 0, out = bias. */
 #include "layer.h"
 #include <stdio.h>
 

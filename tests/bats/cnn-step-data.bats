@@ -238,6 +238,19 @@ other() {
 	cmp 0.tsv 16777216.tsv
 }
 
+@test "batch normalization of a constant channel without eps: as in PyTorch" {
+	printf '%s\n' 'input 1x8x8' 'batchnorm2d eps=0' flatten 'linear out=10 bias=false' cross_entropy | cnn-init > bn.cnn
+	perl -e 'print pack("N4", 0x803, 30, 8, 8), "\7" x 1920' > sevens.idx
+	labels l30.idx 30
+	tensor-cat sevens.idx l30.idx -o sevens.tns
+	for provider in native ref; do
+		cnn-step -q -b 15 -p batchnorm2d=$provider -m m.tsv -o trained.cnn bn.cnn sevens.tns
+		# The output is the bias, 0: each class is as likely as another.
+		[ "$(cut -f 4 m.tsv | sed -n 2p)" = 2.30258512 ] || { cat m.tsv; false; }
+		cnn-eval --tsv trained.cnn sevens.tns | grep -P '^loss\t[0-9.]+$'
+	done
+}
+
 @test "more classes than a confusion matrix has" {
 	printf '%s\n' 'input 1x8x8' flatten 'linear out=5000 bias=false' cross_entropy | cnn-init > many.cnn
 	cnn-step -q --val data.tns -m m.tsv -o trained.cnn many.cnn data.tns

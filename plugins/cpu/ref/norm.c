@@ -11,7 +11,8 @@
  *   grad_in = weight / sqrt(var + eps)
  *             (grad_out - grad_bias / n - xhat grad_weight / n)
  * with the last two over the whole batch, from the microbatches' sums (2,C).
- * saved: mean (C) and 1 / sqrt(var + eps) (C) as double.
+ * saved: mean (C) and 1 / sqrt(var + eps) (C) as double. Where var + eps is 0 the factor
+ * is 0, like in PyTorch: all elements of the channel are the mean.
  * (S. Ioffe and C. Szegedy, "Batch Normalization", ICML 2015.)
  */
 #include "ref.h"
@@ -116,7 +117,7 @@ static int forward(void *instance, const struct cnn_call *call)
 			mean = params[RUNNING_MEAN][c];
 			var = params[RUNNING_VAR][c];
 		}
-		scale = 1 / sqrt(var + b->eps);
+		scale = var + b->eps == 0 ? 0 : 1 / sqrt(var + b->eps);
 		if (call->training) {
 			saved[c] = mean;
 			saved[b->c + c] = scale;

@@ -64,7 +64,8 @@ static __device__ struct channel channel_of(const struct forward<T> *f,
 		mean = (double)f->running_mean[c];
 		var = (double)f->running_var[c];
 	}
-	scale = 1 / sqrtf((float)(var + s->eps));
+	var += s->eps;
+	scale = var == 0 ? 0 : 1 / sqrtf((float)var);
 	set_mean(&result, mean);
 	result.factor = scale * f->weight[c];
 	result.shift = f->bias[c];

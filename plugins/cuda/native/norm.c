@@ -9,7 +9,8 @@
  *   grad_in = weight / sqrt(var + eps)
  *             (grad_out - grad_bias / n - xhat grad_weight / n)
  * with the last two over the whole batch, from the microbatches' sums (2,C).
- * saved: mean (C) and 1 / sqrt(var + eps) (C) as double.
+ * saved: mean (C) and 1 / sqrt(var + eps) (C) as double. Where var + eps is 0 the factor
+ * is 0, like in PyTorch.
  * (S. Ioffe and C. Szegedy, "Batch Normalization", ICML 2015.)
  */
 #include "kernels.h"
