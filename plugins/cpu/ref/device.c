@@ -204,9 +204,14 @@ static int add(void *device, void *queue, uint32_t dtype, size_t count, void *ds
 	(void)queue;
 	if (!float_size(dtype))
 		return no_float(device, dtype);
-	if (dtype == CNN_F32) /* gradients: keep it fast */
+	if (dtype == CNN_F32) /* gradients: keep both fast */
 		for (size_t i = 0; i < count; i++)
 			((float *)dst)[i] += ((const float *)src)[i];
+	else if (dtype == CNN_BF16)
+		for (size_t i = 0; i < count; i++)
+			((uint16_t *)dst)[i] = float_to_bf16(
+			    bf16_to_float(((uint16_t *)dst)[i]) +
+			    bf16_to_float(((const uint16_t *)src)[i]));
 	else
 		for (size_t i = 0; i < count; i++)
 			store(dtype, dst, i, load(dtype, dst, i) + load(dtype, src, i));
