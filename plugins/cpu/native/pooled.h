@@ -1,4 +1,4 @@
-/* conv.h - conv2d, relu and maxpool2d as one kernel, for 3 x 3 kernels with stride 1
+/* pooled.h - conv2d, relu and maxpool2d as one kernel, for 3 x 3 kernels with stride 1
  * and 2 x 2 windows with stride 2.
  *
  *   s[o][y][x] = bias[o] + sum over c, i, j of weight[o][c][i][j] in[c][y+i][x+j]
@@ -23,8 +23,8 @@
  *   weight  narrow [c][i][j][o], wide [c / lanes][o][i][j][c % lanes]
  *   bias    [o]
  */
-#ifndef NATIVE_CONV_H
-#define NATIVE_CONV_H
+#ifndef NATIVE_POOLED_H
+#define NATIVE_POOLED_H
 
 #include "native.h"
 
@@ -58,7 +58,7 @@ struct conv {
 	size_t in_blocks, out_blocks; /* blocks of `lanes` channels */
 	size_t image;		      /* elements of a padded sample */
 	size_t windows;		      /* ph * pw */
-	size_t group;		      /* samples in a group, see conv-backward.h */
+	size_t group;		      /* samples in a group, see pooled-backward.h */
 	/* Bytes of `packed` that forward reads. In the narrow form, the weights in wide
 	 * form follow. */
 	size_t dense_bytes;
@@ -95,5 +95,8 @@ static inline void *conv_wide_weights(const struct conv *v, const void *packed)
 {
 	return (char *)packed + v->dense_bytes;
 }
+
+/* Of "conv2d+relu+maxpool2d"; its cost is 0 for shapes that it does not compute. */
+extern const struct cnn_kernel pooled_kernel;
 
 #endif

@@ -1,4 +1,4 @@
-/* conv-narrow.h - the narrow form; part of conv-kernels.c. Vectors run over output
+/* pooled-narrow.h - the narrow form; part of pooled-kernels.c. Vectors run over output
  * channels; the few input channels are read as scalars. */
 
 static size_t narrow_packed(const struct conv *v)

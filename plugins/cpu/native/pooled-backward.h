@@ -1,6 +1,6 @@
-/* conv-backward.h - backward of both forms, by the strips of conv-sparse.h: splits a
+/* pooled-backward.h - backward of both forms, by the strips of pooled-sparse.h: splits a
  * call into groups of samples, and copies tensors to floats where needed; part of
- * conv-kernels.c. */
+ * pooled-kernels.c. */
 
 /* Bytes of a group's samples, or of their gradient, in padded floats. */
 static size_t sparse_room(const struct conv *v)

@@ -1,5 +1,5 @@
-/* conv-narrow-dot.h - forward of the narrow form in bfloat16, with instructions that
- * add two products at once; part of conv-kernels.c for levels that have them.
+/* pooled-narrow-dot.h - forward of the narrow form in bfloat16, with instructions that
+ * add two products at once; part of pooled-kernels.c for levels that have them.
  *
  * In each row of a window's 4 x 4, the first two numbers are one pair and the last two
  * another. The left kernels weight these pairs with (w0,w1),(w2,0), the right ones with

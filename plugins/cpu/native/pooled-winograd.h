@@ -1,4 +1,4 @@
-/* conv-winograd.h - forward of the wide form in float; part of conv-kernels.c.
+/* pooled-winograd.h - forward of the wide form in float; part of pooled-kernels.c.
  *
  * Winograd's F(2 x 2, 3 x 3) computes the four sums of a window with 16 products per
  * pair of channels instead of 36 (A. Lavin, S. Gray, "Fast Algorithms for Convolutional

@@ -1,5 +1,5 @@
-/* conv-dot.h - forward of the wide form in bfloat16, with instructions that add two
- * products at once; part of conv-kernels.c for levels that have them.
+/* pooled-dot.h - forward of the wide form in bfloat16, with instructions that add two
+ * products at once; part of pooled-kernels.c for levels that have them.
  *
  * The kernel computes DOT_WINDOWS adjacent windows for two blocks of output channels:
  * 24 vectors of sums.

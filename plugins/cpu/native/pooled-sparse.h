@@ -1,6 +1,6 @@
-/* conv-sparse.h - backward of the wide form; part of conv-kernels.c. At most one of a
+/* pooled-sparse.h - backward of the wide form; part of pooled-kernels.c. At most one of a
  * window's four gradients is not 0: the winner's. The gradients of a strip of windows
- * and a group of output channels (see conv.h) are kept in two orders:
+ * and a group of output channels (see pooled.h) are kept in two orders:
  *   by window          with the set of channels that each code won, for the
  *                      input's gradient:
  *                      grad_in around the winner += gradient weight[channel]

@@ -1,19 +1,19 @@
-/* conv-kernels.c - the kernels of conv.h for one level. */
-#include "conv.h"
+/* pooled-kernels.c - the kernels of pooled.h for one level. */
+#include "pooled.h"
 
 #include "simd.h"
 
 #include <math.h>
 
 /* The parts; each uses those before it. */
-#include "conv-image.h"
-#include "conv-sparse.h"
-#include "conv-backward.h"
-#include "conv-narrow.h"
-#include "conv-winograd.h"
+#include "pooled-image.h"
+#include "pooled-sparse.h"
+#include "pooled-backward.h"
+#include "pooled-narrow.h"
+#include "pooled-winograd.h"
 #if DOT
-#include "conv-narrow-dot.h"
-#include "conv-dot.h"
+#include "pooled-narrow-dot.h"
+#include "pooled-dot.h"
 #endif
 
 static const struct conv_kernels narrow_kernels = {

@@ -1,5 +1,5 @@
-/* conv-image.h - reads a sample with its padding, and pools a window's four sums; part
- * of conv-kernels.c. */
+/* pooled-image.h - reads a sample with its padding, and pools a window's four sums; part
+ * of pooled-kernels.c. */
 
 /* Returns the sample in floats, surrounded by zeros, which `room` already holds. */
 static const float *padded_image(const struct conv *v, const void *in, size_t n,
