@@ -254,7 +254,7 @@ weights() {
 	name=$(grep -ao 'libdnnl\.so\.[0-9.]*' "$PREFIX/lib/cnntools/plugins/cpu/onednn/conv.so" | head -n 1)
 	cc -shared -fPIC -o "$name" nothing.c
 	LD_LIBRARY_PATH=$PWD cnn-info -v wide.cnn > shown 2> said
-	grep -E '^conv2d1 .*cpu/ref$' shown
+	grep -E '^conv2d1 .*cpu/native$' shown
 	grep -qF "cpu/onednn: $name lacks a function" said
 	grep -q 'conv2d1: cpu/onednn/conv2d cannot be used here' said
 	run -3 --separate-stderr env LD_LIBRARY_PATH="$PWD" cnn-info -p conv2d=onednn wide.cnn
