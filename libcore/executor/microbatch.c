@@ -1,5 +1,6 @@
 /* microbatch.c - runs one microbatch through the operations of the plan. */
 #include "executor-private.h"
+#include "subnormals.h"
 
 struct microbatch {
 	struct cnn_worker *w;
@@ -122,6 +123,7 @@ static int begin_microbatch(const struct microbatch *s)
 		.columns = columns,
 		.order = ex->rows.ordered ? ex->rows.order : NULL };
 	const size_t part = cnn_profile_part(ex, CNN_PART_GATHER);
+	cnn_float_state state;
 	int r;
 
 	if (ex->options.training && !s->context->grads)
@@ -132,11 +134,13 @@ static int begin_microbatch(const struct microbatch *s)
 		columns[g.column_count] = ex->rows.columns[i];
 		columns[g.column_count++].out = at(s, ex->values[ex->graph->inputs[i]]);
 	}
-	if ((r = cnn_profile_begin(s->w, part)) < 0 ||
-	    (r = ex->device_functions->gather(ex->device, ex->queue, ex->state, &g)) <
-		0)
+	if ((r = cnn_profile_begin(s->w, part)) < 0)
 		return r;
-	return cnn_profile_end(s->w, part);
+	/* The data mean what they say: a subnormal may have a large scale. */
+	state = cnn_subnormals_keep();
+	r = ex->device_functions->gather(ex->device, ex->queue, ex->state, &g);
+	cnn_subnormals_restore(state);
+	return r < 0 ? r : cnn_profile_end(s->w, part);
 }
 
 /* Sums the losses of the microbatch. */

@@ -6,6 +6,7 @@
  * summed yet and updates the same slice of the parameters. A GPU has one worker with
  * one microbatch; the second step of a size is recorded, and later ones replay it. */
 #include "executor-private.h"
+#include "subnormals.h"
 
 /* --- all microbatches, all workers ------------------------------------------------ */
 
@@ -127,7 +128,7 @@ static void end_step(struct cnn_worker *w)
 		w->code = cnn_profile_end(w, part);
 }
 
-static void work(struct cnn_worker *w)
+static void compute(struct cnn_worker *w)
 {
 	struct cnn_executor *ex = w->ex;
 	uint32_t from = ex->microbatches * w->number / ex->worker_count;
@@ -158,6 +159,15 @@ static void work(struct cnn_worker *w)
 	cnn_barrier_wait(&ex->barrier);
 	if (w->number == 0)
 		end_step(w);
+}
+
+/* The worker's part of a batch. */
+static void work(struct cnn_worker *w)
+{
+	const cnn_float_state state = cnn_subnormals_flush();
+
+	compute(w);
+	cnn_subnormals_restore(state);
 }
 
 void *cnn_worker_main(void *worker)

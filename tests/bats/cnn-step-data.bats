@@ -251,6 +251,49 @@ other() {
 	done
 }
 
+# range_of FIELD MODEL: its least and its largest number
+range_of() {
+	echo "$(stat_of "$1.min" "$2") $(stat_of "$1.max" "$2")"
+}
+
+@test "moments that decay become zero, not subnormal" {
+	# An image, then black ones: the gradients of fc.weight are 0 from step 2 on.
+	perl -e 'print pack("N4", 0x803, 60, 8, 8), "\7" x 64, "\0" x 3776' > dark.idx
+	labels l60.idx 60
+	tensor-cat dark.idx l60.idx -o dark.tns
+	printf '%s\n' 'input 1x8x8' flatten 'fc: linear out=10' cross_entropy | cnn-init > fc.cnn
+	for threads in 1 2; do
+		for steps in 20 41; do
+			cnn-step -q -t $threads -b 1 --no-shuffle -n $steps -o $steps.cnn \
+				--optimizer adam:beta1=0.1,beta2=0.1 fc.cnn dark.tns
+		done
+		for moment in m v; do
+			[[ $(range_of fc.weight@adam.$moment 20.cnn) == *e-* ]]
+			[ "$(range_of fc.weight@adam.$moment 41.cnn)" = "0 0" ]
+		done
+	done
+}
+
+@test "subnormal data with a scale are what they say" {
+	need_python msgpack_numpy
+	for scale in 1 1e39; do
+		"$PYTHON" - $scale > $scale.tns <<-'END'
+			import msgpack, msgpack_numpy, sys, numpy as np
+			scale = float(sys.argv[1])
+			f = sys.stdout.buffer
+			def put(item): f.write(msgpack.packb(item, default=msgpack_numpy.encode))
+			put({"tensor-stream": 1, "kind": "data", "fields": {
+			    "image": {"dtype": "float32", "shape": [1, 8, 8], "scale": scale}}})
+			put({"image": (np.arange(640).reshape(10, 1, 8, 8) / 640 / scale).astype("f4")})
+			put({"end": {}})
+		END
+	done
+	printf '%s\n' 'input 1x8x8' flatten 'fc: linear out=10' cross_entropy | cnn-init > fc.cnn
+	cnn-predict --tsv fc.cnn 1.tns | cut -f 2 > want
+	cnn-predict --tsv fc.cnn 1e39.tns | cut -f 2 | cmp - want
+	[ "$(sort -u want | wc -l)" -gt 2 ]
+}
+
 @test "more classes than a confusion matrix has" {
 	printf '%s\n' 'input 1x8x8' flatten 'linear out=5000 bias=false' cross_entropy | cnn-init > many.cnn
 	cnn-step -q --val data.tns -m m.tsv -o trained.cnn many.cnn data.tns
