@@ -239,7 +239,7 @@ weights() {
 	[ -d "$PREFIX/lib/cnntools/plugins/cpu/onednn" ] || skip "cpu/onednn is not built"
 	cnn-init - > wide.cnn <<-END
 		input 16x12x12
-		conv2d out=16 kernel=3
+		conv2d out=16 kernel=5
 		flatten
 		linear out=10
 		cross_entropy

@@ -196,6 +196,9 @@ const struct test_case test_cases[] = {
 	    "5x23x20", 19, 18, TIES },
 	{ "conv2d out=10 kernel=4x3 stride=1x3 padding=3x2 groups=2", "6x7x11", 35, 34,
 	    DISTINCT },
+	{ "conv2d out=24 kernel=3 padding=2x0", "17x9x10", 5, 4, DISTINCT },
+	{ "conv2d out=9 kernel=3 padding=1x2 bias=false", "40x13x6", 19, 18, DISTINCT },
+	{ "conv2d out=48 kernel=3 padding=1 | relu", "33x11x7", 5, 4, TIES },
 	{ "linear out=40 | relu", "37", 19, 18, DISTINCT },
 	{ "flatten | linear out=20 | relu", "17x3x2", 5, 4, DISTINCT },
 
@@ -220,6 +223,8 @@ const struct test_case test_cases[] = {
 	    2, NOT_FINITE },
 	{ "conv2d out=8 kernel=3 | relu | maxpool2d kernel=2", "3x8x9", 3, 2,
 	    NOT_FINITE },
+	{ "conv2d out=16 kernel=3 padding=1", "16x9x10", 3, 2, NOT_FINITE },
+	{ "conv2d out=17 kernel=3 | relu", "20x12x7", 3, 2, NOT_FINITE },
 	{ "conv2d out=6 kernel=5 | relu | maxpool2d kernel=2", "3x9x10", 3, 2,
 	    NOT_FINITE },
 	{ "conv2d out=6 kernel=5 | relu | avgpool2d kernel=2", "3x9x10", 3, 2,

@@ -1,31 +1,44 @@
-/* conv.c - the table of convolutions: direct.h's, and pooled.h's where that is faster. */
+/* conv.c - the table of convolutions, some of which have kernels for certain shapes. */
 #include "direct.h"
 #include "pooled.h"
+#include "winograd.h"
 
-/* conv2d+relu+maxpool2d by one of the two. */
-struct either {
+static const struct cnn_kernel direct_kernel = DIRECT_KERNEL_OF("conv2d");
+
+/* The kernels that may compute a run; of equal ones the first is chosen. */
+typedef const struct cnn_kernel *const kernel_list[2];
+
+static kernel_list any_shape = { &winograd_kernel, &direct_kernel };
+static kernel_list pooled = { &pooled_kernel, &direct_kernel };
+
+/* A run, computed by one of them. */
+struct chosen {
 	const struct cnn_host *host;
 	const struct cnn_kernel *kernel;
 	void *instance;
 };
 
-static const struct cnn_kernel direct_pooled = DIRECT_KERNEL_OF(
-    "conv2d+relu+maxpool2d");
-
-/* The cheaper kernel of the two; NULL if neither computes the run. Sets its cost and its
- * plan. */
-static const struct cnn_kernel *cheaper(const struct cnn_host *host,
-    const struct cnn_run *run, struct cnn_plan *plan, double *cost)
+/* Returns the cheapest one of the list, NULL if none computes the run. Sets its cost and
+ * the formats that it plans. */
+static const struct cnn_kernel *cheapest(const struct cnn_host *host,
+    const struct cnn_kernel *kernel, const struct cnn_run *run, struct cnn_plan *plan,
+    double *cost)
 {
-	struct cnn_plan other = *plan;
-	const double direct = direct_cost(host, &direct_pooled, run, &other);
+	const struct cnn_kernel *const *list = kernel->data, *best = NULL;
+	const struct cnn_plan offered = *plan;
 
-	*cost = pooled_kernel.cost(host, &pooled_kernel, run, plan);
-	if (*cost > 0 && !(direct > 0 && direct < *cost))
-		return &pooled_kernel;
-	*plan = other;
-	*cost = direct;
-	return direct > 0 ? &direct_pooled : NULL;
+	*cost = 0;
+	for (size_t i = 0; i < sizeof(kernel_list) / sizeof *list; i++) {
+		struct cnn_plan its = offered;
+		const double least = list[i]->cost(host, list[i], run, &its);
+
+		if (!(least > 0) || (best && *cost <= least))
+			continue;
+		best = list[i];
+		*cost = least;
+		*plan = its;
+	}
+	return best;
 }
 
 static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
@@ -33,14 +46,13 @@ static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
 {
 	double microseconds;
 
-	(void)kernel;
-	cheaper(host, run, plan, &microseconds);
+	cheapest(host, kernel, run, plan, &microseconds);
 	return microseconds;
 }
 
 static void destroy(void *instance)
 {
-	struct either *v = instance;
+	struct chosen *v = instance;
 
 	if (!v)
 		return;
@@ -53,15 +65,15 @@ static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
     const struct cnn_run *run, struct cnn_plan *plan, void **instance)
 {
 	struct cnn_plan unused = *plan;
-	struct either *v;
+	struct chosen *v;
 	double microseconds;
 	int r;
 
-	if (!(kernel = cheaper(host, run, &unused, &microseconds)))
+	if (!(kernel = cheapest(host, kernel, run, &unused, &microseconds)))
 		return CNN_END;
 	if (!(v = host->alloc(host, sizeof *v)))
 		return CNN_ENOMEM;
-	*v = (struct either){ .host = host };
+	*v = (struct chosen){ .host = host };
 	if ((r = kernel->create(host, kernel, run, plan, &v->instance)) != CNN_OK) {
 		destroy(v);
 		return r;
@@ -74,7 +86,7 @@ static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
 static int param_import(void *instance, void *queue, uint32_t index, const float *plain,
     float *native)
 {
-	const struct either *v = instance;
+	const struct chosen *v = instance;
 
 	return v->kernel->param_import(v->instance, queue, index, plain, native);
 }
@@ -82,47 +94,44 @@ static int param_import(void *instance, void *queue, uint32_t index, const float
 static int param_export(void *instance, void *queue, uint32_t index,
     const float *native, float *plain)
 {
-	const struct either *v = instance;
+	const struct chosen *v = instance;
 
 	return v->kernel->param_export(v->instance, queue, index, native, plain);
 }
 
 static int pack(void *instance, void *queue, void *const *params, void *packed)
 {
-	const struct either *v = instance;
+	const struct chosen *v = instance;
 
 	return v->kernel->pack(v->instance, queue, params, packed);
 }
 
 static int forward(void *instance, const struct cnn_call *c)
 {
-	const struct either *v = instance;
+	const struct chosen *v = instance;
 
 	return v->kernel->forward(v->instance, c);
 }
 
 static int backward(void *instance, const struct cnn_call *c)
 {
-	const struct either *v = instance;
+	const struct chosen *v = instance;
 
 	return v->kernel->backward(v->instance, c);
 }
 
+#define CHOSEN_KERNEL(RUN, LIST) \
+	{ \
+		.size = sizeof(struct cnn_kernel), .run = (RUN), .data = (LIST), \
+		.cost = cost, .create = create, .destroy = destroy, \
+		.param_import = param_import, .param_export = param_export, \
+		.pack = pack, .forward = forward, .backward = backward, \
+	}
+
 static const struct cnn_kernel kernels[] = {
-	{
-	    .size = sizeof(struct cnn_kernel),
-	    .run = "conv2d+relu+maxpool2d",
-	    .cost = cost,
-	    .create = create,
-	    .destroy = destroy,
-	    .param_import = param_import,
-	    .param_export = param_export,
-	    .pack = pack,
-	    .forward = forward,
-	    .backward = backward,
-	},
-	DIRECT_KERNEL_OF("conv2d"),
-	DIRECT_KERNEL_OF("conv2d+relu"),
+	CHOSEN_KERNEL("conv2d", any_shape),
+	CHOSEN_KERNEL("conv2d+relu", any_shape),
+	CHOSEN_KERNEL("conv2d+relu+maxpool2d", pooled),
 	DIRECT_KERNEL_OF("conv2d+relu+avgpool2d"),
 };
 

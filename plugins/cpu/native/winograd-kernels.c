@@ -1,0 +1,807 @@
+/* winograd-kernels.c - the kernels of winograd.h for one level. */
+#include "winograd.h"
+
+#include "simd.h"
+
+#define POINTS WINOGRAD_POINTS
+#define TAPS WINOGRAD_TAPS
+
+/* Tiles of one product whose sums for two blocks fit the registers; and input channels
+ * in a product of the weights' gradient. */
+#if AVX512
+#define TILE_COUNT 12
+#define FEW_TILES 4
+#define GRAD_CHANNELS 8
+#else
+#define TILE_COUNT 6
+#define FEW_TILES 2
+#define GRAD_CHANNELS 4
+#endif
+
+/* Floats of V that are made at a time, so that they stay in the L2 cache; and the most
+ * tiles. */
+#define CHUNK_FLOATS (1 << 17)
+#define CHUNK_TILES 96
+
+/* --- transforms ------------------------------------------------------------------- */
+
+/* out[6] = B' in[6] */
+INLINE void transform_b(const vec *in, vec *out, size_t step)
+{
+	const vec d1 = in[1], d2 = in[2], d3 = in[3], d4 = in[4];
+
+	out[0] = 4.f * in[0] - 5.f * d2 + d4;
+	out[step] = (d3 + d4) - 4.f * (d1 + d2);
+	out[2 * step] = (d4 - d3) + 4.f * (d1 - d2);
+	out[3 * step] = (d4 - d2) + 2.f * (d3 - d1);
+	out[4 * step] = (d4 - d2) - 2.f * (d3 - d1);
+	out[5 * step] = 4.f * d1 - 5.f * d3 + in[5];
+}
+
+/* out[6] = 24 G in[3]: whole numbers stay whole, so that a sum that is 0 is exactly 0,
+ * as relu's gradient needs. */
+INLINE void transform_g(const vec *in, vec *out, size_t step)
+{
+	const vec g0 = in[0], g1 = in[1], g2 = in[2];
+	const vec near = g0 + g2, far = g0 + 4.f * g2;
+
+	out[0] = 6.f * g0;
+	out[step] = -4.f * (near + g1);
+	out[2 * step] = -4.f * (near - g1);
+	out[3 * step] = far + 2.f * g1;
+	out[4 * step] = far - 2.f * g1;
+	out[5 * step] = 24.f * g2;
+}
+
+/* out[6] = G4 in[4] */
+INLINE void transform_g4(const vec *in, vec *out, size_t step)
+{
+	const vec g0 = in[0], g1 = in[1], g2 = in[2], g3 = in[3];
+	const vec near = g0 + g2, near_odd = g1 + g3;
+	const vec far = g0 + 4.f * g2, far_odd = 2.f * g1 + 8.f * g3;
+
+	out[0] = 0.25f * g0;
+	out[step] = (near + near_odd) * (-1 / 6.f);
+	out[2 * step] = (near - near_odd) * (-1 / 6.f);
+	out[3 * step] = (far + far_odd) * (1 / 24.f);
+	out[4 * step] = (far - far_odd) * (1 / 24.f);
+	out[5 * step] = g3;
+}
+
+/* out[4] = A' in[6] */
+INLINE void transform_a(const vec *in, vec *out, size_t step)
+{
+	const vec s1 = in[1] + in[2], d1 = in[1] - in[2];
+	const vec s2 = in[3] + in[4], d2 = in[3] - in[4];
+
+	out[0] = in[0] + s1 + s2;
+	out[step] = d1 + 2.f * d2;
+	out[2 * step] = s1 + 4.f * s2;
+	out[3 * step] = d1 + 8.f * d2 + in[5];
+}
+
+/* out[3] = A3' in[6] */
+INLINE void transform_a3(const vec *in, vec *out, size_t step)
+{
+	const vec s1 = in[1] + in[2], d1 = in[1] - in[2];
+	const vec s2 = in[3] + in[4], d2 = in[3] - in[4];
+
+	out[0] = in[0] + s1 + s2;
+	out[step] = d1 + 2.f * d2;
+	out[2 * step] = s1 + 4.f * s2 + in[5];
+}
+
+/* --- one convolution -------------------------------------------------------------- */
+
+/* Out of in, or grad_in of the gradient of s. */
+struct pass {
+	const struct winograd *v;
+	const void *in, *mask; /* in counts where mask, if any, is above 0 */
+	void *out;
+	const float *u, *bias; /* bias may be NULL */
+	const float *weight;
+	size_t channels, in_blocks, h, w, py, px;
+	size_t out_blocks, oh, ow;
+	size_t samples, tiles_x, tiles; /* tiles of a sample */
+	bool relu, is_back;
+};
+
+/* Memory of a call. */
+struct winograd_room {
+	float *x; /* V or W: [36][chunk][channels], or [blocks][36][chunk][LANES] */
+	float *m; /* M [36][chunk][a pair of blocks], or W */
+};
+
+/* From one point to the next, in floats: not a power of two, or all points of a tile would
+ * share a set of the cache. */
+static size_t apart_of(size_t vectors)
+{
+	return (vectors + 1) * LANES;
+}
+
+static size_t most(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Tiles that are transformed at a time, whole products if possible. */
+static size_t chunk_of(size_t blocks)
+{
+	const size_t n = CHUNK_FLOATS / (POINTS * blocks * LANES);
+
+	return n > CHUNK_TILES ? CHUNK_TILES :
+	    n < 2 * TILE_COUNT ? 2 * TILE_COUNT :
+				 n / TILE_COUNT * TILE_COUNT;
+}
+
+/* Of the weights' gradient: it gains by long sums. */
+#define GRAD_CHUNK 64
+
+static void winograd_take(struct winograd_room *r, const struct winograd *v,
+    struct native_room *room)
+{
+	size_t x = apart_of(chunk_of(v->in_blocks) * v->in_blocks);
+	size_t m = apart_of(2 * CHUNK_TILES);
+
+	if (v->wants_gradient)
+		x = most(x, apart_of(chunk_of(v->out_blocks) * v->out_blocks));
+	if (v->training) {
+		x = most(x, apart_of(GRAD_CHUNK) * v->in_blocks);
+		m = most(m, apart_of(GRAD_CHUNK) * v->out_blocks);
+	}
+	r->x = native_take(room, POINTS * x * sizeof(float));
+	r->m = native_take(room, POINTS * m * sizeof(float));
+}
+
+static size_t winograd_scratch(const struct winograd *v)
+{
+	struct native_room room = { NULL, 0 };
+	struct winograd_room r;
+
+	winograd_take(&r, v, &room);
+	return room.used;
+}
+
+/* Pixel (y, x) of a block of in, or zeros outside of it. */
+INLINE vec pixel(const struct pass *p, size_t plane, ptrdiff_t y, ptrdiff_t x,
+    bool half)
+{
+	size_t at;
+	vec value;
+
+	if (y < 0 || x < 0 || y >= (ptrdiff_t)p->h || x >= (ptrdiff_t)p->w)
+		return (vec){ 0 };
+	at = plane * p->h * p->w + (size_t)y * p->w + (size_t)x;
+	value = load(p->in, at, half);
+	return p->mask ? where_above(load(p->mask, at, half), value) : value;
+}
+
+/* A tile's pixels: those of plane `plane` from (y, x) on. */
+struct place {
+	size_t plane;
+	ptrdiff_t y, x;
+};
+
+/* True if all of its size x size pixels exist. */
+INLINE bool is_inside(const struct pass *p, const struct place *at, ptrdiff_t size)
+{
+	return at->y >= 0 && at->x >= 0 && at->y + size <= (ptrdiff_t)p->h &&
+	    at->x + size <= (ptrdiff_t)p->w;
+}
+
+/* Loads the pixels of column j. */
+INLINE void load_column(const struct pass *p, const struct place *at, size_t j,
+    vec *column, size_t size, bool inside, bool half)
+{
+	const size_t first = (at->plane * p->h + (size_t)at->y) * p->w + (size_t)at->x;
+
+	UNROLL
+	for (size_t i = 0; i < size; i++) {
+		const size_t k = first + i * p->w + j;
+
+		if (!inside)
+			column[i] = pixel(p, at->plane, at->y + (ptrdiff_t)i,
+			    at->x + (ptrdiff_t)j, half);
+		else if (p->mask)
+			column[i] =
+			    where_above(load(p->mask, k, half), load(p->in, k, half));
+		else
+			column[i] = load(p->in, k, half);
+	}
+}
+
+INLINE void transform_block(const struct pass *p, const struct place *at, float *out,
+    size_t apart, bool inside, bool half)
+{
+	vec column[6], r[POINTS], row[6];
+
+	UNROLL
+	for (size_t j = 0; j < 6; j++) {
+		load_column(p, at, j, column, 6, inside, half);
+		transform_b(column, r + j, 6);
+	}
+	UNROLL
+	for (size_t i = 0; i < 6; i++) {
+		transform_b(r + 6 * i, row, 1);
+		UNROLL
+		for (size_t j = 0; j < 6; j++)
+			*(vec *)(out + (6 * i + j) * apart) = row[j];
+	}
+}
+
+/* V of tile t: at out[e * apart + block * block_apart], in floats. */
+INLINE void transform_input(const struct pass *p, size_t t, float *out, size_t apart,
+    size_t block_apart, bool half)
+{
+	const size_t n = t / p->tiles, tile = t % p->tiles;
+	struct place at = {
+		.y = (ptrdiff_t)(tile / p->tiles_x * 4) - (ptrdiff_t)p->py,
+		.x = (ptrdiff_t)(tile % p->tiles_x * 4) - (ptrdiff_t)p->px,
+	};
+
+	for (size_t b = 0; b < p->in_blocks; b++, out += block_apart) {
+		at.plane = n * p->in_blocks + b;
+		if (is_inside(p, &at, 6))
+			transform_block(p, &at, out, apart, true, half);
+		else
+			transform_block(p, &at, out, apart, false, half);
+	}
+}
+
+NOINLINE void input_float(const struct pass *p, size_t t, float *out, size_t apart,
+    size_t block_apart)
+{
+	transform_input(p, t, out, apart, block_apart, false);
+}
+
+NOINLINE void input_half(const struct pass *p, size_t t, float *out, size_t apart,
+    size_t block_apart)
+{
+	transform_input(p, t, out, apart, block_apart, true);
+}
+
+/* m [count][blocks] = x [count][channels] u [channels][blocks]; rows of x are `apart`
+ * floats apart */
+INLINE void multiply(size_t count, size_t blocks, const float *x, size_t apart,
+    const float *u, size_t channels, float *m)
+{
+	vec sums[24];
+
+	UNROLL
+	for (size_t i = 0; i < count * blocks; i++)
+		sums[i] = (vec){ 0 };
+	for (size_t k = 0; k < channels; k++) {
+		vec w[2];
+
+		UNROLL
+		for (size_t b = 0; b < blocks; b++)
+			w[b] = *(const vec *)(u + (k * blocks + b) * LANES);
+		UNROLL
+		for (size_t t = 0; t < count; t++) {
+			const vec one = splat(x[t * apart + k]);
+
+			UNROLL
+			for (size_t b = 0; b < blocks; b++)
+				sums[t * blocks + b] += one * w[b];
+		}
+	}
+	UNROLL
+	for (size_t i = 0; i < count * blocks; i++)
+		*(vec *)(m + i * LANES) = sums[i];
+}
+
+/* The products of `count` tiles at one point, for one or two blocks. The rows up to the
+ * next multiple of FEW_TILES are computed too. */
+INLINE void multiply_tiles(size_t blocks, size_t count, const float *x, size_t apart,
+    const float *u, size_t channels, float *m)
+{
+	size_t t = 0;
+
+	for (; t + TILE_COUNT <= count; t += TILE_COUNT)
+		multiply(TILE_COUNT, blocks, x + t * apart, apart, u, channels,
+		    m + t * blocks * LANES);
+	for (; t < count; t += FEW_TILES)
+		multiply(FEW_TILES, blocks, x + t * apart, apart, u, channels,
+		    m + t * blocks * LANES);
+}
+
+NOINLINE void multiply_one(size_t count, const float *x, size_t apart, const float *u,
+    size_t channels, float *m)
+{
+	multiply_tiles(1, count, x, apart, u, channels, m);
+}
+
+NOINLINE void multiply_two(size_t count, const float *x, size_t apart, const float *u,
+    size_t channels, float *m)
+{
+	multiply_tiles(2, count, x, apart, u, channels, m);
+}
+
+/* The weights from channel c of in to the LANES channels of out from `first` on. */
+static vec weights_at(const struct pass *p, size_t c, size_t tap, size_t first)
+{
+	const size_t outs = p->v->out_blocks * LANES;
+	vec w = { 0 };
+
+	if (!p->is_back)
+		return *(const vec *)(p->weight + (c * TAPS + tap) * outs + first);
+	for (size_t i = 0; i < LANES && first + i < p->v->c; i++)
+		w[i] = p->weight[((first + i) * TAPS + TAPS - 1 - tap) * outs + c];
+	return w;
+}
+
+/* One block of output pixel (y, x) of sample n as a plain sum. */
+NOINLINE vec plain_sum(const struct pass *p, size_t n, size_t block, size_t y, size_t x)
+{
+	vec sum = p->bias ? *(const vec *)(p->bias + block * LANES) : (vec){ 0 };
+
+	for (size_t c = 0; c < p->channels; c++)
+		for (size_t k = 0; k < TAPS; k++) {
+			const vec in = pixel(p, n * p->in_blocks + c / LANES,
+			    (ptrdiff_t)(y + k / 3) - (ptrdiff_t)p->py,
+			    (ptrdiff_t)(x + k % 3) - (ptrdiff_t)p->px, p->v->half);
+
+			sum += splat(in[c % LANES]) *
+			    weights_at(p, c, k, block * LANES);
+		}
+	return sum;
+}
+
+/* A lane is 0, or NaN if one of x is not finite there. */
+INLINE vec zero_if_finite(const vec *x, size_t count)
+{
+	vec sum = { 0 };
+
+	UNROLL
+	for (size_t i = 0; i < count; i++)
+		sum += 0.f * x[i];
+	return sum;
+}
+
+INLINE bool any_nan(vec x)
+{
+	const ivec odd = x != x;
+	int32_t any = 0;
+
+	UNROLL
+	for (size_t i = 0; i < LANES; i++)
+		any |= odd[i];
+	return any != 0;
+}
+
+/* Stores block `block` of tile t from its products, which are `apart` floats apart. */
+INLINE void transform_output(const struct pass *p, size_t t, size_t block,
+    const float *m, size_t apart, bool half)
+{
+	const size_t n = t / p->tiles, at = t % p->tiles;
+	const size_t y = at / p->tiles_x * 4, x = at % p->tiles_x * 4;
+	const size_t plane = (n * p->out_blocks + block) * p->oh * p->ow;
+	vec bias = { 0 };
+	vec column[6], r[24], sums[16];
+	bool finite;
+
+	/* U is 576 times as large, see transform_g(). */
+	if (p->bias)
+		bias = *(const vec *)(p->bias + block * LANES) * 576.f;
+	UNROLL
+	for (size_t j = 0; j < 6; j++) {
+		UNROLL
+		for (size_t i = 0; i < 6; i++)
+			column[i] = *(const vec *)(m + (6 * i + j) * apart);
+		transform_a(column, r + j, 6);
+	}
+	UNROLL
+	for (size_t i = 0; i < 4; i++)
+		transform_a(r + 6 * i, sums + 4 * i, 1);
+	finite = !any_nan(zero_if_finite(sums, 16));
+	for (size_t i = 0; i < 16; i++) {
+		const size_t to_y = y + i / 4, to_x = x + i % 4;
+		vec s = (sums[i] + bias) * (1 / 576.f);
+
+		if (to_y >= p->oh || to_x >= p->ow)
+			continue;
+		if (!finite)
+			s = plain_sum(p, n, block, to_y, to_x);
+		store(p->out, plane + to_y * p->ow + to_x, half,
+		    p->relu ? above_zero(s) : s);
+	}
+}
+
+NOINLINE void output_float(const struct pass *p, size_t t, size_t block, const float *m,
+    size_t apart)
+{
+	transform_output(p, t, block, m, apart, false);
+}
+
+NOINLINE void output_half(const struct pass *p, size_t t, size_t block, const float *m,
+    size_t apart)
+{
+	transform_output(p, t, block, m, apart, true);
+}
+
+static void run_pass(const struct pass *p, const struct winograd_room *room)
+{
+	const size_t chunk = chunk_of(p->in_blocks), all = p->samples * p->tiles;
+	const size_t channels = p->in_blocks * LANES;
+	const size_t x_apart = apart_of(chunk * p->in_blocks);
+
+	for (size_t first = 0; first < all; first += chunk) {
+		const size_t left = all - first, count = left < chunk ? left : chunk;
+
+		for (size_t t = 0; t < count; t++)
+			(p->v->half ? input_half : input_float)(p, first + t,
+			    room->x + t * channels, x_apart, LANES);
+		for (size_t b = 0; b < p->out_blocks; b += 2) {
+			const size_t blocks = p->out_blocks - b > 1 ? 2 : 1;
+			const size_t m_apart = apart_of(chunk * blocks);
+			const float *u = p->u + POINTS * p->channels * b * LANES;
+
+			for (size_t e = 0; e < POINTS; e++)
+				(blocks == 2 ? multiply_two : multiply_one)(count,
+				    room->x + e * x_apart, channels,
+				    u + e * p->channels * blocks * LANES, p->channels,
+				    room->m + e * m_apart);
+			for (size_t t = 0; t < count; t++)
+				for (size_t k = 0; k < blocks; k++)
+					(p->v->half ? output_half : output_float)(p,
+					    first + t, b + k,
+					    room->m + (t * blocks + k) * LANES,
+					    m_apart);
+		}
+	}
+}
+
+static void set_tiles(struct pass *p)
+{
+	p->tiles_x = (p->ow + 3) / 4;
+	p->tiles = (p->oh + 3) / 4 * p->tiles_x;
+}
+
+/* --- weights ---------------------------------------------------------------------- */
+
+/* U of one channel of in and a block of out from its 3 x 3; elements are `apart` floats
+ * apart. */
+INLINE void transform_weight(const vec *g, float *u, size_t apart)
+{
+	vec r[18], row[6];
+
+	UNROLL
+	for (size_t j = 0; j < 3; j++) {
+		const vec column[3] = { g[j], g[3 + j], g[6 + j] };
+
+		transform_g(column, r + j, 3);
+	}
+	UNROLL
+	for (size_t i = 0; i < 6; i++) {
+		transform_g(r + 3 * i, row, 1);
+		UNROLL
+		for (size_t j = 0; j < 6; j++)
+			*(vec *)(u + (6 * i + j) * apart) = row[j];
+	}
+}
+
+/* Packs the weights to one block of a convolution's outputs, in the order of its pass.
+ * g is [tap] of channel c. */
+NOINLINE void pack_channel(float *packed, size_t channels, size_t blocks, size_t block,
+    size_t c, const vec *g)
+{
+	const size_t first = block / 2 * 2, pair = blocks - first > 1 ? 2 : 1;
+
+	transform_weight(g,
+	    packed + POINTS * channels * first * LANES +
+		(c * pair + block - first) * LANES,
+	    channels * pair * LANES);
+}
+
+static void winograd_pack(const struct winograd *v, const float *weight, float *packed)
+{
+	const size_t outs = v->out_blocks * LANES;
+
+	for (size_t b = 0; b < v->out_blocks; b++)
+		for (size_t c = 0; c < v->c; c++) {
+			vec g[TAPS];
+
+			for (size_t k = 0; k < TAPS; k++)
+				g[k] = *(const vec *)(weight + (c * TAPS + k) * outs +
+				    b * LANES);
+			pack_channel(packed, v->c, v->out_blocks, b, c, g);
+		}
+	if (!v->wants_gradient)
+		return;
+	packed += v->packed_out;
+	for (size_t b = 0; b < v->in_blocks; b++)
+		for (size_t ob = 0; ob < v->out_blocks; ob++) {
+			vec squares[TAPS][LANES];
+
+			/* The last tap first: the kernel is turned. */
+			for (size_t k = 0; k < TAPS; k++) {
+				for (size_t i = 0; i < LANES; i++)
+					squares[k][i] = b * LANES + i < v->c ?
+					    *(const vec *)(weight +
+						((b * LANES + i) * TAPS + TAPS - 1 -
+						    k) *
+						    outs +
+						ob * LANES) :
+					    (vec){ 0 };
+				transpose(squares[k]);
+			}
+			for (size_t i = 0; i < LANES && ob * LANES + i < v->o; i++) {
+				vec g[TAPS];
+
+				for (size_t k = 0; k < TAPS; k++)
+					g[k] = squares[k][i];
+				pack_channel(packed, v->o, v->in_blocks, b,
+				    ob * LANES + i, g);
+			}
+		}
+}
+
+/* --- the weights' gradient -------------------------------------------------------- */
+
+/* W of tile t: at out[block * block_apart + e * apart], in floats. `p` is a pass that
+ * reads the gradient of s. */
+INLINE void transform_gradient(const struct pass *p, size_t t, float *out, size_t apart,
+    size_t block_apart, bool half)
+{
+	const size_t n = t / p->tiles, tile = t % p->tiles;
+	struct place at = {
+		.y = (ptrdiff_t)(tile / p->tiles_x * 4),
+		.x = (ptrdiff_t)(tile % p->tiles_x * 4),
+	};
+	vec column[4], r[24], row[6];
+
+	for (size_t b = 0; b < p->in_blocks; b++, out += block_apart) {
+		at.plane = n * p->in_blocks + b;
+		UNROLL
+		for (size_t j = 0; j < 4; j++) {
+			if (is_inside(p, &at, 4))
+				load_column(p, &at, j, column, 4, true, half);
+			else
+				load_column(p, &at, j, column, 4, false, half);
+			transform_g4(column, r + j, 4);
+		}
+		UNROLL
+		for (size_t i = 0; i < 6; i++) {
+			transform_g4(r + 4 * i, row, 1);
+			UNROLL
+			for (size_t j = 0; j < 6; j++)
+				*(vec *)(out + (6 * i + j) * apart) = row[j];
+		}
+	}
+}
+
+NOINLINE void gradient_float(const struct pass *p, size_t t, float *out, size_t apart,
+    size_t block_apart)
+{
+	transform_gradient(p, t, out, apart, block_apart, false);
+}
+
+NOINLINE void gradient_half(const struct pass *p, size_t t, float *out, size_t apart,
+    size_t block_apart)
+{
+	transform_gradient(p, t, out, apart, block_apart, true);
+}
+
+/* m [GRAD_CHANNELS][blocks] = the sums over `count` tiles of V and W; both are [tile]
+ * [LANES], the blocks of W `apart` floats apart. */
+INLINE void multiply_gradient(size_t blocks, const float *x, const float *w,
+    size_t apart, size_t count, vec *m)
+{
+	vec sums[2 * GRAD_CHANNELS];
+
+	UNROLL
+	for (size_t i = 0; i < GRAD_CHANNELS * blocks; i++)
+		sums[i] = (vec){ 0 };
+	for (size_t t = 0; t < count; t++) {
+		vec g[2];
+
+		UNROLL
+		for (size_t b = 0; b < blocks; b++)
+			g[b] = *(const vec *)(w + b * apart + t * LANES);
+		UNROLL
+		for (size_t i = 0; i < GRAD_CHANNELS; i++) {
+			const vec one = splat(x[t * LANES + i]);
+
+			UNROLL
+			for (size_t b = 0; b < blocks; b++)
+				sums[i * blocks + b] += one * g[b];
+		}
+	}
+	UNROLL
+	for (size_t i = 0; i < GRAD_CHANNELS * blocks; i++)
+		m[i] = sums[i];
+}
+
+/* grad [TAPS][outs] += A3' m A3; m is [36][GRAD_CHANNELS][blocks] */
+INLINE void add_weights(const vec *m, size_t apart, float *grad, size_t outs)
+{
+	vec column[6], r[18], g[TAPS];
+
+	UNROLL
+	for (size_t j = 0; j < 6; j++) {
+		UNROLL
+		for (size_t i = 0; i < 6; i++)
+			column[i] = m[(6 * i + j) * apart];
+		transform_a3(column, r + j, 6);
+	}
+	UNROLL
+	for (size_t i = 0; i < 3; i++)
+		transform_a3(r + 6 * i, g + 3 * i, 1);
+	UNROLL
+	for (size_t k = 0; k < TAPS; k++)
+		*(vec *)(grad + k * outs) += g[k];
+}
+
+/* Adds what a chunk of tiles gives for channels c .. c + GRAD_CHANNELS - 1 of in and
+ * one or two blocks of out from `b` on. */
+INLINE void weight_chunk(const struct winograd *v, const struct winograd_room *room,
+    size_t count, size_t c, size_t b, float *grad, size_t blocks)
+{
+	const size_t outs = v->out_blocks * LANES, apart = apart_of(GRAD_CHUNK);
+	const size_t slice = POINTS * apart;
+	const float *x = room->x + c / LANES * slice + c % LANES;
+	const float *w = room->m + b * slice;
+	vec m[POINTS * GRAD_CHANNELS * 2];
+
+	for (size_t e = 0; e < POINTS; e++)
+		multiply_gradient(blocks, x + e * apart, w + e * apart, slice, count,
+		    m + e * GRAD_CHANNELS * blocks);
+	for (size_t i = 0; i < GRAD_CHANNELS && c + i < v->c; i++)
+		for (size_t k = 0; k < blocks; k++)
+			add_weights(m + i * blocks + k, GRAD_CHANNELS * blocks,
+			    grad + (c + i) * TAPS * outs + (b + k) * LANES, outs);
+}
+
+NOINLINE void weight_chunk_one(const struct winograd *v,
+    const struct winograd_room *room, size_t count, size_t c, size_t b, float *grad)
+{
+	weight_chunk(v, room, count, c, b, grad, 1);
+}
+
+NOINLINE void weight_chunk_two(const struct winograd *v,
+    const struct winograd_room *room, size_t count, size_t c, size_t b, float *grad)
+{
+	weight_chunk(v, room, count, c, b, grad, 2);
+}
+
+/* `in` reads in, `from` reads the gradient of s. */
+static void weight_gradient(const struct pass *in, const struct pass *from,
+    const struct winograd_room *room, float *grad)
+{
+	const struct winograd *v = in->v;
+	const size_t all = in->samples * in->tiles;
+	const size_t apart = apart_of(GRAD_CHUNK), slice = POINTS * apart;
+
+	memset(grad, 0, v->c * TAPS * v->out_blocks * LANES * sizeof *grad);
+	for (size_t first = 0; first < all; first += GRAD_CHUNK) {
+		const size_t left = all - first;
+		const size_t count = left < GRAD_CHUNK ? left : GRAD_CHUNK;
+
+		for (size_t t = 0; t < count; t++) {
+			(v->half ? input_half : input_float)(in, first + t,
+			    room->x + t * LANES, apart, slice);
+			(v->half ? gradient_half : gradient_float)(from, first + t,
+			    room->m + t * LANES, apart, slice);
+		}
+		for (size_t b = 0; b < v->out_blocks; b += 2)
+			for (size_t c = 0; c < v->c; c += GRAD_CHANNELS)
+				(v->out_blocks - b > 1 ?
+					weight_chunk_two :
+					weight_chunk_one)(v, room, count, c, b, grad);
+	}
+}
+
+static void bias_gradient(const struct pass *from, float *grad)
+{
+	const struct winograd *v = from->v;
+	const size_t area = from->h * from->w;
+
+	for (size_t b = 0; b < v->out_blocks; b++) {
+		vec sum = { 0 };
+
+		for (size_t n = 0; n < from->samples; n++) {
+			const size_t first = (n * v->out_blocks + b) * area;
+			vec part = { 0 };
+
+			for (size_t i = first; i < first + area; i++) {
+				vec g = load(from->in, i, v->half);
+
+				part += from->mask ?
+				    where_above(load(from->mask, i, v->half), g) :
+				    g;
+			}
+			sum += part;
+		}
+		*(vec *)(grad + b * LANES) = sum;
+	}
+}
+
+/* --- calls ------------------------------------------------------------------------ */
+
+static struct pass forward_pass(const struct winograd *v, const struct cnn_call *c)
+{
+	struct pass p = {
+		.v = v,
+		.in = c->in[0],
+		.out = c->out,
+		.u = c->packed,
+		.bias = v->has_bias ? c->params[1] : NULL,
+		.weight = c->params[0],
+		.channels = v->c,
+		.in_blocks = v->in_blocks,
+		.h = v->h,
+		.w = v->w,
+		.py = v->py,
+		.px = v->px,
+		.out_blocks = v->out_blocks,
+		.oh = v->oh,
+		.ow = v->ow,
+		.samples = c->samples,
+		.relu = v->relu,
+	};
+
+	set_tiles(&p);
+	return p;
+}
+
+static struct pass backward_pass(const struct winograd *v, const struct cnn_call *c)
+{
+	struct pass p = {
+		.v = v,
+		.in = c->grad_out,
+		.mask = v->relu ? c->out : NULL,
+		.out = c->grad_in[0],
+		.u = (const float *)c->packed + v->packed_out,
+		.weight = c->params[0],
+		.channels = v->o,
+		.in_blocks = v->out_blocks,
+		.h = v->oh,
+		.w = v->ow,
+		.py = 2 - v->py,
+		.px = 2 - v->px,
+		.out_blocks = v->in_blocks,
+		.oh = v->h,
+		.ow = v->w,
+		.samples = c->samples,
+		.is_back = true,
+	};
+
+	set_tiles(&p);
+	return p;
+}
+
+static void winograd_forward(const struct winograd *v, const struct cnn_call *c)
+{
+	const struct pass p = forward_pass(v, c);
+	struct native_room room = { c->scratch, 0 };
+	struct winograd_room r;
+
+	winograd_take(&r, v, &room);
+	run_pass(&p, &r);
+}
+
+static void winograd_backward(const struct winograd *v, const struct cnn_call *c)
+{
+	const struct pass in = forward_pass(v, c), back = backward_pass(v, c);
+	struct native_room room = { c->scratch, 0 };
+	struct pass from = back;
+	struct winograd_room r;
+
+	winograd_take(&r, v, &room);
+	/* The tiles of out, as `in` has them. */
+	from.tiles_x = in.tiles_x;
+	from.tiles = in.tiles;
+	weight_gradient(&in, &from, &r, c->grad_params[0]);
+	if (v->has_bias)
+		bias_gradient(&from, c->grad_params[1]);
+	if (c->grad_in[0])
+		run_pass(&back, &r);
+}
+
+const struct winograd_kernels LEVEL_NAME(winograd_kernels) = {
+	LANES,
+	winograd_scratch,
+	winograd_pack,
+	winograd_forward,
+	winograd_backward,
+};
