@@ -10,6 +10,7 @@
 
 static struct cnn_infer_options infer = { .amp = "off", .batch = 64 };
 static struct compute compute = { .device = "auto" };
+static const char *isa = "native";
 static bool devices, net, training;
 
 static const struct cnn_option options[] = {
@@ -18,6 +19,11 @@ static const struct cnn_option options[] = {
 	    "print the model's net in the form that cnn-init reads" },
 	{ "training", 0, CNN_OPT_FLAG, &training, NULL,
 	    "show the kernels for training rather than inference" },
+	{ "batch", 'b', CNN_OPT_UINT, &infer.batch, "N", "samples in a batch", 0, 1,
+	    65536 },
+	{ "isa", 0, CNN_OPT_CHOICE, &isa, "NAME",
+	    "highest instruction set that plugins may use", 0,
+	    .choices = CNN_ISA_CHOICES },
 	{ "amp", 0, CNN_OPT_CHOICE, &infer.amp, "TYPE", "mixed precision", 0,
 	    .choices = CNN_AMP_CHOICES },
 	COMPUTE_OPTIONS(compute),
@@ -164,7 +170,8 @@ int main(int argc, char **argv)
 	if ((net || training) && first == argc)
 		cnn_usage(&program, "--%s: needs a model (- for standard input)",
 		    net ? "net" : "training");
-	if ((r = compute_open(&compute, &plugins, &e)) < 0 ||
+	if ((r = cnn_isa_choose(isa, &compute.on.isa, &e)) < 0 ||
+	    (r = compute_open(&compute, &plugins, &e)) < 0 ||
 	    (r = cnn_output_open(&out, NULL, false, &e)) < 0)
 		goto out;
 	if (first == argc) {
