@@ -133,6 +133,8 @@ static const struct cnn_kernel kernels[] = {
 	CHOSEN_KERNEL("conv2d+relu", any_shape),
 	CHOSEN_KERNEL("conv2d+relu+maxpool2d", pooled),
 	DIRECT_KERNEL_OF("conv2d+relu+avgpool2d"),
+	DIRECT_KERNEL_OF("conv2d+maxpool2d"),
+	DIRECT_KERNEL_OF("conv2d+avgpool2d"),
 };
 
 NATIVE_PLUGIN("conv", CNN_KERNELS(kernels));

@@ -293,7 +293,8 @@ INLINE vec max_pool(const vec *window, const struct direct *v, ivec *winner)
 		best = choose(wins, x, best);
 		*winner = (*winner & ~wins) | (wins & (int32_t)k);
 	}
-	*winner |= best <= (vec){ 0 };
+	if (v->relu)
+		*winner |= best <= (vec){ 0 };
 	return best;
 }
 
@@ -303,10 +304,13 @@ INLINE vec mean_pool(const vec *window, const struct direct *v, int8_t *codes)
 
 	for (size_t k = 0; k < v->ph * v->pw; k++) {
 		const size_t at = k / v->pw * v->ow + k % v->pw;
+		ivec lives = ~(ivec){ 0 };
 
 		sum += window[at];
+		if (v->relu)
+			lives = ~(window[at] <= (vec){ 0 });
 		if (codes)
-			store_codes(codes + at * LANES, ~(window[at] <= (vec){ 0 }));
+			store_codes(codes + at * LANES, lives);
 	}
 	return sum / (float)(v->ph * v->pw);
 }

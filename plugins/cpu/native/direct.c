@@ -28,15 +28,27 @@ static size_t round_up(size_t n, size_t to)
 	return (n + to - 1) / to * to;
 }
 
+/* The node that pools, or NULL. */
+static const struct cnn_node *pool_of(const struct cnn_run *run)
+{
+	const struct cnn_node *last = &run->nodes[run->node_count - 1];
+
+	return strcmp(last->type, "maxpool2d") == 0 ||
+		strcmp(last->type, "avgpool2d") == 0 ?
+	    last :
+	    NULL;
+}
+
 /* True if the windows of pooling do not overlap and their places fit a code. */
 static bool pools_apart(const struct cnn_run *run)
 {
 	enum { POOL_KERNEL, POOL_STRIDE, POOL_PADDING };
+	const struct cnn_node *pool = pool_of(run);
 	const struct cnn_arg_value *a;
 
-	if (run->node_count < 3)
+	if (!pool)
 		return true;
-	a = run->nodes[2].args;
+	a = pool->args;
 	return a[POOL_KERNEL].i == a[POOL_STRIDE].i &&
 	    a[POOL_KERNEL].j == a[POOL_STRIDE].j && a[POOL_PADDING].i == 0 &&
 	    a[POOL_PADDING].j == 0 && a[POOL_KERNEL].i * a[POOL_KERNEL].j <= INT8_MAX;
@@ -44,15 +56,16 @@ static bool pools_apart(const struct cnn_run *run)
 
 static void describe_pool(struct direct *v, const struct cnn_run *run)
 {
+	const struct cnn_node *pool = pool_of(run);
+
 	v->zh = run->output.dims[1];
 	v->zw = run->output.dims[2];
 	v->ph = v->pw = 1;
-	if (run->node_count < 3)
+	if (!pool)
 		return;
-	v->pool = strcmp(run->nodes[2].type, "maxpool2d") == 0 ? DIRECT_MAX :
-								 DIRECT_MEAN;
-	v->ph = (size_t)run->nodes[2].args[0].i;
-	v->pw = (size_t)run->nodes[2].args[0].j;
+	v->pool = strcmp(pool->type, "maxpool2d") == 0 ? DIRECT_MAX : DIRECT_MEAN;
+	v->ph = (size_t)pool->args[0].i;
+	v->pw = (size_t)pool->args[0].j;
 }
 
 /* Describes all except the tables. */
@@ -67,7 +80,7 @@ static void describe(struct direct *v, const struct cnn_host *host,
 		.host = host,
 		.kernels = levels[native_level(host)],
 		.half = run->dtype == CNN_BF16,
-		.relu = run->node_count > 1,
+		.relu = run->node_count > 1 && strcmp(run->nodes[1].type, "relu") == 0,
 		.has_bias = run->param_count > BIAS,
 		.training = run->training,
 		.wants_gradient = run->training && run->inputs[0].wants_gradient,

@@ -1,9 +1,9 @@
-/* direct.h - conv2d of any shape, also with relu, or relu and pooling, as one kernel:
+/* direct.h - conv2d of any shape, also with relu, pooling or both, as one kernel:
  * vectors go across samples.
  *
  *   s[o][y][x] = bias[o] + sum over c, i, j of weight[o][c][i][j]
  *                in[c][y SY + i DY - PY][x SX + j DX - PX]
- *   out = s, or max(0, s), or the largest or the mean of max(0, s) in each window
+ *   out = s, or max(0, s), or the largest or the mean of these in each window
  *
  * Windows of pooling do not overlap. With G groups, c goes over the C / G channels of o's group. Outside of in are zeros.
  *
@@ -26,9 +26,9 @@
  * with zeros where there is no channel.
  *
  * saved, if the run pools, LANES bytes for each group of samples and
- *   [o][ZH][ZW]  largest: the winner's index in its window, the first of equals; -1 if
- *                it is 0 or less
- *   [o][OH][OW]  mean: -1 where s is above 0, else 0
+ *   [o][ZH][ZW]  largest: the winner's index in its window, the first of equals; with
+ *                relu -1 if it is 0 or less
+ *   [o][OH][OW]  mean: -1 where s is above 0, or without relu; else 0
  */
 #ifndef NATIVE_DIRECT_H
 #define NATIVE_DIRECT_H

@@ -76,6 +76,17 @@ static struct speed speed_of(const struct cnn_host *host, const struct cnn_run *
 	return s;
 }
 
+/* How much more a blocked layout computes than there is: of `channels` channels, if they
+ * are more than a block. */
+static double padded(const struct cnn_host *host, size_t channels)
+{
+	const size_t block = od_level(host) >= OD_AVX512 ? 16 : 8;
+
+	return channels < block ?
+	    1 :
+	    (double)((channels + block - 1) / block * block) / (double)channels;
+}
+
 static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
     const struct cnn_run *run, struct cnn_plan *plan)
 {
@@ -90,6 +101,9 @@ static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
 		return 0;
 	for (int i = 1; i < 4; i++)
 		flops *= (double)def.weight_dims[def.weight_ndims - i];
+	if (def.weight_ndims == 4)
+		flops *= padded(host, def.in.dims[0]) *
+		    padded(host, run->output.dims[0]);
 	if (def.in.dims[0] > 3)
 		plan->inputs[0].layout = blocked;
 	else if (def.in.dims[0] > 1)
