@@ -287,14 +287,16 @@ again = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell 
 
 # --- demo ------------------------------------------------------------------------
 
-.PHONY: demo bench
+.PHONY: demo bench bench-quick
 demo: deps                                  ## train the seed network on MNIST and show the result
 	@$(again) all
 	@BIN=$(BIN) BUILD=$(BUILD) examples/demo.sh
 
-bench: all                                  ## time an epoch against PyTorch (PEERS=no: alone), and start-up
+bench: all                                  ## time training, nets, start-up against PyTorch (PEERS=no: alone)
 	@[ "$(PEERS)" = no ] || build-aux/deps.sh --check bench
 	@BIN=$(BIN) BUILD=$(BUILD) PEERS=$(or $(PEERS),yes) tests/bench/run
+bench-quick: all                            ## time a panel of nets against PyTorch, in two minutes (PEERS=no: alone)
+	@BIN=$(BIN) BUILD=$(BUILD) PEERS=$(or $(PEERS),yes) QUICK=yes tests/bench/run
 
 include tests/tests.mk
 

@@ -59,6 +59,28 @@ function linear(one, four, sixteen,    r) {
 				(of[sixteen, r] - of[four, r]) / (of[four, r] - of[one, r]) / 4)
 }
 
+# A net of the panel: its arithmetic, and in each round the fastest peer. Training is
+# counted as three times the forward pass.
+function panel(what,    w, r, i, flop, best, own) {
+	split(what, w, " ")
+	flop = "panel " w[2] FS "operations a sample, forward"
+	own = what FS "ours"
+	for (r = 1; r <= rounds; r++) {
+		if (!((own, r) in of))
+			continue
+		add(r, what, "speed", "GFLOP/s",
+			of[own, r] * of[flop, r] / 1000 * (w[5] == "training" ? 3 : 1))
+		best = 0
+		for (i = 1; i <= n; i++)
+			if (index(keys[i], what FS "PyTorch") == 1 && of[keys[i], r] > best)
+				best = of[keys[i], r]
+		if (!best)
+			continue
+		add(r, what, "best peer", "images/s", best)
+		add(r, what, "over the best peer", "x", of[own, r] / best)
+	}
+}
+
 function median(key,    i, j, v, m, t) {
 	m = count[key]
 	for (i = 1; i <= m; i++) {
@@ -103,8 +125,13 @@ END {
 		}
 	linear("data" FS "1 x 3750 samples", "data" FS "4 x 3750 samples",
 		"data" FS "16 x 3750 samples")
+	for (i = 1; i <= m; i++)
+		if (keys[i] ~ /^panel .*\tours$/) {
+			split(keys[i], k, FS)
+			panel(k[1])
+		}
 	g = split("peak epoch step speed share times accuracy start memory stream " \
-		"shuffle threads data steady taken", groups, " ")
+		"shuffle threads data steady taken panel", groups, " ")
 	for (j = 1; j <= g; j++)
 		for (i = 1; i <= n; i++)
 			if (index(keys[i], groups[j]) == 1)
