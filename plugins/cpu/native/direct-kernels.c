@@ -189,27 +189,23 @@ INLINE void sum_tile(const struct job *j, size_t first, size_t outs, size_t pixe
 	}
 }
 
-/* Tiles of `most` pixels, of fewer if the row is shorter. The last one may overlap the
- * one before. */
+/* Tiles of `most` pixels, then one of half as many if that is enough. The last tile may
+ * overlap the one before. direct.c counts on it. */
 INLINE void sum_row(const struct job *j, size_t outs, size_t most)
 {
-	const size_t some = most / 2;
+	const size_t some = most > 1 ? most / 2 : 1, n = j->pixels;
 	size_t x = 0;
 
-	if (j->pixels >= most) {
-		for (; x + most <= j->pixels; x += most)
-			sum_tile(j, x, outs, most);
-		if (x < j->pixels)
-			sum_tile(j, j->pixels - most, outs, most);
-	} else if (j->pixels >= some) {
-		for (; x + some <= j->pixels; x += some)
-			sum_tile(j, x, outs, some);
-		if (x < j->pixels)
-			sum_tile(j, j->pixels - some, outs, some);
-	} else {
-		for (; x < j->pixels; x++)
+	for (; x + most <= n; x += most)
+		sum_tile(j, x, outs, most);
+	if (x < n && n >= most && n - x > some)
+		sum_tile(j, n - most, outs, most);
+	else if (n >= some)
+		for (; x < n; x += some)
+			sum_tile(j, x + some <= n ? x : n - some, outs, some);
+	else
+		for (; x < n; x++)
 			sum_tile(j, x, outs, 1);
-	}
 }
 
 NOINLINE void sum_row_1(const struct job *j)
@@ -605,6 +601,9 @@ static void direct_run_backward(const struct direct *v, const struct cnn_call *c
 
 const struct direct_kernels LEVEL_NAME(direct_kernels) = {
 	LANES,
+	PIXELS_1,
+	PIXELS_4,
+	PIXELS_6,
 	direct_scratch,
 	direct_run_forward,
 	direct_run_backward,

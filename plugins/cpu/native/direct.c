@@ -15,17 +15,38 @@ static const struct direct_kernels *const levels[NATIVE_LEVELS] = {
 #endif
 };
 
-/* The channels of a tile: as many as fit, in tiles that are full or nearly so. */
-static size_t tile_of(size_t channels)
-{
-	if (channels == 1)
-		return 1;
-	return (channels + 5) / 6 * 6 < (channels + 3) / 4 * 4 ? 6 : 4;
-}
-
 static size_t round_up(size_t n, size_t to)
 {
 	return (n + to - 1) / to * to;
+}
+
+/* The pixels that tiles of `most` compute for a row of n, see sum_row(). */
+static size_t tiled(size_t n, size_t most)
+{
+	const size_t some = most > 1 ? most / 2 : 1, rest = n % most;
+
+	if (n >= most && rest > some)
+		return n - rest + most;
+	return n < some ? n : n - rest + round_up(rest, some);
+}
+
+/* Products per tap of a row of n pixels, by tiles of `outs` channels. */
+static size_t products(const struct direct_kernels *k, size_t channels, size_t n,
+    size_t outs)
+{
+	return round_up(channels, outs) *
+	    tiled(n,
+		outs == 1     ? k->pixels_1 :
+		    outs == 4 ? k->pixels_4 :
+				k->pixels_6);
+}
+
+/* The channels of a tile: those that waste least. */
+static size_t tile_of(const struct direct_kernels *k, size_t channels, size_t n)
+{
+	if (channels == 1)
+		return 1;
+	return products(k, channels, n, 6) < products(k, channels, n, 4) ? 6 : 4;
 }
 
 /* The node that pools, or NULL. */
@@ -105,8 +126,8 @@ static void describe(struct direct *v, const struct cnn_host *host,
 	v->o_group = v->o / v->groups;
 	v->rows = v->h + 2 * v->py;
 	v->row = v->w + 2 * v->px;
-	v->outs = tile_of(v->o_group);
-	v->back_outs = tile_of(v->c_group);
+	v->outs = tile_of(v->kernels, v->o_group, v->ow);
+	v->back_outs = tile_of(v->kernels, v->c_group, (v->w + v->sx - 1) / v->sx);
 	/* Column X = x + PX of in reads columns (X - j DX) / SX of grad. */
 	reach = (v->kw - 1) * v->dx;
 	v->grad_left = reach > v->px ? (reach - v->px + v->sx - 1) / v->sx : 0;
@@ -148,7 +169,7 @@ static void set_formats(const struct direct *v, const struct cnn_run *run,
 double direct_cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
     const struct cnn_run *run, struct cnn_plan *plan)
 {
-	static const double speeds[NATIVE_LEVELS] = { 12, 45, 60, 60 }; /* GFLOP/s */
+	static const double speeds[NATIVE_LEVELS] = { 14, 50, 75, 75 }; /* GFLOP/s */
 	const enum native_level level = native_level(host);
 	const int passes = !run->training ? 1 : run->inputs[0].wants_gradient ? 3 : 2;
 	double flops, elements, vectors, ns;
@@ -161,7 +182,8 @@ double direct_cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
 	if (!fits(&v))
 		return 0;
 	set_formats(&v, run, plan);
-	flops = 2.0 * (double)(v.oh * v.ow) * (double)round_up(v.o_group, v.outs) *
+	flops = 2.0 * (double)v.oh *
+	    (double)products(v.kernels, v.o_group, v.ow, v.outs) *
 	    (double)(v.groups * v.c_group * v.kh * v.kw);
 	elements =
 	    (double)cnn_layout_count(&run->inputs[0].shape, plan->inputs[0].layout, 1) +

@@ -69,6 +69,7 @@ struct direct {
 /* The functions of a level. */
 struct direct_kernels {
 	size_t lanes;
+	size_t pixels_1, pixels_4, pixels_6; /* of a tile of so many channels */
 	size_t (*scratch)(const struct direct *);
 	void (*forward)(const struct direct *, const struct cnn_call *);
 	void (*backward)(const struct direct *, const struct cnn_call *);
