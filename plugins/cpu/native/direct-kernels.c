@@ -284,7 +284,7 @@ INLINE vec max_pool(const vec *window, const struct direct *v, ivec *winner)
 	*winner = (ivec){ 0 };
 	for (size_t k = 1; k < v->ph * v->pw; k++) {
 		const vec x = window[k / v->pw * v->ow + k % v->pw];
-		const ivec wins = (x > best) | (x != x);
+		const ivec wins = (x > best) | is_nan(x);
 
 		best = choose(wins, x, best);
 		*winner = (*winner & ~wins) | (wins & (int32_t)k);

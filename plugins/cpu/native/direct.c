@@ -23,8 +23,11 @@ static size_t round_up(size_t n, size_t to)
 /* The pixels that tiles of `most` compute for a row of n, see sum_row(). */
 static size_t tiled(size_t n, size_t most)
 {
-	const size_t some = most > 1 ? most / 2 : 1, rest = n % most;
+	const size_t rest = n % most;
+	size_t some = most / 2;
 
+	if (some == 0)
+		some = 1;
 	if (n >= most && rest > some)
 		return n - rest + most;
 	return n < some ? n : n - rest + round_up(rest, some);

@@ -60,18 +60,22 @@ INLINE void mask_all(const struct add *v, const struct cnn_call *c, void *grad_i
 NOINLINE void add_backward(const struct add *v, const struct cnn_call *c)
 {
 	const size_t bytes = v->count * c->samples * (v->half ? 2 : 4);
-	const void *first = v->relu ? NULL : c->grad_out;
+	const void *from = c->grad_out;
+	bool masked = !v->relu;
 
 	for (uint32_t k = 0; k < v->inputs; k++) {
-		if (!c->grad_in[k] || c->grad_in[k] == first)
+		void *to = c->grad_in[k];
+
+		if (!to)
 			continue;
-		if (first)
-			memcpy(c->grad_in[k], first, bytes);
-		else if (v->half)
-			mask_all(v, c, c->grad_in[k], true);
-		else
-			mask_all(v, c, c->grad_in[k], false);
-		first = c->grad_in[k];
+		if (!masked && v->half)
+			mask_all(v, c, to, true);
+		else if (!masked)
+			mask_all(v, c, to, false);
+		else if (to != from)
+			memcpy(to, from, bytes);
+		masked = true;
+		from = to;
 	}
 }
 

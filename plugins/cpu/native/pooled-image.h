@@ -87,14 +87,6 @@ INLINE vec dot(vec sum, int32_t two, __m512i weights)
 
 #define NAN_BITS 0x7fc00000
 
-#if !AVX512
-/* Sets all bits of each lane in which v is NaN. */
-INLINE ivec is_nan(vec v)
-{
-	return ((ivec)v & 0x7fffffff) > 0x7f800000;
-}
-#endif
-
 /* Returns max(0, the largest of four), or NaN if one of the four is NaN. If codes is
  * not NULL, stores the code of the winner there. */
 INLINE vec pool(const vec *s, int8_t *codes)

@@ -69,6 +69,12 @@ INLINE vec choose(ivec which, vec yes, vec no)
 	return (vec)(((ivec)yes & which) | ((ivec)no & ~which));
 }
 
+/* Sets all bits of each lane in which v is NaN. */
+INLINE ivec is_nan(vec v)
+{
+	return ((ivec)v & 0x7fffffff) > 0x7f800000;
+}
+
 /* Returns x, or 0 where it is 0 or less; NaN stays. */
 INLINE vec above_zero(vec x)
 {

@@ -360,7 +360,7 @@ INLINE vec zero_if_finite(const vec *x, size_t count)
 
 INLINE bool any_nan(vec x)
 {
-	const ivec odd = x != x;
+	const ivec odd = is_nan(x);
 	int32_t any = 0;
 
 	UNROLL

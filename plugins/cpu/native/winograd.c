@@ -81,7 +81,9 @@ static void set_formats(const struct winograd *v, const struct cnn_run *run,
 
 static double tiles_of(size_t height, size_t width)
 {
-	return (double)((height + 3) / 4 * ((width + 3) / 4));
+	const size_t tiles = (height + 3) / 4 * ((width + 3) / 4);
+
+	return (double)tiles;
 }
 
 /* Measured on one core of a Zen 5: of the products, and of a block's transforms of a

@@ -81,10 +81,9 @@ static struct speed speed_of(const struct cnn_host *host, const struct cnn_run *
 static double padded(const struct cnn_host *host, size_t channels)
 {
 	const size_t block = od_level(host) >= OD_AVX512 ? 16 : 8;
+	const size_t stored = (channels + block - 1) / block * block;
 
-	return channels < block ?
-	    1 :
-	    (double)((channels + block - 1) / block * block) / (double)channels;
+	return channels < block ? 1 : (double)stored / (double)channels;
 }
 
 static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
