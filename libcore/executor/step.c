@@ -128,7 +128,7 @@ static void end_step(struct cnn_worker *w)
 		w->code = cnn_profile_end(w, part);
 }
 
-static void compute(struct cnn_worker *w)
+static void work(struct cnn_worker *w)
 {
 	struct cnn_executor *ex = w->ex;
 	uint32_t from = ex->microbatches * w->number / ex->worker_count;
@@ -161,19 +161,11 @@ static void compute(struct cnn_worker *w)
 		end_step(w);
 }
 
-/* The worker's part of a batch. */
-static void work(struct cnn_worker *w)
-{
-	const cnn_float_state state = cnn_subnormals_flush();
-
-	compute(w);
-	cnn_subnormals_restore(state);
-}
-
 void *cnn_worker_main(void *worker)
 {
 	struct cnn_worker *w = worker;
 
+	cnn_subnormals_flush();
 	for (;;) {
 		cnn_barrier_wait(&w->ex->barrier);
 		if (w->ex->stop)
@@ -235,7 +227,7 @@ static int prepare_batch(struct cnn_executor *ex, uint32_t samples, struct cnn_e
 	return r < 0 ? cnn_host_error(&ex->host, r, e) : CNN_OK;
 }
 
-static int run_batch(struct cnn_executor *ex, uint32_t first, uint32_t samples)
+static int compute_batch(struct cnn_executor *ex, uint32_t first, uint32_t samples)
 {
 	const size_t part = cnn_profile_part(ex, CNN_PART_PACK);
 	int r;
@@ -257,6 +249,15 @@ static int run_batch(struct cnn_executor *ex, uint32_t first, uint32_t samples)
 		if (ex->workers[i].code < 0)
 			return ex->workers[i].code;
 	return CNN_OK;
+}
+
+static int run_batch(struct cnn_executor *ex, uint32_t first, uint32_t samples)
+{
+	const cnn_float_state state = cnn_subnormals_flush();
+	const int r = compute_batch(ex, first, samples);
+
+	cnn_subnormals_restore(state);
+	return r;
 }
 
 /* --- recording -------------------------------------------------------------------- */
