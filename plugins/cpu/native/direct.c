@@ -6,14 +6,7 @@ enum { WEIGHT, BIAS };
 /* The arguments of conv2d. */
 enum { OUT, KERNEL, STRIDE, PADDING, DILATION, GROUPS };
 
-static const struct direct_kernels *const levels[NATIVE_LEVELS] = {
-	[NATIVE_PLAIN] = &direct_kernels_plain,
-#if defined __x86_64__
-	[NATIVE_AVX2] = &direct_kernels_avx2,
-	[NATIVE_AVX512] = &direct_kernels_avx512,
-	[NATIVE_BF16] = &direct_kernels_bf16,
-#endif
-};
+NATIVE_TABLE(direct_kernels);
 
 static size_t round_up(size_t n, size_t to)
 {
@@ -158,7 +151,7 @@ static bool fits(const struct direct *v)
 static void set_formats(const struct direct *v, const struct cnn_run *run,
     struct cnn_plan *plan)
 {
-	const uint32_t blocked = v->kernels->lanes == 16 ? CNN_NCHW16C : CNN_NCHW8C;
+	const uint32_t blocked = native_blocked(v->kernels->lanes);
 	const uint32_t in = plan->inputs[0].layout;
 
 	plan->inputs[0] =

@@ -1,14 +1,7 @@
 /* elementwise.c - add, add+relu: see elementwise.h. */
 #include "elementwise.h"
 
-static const struct add_kernels *const levels[NATIVE_LEVELS] = {
-	[NATIVE_PLAIN] = &add_kernels_plain,
-#if defined __x86_64__
-	[NATIVE_AVX2] = &add_kernels_avx2,
-	[NATIVE_AVX512] = &add_kernels_avx512,
-	[NATIVE_BF16] = &add_kernels_bf16,
-#endif
-};
+NATIVE_TABLE(add_kernels);
 
 /* All tensors have the layout of the first input. */
 static void set_formats(const struct cnn_run *run, struct cnn_plan *plan)
@@ -65,29 +58,7 @@ static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
 	return CNN_OK;
 }
 
-static void destroy(void *instance)
-{
-	struct add *v = instance;
-
-	if (v)
-		v->host->free(v->host, v);
-}
-
-static int forward(void *instance, const struct cnn_call *c)
-{
-	const struct add *v = instance;
-
-	v->kernels->forward(v, c);
-	return CNN_OK;
-}
-
-static int backward(void *instance, const struct cnn_call *c)
-{
-	const struct add *v = instance;
-
-	v->kernels->backward(v, c);
-	return CNN_OK;
-}
+NATIVE_CALLS(add)
 
 #define ADD_KERNEL(RUN) \
 	{ \

@@ -3,14 +3,7 @@
 
 enum { WEIGHT, BIAS };
 
-static const struct linear_kernels *const levels[NATIVE_LEVELS] = {
-	[NATIVE_PLAIN] = &linear_kernels_plain,
-#if defined __x86_64__
-	[NATIVE_AVX2] = &linear_kernels_avx2,
-	[NATIVE_AVX512] = &linear_kernels_avx512,
-	[NATIVE_BF16] = &linear_kernels_bf16,
-#endif
-};
+NATIVE_TABLE(linear_kernels);
 
 static void describe(struct linear *v, const struct cnn_host *host,
     const struct cnn_run *run, uint32_t offered)
@@ -78,13 +71,7 @@ static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
 	return CNN_OK;
 }
 
-static void destroy(void *instance)
-{
-	struct linear *v = instance;
-
-	if (v)
-		v->host->free(v->host, v);
-}
+NATIVE_CALLS(linear)
 
 /* The index of element i of a sample, i being in C order. */
 static size_t place_of(const struct linear *v, size_t i)
@@ -141,22 +128,6 @@ static int param_export(void *instance, void *queue, uint32_t index,
 	for (size_t o = 0; o < v->o; o++)
 		for (size_t i = 0; i < count; i++)
 			*plain++ = native[weight_at(v, o, i)];
-	return CNN_OK;
-}
-
-static int forward(void *instance, const struct cnn_call *c)
-{
-	const struct linear *v = instance;
-
-	v->kernels->forward(v, c);
-	return CNN_OK;
-}
-
-static int backward(void *instance, const struct cnn_call *c)
-{
-	const struct linear *v = instance;
-
-	v->kernels->backward(v, c);
 	return CNN_OK;
 }
 

@@ -54,6 +54,23 @@ static inline size_t native_align(size_t bytes)
 	return (bytes + 63) / 64 * 64;
 }
 
+/* Blocks of `lanes` channels. */
+static inline size_t native_blocks(size_t channels, size_t lanes)
+{
+	return (channels + lanes - 1) / lanes;
+}
+
+/* The layout of such blocks. */
+static inline uint32_t native_blocked(size_t lanes)
+{
+	return lanes == 16 ? CNN_NCHW16C : CNN_NCHW8C;
+}
+
+static inline bool native_is_pair(const struct cnn_arg_value *a, int64_t value)
+{
+	return a->i == value && a->j == value;
+}
+
 /* A call's scratch memory. If `memory` is NULL, native_take() only counts. */
 struct native_room {
 	char *memory;
@@ -75,6 +92,47 @@ static inline void native_clear(void *p, size_t bytes)
 	if (bytes > 0)
 		memset(p, 0, bytes);
 }
+
+/* The table `levels` of a struct KERNELS, by enum native_level: KERNELS_plain, ... */
+#if defined __x86_64__
+#define NATIVE_TABLE(KERNELS) \
+	static const struct KERNELS *const levels[NATIVE_LEVELS] = { \
+		[NATIVE_PLAIN] = &KERNELS##_plain, \
+		[NATIVE_AVX2] = &KERNELS##_avx2, \
+		[NATIVE_AVX512] = &KERNELS##_avx512, \
+		[NATIVE_BF16] = &KERNELS##_bf16, \
+	}
+#else
+#define NATIVE_TABLE(KERNELS) \
+	static const struct KERNELS *const levels[NATIVE_LEVELS] = { \
+		[NATIVE_PLAIN] = &KERNELS##_plain, \
+	}
+#endif
+
+/* Defines destroy(), forward() and backward() of a kernel whose instance is a struct TYPE
+ * with members `host` and `kernels`. */
+#define NATIVE_CALLS(TYPE) \
+	static void destroy(void *instance) \
+	{ \
+		struct TYPE *v = instance; \
+\
+		if (v) \
+			v->host->free(v->host, v); \
+	} \
+	static int forward(void *instance, const struct cnn_call *c) \
+	{ \
+		const struct TYPE *v = instance; \
+\
+		v->kernels->forward(v, c); \
+		return CNN_OK; \
+	} \
+	static int backward(void *instance, const struct cnn_call *c) \
+	{ \
+		const struct TYPE *v = instance; \
+\
+		v->kernels->backward(v, c); \
+		return CNN_OK; \
+	}
 
 /* Defines a plugin's entry. Its tables follow. */
 #define NATIVE_PLUGIN(NAME, ...) \

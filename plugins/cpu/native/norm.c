@@ -3,14 +3,7 @@
 
 #include <math.h>
 
-static const struct norm_kernels *const levels[NATIVE_LEVELS] = {
-	[NATIVE_PLAIN] = &norm_kernels_plain,
-#if defined __x86_64__
-	[NATIVE_AVX2] = &norm_kernels_avx2,
-	[NATIVE_AVX512] = &norm_kernels_avx512,
-	[NATIVE_BF16] = &norm_kernels_bf16,
-#endif
-};
+NATIVE_TABLE(norm_kernels);
 
 double norm_scale(const struct norm *v, double var)
 {
@@ -20,7 +13,7 @@ double norm_scale(const struct norm *v, double var)
 static void set_formats(const struct norm_kernels *kernels, const struct cnn_run *run,
     struct cnn_plan *plan)
 {
-	const uint32_t blocked = kernels->lanes == 16 ? CNN_NCHW16C : CNN_NCHW8C;
+	const uint32_t blocked = native_blocked(kernels->lanes);
 
 	plan->inputs[0] = (struct cnn_format){ run->dtype, blocked };
 	plan->output = (struct cnn_format){ run->dtype, blocked };

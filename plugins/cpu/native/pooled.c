@@ -6,24 +6,7 @@ enum { WEIGHT, BIAS };
 /* The arguments of conv2d. */
 enum { OUT, KERNEL, STRIDE, PADDING, DILATION, GROUPS };
 
-static const struct conv_level *const levels[NATIVE_LEVELS] = {
-	[NATIVE_PLAIN] = &conv_level_plain,
-#if defined __x86_64__
-	[NATIVE_AVX2] = &conv_level_avx2,
-	[NATIVE_AVX512] = &conv_level_avx512,
-	[NATIVE_BF16] = &conv_level_bf16,
-#endif
-};
-
-static size_t blocks_of(size_t channels, size_t lanes)
-{
-	return (channels + lanes - 1) / lanes;
-}
-
-static bool is_pair(const struct cnn_arg_value *a, int64_t value)
-{
-	return a->i == value && a->j == value;
-}
+NATIVE_TABLE(conv_level);
 
 static bool supports(const struct cnn_run *run)
 {
@@ -32,10 +15,12 @@ static bool supports(const struct cnn_run *run)
 	const struct cnn_arg_value *pool = run->nodes[2].args;
 
 	return (run->dtype == CNN_F32 || run->dtype == CNN_BF16) &&
-	    is_pair(&conv[KERNEL], 3) && is_pair(&conv[STRIDE], 1) &&
-	    is_pair(&conv[DILATION], 1) && conv[GROUPS].i == 1 &&
-	    conv[PADDING].i == conv[PADDING].j && is_pair(&pool[POOL_KERNEL], 2) &&
-	    is_pair(&pool[POOL_PADDING], 0) && is_pair(&pool[POOL_STRIDE], 2);
+	    native_is_pair(&conv[KERNEL], 3) && native_is_pair(&conv[STRIDE], 1) &&
+	    native_is_pair(&conv[DILATION], 1) && conv[GROUPS].i == 1 &&
+	    conv[PADDING].i == conv[PADDING].j &&
+	    native_is_pair(&pool[POOL_KERNEL], 2) &&
+	    native_is_pair(&pool[POOL_PADDING], 0) &&
+	    native_is_pair(&pool[POOL_STRIDE], 2);
 }
 
 static void describe(struct conv *v, const struct cnn_host *host,
@@ -62,8 +47,8 @@ static void describe(struct conv *v, const struct cnn_host *host,
 				 levels[level]->wide[v->half];
 	v->rows = v->h + 2 * v->pad;
 	v->row = v->w + 2 * v->pad;
-	v->in_blocks = blocks_of(v->c, v->kernels->lanes);
-	v->out_blocks = blocks_of(v->o, v->kernels->lanes);
+	v->in_blocks = native_blocks(v->c, v->kernels->lanes);
+	v->out_blocks = native_blocks(v->o, v->kernels->lanes);
 	v->image = v->rows * v->row *
 	    (v->narrow ? v->c : v->in_blocks * v->kernels->lanes);
 	v->windows = v->ph * v->pw;
@@ -115,7 +100,7 @@ static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
 	describe(&v, host, run);
 	if (!counts(&v, run->batch))
 		return 0;
-	blocked = v.kernels->lanes == 16 ? CNN_NCHW16C : CNN_NCHW8C;
+	blocked = native_blocked(v.kernels->lanes);
 	plan->inputs[0] =
 	    (struct cnn_format){ run->dtype, v.narrow ? CNN_NCHW : blocked };
 	plan->output = (struct cnn_format){ run->dtype, blocked };
@@ -135,13 +120,7 @@ static size_t weight_count(const struct conv *v)
 	    v->kernels->lanes * TAPS;
 }
 
-static void destroy(void *instance)
-{
-	struct conv *v = instance;
-
-	if (v)
-		v->host->free(v->host, v);
-}
+NATIVE_CALLS(conv)
 
 static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
     const struct cnn_run *run, struct cnn_plan *plan, void **instance)
@@ -153,7 +132,7 @@ static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
 	if (!v)
 		return CNN_ENOMEM;
 	describe(v, host, run);
-	blocked = v->kernels->lanes == 16 ? CNN_NCHW16C : CNN_NCHW8C;
+	blocked = native_blocked(v->kernels->lanes);
 	plan->flags = CNN_KEEP_INPUT;
 	plan->inputs[0] =
 	    (struct cnn_format){ run->dtype, v->narrow ? CNN_NCHW : blocked };
@@ -239,22 +218,6 @@ static int pack(void *instance, void *queue, void *const *params, void *packed)
 			for (size_t k = 0; k < TAPS; k++)
 				wide[(o * TAPS + k) * lanes + c] =
 				    weight[place_of(v, o, c, k)];
-	return CNN_OK;
-}
-
-static int forward(void *instance, const struct cnn_call *c)
-{
-	const struct conv *v = instance;
-
-	v->kernels->forward(v, c);
-	return CNN_OK;
-}
-
-static int backward(void *instance, const struct cnn_call *c)
-{
-	const struct conv *v = instance;
-
-	v->kernels->backward(v, c);
 	return CNN_OK;
 }
 

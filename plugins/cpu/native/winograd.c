@@ -6,32 +6,15 @@ enum { WEIGHT, BIAS };
 /* The arguments of conv2d. */
 enum { OUT, KERNEL, STRIDE, PADDING, DILATION, GROUPS };
 
-static const struct winograd_kernels *const levels[NATIVE_LEVELS] = {
-	[NATIVE_PLAIN] = &winograd_kernels_plain,
-#if defined __x86_64__
-	[NATIVE_AVX2] = &winograd_kernels_avx2,
-	[NATIVE_AVX512] = &winograd_kernels_avx512,
-	[NATIVE_BF16] = &winograd_kernels_bf16,
-#endif
-};
-
-static size_t blocks_of(size_t channels, size_t lanes)
-{
-	return (channels + lanes - 1) / lanes;
-}
-
-static bool is_pair(const struct cnn_arg_value *a, int64_t value)
-{
-	return a->i == value && a->j == value;
-}
+NATIVE_TABLE(winograd_kernels);
 
 static bool supports(const struct cnn_run *run)
 {
 	const struct cnn_arg_value *a = run->nodes[0].args;
 
 	return (run->dtype == CNN_F32 || run->dtype == CNN_BF16) &&
-	    is_pair(&a[KERNEL], 3) && is_pair(&a[STRIDE], 1) &&
-	    is_pair(&a[DILATION], 1) && a[GROUPS].i == 1 && a[PADDING].i <= 2 &&
+	    native_is_pair(&a[KERNEL], 3) && native_is_pair(&a[STRIDE], 1) &&
+	    native_is_pair(&a[DILATION], 1) && a[GROUPS].i == 1 && a[PADDING].i <= 2 &&
 	    a[PADDING].j <= 2 &&
 	    run->inputs[0].shape.dims[0] >= WINOGRAD_MIN_CHANNELS &&
 	    run->output.dims[0] >= WINOGRAD_MIN_CHANNELS;
@@ -62,8 +45,8 @@ static void describe(struct winograd *v, const struct cnn_host *host,
 		.px = (size_t)a[PADDING].j,
 	};
 	lanes = v->kernels->lanes;
-	v->in_blocks = blocks_of(v->c, lanes);
-	v->out_blocks = blocks_of(v->o, lanes);
+	v->in_blocks = native_blocks(v->c, lanes);
+	v->out_blocks = native_blocks(v->o, lanes);
 	v->packed_out = WINOGRAD_POINTS * v->c * v->out_blocks * lanes;
 	v->packed_all = v->packed_out;
 	if (v->wants_gradient)
@@ -73,7 +56,7 @@ static void describe(struct winograd *v, const struct cnn_host *host,
 static void set_formats(const struct winograd *v, const struct cnn_run *run,
     struct cnn_plan *plan)
 {
-	const uint32_t blocked = v->kernels->lanes == 16 ? CNN_NCHW16C : CNN_NCHW8C;
+	const uint32_t blocked = native_blocked(v->kernels->lanes);
 
 	plan->inputs[0] = (struct cnn_format){ run->dtype, blocked };
 	plan->output = (struct cnn_format){ run->dtype, blocked };
@@ -113,13 +96,7 @@ static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
 	return 1 + ns * run->batch / 1e3;
 }
 
-static void destroy(void *instance)
-{
-	struct winograd *v = instance;
-
-	if (v)
-		v->host->free(v->host, v);
-}
+NATIVE_CALLS(winograd)
 
 static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
     const struct cnn_run *run, struct cnn_plan *plan, void **instance)
@@ -191,22 +168,6 @@ static int pack(void *instance, void *queue, void *const *params, void *packed)
 
 	(void)queue;
 	v->kernels->pack(v, params[WEIGHT], packed);
-	return CNN_OK;
-}
-
-static int forward(void *instance, const struct cnn_call *c)
-{
-	const struct winograd *v = instance;
-
-	v->kernels->forward(v, c);
-	return CNN_OK;
-}
-
-static int backward(void *instance, const struct cnn_call *c)
-{
-	const struct winograd *v = instance;
-
-	v->kernels->backward(v, c);
 	return CNN_OK;
 }
 
