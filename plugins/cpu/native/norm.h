@@ -4,8 +4,8 @@
  *   y = (in - mean[c]) / sqrt(var[c] + eps) * weight[c] + bias[c]
  *   out = y, or max(0, y)
  *
- * In training, mean[c] and var[c] = m2[c] / n are those of channel c over the n elements
- * of the whole batch, where m2 = sum of (in - mean)^2. Each microbatch gives its own mean
+ * Training takes the mean and the variance of channel c over its n elements in the whole
+ * batch: var = m2 / n, where m2 = sum of (in - mean)^2. Each microbatch gives its own mean
  * and m2. They are combined pairwise, so that a mean far from 0 costs no precision
  * (T. F. Chan, G. H. Golub, R. J. LeVeque, "Updating Formulae and a Pairwise Algorithm
  * for Computing Sample Variances", 1979). Within a microbatch this is done with pieces
@@ -14,8 +14,8 @@
  * Backward, with g = grad_out where y is above 0 (without relu everywhere):
  *   grad_bias[c] = sum of g      grad_weight[c] = sum of g xhat
  *   grad_in = weight / sqrt(var + eps) (g - grad_bias / n - xhat grad_weight / n)
- * where xhat is y before weight and bias, and the sums in grad_in are those of the whole
- * batch. (S. Ioffe and C. Szegedy, "Batch Normalization", ICML 2015.)
+ * where xhat is y before weight and bias. grad_in takes both sums over the whole batch.
+ * (S. Ioffe and C. Szegedy, "Batch Normalization", ICML 2015.)
  *
  * The mean is kept as the sum of two floats: in - high is exact or nearly so, and `low`
  * goes into the constant term.

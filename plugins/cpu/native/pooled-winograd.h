@@ -121,36 +121,6 @@ static void winograd_input(const struct conv *v, const float *x, float *out)
 	}
 }
 
-/* m [count][blocks] = x [count][channels] u [c][blocks]; rows of x are `channels`
- * apart */
-INLINE void winograd_multiply(size_t count, size_t blocks, const float *x,
-    size_t channels, const float *u, size_t c, float *m)
-{
-	vec sums[24];
-
-	UNROLL
-	for (size_t i = 0; i < count * blocks; i++)
-		sums[i] = (vec){ 0 };
-	for (size_t k = 0; k < c; k++) {
-		vec w[2];
-
-		UNROLL
-		for (size_t b = 0; b < blocks; b++)
-			w[b] = *(const vec *)(u + (k * blocks + b) * LANES);
-		UNROLL
-		for (size_t t = 0; t < count; t++) {
-			vec one = splat(x[t * channels + k]);
-
-			UNROLL
-			for (size_t b = 0; b < blocks; b++)
-				sums[t * blocks + b] += one * w[b];
-		}
-	}
-	UNROLL
-	for (size_t i = 0; i < count * blocks; i++)
-		*(vec *)(m + i * LANES) = sums[i];
-}
-
 /* Computes all 16 products for `count` windows. */
 INLINE void winograd_products(const struct conv *v, size_t blocks, size_t count,
     const float *x, const float *u, float *m)
@@ -160,12 +130,12 @@ INLINE void winograd_products(const struct conv *v, size_t blocks, size_t count,
 	for (size_t e = 0; e < 16; e++, x += TILE * channels,
 		    u += v->c * blocks * LANES, m += TILE * blocks * LANES) {
 		if (count == TILE) {
-			winograd_multiply(TILE, blocks, x, channels, u, v->c, m);
+			multiply(TILE, blocks, x, channels, u, v->c, m);
 			continue;
 		}
 		for (size_t t = 0; t < count; t += FEW)
-			winograd_multiply(FEW, blocks, x + t * channels, channels, u,
-			    v->c, m + t * blocks * LANES);
+			multiply(FEW, blocks, x + t * channels, channels, u, v->c,
+			    m + t * blocks * LANES);
 	}
 }
 

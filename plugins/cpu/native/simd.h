@@ -201,4 +201,34 @@ INLINE void transpose(vec *x)
 	SWAP_SQUARES(1)
 }
 
+/* m [count][blocks] = x [count][channels] u [channels][blocks]; rows of x are `apart`
+ * floats apart */
+INLINE void multiply(size_t count, size_t blocks, const float *x, size_t apart,
+    const float *u, size_t channels, float *m)
+{
+	vec sums[24];
+
+	UNROLL
+	for (size_t i = 0; i < count * blocks; i++)
+		sums[i] = (vec){ 0 };
+	for (size_t k = 0; k < channels; k++) {
+		vec w[2];
+
+		UNROLL
+		for (size_t b = 0; b < blocks; b++)
+			w[b] = *(const vec *)(u + (k * blocks + b) * LANES);
+		UNROLL
+		for (size_t t = 0; t < count; t++) {
+			const vec one = splat(x[t * apart + k]);
+
+			UNROLL
+			for (size_t b = 0; b < blocks; b++)
+				sums[t * blocks + b] += one * w[b];
+		}
+	}
+	UNROLL
+	for (size_t i = 0; i < count * blocks; i++)
+		*(vec *)(m + i * LANES) = sums[i];
+}
+
 #endif

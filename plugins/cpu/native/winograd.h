@@ -15,7 +15,7 @@
  *
  * A tile with a result that is not finite is computed again as a plain sum, because
  * transforms spread what is not finite, and overflow earlier. Rounding errors are about
- * ten times those of a plain sum in float.
+ * ten times those of a plain sum in float. The weights' gradient is not computed again.
  *
  * Parameters, with zeros for the outputs that pad a block: weight [c][i][j][o], bias [o].
  * packed: U [pairs of blocks][36][c][o of the pair] for out, then the same with c and o
