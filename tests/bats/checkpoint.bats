@@ -8,14 +8,7 @@ bats_require_minimum_version 1.5.0
 setup_file() {
 	load models
 	cd "$BATS_FILE_TMPDIR"
-	tiny > tiny.net
-	mixed > mixed.net
-	for n in tiny mixed; do cnn-init $n.net > $n.cnn; done
-	images i.idx 103 8 8
-	labels l.idx 103
-	tensor-cat i.idx l.idx -o data.tns
-	mnist-fetch -q -d strokes -n 150 train > train.tns
-	cnn-init "$BATS_TEST_DIRNAME/../../examples/seed.net" > seed.cnn
+	make_trainings
 }
 
 setup() {

@@ -76,6 +76,14 @@ cross_entropy' > m
 	says "cnn-info: --provider: conv2d: *"
 }
 
+@test "the batch and the instruction set count" {
+	[[ $(cnn-info init.cnn) == *"memory at batch 64: "* ]]
+	[[ $(cnn-info -b 7 init.cnn) == *"memory at batch 7: "* ]]
+	[[ $(cnn-info --isa sse41 init.cnn) == *"memory at batch 64: "* ]]
+	run -2 --separate-stderr cnn-info --isa mmx init.cnn
+	says "cnn-info: --isa: *mmx*"
+}
+
 @test "a checkpoint says where its training stands" {
 	cnn-step -q --epochs 2 --steps 3 --batch 10 --optimizer sgd init.cnn data.tns > c
 	[[ $(cnn-info c) == *"checkpoint: step 3, epoch 1, sgd"* ]]

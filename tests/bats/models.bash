@@ -98,3 +98,16 @@ use_files() {
 	ln -s "$BATS_FILE_TMPDIR"/*.{net,tns,cnn,idx} .
 	export NO_COLOR=1
 }
+
+# make_trainings: in the present folder, three models and data that fit them: data.tns
+# for tiny.cnn and mixed.cnn, train.tns for seed.cnn.
+make_trainings() {
+	tiny > tiny.net
+	mixed > mixed.net
+	for n in tiny mixed; do cnn-init $n.net > $n.cnn; done
+	images i.idx 103 8 8
+	labels l.idx 103
+	tensor-cat i.idx l.idx -o data.tns
+	mnist-fetch -q -d strokes -n 150 train > train.tns
+	cnn-init "$BATS_TEST_DIRNAME/../../examples/seed.net" > seed.cnn
+}
