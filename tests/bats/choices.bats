@@ -7,6 +7,7 @@
 bats_require_minimum_version 1.5.0
 
 setup_file() {
+	load tensors
 	cd "$BATS_FILE_TMPDIR"
 	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 	for net in "$top"/tests/bench/panel/*.net "$top"/examples/*.net; do
@@ -20,6 +21,7 @@ setup_file() {
 }
 
 setup() {
+	load tensors
 	cd "$BATS_FILE_TMPDIR"
 	recorded=$BATS_TEST_DIRNAME/choices.txt
 }
