@@ -161,10 +161,18 @@ static void store(uint32_t dtype, void *data, size_t i, double value)
 static void convert(uint32_t from, const void *in, size_t step_in, uint32_t to,
     void *out, size_t step_out, size_t n)
 {
-#define EACH(IN, OUT, VALUE) \
+#define LOOP(IN, OUT, VALUE, STEP_IN, STEP_OUT) \
 	for (size_t k = 0; k < n; k++) { \
-		const IN x = ((const IN *)in)[k * step_in]; \
-		((OUT *)out)[k * step_out] = VALUE; \
+		const IN x = ((const IN *)in)[k * (STEP_IN)]; \
+		((OUT *)out)[k * (STEP_OUT)] = VALUE; \
+	}
+	/* Neighbours get a loop of their own, which becomes vectors. */
+#define EACH(IN, OUT, VALUE) \
+	{ \
+		if (step_in == 1 && step_out == 1) \
+			LOOP(IN, OUT, VALUE, 1, 1) \
+		else \
+			LOOP(IN, OUT, VALUE, step_in, step_out) \
 	}
 	/* Conversions of a training step first; then all others. */
 	if (from == CNN_F32 && to == CNN_F32)
@@ -179,6 +187,7 @@ static void convert(uint32_t from, const void *in, size_t step_in, uint32_t to,
 		for (size_t k = 0; k < n; k++)
 			store(to, out, k * step_out, load(from, in, k * step_in));
 #undef EACH
+#undef LOOP
 }
 
 /* Bytes of an element that store() can write, 0 for other types. */
