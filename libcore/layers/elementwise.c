@@ -5,6 +5,11 @@
  */
 #include "layer.h"
 
+static const struct cnn_arg normalize_args[] = {
+	{ "mean", CNN_ARG_FLOAT, 0, 0, -1e6, 1e6 },
+	{ "std", CNN_ARG_FLOAT, 0, 1, 1e-6, 1e6 },
+};
+
 #define ACTIVATION(TYPE, SUMMARY, ...) \
 	{ \
 		.size = sizeof(struct cnn_layer_def), .type = (TYPE), \
@@ -14,6 +19,9 @@
 
 const struct cnn_layer_def cnn_layer_activations[] = {
 	ACTIVATION("relu", "rectified linear unit"), /* max(in, 0) */
+	/* (in - mean) / std */
+	ACTIVATION("normalize", "subtracts a mean, divides by a standard deviation",
+	    .args = normalize_args, .arg_count = 2),
 };
 
 const size_t cnn_layer_activation_count = sizeof(cnn_layer_activations) /

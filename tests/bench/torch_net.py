@@ -43,10 +43,20 @@ def pool(layer):
         pair(a.get("padding", "0")))
 
 
+class Normalize(nn.Module):
+    def __init__(self, a):
+        super().__init__()
+        self.mean, self.std = float(a.get("mean", 0)), float(a.get("std", 1))
+
+    def forward(self, x):
+        return (x - self.mean) / self.std
+
+
 LAYERS = {
     "conv2d": conv2d,
     "linear": lambda a: nn.LazyLinear(int(a["out"]), a.get("bias") != "false"),
     "relu": lambda a: nn.ReLU(),
+    "normalize": Normalize,
     "maxpool2d": pool(nn.MaxPool2d),
     "avgpool2d": pool(nn.AvgPool2d),
     "batchnorm2d": lambda a: nn.LazyBatchNorm2d(

@@ -17,6 +17,7 @@ static const struct {
 	    "4x9x8", "6x4x3", "weight 6x2x3x2 0.2887; ", 2 * 12 * 72 },
 	{ "linear out=10", "7", "10", "weight 10x7 0.3780; bias 10 0.3780; ", 140 },
 	{ "relu", "3x4", "3x4", "", 12 },
+	{ "normalize mean=0.5 std=0.25", "3x4", "3x4", "", 12 },
 	{ "maxpool2d kernel=2", "64x11x11", "64x5x5", "", 6400 },
 	{ "maxpool2d kernel=3 stride=2 padding=1", "2x7x8", "2x4x4", "", 288 },
 	{ "avgpool2d kernel=3x2 stride=1", "2x3x3", "2x1x2", "", 24 },

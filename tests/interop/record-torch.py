@@ -117,6 +117,8 @@ def record_layers(path):
     w.layer("cross_entropy", [sixteenths(3, 5)], [],
             lambda x, p: F.cross_entropy(x[0], torch.tensor(labels), reduction="none"),
             labels=labels)
+    w.layer("normalize mean=0.5 std=0.25", [torch.arange(-12.0, 12.0).reshape(2, 3, 4) / 16],
+            [], lambda x, p: (x[0] - 0.5) / 0.25)
     w.layers_end()
 
 

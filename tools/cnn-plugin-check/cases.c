@@ -30,6 +30,9 @@ const struct test_case test_cases[] = {
 	{ "relu", "16x4x4", 2, 2, NEGATIVE },
 	{ "relu", "5x7x3", 3, 2, WIDE },
 
+	{ "normalize mean=0.25 std=0.5", "3x5x4", 3, 2, DISTINCT },
+	{ "normalize mean=0.1307 std=0.3081", "19", 2, 2, NEGATIVE },
+
 	{ "maxpool2d kernel=2", "3x6x6", 3, 2, DISTINCT },
 	{ "maxpool2d kernel=2", "5x7x5", 2, 2, TIES },
 	{ "maxpool2d kernel=3x2 stride=1x2 padding=1x0", "4x5x6", 2, 2, DISTINCT },
@@ -256,7 +259,8 @@ static const struct {
 } half_bounds[] = {
 	{ "conv2d", { THRICE, THRICE } },
 	{ "linear", { THRICE, THRICE } },
-	{ "relu", { 0, 0 } },	      /* nothing is rounded */
+	{ "relu", { 0, 0 } }, /* nothing is rounded */
+	{ "normalize", { ONCE, ONCE } },
 	{ "maxpool2d", { 0, ONCE } }, /* overlapping windows add up */
 	{ "avgpool2d", { ONCE, ONCE } },
 	{ "flatten", { 0, 0 } },
@@ -288,7 +292,8 @@ struct bounds case_bounds(const struct layer_chain *c, uint32_t dtype)
 		if (chooses && rounded)
 			b.backward += 0.02;
 		rounded |= strcmp(type, "conv2d") == 0 || strcmp(type, "linear") == 0 ||
-		    strcmp(type, "batchnorm2d") == 0 || strcmp(type, "add") == 0;
+		    strcmp(type, "batchnorm2d") == 0 || strcmp(type, "add") == 0 ||
+		    strcmp(type, "normalize") == 0;
 	}
 	if (dtype == CNN_F16) {
 		b.forward /= 64;

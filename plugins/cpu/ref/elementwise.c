@@ -5,17 +5,19 @@
 /* --- activations ------------------------------------------------------------
  * out = f(x, a, b), where x is an element of in; grad_in = gradient(x, g, a, b), which
  * is g df/dx, where g is an element of grad_out. `flags` says what x is in the
- * gradient: READS_INPUT: of in, READS_OUTPUT: of out. a and b are the first `arg_count`
+ * gradient: READS_INPUT: of in, READS_OUTPUT: of out, READS_NEITHER: nothing. a and b are the first `arg_count`
  * arguments, which are CNN_ARG_FLOAT; the others are 0. All are real: write x / 2 or
  * (real)0.5 * x. f of NaN is NaN, so a comparison that is false must lead to x.
  */
 #define READS_INPUT (CNN_KEEP_INPUT | CNN_INPLACE_BACKWARD)
 #define READS_OUTPUT (CNN_KEEP_OUTPUT | CNN_INPLACE_FORWARD | CNN_INPLACE_BACKWARD)
+#define READS_NEITHER (CNN_INPLACE_FORWARD | CNN_INPLACE_BACKWARD)
 
 /* ROW(type, flags, arg_count, f, gradient) */
 /* clang-format off */
 #define ACTIVATIONS(ROW) \
-	ROW(relu, READS_OUTPUT, 0, x <= 0 ? 0 : x, x <= 0 ? 0 : g)
+	ROW(relu, READS_OUTPUT, 0, x <= 0 ? 0 : x, x <= 0 ? 0 : g) \
+	ROW(normalize, READS_NEITHER, 2, (x - a) / b, g / b)
 /* clang-format on */
 
 struct activation {
@@ -53,10 +55,12 @@ static inline __attribute__((always_inline)) int activation_backward(
     const struct activation *s, const struct cnn_call *call,
     activation_function *gradient)
 {
-	const bool reads_input = s->ref.layer->flags & CNN_KEEP_INPUT;
+	const uint32_t flags = s->ref.layer->flags;
 	const size_t n = s->ref.in * call->samples;
-	const real *x = reads_input ? call->in[0] : call->out;
 	const real *grad_out = call->grad_out, a = s->a, b = s->b;
+	const real *x = flags & CNN_KEEP_INPUT ? call->in[0] :
+	    flags & CNN_KEEP_OUTPUT	       ? call->out :
+						 grad_out;
 	real *grad_in = call->grad_in[0];
 
 	for (size_t i = 0; grad_in && i < n; i++)

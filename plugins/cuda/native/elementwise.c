@@ -52,7 +52,9 @@ static int activation_backward(void *instance, const struct cnn_call *call)
 {
 	const struct activation *s = instance;
 	const struct native *n = &s->native;
-	const void *x = s->row->flags & CNN_KEEP_INPUT ? call->in[0] : call->out;
+	const void *x = s->row->flags & CNN_KEEP_INPUT ? call->in[0] :
+	    s->row->flags & CNN_KEEP_OUTPUT	       ? call->out :
+							 call->grad_out;
 
 	if (!call->grad_in[0])
 		return CNN_OK;

@@ -591,6 +591,24 @@ static const double recorded77[] = {
 	0.00534442289200625, 0.00933291171987907, 0.00933291171987907,
 	-0.119339302897502, 0.0942590692927683, 0.0064144101649755,
 };
+static const double recorded78[] = {
+	-0.75, -0.6875, -0.625, -0.5625, -0.5, -0.4375, -0.375, -0.3125, -0.25,
+	-0.1875, -0.125, -0.0625, 0, 0.0625, 0.125, 0.1875, 0.25, 0.3125, 0.375,
+	0.4375, 0.5, 0.5625, 0.625, 0.6875,
+};
+static const double recorded79[] = {
+	1.125, -1.4375, 1.5, 0.5625, 1.8125, 0.0625, 0.5625, 1.5625, 1.1875, -1,
+	-1.125, -1.75, -1.1875, -1.3125, -1.625, 0, 1.0625, 0.25, -0.5, 1.25, -1.5,
+	-0.4375, -1, -0.375,
+};
+static const double recorded80[] = {
+	-5, -4.75, -4.5, -4.25, -4, -3.75, -3.5, -3.25, -3, -2.75, -2.5, -2.25, -2,
+	-1.75, -1.5, -1.25, -1, -0.75, -0.5, -0.25, 0, 0.25, 0.5, 0.75,
+};
+static const double recorded81[] = {
+	4.5, -5.75, 6, 2.25, 7.25, 0.25, 2.25, 6.25, 4.75, -4, -4.5, -7, -4.75,
+	-5.25, -6.5, 0, 4.25, 1, -2, 5, -6, -1.75, -4, -1.5,
+};
 static const struct recorded_layer recorded_layers[] = {
 	{ "conv2d out=4 kernel=3", "3x5x6", 2,
 		{ recorded0 }, { recorded1, recorded2 }, recorded5, recorded6,
@@ -631,4 +649,7 @@ static const struct recorded_layer recorded_layers[] = {
 	{ "cross_entropy", "5", 3,
 		{ recorded74 }, { NULL }, recorded75, recorded76,
 		{ recorded77 }, { NULL }, { 4, 0, 2 } },
+	{ "normalize mean=0.5 std=0.25", "3x4", 2,
+		{ recorded78 }, { NULL }, recorded79, recorded80,
+		{ recorded81 }, { NULL }, { 0 } },
 };
