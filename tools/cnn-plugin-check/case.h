@@ -16,8 +16,8 @@ unsigned check_alone(struct trial *, const struct subject *, const struct layer_
  * it. */
 bool check_not_finite(struct trial *, const struct subject *,
     const struct layer_chain *, const struct test_case *, const struct element_type *);
-/* The same bytes in place, from another thread, again in the same instance, and without
- * the gradient of the input, which leaves those of the parameters alone
+/* The same bytes in place, from another thread, and again in the same instance; results as
+ * near without the gradient of the input, which leaves those of the parameters alone
  * (variants.c). */
 int check_variants(struct trial *, const struct subject *, const struct layer_chain *,
     const struct settings *, const struct data *, const struct results *plain,

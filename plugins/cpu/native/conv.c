@@ -1,15 +1,17 @@
 /* conv.c - the table of convolutions, some of which have kernels for certain shapes. */
 #include "direct.h"
+#include "few.h"
 #include "pooled.h"
 #include "winograd.h"
 
 static const struct cnn_kernel direct_kernel = DIRECT_KERNEL_OF("conv2d");
 
-/* The kernels that may compute a run; of equal ones the first is chosen. */
-typedef const struct cnn_kernel *const kernel_list[2];
-
-static kernel_list any_shape = { &winograd_kernel, &direct_kernel };
-static kernel_list pooled = { &pooled_kernel, &direct_kernel };
+/* The kernels that may compute a run, NULL after the last; of equal ones the first is
+ * chosen. */
+static const struct cnn_kernel *const any_shape[] = { &winograd_kernel, &few_kernel,
+	&direct_kernel, NULL };
+static const struct cnn_kernel *const pooled[] = { &pooled_kernel, &direct_kernel,
+	NULL };
 
 /* A run, computed by one of them. */
 struct chosen {
@@ -28,7 +30,7 @@ static const struct cnn_kernel *cheapest(const struct cnn_host *host,
 	const struct cnn_plan offered = *plan;
 
 	*cost = 0;
-	for (size_t i = 0; i < sizeof(kernel_list) / sizeof *list; i++) {
+	for (size_t i = 0; list[i]; i++) {
 		struct cnn_plan its = offered;
 		const double least = list[i]->cost(host, list[i], run, &its);
 

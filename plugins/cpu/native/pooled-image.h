@@ -66,23 +66,6 @@ static const uint16_t *half_image(const struct conv *v, const uint16_t *in, size
 		    from + r * width, width * sizeof *room);
 	return room;
 }
-
-/* Rounds two vectors to bfloat16 and interleaves them in pairs. */
-INLINE __m512i pairs(vec first, vec second)
-{
-	__m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)first));
-	__m512i high = _mm512_cvtepu16_epi32(
-	    (__m256i)_mm512_cvtneps_pbh((__m512)second));
-
-	return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
-}
-
-/* sum + both products of a pair. */
-INLINE vec dot(vec sum, int32_t two, __m512i weights)
-{
-	return (vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32(two),
-	    (__m512bh)weights);
-}
 #endif
 
 #define NAN_BITS 0x7fc00000
