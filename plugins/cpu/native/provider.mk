@@ -1,16 +1,17 @@
 COMMON_cpu_native := native.c
 LEVELED_cpu_native := direct-kernels.c elementwise-kernels.c few-kernels.c linear-kernels.c \
-	norm-kernels.c pooled-kernels.c winograd-kernels.c
+	norm-kernels.c optimizers-kernels.c pooled-kernels.c winograd-kernels.c
 PARTS_cpu_native := direct.c few.c pooled.c winograd.c
 PARTS_cpu_native_conv := direct.c direct-kernels.c few.c few-kernels.c pooled.c pooled-kernels.c \
 	winograd.c winograd-kernels.c
 PARTS_cpu_native_elementwise := elementwise-kernels.c
 PARTS_cpu_native_linear := linear-kernels.c
 PARTS_cpu_native_norm := norm-kernels.c
+PARTS_cpu_native_optimizers := optimizers-kernels.c
 
 # The plain level's vectors are wider than its registers, which gcc mentions where
 # they are handed to a function; all of those are inlined.
-CFLAGS_cpu_native := -Wno-psabi
+CFLAGS_cpu_native := -Wno-psabi -fno-math-errno
 LEVELS_cpu_native := plain
 ifneq ($(filter x86_64%,$(shell $(CC) -dumpmachine)),)
 LEVELS_cpu_native += avx2 avx512 bf16
