@@ -43,9 +43,10 @@ struct cnn_instance {
 	void *handle; /* from create() */
 	bool across;  /* across samples, and training */
 	bool is_loss;
-	bool skipped;	/* needs a field that the rows lack */
-	size_t packed;	/* offset in the packed arena */
-	size_t partial; /* first double of its sums */
+	bool skipped;	 /* needs a field that the rows lack */
+	size_t packed;	 /* offset in the packed arena */
+	uint32_t packer; /* the worker that packs */
+	size_t partial;	 /* first double of its sums */
 	/* Buffers, by number. */
 	size_t in[CNN_MAX_INPUTS], out, saved;
 	size_t grad_in[CNN_MAX_INPUTS], grad_out;
@@ -194,6 +195,7 @@ struct cnn_executor {
 	double *norms;
 	size_t norm_blocks;
 	bool params_changed; /* pack before the next step */
+	bool packs;	     /* in this batch */
 	size_t memory;	     /* bytes of all arenas */
 
 	uint32_t microbatch_size, microbatches_max;

@@ -229,6 +229,26 @@ static int open_optimizer(struct cnn_executor *ex, struct cnn_error *e)
 	return CNN_OK;
 }
 
+/* Gives each instance to the worker that has least to pack so far. */
+static int share_packing(struct cnn_executor *ex, struct cnn_error *e)
+{
+	size_t *bytes = calloc(ex->worker_count, sizeof *bytes);
+
+	if (!bytes)
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	for (size_t i = 0; i < ex->instance_count; i++) {
+		struct cnn_instance *inst = &ex->instances[i];
+
+		inst->packer = 0;
+		for (uint32_t k = 1; k < ex->worker_count; k++)
+			if (bytes[k] < bytes[inst->packer])
+				inst->packer = k;
+		bytes[inst->packer] += inst->plan.packed_bytes;
+	}
+	free(bytes);
+	return CNN_OK;
+}
+
 static int open_all(struct cnn_executor *ex, struct cnn_error *e)
 {
 	int r;
@@ -247,6 +267,8 @@ static int open_all(struct cnn_executor *ex, struct cnn_error *e)
 		return r;
 	if ((ex->options.training && (r = open_optimizer(ex, e)) < 0) ||
 	    (r = place_params(ex, e)) < 0)
+		return r;
+	if ((r = share_packing(ex, e)) < 0)
 		return r;
 	ex->context_count = ex->phases > 1 ? ex->microbatches_max : ex->worker_count;
 	if ((r = table(&ex->contexts, ex->context_count, sizeof *ex->contexts, e)) <

@@ -128,6 +128,27 @@ static void end_step(struct cnn_worker *w)
 		w->code = cnn_profile_end(w, part);
 }
 
+/* Packs the parameters of the worker's instances. */
+static void pack(struct cnn_worker *w)
+{
+	struct cnn_executor *ex = w->ex;
+	const size_t part = cnn_profile_part(ex, CNN_PART_PACK);
+
+	w->code = cnn_profile_begin(w, part);
+	for (size_t i = 0; i < ex->instance_count && w->code >= 0; i++) {
+		const struct cnn_instance *inst = &ex->instances[i];
+		void *params[CNN_MAX_PARAMS];
+
+		if (!inst->kernel->pack || inst->packer != w->number)
+			continue;
+		cnn_instance_params(ex, inst, params);
+		w->code = inst->kernel->pack(inst->handle, ex->queue, params,
+		    ex->packed + inst->packed);
+	}
+	if (w->code >= 0)
+		w->code = cnn_profile_end(w, part);
+}
+
 static void work(struct cnn_worker *w)
 {
 	struct cnn_executor *ex = w->ex;
@@ -137,6 +158,10 @@ static void work(struct cnn_worker *w)
 	w->code = CNN_OK;
 	while (w->stack_count > 0)
 		w->spare[w->spare_count++] = w->stack[--w->stack_count].sum;
+	if (ex->packs) {
+		pack(w);
+		cnn_barrier_wait(&ex->barrier);
+	}
 	for (uint32_t phase = 0; phase < ex->phases; phase++) {
 		for (uint32_t s = from; s < to && w->code >= 0; s++)
 			w->code = cnn_run_microbatch(w, s, phase);
@@ -193,25 +218,6 @@ static int prepare(struct cnn_executor *ex, uint32_t samples)
 	return CNN_OK;
 }
 
-static int pack(struct cnn_executor *ex)
-{
-	int r;
-
-	for (size_t i = 0; i < ex->instance_count; i++) {
-		const struct cnn_instance *inst = &ex->instances[i];
-		void *params[CNN_MAX_PARAMS];
-
-		if (!inst->kernel->pack)
-			continue;
-		cnn_instance_params(ex, inst, params);
-		r = inst->kernel->pack(inst->handle, ex->queue, params,
-		    ex->packed + inst->packed);
-		if (r < 0)
-			return r;
-	}
-	return CNN_OK;
-}
-
 /* Builds what a batch of this size needs; none of this is recorded. */
 static int prepare_batch(struct cnn_executor *ex, uint32_t samples, struct cnn_error *e)
 {
@@ -229,15 +235,8 @@ static int prepare_batch(struct cnn_executor *ex, uint32_t samples, struct cnn_e
 
 static int compute_batch(struct cnn_executor *ex, uint32_t first, uint32_t samples)
 {
-	const size_t part = cnn_profile_part(ex, CNN_PART_PACK);
-	int r;
-
 	/* In a recording the parameters have always changed. */
-	if (ex->options.training || ex->params_changed)
-		if ((r = cnn_profile_begin(&ex->workers[0], part)) < 0 ||
-		    (r = pack(ex)) < 0 ||
-		    (r = cnn_profile_end(&ex->workers[0], part)) < 0)
-			return r;
+	ex->packs = ex->options.training || ex->params_changed;
 	ex->params_changed = false;
 	ex->first = first;
 	ex->samples = samples;

@@ -328,7 +328,8 @@ struct cnn_call {
 
 /* A kernel: how a provider computes one run. Functions marked (optional) may be NULL.
  * Threads: forward, backward and reduce_* run on any thread, concurrently for different
- * workers. All others run on one thread, while none of those runs. */
+ * workers. pack runs on any thread, concurrently for different instances, while none of
+ * those runs. All others run on one thread, while none of these runs. */
 struct cnn_kernel {
 	uint32_t size;
 	/* Types of the layers: "conv2d", "conv2d+relu+maxpool2d" */
