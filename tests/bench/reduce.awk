@@ -81,6 +81,22 @@ function panel(what,    w, r, i, flop, best, own) {
 	}
 }
 
+# The sprint: in each round the fastest peer with this recipe, over ours.
+function sprint(recipe,    r, i, m, best) {
+	m = n
+	for (r = 1; r <= rounds; r++) {
+		best = 0
+		for (i = 1; i <= m; i++)
+			if (index(keys[i], "sprint" FS "PyTorch") == 1 &&
+			    keys[i] ~ (", " recipe "$") && (keys[i], r) in of &&
+			    (!best || of[keys[i], r] < best))
+				best = of[keys[i], r]
+		if (best)
+			add(r, "sprint over ours", "PyTorch, " recipe, "x",
+				best / of["sprint" FS "ours", r])
+	}
+}
+
 function median(key,    i, j, v, m, t) {
 	m = count[key]
 	for (i = 1; i <= m; i++) {
@@ -130,8 +146,10 @@ END {
 			split(keys[i], k, FS)
 			panel(k[1])
 		}
+	sprint("the same recipe")
+	sprint("its own recipe")
 	g = split("peak epoch step speed share times accuracy start memory stream " \
-		"shuffle threads data steady taken panel", groups, " ")
+		"shuffle threads data steady sprint taken panel", groups, " ")
 	for (j = 1; j <= g; j++)
 		for (i = 1; i <= n; i++)
 			if (index(keys[i], groups[j]) == 1)

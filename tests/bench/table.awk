@@ -21,7 +21,7 @@ file == 1 {
 	if (group != before)
 		print ""
 	before = group
-	printf "  %-22s %-32s %9.4g %-8s", $1, $2, $3, $4 == "-" ? "" : $4
+	printf "  %-22s %-43s %9.4g %-8s", $1, $2, $3, $4 == "-" ? "" : $4
 	print ($7 + 0 > 1 ? sprintf(" (%.4g to %.4g)", $5, $6) : "")
 	next
 }
