@@ -103,3 +103,16 @@ all_choices() {
 	grep -q 'onednn_verbose.*exec.*jit' said
 	! grep -E '^[a-z0-9-]+\.cnn |,ref:any,|,simple:any,' said | grep -B 1 ':any,'
 }
+
+@test "oneDNN refuses a convolution of which it only has the reference implementation" {
+	cnn-info | grep -q onednn || skip "cpu/onednn is not built"
+	perl -e 'print pack("N4", 0x803, 16, 28, 28), map { chr $_ * 7 % 251 } 1 .. 16 * 784' > x.idx
+	perl -e 'print pack "N2 C*", 0x801, 16, map { $_ % 10 } 1 .. 16' > y.idx
+	tensor-cat -q x.idx y.idx -o data.tns
+	if DNNL_VERBOSE=1 ONEDNN_VERBOSE=1 cnn-step -q -t 1 -b 16 -n 1 -p conv2d=onednn \
+		-o trained lenet5.cnn data.tns > said 2> why; then
+		! grep ',convolution,ref' said
+	else
+		grep -x 'cnn-step: c3: no provider onednn of conv2d on cpu in float32 supports its arguments' why
+	fi
+}

@@ -169,6 +169,16 @@ static void weighted_close(struct weighted *w)
 	od_close(&w->od);
 }
 
+/* Is a pass left to oneDNN's reference implementation? */
+static bool has_slow_pass(const struct weighted *w)
+{
+	const struct sized *s = w->sizes;
+
+	return od_is_slow(s->forward.pd) ||
+	    (s->backward_weights.pd && od_is_slow(s->backward_weights.pd)) ||
+	    (s->backward_data.pd && od_is_slow(s->backward_data.pd));
+}
+
 int weighted_create(const struct cnn_host *host, const struct cnn_run *run,
     const struct weighted_def *def, struct cnn_plan *plan, void **instance)
 {
@@ -192,6 +202,11 @@ int weighted_create(const struct cnn_host *host, const struct cnn_run *run,
 
 		weighted_destroy(w);
 		return r;
+	}
+	/* It is a thousand times slower than any other provider. */
+	if (def->convolution && has_slow_pass(w)) {
+		weighted_destroy(w);
+		return CNN_END;
 	}
 	if (def->relu && run->training)
 		w->mask_bytes = (cnn_layout_count(&w->out, w->out_layout, run->batch) *
