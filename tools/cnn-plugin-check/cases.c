@@ -62,6 +62,7 @@ const struct test_case test_cases[] = {
 	{ "dropout", "3x5x4", 5, 2, DISTINCT },
 	{ "dropout p=0.1", "1031", 3, 2, DISTINCT },
 	{ "dropout p=0.25", "17x6x5", 3, 2, DISTINCT },
+	{ "dropout p=0.7", "32x5x3", 5, 2, DISTINCT },
 	{ "dropout p=0", "9", 2, 2, DISTINCT },
 	{ "dropout p=1", "9", 2, 2, DISTINCT },
 

@@ -1,9 +1,11 @@
 COMMON_cpu_native := native.c
-LEVELED_cpu_native := direct-kernels.c elementwise-kernels.c few-kernels.c linear-kernels.c \
-	norm-kernels.c optimizers-kernels.c pooled-kernels.c winograd-kernels.c
+LEVELED_cpu_native := direct-kernels.c dropout-kernels.c elementwise-kernels.c \
+	few-kernels.c linear-kernels.c norm-kernels.c optimizers-kernels.c pooled-kernels.c \
+	winograd-kernels.c
 PARTS_cpu_native := direct.c few.c pooled.c winograd.c
-PARTS_cpu_native_conv := direct.c direct-kernels.c few.c few-kernels.c pooled.c pooled-kernels.c \
-	winograd.c winograd-kernels.c
+PARTS_cpu_native_conv := direct.c direct-kernels.c few.c few-kernels.c pooled.c \
+	pooled-kernels.c winograd.c winograd-kernels.c
+PARTS_cpu_native_dropout := dropout-kernels.c
 PARTS_cpu_native_elementwise := elementwise-kernels.c
 PARTS_cpu_native_linear := linear-kernels.c
 PARTS_cpu_native_norm := norm-kernels.c
