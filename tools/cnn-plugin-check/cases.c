@@ -276,8 +276,9 @@ static const struct {
 	{ "linear", { THRICE, THRICE } },
 	{ "relu", { 0, 0 } }, /* nothing is rounded */
 	{ "normalize", { ONCE, ONCE } },
-	{ "maxpool2d", { 0, ONCE } }, /* overlapping windows add up */
-	{ "avgpool2d", { ONCE, ONCE } },
+	/* Overlapping windows add up. */
+	{ "maxpool2d", { 0, ONCE } },
+	{ "avgpool2d", { ONCE, 1e-5 } },
 	{ "flatten", { 0, 0 } },
 	{ "dropout", { ONCE, ONCE } },
 	{ "add", { ONCE, 0 } },

@@ -136,8 +136,12 @@ unsigned compare_case(struct trial *t, const struct subject *subject,
 		taken += tried->values == NOT_FINITE ?
 		    check_not_finite(t, subject, c, tried, &element_types[i]) :
 		    compare_in(t, subject, c, tried, &element_types[i], CNN_NCHW);
-	if (tried->values != NOT_FINITE && c->inputs[0].rank == 3 &&
-	    c->inputs[0].dims[0] > 1)
-		taken += compare_in(t, subject, c, tried, &element_types[0], CNN_NHWC);
+	if (tried->values == NOT_FINITE || c->inputs[0].rank != 3 ||
+	    c->inputs[0].dims[0] == 1)
+		return taken;
+	for (uint32_t layout = CNN_NHWC; layout <= CNN_NCHW16C; layout++)
+		for (int i = 0; i < 2; i++)
+			taken +=
+			    compare_in(t, subject, c, tried, &element_types[i], layout);
 	return taken;
 }
