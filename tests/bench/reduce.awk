@@ -149,7 +149,7 @@ END {
 	sprint("the same recipe")
 	sprint("its own recipe")
 	g = split("peak epoch step speed share times accuracy start memory stream " \
-		"shuffle threads data steady sprint taken panel", groups, " ")
+		"shuffle threads data steady choice sprint taken panel", groups, " ")
 	for (j = 1; j <= g; j++)
 		for (i = 1; i <= n; i++)
 			if (index(keys[i], groups[j]) == 1)
