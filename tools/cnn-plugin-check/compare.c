@@ -91,7 +91,10 @@ static bool compare_in(struct trial *t, const struct subject *subject,
 	name_case(t, tried, type->name, layout, what, sizeof(what));
 	if (t->begin)
 		t->begin(t, what);
-	if (!trial_takes(t, subject, c, &settings))
+	/* A kernel that wants another layout would compute the same again. */
+	if (layout == CNN_NCHW || layout == CNN_NHWC ?
+		!trial_takes(t, subject, c, &settings) :
+		!trial_keeps_layout(t, subject, c, &settings))
 		return false;
 	r = data_make(&data, &t->reference, c, tried, settings.dtype, &e);
 	if (r == CNN_OK)
@@ -139,7 +142,8 @@ unsigned compare_case(struct trial *t, const struct subject *subject,
 	if (tried->values == NOT_FINITE || c->inputs[0].rank != 3 ||
 	    c->inputs[0].dims[0] == 1)
 		return taken;
-	for (uint32_t layout = CNN_NHWC; layout <= CNN_NCHW16C; layout++)
+	taken += compare_in(t, subject, c, tried, &element_types[0], CNN_NHWC);
+	for (uint32_t layout = CNN_NCHW8C; layout <= CNN_NCHW16C; layout++)
 		for (int i = 0; i < 2; i++)
 			taken +=
 			    compare_in(t, subject, c, tried, &element_types[i], layout);

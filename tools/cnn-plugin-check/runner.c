@@ -14,7 +14,7 @@ static void doing(const struct runner *runner, const char *what)
 /* --- the instance ----------------------------------------------------------------- */
 
 int runner_offers(const struct subject *subject, const struct layer_chain *c,
-    const struct settings *s, struct cnn_error *e)
+    const struct settings *s, uint32_t *layout, struct cnn_error *e)
 {
 	const struct cnn_host *host = &subject->host->host;
 	const struct cnn_kernel *k = subject->kernel;
@@ -36,6 +36,7 @@ int runner_offers(const struct subject *subject, const struct layer_chain *c,
 	r = k->create(host, k, &run, &plan, &instance);
 	if (r == CNN_OK)
 		k->destroy(instance);
+	*layout = plan.inputs[0].layout;
 	cnn_host_error(subject->host, r, &why); /* not to be kept for a later error */
 	if (r == CNN_ENOMEM)
 		return cnn_fail(e, r, "create: %s", why.text);

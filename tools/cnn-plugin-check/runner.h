@@ -73,9 +73,9 @@ struct runner {
 
 /* Does the kernel compute the run? It may find out only when it is created. CNN_END: it
  * does not. CNN_ENOMEM, with the text in *e: memory ran out. Any other error of create()
- * is left to runner_open(). */
+ * is left to runner_open(). *layout = that which it wants for the first input. */
 int runner_offers(const struct subject *, const struct layer_chain *,
-    const struct settings *, struct cnn_error *e);
+    const struct settings *, uint32_t *layout, struct cnn_error *e);
 
 /* The functions return CNN_OK, or a code with the text in *e. CNN_ENOMEM says that
  * memory or threads ran out, and nothing about the kernel. Tensors are NCHW

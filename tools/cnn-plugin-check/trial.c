@@ -97,8 +97,8 @@ void trial_close(struct trial *t)
 	cnn_host_close(&t->hosts[1]);
 }
 
-bool trial_takes(struct trial *t, const struct subject *subject,
-    const struct layer_chain *c, const struct settings *s)
+static bool takes(struct trial *t, const struct subject *subject,
+    const struct layer_chain *c, const struct settings *s, uint32_t *layout)
 {
 	const struct cnn_device *d = subject->device;
 	struct cnn_error e = { 0 };
@@ -108,9 +108,25 @@ bool trial_takes(struct trial *t, const struct subject *subject,
 		r = cnn_host_error(subject->host,
 		    d->supports(subject->device_handle, s->dtype), &e);
 	if (r == CNN_OK)
-		r = runner_offers(subject, c, s, &e);
+		r = runner_offers(subject, c, s, layout, &e);
 	trial_ran_out(t, &e);
 	return r == CNN_OK;
+}
+
+bool trial_takes(struct trial *t, const struct subject *subject,
+    const struct layer_chain *c, const struct settings *s)
+{
+	uint32_t layout;
+
+	return takes(t, subject, c, s, &layout);
+}
+
+bool trial_keeps_layout(struct trial *t, const struct subject *subject,
+    const struct layer_chain *c, const struct settings *s)
+{
+	uint32_t layout = CNN_NCHW;
+
+	return takes(t, subject, c, s, &layout) && layout == s->layout;
 }
 
 /* --- the reference ---------------------------------------------------------------- */

@@ -57,6 +57,9 @@ extern const struct element_type element_types[3]; /* f32, bf16, f16 */
 /* Does the kernel take this run? No provider is held to a type that its device lacks. */
 bool trial_takes(struct trial *, const struct subject *, const struct layer_chain *,
     const struct settings *);
+/* Does it also take the first input in the layout that is offered? */
+bool trial_keeps_layout(struct trial *, const struct subject *,
+    const struct layer_chain *, const struct settings *);
 /* text = the case's name. */
 void name_case(const struct trial *, const struct test_case *, const char *type,
     uint32_t layout, char *text, size_t size);
