@@ -18,7 +18,7 @@ setup() {
 	[[ $output == "device  cpu "*$'\n'"device  cuda "* ]]
 	[[ $output == *"plugins cpu/ref in /"*"/plugins/cpu/ref"$'\n'"  conv "*" conv2d"$'\n'* ]]
 	[[ $output == *"  device       the device"$'\n'* && $output == *" adam, sgd"$'\n'* ]]
-	[[ $output == *" relu, add, flatten, dropout"$'\n'* ]]
+	[[ $output == *" relu, normalize, add, flatten, dropout"$'\n'* ]]
 	run -0 cnn-info --devices
 	[[ $output == "device  cpu "*$'\n'"device  cuda "* && $output != *$'\n'plugins* ]]
 	run -0 cnn-info --devices
