@@ -67,6 +67,6 @@ static inline bool few_takes_as_is(const struct few *v)
 	return v->py == 0 && v->px == 0 && v->half == v->dots;
 }
 
-extern const struct cnn_kernel few_kernel; /* "conv2d", "conv2d+relu" */
+extern const struct cnn_kernel few_kernel; /* for conv2d and conv2d+relu */
 
 #endif
