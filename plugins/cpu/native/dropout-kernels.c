@@ -109,11 +109,14 @@ INLINE void apply_block(const struct dropout *v, size_t i, size_t channels,
 {
 	uint8_t some[LANES] = { 0 };
 
-	if (channels == LANES)
+	if (channels == LANES) { /* unrolled */
 		UNROLL
-	for (size_t c = 0; c < LANES; c++)
-		some[c] = kept[c * v->area];
-	else for (size_t c = 0; c < channels; c++) some[c] = kept[c * v->area];
+		for (size_t c = 0; c < LANES; c++)
+			some[c] = kept[c * v->area];
+	} else {
+		for (size_t c = 0; c < channels; c++)
+			some[c] = kept[c * v->area];
+	}
 	store(to, i, half, drop(load(from, i, half), v->scale, some));
 }
 

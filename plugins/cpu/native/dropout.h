@@ -3,10 +3,10 @@
  *   out = in[i] / (1 - p) if kept[i], else 0;   grad_in likewise from grad_out
  *   kept[i] = the i-th uniform of the step is at least p
  *
- * i is the element's index in planes. Uniforms are those of cnn_host.uniform: word i % 4
- * of Philox4x32-10 with the counter (i / 4, step, stream) and the key `seed`
- * (J. K. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011). A vector
- * has the counters of LANES / 2 groups of four elements.
+ * i is the element's index in planes. The uniforms are those that cnn_host.uniform gives.
+ * Philox4x32-10 makes four of them at a time, for the elements 4 n .. 4 n + 3, from the
+ * counter (n, step, stream) and the key `seed` (J. K. Salmon et al., "Parallel random
+ * numbers: as easy as 1, 2, 3", SC 2011). A vector holds LANES / 2 counters.
  *
  * saved: kept, a byte for each element, in planes.
  */
