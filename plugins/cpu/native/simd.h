@@ -75,6 +75,24 @@ INLINE ivec is_nan(vec v)
 	return ((ivec)v & 0x7fffffff) > 0x7f800000;
 }
 
+INLINE bool any_nan(vec v)
+{
+#if AVX512
+	return _mm512_cmp_ps_mask((__m512)v, (__m512)v, _CMP_UNORD_Q) != 0;
+#elif AVX2
+	return _mm256_movemask_ps(_mm256_cmp_ps((__m256)v, (__m256)v, _CMP_UNORD_Q)) !=
+	    0;
+#else
+	const ivec odd = is_nan(v);
+	int32_t any = 0;
+
+	UNROLL
+	for (size_t i = 0; i < LANES; i++)
+		any |= odd[i];
+	return any != 0;
+#endif
+}
+
 /* Returns x, or 0 where it is 0 or less; NaN stays. */
 INLINE vec above_zero(vec x)
 {

@@ -1,34 +1,41 @@
 /* winograd-gradient.h - the gradients of the parameters; part of winograd-kernels.c. */
 
+INLINE void transform_gradient_tile(const struct tile *t, float *out, size_t apart,
+    bool masked, bool half)
+{
+	vec column[4], r[24], row[6];
+
+	UNROLL
+	for (size_t j = 0; j < 4; j++) {
+		load_column(t, j, column, 4, masked, half);
+		transform_g4(column, r + j, 4);
+	}
+	UNROLL
+	for (size_t i = 0; i < 6; i++) {
+		transform_g4(r + 4 * i, row, 1);
+		UNROLL
+		for (size_t j = 0; j < 6; j++)
+			*(vec *)(out + (6 * i + j) * apart) = row[j];
+	}
+}
+
 /* W of tile t: at out[block * block_apart + e * apart], in floats. `p` is a pass that
  * reads the gradient of s. */
 INLINE void transform_gradient(const struct pass *p, size_t t, float *out, size_t apart,
     size_t block_apart, bool half)
 {
-	const size_t n = t / p->tiles, tile = t % p->tiles;
-	struct place at = {
-		.y = (ptrdiff_t)(tile / p->tiles_x * 4),
-		.x = (ptrdiff_t)(tile % p->tiles_x * 4),
-	};
-	vec column[4], r[24], row[6];
+	const size_t n = t / p->tiles, at = t % p->tiles;
+	const ptrdiff_t y = (ptrdiff_t)(at / p->tiles_x * 4);
+	const ptrdiff_t x = (ptrdiff_t)(at % p->tiles_x * 4);
 
 	for (size_t b = 0; b < p->in_blocks; b++, out += block_apart) {
-		at.plane = n * p->in_blocks + b;
-		UNROLL
-		for (size_t j = 0; j < 4; j++) {
-			if (is_inside(p, &at, 4))
-				load_column(p, &at, j, column, 4, true, half);
-			else
-				load_column(p, &at, j, column, 4, false, half);
-			transform_g4(column, r + j, 4);
-		}
-		UNROLL
-		for (size_t i = 0; i < 6; i++) {
-			transform_g4(r + 4 * i, row, 1);
-			UNROLL
-			for (size_t j = 0; j < 6; j++)
-				*(vec *)(out + (6 * i + j) * apart) = row[j];
-		}
+		struct tile tile;
+
+		set_tile(p, n * p->in_blocks + b, y, x, 4, half, &tile);
+		if (p->mask)
+			transform_gradient_tile(&tile, out, apart, true, half);
+		else
+			transform_gradient_tile(&tile, out, apart, false, half);
 	}
 }
 

@@ -18,9 +18,9 @@
 #define GRAD_CHANNELS 4
 #endif
 
-/* Floats of V that are made at a time, so that they stay in the L2 cache; and the most
- * tiles. */
-#define CHUNK_FLOATS (1 << 17)
+/* Floats of V and M that are made at a time, so that they stay in the L2 cache beside U;
+ * and the most tiles. */
+#define CHUNK_FLOATS (96 << 10)
 #define CHUNK_TILES 96
 
 #include "winograd-transform.h"
@@ -61,7 +61,7 @@ static size_t most(size_t a, size_t b)
 /* Tiles that are transformed at a time, whole products if possible. */
 static size_t chunk_of(size_t blocks)
 {
-	const size_t n = CHUNK_FLOATS / (POINTS * blocks * LANES);
+	const size_t n = CHUNK_FLOATS / (POINTS * (blocks + 2) * LANES);
 
 	return n > CHUNK_TILES ? CHUNK_TILES :
 	    n < 2 * TILE_COUNT ? 2 * TILE_COUNT :
@@ -96,62 +96,67 @@ static size_t winograd_scratch(const struct winograd *v)
 	return room.used;
 }
 
-/* Pixel (y, x) of a block of in, or zeros outside of it. */
-INLINE vec pixel(const struct pass *p, size_t plane, ptrdiff_t y, ptrdiff_t x,
-    bool half)
+/* Vector `at` of in, or 0 where the mask is. */
+INLINE vec masked(const struct pass *p, size_t at, bool half)
 {
-	size_t at;
-	vec value;
+	const vec value = load(p->in, at, half);
 
-	if (y < 0 || x < 0 || y >= (ptrdiff_t)p->h || x >= (ptrdiff_t)p->w)
-		return (vec){ 0 };
-	at = plane * p->h * p->w + (size_t)y * p->w + (size_t)x;
-	value = load(p->in, at, half);
 	return p->mask ? where_above(load(p->mask, at, half), value) : value;
 }
 
-/* A tile's pixels: those of plane `plane` from (y, x) on. */
-struct place {
-	size_t plane;
-	ptrdiff_t y, x;
+/* A tile of one plane: pixels j = `left` to `right` - 1 of each row exist. */
+struct tile {
+	size_t left, right;
+	uintptr_t in[6], mask[6]; /* the rows' addresses, of pixel j = 0 */
 };
 
-/* True if all of its size x size pixels exist. */
-INLINE bool is_inside(const struct pass *p, const struct place *at, ptrdiff_t size)
+/* Sets the tile of `size` rows from pixel (y, x) of a plane on. Rows outside of the image
+ * are read from zeros. */
+INLINE void set_tile(const struct pass *p, size_t plane, ptrdiff_t y, ptrdiff_t x,
+    ptrdiff_t size, bool half, struct tile *t)
 {
-	return at->y >= 0 && at->x >= 0 && at->y + size <= (ptrdiff_t)p->h &&
-	    at->x + size <= (ptrdiff_t)p->w;
-}
+	static const vec zeros[6];
+	const ptrdiff_t h = (ptrdiff_t)p->h, w = (ptrdiff_t)p->w;
+	const size_t bytes = half ? sizeof(vec) / 2 : sizeof(vec);
+	size_t at = (plane * p->h + (size_t)y) * p->w + (size_t)x;
 
-/* Loads the pixels of column j. */
-INLINE void load_column(const struct pass *p, const struct place *at, size_t j,
-    vec *column, size_t size, bool inside, bool half)
-{
-	const size_t first = (at->plane * p->h + (size_t)at->y) * p->w + (size_t)at->x;
-
+	t->left = x < 0 ? (size_t)-x : 0;
+	t->right = (size_t)(w - x < size ? w - x : size);
 	UNROLL
-	for (size_t i = 0; i < size; i++) {
-		const size_t k = first + i * p->w + j;
+	for (ptrdiff_t i = 0; i < size; i++, at += p->w) {
+		const bool exists = y + i >= 0 && y + i < h;
 
-		if (!inside)
-			column[i] = pixel(p, at->plane, at->y + (ptrdiff_t)i,
-			    at->x + (ptrdiff_t)j, half);
-		else if (p->mask)
-			column[i] =
-			    where_above(load(p->mask, k, half), load(p->in, k, half));
-		else
-			column[i] = load(p->in, k, half);
+		t->in[i] = exists ? (uintptr_t)p->in + at * bytes : (uintptr_t)zeros;
+		t->mask[i] = exists ? (uintptr_t)p->mask + at * bytes :
+				      (uintptr_t)zeros;
 	}
 }
 
-INLINE void transform_block(const struct pass *p, const struct place *at, float *out,
-    size_t apart, bool inside, bool half)
+/* Loads column j of a tile of `size` rows. */
+INLINE void load_column(const struct tile *t, size_t j, vec *column, size_t size,
+    bool masked, bool half)
+{
+	UNROLL
+	for (size_t i = 0; i < size; i++) {
+		if (j < t->left || j >= t->right) {
+			column[i] = (vec){ 0 };
+			continue;
+		}
+		column[i] = load((const void *)t->in[i], j, half);
+		if (masked)
+			column[i] = where_above(load((const void *)t->mask[i], j, half),
+			    column[i]);
+	}
+}
+
+INLINE void transform_tile(const struct tile *t, float *out, size_t apart, bool masked,
+    bool half)
 {
 	vec column[6], r[POINTS], row[6];
 
 	UNROLL
 	for (size_t j = 0; j < 6; j++) {
-		load_column(p, at, j, column, 6, inside, half);
+		load_column(t, j, column, 6, masked, half);
 		transform_b(column, r + j, 6);
 	}
 	UNROLL
@@ -167,18 +172,18 @@ INLINE void transform_block(const struct pass *p, const struct place *at, float 
 INLINE void transform_input(const struct pass *p, size_t t, float *out, size_t apart,
     size_t block_apart, bool half)
 {
-	const size_t n = t / p->tiles, tile = t % p->tiles;
-	struct place at = {
-		.y = (ptrdiff_t)(tile / p->tiles_x * 4) - (ptrdiff_t)p->py,
-		.x = (ptrdiff_t)(tile % p->tiles_x * 4) - (ptrdiff_t)p->px,
-	};
+	const size_t n = t / p->tiles, at = t % p->tiles;
+	const ptrdiff_t y = (ptrdiff_t)(at / p->tiles_x * 4) - (ptrdiff_t)p->py;
+	const ptrdiff_t x = (ptrdiff_t)(at % p->tiles_x * 4) - (ptrdiff_t)p->px;
 
 	for (size_t b = 0; b < p->in_blocks; b++, out += block_apart) {
-		at.plane = n * p->in_blocks + b;
-		if (is_inside(p, &at, 6))
-			transform_block(p, &at, out, apart, true, half);
+		struct tile tile;
+
+		set_tile(p, n * p->in_blocks + b, y, x, 6, half, &tile);
+		if (p->mask)
+			transform_tile(&tile, out, apart, true, half);
 		else
-			transform_block(p, &at, out, apart, false, half);
+			transform_tile(&tile, out, apart, false, half);
 	}
 }
 
@@ -234,6 +239,14 @@ static vec weights_at(const struct pass *p, size_t c, size_t tap, size_t first)
 	return w;
 }
 
+/* Pixel (y, x) of a plane of in, or zeros outside of it. */
+INLINE vec pixel(const struct pass *p, size_t plane, ptrdiff_t y, ptrdiff_t x)
+{
+	if (y < 0 || x < 0 || y >= (ptrdiff_t)p->h || x >= (ptrdiff_t)p->w)
+		return (vec){ 0 };
+	return masked(p, (plane * p->h + (size_t)y) * p->w + (size_t)x, p->v->half);
+}
+
 /* One block of output pixel (y, x) of sample n as a plain sum. */
 NOINLINE vec plain_sum(const struct pass *p, size_t n, size_t block, size_t y, size_t x)
 {
@@ -243,7 +256,7 @@ NOINLINE vec plain_sum(const struct pass *p, size_t n, size_t block, size_t y, s
 		for (size_t k = 0; k < TAPS; k++) {
 			const vec in = pixel(p, n * p->in_blocks + c / LANES,
 			    (ptrdiff_t)(y + k / 3) - (ptrdiff_t)p->py,
-			    (ptrdiff_t)(x + k % 3) - (ptrdiff_t)p->px, p->v->half);
+			    (ptrdiff_t)(x + k % 3) - (ptrdiff_t)p->px);
 
 			sum += splat(in[c % LANES]) *
 			    weights_at(p, c, k, block * LANES);
@@ -262,15 +275,9 @@ INLINE vec zero_if_finite(const vec *x, size_t count)
 	return sum;
 }
 
-INLINE bool any_nan(vec x)
+INLINE void store_sum(const struct pass *p, size_t at, vec s, bool half)
 {
-	const ivec odd = is_nan(x);
-	int32_t any = 0;
-
-	UNROLL
-	for (size_t i = 0; i < LANES; i++)
-		any |= odd[i];
-	return any != 0;
+	store(p->out, at, half, p->relu ? above_zero(s) : s);
 }
 
 /* Stores block `block` of tile t from its products, which are `apart` floats apart. */
@@ -298,6 +305,13 @@ INLINE void transform_output(const struct pass *p, size_t t, size_t block,
 	for (size_t i = 0; i < 4; i++)
 		transform_a(r + 6 * i, sums + 4 * i, 1);
 	finite = !any_nan(zero_if_finite(sums, 16));
+	if (finite && y + 4 <= p->oh && x + 4 <= p->ow) {
+		UNROLL
+		for (size_t i = 0; i < 16; i++)
+			store_sum(p, plane + (y + i / 4) * p->ow + x + i % 4,
+			    (sums[i] + bias) * (1 / 576.f), half);
+		return;
+	}
 	for (size_t i = 0; i < 16; i++) {
 		const size_t to_y = y + i / 4, to_x = x + i % 4;
 		vec s = (sums[i] + bias) * (1 / 576.f);
@@ -306,8 +320,7 @@ INLINE void transform_output(const struct pass *p, size_t t, size_t block,
 			continue;
 		if (!finite)
 			s = plain_sum(p, n, block, to_y, to_x);
-		store(p->out, plane + to_y * p->ow + to_x, half,
-		    p->relu ? above_zero(s) : s);
+		store_sum(p, plane + to_y * p->ow + to_x, s, half);
 	}
 }
 
