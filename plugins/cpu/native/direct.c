@@ -160,7 +160,7 @@ static void set_formats(const struct direct *v, const struct cnn_run *run,
 		v->o % v->kernels->lanes == 0 ? blocked : CNN_NCHW };
 }
 
-/* Measured on one core of a Zen 5. To transpose an element takes longer if the
+/* Measured on one core of a Zen 4. To transpose an element takes longer if the
  * transposed tensors exceed the L2 cache. */
 double direct_cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
     const struct cnn_run *run, struct cnn_plan *plan)

@@ -16,7 +16,7 @@ static void set_formats(const struct dropout_kernels *kernels,
 	plan->inputs[0] = plan->output = format;
 }
 
-/* Nanoseconds for an element, measured on one core of a Zen 5. Without AVX2 plain C is
+/* Nanoseconds for an element, measured on one core of a Zen 4. Without AVX2 plain C is
  * faster. */
 static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
     const struct cnn_run *run, struct cnn_plan *plan)

@@ -18,7 +18,7 @@ static size_t sample_count(const struct cnn_run *run, const struct cnn_plan *pla
 	return cnn_layout_count(&run->output, plan->output.layout, 1);
 }
 
-/* Nanoseconds for an element, measured on one core of a Zen 5 for tensors that exceed
+/* Nanoseconds for an element, measured on one core of a Zen 4 for tensors that exceed
  * the inner caches. */
 static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
     const struct cnn_run *run, struct cnn_plan *plan)

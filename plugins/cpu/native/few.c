@@ -67,7 +67,7 @@ static void set_formats(const struct few *v, const struct cnn_run *run,
 	    (struct cnn_format){ run->dtype, native_blocked(v->kernels->lanes) };
 }
 
-/* Measured on one core of a Zen 5. */
+/* Measured on one core of a Zen 4. */
 static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
     const struct cnn_run *run, struct cnn_plan *plan)
 {

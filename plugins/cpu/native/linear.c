@@ -25,7 +25,7 @@ static void describe(struct linear *v, const struct cnn_host *host,
 	v->blocks = (v->o + v->kernels->lanes - 1) / v->kernels->lanes;
 }
 
-/* Measured on one core of a Zen 5, also for the levels below AVX-512. The kernels are
+/* Measured on one core of a Zen 4, also for the levels below AVX-512. The kernels are
  * made for training in f32 with AVX-512: there they are faster than oneDNN, and the
  * first step comes 20 ms sooner because no code is generated. Otherwise they are only
  * chosen if oneDNN is missing or has no bfloat16. */

@@ -19,7 +19,7 @@ static void set_formats(const struct norm_kernels *kernels, const struct cnn_run
 	plan->output = (struct cnn_format){ run->dtype, blocked };
 }
 
-/* Nanoseconds for an element, measured on one core of a Zen 5 for images that exceed
+/* Nanoseconds for an element, measured on one core of a Zen 4 for images that exceed
  * the inner caches. Training: both passes of forward and backward. */
 static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
     const struct cnn_run *run, struct cnn_plan *plan)

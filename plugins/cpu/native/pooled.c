@@ -82,7 +82,7 @@ static bool forward_pays(const struct conv *v, enum native_level level)
 
 /* Backward is most of training, and four times as fast as oneDNN's on every level. If
  * forward is slower, this kernel is only chosen without oneDNN. Measured on one core of
- * a Zen 5. */
+ * a Zen 4. */
 static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
     const struct cnn_run *run, struct cnn_plan *plan)
 {

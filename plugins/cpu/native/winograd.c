@@ -69,7 +69,7 @@ static double tiles_of(size_t height, size_t width)
 	return (double)tiles;
 }
 
-/* Measured on one core of a Zen 5: of the products, and of a block's transforms of a
+/* Measured on one core of a Zen 4: of the products, and of a block's transforms of a
  * tile. */
 static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
     const struct cnn_run *run, struct cnn_plan *plan)

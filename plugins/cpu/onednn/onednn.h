@@ -10,7 +10,7 @@
  * Statuses. Functions that build something return oneDNN's status. od_fail() turns it
  * into a return code and a message, or into CNN_END if oneDNN has no kernel.
  *
- * Costs are constants, measured on one core of a Zen 5; those of the levels below
+ * Costs are constants, measured on one core of a Zen 4; those of the levels below
  * AVX-512 too, with --isa.
  */
 #ifndef ONEDNN_H
