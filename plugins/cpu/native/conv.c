@@ -133,9 +133,9 @@ static int backward(void *instance, const struct cnn_call *c)
 static const struct cnn_kernel kernels[] = {
 	CHOSEN_KERNEL("conv2d", any_shape),
 	CHOSEN_KERNEL("conv2d+relu", any_shape),
+	CHOSEN_KERNEL("conv2d+maxpool2d", pooled),
 	CHOSEN_KERNEL("conv2d+relu+maxpool2d", pooled),
 	DIRECT_KERNEL_OF("conv2d+relu+avgpool2d"),
-	DIRECT_KERNEL_OF("conv2d+maxpool2d"),
 	DIRECT_KERNEL_OF("conv2d+avgpool2d"),
 };
 

@@ -74,15 +74,17 @@ static void sparse_group(struct sparse *s, const struct cnn_call *c, size_t n,
 
 			sparse_strip(s, c, n, r0, r1, ob, blocks, bias);
 			for (size_t b = 0; b < s->blocks; b++) {
-				size_t first = (b * v->out_blocks + ob) * LANES * TAPS *
-				    LANES;
+				size_t first = (b * v->out_blocks + ob) * LANES *
+				    v->taps * LANES;
 
 				if (s->x)
-					sparse_gather(s, s->x + b * plane,
-					    grad_weight + first, blocks * LANES);
+					(v->kernel == 3 ? gather_3 : gather_5)(s,
+					    s->x + b * plane, grad_weight + first,
+					    blocks * LANES);
 				if (s->grad_x)
-					sparse_spread(s, s->grad_x + b * plane,
-					    weight + first, (r1 - r0) * v->pw);
+					(v->kernel == 3 ? spread_3 : spread_5)(s,
+					    s->grad_x + b * plane, weight + first,
+					    (r1 - r0) * v->pw);
 			}
 		}
 	}
@@ -133,7 +135,7 @@ static void wide_backward(const struct conv *v, const struct cnn_call *c)
 		bias = c->grad_params[1];
 	native_clear(bias, channels * sizeof(float));
 	native_clear(c->grad_params[0],
-	    v->in_blocks * channels * TAPS * LANES * sizeof(float));
+	    v->in_blocks * channels * v->taps * LANES * sizeof(float));
 	sparse_backward(v, c, c->params[0], c->grad_params[0], bias, scratch);
 }
 

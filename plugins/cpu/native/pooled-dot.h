@@ -1,26 +1,29 @@
-/* pooled-dot.h - forward of the wide form in bfloat16, with instructions that add two
- * products at once; part of pooled-kernels.c for levels that have them.
+/* pooled-dot.h - forward of the wide form in bfloat16 for 3 x 3 kernels, with instructions
+ * that add two products at once; part of pooled-kernels.c for levels that have them. For
+ * larger kernels the transform of pooled-winograd.h is faster.
  *
  * The kernel computes DOT_WINDOWS adjacent windows for two blocks of output channels:
  * 24 vectors of sums.
  *
- * packed: [pairs of blocks][TAPS][c / 2][o of the pair][2], rounded
+ * packed: [pairs of blocks][9][c / 2][o of the pair][2], rounded
  */
 #define DOT_WINDOWS 3
+#define DOT_TAPS 9
 
 static size_t dot_packed(const struct conv *v)
 {
-	return v->in_blocks * v->out_blocks * LANES * TAPS * LANES * sizeof(uint16_t);
+	return v->in_blocks * v->out_blocks * LANES * DOT_TAPS * LANES *
+	    sizeof(uint16_t);
 }
 
 /* Packs one tap for one block of input channels and one of output channels. weight is
- * [o][c], with rows TAPS vectors apart; out is [c / 2][o of the pair][2]. */
+ * [o][c], with rows DOT_TAPS vectors apart; out is [c / 2][o of the pair][2]. */
 static void dot_pack_square(const float *weight, uint16_t *out, size_t pair)
 {
 	vec square[LANES];
 
 	for (size_t o = 0; o < LANES; o++)
-		square[o] = *(const vec *)(weight + o * TAPS * LANES);
+		square[o] = *(const vec *)(weight + o * DOT_TAPS * LANES);
 	transpose(square);
 	for (size_t c = 0; c < LANES; c += 2)
 		_mm512_storeu_si512(out + c * pair, pairs(square[c], square[c + 1]));
@@ -35,12 +38,12 @@ static void dot_pack(const struct conv *v, const float *weight, void *packed)
 			size_t first = ob / 2 * 2;
 			size_t pair = (v->out_blocks - first > 1 ? 2 : 1) * LANES;
 			const float *from = weight +
-			    (ib * v->out_blocks + ob) * LANES * TAPS * LANES;
+			    (ib * v->out_blocks + ob) * LANES * DOT_TAPS * LANES;
 			uint16_t *to = (uint16_t *)packed +
-			    first * LANES * TAPS * channels + ib * LANES * pair +
+			    first * LANES * DOT_TAPS * channels + ib * LANES * pair +
 			    (ob - first) * 2 * LANES;
 
-			for (size_t k = 0; k < TAPS; k++)
+			for (size_t k = 0; k < DOT_TAPS; k++)
 				dot_pack_square(from + k * LANES,
 				    to + k * channels * pair, pair);
 		}
@@ -53,7 +56,7 @@ INLINE void dot_windows(const struct conv *v, size_t count, size_t blocks,
 {
 	const __m512i *w = (const __m512i *)weight;
 
-	for (size_t k = 0; k < TAPS; k++)
+	for (size_t k = 0; k < DOT_TAPS; k++)
 		for (size_t b = 0; b < v->in_blocks; b++) {
 			const uint16_t *at = x +
 			    ((b * v->rows + k / 3) * v->row + k % 3) * LANES;
@@ -99,7 +102,7 @@ INLINE void dot_part(const struct conv *v, size_t count, size_t blocks,
 		UNROLL
 		for (size_t k = 0; k < 4; k++)
 			four[k] = sums[(4 * i + k) * blocks + o];
-		store_half(pool(four, codes ? codes + at * LANES : NULL),
+		store_half(pool(four, v->relu, codes ? codes + at * LANES : NULL),
 		    out + at * LANES);
 	}
 }
@@ -137,7 +140,7 @@ static void dot_forward(const struct conv *v, const struct cnn_call *c)
 
 		for (size_t ob = 0; ob < v->out_blocks; ob += 2) {
 			const uint16_t *weight = (const uint16_t *)c->packed +
-			    ob * LANES * TAPS * v->in_blocks * LANES;
+			    ob * LANES * DOT_TAPS * v->in_blocks * LANES;
 			const float *start = bias ? bias + ob * LANES : NULL;
 			size_t at = (n * v->out_blocks + ob) * block;
 			int8_t *code = codes ? codes + at : NULL;

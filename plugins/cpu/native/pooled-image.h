@@ -27,17 +27,27 @@ static const float *padded_image(const struct conv *v, const void *in, size_t n,
 	return room;
 }
 
-/* True if the 4 x 4 that begins at column x of four rows is all zeros, as in the even
- * background of a picture. The sums are then the bias. */
-INLINE bool is_empty(const float *const *rows, size_t x)
+/* rows[i] = row i of the square of `side` rows whose first is x. */
+#define SET_ROWS(rows, x, row, side) \
+	do { \
+		UNROLL \
+		for (size_t i_ = 0; i_ < (side); i_++) \
+			(rows)[i_] = (x) + i_ * (row); \
+	} while (0)
+
+/* True if a square of `side` rows and columns, 4 or 6, is all zeros, as in the even
+ * background of a picture. The sums are then the bias. It begins at column x. */
+INLINE bool is_empty(const float *const *rows, size_t x, size_t side)
 {
 	native_bits any = { 0 };
 
 	UNROLL
-	for (size_t r = 0; r < 4; r++) {
+	for (size_t r = 0; r < side; r++)
+		UNROLL
+	for (size_t first = 0; first + 4 <= side; first += 2) {
 		native_bits bits;
 
-		memcpy(&bits, rows[r] + x, sizeof bits);
+		memcpy(&bits, rows[r] + x + first, sizeof bits);
 		any |= bits;
 	}
 	return (any[0] | any[1]) == 0;
@@ -70,9 +80,9 @@ static const uint16_t *half_image(const struct conv *v, const uint16_t *in, size
 
 #define NAN_BITS 0x7fc00000
 
-/* Returns max(0, the largest of four), or NaN if one of the four is NaN. If codes is
- * not NULL, stores the code of the winner there. */
-INLINE vec pool(const vec *s, int8_t *codes)
+/* Returns the largest of four, with relu at least 0; or NaN if one of the four is NaN.
+ * If codes is not NULL, stores the code of the winner there. */
+INLINE vec pool(const vec *s, bool relu, int8_t *codes)
 {
 	static const int8_t places[] = CODES;
 #if AVX512
@@ -80,7 +90,7 @@ INLINE vec pool(const vec *s, int8_t *codes)
 	__m512 a = (__m512)s[0], b = (__m512)s[1], c = (__m512)s[2], d = (__m512)s[3];
 	__m512 ab = _mm512_max_ps(a, b), cd = _mm512_max_ps(c, d);
 	__m512 best = _mm512_max_ps(ab, cd);
-	__mmask16 lives = _mm512_cmp_ps_mask(best, zero, _CMP_NLE_UQ);
+	__mmask16 lives = relu ? _mm512_cmp_ps_mask(best, zero, _CMP_NLE_UQ) : 0xffff;
 	__mmask16 odd = _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q) |
 	    _mm512_cmp_ps_mask(c, d, _CMP_UNORD_Q);
 
@@ -104,7 +114,7 @@ INLINE vec pool(const vec *s, int8_t *codes)
 	vec below = choose(d_wins, s[3], s[2]);
 	ivec below_wins = below > above;
 	vec best = choose(below_wins, below, above);
-	ivec dead = best <= (vec){ 0 };
+	ivec dead = (best <= (vec){ 0 }) & -(int32_t)relu;
 	ivec odd = is_nan(s[0]) | is_nan(s[1]) | is_nan(s[2]) | is_nan(s[3]);
 
 	if (codes) {

@@ -6,7 +6,7 @@
  *                      grad_in around the winner += gradient weight[channel]
  *   by output channel  a list of (winner's place, gradient), for the weights':
  *                      grad_weight[channel] += gradient in around the place
- * Both cost nine vectors per winner and block of input channels.
+ * Both cost a vector per tap, winner and block of input channels.
  */
 
 /* Windows to allocate for a strip: a multiple of LANES, because whole squares are
@@ -32,6 +32,7 @@ struct sparse {
 	float *place_grad;
 	uint32_t count[GROUP_CHANNELS];
 	uint32_t offsets[4]; /* from base to the place of each code */
+	uint64_t real;	     /* the channels of the group that do not pad a block */
 	size_t blocks;	     /* of in */
 	float *x, *grad_x;   /* of the group of samples; NULL: unused */
 };
@@ -113,6 +114,8 @@ INLINE void sparse_window(const struct sparse *s, size_t window, size_t blocks,
 
 	sparse_winners(codes + at * LANES, s->v->windows * LANES, blocks,
 	    s->winners + 4 * window);
+	for (size_t i = 0; i < 4; i++)
+		s->winners[4 * window + i] &= s->real;
 	for (size_t b = 0; b < blocks; b++) {
 		size_t i = window * (GROUP_CHANNELS / LANES) + b;
 		vec grad = load(grad_out, at + b * s->v->windows, s->v->half);
@@ -127,7 +130,10 @@ INLINE void sparse_window(const struct sparse *s, size_t window, size_t blocks,
 		code = (ivec)_mm512_permutexvar_epi32((__m512i)((code >> 1 & 2) |
 							  (code & 1)),
 		    offsets);
-		((ivec *)s->spot)[i] = (base + code) | dead;
+		code = (base + code) | dead;
+		((ivec *)s->spot)[i] =
+		    (ivec)_mm512_mask_mov_epi32(_mm512_set1_epi32(CODE_NONE),
+			(__mmask16)(s->real >> b * LANES), (__m512i)code);
 #else
 		(void)base, (void)i;
 #endif
@@ -197,8 +203,10 @@ NOINLINE void sparse_strip(struct sparse *s, const struct cnn_call *c, size_t n,
 {
 	const struct conv *v = s->v;
 	const size_t sample = s->blocks * v->rows * v->row * LANES;
+	const size_t left = v->o - ob * LANES;
 	size_t window = 0;
 
+	s->real = ~(uint64_t)0 >> (left < GROUP_CHANNELS ? GROUP_CHANNELS - left : 0);
 	for (size_t r = r0; r < r1; r++)
 		for (size_t x = 0; x < v->pw; x++, window++) {
 			size_t i = r / v->ph, y = r % v->ph;
@@ -220,81 +228,142 @@ NOINLINE void sparse_strip(struct sparse *s, const struct cnn_call *c, size_t n,
 		sparse_turn(s, window, blocks);
 }
 
-/* weight[channel][TAPS] += gradients times x[TAPS] around the places, for one block of
- * input channels. weight is that of the group of output channels. */
-NOINLINE void sparse_gather(const struct sparse *s, const float *x, float *weight,
-    size_t channels)
+/* The rows of a kernel whose sums fit the registers together. */
+INLINE size_t rows_at_once(size_t kernel)
 {
-	const size_t row = s->v->row * LANES;
+	return AVX512 || kernel == 3 ? kernel : 1;
+}
 
-	for (size_t o = 0; o < channels; o++, weight += TAPS * LANES) {
+/* weight[channel][taps] += gradients times the parts of x at the places, for one block
+ * of input channels. weight is that of the group of output channels. */
+INLINE void gather(const struct sparse *s, const float *x, float *weight,
+    size_t channels, size_t kernel)
+{
+	const size_t row = s->v->row * LANES, count = rows_at_once(kernel) * kernel;
+
+	for (size_t o = 0; o < channels; o++) {
 		const uint32_t *place = s->place + o * s->list;
 		const float *grad = s->place_grad + o * s->list;
-		vec sums[TAPS];
 
-		UNROLL
-		for (size_t k = 0; k < TAPS; k++)
-			sums[k] = *(const vec *)(weight + k * LANES);
-		for (size_t i = 0; i < s->count[o]; i++) {
-			const float *top = x + place[i],
-				    *rows[] = { top, top + row, top + 2 * row };
-			vec one = splat(grad[i]);
+		for (size_t first = 0; first < kernel; first += count / kernel) {
+			vec sums[MAX_TAPS], *to = (vec *)weight + first * kernel;
 
 			UNROLL
-			for (size_t k = 0; k < TAPS; k++)
-				sums[k] += one *
-				    *(const vec *)(rows[k / 3] + k % 3 * LANES);
+			for (size_t k = 0; k < count; k++)
+				sums[k] = to[k];
+			for (size_t i = 0; i < s->count[o]; i++) {
+				const float *top = x + place[i] + first * row;
+				const float *rows[MAX_KERNEL];
+				vec one = splat(grad[i]);
+
+				SET_ROWS(rows, top, row, count / kernel);
+				UNROLL
+				for (size_t k = 0; k < count; k++)
+					sums[k] += one *
+					    *(const vec *)(rows[k / kernel] +
+						k % kernel * LANES);
+			}
+			UNROLL
+			for (size_t k = 0; k < count; k++)
+				to[k] = sums[k];
 		}
-		UNROLL
-		for (size_t k = 0; k < TAPS; k++)
-			*(vec *)(weight + k * LANES) = sums[k];
+		weight += kernel * kernel * LANES;
 	}
 }
 
-/* x around the winners += gradients times weight[channel][TAPS], for each window and
- * code. With AVX-512 a window's whole 4 x 4 stays in registers, otherwise the 3 x 3 of
- * one code. */
-NOINLINE void sparse_spread(const struct sparse *s, float *x, const float *weight,
+NOINLINE void gather_3(const struct sparse *s, const float *x, float *weight,
+    size_t channels)
+{
+	gather(s, x, weight, channels, 3);
+}
+
+NOINLINE void gather_5(const struct sparse *s, const float *x, float *weight,
+    size_t channels)
+{
+	gather(s, x, weight, channels, 5);
+}
+
+/* sums[row][column], with rows `apart`, += gradients times the weights of the channels in
+ * `set`. weight is that of the first row. */
+INLINE void add_winners(vec *sums, size_t apart, uint64_t set, const float *grad,
+    const float *weight, size_t kernel, size_t rows)
+{
+	for (; set; set &= set - 1) {
+		size_t channel = (size_t)__builtin_ctzll(set);
+		const float *w = weight + channel * kernel * kernel * LANES;
+		vec one = splat(grad[channel]);
+
+		UNROLL
+		for (size_t k = 0; k < rows * kernel; k++)
+			sums[k / kernel * apart + k % kernel] += one *
+			    *(const vec *)(w + k * LANES);
+	}
+}
+
+/* x around the winners += gradients times weight[channel][taps], for each window and
+ * code. */
+INLINE void spread_by_code(const struct sparse *s, float *x, const float *weight,
+    size_t windows, size_t kernel)
+{
+	const size_t row = s->v->row * LANES, rows = rows_at_once(kernel);
+
+	for (size_t i = 0; i < 4 * windows; i++) {
+		const float *grad = s->grad + i / 4 * GROUP_CHANNELS;
+		float *top = x + s->base[i / 4] + s->offsets[i % 4];
+		vec sums[MAX_TAPS];
+
+		for (size_t first = 0; first < kernel && s->winners[i]; first += rows) {
+			float *to = top + first * row;
+
+			UNROLL
+			for (size_t k = 0; k < rows * kernel; k++)
+				sums[k] = *(const vec *)(to + k / kernel * row +
+				    k % kernel * LANES);
+			add_winners(sums, kernel, s->winners[i], grad,
+			    weight + first * kernel * LANES, kernel, rows);
+			UNROLL
+			for (size_t k = 0; k < rows * kernel; k++)
+				*(vec *)(to + k / kernel * row + k % kernel * LANES) =
+				    sums[k];
+		}
+	}
+}
+
+NOINLINE void spread_5(const struct sparse *s, float *x, const float *weight,
+    size_t windows)
+{
+	spread_by_code(s, x, weight, windows, 5);
+}
+
+#if AVX512
+/* A window's whole 4 x 4 stays in registers. */
+NOINLINE void spread_3(const struct sparse *s, float *x, const float *weight,
     size_t windows)
 {
 	const size_t row = s->v->row * LANES;
 
 	for (size_t window = 0; window < windows; window++) {
 		const float *grad = s->grad + window * GROUP_CHANNELS;
-		float *top = x + s->base[window];
-		float *rows[] = { top, top + row, top + 2 * row, top + 3 * row };
+		float *rows[4];
 		vec sums[16];
 
+		SET_ROWS(rows, x + s->base[window], row, 4);
 		UNROLL
-		for (size_t k = 0; AVX512 && k < 16; k++)
+		for (size_t k = 0; k < 16; k++)
 			sums[k] = *(const vec *)(rows[k / 4] + k % 4 * LANES);
 		UNROLL
-		for (size_t i = 0; i < 4; i++) {
-			size_t y = i / 2, x0 = i % 2;
-
-			UNROLL
-			for (size_t k = 0; !AVX512 && k < TAPS; k++)
-				sums[(y + k / 3) * 4 + x0 + k % 3] = *(
-				    const vec *)(rows[y + k / 3] +
-				    (x0 + k % 3) * LANES);
-			for (uint64_t set = s->winners[4 * window + i]; set;
-			     set &= set - 1) {
-				size_t channel = (size_t)__builtin_ctzll(set);
-				const float *w = weight + channel * (TAPS * LANES);
-				vec one = splat(grad[channel]);
-
-				UNROLL
-				for (size_t k = 0; k < TAPS; k++)
-					sums[(y + k / 3) * 4 + x0 + k % 3] += one *
-					    *(const vec *)(w + k * LANES);
-			}
-			UNROLL
-			for (size_t k = 0; !AVX512 && k < TAPS; k++)
-				*(vec *)(rows[y + k / 3] + (x0 + k % 3) * LANES) =
-				    sums[(y + k / 3) * 4 + x0 + k % 3];
-		}
+		for (size_t i = 0; i < 4; i++)
+			add_winners(sums + i / 2 * 4 + i % 2, 4,
+			    s->winners[4 * window + i], grad, weight, 3, 3);
 		UNROLL
-		for (size_t k = 0; AVX512 && k < 16; k++)
+		for (size_t k = 0; k < 16; k++)
 			*(vec *)(rows[k / 4] + k % 4 * LANES) = sums[k];
 	}
 }
+#else
+NOINLINE void spread_3(const struct sparse *s, float *x, const float *weight,
+    size_t windows)
+{
+	spread_by_code(s, x, weight, windows, 3);
+}
+#endif

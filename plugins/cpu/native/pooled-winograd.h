@@ -1,15 +1,16 @@
 /* pooled-winograd.h - forward of the wide form in float; part of pooled-kernels.c.
  *
  * Winograd's F(2 x 2, 3 x 3) computes the four sums of a window with 16 products per
- * pair of channels instead of 36 (A. Lavin, S. Gray, "Fast Algorithms for Convolutional
- * Neural Networks", 2015):
+ * pair of channels instead of 36, and F(2 x 2, 5 x 5) with 36 instead of 100 (A. Lavin,
+ * S. Gray, "Fast Algorithms for Convolutional Neural Networks", 2015):
  *   s = A' [sum over c of (G g G') * (B' d B)] A
- * Here d is the window's 4 x 4 of in, g the 3 x 3 of weight, and * is elementwise. The
- * sums over c are 16 matrix products, over TILE windows at a time.
+ * Here d is the window's 4 x 4 or 6 x 6 of in, g is weight, and * is elementwise. The
+ * sums over c are 16 or 36 matrix products, over TILE windows at a time.
  *
- * packed: U [pairs of blocks][16][c][o of the pair], U = G g G'
- * scratch: V [16][TILE][c], V = B' d B; M [16][TILE][o of a pair], the products
+ * packed: U [pairs of blocks][points][c][o of the pair], U = G g G'
+ * scratch: V [points][TILE][c], V = B' d B; M [points][TILE][o of a pair], the products
  */
+#include "winograd-transform.h"
 
 /* Windows whose sums for two blocks fit the registers. A partial tile is processed FEW
  * windows at a time. */
@@ -21,54 +22,67 @@
 #define FEW 2
 #endif
 
+/* The products of a window, and the side of their square. */
+#define MAX_SIDE (MAX_KERNEL + 1)
+#define MAX_POINTS (MAX_SIDE * MAX_SIDE)
+
+static size_t points_of(const struct conv *v)
+{
+	return (v->kernel + 1) * (v->kernel + 1);
+}
+
 static size_t winograd_packed(const struct conv *v)
 {
-	return 16 * v->c * v->out_blocks * LANES * sizeof(float);
+	return points_of(v) * v->c * v->out_blocks * LANES * sizeof(float);
 }
 
 static size_t winograd_scratch(const struct conv *v)
 {
 	return (conv_takes_as_is(v) ? 0 : native_align(v->image * sizeof(float))) +
-	    16 * TILE * (v->in_blocks + 2) * LANES * sizeof(float);
+	    points_of(v) * TILE * (v->in_blocks + 2) * LANES * sizeof(float);
 }
 
-/* out[4 steps] = G applied to in[3 steps] */
-INLINE void winograd_g(const vec *in, vec *out, size_t step)
+/* Packs one block of input channels and one of output channels. weight is [o][taps][c],
+ * u is [points][all c][o of the pair]. */
+INLINE void pack_block(const float *weight, float *u, size_t channels, size_t all,
+    size_t pair, size_t kernel)
 {
-	vec outer = 0.5f * (in[0] + in[2 * step]), inner = 0.5f * in[step];
-
-	out[0] = in[0];
-	out[step] = outer + inner;
-	out[2 * step] = outer - inner;
-	out[3 * step] = in[2 * step];
-}
-
-/* Packs one block of input channels and one of output channels. weight is [o][TAPS][c],
- * u is [16][all c][o of the pair]. */
-static void winograd_pack_block(const float *weight, float *u, size_t channels,
-    size_t all, size_t pair)
-{
-	vec squares[16][LANES];
+	const size_t side = kernel + 1;
+	vec squares[MAX_POINTS][LANES];
 
 	for (size_t o = 0; o < LANES; o++) {
-		const vec *g = (const vec *)weight + o * TAPS;
-		vec rows[12], u_o[16];
+		const vec *g = (const vec *)weight + o * kernel * kernel;
+		vec rows[MAX_SIDE * MAX_KERNEL], row[MAX_SIDE];
 
 		UNROLL
-		for (size_t j = 0; j < 3; j++)
-			winograd_g(g + j, rows + j, 3);
+		for (size_t j = 0; j < kernel; j++)
+			(kernel == 3 ? small_g : large_g)(g + j, kernel, rows + j,
+			    kernel);
 		UNROLL
-		for (size_t i = 0; i < 4; i++)
-			winograd_g(rows + 3 * i, u_o + 4 * i, 1);
-		UNROLL
-		for (size_t e = 0; e < 16; e++)
-			squares[e][o] = u_o[e];
+		for (size_t i = 0; i < side; i++) {
+			(kernel == 3 ? small_g : large_g)(rows + kernel * i, 1, row, 1);
+			UNROLL
+			for (size_t j = 0; j < side; j++)
+				squares[side * i + j][o] = row[j];
+		}
 	}
-	for (size_t e = 0; e < 16; e++) {
+	for (size_t e = 0; e < side * side; e++) {
 		transpose(squares[e]);
 		for (size_t c = 0; c < channels; c++)
 			*(vec *)(u + (e * all + c) * pair) = squares[e][c];
 	}
+}
+
+NOINLINE void pack_block_3(const float *weight, float *u, size_t channels, size_t all,
+    size_t pair)
+{
+	pack_block(weight, u, channels, all, pair, 3);
+}
+
+NOINLINE void pack_block_5(const float *weight, float *u, size_t channels, size_t all,
+    size_t pair)
+{
+	pack_block(weight, u, channels, all, pair, 5);
 }
 
 static void winograd_pack(const struct conv *v, const float *weight, void *packed)
@@ -79,55 +93,61 @@ static void winograd_pack(const struct conv *v, const float *weight, void *packe
 		for (size_t ob = 0; ob < v->out_blocks; ob++) {
 			size_t first = ob / 2 * 2;
 			size_t pair = (v->out_blocks - first > 1 ? 2 : 1) * LANES;
-			float *u = (float *)packed + 16 * v->c * first * LANES +
-			    (ob - first) * LANES;
+			float *u = (float *)packed +
+			    points_of(v) * v->c * first * LANES + (ob - first) * LANES;
 
-			winograd_pack_block(weight +
-				(ib * v->out_blocks + ob) * LANES * TAPS * LANES,
+			(v->kernel == 3 ? pack_block_3 : pack_block_5)(weight +
+				(ib * v->out_blocks + ob) * LANES * v->taps * LANES,
 			    u + c * pair, channels, v->c, pair);
 		}
 	}
 }
 
-/* out[4] = B' in[4] */
-INLINE void winograd_b(const vec *in, vec *out, size_t step)
+/* Computes V of one window. x is its square in the first block. */
+INLINE void transform_window(const struct conv *v, const float *x, float *out,
+    size_t kernel)
 {
-	out[0] = in[0] - in[2 * step];
-	out[step] = in[step] + in[2 * step];
-	out[2 * step] = in[2 * step] - in[step];
-	out[3 * step] = in[step] - in[3 * step];
-}
-
-/* Computes V of one window. x is its 4 x 4 in the first block. */
-static void winograd_input(const struct conv *v, const float *x, float *out)
-{
-	const size_t channels = v->in_blocks * LANES;
+	const size_t channels = v->in_blocks * LANES, side = kernel + 1;
 
 	for (size_t b = 0; b < v->in_blocks; b++, x += v->rows * v->row * LANES) {
-		vec d[16], t[16], r[16];
+		vec column[MAX_SIDE], r[MAX_POINTS], row[MAX_SIDE];
 
 		UNROLL
-		for (size_t i = 0; i < 16; i++)
-			d[i] = *(const vec *)(x + (i / 4 * v->row + i % 4) * LANES);
+		for (size_t j = 0; j < side; j++) {
+			UNROLL
+			for (size_t i = 0; i < side; i++)
+				column[i] = *(
+				    const vec *)(x + (i * v->row + j) * LANES);
+			(kernel == 3 ? small_b : transform_b)(column, r + j, side);
+		}
 		UNROLL
-		for (size_t j = 0; j < 4; j++)
-			winograd_b(d + j, t + j, 4);
-		UNROLL
-		for (size_t i = 0; i < 4; i++)
-			winograd_b(t + 4 * i, r + 4 * i, 1);
-		UNROLL
-		for (size_t e = 0; e < 16; e++)
-			*(vec *)(out + e * TILE * channels + b * LANES) = r[e];
+		for (size_t i = 0; i < side; i++) {
+			(kernel == 3 ? small_b : transform_b)(r + side * i, row, 1);
+			UNROLL
+			for (size_t j = 0; j < side; j++)
+				*(vec *)(out + (side * i + j) * TILE * channels +
+				    b * LANES) = row[j];
+		}
 	}
 }
 
-/* Computes all 16 products for `count` windows. */
+NOINLINE void transform_window_3(const struct conv *v, const float *x, float *out)
+{
+	transform_window(v, x, out, 3);
+}
+
+NOINLINE void transform_window_5(const struct conv *v, const float *x, float *out)
+{
+	transform_window(v, x, out, 5);
+}
+
+/* Computes all products for `count` windows. */
 INLINE void winograd_products(const struct conv *v, size_t blocks, size_t count,
     const float *x, const float *u, float *m)
 {
 	const size_t channels = v->in_blocks * LANES;
 
-	for (size_t e = 0; e < 16; e++, x += TILE * channels,
+	for (size_t e = 0; e < points_of(v); e++, x += TILE * channels,
 		    u += v->c * blocks * LANES, m += TILE * blocks * LANES) {
 		if (count == TILE) {
 			multiply(TILE, blocks, x, channels, u, v->c, m);
@@ -139,30 +159,51 @@ INLINE void winograd_products(const struct conv *v, size_t blocks, size_t count,
 	}
 }
 
-/* out[2] = A' in[4] */
-INLINE void winograd_a(const vec *in, vec *out, size_t step, size_t out_step)
-{
-	out[0] = in[0] + in[step] + in[2 * step];
-	out[out_step] = in[step] - in[2 * step] - in[3 * step];
-}
-
 /* Computes the four sums of a window and block from its products, which are `apart`
  * floats from each other. */
-INLINE void winograd_output(const float *m, size_t apart, vec bias, vec *sums)
+INLINE void sum_window(const float *m, size_t apart, vec bias, vec *sums, size_t kernel)
 {
-	vec p[16], t[8];
+	const size_t side = kernel + 1;
+	vec column[MAX_SIDE], r[2 * MAX_SIDE];
 
 	UNROLL
-	for (size_t e = 0; e < 16; e++)
-		p[e] = *(const vec *)(m + e * apart);
+	for (size_t j = 0; j < side; j++) {
+		UNROLL
+		for (size_t i = 0; i < side; i++)
+			column[i] = *(const vec *)(m + (side * i + j) * apart);
+		(kernel == 3 ? small_a : large_a)(column, r + j, side);
+	}
 	UNROLL
-	for (size_t j = 0; j < 4; j++)
-		winograd_a(p + j, t + j, 4, 4);
-	winograd_a(t, sums, 1, 1);
-	winograd_a(t + 4, sums + 2, 1, 1);
+	for (size_t i = 0; i < 2; i++)
+		(kernel == 3 ? small_a : large_a)(r + side * i, sums + 2 * i, 1);
+	/* A large U is 576 times as large, see large_g(). */
 	UNROLL
 	for (size_t i = 0; i < 4; i++)
-		sums[i] += bias;
+		sums[i] = kernel == 3 ? sums[i] + bias :
+					(sums[i] + bias * 576.f) * (1 / 576.f);
+}
+
+/* Stores element `at` of out from its products. bias may be NULL. */
+INLINE void finish_window(const struct conv *v, const struct cnn_call *c, size_t at,
+    const float *m, size_t apart, const float *bias, size_t kernel)
+{
+	int8_t *codes = c->training ? (int8_t *)c->saved + at * LANES : NULL;
+	vec sums[4];
+
+	sum_window(m, apart, bias ? *(const vec *)bias : (vec){ 0 }, sums, kernel);
+	store(c->out, at, v->half, pool(sums, v->relu, codes));
+}
+
+NOINLINE void finish_window_3(const struct conv *v, const struct cnn_call *c, size_t at,
+    const float *m, size_t apart, const float *bias)
+{
+	finish_window(v, c, at, m, apart, bias, 3);
+}
+
+NOINLINE void finish_window_5(const struct conv *v, const struct cnn_call *c, size_t at,
+    const float *m, size_t apart, const float *bias)
+{
+	finish_window(v, c, at, m, apart, bias, 5);
 }
 
 /* Computes a tile of windows. `first` is the index of its first window in the call. */
@@ -170,32 +211,24 @@ static void winograd_tile(const struct conv *v, const struct cnn_call *c, size_t
     size_t count, const float *x, float *m)
 {
 	const float *bias = v->has_bias ? c->params[1] : NULL;
-	int8_t *codes = c->training ? c->saved : NULL;
 
 	for (size_t ob = 0; ob < v->out_blocks; ob += 2) {
 		size_t blocks = v->out_blocks - ob > 1 ? 2 : 1;
-		size_t apart = TILE * blocks * LANES;
-		const float *u = (const float *)c->packed + 16 * v->c * ob * LANES;
+		const float *u = (const float *)c->packed +
+		    points_of(v) * v->c * ob * LANES;
 
 		if (blocks == 2)
 			winograd_products(v, 2, count, x, u, m);
 		else
 			winograd_products(v, 1, count, x, u, m);
-		for (size_t t = 0; t < count; t++)
-			for (size_t b = 0; b < blocks; b++) {
-				size_t n = (first + t) / v->windows;
-				size_t p = (first + t) % v->windows;
-				size_t at = (n * v->out_blocks + ob + b) * v->windows +
-				    p;
-				vec sums[4];
+		for (size_t i = 0; i < count * blocks; i++) {
+			size_t b = ob + i % blocks, window = first + i / blocks;
+			size_t n = window / v->windows, p = window % v->windows;
 
-				winograd_output(m + (t * blocks + b) * LANES, apart,
-				    bias ? *(const vec *)(bias + (ob + b) * LANES) :
-					   (vec){ 0 },
-				    sums);
-				store(c->out, at, v->half,
-				    pool(sums, codes ? codes + at * LANES : NULL));
-			}
+			(v->kernel == 3 ? finish_window_3 : finish_window_5)(v, c,
+			    (n * v->out_blocks + b) * v->windows + p, m + i * LANES,
+			    TILE * blocks * LANES, bias ? bias + b * LANES : NULL);
+		}
 	}
 }
 
@@ -206,9 +239,9 @@ static void winograd_forward(const struct conv *v, const struct cnn_call *c)
 	const size_t all = c->samples * v->windows;
 	struct native_room scratch = { c->scratch, 0 };
 	float *room = native_take(&scratch, room_bytes);
-	float *x =
-	    native_take(&scratch, 16 * TILE * v->in_blocks * LANES * sizeof(float));
-	float *m = native_take(&scratch, 16 * TILE * 2 * LANES * sizeof(float));
+	const size_t floats = points_of(v) * TILE * LANES;
+	float *x = native_take(&scratch, floats * v->in_blocks * sizeof(float));
+	float *m = native_take(&scratch, floats * 2 * sizeof(float));
 	size_t first = 0, count = 0;
 
 	native_clear(room, room_bytes);
@@ -219,7 +252,8 @@ static void winograd_forward(const struct conv *v, const struct cnn_call *c)
 			const float *at = image +
 			    (p / v->pw * 2 * v->row + p % v->pw * 2) * LANES;
 
-			winograd_input(v, at, x + count * v->in_blocks * LANES);
+			(v->kernel == 3 ? transform_window_3 : transform_window_5)(v,
+			    at, x + count * v->in_blocks * LANES);
 			if (++count < TILE && first + count < all)
 				continue;
 			winograd_tile(v, c, first, count, x, m);

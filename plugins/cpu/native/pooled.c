@@ -1,4 +1,4 @@
-/* pooled.c - conv2d+relu+maxpool2d: one pass over the input, see pooled.h. */
+/* pooled.c - see pooled.h. */
 #include "pooled.h"
 
 enum { WEIGHT, BIAS };
@@ -12,12 +12,12 @@ static bool supports(const struct cnn_run *run)
 {
 	enum { POOL_KERNEL, POOL_STRIDE, POOL_PADDING };
 	const struct cnn_arg_value *conv = run->nodes[0].args;
-	const struct cnn_arg_value *pool = run->nodes[2].args;
+	const struct cnn_arg_value *pool = run->nodes[run->node_count - 1].args;
 
 	return (run->dtype == CNN_F32 || run->dtype == CNN_BF16) &&
-	    native_is_pair(&conv[KERNEL], 3) && native_is_pair(&conv[STRIDE], 1) &&
-	    native_is_pair(&conv[DILATION], 1) && conv[GROUPS].i == 1 &&
-	    conv[PADDING].i == conv[PADDING].j &&
+	    (native_is_pair(&conv[KERNEL], 3) || native_is_pair(&conv[KERNEL], 5)) &&
+	    native_is_pair(&conv[STRIDE], 1) && native_is_pair(&conv[DILATION], 1) &&
+	    conv[GROUPS].i == 1 && conv[PADDING].i == conv[PADDING].j &&
 	    native_is_pair(&pool[POOL_KERNEL], 2) &&
 	    native_is_pair(&pool[POOL_PADDING], 0) &&
 	    native_is_pair(&pool[POOL_STRIDE], 2);
@@ -33,6 +33,7 @@ static void describe(struct conv *v, const struct cnn_host *host,
 		.host = host,
 		.half = run->dtype == CNN_BF16,
 		.narrow = in[0] <= NARROW_CHANNELS,
+		.relu = run->node_count > 2,
 		.has_bias = run->param_count > BIAS,
 		.wants_gradient = run->inputs[0].wants_gradient,
 		.c = in[0],
@@ -41,10 +42,12 @@ static void describe(struct conv *v, const struct cnn_host *host,
 		.o = out[0],
 		.ph = out[1],
 		.pw = out[2],
+		.kernel = (size_t)run->nodes[0].args[KERNEL].i,
 		.pad = (size_t)run->nodes[0].args[PADDING].i,
 	};
+	v->taps = v->kernel * v->kernel;
 	v->kernels = v->narrow ? levels[level]->narrow[v->half] :
-				 levels[level]->wide[v->half];
+				 levels[level]->wide[v->half && v->kernel == 3];
 	v->rows = v->h + 2 * v->pad;
 	v->row = v->w + 2 * v->pad;
 	v->in_blocks = native_blocks(v->c, v->kernels->lanes);
@@ -67,32 +70,64 @@ static bool counts(const struct conv *v, uint32_t samples)
 	return in * (double)v->group < 0x1p31 && out * samples < 0x1p31;
 }
 
-/* True if forward alone is faster than oneDNN's "conv2d", "relu maxpool2d". It is
- * slower if there is no transform and pooling skips little, or if the weights of a
- * narrow form exceed the registers. */
-static bool forward_pays(const struct conv *v, enum native_level level)
-{
-	const size_t area = (v->rows - 2) * (v->row - 2);
+/* GFLOP/s, and nanoseconds for the transforms of a window's block. Measured on one core of
+ * a Zen 4. */
+struct rates {
+	double products, transform[2]; /* of Winograd's; by [kernel is 5 x 5] */
+	double dot;		       /* of the wide form in bfloat16 */
+	/* With or without relu: relu leaves some windows without a winner. */
+	double gradient, relu_gradient;
+	double narrow[2], narrow_dot[2], narrow_gradient[2]; /* by [c > 1] */
+};
+static const struct rates rates[NATIVE_LEVELS] = {
+	[NATIVE_PLAIN] = { 18, { 100, 120 }, 0, 50, 70, { 12, 12 }, { 0 }, { 20, 20 } },
+	[NATIVE_AVX2] = { 100, { 10, 30 }, 0, 190, 280, { 90, 50 }, { 0 }, { 60, 37 } },
+	[NATIVE_AVX512] = { 105, { 17, 50 }, 0, 235, 400, { 140, 80 }, { 0 },
+	    { 280, 180 } },
+	[NATIVE_BF16] = { 105, { 17, 50 }, 205, 235, 400, { 140, 80 }, { 230, 130 },
+	    { 280, 180 } },
+};
 
-	if (v->half)
-		return level < NATIVE_BF16 || v->narrow ||
-		    4 * v->windows < area * 9 / 10;
-	return !v->narrow || (v->c == 1 && level > NATIVE_PLAIN);
+/* Nanoseconds for a sample. */
+static double forward_cost(const struct conv *v, enum native_level level)
+{
+	const struct rates *r = &rates[level];
+	const size_t lanes = v->kernels->lanes, outs = v->out_blocks * lanes;
+	const size_t points = (v->kernel + 1) * (v->kernel + 1);
+	const double sums = 2.0 * 4 * (double)(v->windows * v->taps * outs);
+
+	if (v->narrow)
+		return sums * (double)v->c /
+		    (v->half && level == NATIVE_BF16 ? r->narrow_dot :
+						       r->narrow)[v->c > 1];
+	if (v->half && level == NATIVE_BF16 && v->kernel == 3)
+		return sums * (double)(v->in_blocks * lanes) / r->dot;
+	return (double)v->windows *
+	    (2.0 * (double)(points * v->c * outs) / r->products +
+		(double)(v->in_blocks + v->out_blocks) * r->transform[v->kernel == 5]);
 }
 
-/* Backward is most of training, and four times as fast as oneDNN's on every level. If
- * forward is slower, this kernel is only chosen without oneDNN. Measured on one core of
- * a Zen 4. */
+static double backward_cost(const struct conv *v, enum native_level level)
+{
+	const struct rates *r = &rates[level];
+	const size_t lanes = v->kernels->lanes, outs = v->out_blocks * lanes;
+	const double sums = 2.0 * 4 * (double)(v->windows * v->taps);
+	const double wide = sums * (double)(v->in_blocks * lanes * v->o) /
+	    (v->relu ? r->relu_gradient : r->gradient);
+	const double weights = v->narrow ?
+	    sums * (double)(v->c * outs) / r->narrow_gradient[v->c > 1] :
+	    wide;
+
+	return weights + (v->wants_gradient ? wide : 0);
+}
+
 static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
     const struct cnn_run *run, struct cnn_plan *plan)
 {
-	static const double f32[NATIVE_LEVELS] = { 25, 70, 75, 75 }; /* GFLOP/s */
 	const enum native_level level = native_level(host);
-	const double library =
-	    run->dtype == CNN_BF16 && level == NATIVE_BF16 ? 120 : f32[level];
 	uint32_t blocked;
-	double flops, microseconds;
 	struct conv v;
+	double ns;
 
 	(void)kernel;
 	if (!supports(run))
@@ -104,20 +139,16 @@ static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
 	plan->inputs[0] =
 	    (struct cnn_format){ run->dtype, v.narrow ? CNN_NCHW : blocked };
 	plan->output = (struct cnn_format){ run->dtype, blocked };
-	flops = 2.0 * TAPS * (double)v.c * (double)v.o * (double)(v.rows - 2) *
-	    (double)(v.row - 2) * run->batch;
-	microseconds = 1 +
-	    flops / (library * (forward_pays(&v, level) ? 2.5 : 0.7)) / 1e3;
+	ns = forward_cost(&v, level);
 	if (run->training)
-		microseconds += flops * (v.wants_gradient ? 2 : 1) / (library * 4) /
-		    1e3;
-	return microseconds;
+		ns += backward_cost(&v, level);
+	return 1 + ns * run->batch / 1e3;
 }
 
 static size_t weight_count(const struct conv *v)
 {
 	return (v->narrow ? v->c : v->in_blocks * v->kernels->lanes) * v->out_blocks *
-	    v->kernels->lanes * TAPS;
+	    v->kernels->lanes * v->taps;
 }
 
 NATIVE_CALLS(conv)
@@ -146,8 +177,8 @@ static int create(const struct cnn_host *host, const struct cnn_kernel *kernel,
 			plan->scratch_bytes = backward;
 		plan->saved_bytes = cnn_layout_count(&run->output, blocked, run->batch);
 		if (v->narrow && v->wants_gradient)
-			plan->packed_bytes += v->out_blocks * v->kernels->lanes * TAPS *
-			    v->kernels->lanes * sizeof(float);
+			plan->packed_bytes += v->out_blocks * v->kernels->lanes *
+			    v->taps * v->kernels->lanes * sizeof(float);
 	}
 	plan->param_counts[WEIGHT] = weight_count(v);
 	if (v->has_bias)
@@ -161,8 +192,8 @@ static size_t place_of(const struct conv *v, size_t o, size_t c, size_t tap)
 {
 	const size_t lanes = v->kernels->lanes, outs = v->out_blocks * lanes;
 
-	return v->narrow ? (c * TAPS + tap) * outs + o :
-			   ((c / lanes * outs + o) * TAPS + tap) * lanes + c % lanes;
+	return v->narrow ? (c * v->taps + tap) * outs + o :
+			   ((c / lanes * outs + o) * v->taps + tap) * lanes + c % lanes;
 }
 
 static int param_import(void *instance, void *queue, uint32_t index, const float *plain,
@@ -179,7 +210,7 @@ static int param_import(void *instance, void *queue, uint32_t index, const float
 	memset(native, 0, weight_count(v) * sizeof *native);
 	for (size_t o = 0; o < v->o; o++)
 		for (size_t c = 0; c < v->c; c++)
-			for (size_t k = 0; k < TAPS; k++)
+			for (size_t k = 0; k < v->taps; k++)
 				native[place_of(v, o, c, k)] = *plain++;
 	return CNN_OK;
 }
@@ -196,7 +227,7 @@ static int param_export(void *instance, void *queue, uint32_t index,
 	}
 	for (size_t o = 0; o < v->o; o++)
 		for (size_t c = 0; c < v->c; c++)
-			for (size_t k = 0; k < TAPS; k++)
+			for (size_t k = 0; k < v->taps; k++)
 				*plain++ = native[place_of(v, o, c, k)];
 	return CNN_OK;
 }
@@ -212,18 +243,18 @@ static int pack(void *instance, void *queue, void *const *params, void *packed)
 	v->kernels->pack(v, weight, packed);
 	if (!v->narrow || !v->wants_gradient)
 		return CNN_OK;
-	memset(wide, 0, outs * TAPS * lanes * sizeof *wide);
+	memset(wide, 0, outs * v->taps * lanes * sizeof *wide);
 	for (size_t o = 0; o < v->o; o++)
 		for (size_t c = 0; c < v->c; c++)
-			for (size_t k = 0; k < TAPS; k++)
-				wide[(o * TAPS + k) * lanes + c] =
+			for (size_t k = 0; k < v->taps; k++)
+				wide[(o * v->taps + k) * lanes + c] =
 				    weight[place_of(v, o, c, k)];
 	return CNN_OK;
 }
 
 const struct cnn_kernel pooled_kernel = {
 	.size = sizeof(struct cnn_kernel),
-	.run = "conv2d+relu+maxpool2d",
+	.run = "conv2d+maxpool2d",
 	.cost = cost,
 	.create = create,
 	.destroy = destroy,

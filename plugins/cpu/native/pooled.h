@@ -1,17 +1,17 @@
-/* pooled.h - conv2d, relu and maxpool2d as one kernel, for 3 x 3 kernels with stride 1
- * and 2 x 2 windows with stride 2.
+/* pooled.h - conv2d and maxpool2d as one kernel, with or without relu between them, for
+ * kernels of 3 x 3 or 5 x 5 with stride 1 and 2 x 2 windows with stride 2.
  *
  *   s[o][y][x] = bias[o] + sum over c, i, j of weight[o][c][i][j] in[c][y+i][x+j]
- *   out[o][Y][X] = max(0, the largest s[o] of the window at (2Y, 2X))
+ *   out[o][Y][X] = the largest s[o] of the window at (2Y, 2X), with relu at least 0
  *
  * in is (C,H,W), with P zeros around it; out is (O,PH,PW). Only the s that a window
  * covers are computed, and only out is kept, with a code for each of its elements. The
  * code says which place of the window won (the first of equals), or that none did
- * because s is 0 or less. So backward knows the one gradient in each window that may
+ * because relu made it 0. So backward knows the one gradient in each window that may
  * not be 0:
  *
- *   grad_weight[o] = sum over samples and windows of grad_out[o] times the 3 x 3
- *                    of in at the winner's place
+ *   grad_weight[o] = sum over samples and windows of grad_out[o] times the part
+ *                    of in, as large as the kernel, at the winner's place
  *   grad_in at the winner's place and around += grad_out[o] weight[o]
  *
  * This takes at most a quarter of the products.
@@ -29,10 +29,10 @@
 #include "native.h"
 
 #define NARROW_CHANNELS 4
-#define TAPS 9 /* of the kernel */
+#define MAX_KERNEL 5
+#define MAX_TAPS (MAX_KERNEL * MAX_KERNEL)
 
-/* The codes: the winner's place, 4 y + x, in the 4 x 4 of the input that a window's
- * four kernels cover; or CODE_NONE. */
+/* The codes: 4 y + x for the winner's place (y, x) in its window, or CODE_NONE. */
 #define CODES \
 	{ \
 		0, 1, 4, 5 \
@@ -51,9 +51,10 @@ struct conv {
 	const struct cnn_host *host;
 	const struct conv_kernels *kernels;
 	bool half; /* in, out and gradients are bfloat16 */
-	bool narrow, has_bias, wants_gradient;
+	bool narrow, relu, has_bias, wants_gradient;
 	size_t c, h, w, o, ph, pw;
-	size_t pad;
+	size_t kernel, pad;
+	size_t taps;		      /* kernel * kernel */
 	size_t rows, row;	      /* of the padded input, in pixels */
 	size_t in_blocks, out_blocks; /* blocks of `lanes` channels */
 	size_t image;		      /* elements of a padded sample */
@@ -76,7 +77,7 @@ struct conv_kernels {
 	void (*backward)(const struct conv *, const struct cnn_call *);
 };
 
-/* The kernels of a level, by [tensors are bfloat16]. */
+/* The kernels of a level. The second ones are for bfloat16; a wide one, only for 3 x 3. */
 struct conv_level {
 	const struct conv_kernels *narrow[2], *wide[2];
 };
@@ -96,7 +97,7 @@ static inline void *conv_wide_weights(const struct conv *v, const void *packed)
 	return (char *)packed + v->dense_bytes;
 }
 
-/* Of "conv2d+relu+maxpool2d"; its cost is 0 for shapes that it does not compute. */
+/* Of "conv2d+maxpool2d" and "conv2d+relu+maxpool2d"; its cost is 0 for shapes that it does not compute. */
 extern const struct cnn_kernel pooled_kernel;
 
 #endif
