@@ -387,3 +387,12 @@ size_t cnn_executor_memory(const struct cnn_executor *ex)
 {
 	return ex->memory;
 }
+
+size_t cnn_executor_reorders(const struct cnn_executor *ex)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < ex->op_count; i++)
+		count += ex->ops[i].kind == CNN_OP_REORDER;
+	return count;
+}

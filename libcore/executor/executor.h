@@ -173,4 +173,8 @@ bool cnn_executor_profile_at(const struct cnn_executor *, size_t i,
 /* Bytes of all arenas. */
 size_t cnn_executor_memory(const struct cnn_executor *);
 
+/* Tensors that each microbatch copies to another layout or type, because its kernels
+ * differ in those. */
+size_t cnn_executor_reorders(const struct cnn_executor *);
+
 #endif

@@ -89,8 +89,10 @@ int cnn_print_model(struct cnn_output *out, const struct cnn_model *m,
 		providers_of(ex, m->graph, names);
 	if (r == CNN_OK && (r = print_rows(out, m, names, e)) == CNN_OK &&
 	    (r = print_training(out, m, e)) == CNN_OK)
-		r = cnn_output_printf(out, e, "memory at batch %llu: %.1f MiB\n",
-		    (unsigned long long)o->batch,
+		r = cnn_output_printf(out, e,
+		    "tensors copied to another layout: %zu\n"
+		    "memory at batch %llu: %.1f MiB\n",
+		    cnn_executor_reorders(ex), (unsigned long long)o->batch,
 		    (double)cnn_executor_memory(ex) / (1 << 20));
 	cnn_executor_close(ex);
 	free(names);

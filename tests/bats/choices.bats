@@ -31,12 +31,13 @@ types() {
 	[ "$1" = avx512_bf16 ] && echo off bf16 || echo off
 }
 
-# choices: from cnn-info's table, each run of layers with its provider, in order. Equal
-# ones are counted where there are many.
+# choices: from cnn-info's table, each run of layers with its provider, in order, and how
+# many tensors are copied between them. Equal runs are counted where there are many.
 choices() {
 	awk '
 	$NF == "run)" { run = run "+" $2; next }
 	/ cpu\/[a-z]+ *$/ { flush(); run = $2; provider = substr($NF, 5) }
+	/^tensors copied/ { copies = $NF }
 	END {
 		flush()
 		for (i = 1; i <= n; i++)
@@ -44,6 +45,7 @@ choices() {
 				printf " %s", runs[i]
 			else if (!seen[runs[i]]++)
 				printf " %s*%d", runs[i], count[runs[i]]
+		printf " copies=%d", copies
 	}
 	function flush() {
 		if (run == "")

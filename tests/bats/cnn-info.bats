@@ -33,6 +33,7 @@ setup() {
 	[[ ${lines[4]} =~ ^maxpool2d1\ +maxpool2d\ +2x3x3\ +0 ]]
 	[[ ${lines[6]} =~ ^fc1\ +linear\ +10\ +190\ +360\ +cpu/ ]]
 	[[ ${lines[8]} =~ ^all\ +210\  ]]
+	[[ $output == *"tensors copied to another layout: "[0-9]* ]]
 	[[ $output == *"memory at batch 64: "* ]]
 	[[ $output != *checkpoint* ]]
 	# Standard input is read where it is asked for: without operands, what is here.
