@@ -74,8 +74,8 @@ static double tiles_of(size_t height, size_t width)
 static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
     const struct cnn_run *run, struct cnn_plan *plan)
 {
-	static const double speeds[NATIVE_LEVELS] = { 15, 50, 58, 58 }; /* GFLOP/s */
-	static const double transform[NATIVE_LEVELS] = { 800, 160, 50, 50 };
+	static const double speeds[NATIVE_LEVELS] = { 18, 95, 95, 95 }; /* GFLOP/s */
+	static const double transform[NATIVE_LEVELS] = { 150, 65, 110, 110 };
 	const enum native_level level = native_level(host);
 	double products, blocks, tiles, ns;
 	struct winograd v;

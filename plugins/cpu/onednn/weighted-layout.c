@@ -77,6 +77,30 @@ static od_desc weights_of(const_dnnl_primitive_desc_t pd, enum pass pass)
 
 /* --- choosing the layouts --------------------------------------------------------- */
 
+/* Sets the layouts of a convolution to blocks of channels, as neighbours of other
+ * providers have them. False if oneDNN has no fast forward kernel for these. Left to
+ * itself, it prefers NHWC in inference, which is no faster. */
+static bool takes_blocks(struct weighted *w, uint32_t samples)
+{
+	const uint32_t blocked = od_blocked_layout(w->od.host);
+	dnnl_primitive_desc_t pd = NULL;
+	struct od_operands x;
+	dnnl_status_t status;
+	bool fast;
+
+	w->in_layout = w->in.dims[0] > 3 ? blocked : CNN_NCHW;
+	w->out_layout = blocked;
+	status = operands_open(w, samples, od_tag(w->in_layout), od_tag(w->out_layout),
+	    NULL, od_type(w->dtype), &x);
+	if (status == dnnl_success)
+		status = make_forward(w, &x, &pd);
+	operands_close(&x, NULL);
+	fast = status == dnnl_success && !od_is_slow(pd);
+	if (pd)
+		od_dnnl.primitive_desc_destroy(pd);
+	return fast;
+}
+
 /* Sets in_layout and out_layout to what suits the forward kernel best. An inner product
  * has no preference: it reads a blocked input as it is, unless no fast kernel takes
  * it. */
@@ -89,6 +113,8 @@ static dnnl_status_t choose_activations(struct weighted *w, uint32_t samples,
 	dnnl_status_t status;
 
 	w->weights_tag = any;
+	if (w->def.convolution && takes_blocks(w, samples))
+		return dnnl_success;
 	w->in_layout = w->def.convolution || w->in.rank != 3 ? CNN_NCHW : offered;
 	w->out_layout = CNN_NCHW;
 	if (!w->def.convolution && w->in_layout == CNN_NCHW)
