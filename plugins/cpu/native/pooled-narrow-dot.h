@@ -85,7 +85,7 @@ INLINE void narrow_dot_others(const struct conv *v, vec *sums, const __m512i *pa
     const uint16_t *const *rows, size_t x, size_t kernel)
 {
 	for (size_t c = 1; c < v->c; c++) {
-		const uint16_t *of_c[MAX_KERNEL + 1];
+		const uint16_t *of_c[MAX_KERNEL + 1] = { NULL };
 
 		UNROLL
 		for (size_t i = 0; i < kernel + 1; i++)
@@ -112,7 +112,7 @@ INLINE void narrow_dot_block(const struct conv *v, const uint16_t *x,
 	for (size_t i = 0; i < kernel * (kernel + 1); i++)
 		w[i] = packed[i];
 	for (size_t y = 0; y < v->ph; y++, x += 2 * v->row) {
-		const uint16_t *rows[MAX_KERNEL + 1];
+		const uint16_t *rows[MAX_KERNEL + 1] = { NULL };
 
 		SET_ROWS(rows, x, v->row, kernel + 1);
 		for (size_t i = 0; i < v->pw; i++, p++) {

@@ -35,7 +35,7 @@ INLINE void narrow_others(const struct conv *v, vec *sums, const float *weight,
     size_t tap, const float *const *rows, size_t x, size_t kernel)
 {
 	for (size_t c = 1; c < v->c; c++) {
-		const float *of_c[MAX_KERNEL + 1];
+		const float *of_c[MAX_KERNEL + 1] = { NULL };
 		vec w[MAX_TAPS];
 
 		UNROLL
@@ -63,7 +63,7 @@ INLINE void narrow_block(const struct conv *v, const float *x, const float *weig
 	for (size_t k = 0; k < kernel * kernel; k++)
 		w[k] = *(const vec *)(weight + k * tap);
 	for (size_t y = 0; y < v->ph; y++, x += 2 * v->row) {
-		const float *rows[MAX_KERNEL + 1];
+		const float *rows[MAX_KERNEL + 1] = { NULL };
 
 		SET_ROWS(rows, x, v->row, kernel + 1);
 		for (size_t i = 0; i < v->pw; i++, p++) {
@@ -187,7 +187,7 @@ INLINE void narrow_gradient(const struct conv *v, const float *x, const void *gr
 		total[b] = *(const vec *)(bias + b * LANES);
 	}
 	for (size_t y = 0; y < v->ph; y++, x += 2 * v->row) {
-		const float *rows[MAX_KERNEL + 1];
+		const float *rows[MAX_KERNEL + 1] = { NULL };
 
 		SET_ROWS(rows, x, v->row, kernel + 1);
 		for (size_t i = 0; i < v->pw; i++, p++) {

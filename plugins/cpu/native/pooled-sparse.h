@@ -253,7 +253,7 @@ INLINE void gather(const struct sparse *s, const float *x, float *weight,
 				sums[k] = to[k];
 			for (size_t i = 0; i < s->count[o]; i++) {
 				const float *top = x + place[i] + first * row;
-				const float *rows[MAX_KERNEL];
+				const float *rows[MAX_KERNEL] = { NULL };
 				vec one = splat(grad[i]);
 
 				SET_ROWS(rows, top, row, count / kernel);
@@ -344,7 +344,7 @@ NOINLINE void spread_3(const struct sparse *s, float *x, const float *weight,
 
 	for (size_t window = 0; window < windows; window++) {
 		const float *grad = s->grad + window * GROUP_CHANNELS;
-		float *rows[4];
+		float *rows[4] = { NULL };
 		vec sums[16];
 
 		SET_ROWS(rows, x + s->base[window], row, 4);

@@ -42,6 +42,31 @@ static size_t winograd_scratch(const struct conv *v)
 	    points_of(v) * TILE * (v->in_blocks + 2) * LANES * sizeof(float);
 }
 
+/* One row or column of G, B' and A'. */
+INLINE void apply_g(const vec *in, size_t in_step, vec *out, size_t step, size_t kernel)
+{
+	if (kernel == 3)
+		small_g(in, in_step, out, step);
+	else
+		large_g(in, in_step, out, step);
+}
+
+INLINE void apply_b(const vec *in, vec *out, size_t step, size_t kernel)
+{
+	if (kernel == 3)
+		small_b(in, out, step);
+	else
+		transform_b(in, out, step);
+}
+
+INLINE void apply_a(const vec *in, vec *out, size_t step, size_t kernel)
+{
+	if (kernel == 3)
+		small_a(in, out, step);
+	else
+		large_a(in, out, step);
+}
+
 /* Packs one block of input channels and one of output channels. weight is [o][taps][c],
  * u is [points][all c][o of the pair]. */
 INLINE void pack_block(const float *weight, float *u, size_t channels, size_t all,
@@ -56,11 +81,10 @@ INLINE void pack_block(const float *weight, float *u, size_t channels, size_t al
 
 		UNROLL
 		for (size_t j = 0; j < kernel; j++)
-			(kernel == 3 ? small_g : large_g)(g + j, kernel, rows + j,
-			    kernel);
+			apply_g(g + j, kernel, rows + j, kernel, kernel);
 		UNROLL
 		for (size_t i = 0; i < side; i++) {
-			(kernel == 3 ? small_g : large_g)(rows + kernel * i, 1, row, 1);
+			apply_g(rows + kernel * i, 1, row, 1, kernel);
 			UNROLL
 			for (size_t j = 0; j < side; j++)
 				squares[side * i + j][o] = row[j];
@@ -118,11 +142,11 @@ INLINE void transform_window(const struct conv *v, const float *x, float *out,
 			for (size_t i = 0; i < side; i++)
 				column[i] = *(
 				    const vec *)(x + (i * v->row + j) * LANES);
-			(kernel == 3 ? small_b : transform_b)(column, r + j, side);
+			apply_b(column, r + j, side, kernel);
 		}
 		UNROLL
 		for (size_t i = 0; i < side; i++) {
-			(kernel == 3 ? small_b : transform_b)(r + side * i, row, 1);
+			apply_b(r + side * i, row, 1, kernel);
 			UNROLL
 			for (size_t j = 0; j < side; j++)
 				*(vec *)(out + (side * i + j) * TILE * channels +
@@ -171,11 +195,11 @@ INLINE void sum_window(const float *m, size_t apart, vec bias, vec *sums, size_t
 		UNROLL
 		for (size_t i = 0; i < side; i++)
 			column[i] = *(const vec *)(m + (side * i + j) * apart);
-		(kernel == 3 ? small_a : large_a)(column, r + j, side);
+		apply_a(column, r + j, side, kernel);
 	}
 	UNROLL
 	for (size_t i = 0; i < 2; i++)
-		(kernel == 3 ? small_a : large_a)(r + side * i, sums + 2 * i, 1);
+		apply_a(r + side * i, sums + 2 * i, 1, kernel);
 	/* A large U is 576 times as large, see large_g(). */
 	UNROLL
 	for (size_t i = 0; i < 4; i++)
