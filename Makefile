@@ -141,8 +141,9 @@ include tests/hostcuda/toolkit.mk
 #   PARTS_x_NAME  its files that go into NAME.so, besides NAME.c
 #   PARTS_x       all files that are parts of some plugin
 #   LEVELED_x     its files that are compiled once per level of the instruction set.
-#                 LEVELS_x names the levels, LEVEL_CFLAGS_x_LEVEL has the flags. The
-#                 files see LEVEL, the level's name
+#                 LEVELS_x names the levels, LEVELS_x_NAME those of NAME.c if they
+#                 are others, LEVEL_CFLAGS_x_LEVEL has the flags. The files see LEVEL,
+#                 the level's name
 #   CFLAGS_x, LIBS_x, and SKIP_x (why it cannot be built here)
 # Files are .c, or .cu for a device whose kernels are CUDA C++. The umask matters: the
 # loader refuses files that others may write.
@@ -153,9 +154,12 @@ plugin_ldflags := -shared -Wl,-z,defs -Wl,--as-needed
 providers := $(patsubst plugins/%/,%,$(wildcard plugins/*/*/))
 -include $(wildcard plugins/*/*/provider.mk)
 
+# $(1): cpu_ref, $(2): a leveled file of it. Gives the file's levels
+levels_of = $(or $(LEVELS_$(1)_$(2:.c=)),$(LEVELS_$(1)))
+
 # $(1): cpu/ref, $(2): cpu_ref, $(3): files of it. Gives their objects
 part_objects = $(foreach f,$(3),$(if $(filter $(f),$(LEVELED_$(2))), \
-	$(foreach l,$(LEVELS_$(2)),$(BUILD)/obj/plugins/$(1)/$(f:.c=.$(l).o)), \
+	$(foreach l,$(call levels_of,$(2),$(f)),$(BUILD)/obj/plugins/$(1)/$(f:.c=.$(l).o)), \
 	$(BUILD)/obj/plugins/$(1)/$(patsubst %.cu,%.cu.o,$(f:.c=.o))))
 
 # $(1): cpu/ref, $(2): cpu_ref
@@ -168,7 +172,8 @@ $$(foreach n,$$($(2)_names),$$(eval $(BUILD)/plugins/$(1)/$$(n).so: \
 .PHONY: $(subst /,-,$(1))
 $(subst /,-,$(1)): $$($(2)_so)
 	$$(call remove,$$(filter-out $$^,$$(wildcard $(BUILD)/plugins/$(1)/*.so)))
-$$(foreach l,$$(LEVELS_$(2)),$$(eval $$(call level_rule,$(1),$(2),$$(l))))
+$$(foreach l,$$(sort $$(foreach f,$$(LEVELED_$(2)),$$(call levels_of,$(2),$$(f)))), \
+	$$(eval $$(call level_rule,$(1),$(2),$$(l))))
 endef
 define level_rule
 $(BUILD)/obj/plugins/$(1)/%.$(3).o: plugins/$(1)/%.c $(stamp)

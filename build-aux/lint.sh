@@ -67,13 +67,17 @@ tidy() {
 	cuda=${CUDA:-/usr/local/cuda}/include
 	[ -e "$cuda/cudnn_graph.h" ] || without="$without|plugins/cuda|tests/cudnn"
 	host="$flags -Itests/hostcuda/include"
+	# It has no form without these.
+	tiles="$flags -mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mamx-tile -mamx-bf16"
 	flags="$flags -isystem $cuda"
 	{ sources ! -path 'plugins/*' ! -path '*/bad/*' ! -path 'examples/*' ! -name error.c ! -path '*/loader/*' \
 			! -path 'tests/hostcuda/*' | grep -vE "$without" |
 		xargs -P "$jobs" -n 1 sh -c 'flags=$1; shift
 			exec clang-tidy --quiet "$@" -- $flags -include build-aux/analyzer.h' sh "$flags"
+	# shellcheck disable=SC2086
+	clang-tidy --quiet plugins/cpu/native/amx-kernels.c -- $tiles
 	sources -path 'plugins/*' -o -name error.c -o -name '*.c' -path 'examples/*' |
-		grep -vE "$without" |
+		grep -vE "$without|amx-kernels" |
 		xargs -P "$jobs" -n 1 sh -c 'flags=$1; shift
 			exec clang-tidy --quiet "$@" -- $flags' sh "$flags"
 	sources -path 'tests/hostcuda/*' ! -path '*/bad/*' |

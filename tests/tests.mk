@@ -20,6 +20,18 @@ $(BUILD)/plugins-bad/cpu/bad/%.so: tests/conformance/bad/%.c $(stamp) $(wildcard
 	@umask 022; mkdir -p $(@D)
 	umask 022; $(compile) $(plugin_cflags) $(plugin_ldflags) -MF $(@:.so=.d) -o $@ $< -lm
 
+# cpu/native's convolutions with AMX alone, whose instructions are emulated.
+amx_so := $(if $(filter amx.c,$(PARTS_cpu_native_conv)),$(BUILD)/tests/amx/conv.so)
+amx_objects := $(patsubst %,$(BUILD)/obj/tests/amx/%.o,amx amx-kernels conv)
+$(amx_objects): $(BUILD)/obj/tests/amx/%.o: plugins/cpu/native/%.c $(stamp)
+	@mkdir -p $(@D)
+	$(compile) $(call flags_of,plugins/cpu/native/$*) -DAMX_EMULATED -DLEVEL=amx \
+		$(if $(filter %-kernels,$*),$(LEVEL_CFLAGS_cpu_native_amx)) -c -o $@ $<
+$(amx_so): $(amx_objects) $(call part_objects,cpu/native,cpu_native,$(COMMON_cpu_native) \
+		$(filter-out amx%,$(PARTS_cpu_native_conv)))
+	@umask 022; mkdir -p $(@D)
+	umask 022; $(CC) $(CFLAGS) $(SANITIZE) $(plugin_ldflags) $(LDFLAGS) -o $@ $^ -lm
+
 # --- other builds --------------------------------------------------------------------
 
 include tests/hostcuda/hostcuda.mk
@@ -42,7 +54,7 @@ host-cuda: $(hostcuda_so)
 # --- targets -------------------------------------------------------------------------
 
 .PHONY: test-programs check check-full test check-asan coverage gpu-bundle
-test-programs: hostcuda-tests host-cuda cudnn-tests reference tsan $(unit_tests) $(conformance) $(bad_so)
+test-programs: hostcuda-tests host-cuda cudnn-tests reference tsan $(unit_tests) $(conformance) $(bad_so) $(amx_so)
 
 check:                                      ## build and run all tests; install nothing
 	@build-aux/deps.sh --check run dev

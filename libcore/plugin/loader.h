@@ -114,14 +114,15 @@ int cnn_device_choose(struct cnn_plugins *, const char *spec, const char **devic
     uint32_t *ordinal, struct cnn_error *);
 
 /* Names of the instruction sets, from lowest to highest, and as choices of --isa. */
-#define CNN_ISA_NAMES(F) F(sse41) F(avx2) F(avx512) F(avx512_bf16)
+#define CNN_ISA_NAMES(F) F(sse41) F(avx2) F(avx512) F(avx512_bf16) F(amx_bf16)
 #define CNN_ISA_STRING(name) #name,
 #define CNN_ISA_CHOICE(name) "|" #name
 #define CNN_ISA_CHOICES "native" CNN_ISA_NAMES(CNN_ISA_CHOICE)
 
 /* Resolves --isa: sets *isa to the name, constant text, with "native" replaced by the
- * highest set that the CPU has ("generic" if it is not x86 or lacks SSE4.1). Returns
- * CNN_EPLUGIN if the CPU does not have the set. */
+ * highest set that the CPU has, but not by amx_bf16, which must be named ("generic" if
+ * the CPU is not x86 or lacks SSE4.1). Returns CNN_EPLUGIN if the CPU does not have the
+ * set. */
 int cnn_isa_choose(const char *want, const char **isa, struct cnn_error *);
 
 #endif

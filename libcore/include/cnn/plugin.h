@@ -130,7 +130,7 @@ struct cnn_host {
 	    int (*create)(const struct cnn_host *, void **object),
 	    void (*destroy)(void *object), void **object);
 	/* The highest instruction set that a CPU plugin may use: "sse41", "avx2",
-	 * "avx512", "avx512_bf16"; NULL: no limit. */
+	 * "avx512", "avx512_bf16", "amx_bf16"; NULL: no limit. */
 	const char *isa;
 	uint32_t policy; /* enum cnn_policy */
 	/* Choices between equal kernels that were made by timing, stored with the

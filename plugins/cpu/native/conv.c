@@ -1,4 +1,5 @@
 /* conv.c - the table of convolutions, some of which have kernels for certain shapes. */
+#include "amx.h"
 #include "direct.h"
 #include "few.h"
 #include "pooled.h"
@@ -8,8 +9,17 @@ static const struct cnn_kernel direct_kernel = DIRECT_KERNEL_OF("conv2d");
 
 /* The kernels that may compute a run, NULL after the last; of equal ones the first is
  * chosen. */
-static const struct cnn_kernel *const any_shape[] = { &winograd_kernel, &few_kernel,
-	&direct_kernel, NULL };
+static const struct cnn_kernel *const any_shape[] = {
+#if defined __x86_64__
+	&amx_kernel,
+#endif
+#if !defined AMX_EMULATED /* for a test of amx_kernel alone */
+	&winograd_kernel,
+	&few_kernel,
+	&direct_kernel,
+#endif
+	NULL,
+};
 static const struct cnn_kernel *const pooled[] = { &pooled_kernel, &direct_kernel,
 	NULL };
 

@@ -15,6 +15,12 @@ static enum native_level of_cpu(void)
 #endif
 }
 
+static bool has_isa(const struct cnn_host *host)
+{
+	return host->size >= offsetof(struct cnn_host, isa) + sizeof host->isa &&
+	    host->isa;
+}
+
 enum native_level native_level(const struct cnn_host *host)
 {
 	static const char *const names[NATIVE_LEVELS] = {
@@ -25,11 +31,15 @@ enum native_level native_level(const struct cnn_host *host)
 	};
 	enum native_level most = of_cpu();
 
-	if (host->size < offsetof(struct cnn_host, isa) + sizeof host->isa ||
-	    !host->isa)
+	if (!has_isa(host))
 		return most;
 	for (enum native_level i = NATIVE_PLAIN; i < most; i++)
 		if (strcmp(host->isa, names[i]) == 0)
 			return i;
 	return most;
+}
+
+bool native_allows_amx(const struct cnn_host *host)
+{
+	return !has_isa(host) || strcmp(host->isa, "amx_bf16") == 0;
 }

@@ -27,6 +27,9 @@ enum native_level {
 /* The highest level that the CPU has and the host allows. */
 enum native_level native_level(const struct cnn_host *);
 
+/* True if the host allows "amx_bf16". Only amx.h uses it; it is no level of its own. */
+bool native_allows_amx(const struct cnn_host *);
+
 /* The bits of four floats. */
 typedef uint64_t native_bits __attribute__((vector_size(16)));
 

@@ -24,6 +24,7 @@ static void hold_to_isa(const struct cnn_host *host)
 		{ "avx2", dnnl_cpu_isa_avx2 },
 		{ "avx512", dnnl_cpu_isa_avx512_core },
 		{ "avx512_bf16", dnnl_cpu_isa_avx512_core_bf16 },
+		{ "amx_bf16", dnnl_cpu_isa_avx512_core_amx },
 	};
 
 	if (host->size < offsetof(struct cnn_host, isa) + sizeof host->isa ||
