@@ -1,7 +1,7 @@
 COMMON_cpu_native := native.c
 LEVELED_cpu_native := amx-kernels.c direct-kernels.c dropout-kernels.c elementwise-kernels.c \
-	few-kernels.c linear-kernels.c norm-kernels.c optimizers-kernels.c pooled-kernels.c \
-	winograd-kernels.c
+	few-kernels.c linear-kernels.c norm-kernels.c optimizers-kernels.c \
+	pool-kernels.c pooled-kernels.c winograd-kernels.c
 PARTS_cpu_native := amx.c direct.c few.c pooled.c winograd.c
 PARTS_cpu_native_conv := direct.c direct-kernels.c few.c few-kernels.c pooled.c \
 	pooled-kernels.c winograd.c winograd-kernels.c
@@ -10,6 +10,7 @@ PARTS_cpu_native_elementwise := elementwise-kernels.c
 PARTS_cpu_native_linear := linear-kernels.c
 PARTS_cpu_native_norm := norm-kernels.c
 PARTS_cpu_native_optimizers := optimizers-kernels.c
+PARTS_cpu_native_pool := pool-kernels.c
 
 # The plain level's vectors are wider than its registers, which gcc mentions where
 # they are handed to a function; all of those are inlined.

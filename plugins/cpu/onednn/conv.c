@@ -76,14 +76,13 @@ static struct speed speed_of(const struct cnn_host *host, const struct cnn_run *
 	return s;
 }
 
-/* How much more a blocked layout computes than there is: of `channels` channels, if they
- * are more than a block. */
+/* How much more a blocked layout of `channels` channels computes than there is. */
 static double padded(const struct cnn_host *host, size_t channels)
 {
 	const size_t block = od_level(host) >= OD_AVX512 ? 16 : 8;
 	const size_t stored = (channels + block - 1) / block * block;
 
-	return channels < block ? 1 : (double)stored / (double)channels;
+	return (double)stored / (double)channels;
 }
 
 static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
@@ -101,7 +100,7 @@ static double cost(const struct cnn_host *host, const struct cnn_kernel *kernel,
 	for (int i = 1; i < 4; i++)
 		flops *= (double)def.weight_dims[def.weight_ndims - i];
 	if (def.weight_ndims == 4)
-		flops *= padded(host, def.in.dims[0]) *
+		flops *= (def.in.dims[0] > 3 ? padded(host, def.in.dims[0]) : 1) *
 		    padded(host, run->output.dims[0]);
 	if (def.in.dims[0] > 3)
 		plan->inputs[0].layout = blocked;
