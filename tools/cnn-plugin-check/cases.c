@@ -308,11 +308,8 @@ struct bounds case_bounds(const struct layer_chain *c, uint32_t dtype)
 		return (struct bounds){ 1e-10, 1e-10 };
 	for (uint32_t i = 0; i < c->node_count; i++) {
 		const char *type = c->types[i];
-		/* Where rounding moves a number over zero, its gradient is lost or
-		 * won; where it makes another one the largest, both. */
-		double moved = strcmp(type, "relu") == 0 ? 0.02 :
-		    strcmp(type, "maxpool2d") == 0	 ? 0.04 :
-							   0;
+		bool chooses = strcmp(type, "relu") == 0 ||
+		    strcmp(type, "maxpool2d") == 0;
 
 		for (size_t k = 0; k < sizeof(half_bounds) / sizeof(half_bounds[0]);
 		     k++)
@@ -320,8 +317,10 @@ struct bounds case_bounds(const struct layer_chain *c, uint32_t dtype)
 				b.forward += half_bounds[k].bf16.forward;
 				b.backward += half_bounds[k].bf16.backward;
 			}
-		if (rounded)
-			b.backward += moved;
+		/* Where rounding makes another element the largest, or moves one over
+		 * zero, its gradient goes elsewhere. */
+		if (chooses && rounded)
+			b.backward += 0.02;
 		rounded |= strcmp(type, "conv2d") == 0 || strcmp(type, "linear") == 0 ||
 		    strcmp(type, "batchnorm2d") == 0 || strcmp(type, "add") == 0 ||
 		    strcmp(type, "normalize") == 0;

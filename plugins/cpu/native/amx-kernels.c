@@ -112,7 +112,7 @@ INLINE vec masked(const struct pass *p, size_t at)
 	return p->mask ? where_above(load_half(p->mask + at * LANES), value) : value;
 }
 
-/* Copies sample n to x [pairs of blocks][area][PAIR], which holds zeros elsewhere. */
+/* Copies sample n to x [pairs of blocks][area][PAIR]. The padding keeps its zeros. */
 static void copy_padded(const struct pass *p, size_t n, uint16_t *x)
 {
 	const size_t row = row_of(p), area = area_of(p);
@@ -255,7 +255,7 @@ static size_t line_of(const struct pass *p)
 	return line * sizeof(uint16_t) % 4096 ? line : line + STEP;
 }
 
-/* Copies sample n to x [channel][line], padded; x holds zeros elsewhere. */
+/* Copies sample n to x [channel][line], padded. The padding keeps its zeros. */
 static void copy_transposed(const struct pass *p, size_t n, uint16_t *x)
 {
 	const size_t row = row_of(p), line = line_of(p);
@@ -280,8 +280,9 @@ static void copy_transposed(const struct pass *p, size_t n, uint16_t *x)
 	}
 }
 
-/* Copies sample n of the gradient of s to g [block][pixel / 2][channel][2], where the
- * pixels are those of `in`; adds to bias. g holds zeros elsewhere. */
+/* Copies sample n of the gradient of s to g [block][pixel / 2][channel][2], with pixels
+ * counted as in `in`. Pixels that do not exist keep their zeros. Adds the sample's sums
+ * to bias. */
 static void copy_gradient(const struct pass *in, const struct pass *from, size_t n,
     uint16_t *g, float *bias)
 {
@@ -311,8 +312,8 @@ static void copy_gradient(const struct pass *in, const struct pass *from, size_t
 	}
 }
 
-/* Adds a sample's part for up to two blocks of in and of out. x, g and grad are those of
- * the first ones and of one tap. */
+/* Adds what a sample gives to one tap, for up to two blocks of in and two of out. x, g and
+ * grad point to the first of these blocks. */
 INLINE void add_weights(const uint16_t *x, size_t line, const uint16_t *g,
     size_t pixels, float *grad, size_t grad_line, size_t ins, size_t outs)
 {

@@ -49,7 +49,7 @@ INLINE vec largest(const struct pool *v, const void *in, size_t plane,
 	return best;
 }
 
-/* codes may be NULL; they are those of the plane. */
+/* Pools a plane. Stores the winners' codes at `codes`, if that is not NULL. */
 INLINE void max_plane(const struct pool *v, const struct cnn_call *c, size_t plane,
     void *codes, bool half)
 {

@@ -23,6 +23,15 @@ static bool supports(const struct cnn_run *run)
 	    native_is_pair(&pool[POOL_STRIDE], 2);
 }
 
+/* True if forward multiplies pairs of bfloat16, with rounded weights. Not for larger wide
+ * kernels, where the transform is faster; nor without relu, where every window has a
+ * winner, and rounded weights would move more of them. */
+static bool has_dots(const struct conv *v, enum native_level level)
+{
+	return v->half && level == NATIVE_BF16 && v->relu &&
+	    (v->narrow || v->kernel == 3);
+}
+
 static void describe(struct conv *v, const struct cnn_host *host,
     const struct cnn_run *run)
 {
@@ -46,8 +55,8 @@ static void describe(struct conv *v, const struct cnn_host *host,
 		.pad = (size_t)run->nodes[0].args[PADDING].i,
 	};
 	v->taps = v->kernel * v->kernel;
-	v->kernels = v->narrow ? levels[level]->narrow[v->half] :
-				 levels[level]->wide[v->half && v->kernel == 3];
+	v->kernels = v->narrow ? levels[level]->narrow[has_dots(v, level)] :
+				 levels[level]->wide[has_dots(v, level)];
 	v->rows = v->h + 2 * v->pad;
 	v->row = v->w + 2 * v->pad;
 	v->in_blocks = native_blocks(v->c, v->kernels->lanes);
@@ -98,9 +107,8 @@ static double forward_cost(const struct conv *v, enum native_level level)
 
 	if (v->narrow)
 		return sums * (double)v->c /
-		    (v->half && level == NATIVE_BF16 ? r->narrow_dot :
-						       r->narrow)[v->c > 1];
-	if (v->half && level == NATIVE_BF16 && v->kernel == 3)
+		    (has_dots(v, level) ? r->narrow_dot : r->narrow)[v->c > 1];
+	if (has_dots(v, level))
 		return sums * (double)(v->in_blocks * lanes) / r->dot;
 	return (double)v->windows *
 	    (2.0 * (double)(points * v->c * outs) / r->products +

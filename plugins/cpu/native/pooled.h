@@ -77,7 +77,7 @@ struct conv_kernels {
 	void (*backward)(const struct conv *, const struct cnn_call *);
 };
 
-/* The kernels of a level. The second ones are for bfloat16; a wide one, only for 3 x 3. */
+/* The kernels of a level, by [forward multiplies pairs of bfloat16]. */
 struct conv_level {
 	const struct conv_kernels *narrow[2], *wide[2];
 };
