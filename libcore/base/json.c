@@ -1,44 +1,16 @@
 /* json.c - values as JSON (RFC 8259), for people and for jq. */
+#include "printable.h"
 #include "value.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Returns the length of the UTF-8 sequence at s and stores its code point, or returns 0
- * if s is not valid UTF-8 (RFC 3629: no overlong form, no surrogate, nothing above
- * 10ffff). */
-static size_t utf8(const unsigned char *s, size_t size, uint32_t *code)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t n = s[0] < 0x80 ? 1 :
-	    s[0] < 0xc0	       ? 0 :
-	    s[0] < 0xe0	       ? 2 :
-	    s[0] < 0xf0	       ? 3 :
-	    s[0] < 0xf8	       ? 4 :
-				 0;
-	uint32_t c = n == 1 ? s[0] : s[0] & (0x7fu >> n);
-
-	if (n == 0 || n > size)
-		return 0;
-	for (size_t i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (s[i] & 0x3f);
-	}
-	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-		return 0;
-	*code = c;
-	return n;
-}
-
 void cnn_print_json_text(FILE *f, const char *text, size_t size)
 {
-	const unsigned char *s = (const unsigned char *)text;
-
 	while (size > 0) {
 		uint32_t c = 0;
-		size_t n = utf8(s, size, &c);
+		size_t n = cnn_utf8_decode(text, size, &c);
 
 		if (n == 0) {
 			fputs("\\ufffd", f);
@@ -49,12 +21,12 @@ void cnn_print_json_text(FILE *f, const char *text, size_t size)
 			fputs("\\n", f);
 		} else if (c == '\t') {
 			fputs("\\t", f);
-		} else if (c < 0x20 || (c >= 0x7f && c < 0xa0)) {
+		} else if (cnn_is_control(c)) {
 			fprintf(f, "\\u%04x", (unsigned)c);
 		} else {
-			fwrite(s, 1, n, f);
+			fwrite(text, 1, n, f);
 		}
-		s += n;
+		text += n;
 		size -= n;
 	}
 }

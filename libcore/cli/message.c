@@ -1,26 +1,21 @@
 /* message.c - messages on standard error, and the exit status. */
 #include "option-private.h"
 
+#include "base/printable.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 int cnn_verbosity = 1;
 
-/* Prints one line with one write. The text may quote data from a stream, so control
- * characters that a terminal would obey (those of ASCII, and U+0080 to U+009F) become
- * '?'. */
+/* Prints one line with one write. The text may quote data from a stream. */
 static void say(const char *tool, const char *fmt, va_list ap)
 {
 	char text[1200];
 
 	vsnprintf(text, sizeof text, fmt, ap);
-	for (unsigned char *p = (unsigned char *)text; *p; p++)
-		if (*p < 0x20 || *p == 0x7f)
-			*p = '?';
-		else if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
-			p[0] = p[1] = '?';
-	fprintf(stderr, "%s: %s\n", tool, text);
+	fprintf(stderr, "%s: %s\n", tool, cnn_printable(text, ""));
 }
 
 void cnn_complain(const struct cnn_program *program, const char *fmt, ...)

@@ -1,0 +1,45 @@
+/* Text from files, made safe to print. */
+#include "tap.h"
+
+#include "base/printable.h"
+
+#include <string.h>
+
+static bool becomes(const char *text, const char *keep, const char *want)
+{
+	char copy[64];
+
+	strcpy(copy, text);
+	if (!strcmp(cnn_printable(copy, keep), want))
+		return true;
+	printf("# got %s\n", copy);
+	return false;
+}
+
+int main(void)
+{
+	ok(becomes("T-shirt/top, Größe 数字 😀", "", "T-shirt/top, Größe 数字 😀"),
+	    "text in UTF-8 stays");
+	ok(becomes("a\x1b[31m\tb\nc\x7f", "", "a?[31m?b?c?"),
+	    "control characters of ASCII become ?");
+	ok(becomes("a\x1b\tb\n\r", "\n\t", "a?\tb\n?"), "those in keep stay");
+	ok(becomes("a\xc2\x80\xc2\x9b"
+		   "c\u00a0",
+	       "", "a????c\u00a0"),
+	    "U+0080 to U+009F become ?, the next does not");
+	ok(becomes("\u202a\u202e\u2066\u2069\u200e\u200f\u061c", "",
+	       "????????????????????"),
+	    "characters that reorder text become ?");
+	ok(becomes("\u2028\u2029\u2027\u202f\u2065\u206a", "",
+	       "??????\u2027\u202f\u2065\u206a"),
+	    "so do those that break lines, but not their neighbours");
+	ok(becomes("\xff\xfe", "", "??") && becomes("a\x9b", "", "a?") &&
+		becomes("\xc3", "", "?") && becomes("\xe2\x82", "", "??") &&
+		becomes("\xe2\x28\xa1", "", "?(?"),
+	    "bytes that are not UTF-8 become ?");
+	ok(becomes("\xc0\x9b\xe0\x82\x9b\xf0\x80\x82\x9b", "", "?????????") &&
+		becomes("\xed\xa0\x80", "", "???") &&
+		becomes("\xf4\x90\x80\x80", "", "????"),
+	    "so do overlong forms, surrogates and numbers beyond U+10FFFF");
+	return done();
+}
