@@ -1,5 +1,8 @@
 /* input.c - buffered inputs that can be peeked. */
 #include "io.h"
+
+#include "descriptor.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -24,12 +27,8 @@ struct cnn_input {
 
 static ssize_t fd_read(void *ctx, void *buf, size_t size, struct cnn_error *e)
 {
-	int fd = (int)(intptr_t)ctx;
-	ssize_t n;
+	ssize_t n = cnn_fd_read((int)(intptr_t)ctx, buf, size);
 
-	do
-		n = read(fd, buf, size);
-	while (n < 0 && errno == EINTR);
 	return n < 0 ? cnn_fail_errno(e, errno, "can't read") : n;
 }
 
@@ -100,6 +99,11 @@ int cnn_input_open(struct cnn_input **in, const char *path, struct cnn_error *e)
 	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
 		fd_close((void *)(intptr_t)fd);
 		return cnn_fail(e, CNN_EIO, "%s: is a directory", name);
+	}
+	if (!cnn_fd_claim_input(fd)) {
+		fd_close((void *)(intptr_t)fd);
+		return cnn_fail(e, CNN_EUSAGE, "%s: is both an input and the output",
+		    name);
 	}
 	return cnn_input_wrap(in, name, &ops, (void *)(intptr_t)fd, e);
 }

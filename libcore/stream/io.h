@@ -21,7 +21,8 @@ struct cnn_input_ops {
 	void (*close)(void *ctx);
 };
 
-/* path "-" is standard input. A terminal is refused with CNN_EUSAGE. */
+/* path "-" is standard input. CNN_EUSAGE: a terminal, or a file that is also an output
+ * that is written in place. */
 int cnn_input_open(struct cnn_input **, const char *path, struct cnn_error *);
 /* Opens an input that reads from ctx. Copies name, for messages. Takes ownership of
  * ctx, also on failure. */
@@ -56,7 +57,11 @@ struct cnn_output;
 /* If path is NULL or "-", opens standard output, which must not be a terminal
  * (CNN_EUSAGE) if `binary`. A file is written under a temporary name in the same
  * folder. A symbolic link is followed to its file. Paths that name a descriptor
- * (/dev/stdout, /dev/fd/3), FIFOs and devices are written in place. */
+ * (/dev/stdout, /dev/fd/3), FIFOs and devices are written in place. CNN_EUSAGE: a regular
+ * file that is written in place and has been opened as an input.
+ *
+ * Output that is written in place is buffered, but goes out before the program waits for
+ * the bytes of an input. */
 int cnn_output_open(struct cnn_output **, const char *path, bool binary,
     struct cnn_error *);
 /* Checks that the output can be opened, for a tool that works long before it writes.

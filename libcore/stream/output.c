@@ -1,7 +1,9 @@
 /* output.c - outputs that appear complete or not at all. */
 #include "interrupt-private.h"
 
+#include "descriptor.h"
 #include "io.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -21,9 +23,14 @@ struct cnn_output {
 	char *path;	 /* the final file, with links followed */
 	char *temporary; /* the path being written; NULL: in place */
 	int fd;
+	struct cnn_error early;	 /* of a flush before a wait; kept for the next write */
+	struct cnn_output *next; /* in `live` */
 	size_t used;
 	unsigned char buf[BUFFER];
 };
+
+/* Outputs that are written in place, so somebody may be waiting for their bytes */
+static struct cnn_output *live;
 
 /* Creates PATH.XXXXXX beside the file, with the mode of the file that it will replace
  * or, if there is none, of a new file. */
@@ -112,6 +119,40 @@ static char *follow(const char *path, int *fd)
 	return at;
 }
 
+static int write_all(struct cnn_output *, const void *, size_t, struct cnn_error *);
+
+static int flush(struct cnn_output *out, struct cnn_error *e)
+{
+	size_t used = out->used;
+
+	out->used = 0;
+	if (out->early.code) {
+		if (e->code == CNN_OK)
+			*e = out->early;
+		return e->code;
+	}
+	return write_all(out, out->buf, used, e);
+}
+
+/* Passes on what has been written so far, before the program waits for input. */
+static void flush_live(void)
+{
+	for (struct cnn_output *out = live; out; out = out->next)
+		if (out->used > 0)
+			flush(out, &out->early);
+}
+
+/* Prepares to write in place. */
+static int go_live(struct cnn_output *out, struct cnn_error *e)
+{
+	if (!cnn_fd_claim_output(out->fd))
+		return cnn_fail(e, CNN_EUSAGE, "%s: is also an input", out->name);
+	out->next = live;
+	live = out;
+	cnn_fd_on_wait(flush_live);
+	return CNN_OK;
+}
+
 int cnn_output_open(struct cnn_output **output, const char *path, bool binary,
     struct cnn_error *e)
 {
@@ -154,6 +195,8 @@ int cnn_output_open(struct cnn_output **output, const char *path, bool binary,
 	} else {
 		r = open_temporary(out, e);
 	}
+	if (r == CNN_OK && !out->temporary)
+		r = go_live(out, e);
 	if (r < 0) {
 		cnn_output_abort(out);
 		return r;
@@ -184,23 +227,12 @@ static int write_all(struct cnn_output *out, const void *data, size_t size,
 	ssize_t n;
 
 	while (size > 0) {
-		n = write(out->fd, p, size);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
+		if ((n = cnn_fd_write(out->fd, p, size)) < 0)
 			return cnn_fail_errno(e, errno, "%s: can't write", out->name);
 		p += n;
 		size -= (size_t)n;
 	}
 	return CNN_OK;
-}
-
-static int flush(struct cnn_output *out, struct cnn_error *e)
-{
-	size_t used = out->used;
-
-	out->used = 0;
-	return write_all(out, out->buf, used, e);
 }
 
 int cnn_output_write(struct cnn_output *out, const void *data, size_t size,
@@ -282,6 +314,11 @@ void cnn_output_abort(struct cnn_output *out)
 {
 	if (!out)
 		return;
+	for (struct cnn_output **p = &live; *p; p = &(*p)->next)
+		if (*p == out) {
+			*p = out->next;
+			break;
+		}
 	if (out->fd >= 0 && out->fd != STDOUT_FILENO)
 		close(out->fd);
 	if (out->temporary) {
