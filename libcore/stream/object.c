@@ -30,21 +30,94 @@ const msgpack_object *cnn_object_get(const msgpack_object *map, const char *key)
 	return NULL;
 }
 
+/* Decodes the bytes of a NumPy scalar, little-endian. */
+static bool scalar_of(char kind, const unsigned char *p, size_t size, msgpack_object *o)
+{
+	uint64_t bits = 0, sign;
+	double d;
+	float f;
+
+	if (size == 0 || size > sizeof bits)
+		return false;
+	sign = (uint64_t)1 << (8 * size - 1);
+	for (size_t i = 0; i < size; i++)
+		bits |= (uint64_t)p[i] << (8 * i);
+	if (kind == 'f' && size >= 2) {
+		f = cnn_f16_to_f32((uint16_t)bits);
+		if (size == 4)
+			memcpy(&f, p, 4);
+		d = f;
+		if (size == 8)
+			memcpy(&d, p, 8);
+		*o = (msgpack_object){ MSGPACK_OBJECT_FLOAT64, { .f64 = d } };
+	} else if (kind == 'b' && size == 1) {
+		*o = (msgpack_object){ MSGPACK_OBJECT_BOOLEAN,
+			{ .boolean = bits != 0 } };
+	} else if (kind == 'i' && (bits & sign)) {
+		*o = (msgpack_object){ MSGPACK_OBJECT_NEGATIVE_INTEGER,
+			{ .i64 = (int64_t)(bits | ~(2 * sign - 1)) } };
+	} else if (kind == 'i' || kind == 'u') {
+		*o = (msgpack_object){ MSGPACK_OBJECT_POSITIVE_INTEGER,
+			{ .u64 = bits } };
+	} else {
+		return false;
+	}
+	return true;
+}
+
+bool cnn_object_scalar(const msgpack_object *o, msgpack_object *number)
+{
+	const msgpack_object *nd, *type, *data;
+	unsigned char bytes[8];
+	const char *t, *s;
+	size_t n, size;
+
+	switch (o ? o->type : MSGPACK_OBJECT_NIL) {
+	case MSGPACK_OBJECT_POSITIVE_INTEGER:
+	case MSGPACK_OBJECT_NEGATIVE_INTEGER:
+	case MSGPACK_OBJECT_FLOAT64:
+	case MSGPACK_OBJECT_BOOLEAN: *number = *o; return true;
+	case MSGPACK_OBJECT_FLOAT32:
+		*number = *o;
+		number->type = MSGPACK_OBJECT_FLOAT64;
+		return true;
+	case MSGPACK_OBJECT_MAP: break;
+	default: return false;
+	}
+	nd = cnn_object_get(o, "nd");
+	type = cnn_object_get(o, "type");
+	data = cnn_object_get(o, "data");
+	if (!nd || nd->type != MSGPACK_OBJECT_BOOLEAN || nd->via.boolean || !type ||
+	    !data || !cnn_object_text(type, &t, &n) || n != 3 || !*t ||
+	    !strchr("<>|=", *t) || !t[2] || !strchr("1248", t[2]) ||
+	    !cnn_object_text(data, &s, &size) || size != (size_t)(t[2] - '0'))
+		return false;
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = (unsigned char)s[*t == '>' ? size - 1 - i : i];
+	return scalar_of(t[1], bytes, size, number);
+}
+
 bool cnn_object_uint(const msgpack_object *o, uint64_t *u)
 {
-	if (!o || o->type != MSGPACK_OBJECT_POSITIVE_INTEGER)
+	msgpack_object number;
+
+	if (!cnn_object_scalar(o, &number) ||
+	    number.type != MSGPACK_OBJECT_POSITIVE_INTEGER)
 		return false;
-	*u = o->via.u64;
+	*u = number.via.u64;
 	return true;
 }
 
 bool cnn_object_number(const msgpack_object *o, double *d)
 {
-	switch (o ? o->type : MSGPACK_OBJECT_NIL) {
-	case MSGPACK_OBJECT_POSITIVE_INTEGER: *d = (double)o->via.u64; return true;
-	case MSGPACK_OBJECT_NEGATIVE_INTEGER: *d = (double)o->via.i64; return true;
-	case MSGPACK_OBJECT_FLOAT32:
-	case MSGPACK_OBJECT_FLOAT64: *d = o->via.f64; return true;
+	msgpack_object number;
+
+	if (!cnn_object_scalar(o, &number))
+		return false;
+	switch (number.type) {
+	case MSGPACK_OBJECT_POSITIVE_INTEGER: *d = (double)number.via.u64; return true;
+	case MSGPACK_OBJECT_NEGATIVE_INTEGER: *d = (double)number.via.i64; return true;
+	case MSGPACK_OBJECT_FLOAT64: *d = number.via.f64; return true;
 	default: return false;
 	}
 }

@@ -22,7 +22,10 @@ bool cnn_object_is(const msgpack_object *o, const char *text);
 bool cnn_object_name(const msgpack_object *o, char name[CNN_MAX_NAME + 1]);
 /* Returns NULL if the map has no such key. */
 const msgpack_object *cnn_object_get(const msgpack_object *map, const char *key);
-/* o may be NULL. */
+/* Gets a number: a plain one, or a scalar that msgpack-numpy has written, a map of nd
+ * (false), type and data. *number is an integer, a FLOAT64 or a BOOLEAN. o may be NULL. */
+bool cnn_object_scalar(const msgpack_object *o, msgpack_object *number);
+/* Accept the same. o may be NULL. */
 bool cnn_object_uint(const msgpack_object *o, uint64_t *);
 bool cnn_object_number(const msgpack_object *o, double *);
 bool cnn_object_shape(const msgpack_object *o, int *rank, size_t *shape);

@@ -1,4 +1,5 @@
 /* pack.c - value trees to MessagePack and back. */
+#include "object.h"
 #include "pack.h"
 
 #include <stdlib.h>
@@ -80,12 +81,15 @@ static struct cnn_value *unpack_map(const msgpack_object_map *m)
 
 struct cnn_value *cnn_value_unpack(const msgpack_object *o)
 {
+	msgpack_object number;
+
+	if (cnn_object_scalar(o, &number))
+		o = &number;
 	switch (o->type) {
 	case MSGPACK_OBJECT_NIL: return cnn_value_nil();
 	case MSGPACK_OBJECT_BOOLEAN: return cnn_value_bool(o->via.boolean);
 	case MSGPACK_OBJECT_POSITIVE_INTEGER: return cnn_value_uint(o->via.u64);
 	case MSGPACK_OBJECT_NEGATIVE_INTEGER: return cnn_value_int(o->via.i64);
-	case MSGPACK_OBJECT_FLOAT32:
 	case MSGPACK_OBJECT_FLOAT64: return cnn_value_float(o->via.f64);
 	case MSGPACK_OBJECT_STR: return cnn_value_strn(o->via.str.ptr, o->via.str.size);
 	case MSGPACK_OBJECT_BIN: return cnn_value_bin(o->via.bin.ptr, o->via.bin.size);

@@ -9,7 +9,7 @@
 
 void cnn_value_pack(msgpack_packer *, const struct cnn_value *);
 /* Returns NULL if memory runs out or if the object contains an extension type or a
- * non-string key. */
+ * non-string key. A scalar of msgpack-numpy (object.h) becomes a number. */
 struct cnn_value *cnn_value_unpack(const msgpack_object *);
 
 /* Walks one MessagePack item at the front of the input without consuming it, and trusts

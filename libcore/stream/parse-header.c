@@ -5,6 +5,17 @@
 #include <math.h>
 #include <string.h>
 
+int cnn_check_elements(int rank, const size_t *shape, struct cnn_error *e)
+{
+	char text[CNN_SHAPE_TEXT];
+
+	for (int i = 0; i < rank; i++)
+		if (shape[i] == 0)
+			return cnn_fail(e, CNN_EDATA, "%s has no elements",
+			    cnn_shape_text(rank, shape, text, sizeof text));
+	return CNN_OK;
+}
+
 static int parse_field(struct cnn_header *h, const msgpack_object_kv *kv,
     struct cnn_error *e)
 {
@@ -17,7 +28,7 @@ static int parse_field(struct cnn_header *h, const msgpack_object_kv *kv,
 	struct cnn_field *f;
 	const char *s;
 	bool swap;
-	int rank;
+	int rank, r;
 
 	if (!cnn_object_name(&kv->key, name))
 		return cnn_fail(e, CNN_EDATA,
@@ -43,6 +54,10 @@ static int parse_field(struct cnn_header *h, const msgpack_object_kv *kv,
 		return cnn_fail(e, CNN_EDATA,
 		    "field %s: shape is missing or has more than %d axes", name,
 		    CNN_MAX_RANK - (h->kind == CNN_DATA));
+	if ((r = cnn_check_elements(rank, shape, e)) < 0) {
+		cnn_error_prefix(e, "field %s", name);
+		return r;
+	}
 	if (h->field_count == cnn_header_limit(h->kind))
 		return cnn_fail(e, CNN_EDATA, "field %s: too many fields", name);
 	if (!(f = cnn_header_add(h, name, dtype, rank, shape)))

@@ -120,18 +120,29 @@ static int settle(struct cnn_tensor *t, bool swap, struct cnn_scratch *scratch,
 
 /* --- records and ends ------------------------------------------------------------- */
 
+static int parse_count(const msgpack_object *end, const char *key, bool *has,
+    uint64_t *count, struct cnn_error *e)
+{
+	const msgpack_object *v = cnn_object_get(end, key);
+
+	*has = v != NULL;
+	if (v && !cnn_object_uint(v, count))
+		return cnn_fail(e, CNN_EDATA, "end: %s must be an integer >= 0", key);
+	return CNN_OK;
+}
+
 static int parse_end(const msgpack_object *o, struct cnn_end *end, struct cnn_error *e)
 {
 	const msgpack_object *v;
 	const char *s;
 	char text[17], *stop;
 	size_t n;
+	int r;
 
 	*end = (struct cnn_end){ 0 };
-	if ((v = cnn_object_get(o, "records")))
-		end->has_records = cnn_object_uint(v, &end->records);
-	if ((v = cnn_object_get(o, "samples")))
-		end->has_samples = cnn_object_uint(v, &end->samples);
+	if ((r = parse_count(o, "records", &end->has_records, &end->records, e)) < 0 ||
+	    (r = parse_count(o, "samples", &end->has_samples, &end->samples, e)) < 0)
+		return r;
 	if (!(v = cnn_object_get(o, "xxh3")))
 		return CNN_OK;
 	if (!cnn_object_text(v, &s, &n) || n != 16)
@@ -201,6 +212,8 @@ static int parse_member(struct cnn_header *h, bool learning,
 		r = cnn_fail(e, CNN_EDATA, "no sample axis");
 		goto named;
 	}
+	if (!f && (r = cnn_check_elements(t.rank - data, t.shape + data, e)) < 0)
+		goto named;
 	if (!f &&
 	    !(f = cnn_header_add(h, name, t.dtype, t.rank - data, t.shape + data))) {
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory");

@@ -20,6 +20,10 @@ struct cnn_end {
 	uint64_t records, samples, digest;
 };
 
+/* CNN_EDATA if an axis of a sample or of a parameter is 0: such a tensor takes no bytes,
+ * however many samples it claims. */
+int cnn_check_elements(int rank, const size_t *shape, struct cnn_error *);
+
 /* Parses a header, which the caller frees. After an error *header is NULL. */
 int cnn_parse_header(const unsigned char *, size_t, struct cnn_header **,
     struct cnn_error *);
