@@ -2,10 +2,13 @@
 #include "option-private.h"
 
 #include "base/printable.h"
+#include "base/warning.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#define WARNINGS 10 /* printed without -v */
 
 int cnn_verbosity = 1;
 
@@ -47,6 +50,25 @@ void cnn_message(const struct cnn_program *program, int level, const char *fmt, 
 	va_start(ap, fmt);
 	say(program->name, fmt, ap);
 	va_end(ap);
+}
+
+static const struct cnn_program *warned;
+static size_t warnings;
+
+/* Each file of a large set may have the same flaw. */
+static void show_warning(const char *text)
+{
+	if (++warnings <= WARNINGS || cnn_verbosity > 1)
+		cnn_message(warned, 1, "warning: %s", text);
+	else if (warnings == WARNINGS + 1)
+		cnn_message(warned, 1,
+		    "there are more warnings: -v prints all of them");
+}
+
+void cnn_show_warnings(const struct cnn_program *program)
+{
+	warned = program;
+	cnn_warning_handler(show_warning);
 }
 
 int cnn_finish(const struct cnn_program *program, const struct cnn_error *e)

@@ -20,4 +20,8 @@ _Noreturn void cnn_print_version(const struct cnn_program *);
 void cnn_complain(const struct cnn_program *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* From the call on, prints warnings (base/warning.h) as messages of this program. Without
+ * -v, only the first ones are printed. */
+void cnn_show_warnings(const struct cnn_program *);
+
 #endif

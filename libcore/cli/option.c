@@ -241,6 +241,7 @@ int cnn_options_parse(const struct cnn_program *program, int argc, char **argv)
 		}
 	}
 	command_line_free(&p);
+	cnn_show_warnings(program);
 
 	operands = argc - optind;
 	if (operands < program->min_operands)

@@ -63,8 +63,8 @@ struct cnn_program {
 extern int cnn_verbosity;
 
 /* Parses argv. Handles --help and --version (prints, exits 0) and bad usage (prints to
- * standard error, exits 2), so only tools may call it. Returns the index of the first
- * operand. */
+ * standard error, exits 2), so only tools may call it. From then on, warnings
+ * (base/warning.h) are printed as messages. Returns the index of the first operand. */
 int cnn_options_parse(const struct cnn_program *, int argc, char **argv);
 
 /* Prints "tool: text" and a reference to --help on standard error; exits 2. */

@@ -2,6 +2,7 @@
  * test checks its output and exit status. */
 #include "tap.h"
 
+#include "base/warning.h"
 #include "cli/option.h"
 
 #include <fcntl.h>
@@ -68,6 +69,9 @@ static int tool(int argc, char **argv)
 	for (int i = first; i < argc; i++)
 		printf("operand %s\n", argv[i]);
 	cnn_message(&program, 2, "a \033message\n");
+	for (int i = first; i < argc; i++)
+		for (int n = atoi(argv[i]); n > 0; n--)
+			cnn_warn("%s: flaw\033 %d", argv[i], n);
 	return fflush(stdout) != 0;
 }
 
@@ -214,6 +218,38 @@ static void test_help(void)
 	ok(status == 1, "--version to a full disk fails");
 }
 
+static size_t lines_of(const char *text)
+{
+	size_t n = 0;
+
+	for (; (text = strchr(text, '\n')); text++)
+		n++;
+	return n;
+}
+
+/* The tool warns as often as its operand says. */
+static void test_warnings(void)
+{
+	run("2", NULL);
+	ok(status == 0 &&
+		!strcmp(err, "tool: warning: 2: flaw? 2\ntool: warning: 2: flaw? 1\n"),
+	    "warnings are printed, and obey no terminal codes");
+	run("-q 2", NULL);
+	ok(status == 0 && *err == '\0', "-q: no warnings");
+	run("10", NULL);
+	ok(lines_of(err) == 10 && strstr(err, "10: flaw? 1\n"), "ten are all printed");
+	run("30", NULL);
+	ok(lines_of(err) == 11 && strstr(err, "30: flaw? 21\n") &&
+		strstr(err, "\ntool: there are more warnings: -v prints all of them\n"),
+	    "of more, ten, and a hint at the others");
+	run("-v 30", NULL);
+	ok(lines_of(err) == 31 && strstr(err, "30: flaw? 1\n"), "-v: all of them");
+	cnn_warn("%s", "nobody listens");
+	cnn_warning_handler(NULL);
+	cnn_warn("%s", "nobody listens");
+	ok(true, "without a handler, a warning does nothing");
+}
+
 static void test_finish(void)
 {
 	struct cnn_error e = { 0 };
@@ -228,6 +264,7 @@ int main(void)
 	test_misuse();
 	test_use();
 	test_help();
+	test_warnings();
 	test_finish();
 	return done();
 }
