@@ -1,13 +1,18 @@
 /* png.c - one image per file: an array of 1 x C x H x W bytes, C 1 or 3.
  *
- * Palettes become RGB, depths below 8 bits are widened, 16 bits are rounded to 8. Alpha
- * is dropped if the image is opaque; otherwise the image is refused, because we cannot
- * know its background. Gamma and colour profiles are ignored.
+ * Palettes become RGB, or grey if all their colours are. Depths below 8 bits are widened,
+ * 16 bits are rounded to 8. Alpha is dropped if the image is opaque; otherwise the image
+ * is refused, because we cannot know its background. Gamma and colour profiles are
+ * ignored.
+ *
+ * What libpng only warns of, and bytes after the image, are warnings here too.
  */
 #include "rows.h"
 
+#include "base/warning.h"
 #include "stream/stream.h"
 #include <png.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,9 +25,14 @@ struct png {
 	png_structp png;
 	png_infop info;
 	unsigned char *line; /* interleaved pixels, as libpng returns them */
-	size_t channels;     /* including alpha */
-	bool opaque;	     /* true while every pixel so far is */
+	size_t channels;     /* including alpha, the last one */
+	bool alpha;
+	bool grey;   /* a palette of greys: red, green and blue are equal */
+	bool opaque; /* true while every pixel so far is */
 	bool done;
+	/* libpng's first warning, or "". Kept until the pixels are read: a file may be
+	 * opened twice and must not warn twice. */
+	char warning[128];
 };
 
 /* Context of libpng's callbacks; *e keeps the first error. */
@@ -30,6 +40,7 @@ struct png_io {
 	struct cnn_input *in;
 	struct cnn_output *out;
 	struct cnn_error *e;
+	struct png *picture; /* being read, or NULL */
 };
 
 static _Noreturn void on_error(png_structp png, png_const_charp message)
@@ -43,8 +54,11 @@ static _Noreturn void on_error(png_structp png, png_const_charp message)
 
 static void on_warning(png_structp png, png_const_charp message)
 {
-	(void)png;
-	(void)message;
+	struct png_io *io = png_get_error_ptr(png);
+	struct png *p = io->picture;
+
+	if (p && !*p->warning)
+		snprintf(p->warning, sizeof p->warning, "%s", message);
 }
 
 static void read_bytes(png_structp png, png_bytep buf, size_t size)
@@ -75,6 +89,36 @@ static void set_io(struct png *p, struct png_io *io)
 	png_set_read_fn(p->png, io, read_bytes);
 }
 
+/* Whether the image has a palette whose colours are all grey. */
+static bool has_grey_palette(const struct png *p)
+{
+	png_colorp colours = NULL;
+	int count = 0;
+
+	if (png_get_color_type(p->png, p->info) != PNG_COLOR_TYPE_PALETTE ||
+	    !png_get_PLTE(p->png, p->info, &colours, &count))
+		return false;
+	for (int i = 0; i < count; i++)
+		if (colours[i].red != colours[i].green ||
+		    colours[i].red != colours[i].blue)
+			return false;
+	return true;
+}
+
+/* Called when libpng knows what it will return. */
+static void set_shape(struct png *p)
+{
+	p->channels = png_get_channels(p->png, p->info);
+	p->alpha = p->channels % 2 == 0;
+	p->base.shape = (struct cnn_tensor){
+		.dtype = CNN_U8,
+		.rank = 4,
+		.shape = { 1, p->channels < 3 || p->grey ? 1 : 3,
+		    png_get_image_height(p->png, p->info),
+		    png_get_image_width(p->png, p->info) },
+	};
+}
+
 /* libpng may longjmp out of read_head() and read_pixels(); keep no live locals. */
 
 static int read_head(struct png *p, struct png_io *io)
@@ -83,23 +127,17 @@ static int read_head(struct png *p, struct png_io *io)
 	if (setjmp(png_jmpbuf(p->png)))
 		return io->e->code;
 	png_set_user_limits(p->png, MAX_SIDE, MAX_SIDE);
-	png_set_benign_errors(p->png, 0);
+	png_set_benign_errors(p->png, 1);
 	/* Skip text, profiles and dates: they are not needed, and bugs in their parsers
 	 * then do no harm. */
 	png_set_keep_unknown_chunks(p->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
 	png_read_info(p->png, p->info);
+	p->grey = has_grey_palette(p);
 	png_set_expand(p->png);
 	png_set_scale_16(p->png);
 	png_set_interlace_handling(p->png);
 	png_read_update_info(p->png, p->info);
-	p->channels = png_get_channels(p->png, p->info);
-	p->base.shape = (struct cnn_tensor){
-		.dtype = CNN_U8,
-		.rank = 4,
-		.shape = { 1, p->channels < 3 ? 1 : 3,
-		    png_get_image_height(p->png, p->info),
-		    png_get_image_width(p->png, p->info) },
-	};
+	set_shape(p);
 	return CNN_OK;
 }
 
@@ -124,8 +162,8 @@ static void scatter(struct png *p, unsigned char *planes, size_t y)
 		for (size_t x = 0; x < shape[3]; x++)
 			planes[(c * shape[2] + y) * shape[3] + x] =
 			    p->line[x * p->channels + c];
-	for (size_t x = 0; p->channels > shape[1] && x < shape[3]; x++)
-		p->opaque &= p->line[x * p->channels + shape[1]] == 255;
+	for (size_t x = 0; p->alpha && x < shape[3]; x++)
+		p->opaque &= p->line[(x + 1) * p->channels - 1] == 255;
 }
 
 /* Writes line by line into C x H x W: a second copy would take another 64 MiB. */
@@ -152,13 +190,30 @@ static int read_pixels(struct png *p, struct png_io *io, unsigned char *planes)
 	return CNN_OK;
 }
 
+/* Reads the rest of the input too, so that the checksum of a compressed file is
+ * verified. */
+static int skip_rest(struct png *p, struct cnn_error *e)
+{
+	unsigned char buf[4096];
+	unsigned long long bytes = 0;
+	size_t got;
+	int r;
+
+	while ((r = cnn_input_some(p->in, buf, sizeof buf, &got, e)) == CNN_OK && got)
+		bytes += got;
+	if (r == CNN_OK && bytes)
+		cnn_warn("%s: bytes after the picture are ignored (%llu)",
+		    cnn_input_name(p->in), bytes);
+	return r;
+}
+
 static int png_array_read(struct cnn_array *array, size_t rows, void *buf,
     struct cnn_error *e)
 {
 	struct png *p = (struct png *)array;
 	const char *name = cnn_input_name(p->in);
 	struct cnn_error own = { 0 };
-	struct png_io io = { .in = p->in, .e = e ? e : &own };
+	struct png_io io = { .in = p->in, .e = e ? e : &own, .picture = p };
 	const size_t *shape = p->base.shape.shape;
 	int r;
 
@@ -177,7 +232,9 @@ static int png_array_read(struct cnn_array *array, size_t rows, void *buf,
 		return cnn_fail(e, CNN_EDATA,
 		    "%s: has transparent pixels: flatten it onto a background first",
 		    name);
-	return cnn_rows_at_end(p->in, e);
+	if (*p->warning)
+		cnn_warn("%s: %s", name, p->warning);
+	return skip_rest(p, e);
 }
 
 static void png_array_close(struct cnn_array *array)
@@ -210,6 +267,7 @@ static int png_open(struct cnn_array **array, struct cnn_input *in, struct cnn_e
 	p->base.read = png_array_read;
 	p->base.close = png_array_close;
 	p->in = in;
+	io.picture = p;
 	p->png =
 	    png_create_read_struct(PNG_LIBPNG_VER_STRING, &io, on_error, on_warning);
 	p->info = p->png ? png_create_info_struct(p->png) : NULL;
