@@ -123,9 +123,10 @@ int main(int argc, char **argv)
 		paths = standard;
 		count = 1;
 	}
-	arrays = (struct cnn_operand_options){ named.items, named.count };
 	if ((r = parse_options(&o, &e)) < 0)
 		goto out;
+	arrays = (struct cnn_operand_options){ named.items, named.count, o.fields,
+		o.field_count };
 	if (repair && count > 1) {
 		r = cnn_fail(&e, CNN_EUSAGE, "--repair takes one stream at a time");
 		goto out;

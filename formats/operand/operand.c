@@ -21,6 +21,7 @@ struct entry {
 	const struct cnn_header *header;
 	char *name;		 /* of that stream */
 	unsigned long long held; /* see cnn_array_source_hold() */
+	size_t looks;		 /* members found so far */
 	bool done;
 };
 
@@ -34,6 +35,10 @@ struct cnn_operands {
 	char *name;		   /* of the reader's stream */
 	/* An open array that starts the next group; .name NULL: none */
 	struct cnn_array_source source;
+	char *const *only; /* fields wanted of arrays; borrowed */
+	size_t only_count;
+	bool any;		   /* an array or a stream was taken */
+	struct cnn_known unwanted; /* fields of the arrays passed over */
 };
 
 /* --- entries ---------------------------------------------------------------------- */
@@ -51,6 +56,13 @@ static void entry_close(struct entry *entry)
 	entry->members = NULL;
 }
 
+/* Closes the entry after a look at its first member, which will be found again. */
+static void entry_forget(struct entry *entry)
+{
+	entry_close(entry);
+	entry->looks = 0;
+}
+
 /* Makes entry->member the next member; CNN_END if there is none. */
 static int entry_look(struct entry *entry, struct cnn_error *e)
 {
@@ -64,6 +76,10 @@ static int entry_look(struct entry *entry, struct cnn_error *e)
 		r = cnn_members_open(&entry->members, entry->path, e);
 	if (r == CNN_OK)
 		r = cnn_members_next(entry->members, &entry->member, e);
+	if (r == CNN_OK && entry->looks++ > 0 && entry->field)
+		r = cnn_fail(e, CNN_EUSAGE,
+		    "%s: an archive of several files is not allowed in --field",
+		    entry->path);
 	entry->done = r != CNN_OK;
 	return r;
 }
@@ -98,12 +114,8 @@ static int add_entry(struct cnn_operands *ops, const char *path, const char *fie
 		return cnn_fail(e, CNN_EUSAGE,
 		    "%s: a tensor stream names its own fields: not allowed in --field",
 		    entry->path);
-	if (field && !entry->member.alone)
-		return cnn_fail(e, CNN_EUSAGE,
-		    "%s: an archive of several files is not allowed in --field",
-		    entry->path);
 	if (entry->regular && ops->count > KEEP_OPEN)
-		entry_close(entry);
+		entry_forget(entry);
 	return CNN_OK;
 }
 
@@ -136,6 +148,10 @@ int cnn_operands_open(struct cnn_operands **operands, const char *const *paths,
 
 	if (!ops)
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	if (options) {
+		ops->only = options->only;
+		ops->only_count = options->only_count;
+	}
 	for (size_t i = 0; r == CNN_OK && options && i < options->field_count; i++)
 		r = add_field(ops, options->fields[i], e);
 	for (size_t i = 0; r == CNN_OK && i < count; i++)
@@ -206,7 +222,7 @@ int cnn_operands_models_first(struct cnn_operands *ops, size_t *count,
 			return r;
 		model = this->header && this->header->kind == CNN_MODEL;
 		if (this->regular && i >= KEEP_OPEN)
-			entry_close(this);
+			entry_forget(this);
 		if (!model)
 			continue;
 		entry = *this;
@@ -250,20 +266,35 @@ static int take_stream(struct cnn_operands *ops, struct entry *entry,
 	return r;
 }
 
-/* Opens the detected member as an array that can be read beside others. */
-static int take_array(struct entry *entry, struct cnn_array_source *source, bool park,
+static bool is_wanted(const struct cnn_operands *ops, const char *field)
+{
+	for (size_t i = 0; i < ops->only_count; i++)
+		if (!strcmp(ops->only[i], field))
+			return true;
+	return ops->only_count == 0;
+}
+
+/* Opens the detected member as an array that can be read beside others: ops->source. If
+ * its field is not wanted, there is none afterwards. */
+static int take_array(struct cnn_operands *ops, struct entry *entry,
     struct cnn_error *e)
 {
+	struct cnn_array_source *source = &ops->source;
 	bool alone = entry->member.alone;
 	int r = cnn_array_source_open(source, &entry->member, entry->field, e);
 
+	if (r == CNN_OK && !is_wanted(ops, source->field)) {
+		cnn_known_add(&ops->unwanted, "%s", source->field);
+		cnn_array_source_free(source);
+		return CNN_OK;
+	}
 	if (r == CNN_OK && !alone) {
 		r = cnn_array_source_hold(source, entry->members, &entry->held, e);
 	} else if (r == CNN_OK) {
 		source->members = entry->members;
 		entry->members = NULL;
 		entry->done = true;
-		if (park) {
+		if (entry->regular && ops->at >= KEEP_OPEN) {
 			cnn_array_source_park(source, entry->path);
 			entry->path = NULL;
 		}
@@ -271,6 +302,30 @@ static int take_array(struct entry *entry, struct cnn_array_source *source, bool
 	if (r < 0)
 		cnn_array_source_free(source);
 	return r;
+}
+
+/* Makes ops->source the next wanted array, unless there is one already. CNN_END: a stream
+ * (*entry) comes first or, if *entry is NULL, nothing. */
+static int next_array(struct cnn_operands *ops, struct entry **entry,
+    struct cnn_error *e)
+{
+	int r;
+
+	*entry = NULL;
+	while (!ops->source.name) {
+		if ((r = next_entry(ops, entry, e)) != CNN_OK) {
+			*entry = NULL;
+			return r;
+		}
+		if (!(*entry)->member.codec) {
+			ops->any = true;
+			return CNN_END;
+		}
+		if ((r = take_array(ops, *entry, e)) < 0)
+			return r;
+	}
+	ops->any = true;
+	return CNN_OK;
 }
 
 /* Builds a group from ops->source and the arrays that follow and belong to it. */
@@ -282,22 +337,20 @@ static int take_group(struct cnn_operands *ops, const struct cnn_header **header
 
 	if (!(ops->group = cnn_group_new()))
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
-	for (;;) {
-		if (!ops->source.name) {
-			r = next_entry(ops, &entry, e);
-			if (r == CNN_OK && !entry->member.codec)
-				r = CNN_END;
-			if (r == CNN_OK)
-				r = take_array(entry, &ops->source,
-				    entry->regular && ops->at >= KEEP_OPEN, e);
-			if (r != CNN_OK)
-				break;
-		}
-		if ((r = cnn_group_add(ops->group, &ops->source, e)) != CNN_OK)
-			break;
+	while ((r = next_array(ops, &entry, e)) == CNN_OK &&
+	    (r = cnn_group_add(ops->group, &ops->source, e)) == CNN_OK)
 		ops->source = (struct cnn_array_source){ 0 };
-	}
 	return r < 0 ? r : cnn_group_header(ops->group, header, e);
+}
+
+/* At the end of all operands. */
+static int check_wanted(const struct cnn_operands *ops, struct cnn_error *e)
+{
+	if (ops->any || ops->unwanted.used == 0)
+		return CNN_END;
+	return cnn_fail(e, CNN_EDATA,
+	    "no array is a field that is wanted (the fields are: %s)",
+	    cnn_known_text(&ops->unwanted));
 }
 
 int cnn_operands_header(struct cnn_operands *ops, const struct cnn_header **header,
@@ -321,13 +374,11 @@ int cnn_operands_header(struct cnn_operands *ops, const struct cnn_header **head
 		cnn_group_free(ops->group);
 		ops->group = NULL;
 	}
-	if (!ops->source.name) {
-		if ((r = next_entry(ops, &entry, e)) != CNN_OK)
-			return r;
-		if (!entry->member.codec)
-			return take_stream(ops, entry, header, e);
-	}
-	return take_group(ops, header, e);
+	if ((r = next_array(ops, &entry, e)) == CNN_OK)
+		return take_group(ops, header, e);
+	if (r == CNN_END)
+		r = entry ? take_stream(ops, entry, header, e) : check_wanted(ops, e);
+	return r;
 }
 
 int cnn_operands_record(struct cnn_operands *ops, struct cnn_record *record,

@@ -7,8 +7,8 @@
  * 1 x H x W, a PNG 1 x C x H x W. Consecutive arrays with different fields and equal
  * lengths are joined into one segment; different lengths are an error. Consecutive
  * arrays of the same field and sample shape (digits/?.png) are concatenated in one
- * segment. An archive stands for its members, except those whose names begin with a
- * dot; a member NAME.npy of a zip (npz) is the field NAME.
+ * segment. An archive stands for its members of known formats, except those whose
+ * names begin with a dot; a member NAME.npy of a zip (npz) is the field NAME.
  */
 #ifndef FORMATS_OPERAND_H
 #define FORMATS_OPERAND_H
@@ -22,6 +22,10 @@ struct cnn_operand_options {
 	/* "NAME=FILE" of --field, read before the paths, in this order */
 	const char *const *fields;
 	size_t field_count;
+	/* If any, arrays of other fields are passed over. If that leaves no array, and
+	 * there is no stream, the end of the operands is CNN_EDATA. */
+	char *const *only;
+	size_t only_count;
 };
 
 /* Opens every path and reads its first bytes ("-" is standard input and may occur

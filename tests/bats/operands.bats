@@ -79,7 +79,8 @@ setup() {
 	done
 	run -2 --separate-stderr tensor-cat --field x=d
 	[[ $stderr == *"a tensor stream names its own fields"* ]]
-	tar cf x.tar i
+	cp i j
+	tar cf x.tar i j
 	run -2 --separate-stderr tensor-cat --field x=x.tar
 	[[ $stderr == *"not allowed in --field"* ]]
 	run -1 tensor-cat --field x=absent
