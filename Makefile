@@ -37,7 +37,7 @@ endif
 
 # msgpack-c's pkg-config file is msgpack on Debian 12 and msgpack-c on Debian 13.
 MSGPACK := $(shell $(PKG_CONFIG) --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpack)
-PKGS    := $(MSGPACK) libxxhash libarchive libpng zlib libcrypto
+PKGS    := $(MSGPACK) libxxhash libarchive libpng zlib liblzma libzstd libcrypto
 
 warn    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
            -Wpointer-arith -Wno-missing-field-initializers
@@ -99,7 +99,7 @@ $(BUILD)/obj/%.o: %.c $(stamp)
 pkg_cflags = $(eval pkg_cflags := $$(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null))$(pkg_cflags)
 pkg_libs   = $(eval pkg_libs := $$(shell $(PKG_CONFIG) --libs $(PKGS)))$(pkg_libs)
 link       = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -Wl,--as-needed -o $@ \
-             $(filter %.o,$^) $(filter %.a,$^) $(pkg_libs)
+             $(filter %.o,$^) $(filter %.a,$^) $(pkg_libs) -lbz2
 
 $(libcore): $(call objects,$(core_src))
 $(libformats): $(call objects,$(formats_src))

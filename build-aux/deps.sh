@@ -21,6 +21,9 @@ run  pc:libxxhash          libxxhash-dev
 run  pc:libarchive         libarchive-dev
 run  pc:libpng             libpng-dev
 run  pc:zlib               zlib1g-dev
+run  c:bzlib.h             libbz2-dev
+run  pc:liblzma            liblzma-dev
+run  pc:libzstd            libzstd-dev
 run  pc:libcrypto          libssl-dev
 run  pc:libcurl            libcurl4-openssl-dev
 run  c:dnnl.h              libdnnl-dev

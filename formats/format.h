@@ -57,7 +57,8 @@ int cnn_archive_sniff(struct cnn_input *, bool *is_archive, struct cnn_error *);
 int cnn_archive_open(struct cnn_archive **, struct cnn_input *, struct cnn_error *);
 /* Gets the name ("" if unnamed) and contents of the next regular file. The member is
  * read in place: close it before the next call. Devices and folders are skipped; links,
- * absolute names and ".." are CNN_EDATA. CNN_END after the last. */
+ * absolute names and ".." are CNN_EDATA, and so are two members of one name; but in a
+ * zip that can seek, the last of them counts. CNN_END after the last. */
 int cnn_archive_next(struct cnn_archive *, const char **name, struct cnn_input **member,
     struct cnn_error *);
 /* From now on, links and members whose name leads out of the archive are skipped rather

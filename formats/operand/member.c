@@ -2,6 +2,8 @@
  * archives. */
 #include "member.h"
 
+#include "base/warning.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +25,8 @@ struct cnn_members {
 	bool named; /* an archive had named members */
 	bool over;
 	size_t count;
+	size_t strangers; /* members of other formats, which are passed over */
+	char *stranger;	  /* the first of them */
 };
 
 int cnn_members_open(struct cnn_members **members, const char *path,
@@ -53,6 +57,7 @@ void cnn_members_close(struct cnn_members *s)
 		cnn_archive_close(s->levels[--s->depth].archive);
 	cnn_input_close(s->root);
 	free(s->name);
+	free(s->stranger);
 	free(s);
 }
 
@@ -116,6 +121,24 @@ static int try_archive(struct cnn_members *s, struct cnn_input **in, bool *is_ar
 	return r;
 }
 
+/* Passes over a member that another program has left in the archive. */
+static int pass_over(struct cnn_members *s, struct cnn_input **in, struct cnn_error *e)
+{
+	if (s->strangers++ == 0 && !(s->stranger = strdup(cnn_input_name(*in))))
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	cnn_input_close(*in);
+	*in = NULL; /* the next call may fail */
+	return CNN_OK;
+}
+
+/* Whether a file manager has made the member: its name begins with a dot, or it is in the
+ * folder __MACOSX. */
+static bool is_hidden(const char *name)
+{
+	return *base_name(name) == '.' || !strncmp(name, "__MACOSX/", 9) ||
+	    strstr(name, "/__MACOSX/");
+}
+
 /* Gets the next input and its name in its archive. */
 static int next_input(struct cnn_members *s, struct cnn_input **in, const char **name,
     struct cnn_error *e)
@@ -130,9 +153,9 @@ static int next_input(struct cnn_members *s, struct cnn_input **in, const char *
 	}
 	while (s->depth) {
 		r = cnn_archive_next(s->levels[s->depth - 1].archive, name, in, e);
-		if (r == CNN_OK && *base_name(*name) == '.') {
-			cnn_input_close(*in); /* a file manager's leftovers */
-			*in = NULL;	      /* reset: the next call may fail */
+		if (r == CNN_OK && is_hidden(*name)) {
+			if ((r = pass_over(s, in, e)) < 0)
+				break;
 			continue;
 		}
 		if (r != CNN_END)
@@ -144,48 +167,84 @@ static int next_input(struct cnn_members *s, struct cnn_input **in, const char *
 	return r;
 }
 
+/* Gets the next input that is not an archive. */
+static int next_file(struct cnn_members *s, struct cnn_input **in, const char **name,
+    struct cnn_error *e)
+{
+	bool is_archive = true;
+	int r = CNN_OK;
+
+	while (r == CNN_OK && is_archive) {
+		if ((r = next_input(s, in, name, e)) == CNN_OK)
+			r = try_archive(s, in, &is_archive, e);
+	}
+	return r;
+}
+
+/* After the last member. */
+static int at_end(const struct cnn_members *s, struct cnn_error *e)
+{
+	if (s->count == 0 && s->strangers == 0)
+		return cnn_fail(e, CNN_EDATA, "%s: the archive contains no files",
+		    s->name);
+	if (s->count == 0)
+		return cnn_fail(e, CNN_EDATA,
+		    "%s: the archive contains no file of a known format (tensor "
+		    "stream, IDX, npy, PNG): the first of %zu is %s",
+		    s->name, s->strangers, s->stranger);
+	if (s->strangers > 0)
+		cnn_warn("%s: files of other formats in the archive were passed over: "
+			 "%zu, the first is %s",
+		    s->name, s->strangers, s->stranger);
+	return CNN_END;
+}
+
+/* Detects the format of member->in. CNN_END: it is none that is known. */
+static int detect(struct cnn_members *s, struct cnn_member *member, struct cnn_error *e)
+{
+	const unsigned char *p;
+	size_t have;
+	int r = cnn_codec_sniff(member->in, &member->codec, e);
+
+	if (r < 0 || member->codec)
+		return r;
+	if ((r = cnn_input_peek(member->in, SNIFF_STREAM, &p, &have, e)) < 0)
+		return r;
+	if (looks_like_stream(p, have) && (have > 0 || !s->named))
+		return CNN_OK;
+	return s->named ? CNN_END :
+			  cnn_fail(e, CNN_EDATA,
+			      "%s: unknown format (not a tensor "
+			      "stream, IDX, npy, PNG or an archive of these)",
+			      cnn_input_name(member->in));
+}
+
 int cnn_members_next(struct cnn_members *s, struct cnn_member *member,
     struct cnn_error *e)
 {
 	const char *name;
-	const unsigned char *p;
-	bool is_archive = true;
-	size_t have;
 	int r;
 
 	*member = (struct cnn_member){ 0 };
 	if (s->over)
 		return CNN_END;
-	while (is_archive) {
-		r = next_input(s, &member->in, &name, e);
-		if (r == CNN_END && s->count == 0)
-			return cnn_fail(e, CNN_EDATA,
-			    "%s: the archive contains no files", s->name);
-		if (r != CNN_OK)
-			return r;
-		if ((r = try_archive(s, &member->in, &is_archive, e)) < 0)
-			goto fail;
+	do {
+		if ((r = next_file(s, &member->in, &name, e)) == CNN_END)
+			return at_end(s, e);
+		if (r == CNN_OK && (r = detect(s, member, e)) == CNN_END) {
+			r = pass_over(s, &member->in, e);
+			continue;
+		}
+		break;
+	} while (r == CNN_OK);
+	if (r < 0) {
+		cnn_input_close(member->in);
+		member->in = NULL;
+		return r;
 	}
-	if ((r = cnn_codec_sniff(member->in, &member->codec, e)) < 0)
-		goto fail;
-	if (!member->codec) {
-		r = cnn_input_peek(member->in, SNIFF_STREAM, &p, &have, e);
-		if (r == CNN_OK && !looks_like_stream(p, have))
-			r = cnn_fail(e, CNN_EDATA,
-			    "%s: unknown format (not a tensor "
-			    "stream, IDX, npy, PNG or an archive of these)",
-			    cnn_input_name(member->in));
-		if (r < 0)
-			goto fail;
-	} else if (member->codec == &cnn_codec_npy && s->depth &&
-	    s->levels[s->depth - 1].zip) {
+	if (member->codec == &cnn_codec_npy && s->depth && s->levels[s->depth - 1].zip)
 		npz_field(member, name);
-	}
 	s->count++;
 	member->alone = s->over = !s->named;
 	return CNN_OK;
-fail:
-	cnn_input_close(member->in);
-	member->in = NULL;
-	return r;
 }

@@ -20,24 +20,42 @@ struct cnn_input {
 	unsigned char *buf;
 	size_t start, end, size;   /* unread bytes are buf[start .. end) */
 	unsigned long long offset; /* position of buf[start] in the input */
+	uint64_t total;		   /* size of an input that can seek, else 0 */
 	bool at_end;
 };
 
 /* --- sources ---------------------------------------------------------------------- */
 
-static ssize_t fd_read(void *ctx, void *buf, size_t size, struct cnn_error *e)
+struct file {
+	int fd;
+	off_t start; /* of a regular file: where reading began */
+	uint64_t size;
+};
+
+static ssize_t file_read(void *ctx, void *buf, size_t size, struct cnn_error *e)
 {
-	ssize_t n = cnn_fd_read((int)(intptr_t)ctx, buf, size);
+	const struct file *f = ctx;
+	ssize_t n = cnn_fd_read(f->fd, buf, size);
 
 	return n < 0 ? cnn_fail_errno(e, errno, "can't read") : n;
 }
 
-static void fd_close(void *ctx)
+static int file_seek(void *ctx, uint64_t at, struct cnn_error *e)
 {
-	int fd = (int)(intptr_t)ctx;
+	const struct file *f = ctx;
 
-	if (fd != STDIN_FILENO)
-		close(fd);
+	return lseek(f->fd, f->start + (off_t)at, SEEK_SET) < 0 ?
+	    cnn_fail_errno(e, errno, "can't seek") :
+	    CNN_OK;
+}
+
+static void file_close(void *ctx)
+{
+	struct file *f = ctx;
+
+	if (f->fd >= 0 && f->fd != STDIN_FILENO)
+		close(f->fd);
+	free(f);
 }
 
 struct memory {
@@ -80,32 +98,47 @@ int cnn_input_wrap(struct cnn_input **in, const char *name,
 	return CNN_OK;
 }
 
-int cnn_input_open(struct cnn_input **in, const char *path, struct cnn_error *e)
+/* Opens path, or standard input, and checks that it can be read. */
+static int file_open(struct file *f, const char *path, const char *name,
+    struct cnn_error *e)
 {
-	static const struct cnn_input_ops ops = { fd_read, fd_close };
-	bool standard = strcmp(path, "-") == 0;
-	const char *name = standard ? "standard input" : path;
 	struct stat st;
-	int fd = STDIN_FILENO;
 
-	*in = NULL;
-	if (!standard && (fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+	f->fd = STDIN_FILENO;
+	if (strcmp(path, "-") != 0 && (f->fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
 		return cnn_fail_errno(e, errno, "%s: can't open", path);
-	if (isatty(fd)) {
-		fd_close((void *)(intptr_t)fd);
+	if (isatty(f->fd))
 		return cnn_fail(e, CNN_EUSAGE,
 		    "%s: is a terminal: use a file or a pipe", name);
-	}
-	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
-		fd_close((void *)(intptr_t)fd);
+	if (fstat(f->fd, &st) < 0)
+		return cnn_fail_errno(e, errno, "%s: can't open", name);
+	if (S_ISDIR(st.st_mode))
 		return cnn_fail(e, CNN_EIO, "%s: is a directory", name);
+	if (!cnn_fd_claim_input(f->fd))
+		return cnn_fail(e, CNN_EUSAGE, "%s: is also an output", name);
+	if (S_ISREG(st.st_mode) && (f->start = lseek(f->fd, 0, SEEK_CUR)) >= 0 &&
+	    st.st_size > f->start)
+		f->size = (uint64_t)(st.st_size - f->start);
+	return CNN_OK;
+}
+
+int cnn_input_open(struct cnn_input **in, const char *path, struct cnn_error *e)
+{
+	static const struct cnn_input_ops ops = { file_read, file_close, file_seek };
+	const char *name = strcmp(path, "-") ? path : "standard input";
+	struct file *f = calloc(1, sizeof *f);
+	int r;
+
+	*in = NULL;
+	if (!f)
+		return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", name);
+	if ((r = file_open(f, path, name, e)) < 0) {
+		file_close(f);
+		return r;
 	}
-	if (!cnn_fd_claim_input(fd)) {
-		fd_close((void *)(intptr_t)fd);
-		return cnn_fail(e, CNN_EUSAGE, "%s: is both an input and the output",
-		    name);
-	}
-	return cnn_input_wrap(in, name, &ops, (void *)(intptr_t)fd, e);
+	if ((r = cnn_input_wrap(in, name, &ops, f, e)) == CNN_OK)
+		(*in)->total = f->size;
+	return r;
 }
 
 int cnn_input_memory(struct cnn_input **in, const char *name, const void *data,
@@ -194,6 +227,25 @@ void cnn_input_skip(struct cnn_input *in, size_t n)
 {
 	in->start += n;
 	in->offset += n;
+}
+
+uint64_t cnn_input_size(const struct cnn_input *in)
+{
+	return in->total;
+}
+
+int cnn_input_seek(struct cnn_input *in, uint64_t at, struct cnn_error *e)
+{
+	int r = in->ops.seek(in->ctx, at, e);
+
+	if (r < 0) {
+		cnn_error_prefix(e, "%s", in->name);
+		return r;
+	}
+	in->start = in->end = 0;
+	in->offset = at;
+	in->at_end = false;
+	return CNN_OK;
 }
 
 int cnn_input_some(struct cnn_input *in, void *buf, size_t size, size_t *got,

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct cnn_input;
@@ -19,6 +20,9 @@ struct cnn_input;
 struct cnn_input_ops {
 	ssize_t (*read)(void *ctx, void *buf, size_t size, struct cnn_error *e);
 	void (*close)(void *ctx);
+	/* NULL: the source cannot seek. Moves to byte `at`, counted from where the input
+	 * began, and returns 0; or returns a negative code with *e set. */
+	int (*seek)(void *ctx, uint64_t at, struct cnn_error *e);
 };
 
 /* path "-" is standard input. CNN_EUSAGE: a terminal, or a file that is also an output
@@ -49,7 +53,12 @@ int cnn_input_read(struct cnn_input *, void *buf, size_t size, struct cnn_error 
  * codecs that work on chunks. */
 int cnn_input_some(struct cnn_input *, void *buf, size_t size, size_t *got,
     struct cnn_error *);
-/* Number of bytes consumed so far. */
+/* The number of bytes from where a regular file began to be read to its end; 0 for an
+ * input that cannot seek. */
+uint64_t cnn_input_size(const struct cnn_input *);
+/* Continues at byte `at` of an input that can seek. */
+int cnn_input_seek(struct cnn_input *, uint64_t at, struct cnn_error *);
+/* The number of bytes consumed so far or, after a seek, the position. */
 unsigned long long cnn_input_offset(const struct cnn_input *);
 
 struct cnn_output;

@@ -165,7 +165,8 @@ two() {
 	run -1 --separate-stderr tensor-cat x -o out
 	[[ $stderr == "tensor-cat: x:zlink: is a link, which is not followed"* ]]
 	[ ! -e out ]
-	tar cf x --hard-dereference -C in a.idx zlink sub/b.idx sub/b.idx
+	cp in/sub/b.idx in/sub/c.idx
+	tar cf x --hard-dereference -C in a.idx zlink sub/b.idx sub/c.idx
 	tensor-cat x -o out
 	[ "$(stat_of samples out)" = 60 ]
 }
@@ -199,12 +200,29 @@ two() {
 	done
 }
 
-@test "what else an archive may hold is an error, not silence" {
+@test "what else an archive may hold is passed over and counted" {
+	two
+	mkdir in/__MACOSX
+	echo hello | tee in/README in/.DS_Store in/Thumbs.db in/__MACOSX/a.idx > in/x.png
+	touch in/empty
+	tar cf x -C in a.idx README .DS_Store Thumbs.db __MACOSX x.png sub empty
+	run --separate-stderr tensor-cat x -o out
+	[ "$status" = 0 ]
+	[[ $stderr == "tensor-cat: warning: x: files of other formats in the archive were \
+passed over: 6, the first is x:README" ]]
+	cmp out want
+	cat x | tensor-cat | cmp - want
+	tensor-cat -q x > out 2> said
+	[ ! -s said ]
+}
+
+@test "an archive of no known format is an error" {
 	two
 	echo hello > in/README
-	tar cf x -C in a.idx README
+	tar cf x -C in README
 	run -1 --separate-stderr tensor-cat x
-	[[ $stderr == "tensor-cat: x:README: unknown format"* ]]
+	[[ $stderr == "tensor-cat: x: the archive contains no file of a known format "*": \
+the first of 1 is x:README" ]]
 	mkdir empty
 	tar cf x empty
 	run -1 --separate-stderr tensor-cat x
@@ -215,6 +233,134 @@ two() {
 	tar cf x middle
 	run -1 --separate-stderr tensor-cat x
 	[[ $stderr == *"archives are nested too deeply"* ]]
+}
+
+@test "a zip is read by its directory, which a pipe has only at its end" {
+	two
+	"$PYTHON" - <<-'END'
+		import zipfile
+		for n, names in ("twice", ("a.idx", "b.idx", "a.idx")), ("ok", ("b.idx", "a.idx")):
+		    with zipfile.ZipFile(n, "w") as z:
+		        for i, name in enumerate(names):
+		            data = bytearray(open("in/a.idx" if name == "a.idx" else "in/sub/b.idx", "rb").read())
+		            if names.count(name) == 2 and i == 0: data[16] ^= 255
+		            z.writestr(name, bytes(data))
+		# One member is in the file, but not in the directory.
+		with zipfile.ZipFile("stale", "w") as z:
+		    z.writestr("old.idx", open("in/a.idx", "rb").read())
+		    z.writestr("a.idx", open("in/a.idx", "rb").read())
+		    del z.NameToInfo["old.idx"]
+		    z.filelist = [i for i in z.filelist if i.filename != "old.idx"]
+	END
+	run --separate-stderr tensor-cat twice -o out
+	[ "$status" = 0 ]
+	[[ $stderr == "tensor-cat: warning: twice: a.idx: occurs again in the archive: the \
+last one counts" ]]
+	tensor-cat ok | cmp - out
+	tensor-cat - < twice | cmp - out
+	cat twice > /dev/null
+	run -1 --separate-stderr bash -c "cat twice | tensor-cat"
+	[[ $stderr == "tensor-cat: standard input: two members are called a.idx: "* ]]
+	tensor-cat stale | tensor-cat --to idx | cmp - in/a.idx
+	tar cf again -C in a.idx a.idx --hard-dereference
+	run -1 --separate-stderr tensor-cat again
+	[[ $stderr == "tensor-cat: again: two members are called a.idx: "* ]]
+}
+
+@test "names of members are in UTF-8, whatever the locale" {
+	two
+	"$PYTHON" - <<-'END'
+		import tarfile, zipfile
+		with zipfile.ZipFile("z", "w") as z:
+		    z.write("in/a.idx", "größe.idx")
+		    z.write("in/sub/b.idx", "数字/b.idx")
+		    z.writestr("数字/\u202e.txt", "x")
+		for format in "PAX", "GNU":
+		    with tarfile.open(format, "w", format=getattr(tarfile, format + "_FORMAT")) as t:
+		        t.add("in/a.idx", "größe.idx")
+		        t.add("in/sub/b.idx", "数字/b.idx")
+	END
+	for locale in C C.UTF-8 nowhere; do
+		for file in z PAX GNU; do
+			LC_ALL=$locale tensor-cat -q $file | cmp - want
+			cat $file | LC_ALL=$locale tensor-cat -q | cmp - want
+		done
+	done
+	run --separate-stderr tensor-cat z -o out
+	[[ $stderr == *": 1, the first is z:数字/???.txt" ]]
+	# A name that cannot be converted
+	perl -pe 's/größe/gr\xff\xfe\xff\xfee/' GNU > bad
+	perl -0777 -pe 'substr($_, 148, 8) = " " x 8;
+		substr($_, 148, 8) = sprintf "%06o\0 ", unpack "%32C*", substr $_, 0, 512' bad > x
+	tensor-cat x | cmp - want
+}
+
+@test "zeros may follow compressed data, other bytes may not" {
+	two
+	for tool in gzip xz zstd bzip2 lz4; do
+		command -v $tool > /dev/null || continue
+		$tool -c < in/a.idx > a
+		$tool -c < in/sub/b.idx > b
+		for zeros in 1 5 512 100000; do
+			{ cat a; head -c $zeros /dev/zero; } > x
+			tensor-cat x b | cmp - want
+			cat x | tensor-cat - b | cmp - want
+		done
+		for tail in garbage 'garbage that is longer than a header' PK; do
+			{ cat a; echo "$tail"; } > x
+			{ cat a; head -c 600 /dev/zero; echo "$tail"; } > y
+			for file in x y; do
+				run -1 --separate-stderr tensor-cat $file -o out
+				[[ $stderr == "tensor-cat: $file: unexpected bytes after the "*" data" ]] ||
+					{ echo "$tool: $stderr"; return 1; }
+				[ ! -e out ]
+			done
+		done
+		head -c -1 a > x
+		run -1 --separate-stderr tensor-cat x -o out
+		[[ $stderr == "tensor-cat: x: "* ]] || { echo "$tool: $stderr"; return 1; }
+		head -c 300 in/a.idx | $tool -c > x
+		tail -c +301 in/a.idx | $tool -c >> x
+		tensor-cat x b | cmp - want
+	done
+}
+
+@test "an old tar is known by its checksum" {
+	two
+	tar cf x --format=v7 -C in a.idx sub/b.idx
+	tensor-cat x | cmp - want
+	cat x | tensor-cat | cmp - want
+	printf 'b' | dd of=x bs=1 conv=notrunc status=none
+	run -1 --separate-stderr tensor-cat x
+	[[ $stderr == "tensor-cat: x: unknown format"* ]]
+}
+
+@test "--fields decides which arrays of an archive are read" {
+	"$PYTHON" - <<-'END'
+		import numpy as np
+		np.savez("k.npz", x_test=np.zeros((4, 5, 5), "u1"), x_train=np.ones((10, 5, 5), "u1"),
+		    y_train=np.arange(10), y_test=np.arange(4))
+		np.savez("i.npz", np.ones((10, 5, 5), "u1"))
+		np.savez("l.npz", np.arange(10))
+	END
+	tensor-cat -f x_train,y_train k.npz -o out
+	[ "$(stat_of samples out)" = 10 ]
+	[ "$(stat_of x_train.min out)" = 1 ]
+	[ "$(stat_of y_train.max out)" = 9 ]
+	cat k.npz | tensor-cat -f x_train,y_train | cmp - out
+	run -1 --separate-stderr tensor-cat -f x_train,y_trai k.npz
+	[[ $stderr == *"no field y_trai (fields: x_train)" ]]
+	run -1 --separate-stderr tensor-cat -f foo k.npz
+	[[ $stderr == *"(the fields are: x_test, x_train, y_train, y_test)" ]]
+	run -1 --separate-stderr tensor-cat k.npz
+	[[ $stderr == *"10 samples of x_train, but k.npz:x_test.npy has 4 of x_test" ]]
+	# An archive of one array is a file for --field.
+	tensor-cat -F image=i.npz -F label=l.npz -o out
+	[ "$(stat_of samples out)" = 10 ]
+	[ "$(stat_of label.max out)" = 9 ]
+	[ "$(stat_of image.shape out)" = 1x5x5 ]
+	run -2 --separate-stderr tensor-cat -F image=k.npz
+	[[ $stderr == "tensor-cat: k.npz: an archive of several files is not allowed in --field" ]]
 }
 
 @test "a bomb in an archive is refused while it unpacks" {

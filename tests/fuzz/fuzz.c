@@ -57,29 +57,33 @@ struct cnn_output *fuzz_output(void)
 
 /* --- memory ----------------------------------------------------------------------- */
 
-#define RESERVED ((size_t)8 << 20) /* larger requests are checked for libarchive */
+#define RESERVED ((size_t)8 << 20) /* larger requests are checked for a decoder's */
 #define WRITTEN ((size_t)1 << 20)  /* longer arrays are not written again, */
 #define DRAINED ((size_t)8 << 20)  /* nor longer inputs read to their end */
 #define SECONDS 10		   /* of CPU time; sanitizers use most of it */
 
 static size_t live, most, input;
 
-/* True if libarchive, or a decoder that it calls, makes the request. */
-static bool for_libarchive(void)
+/* True if a library that decompresses makes the request. */
+static bool for_decoder(void)
 {
+	static const char *const libraries[] = { "/libarchive.so", "/liblzma.so",
+		"/libzstd.so" };
 	void *frames[32];
 	int count = backtrace(frames, 32);
 	Dl_info where;
 
 	for (int i = 0; i < count; i++)
-		if (dladdr(frames[i], &where) && where.dli_fname &&
-		    strstr(where.dli_fname, "/libarchive.so"))
-			return true;
+		for (size_t k = 0; k < sizeof libraries / sizeof *libraries; k++)
+			if (dladdr(frames[i], &where) && where.dli_fname &&
+			    strstr(where.dli_fname, libraries[k]))
+				return true;
 	return false;
 }
 
 /* Windows and tables with a length from a header are only address space: nothing of
- * them is touched before data come. libarchive has no limit for them. */
+ * them is touched before data come. libarchive has no limit for them; compressed.c
+ * limits those of xz, and libzstd its own to 128 MiB. */
 static void on_malloc(const volatile void *p, size_t size)
 {
 	if (!counting || !p)
@@ -88,7 +92,7 @@ static void on_malloc(const volatile void *p, size_t size)
 		bool reserves;
 
 		counting = false;
-		reserves = for_libarchive();
+		reserves = for_decoder();
 		counting = true;
 		if (reserves)
 			return;
