@@ -33,6 +33,19 @@ size_t cnn_utf8_decode(const char *text, size_t size, uint32_t *code)
 	return n;
 }
 
+size_t cnn_utf8_fit(const char *text, size_t most, size_t *characters)
+{
+	size_t left = strlen(text), used = 0;
+	uint32_t code;
+
+	for (*characters = 0; *characters < most && used < left; ++*characters) {
+		size_t n = cnn_utf8_decode(text + used, left - used, &code);
+
+		used += n ? n : 1;
+	}
+	return used;
+}
+
 bool cnn_is_control(uint32_t code)
 {
 	return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c ||

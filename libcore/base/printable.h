@@ -20,4 +20,8 @@ bool cnn_is_control(uint32_t code);
  * the character, 1 to 4, or 0 if they are not UTF-8 or size is 0. */
 size_t cnn_utf8_decode(const char *text, size_t size, uint32_t *code);
 
+/* The size in bytes of the first `most` characters of the text, or of all if it has
+ * fewer. Stores their number. A byte that is not UTF-8 counts as one character. */
+size_t cnn_utf8_fit(const char *text, size_t most, size_t *characters);
+
 #endif

@@ -143,6 +143,16 @@ value() {
 	done
 }
 
+@test "the table's columns are padded and cut by characters" {
+	need_python msgpack_numpy
+	classes pets "Größe" "数字数字数字数字" cat
+	cnn-step -q init.cnn pets > named.cnn
+	cnn-eval named.cnn pets > t
+	grep -q '^Größe                  7 ' t
+	grep -q '^数字数字数字数字               7 ' t
+	grep -q '^                Größe 数字数字数字    cat ' t
+}
+
 @test "classes that are called otherwise are not taken for the model's" {
 	need_python msgpack_numpy
 	classes pets cat dog eel

@@ -126,6 +126,25 @@ image.shape	1x5x4" ]
 	END
 }
 
+@test "field names are padded by characters, and do not drive a terminal" {
+	need_python msgpack_numpy
+	"$PYTHON" - <<-'END'
+		import msgpack, msgpack_numpy, numpy as np
+		f = open("x", "wb")
+		def put(item): f.write(msgpack.packb(item, default=msgpack_numpy.encode))
+		put({"tensor-stream": 1, "kind": "data", "fields": {
+		    name: {"dtype": "uint8", "shape": []} for name in ("größe-数字", "a\u009b\u202e", "short")}})
+		put({name: np.zeros(2, "u1") for name in ("größe-数字", "a\u009b\u202e", "short")})
+		put({"end": {}})
+	END
+	run -0 tensor-stat x
+	[[ ${lines[1]} == "  field     type      shape "* ]]
+	[[ ${lines[2]} == "  größe-数字  uint8     scalar "* ]]
+	[[ ${lines[3]} == "  a?????    uint8     scalar "* ]]
+	[[ ${lines[4]} == "  short     uint8     scalar "* ]]
+	tensor-stat --tsv x | grep -qxF 'a\u009b\u202e.dtype	uint8'
+}
+
 @test "JSON is JSON, not finite numbers and all" {
 	need_python json
 	floats f 1 nan

@@ -76,6 +76,27 @@ picture() {
 	[ "$(tensor-view x | wc -l)" = 3 ]
 }
 
+@test "captions are cut and padded by characters, and no name drives a terminal" {
+	need_python msgpack_numpy
+	"$PYTHON" - <<-'END'
+		import msgpack, msgpack_numpy, numpy as np
+		f = open("x", "wb")
+		def put(item): f.write(msgpack.packb(item, default=msgpack_numpy.encode))
+		names = ["äöü" * 30, "a\u009b31m\u202eb", "数字"]
+		put({"tensor-stream": 1, "kind": "data", "fields": {
+		    "image": {"dtype": "uint8", "shape": [2, 8]},
+		    "label": {"dtype": "int64", "shape": [], "classes": names}}})
+		put({"image": np.zeros((3, 2, 8), "u1"), "label": np.arange(3)})
+		put({"end": {}})
+	END
+	run -0 tensor-view -c 1 x
+	[ "${lines[0]}" = "0: $(printf 'äöü%.0s' {1..20})" ]
+	[ "${lines[2]}" = "1: a??31m???b" ]
+	[ "${lines[4]}" = "2: 数字" ]
+	run -0 tensor-view -c 3 x
+	[ "${lines[0]}" = "0: äöüäö  1: a??31  2: 数字" ]
+}
+
 @test "colours and half blocks only in a terminal, without NO_COLOR" {
 	command -v script > /dev/null || skip "no script(1)"
 	picture i 2 00ff ff80

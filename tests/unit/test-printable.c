@@ -16,6 +16,16 @@ static bool becomes(const char *text, const char *keep, const char *want)
 	return false;
 }
 
+static bool fits(const char *text, size_t most, size_t bytes, size_t characters)
+{
+	size_t n = 999, size = cnn_utf8_fit(text, most, &n);
+
+	if (size == bytes && n == characters)
+		return true;
+	printf("# got %zu bytes, %zu characters\n", size, n);
+	return false;
+}
+
 int main(void)
 {
 	ok(becomes("T-shirt/top, Größe 数字 😀", "", "T-shirt/top, Größe 数字 😀"),
@@ -41,5 +51,16 @@ int main(void)
 		becomes("\xed\xa0\x80", "", "???") &&
 		becomes("\xf4\x90\x80\x80", "", "????"),
 	    "so do overlong forms, surrogates and numbers beyond U+10FFFF");
+	ok(fits("abc", 2, 2, 2) && fits("abc", 3, 3, 3) && fits("abc", 9, 3, 3) &&
+		fits("", 4, 0, 0) && fits("abc", 0, 0, 0),
+	    "the first characters of a text, and their size");
+	ok(fits("Größe", 3, 4, 3) && fits("Größe", 4, 6, 4) && fits("Größe", 9, 7, 5) &&
+		fits("数字😀", 2, 6, 2) && fits("数字😀", 3, 10, 3),
+	    "no character is cut");
+	ok(fits("\xff\xe2\x82"
+		"a",
+	       9, 4, 4) &&
+		fits("a\xc3", 2, 2, 2),
+	    "a byte that is not UTF-8 is a character of its own");
 	return done();
 }

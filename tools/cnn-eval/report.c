@@ -1,8 +1,15 @@
 /* report.c - prints an evaluation. */
 #include "report.h"
+
+#include "base/printable.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Columns of the table, in characters. */
+#define NAME_WIDTH 14
+#define COUNT_WIDTH 6
 
 /* Per class: the number of samples with its label, of predictions of it, and of correct
  * predictions. */
@@ -42,6 +49,24 @@ static const char *number(double x, char buf[32])
 	return buf;
 }
 
+/* Prints the text and at least as many blanks as make it `width` characters. */
+static void print_left(FILE *f, const char *text, size_t width)
+{
+	size_t characters;
+
+	cnn_utf8_fit(text, SIZE_MAX, &characters);
+	fprintf(f, "%s%*s", text, (int)(characters < width ? width - characters : 0),
+	    "");
+}
+
+/* Prints exactly `width` characters: blanks, and the text or its first characters. */
+static void print_right(FILE *f, const char *text, size_t width)
+{
+	size_t characters, bytes = cnn_utf8_fit(text, width, &characters);
+
+	fprintf(f, "%*s%.*s", (int)(width - characters), "", (int)bytes, text);
+}
+
 static void print_table(FILE *f, const struct cnn_evaluation *v,
     const struct cnn_model *m)
 {
@@ -54,25 +79,29 @@ static void print_table(FILE *f, const struct cnn_evaluation *v,
 		fprintf(f, "loss      %.5f\n", cnn_evaluation_loss(v));
 	if (classes == 0)
 		return;
-	fprintf(f, "\n%-14s %9s %10s %8s\n", "class", "samples", "precision", "recall");
+	fprintf(f, "\n%-*s %9s %10s %8s\n", NAME_WIDTH, "class", "samples", "precision",
+	    "recall");
 	for (size_t c = 0; c < classes; c++) {
 		struct tally t = tally_of(v, c);
 
-		fprintf(f, "%-14s %9llu %9.2f%% %7.2f%%\n", cnn_model_class(m, c, buf),
-		    (unsigned long long)t.truth, 100 * ratio(t.both, t.predicted),
-		    100 * ratio(t.both, t.truth));
+		print_left(f, cnn_model_class(m, c, buf), NAME_WIDTH);
+		fprintf(f, " %9llu %9.2f%% %7.2f%%\n", (unsigned long long)t.truth,
+		    100 * ratio(t.both, t.predicted), 100 * ratio(t.both, t.truth));
 	}
 	if (classes > 24)
 		return;
 	fprintf(f,
-	    "\nconfusion matrix (rows: true class, columns: predicted class)\n%-14s",
-	    "");
-	for (size_t c = 0; c < classes; c++)
-		fprintf(f, " %6.6s", cnn_model_class(m, c, buf));
+	    "\nconfusion matrix (rows: true class, columns: predicted class)\n%*s",
+	    NAME_WIDTH, "");
+	for (size_t c = 0; c < classes; c++) {
+		putc(' ', f);
+		print_right(f, cnn_model_class(m, c, buf), COUNT_WIDTH);
+	}
 	for (size_t t = 0; t < classes; t++) {
-		fprintf(f, "\n%-14s", cnn_model_class(m, t, buf));
+		putc('\n', f);
+		print_left(f, cnn_model_class(m, t, buf), NAME_WIDTH);
 		for (size_t c = 0; c < classes; c++)
-			fprintf(f, " %6llu",
+			fprintf(f, " %*llu", COUNT_WIDTH,
 			    (unsigned long long)v->confusion[t * classes + c]);
 	}
 	putc('\n', f);

@@ -1,6 +1,8 @@
 /* stat-print.c - prints statistics for people and for programs. */
 #include "stat-private.h"
 
+#include "base/printable.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -33,6 +35,16 @@ static void print_text(FILE *out, const char *text)
 	cnn_print_json_text(out, text, strlen(text));
 }
 
+/* A field's name as the table shows it. Returns the number of its characters. */
+static size_t shown_name(const struct cnn_field *f, char name[CNN_MAX_NAME + 1])
+{
+	size_t characters;
+
+	snprintf(name, CNN_MAX_NAME + 1, "%s", f->name);
+	cnn_utf8_fit(cnn_printable(name, ""), SIZE_MAX, &characters);
+	return characters;
+}
+
 static const char *kind_name(const struct cnn_header *h)
 {
 	return h->kind == CNN_MODEL ? "model" : "data";
@@ -40,15 +52,14 @@ static const char *kind_name(const struct cnn_header *h)
 
 /* --- for people ------------------------------------------------------------------- */
 
-static void print_field(const struct cnn_stat *s, size_t i, int width, FILE *out)
+static void print_field(const struct cnn_stat *s, size_t i, size_t width, FILE *out)
 {
 	const struct cnn_field *f = &s->header->fields[i];
 	const struct stat_field *n = &s->fields[i];
-	char shape[CNN_SHAPE_TEXT];
+	char name[CNN_MAX_NAME + 1], shape[CNN_SHAPE_TEXT];
+	size_t characters = shown_name(f, name);
 
-	fputs("  ", out);
-	print_text(out, f->name);
-	fprintf(out, "%*s  %-8s  %-12s", width - (int)strlen(f->name), "",
+	fprintf(out, "  %s%*s  %-8s  %-12s", name, (int)(width - characters), "",
 	    cnn_dtype_name(f->dtype),
 	    cnn_shape_text(f->rank, f->shape, shape, sizeof shape));
 	if (n->count)
@@ -108,19 +119,21 @@ static void print_history(const struct cnn_value *history, FILE *out)
 void cnn_stat_print(const struct cnn_stat *s, FILE *out, size_t segment)
 {
 	const struct cnn_header *h = s->header;
-	char digest[17];
-	int width = 5;
+	char digest[17], name[CNN_MAX_NAME + 1];
+	size_t width = strlen("field");
 
-	for (size_t i = 0; i < h->field_count; i++)
-		if (strlen(h->fields[i].name) > (size_t)width)
-			width = (int)strlen(h->fields[i].name);
+	for (size_t i = 0; i < h->field_count; i++) {
+		size_t characters = shown_name(&h->fields[i], name);
+
+		width = characters > width ? characters : width;
+	}
 	if (segment > 1)
 		putc('\n', out);
 	fprintf(out, "segment %zu: %s, %zu records", segment, kind_name(h), s->records);
 	if (h->kind == CNN_DATA)
 		fprintf(out, ", %zu samples", s->samples);
-	fprintf(out, "\n  %-*s  %-8s  %-12s  %10s  %10s  %10s  %10s\n", width, "field",
-	    "type", "shape", "min", "max", "mean", "std");
+	fprintf(out, "\n  %-*s  %-8s  %-12s  %10s  %10s  %10s  %10s\n", (int)width,
+	    "field", "type", "shape", "min", "max", "mean", "std");
 	for (size_t i = 0; i < h->field_count; i++)
 		print_field(s, i, width, out);
 	if (s->label)

@@ -5,11 +5,16 @@
  */
 #include "view-private.h"
 
+#include "base/printable.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_CAPTION 160
+#define NAME_CHARACTERS 60 /* of a class's name in a caption */
+#define MAX_NAME \
+	(4 * NAME_CHARACTERS + 1) /* bytes; UTF-8 has up to 4 for a character */
+#define MAX_CAPTION (2 * MAX_NAME + 32)
 #define BETWEEN 2 /* blanks between images */
 
 /* The arrangement of the images of one line. */
@@ -37,10 +42,20 @@ static struct layout lay_out(const struct cnn_view *v, const struct view_picture
 
 /* --- captions --------------------------------------------------------------------- */
 
+/* Copies the first characters of a class's name, made safe to print. */
+static void copy_name(char text[MAX_NAME], const char *name)
+{
+	size_t characters;
+
+	snprintf(text, MAX_NAME, "%.*s",
+	    (int)cnn_utf8_fit(name, NAME_CHARACTERS, &characters), name);
+	cnn_printable(text, "");
+}
+
 /* Formats the value of an integer field for sample i, as the class name if there is
  * one. */
 static bool value_text(const struct cnn_columns *columns, const char *name, size_t i,
-    char *text, size_t size, int64_t *value)
+    char text[MAX_NAME], int64_t *value)
 {
 	const struct cnn_field *f = cnn_header_find(columns->header, name);
 	const struct cnn_value *classes;
@@ -53,46 +68,33 @@ static bool value_text(const struct cnn_columns *columns, const char *name, size
 	classes = f->classes;
 	if (classes && *value >= 0 && (uint64_t)*value < classes->as.array.count &&
 	    classes->as.array.items[*value]->type == CNN_STR)
-		snprintf(text, size, "%s",
-		    classes->as.array.items[*value]->as.str.data);
+		copy_name(text, classes->as.array.items[*value]->as.str.data);
 	else
-		snprintf(text, size, "%" PRId64, *value);
+		snprintf(text, MAX_NAME, "%" PRId64, *value);
 	return true;
 }
 
 /* Writes "12: cat -> dog !"; *wrong if the class differs from the label. */
-static void caption(const struct cnn_view *v, size_t i, char *text, bool *wrong)
+static void caption(const struct cnn_view *v, size_t i, char text[MAX_CAPTION],
+    bool *wrong)
 {
-	char label[64] = "", class[64] = "";
+	char label[MAX_NAME] = "", class[MAX_NAME] = "";
 	int64_t truth = 0, guess = 0;
-	bool has_label =
-	    value_text(v->samples, v->label, i, label, sizeof label, &truth);
-	bool has_class =
-	    value_text(v->samples, "class", i, class, sizeof class, &guess);
+	bool has_label = value_text(v->samples, v->label, i, label, &truth);
+	bool has_class = value_text(v->samples, "class", i, class, &guess);
 
 	*wrong = has_label && has_class && truth != guess;
 	snprintf(text, MAX_CAPTION, "%zu%s%s%s%s%s", i,
 	    has_label || has_class ? ": " : "", label, has_class ? " -> " : "", class,
 	    *wrong ? " !" : "");
-	for (char *p = text; *p; p++) /* names may contain anything */
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?';
 }
 
-/* Prints exactly `width` characters. UTF-8 continuation bytes do not count. */
+/* Prints exactly `width` characters. */
 static void print_padded(FILE *out, const char *text, size_t width)
 {
-	size_t used = 0;
+	size_t characters, bytes = cnn_utf8_fit(text, width, &characters);
 
-	for (; *text; text++) {
-		bool begins = ((unsigned char)*text & 0xc0) != 0x80;
-
-		if (begins && used == width)
-			break;
-		used += begins;
-		putc(*text, out);
-	}
-	fprintf(out, "%*s", (int)(width - used), "");
+	fprintf(out, "%.*s%*s", (int)bytes, text, (int)(width - characters), "");
 }
 
 static void print_captions(const struct cnn_view *v, const struct layout *l,
