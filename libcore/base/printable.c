@@ -1,6 +1,7 @@
-/* printable.c - text from a file, made safe to print. */
+/* printable.c - see printable.h. */
 #include "printable.h"
 
+#include <math.h>
 #include <string.h>
 
 size_t cnn_utf8_decode(const char *text, size_t size, uint32_t *code)
@@ -70,4 +71,9 @@ char *cnn_printable(char *text, const char *keep)
 		left -= n;
 	}
 	return text;
+}
+
+double cnn_printable_number(double x)
+{
+	return isnan(x) ? (double)NAN : x;
 }

@@ -1,4 +1,4 @@
-/* printable.h - text from a file, made safe to print. */
+/* printable.h - text from a file and computed numbers, made fit to print. */
 #ifndef CNN_PRINTABLE_H
 #define CNN_PRINTABLE_H
 
@@ -23,5 +23,8 @@ size_t cnn_utf8_decode(const char *text, size_t size, uint32_t *code);
 /* The size in bytes of the first `most` characters of the text, or of all if it has
  * fewer. Stores their number. A byte that is not UTF-8 counts as one character. */
 size_t cnn_utf8_fit(const char *text, size_t most, size_t *characters);
+
+/* The number without the sign of a NaN, which has no meaning and depends on the CPU. */
+double cnn_printable_number(double);
 
 #endif

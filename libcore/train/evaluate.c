@@ -1,6 +1,7 @@
 /* evaluate.c - inference over datasets. */
 #include "evaluate.h"
 
+#include "base/printable.h"
 #include "executor/amp.h"
 #include <math.h>
 #include <stdlib.h>
@@ -35,7 +36,7 @@ size_t cnn_best_class(const float *logits, size_t classes, double *probability)
 			best = c;
 	for (size_t c = 0; c < classes; c++)
 		sum += exp((double)logits[c] - (double)logits[best]);
-	*probability = isnan(sum) ? (double)NAN : 1 / sum; /* without a sign */
+	*probability = cnn_printable_number(1 / sum);
 	return best;
 }
 
@@ -63,10 +64,9 @@ double cnn_evaluation_accuracy(const struct cnn_evaluation *v)
 
 double cnn_evaluation_loss(const struct cnn_evaluation *v)
 {
-	double loss = v->has_loss && v->samples ? v->loss_sum / (double)v->samples :
-						  NAN;
-
-	return isnan(loss) ? (double)NAN : loss; /* a NaN's sign has no meaning */
+	return v->has_loss && v->samples ?
+	    cnn_printable_number(v->loss_sum / (double)v->samples) :
+	    NAN;
 }
 
 size_t cnn_class_count(const struct cnn_graph *g)

@@ -1,7 +1,9 @@
 /* metrics.c - writes the table of a training run. */
 #include "metrics.h"
+
+#include "base/printable.h"
+
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,18 +71,13 @@ int cnn_metrics_open(struct cnn_metrics **metrics, const char *path, uint64_t af
 	return CNN_OK;
 }
 
-/* The sign of a NaN depends on compiler and CPU, so avoid printing "-nan". */
-static double unsigned_nan(double x)
-{
-	return isnan(x) ? (double)NAN : x;
-}
-
 int cnn_metrics_add(struct cnn_metrics *m, const struct cnn_train_status *s,
     const struct cnn_evaluation *val, struct cnn_error *e)
 {
 	fprintf(m->f, "%llu\t%llu\t%llu\t%.9g\t%.9g\t%.9g\t",
 	    (unsigned long long)s->step, (unsigned long long)s->epoch,
-	    (unsigned long long)s->samples, unsigned_nan(s->loss), s->accuracy, s->lr);
+	    (unsigned long long)s->samples, cnn_printable_number(s->loss), s->accuracy,
+	    s->lr);
 	if (val)
 		fprintf(m->f, "%.9g\t%.9g\n", cnn_evaluation_loss(val),
 		    cnn_evaluation_accuracy(val));

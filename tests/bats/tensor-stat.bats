@@ -174,6 +174,9 @@ assert a["labels"] == [1, 1, 1, 1, 1] and a["history"][0]["tool"] == "tensor-cat
 	tensor-cat --field s=s.npy > s
 	[ "$(stat_of s.mean s)" = 1e+200 ]
 	[ "$(stat_of s.std s)" = inf ] || [ "$(stat_of s.std s)" = nan ]
+	tensor-stat f s > people
+	grep -q '^  f .* nan$' people
+	run -1 grep -e -nan people
 	tensor-cat --field e=e.npy > e
 	[ "$(stat_of e.max e)" = 0.10000000000000001 ]
 	tensor-stat --json i f s | "$PYTHON" -c '

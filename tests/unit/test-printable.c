@@ -1,8 +1,10 @@
-/* Text from files, made safe to print. */
+/* Text from files and numbers, made fit to print. */
 #include "tap.h"
 
 #include "base/printable.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static bool becomes(const char *text, const char *keep, const char *want)
@@ -28,6 +30,8 @@ static bool fits(const char *text, size_t most, size_t bytes, size_t characters)
 
 int main(void)
 {
+	char number[64];
+
 	ok(becomes("T-shirt/top, Größe 数字 😀", "", "T-shirt/top, Größe 数字 😀"),
 	    "text in UTF-8 stays");
 	ok(becomes("a\x1b[31m\tb\nc\x7f", "", "a?[31m?b?c?"),
@@ -62,5 +66,8 @@ int main(void)
 	       9, 4, 4) &&
 		fits("a\xc3", 2, 2, 2),
 	    "a byte that is not UTF-8 is a character of its own");
+	snprintf(number, sizeof number, "%g %g %g", cnn_printable_number(-NAN),
+	    cnn_printable_number(-INFINITY), cnn_printable_number(-1.5));
+	ok(strcmp(number, "nan -inf -1.5") == 0, "no NaN has a sign");
 	return done();
 }

@@ -1,6 +1,8 @@
 /* run.c - see run.h. */
 #include "run.h"
 
+#include "base/printable.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -42,8 +44,8 @@ static int report(struct run *run, const struct cnn_train_status *s,
 	run->loss += weight * (s->loss - run->loss);
 	run->accuracy += weight * (s->accuracy - run->accuracy);
 	snprintf(note, sizeof note, "epoch %llu  loss %.4f  acc %.2f%%",
-	    (unsigned long long)s->epoch + !s->epoch_ends, run->loss,
-	    100 * run->accuracy);
+	    (unsigned long long)s->epoch + !s->epoch_ends,
+	    cnn_printable_number(run->loss), 100 * run->accuracy);
 	cnn_progress_update(&run->progress, run->done, "images", note);
 	if (!isfinite(s->loss) && !s->skipped && !run->warned) {
 		cnn_message(run->job->program, 1,

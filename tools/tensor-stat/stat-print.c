@@ -168,10 +168,7 @@ static void tsv_number(FILE *out, const char *field, const char *key, double n,
     int precision)
 {
 	tsv_key(out, field, key);
-	if (isnan(n)) /* the sign of a NaN has no meaning */
-		fputs("nan\n", out);
-	else
-		fprintf(out, "%.*g\n", precision, n);
+	fprintf(out, "%.*g\n", precision, n);
 }
 
 static void tsv_field(const struct cnn_stat *s, size_t i, FILE *out)

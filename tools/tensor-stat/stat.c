@@ -8,6 +8,8 @@
  */
 #include "stat-private.h"
 
+#include "base/printable.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +48,8 @@ void cnn_stat_free(struct cnn_stat *s)
 
 double stat_mean(const struct stat_field *f)
 {
-	return f->shift + f->sum / (double)f->count;
+	/* Sums that overflow make it infinite or NaN. */
+	return cnn_printable_number(f->shift + f->sum / (double)f->count);
 }
 
 double stat_deviation(const struct stat_field *f)
@@ -55,7 +58,7 @@ double stat_deviation(const struct stat_field *f)
 	double variance = f->squares / (double)f->count - mean * mean;
 
 	/* Rounding may make it negative; squares that overflow make it NaN. */
-	return variance < 0 ? 0 : sqrt(variance);
+	return variance < 0 ? 0 : cnn_printable_number(sqrt(variance));
 }
 
 static void count_values(struct stat_field *f, const double *x, size_t n)
