@@ -1,5 +1,8 @@
 /* model.c - reads and writes models as segments. */
 #include "model.h"
+
+#include "class-names.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,6 +96,15 @@ void cnn_model_strip(struct cnn_model *m)
 	m->training = NULL;
 }
 
+static void drop_classes(struct cnn_model *m)
+{
+	if (m->classes)
+		cnn_class_names_free(m->class_names, m->classes->as.array.count);
+	cnn_value_free(m->classes);
+	m->class_names = NULL;
+	m->classes = NULL;
+}
+
 void cnn_model_free(struct cnn_model *m)
 {
 	if (!m)
@@ -104,7 +116,7 @@ void cnn_model_free(struct cnn_model *m)
 	cnn_graph_free(m->graph);
 	cnn_value_free(m->meta);
 	cnn_value_free(m->history);
-	cnn_value_free(m->classes);
+	drop_classes(m);
 	free(m->arrived);
 	free(m);
 }
@@ -138,32 +150,33 @@ int cnn_model_set_moments(struct cnn_model *m, uint32_t count, const char *const
 int cnn_model_set_classes(struct cnn_model *m, const struct cnn_value *classes,
     struct cnn_error *e)
 {
+	const struct cnn_shape *output = &m->graph->nodes[m->graph->output].node.output;
 	struct cnn_value *copy;
+	char **names;
+	int r;
 
 	if (classes->type != CNN_ARRAY)
 		return cnn_fail(e, CNN_EDATA, "the classes must be a list of names");
-	if (!(copy = cnn_value_copy(classes)))
-		return cnn_fail(e, CNN_ENOMEM, "out of memory");
-	cnn_value_free(m->classes);
-	m->classes = copy;
-	for (size_t i = 0; i < copy->as.array.count; i++) {
-		struct cnn_value *name = copy->as.array.items[i];
-
-		if (name->type != CNN_STR)
+	for (size_t i = 0; i < classes->as.array.count; i++)
+		if (classes->as.array.items[i]->type != CNN_STR)
 			return cnn_fail(e, CNN_EDATA,
 			    "class %zu: the name must be a string", i);
-		for (size_t k = 0; k < name->as.str.size; k++)
-			if ((unsigned char)name->as.str.data[k] < 0x20 ||
-			    name->as.str.data[k] == 0x7f)
-				name->as.str.data[k] = '?';
+	if (!(copy = cnn_value_copy(classes)))
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	if ((r = cnn_class_names(&names, copy, cnn_graph_shape_count(output), e)) < 0) {
+		cnn_value_free(copy);
+		return r;
 	}
+	drop_classes(m);
+	m->classes = copy;
+	m->class_names = names;
 	return CNN_OK;
 }
 
 const char *cnn_model_class(const struct cnn_model *m, size_t class, char *buf)
 {
 	if (m->classes && class < m->classes->as.array.count)
-		return m->classes->as.array.items[class]->as.str.data;
+		return m->class_names[class];
 	snprintf(buf, 32, "%zu", class);
 	return buf;
 }
@@ -219,14 +232,10 @@ int cnn_model_begin(struct cnn_model **model, const char *where,
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	}
 	cnn_value_get_uint(h->model, "seed", &m->seed);
-	if (classes && (r = cnn_model_set_classes(m, classes, e)) < 0) {
-		cnn_error_prefix(e, "%s", where);
-		cnn_model_free(m);
-		return r;
-	}
 	r = cnn_graph_build(&m->graph, where, net, strlen(net), plugins, e);
 	if (r == CNN_OK &&
-	    ((r = take_params(m, max_bytes, e)) < 0 ||
+	    ((classes && (r = cnn_model_set_classes(m, classes, e)) < 0) ||
+		(r = take_params(m, max_bytes, e)) < 0 ||
 		(r = find_moments(m, h, max_bytes, e)) < 0))
 		cnn_error_prefix(e, "%s", where);
 	if (r == CNN_OK &&

@@ -12,6 +12,7 @@ struct cnn_model {
 	struct cnn_graph *graph;
 	struct cnn_value *meta, *history; /* from the header */
 	struct cnn_value *classes;	  /* array of str, or NULL */
+	char **class_names;		  /* one to show for each of them, or NULL */
 	uint64_t seed;			  /* seed of the initial weights */
 	float **params;			  /* [graph->param_count], in plain layout */
 	/* Only in a checkpoint: the trainer's state (its contents: train/trainer.h) and
@@ -52,12 +53,11 @@ int cnn_model_set_moments(struct cnn_model *, uint32_t count, const char *const 
 /* Drops the training state and the moments. */
 void cnn_model_strip(struct cnn_model *);
 
-/* Copies an array of class names into the model. Control characters in them become '?',
- * because names are printed. */
+/* Copies an array of class names into the model, which must have its graph. */
 int cnn_model_set_classes(struct cnn_model *, const struct cnn_value *,
     struct cnn_error *);
-/* Returns the name of the class or, if it has none, its number written to buf (32
- * bytes). */
+/* Returns the name under which tables show the class (class-names.h) or, if it has none,
+ * its number written to buf (32 bytes). */
 const char *cnn_model_class(const struct cnn_model *, size_t class, char *buf);
 
 #endif

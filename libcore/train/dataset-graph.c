@@ -17,24 +17,6 @@ static const char *class_name(const struct cnn_value *classes, size_t i)
 	return v && v->type == CNN_STR ? v->as.str.data : "none";
 }
 
-/* Compares names as a model stores them, with control characters replaced (see
- * cnn_model_set_classes()). */
-static bool same_name(const struct cnn_value *a, const struct cnn_value *b)
-{
-	if (a->type != CNN_STR || b->type != CNN_STR ||
-	    a->as.str.size != b->as.str.size)
-		return cnn_value_equal(a, b);
-	for (size_t i = 0; i < a->as.str.size; i++) {
-		unsigned char c = (unsigned char)a->as.str.data[i];
-		unsigned char d = (unsigned char)b->as.str.data[i];
-
-		if ((c < 0x20 || c == 0x7f ? '?' : c) !=
-		    (d < 0x20 || d == 0x7f ? '?' : d))
-			return false;
-	}
-	return true;
-}
-
 int cnn_check_class_names(const char *field, const struct cnn_value *is,
     const struct cnn_value *was, const char *where, struct cnn_error *e)
 {
@@ -43,7 +25,7 @@ int cnn_check_class_names(const char *field, const struct cnn_value *is,
 	if (!is || !was || is->type != CNN_ARRAY || was->type != CNN_ARRAY)
 		return CNN_OK;
 	while (i < is->as.array.count && i < was->as.array.count &&
-	    same_name(is->as.array.items[i], was->as.array.items[i]))
+	    cnn_value_equal(is->as.array.items[i], was->as.array.items[i]))
 		i++;
 	if (i == is->as.array.count && i == was->as.array.count)
 		return CNN_OK;

@@ -268,7 +268,7 @@ header='\x82\xadtensor-stream\x01\xa4kind\xa4data'
 		put = lambda item: sys.stdout.buffer.write(msgpack.packb(item, default=mn.encode))
 		put({"tensor-stream": 1, "kind": "data", "fields": {
 		    "image": {"dtype": "uint8", "shape": [1, 8, 8]},
-		    "label": {"dtype": "uint8", "shape": [], "classes": ["a\tb", "\x1b[31m", "c\nd"]}}})
+		    "label": {"dtype": "uint8", "shape": [], "classes": ["a\tb", "\x1b[31m", "c\nd", "a\u0085b", "a\u009bb", "\u202ec"]}}})
 		put({"image": np.zeros((10, 1, 8, 8), "u1"), "label": np.arange(10, dtype="u1")})
 		put({"end": {}})
 	END
@@ -277,14 +277,17 @@ header='\x82\xadtensor-stream\x01\xa4kind\xa4data'
 	cnn-predict --tsv evil.cnn evil.tns > tsv
 	[ "$(wc -l < tsv)" = 11 ]
 	awk -F'\t' 'NF != 4 { exit 1 }' tsv
+	tail -n +2 tsv | cut -f4 | sort | diff - <(printf '%s\n' 'a?b' '?[31m' 'c?d' 'a??b#3' 'a??b#4' '???c' 6 7 8 9 | sort)
 	cnn-eval --tsv evil.cnn evil.tns > tsv
 	awk -F'\t' 'NF != 2 { exit 1 }' tsv
 	for tool in "tensor-stat evil.tns" "tensor-stat --tsv evil.tns" "tensor-view evil.tns" \
 		"tensor-view predicted.tns" "cnn-eval evil.cnn evil.tns" "cnn-eval --tsv evil.cnn evil.tns" \
 		"cnn-predict --tsv evil.cnn evil.tns" "cnn-info evil.cnn"; do
 		$tool > said
-		! grep -q $'\x1b' said || { echo "$tool"; false; }
+		! grep -qP '\x1b|\xc2[\x80-\x9f]|\xe2\x80\xae' said || { echo "$tool"; false; }
 	done
+	# The names themselves stay.
+	tensor-stat --json predicted.tns | grep -F '["a\tb", "\u001b[31m", "c\nd", "a\u0085b", "a\u009bb", "\u202ec"]'
 }
 
 @test "a model whose net is hostile" {
