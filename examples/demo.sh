@@ -51,7 +51,7 @@ amp=
 ! cnn-info --devices | grep '^device  cuda' | grep -qv ' none: ' || amp="--amp fp16 "
 show "cnn-init seed.net --seed 1 | cnn-step ${amp}--epochs 10 train.tns -o trained.cnn"
 show "cnn-eval trained.cnn test.tns --tsv > eval.tsv"
-awk -F '\t' '{ value[$1] = $2 } END {
+awk -F '\t' 'NF == 2 { value[$1] = $2 } END {
 	if (!("accuracy" in value))
 		exit 1
 	printf "Accuracy of the network on the %d test images: %.2f %%\n",

@@ -13,7 +13,8 @@ static struct compute compute = { .device = "auto" };
 static bool tsv, json;
 
 static const struct cnn_option options[] = {
-	{ "tsv", 0, CNN_OPT_FLAG, &tsv, NULL, "print key<TAB>value lines" },
+	{ "tsv", 0, CNN_OPT_FLAG, &tsv, NULL,
+	    "print keys and a value per line, with tabs between them" },
 	{ "json", 0, CNN_OPT_FLAG, &json, NULL, "print one JSON object" },
 	{ "image", 0, CNN_OPT_STR, &image, "NAME", "field of the images" },
 	{ "label", 0, CNN_OPT_STR, &label, "NAME", "field of the labels" },

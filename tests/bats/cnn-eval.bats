@@ -15,9 +15,10 @@ setup() {
 	use_files
 }
 
-# value KEY: of --tsv in the file t
+# value KEY ...: of --tsv in the file t
 value() {
-	awk -F'\t' -v k="$1" '$1 == k { print $2 }' t
+	KEY=$(printf '%s\t' "$@") FIELDS=$(($# + 1)) awk -F'\t' '
+		NF == ENVIRON["FIELDS"] && index($0, ENVIRON["KEY"]) == 1 { print $NF }' t
 }
 
 @test "the figures are those of the predictions" {
@@ -26,10 +27,10 @@ value() {
 	awk -F'\t' 'NR > 1 { n++; right += $2 == $4; of[$4]++; as[$2]++; both[$4] += $2 == $4; c[$4 "/" $2]++ }
 		END { printf "accuracy\t%.9g\n", right / n; print "samples\t" n; print "correct\t" right
 			for (i = 0; i < 10; i++) {
-				printf "recall/%d\t%.9g\n", i, both[i] / of[i]
-				if (as[i]) printf "precision/%d\t%.9g\n", i, both[i] / as[i]
-				print "samples/" i "\t" of[i]
-				for (k = 0; k < 10; k++) print "confusion/" i "/" k "\t" c[i "/" k] + 0
+				printf "recall\t%d\t%.9g\n", i, both[i] / of[i]
+				if (as[i]) printf "precision\t%d\t%.9g\n", i, both[i] / as[i]
+				print "samples\t" i "\t" of[i]
+				for (k = 0; k < 10; k++) print "confusion\t" i "\t" k "\t" c[i "/" k] + 0
 			} }' p > want
 	[ "$(wc -l < want)" -gt 120 ]
 	run -1 grep -vxFf t want
@@ -67,7 +68,7 @@ value() {
 			$j->{classes}[3]{recall}, $j->{confusion}[2][2]), "\n";
 		exit !(@{$j->{confusion}} == 10 && abs($j->{loss} - $ARGV[0]) < 1e-7)' \
 		"$(value loss)" < j > got
-	[ "$(cat got)" = "100	$(value correct)	3	$(value recall/3)	$(value confusion/2/2)" ]
+	[ "$(cat got)" = "100	$(value correct)	3	$(value recall 3)	$(value confusion 2 2)" ]
 	run -2 --separate-stderr cnn-eval --tsv --json model.cnn data.tns -o out
 	says "cnn-eval: --tsv and --json are mutually exclusive"*
 }
@@ -122,6 +123,78 @@ value() {
 	[[ $(cnn-eval no.cnn data.tns) != *loss* ]]
 }
 
+# mistaken NAME NAME NAME: m.cnn and m.tns, whose samples are all predicted as the first
+# class: 9 rightly, 3 that are of the second, 2 that are of the third
+mistaken() {
+	need_python msgpack_numpy
+	local p=$(cnn-predict --tsv init.cnn same.tns | cut -f 2 | tail -1)
+	"$PYTHON" - "$p" "$@" <<-'END'
+		import msgpack, msgpack_numpy, sys, numpy as np
+		p = int(sys.argv[1])
+		names = ["other %d" % i for i in range(10)]
+		order = [(p + k) % 10 for k in (0, 4, 7)]
+		for i, name in zip(order, sys.argv[2:]): names[i] = name
+		f = open("m.tns", "wb")
+		def put(item): f.write(msgpack.packb(item, default=msgpack_numpy.encode))
+		put({"tensor-stream": 1, "kind": "data", "fields": {
+		    "image": {"dtype": "uint8", "shape": [1, 8, 8]},
+		    "label": {"dtype": "uint8", "shape": [], "classes": names}}})
+		put({"image": np.full((14, 1, 8, 8), 100, "u1"), "label": np.repeat(order, [9, 3, 2]).astype("u1")})
+		put({"end": {}})
+	END
+	cnn-step -q --lr 0 --optimizer sgd init.cnn m.tns > m.cnn
+}
+
+@test "the manual's recipe finds the most frequent mistake, whatever the classes are called" {
+	perl -e 'print pack("N4", 0x803, 1, 8, 8), chr(100) x 64' > same.idx
+	tensor-cat same.idx -o same.tns
+	sed -n '/^Find the most frequent/,/^\.Ed/p' "$BATS_TEST_DIRNAME/../../man/cnn-eval.1" |
+		sed -n 's/\\e/\\/; s/trained.cnn test.tns/m.cnn m.tns/; s/^[$>] //p' > recipe
+	[ "$(wc -l < recipe)" = 3 ]
+	mistaken T-shirt/top Dress/skirt Coat
+	[ "$(bash recipe)" = "confusion	Dress/skirt	T-shirt/top	3" ]
+	mistaken 'a / b' 'it'"'"'s "this" $1 \n' 'a'
+	[ "$(bash recipe)" = 'confusion	it'"'"'s "this" $1 \n	a / b	3' ]
+	mistaken 1 01 1.0
+	[ "$(bash recipe)" = "confusion	01	1	3" ]
+	mistaken '' ' ' '  '
+	[ "$(bash recipe)" = "confusion	 		3" ]
+}
+
+@test "classes of equal names have keys of their own" {
+	need_python msgpack_numpy
+	classes pets cat $'a\x1b' $'a\xc2\x9b' dog cat $'a\t' 'b#1'
+	cnn-step -q init.cnn pets > named.cnn
+	cnn-eval --tsv named.cnn pets > t
+	[ "$(sed -n 's/^samples\t\(.*\)\t.*/\1/p' t)" = "$(printf '%s\n' 'cat#0' 'a?#1' 'a??' dog 'cat#4' 'a?#5' 'b#1#6' 7 8 9)" ]
+	[ "$(cut -f 1-3 t | grep ^confusion | sort -u | wc -l)" = 100 ]
+	[ "$(value samples 'cat#4')" = 3 ]
+	cnn-eval named.cnn pets | grep '^cat#4  .* 3 '
+	cnn-eval --json named.cnn pets | perl -MJSON::PP -e 'local $/;
+		print join("|", map { $_->{name} } @{decode_json(<STDIN>)->{classes}})' > got
+	[ "$(cat got)" = $'cat|a\x1b|a\x9b|dog|cat|a\t|b#1|7|8|9' ]
+}
+
+@test "of a large confusion matrix, only the entries that are not zero" {
+	for n in 100 101; do
+		printf '%s\n' 'input 1x8x8' flatten "linear out=$n" cross_entropy | cnn-init > $n.cnn
+		cnn-eval --tsv $n.cnn data.tns > $n.t
+		cnn-eval --json $n.cnn data.tns > $n.j
+		cnn-predict --tsv $n.cnn data.tns | awk -F'\t' 'NR > 1 { c[$4 "\t" $2]++ }
+			END { for (k in c) print "confusion\t" k "\t" c[k] }' | sort > $n.want
+		[ "$(grep -c ^recall $n.t)" = $n ]
+		[ "$(cnn-eval $n.cnn data.tns | wc -l)" = $((n + 4)) ]
+	done
+	[ "$(grep -c ^confusion 100.t)" = 10000 ]
+	grep ^confusion 100.t | grep -v '	0$' | sort | diff - 100.want
+	grep ^confusion 101.t | sort | diff - 101.want
+	perl -MJSON::PP -e 'local $/; my $j = decode_json(<STDIN>); exit exists $j->{confusion_entries};
+		' < 100.j
+	perl -MJSON::PP -e 'local $/; my $j = decode_json(<STDIN>); exit 1 if exists $j->{confusion};
+		print join("\t", "confusion", @$_), "\n" for @{$j->{confusion_entries}}' < 101.j |
+		sort | diff - 101.want
+}
+
 @test "classes have names where the data have them" {
 	need_python msgpack_numpy
 	"$PYTHON" - <<-'END'
@@ -137,8 +210,8 @@ value() {
 	for o in "" --stream; do
 		cnn-step -q $o init.cnn pets > named.cnn
 		cnn-eval --tsv named.cnn data.tns > t
-		[ "$(value samples/c3)" = 10 ]
-		[ "$(value samples/9)" = 10 ]            # the list was too short for it
+		[ "$(value samples c3)" = 10 ]
+		[ "$(value samples 9)" = 10 ]            # the list was too short for it
 		cnn-predict --tsv named.cnn pets | cut -f4 | sed -n 5p | grep -qx c3
 	done
 }
@@ -159,7 +232,7 @@ value() {
 	classes others dog cat eel
 	cnn-step -q init.cnn pets > pets.cnn
 	cnn-eval --tsv pets.cnn pets > t
-	[ "$(value samples/cat)" = 7 ]
+	[ "$(value samples cat)" = 7 ]
 	run -1 --separate-stderr cnn-eval pets.cnn others -o out
 	says "cnn-eval: others: field label: class 0 is dog, but cat in the model"
 	run -1 --separate-stderr cnn-eval pets.cnn pets others -o out

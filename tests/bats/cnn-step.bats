@@ -306,7 +306,7 @@ epochs() {
 @test "--time-epochs prints the time of each epoch, and changes no byte" {
 	cnn-step -q -e 3 init.cnn data.tns > want
 	cnn-step -q -e 3 --time-epochs init.cnn data.tns 2> said | cmp - want
-	n=$(cnn-eval --tsv init.cnn data.tns | awk '$1 == "samples" { print $2 }')
+	n=$(cnn-eval --tsv init.cnn data.tns | awk 'NF == 2 && $1 == "samples" { print $2 }')
 	[ "$(wc -l < said)" = 3 ]
 	[ "$(epochs said)" = "$(printf '%s\n' "1 $n" "2 $n" "3 $n")" ]
 	# Times are positive, and those of three epochs no longer than the run.

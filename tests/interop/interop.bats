@@ -148,7 +148,7 @@ end 1 20" ]]
 	[ "$(stat_of label.dtype x)" = int64 ]
 	cnn-step -q seed.cnn x > m
 	cnn-step -q --stream seed.cnn x > /dev/null
-	[ "$(cnn-eval --tsv m x | awk '$1 == "samples" { print $2 }')" = 50 ]
+	[ "$(cnn-eval --tsv m x | awk 'NF == 2 && $1 == "samples" { print $2 }')" = 50 ]
 	[ "$(cnn-predict --tsv m x | wc -l)" = 51 ]
 	tensor-view x > /dev/null
 }

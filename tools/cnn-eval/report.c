@@ -11,27 +11,40 @@
 #define NAME_WIDTH 14
 #define COUNT_WIDTH 6
 
+/* With more classes than this, --tsv and --json have only the entries of the confusion
+ * matrix that are not zero, which are at most as many as samples. */
+#define WHOLE_MATRIX 100
+#define TABLE_MATRIX 24 /* the table has the matrix of at most so many classes */
+
 /* Per class: the number of samples with its label, of predictions of it, and of correct
  * predictions. */
 struct tally {
 	uint64_t truth, predicted, both;
 };
 
-static struct tally tally_of(const struct cnn_evaluation *v, size_t class)
-{
-	struct tally t = { 0, 0, v->confusion[class * v->classes + class] };
+struct report {
+	FILE *f;
+	const struct cnn_evaluation *v;
+	const struct cnn_model *m;
+	size_t classes; /* reported one by one */
+	struct tally *tallies;
+};
 
-	for (size_t i = 0; i < v->classes; i++) {
-		t.truth += v->confusion[class * v->classes + i];
-		t.predicted += v->confusion[i * v->classes + class];
-	}
-	return t;
+static uint64_t entry(const struct report *r, size_t truth, size_t predicted)
+{
+	return r->v->confusion[truth * r->classes + predicted];
 }
 
-/* The classes that are reported one by one. */
-static size_t classes_of(const struct cnn_evaluation *v)
+static void count_classes(struct report *r)
 {
-	return v->confusion ? v->classes : 0;
+	for (size_t t = 0; t < r->classes; t++)
+		for (size_t p = 0; p < r->classes; p++) {
+			uint64_t n = entry(r, t, p);
+
+			r->tallies[t].truth += n;
+			r->tallies[p].predicted += n;
+			r->tallies[t].both += t == p ? n : 0;
+		}
 }
 
 static double ratio(uint64_t a, uint64_t b)
@@ -67,121 +80,187 @@ static void print_right(FILE *f, const char *text, size_t width)
 	fprintf(f, "%*s%.*s", (int)(width - characters), "", (int)bytes, text);
 }
 
-static void print_table(FILE *f, const struct cnn_evaluation *v,
-    const struct cnn_model *m)
+static double precision(const struct tally *t)
 {
-	const size_t classes = classes_of(v);
+	return ratio(t->both, t->predicted);
+}
+
+static double recall(const struct tally *t)
+{
+	return ratio(t->both, t->truth);
+}
+
+static void print_matrix(const struct report *r)
+{
 	char buf[32];
 
-	fprintf(f, "accuracy  %.2f %% (%.9g of %llu)\n",
-	    100 * cnn_evaluation_accuracy(v), v->hits, (unsigned long long)v->samples);
-	if (v->has_loss)
-		fprintf(f, "loss      %.5f\n", cnn_evaluation_loss(v));
-	if (classes == 0)
-		return;
-	fprintf(f, "\n%-*s %9s %10s %8s\n", NAME_WIDTH, "class", "samples", "precision",
-	    "recall");
-	for (size_t c = 0; c < classes; c++) {
-		struct tally t = tally_of(v, c);
-
-		print_left(f, cnn_model_class(m, c, buf), NAME_WIDTH);
-		fprintf(f, " %9llu %9.2f%% %7.2f%%\n", (unsigned long long)t.truth,
-		    100 * ratio(t.both, t.predicted), 100 * ratio(t.both, t.truth));
-	}
-	if (classes > 24)
-		return;
-	fprintf(f,
+	fprintf(r->f,
 	    "\nconfusion matrix (rows: true class, columns: predicted class)\n%*s",
 	    NAME_WIDTH, "");
-	for (size_t c = 0; c < classes; c++) {
-		putc(' ', f);
-		print_right(f, cnn_model_class(m, c, buf), COUNT_WIDTH);
+	for (size_t p = 0; p < r->classes; p++) {
+		putc(' ', r->f);
+		print_right(r->f, cnn_model_class(r->m, p, buf), COUNT_WIDTH);
 	}
-	for (size_t t = 0; t < classes; t++) {
-		putc('\n', f);
-		print_left(f, cnn_model_class(m, t, buf), NAME_WIDTH);
-		for (size_t c = 0; c < classes; c++)
-			fprintf(f, " %*llu", COUNT_WIDTH,
-			    (unsigned long long)v->confusion[t * classes + c]);
+	for (size_t t = 0; t < r->classes; t++) {
+		putc('\n', r->f);
+		print_left(r->f, cnn_model_class(r->m, t, buf), NAME_WIDTH);
+		for (size_t p = 0; p < r->classes; p++)
+			fprintf(r->f, " %*llu", COUNT_WIDTH,
+			    (unsigned long long)entry(r, t, p));
 	}
-	putc('\n', f);
+	putc('\n', r->f);
 }
 
-static void print_tsv(FILE *f, const struct cnn_evaluation *v,
-    const struct cnn_model *m)
+static void print_table(const struct report *r)
 {
-	const size_t classes = classes_of(v);
+	const struct cnn_evaluation *v = r->v;
+	char buf[32];
+
+	fprintf(r->f, "accuracy  %.2f %% (%.9g of %llu)\n",
+	    100 * cnn_evaluation_accuracy(v), v->hits, (unsigned long long)v->samples);
+	if (v->has_loss)
+		fprintf(r->f, "loss      %.5f\n", cnn_evaluation_loss(v));
+	if (r->classes == 0)
+		return;
+	fprintf(r->f, "\n%-*s %9s %10s %8s\n", NAME_WIDTH, "class", "samples",
+	    "precision", "recall");
+	for (size_t c = 0; c < r->classes; c++) {
+		const struct tally *t = &r->tallies[c];
+
+		print_left(r->f, cnn_model_class(r->m, c, buf), NAME_WIDTH);
+		fprintf(r->f, " %9llu %9.2f%% %7.2f%%\n", (unsigned long long)t->truth,
+		    100 * precision(t), 100 * recall(t));
+	}
+	if (r->classes <= TABLE_MATRIX)
+		print_matrix(r);
+}
+
+/* Whether the entry is printed by --tsv. */
+static bool is_listed(const struct report *r, size_t truth, size_t predicted)
+{
+	return r->classes <= WHOLE_MATRIX || entry(r, truth, predicted) > 0;
+}
+
+static void print_tsv(const struct report *r)
+{
+	const struct cnn_evaluation *v = r->v;
 	char a[32], b[32];
 
-	fprintf(f, "accuracy\t%.9g\nloss\t%.9g\nsamples\t%llu\ncorrect\t%.15g\n",
+	fprintf(r->f, "accuracy\t%.9g\nloss\t%.9g\nsamples\t%llu\ncorrect\t%.15g\n",
 	    cnn_evaluation_accuracy(v), cnn_evaluation_loss(v),
 	    (unsigned long long)v->samples, v->hits);
-	for (size_t c = 0; c < classes; c++) {
-		struct tally t = tally_of(v, c);
-		const char *name = cnn_model_class(m, c, a);
+	for (size_t c = 0; c < r->classes; c++) {
+		const struct tally *t = &r->tallies[c];
+		const char *name = cnn_model_class(r->m, c, a);
 
-		fprintf(f, "samples/%s\t%llu\nprecision/%s\t%.9g\nrecall/%s\t%.9g\n",
-		    name, (unsigned long long)t.truth, name, ratio(t.both, t.predicted),
-		    name, ratio(t.both, t.truth));
+		fprintf(r->f,
+		    "samples\t%s\t%llu\nprecision\t%s\t%.9g\nrecall\t%s\t%.9g\n", name,
+		    (unsigned long long)t->truth, name, precision(t), name, recall(t));
 	}
-	for (size_t t = 0; t < classes; t++)
-		for (size_t c = 0; c < classes; c++)
-			fprintf(f, "confusion/%s/%s\t%llu\n", cnn_model_class(m, t, a),
-			    cnn_model_class(m, c, b),
-			    (unsigned long long)v->confusion[t * classes + c]);
+	for (size_t t = 0; t < r->classes; t++)
+		for (size_t p = 0; p < r->classes; p++)
+			if (is_listed(r, t, p))
+				fprintf(r->f, "confusion\t%s\t%s\t%llu\n",
+				    cnn_model_class(r->m, t, a),
+				    cnn_model_class(r->m, p, b),
+				    (unsigned long long)entry(r, t, p));
 }
 
-static void print_json(FILE *f, const struct cnn_evaluation *v,
-    const struct cnn_model *m)
+/* Prints the class's name as the model has it: a JSON string can hold any text. */
+static void print_json_name(const struct report *r, size_t class)
 {
-	const size_t classes = classes_of(v);
+	const struct cnn_value *names = r->m->classes, *name;
+	char number[32];
+
+	if (names && class < names->as.array.count) {
+		name = names->as.array.items[class];
+		cnn_print_json_string(r->f, name->as.str.data, name->as.str.size);
+	} else {
+		fprintf(r->f, "\"%s\"", cnn_model_class(r->m, class, number));
+	}
+}
+
+static void print_json_matrix(const struct report *r)
+{
+	fputs(", \"confusion\": [", r->f);
+	for (size_t t = 0; t < r->classes; t++)
+		for (size_t p = 0; p < r->classes; p++)
+			fprintf(r->f, "%s%llu%s",
+			    p	  ? ", " :
+				t ? ", [" :
+				    "[",
+			    (unsigned long long)entry(r, t, p),
+			    p + 1 == r->classes ? "]" : "");
+	putc(']', r->f);
+}
+
+static void print_json_entries(const struct report *r)
+{
+	const char *separator = "";
+
+	fputs(", \"confusion_entries\": [", r->f);
+	for (size_t t = 0; t < r->classes; t++)
+		for (size_t p = 0; p < r->classes; p++) {
+			if (entry(r, t, p) == 0)
+				continue;
+			fprintf(r->f, "%s[%zu, %zu, %llu]", separator, t, p,
+			    (unsigned long long)entry(r, t, p));
+			separator = ", ";
+		}
+	putc(']', r->f);
+}
+
+static void print_json(const struct report *r)
+{
+	const struct cnn_evaluation *v = r->v;
 	char a[32], b[32], hits[32];
 
-	fprintf(f,
+	fprintf(r->f,
 	    "{\"accuracy\": %s, \"loss\": %s, \"samples\": %llu, "
 	    "\"correct\": %s, \"classes\": [",
 	    number(cnn_evaluation_accuracy(v), a), number(cnn_evaluation_loss(v), b),
 	    (unsigned long long)v->samples, number(v->hits, hits));
-	for (size_t c = 0; c < classes; c++) {
-		struct tally t = tally_of(v, c);
-		const char *name = cnn_model_class(m, c, a);
+	for (size_t c = 0; c < r->classes; c++) {
+		const struct tally *t = &r->tallies[c];
 
-		fprintf(f, "%s{\"name\": ", c ? ", " : "");
-		cnn_print_json_string(f, name, strlen(name));
-		fprintf(f, ", \"samples\": %llu, \"precision\": %s, \"recall\": %s}",
-		    (unsigned long long)t.truth, number(ratio(t.both, t.predicted), a),
-		    number(ratio(t.both, t.truth), b));
+		fprintf(r->f, "%s{\"name\": ", c ? ", " : "");
+		print_json_name(r, c);
+		fprintf(r->f, ", \"samples\": %llu, \"precision\": %s, \"recall\": %s}",
+		    (unsigned long long)t->truth, number(precision(t), a),
+		    number(recall(t), b));
 	}
-	fputs("], \"confusion\": [", f);
-	for (size_t t = 0; t < classes; t++)
-		for (size_t c = 0; c < classes; c++)
-			fprintf(f, "%s%llu%s",
-			    c	  ? ", " :
-				t ? ", [" :
-				    "[",
-			    (unsigned long long)v->confusion[t * classes + c],
-			    c + 1 == classes ? "]" : "");
-	fputs("]}\n", f);
+	putc(']', r->f);
+	if (r->classes <= WHOLE_MATRIX)
+		print_json_matrix(r);
+	else
+		print_json_entries(r);
+	fputs("}\n", r->f);
 }
 
 int cnn_print_evaluation(struct cnn_output *out, const struct cnn_evaluation *v,
     const struct cnn_model *m, enum cnn_print how, struct cnn_error *e)
 {
+	struct report report = { .v = v, .m = m };
 	char *text = NULL;
 	size_t size = 0;
-	FILE *f = open_memstream(&text, &size);
 	int r;
 
-	if (!f)
+	report.classes = v->confusion ? v->classes : 0;
+	report.tallies = calloc(report.classes + 1, sizeof *report.tallies);
+	if (!report.tallies || !(report.f = open_memstream(&text, &size))) {
+		free(report.tallies);
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	}
+	count_classes(&report);
 	if (how == CNN_PRINT_TSV)
-		print_tsv(f, v, m);
+		print_tsv(&report);
 	else if (how == CNN_PRINT_JSON)
-		print_json(f, v, m);
+		print_json(&report);
 	else
-		print_table(f, v, m);
-	r = fclose(f) ? cnn_fail(e, CNN_ENOMEM, "out of memory") :
-			cnn_output_write(out, text, size, e);
+		print_table(&report);
+	r = fclose(report.f) ? cnn_fail(e, CNN_ENOMEM, "out of memory") :
+			       cnn_output_write(out, text, size, e);
 	free(text);
+	free(report.tallies);
 	return r;
 }
