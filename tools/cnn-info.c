@@ -2,10 +2,12 @@
 #include "formats/operand/load.h"
 #include "compute.h"
 
+#include "base/printable.h"
 #include "executor/amp.h"
 #include "plugin/host.h"
 #include "train/describe.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static struct cnn_infer_options infer = { .amp = "off", .batch = 64 };
@@ -157,6 +159,25 @@ static int read_model(struct cnn_load *load, struct cnn_error *e)
 			      cnn_operands_name(load->in));
 }
 
+/* Prints the text of the net, which the parser has accepted. Its comments may contain
+ * anything, so control characters become '?'. A carriage return that ends no line
+ * separates words, so it becomes a blank. */
+static int print_net(struct cnn_output *out, const struct cnn_graph *g,
+    struct cnn_error *e)
+{
+	char *text = strndup(g->text, g->text_size);
+	int r;
+
+	if (!text)
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	for (char *p = text; (p = strchr(p, '\r')); p++)
+		if (p[1] != '\n')
+			*p = ' ';
+	r = cnn_output_write(out, cnn_printable(text, "\n\t\r"), g->text_size, e);
+	free(text);
+	return r;
+}
+
 int main(int argc, char **argv)
 {
 	struct cnn_error e = { 0 };
@@ -185,8 +206,7 @@ int main(int argc, char **argv)
 		load.max_memory = (size_t)compute.on.max_memory;
 		if (r == CNN_OK && (r = read_model(&load, &e)) == CNN_OK)
 			r = net ?
-			    cnn_output_write(out, load.model->graph->text,
-				load.model->graph->text_size, &e) :
+			    print_net(out, load.model->graph, &e) :
 			    cnn_print_model(out, load.model, &infer, training, &e);
 	}
 	if (r == CNN_OK) {

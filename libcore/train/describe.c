@@ -2,6 +2,7 @@
 #include "describe.h"
 #include "trainer-private.h"
 
+#include "base/printable.h"
 #include "executor/amp.h"
 #include "optimizers/builtin.h"
 
@@ -58,14 +59,21 @@ static int print_training(struct cnn_output *out, const struct cnn_model *m,
 {
 	uint64_t step = 0, epoch = 0;
 	const char *optimizer = "?";
+	char *shown;
+	int r;
 
 	if (!m->training)
 		return CNN_OK;
 	cnn_value_get_uint(m->training, "step", &step);
 	cnn_value_get_uint(m->training, "epoch", &epoch);
 	cnn_value_get_str(m->training, "optimizer", &optimizer);
-	return cnn_output_printf(out, e, "checkpoint: step %llu, epoch %llu, %s\n",
-	    (unsigned long long)step, (unsigned long long)epoch, optimizer);
+	if (!(shown = strdup(optimizer)))
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	r = cnn_output_printf(out, e, "checkpoint: step %llu, epoch %llu, %s\n",
+	    (unsigned long long)step, (unsigned long long)epoch,
+	    cnn_printable(shown, ""));
+	free(shown);
+	return r;
 }
 
 int cnn_print_model(struct cnn_output *out, const struct cnn_model *m,

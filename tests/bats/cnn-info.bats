@@ -100,6 +100,21 @@ cross_entropy' > m
 	cnn-step -q init.cnn data.tns | cnn-info --net - | cmp - tiny.net
 }
 
+@test "neither a net's comments nor a checkpoint's optimizer drives a terminal" {
+	printf '# \e]0;x\a\xc2\x9b31m \xe2\x80\xae \xff Gr\xc3\xb6\xc3\x9fe\n#\rinput 1x8x8\r\ninput\r1x8x8\nflatten\nlinear out=3' > odd.net
+	printf '# ?]0;x???31m ??? ? Gr\xc3\xb6\xc3\x9fe\n# input 1x8x8\r\ninput 1x8x8\nflatten\nlinear out=3' > want.net
+	cnn-init odd.net > m
+	cnn-info --net m | cmp - want.net
+	cnn-init want.net | cnn-info - > want
+	cnn-info m | cmp - want
+	cnn-step -q --optimizer sgd init.cnn data.tns > c
+	perl -pe 's/(\xa9optimizer\xa3)sgd/$1\e[m/; s/xxh3\xb0/xxhx\xb0/' c > x
+	run -1 cmp -s c x
+	cnn-info x > said
+	grep -q '^checkpoint: step .*, ?\[m$' said
+	run -1 grep $'\e' said
+}
+
 @test "what is no model is refused" {
 	run -1 --separate-stderr cnn-info data.tns
 	says "cnn-info: no model in data.tns (tensor-stat describes data)"
