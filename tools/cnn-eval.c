@@ -5,17 +5,22 @@
 #include "cnn-eval/report.h"
 #include "executor/amp.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #define CHUNK 1024 /* approximate number of samples held at a time */
 
 static const char *image = "image", *label = "label", *output;
 static struct cnn_infer_options infer = { .amp = "off", .batch = 256 };
 static struct compute compute = { .device = "auto" };
-static bool tsv, json;
+static bool tsv, json, strict;
 
 static const struct cnn_option options[] = {
 	{ "tsv", 0, CNN_OPT_FLAG, &tsv, NULL,
 	    "print keys and a value per line, with tabs between them" },
 	{ "json", 0, CNN_OPT_FLAG, &json, NULL, "print one JSON object" },
+	{ "strict", 0, CNN_OPT_FLAG, &strict, NULL,
+	    "fail if any logits are not finite" },
 	{ "image", 0, CNN_OPT_STR, &image, "NAME", "field of the images" },
 	{ "label", 0, CNN_OPT_STR, &label, "NAME", "field of the labels" },
 	{ "amp", 0, CNN_OPT_CHOICE, &infer.amp, "TYPE", "mixed precision", 0,
@@ -38,91 +43,135 @@ static const struct cnn_program program = {
 	-1,
 };
 
+struct eval_job {
+	struct cnn_load load;
+	struct cnn_dataset *data; /* samples not yet evaluated */
+	struct cnn_executor *ex;
+	struct cnn_evaluation v;
+	char *not_finite; /* name of the first operand with such logits, or NULL */
+};
+
+/* Evaluates the first `count` samples. */
+static int evaluate_some(struct eval_job *job, size_t count, struct cnn_error *e)
+{
+	int r = cnn_evaluate(job->ex, job->load.model, job->data, count, infer.batch,
+	    &job->v, e);
+
+	if (r < 0)
+		return r;
+	cnn_dataset_drop(job->data, count);
+	if (job->v.not_finite > 0 && !job->not_finite &&
+	    !(job->not_finite = strdup(cnn_operands_name(job->load.in))))
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	return CNN_OK;
+}
+
 /* Evaluates the segment in whole batches across its records, so that record boundaries
  * do not affect any digit of the result. */
-static int evaluate_segment(struct cnn_load *load, struct cnn_executor *ex,
-    struct cnn_dataset *data, struct cnn_evaluation *v, struct cnn_error *e)
+static int evaluate_segment(struct eval_job *job, struct cnn_error *e)
 {
+	const struct cnn_dataset *data = job->data;
 	struct cnn_record rec;
 	int r, end = CNN_OK;
 
 	while (end == CNN_OK) {
 		size_t count;
 
-		if ((end = cnn_operands_record(load->in, &rec, e)) < 0)
+		if ((end = cnn_operands_record(job->load.in, &rec, e)) < 0)
 			return end;
-		r = end == CNN_OK ? cnn_dataset_append(data, &rec, e) : CNN_OK;
+		r = end == CNN_OK ? cnn_dataset_append(job->data, &rec, e) : CNN_OK;
 		count = end == CNN_END ? data->samples :
 					 data->samples - data->samples % infer.batch;
-		if (r == CNN_OK && (end == CNN_END || count >= CHUNK) &&
-		    (r = cnn_evaluate(ex, load->model, data, count, infer.batch, v,
-			 e)) == CNN_OK)
-			cnn_dataset_drop(data, count);
+		if (r == CNN_OK && (end == CNN_END || count >= CHUNK))
+			r = evaluate_some(job, count, e);
 		if (r < 0) {
-			cnn_error_prefix(e, "%s", cnn_operands_name(load->in));
+			cnn_error_prefix(e, "%s", cnn_operands_name(job->load.in));
 			return r;
 		}
 	}
 	return CNN_OK;
 }
 
-static int evaluate(struct cnn_load *load, struct cnn_dataset *data,
-    struct cnn_evaluation *v, struct cnn_error *e)
+static int evaluate(struct eval_job *job, struct cnn_error *e)
 {
 	const struct cnn_header *header;
-	struct cnn_executor *ex = NULL;
-	int r = cnn_load_model(load, &header, e);
+	int r = cnn_load_model(&job->load, &header, e);
 
 	if (r == CNN_OK &&
-	    (r = cnn_dataset_use(data, load->model->graph, true, e)) == CNN_OK)
-		r = cnn_infer_open(&ex, load->model, &infer, e);
+	    (r = cnn_dataset_use(job->data, job->load.model->graph, true, e)) == CNN_OK)
+		r = cnn_infer_open(&job->ex, job->load.model, &infer, e);
 	while (r == CNN_OK) {
-		if ((r = cnn_dataset_segment(data, header, true, e)) < 0)
-			cnn_error_prefix(e, "%s", cnn_operands_name(load->in));
-		else if ((r = evaluate_segment(load, ex, data, v, e)) == CNN_OK)
-			r = cnn_load_next(load, &header, e);
+		if ((r = cnn_dataset_segment(job->data, header, true, e)) < 0)
+			cnn_error_prefix(e, "%s", cnn_operands_name(job->load.in));
+		else if ((r = evaluate_segment(job, e)) == CNN_OK)
+			r = cnn_load_next(&job->load, &header, e);
 	}
-	if (r == CNN_END && v->samples == 0)
+	if (r == CNN_END && job->v.samples == 0)
 		r = cnn_fail(e, CNN_EDATA, "the data contain no samples");
-	cnn_executor_close(ex);
 	return r == CNN_END ? CNN_OK : r;
+}
+
+/* Prints the result, and commits it before any complaint about it. */
+static int print(const struct eval_job *job, struct cnn_error *e)
+{
+	enum cnn_print how = tsv ? CNN_PRINT_TSV :
+	    json		 ? CNN_PRINT_JSON :
+				   CNN_PRINT_TABLE;
+	struct cnn_output *out = NULL;
+	int r = cnn_output_open(&out, output, false, e);
+
+	if (r < 0)
+		return r;
+	if ((r = cnn_print_evaluation(out, &job->v, job->load.model, how, e)) < 0) {
+		cnn_output_abort(out);
+		return r;
+	}
+	return cnn_output_commit(out, e);
+}
+
+/* Says how many samples have no meaningful prediction; an error with --strict. */
+static void check_finite(const struct eval_job *job, struct cnn_error *e)
+{
+	char text[sizeof e->text];
+
+	if (job->v.not_finite == 0)
+		return;
+	snprintf(text, sizeof text,
+	    "%llu of %llu samples have logits that are not finite, the first in %s: do "
+	    "the model or the data contain NaN or infinity? (tensor-stat counts them)",
+	    (unsigned long long)job->v.not_finite, (unsigned long long)job->v.samples,
+	    job->not_finite);
+	if (strict)
+		cnn_fail(e, CNN_EDATA, "%s", text);
+	else
+		cnn_message(&program, 1, "%s", text);
 }
 
 int main(int argc, char **argv)
 {
 	struct cnn_error e = { 0 };
 	struct cnn_plugins *plugins = NULL;
-	struct cnn_load load = { 0 };
-	struct cnn_dataset *data = NULL;
-	struct cnn_evaluation v = { 0 };
-	struct cnn_output *out = NULL;
+	struct eval_job job = { 0 };
 	int first = cnn_options_parse(&program, argc, argv), r;
 
 	if (tsv && json)
 		cnn_usage(&program, "--tsv and --json are mutually exclusive");
 	if ((r = cnn_output_check(output, false, &e)) < 0 ||
 	    (r = compute_open(&compute, &plugins, &e)) < 0 ||
-	    (r = cnn_dataset_new(&data, image, label, &e)) < 0 ||
-	    (r = cnn_load_open(&load, (const char *const *)argv + first,
+	    (r = cnn_dataset_new(&job.data, image, label, &e)) < 0 ||
+	    (r = cnn_load_open(&job.load, (const char *const *)argv + first,
 		 (size_t)(argc - first), plugins, &e)) < 0)
 		goto out;
 	infer.on = compute.on;
-	load.max_memory = (size_t)compute.on.max_memory;
-	if ((r = evaluate(&load, data, &v, &e)) == CNN_OK &&
-	    (r = cnn_output_open(&out, output, false, &e)) == CNN_OK &&
-	    (r = cnn_print_evaluation(out, &v, load.model,
-		 tsv	  ? CNN_PRINT_TSV :
-		     json ? CNN_PRINT_JSON :
-			    CNN_PRINT_TABLE,
-		 &e)) == CNN_OK) {
-		cnn_output_commit(out, &e);
-		out = NULL;
-	}
+	job.load.max_memory = (size_t)compute.on.max_memory;
+	if ((r = evaluate(&job, &e)) == CNN_OK && (r = print(&job, &e)) == CNN_OK)
+		check_finite(&job, &e);
 out:
-	cnn_output_abort(out);
-	cnn_evaluation_free(&v);
-	cnn_dataset_free(data);
-	cnn_load_close(&load);
+	cnn_executor_close(job.ex);
+	cnn_evaluation_free(&job.v);
+	cnn_dataset_free(job.data);
+	cnn_load_close(&job.load);
 	cnn_plugins_close(plugins);
+	free(job.not_finite);
 	return cnn_finish(&program, &e);
 }

@@ -140,11 +140,21 @@ static int begin_evaluation(struct cnn_evaluation *v, const struct cnn_model *m,
 	return v->confusion ? CNN_OK : cnn_fail(e, CNN_ENOMEM, "out of memory");
 }
 
+static bool all_finite(const float *x, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!isfinite(x[i]))
+			return false;
+	return true;
+}
+
 static void count_batch(struct cnn_evaluation *v, const struct cnn_dataset *d,
-    size_t first, uint32_t samples, const float *logits,
+    size_t first, uint32_t samples, const float *logits, size_t outputs,
     const struct cnn_result *result)
 {
 	v->loss_sum += result->loss;
+	for (uint32_t i = 0; i < samples; i++)
+		v->not_finite += !all_finite(logits + i * outputs, outputs);
 	if (v->classes == 0) {
 		v->hits += result->hits;
 		v->samples += samples;
@@ -157,6 +167,7 @@ int cnn_evaluate(struct cnn_executor *ex, const struct cnn_model *m,
     const struct cnn_dataset *d, size_t count, uint64_t batch, struct cnn_evaluation *v,
     struct cnn_error *e)
 {
+	size_t outputs = cnn_class_count(m->graph);
 	float *logits;
 	int r;
 
@@ -165,7 +176,7 @@ int cnn_evaluate(struct cnn_executor *ex, const struct cnn_model *m,
 	    (r = begin_evaluation(v, m, e)) < 0 ||
 	    (r = set_rows(ex, m, d, count, true, e)) < 0)
 		return r;
-	logits = malloc(batch * cnn_class_count(m->graph) * sizeof *logits);
+	logits = malloc(batch * outputs * sizeof *logits);
 	if (!logits)
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
 	for (size_t at = 0; r == CNN_OK && at < count; at += batch) {
@@ -175,7 +186,7 @@ int cnn_evaluate(struct cnn_executor *ex, const struct cnn_model *m,
 		r = cnn_executor_infer(ex, at, n, logits, v->has_loss ? &result : NULL,
 		    e);
 		if (r == CNN_OK)
-			count_batch(v, d, at, n, logits, &result);
+			count_batch(v, d, at, n, logits, outputs, &result);
 	}
 	free(logits);
 	return r;

@@ -11,6 +11,7 @@
 struct cnn_evaluation {
 	uint64_t samples;
 	double hits, loss_sum; /* sums over the samples */
+	uint64_t not_finite;   /* samples with an output that is infinite or NaN */
 	bool has_loss;	       /* the net has a loss */
 	size_t classes;	       /* 0: the target is not one class per sample */
 	/* [truth][prediction]; NULL: there are no classes, or too many */

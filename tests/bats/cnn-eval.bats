@@ -114,6 +114,63 @@ value() {
 	done
 }
 
+# hurt VALUE: x.tns and y.tns are parts of data.tns with a pixel VALUE in samples 3 and 5
+# of y.tns, as floats
+hurt() {
+	need_python numpy
+	"$PYTHON" - "$1" <<-'END'
+		import sys, numpy as np
+		x = np.frombuffer(open("i.idx", "rb").read()[16:], "u1").reshape(100, 1, 8, 8) / np.float32(255)
+		x = x.astype("f4")
+		x[43, 0, 2, 2] = x[45, 0, 7, 7] = float(sys.argv[1])
+		np.save("i.npy", x)
+	END
+	tensor-cat -q -F image=i.npy -F label=l.idx -o all.tns
+	tensor-cat -q --range :40 all.tns -o x.tns
+	tensor-cat -q --range 40: all.tns -o y.tns
+}
+
+@test "samples whose logits are not finite are counted, and fail with --strict" {
+	local why="samples have logits that are not finite, the first in y.tns: do the model or the data contain NaN or infinity? (tensor-stat counts them)"
+	for value in nan inf; do
+		hurt $value
+		# The linear layer reads each pixel, so that no relu or pooling drops a NaN.
+		printf '%s\n' 'input 1x8x8' flatten 'linear out=10' cross_entropy | cnn-init > flat.cnn
+		for o in "" --tsv --json; do
+			run -0 --separate-stderr cnn-eval $o flat.cnn x.tns y.tns
+			[ "$stderr" = "cnn-eval: 2 of 100 $why" ]
+			[[ $output != *-nan* ]]
+			want=$output
+			run -1 --separate-stderr cnn-eval --strict $o flat.cnn x.tns y.tns
+			[ "$stderr" = "cnn-eval: 2 of 100 $why" ]
+			[ "$output" = "$want" ]
+			run -1 --separate-stderr cnn-eval --strict $o flat.cnn x.tns y.tns -o file
+			[ "$(cat file)" = "$want" ]
+			run -0 --separate-stderr cnn-eval -q $o flat.cnn x.tns y.tns
+			[ -z "$stderr" ]
+			run -0 --separate-stderr cnn-eval --strict $o flat.cnn x.tns
+			[ -z "$stderr" ]
+		done
+		cnn-eval -q --tsv flat.cnn x.tns y.tns > t
+		[ "$(value loss)" = nan ]
+		cnn-eval -q --json flat.cnn x.tns y.tns | grep '"loss": null, "samples": 100'
+		cnn-predict -q --tsv flat.cnn y.tns | awk -F'\t' '$3 == "nan"' > lost
+		[ "$(cut -f 1 lost)" = $'3\n5' ]
+		run -1 bash -c "cnn-predict -q --tsv flat.cnn y.tns | grep -e -nan"
+	done
+}
+
+@test "a model of nothing but NaN" {
+	hurt nan
+	perl -0777 -pe 's/(conv1.weight.*?\xc4\x48)(.{72})/$1 . "\0\0\xc0\xff" x 18/es; s/xxh3\xb0/xxhx\xb0/' init.cnn > nan.cnn
+	[ "$(tensor-stat --tsv nan.cnn | grep ^conv1.weight.notfinite)" = "conv1.weight.notfinite	18" ]
+	run -0 --separate-stderr cnn-eval nan.cnn data.tns
+	[[ $stderr == "cnn-eval: 100 of 100 samples have logits that are not finite, the first in data.tns: "* ]]
+	[[ $output == *"loss      nan"* && $output != *-nan* ]]
+	run -1 --separate-stderr cnn-eval --strict --tsv nan.cnn data.tns
+	[[ $output != *-nan* ]]
+}
+
 @test "a net without a loss is evaluated without" {
 	grep -v cross tiny.net | cnn-init > no.cnn
 	cnn-eval --tsv no.cnn data.tns > t
