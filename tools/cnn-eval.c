@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK 1024 /* approximate number of samples held at a time */
+#define HELD_BYTES ((size_t)8 << 20) /* of samples, before they are evaluated */
 
 static const char *image = "image", *label = "label", *output;
 static struct cnn_infer_options infer = { .amp = "off", .batch = 256 };
@@ -66,6 +66,15 @@ static int evaluate_some(struct eval_job *job, size_t count, struct cnn_error *e
 	return CNN_OK;
 }
 
+static size_t held_bytes(const struct cnn_dataset *data)
+{
+	size_t bytes = 0; /* cannot overflow: the samples are in memory */
+
+	for (size_t i = 0; i < data->column_count; i++)
+		bytes += data->samples * data->columns[i].sample_bytes;
+	return bytes;
+}
+
 /* Evaluates the segment in whole batches across its records, so that record boundaries
  * do not affect any digit of the result. */
 static int evaluate_segment(struct eval_job *job, struct cnn_error *e)
@@ -82,7 +91,8 @@ static int evaluate_segment(struct eval_job *job, struct cnn_error *e)
 		r = end == CNN_OK ? cnn_dataset_append(job->data, &rec, e) : CNN_OK;
 		count = end == CNN_END ? data->samples :
 					 data->samples - data->samples % infer.batch;
-		if (r == CNN_OK && (end == CNN_END || count >= CHUNK))
+		if (r == CNN_OK &&
+		    (end == CNN_END || (count > 0 && held_bytes(data) >= HELD_BYTES)))
 			r = evaluate_some(job, count, e);
 		if (r < 0) {
 			cnn_error_prefix(e, "%s", cnn_operands_name(job->load.in));

@@ -114,6 +114,34 @@ value() {
 	done
 }
 
+# large N SIDE: an IDX file of N images of one grey each, to standard output
+large() {
+	perl -e 'my ($n, $side) = @ARGV; print pack("N4", 0x803, $n, $side, $side);
+		print chr(37 * $_ % 251) x $side ** 2 for 0 .. $n - 1' "$@"
+}
+
+# pooled SIDE: a net of images of that side that has few parameters
+pooled() {
+	printf '%s\n' "input 1x$1x$1" "avgpool2d kernel=$(($1 / 8))" flatten "linear out=10" \
+		cross_entropy | cnn-init
+}
+
+@test "a few large samples are held at a time, and no digit tells how many" {
+	pooled 256 > pooled.cnn
+	labels l300 300
+	large 300 256 > i300
+	tensor-cat -q -b 300 i300 l300 -o all.tns
+	cnn-eval --tsv -b 7 pooled.cnn all.tns > want
+	for b in 1 13 128; do
+		tensor-cat -q -b $b all.tns | cnn-eval --tsv -b 7 pooled.cnn | cmp - want
+	done
+	pooled 1024 > pooled.cnn
+	local limit=400000                             # KiB, of 300 MiB of samples and the rest
+	! ldd "$BIN/cnn-eval" | grep -q libasan || limit=unlimited
+	(ulimit -v $limit; cnn-eval --tsv -t 1 -b 4 pooled.cnn <(large 300 1024) l300) > t
+	[ "$(value samples)" = 300 ]
+}
+
 # hurt VALUE: x.tns and y.tns are parts of data.tns with a pixel VALUE in samples 3 and 5
 # of y.tns, as floats
 hurt() {
