@@ -212,6 +212,60 @@ static int find_moments(struct cnn_model *m, const struct cnn_header *h,
 	return cnn_model_set_moments(m, count, names, e);
 }
 
+/* Finds the destination of a field: a parameter or one of its moments. **done counts the
+ * elements received so far. */
+static float *destination(struct cnn_model *m, const char *name,
+    const struct cnn_graph_param **param, size_t **done)
+{
+	for (size_t i = 0; i < m->graph->param_count; i++) {
+		const struct cnn_graph_param *p = &m->graph->params[i];
+		size_t n = strlen(p->name);
+
+		if (strncmp(p->name, name, n) != 0)
+			continue;
+		*param = p;
+		*done = &m->arrived[i];
+		if (!name[n])
+			return m->params[i];
+		for (uint32_t k = 0; name[n] == '@' && k < m->moment_count; k++)
+			if (strcmp(m->moment_names[k], name + n + 1) == 0) {
+				*done =
+				    &m->arrived[(k + 1) * m->graph->param_count + i];
+				return m->moments[k][i];
+			}
+	}
+	return NULL;
+}
+
+/* Checks that the header declares each parameter and moment as the net has it. The reader
+ * refuses a record that differs from the header. */
+static int check_fields(struct cnn_model *m, const struct cnn_header *h,
+    struct cnn_error *e)
+{
+	for (size_t i = 0; i < h->field_count; i++) {
+		const struct cnn_field *f = &h->fields[i];
+		const struct cnn_graph_param *p;
+		char a[CNN_SHAPE_TEXT], b[CNN_SHAPE_TEXT];
+		size_t *done;
+
+		if (!destination(m, f->name, &p, &done))
+			return cnn_fail(e, CNN_EDATA,
+			    "%s: the net has no such parameter", f->name);
+		if (f->rank != (int)p->def.shape.rank ||
+		    memcmp(f->shape, p->def.shape.dims,
+			(size_t)f->rank * sizeof *f->shape) != 0 ||
+		    (f->dtype != CNN_F32 && f->dtype != CNN_F64 &&
+			f->dtype != CNN_F16 && f->dtype != CNN_BF16))
+			return cnn_fail(e, CNN_EDATA,
+			    "%s: the header declares %s %s, which does not fit the "
+			    "net's %s",
+			    f->name, cnn_dtype_name(f->dtype),
+			    cnn_shape_text(f->rank, f->shape, a, sizeof a),
+			    cnn_graph_shape_text(&p->def.shape, b, sizeof b));
+	}
+	return CNN_OK;
+}
+
 int cnn_model_begin(struct cnn_model **model, const char *where,
     const struct cnn_header *h, struct cnn_plugins *plugins, size_t max_bytes,
     struct cnn_error *e)
@@ -242,36 +296,13 @@ int cnn_model_begin(struct cnn_model **model, const char *where,
 	    !(m->arrived = calloc((m->moment_count + 1) * m->graph->param_count + 1,
 		  sizeof *m->arrived)))
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
+	if (r == CNN_OK && (r = check_fields(m, h, e)) < 0)
+		cnn_error_prefix(e, "%s", where);
 	if (r < 0)
 		cnn_model_free(m);
 	else
 		*model = m;
 	return r;
-}
-
-/* Finds the destination of a record's tensor: a parameter or one of its moments. **done
- * counts the elements received so far. */
-static float *destination(struct cnn_model *m, const char *name,
-    const struct cnn_graph_param **param, size_t **done)
-{
-	for (size_t i = 0; i < m->graph->param_count; i++) {
-		const struct cnn_graph_param *p = &m->graph->params[i];
-		size_t n = strlen(p->name);
-
-		if (strncmp(p->name, name, n) != 0)
-			continue;
-		*param = p;
-		*done = &m->arrived[i];
-		if (!name[n])
-			return m->params[i];
-		for (uint32_t k = 0; name[n] == '@' && k < m->moment_count; k++)
-			if (strcmp(m->moment_names[k], name + n + 1) == 0) {
-				*done =
-				    &m->arrived[(k + 1) * m->graph->param_count + i];
-				return m->moments[k][i];
-			}
-	}
-	return NULL;
 }
 
 int cnn_model_add(struct cnn_model *m, const struct cnn_record *rec,

@@ -33,7 +33,8 @@ int cnn_model_new(struct cnn_model **, const char *where, const char *text, size
 void cnn_model_free(struct cnn_model *);
 
 /* Reading: call begin with the header, add with each record, then finish, which checks
- * that nothing is missing. */
+ * that nothing is missing. The header must declare only parameters and moments of the
+ * net, with the net's shapes and a floating-point type. */
 int cnn_model_begin(struct cnn_model **, const char *where, const struct cnn_header *,
     struct cnn_plugins *, size_t max_bytes, struct cnn_error *);
 int cnn_model_add(struct cnn_model *, const struct cnn_record *, struct cnn_error *);

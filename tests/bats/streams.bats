@@ -315,6 +315,41 @@ header='\x82\xadtensor-stream\x01\xa4kind\xa4data'
 	[ ! -e y ]
 }
 
+@test "a model whose header declares other parameters than arrive" {
+	need_python msgpack_numpy
+	cat > change.py <<-'END'
+		import msgpack, msgpack_numpy, sys
+		name, change = sys.argv[1:]
+		for item in msgpack.Unpacker(sys.stdin.buffer, object_hook=msgpack_numpy.decode):
+		    if "tensor-stream" in item:
+		        field = item["fields"].setdefault(name, {"dtype": "float32", "shape": [1]})
+		        exec(change)
+		    if "end" in item:
+		        del item["end"]["xxh3"]
+		    sys.stdout.buffer.write(msgpack.packb(item, default=msgpack_numpy.encode))
+	END
+	"$PYTHON" change.py fc1.bias 'pass' < model.cnn > x
+	cnn-eval --tsv x data.tns > got
+	cnn-eval --tsv model.cnn data.tns | cmp - got
+	while IFS='|' read -r name change why; do
+		"$PYTHON" change.py "$name" "$change" < model.cnn > x
+		for tool in cnn-info "cnn-eval data.tns" "cnn-predict -o y data.tns" "cnn-step -q -o y data.tns"; do
+			run -1 --separate-stderr $tool x
+			[[ $stderr == "${tool%% *}: x: "*"$name: "*"$why"* ]] || { echo "$tool: $stderr"; false; }
+			[ -z "$output" ] && [ ! -e y ]
+		done
+	done <<-'END'
+		fc1.bias|field["shape"] = [11]|the header declares float32 11, which does not fit the net's 10
+		fc1.bias|field["shape"] = [9]|the header declares float32 9, which does not fit the net's 10
+		fc1.bias|field["shape"] = [10, 1]|the header declares float32 10x1, which does not fit the net's 10
+		fc1.bias@adam.m|field["shape"] = [11]|the header declares float32 11, which does not fit the net's 10
+		fc1.bias|field["dtype"] = "int32"|the header declares int32 10, which does not fit the net's 10
+		fc1.bias|field["dtype"] = "float64"|float32 10 does not match the header's float64 10
+		fc2.bias|pass|the net has no such parameter
+		fc2.bias@adam.m|pass|the net has no such parameter
+	END
+}
+
 # --- the other end ----------------------------------------------------------------
 
 @test "a full disk is exit 1, for every tool that writes" {
