@@ -104,9 +104,13 @@ static int try_archive(struct cnn_members *s, struct cnn_input **in, bool *is_ar
 	struct level *level = &s->levels[s->depth];
 	const unsigned char *p;
 	size_t have;
-	int r = cnn_archive_sniff(*in, is_archive, e);
+	int r = cnn_input_peek(*in, SNIFF_STREAM, &p, &have, e);
 
-	if (r < 0 || !*is_archive)
+	/* A stream is recognised at once: its writer may wait for an answer to its first
+	 * bytes, and a tar needs many. */
+	*is_archive = false;
+	if (r < 0 || (have > 0 && looks_like_stream(p, have)) ||
+	    (r = cnn_archive_sniff(*in, is_archive, e)) < 0 || !*is_archive)
 		return r;
 	if (s->depth == MAX_DEPTH)
 		return cnn_fail(e, CNN_EDATA,
