@@ -11,6 +11,8 @@ static struct cnn_infer_options infer = { .amp = "off", .batch = 256 };
 static struct compute compute = { .device = "auto" };
 static bool tsv;
 
+#define MOST_LOGITS ((size_t)8 << 20)
+
 static const struct cnn_option options[] = {
 	{ "tsv", 0, CNN_OPT_FLAG, &tsv, NULL,
 	    "print index, class, probability and label, one line per sample" },
@@ -98,7 +100,7 @@ static int print_rows(struct prediction *run, const float *logits, size_t count,
 }
 
 /* Predicts the first `count` samples. */
-static int predict_some(struct prediction *run, size_t count, struct cnn_error *e)
+static int predict_slice(struct prediction *run, size_t count, struct cnn_error *e)
 {
 	float *logits = queue_room(&run->queue, count, e);
 	int r = e->code;
@@ -112,6 +114,23 @@ static int predict_some(struct prediction *run, size_t count, struct cnn_error *
 			  queue_known(&run->queue, count, run->writer, e);
 	run->index += count;
 	cnn_dataset_drop(run->data, count);
+	return r;
+}
+
+/* The same, in slices of whole batches whose logits take at most MOST_LOGITS bytes, or of
+ * one batch. */
+static int predict_some(struct prediction *run, size_t count, struct cnn_error *e)
+{
+	size_t row = run->queue.classes * sizeof(float);
+	size_t batches = MOST_LOGITS / row / infer.batch;
+	size_t most = (batches ? batches : 1) * infer.batch, n;
+	int r;
+
+	do {
+		n = count < most ? count : most;
+		r = predict_slice(run, n, e);
+		count -= n;
+	} while (r == CNN_OK && count > 0);
 	return r;
 }
 
@@ -146,6 +165,7 @@ static int predict_segment(struct prediction *run, struct cnn_error *e)
 static int predict(struct prediction *run, struct cnn_error *e)
 {
 	const struct cnn_header *header;
+	size_t classes = 0;
 	int r = cnn_load_model(&run->load, &header, e);
 
 	if (r == CNN_OK)
@@ -154,11 +174,13 @@ static int predict(struct prediction *run, struct cnn_error *e)
 	    (r = cnn_infer_open(&run->ex, run->load.model, &infer, e)) == CNN_OK && tsv)
 		r = cnn_output_printf(run->out, e,
 		    "index\tclass\tprobability\tlabel\n");
-	run->queue.classes = r == CNN_OK ? cnn_class_count(run->load.model->graph) : 0;
+	if (r == CNN_OK)
+		run->queue.classes = classes = cnn_class_count(run->load.model->graph);
 	while (r == CNN_OK) {
 		if ((r = cnn_dataset_segment(run->data, header, false, e)) < 0)
 			cnn_error_prefix(e, "%s", cnn_operands_name(run->load.in));
-		if (r == CNN_OK && !tsv)
+		if (r == CNN_OK && !tsv &&
+		    (r = queue_begin(&run->queue, header, classes, e)) == CNN_OK)
 			r = write_header(run, header, e);
 		if (r == CNN_OK && (r = predict_segment(run, e)) == CNN_OK &&
 		    (tsv || (r = cnn_writer_end(run->writer, NULL, e)) == CNN_OK))

@@ -88,6 +88,17 @@ int cnn_columns_pick(struct cnn_columns *columns, const struct cnn_columns *from
 	return r;
 }
 
+void cnn_columns_drop(struct cnn_columns *columns, size_t n)
+{
+	columns->samples -= n;
+	for (size_t i = 0; n && i < columns->header->field_count; i++) {
+		size_t row = columns->row[i];
+
+		memmove(columns->data[i], columns->data[i] + n * row,
+		    columns->samples * row);
+	}
+}
+
 void cnn_columns_view(const struct cnn_columns *columns, size_t first, size_t n,
     struct cnn_record *record)
 {

@@ -24,6 +24,8 @@ int cnn_columns_append(struct cnn_columns *, const struct cnn_record *, size_t f
  * indices. */
 int cnn_columns_pick(struct cnn_columns *, const struct cnn_columns *from,
     const uint32_t *places, size_t n, struct cnn_error *);
+/* Removes the first n samples. */
+void cnn_columns_drop(struct cnn_columns *, size_t n);
 /* Sets the record to samples first .. first + n - 1, with fields in header order. Valid
  * until the columns change. */
 void cnn_columns_view(const struct cnn_columns *, size_t first, size_t n,

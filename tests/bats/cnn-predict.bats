@@ -155,6 +155,43 @@ setup() {
 	says "cnn-predict: *cuda*"
 }
 
+# tiny_samples SAMPLES RECORD: samples of one byte, RECORD in each record, in a stream
+tiny_samples() {
+	"$PYTHON" - "$@" <<-'END'
+		import msgpack, msgpack_numpy, sys, numpy as np
+		samples, size = map(int, sys.argv[1:])
+		def put(item): sys.stdout.buffer.write(msgpack.packb(item, default=msgpack_numpy.encode))
+		put({"tensor-stream": 1, "kind": "data", "fields": {
+		    "image": {"dtype": "uint8", "shape": [1]}, "n": {"dtype": "uint8", "shape": []}}})
+		for at in range(0, samples, size or 1):
+		    n = np.arange(at, min(at + size, samples) if size else at, dtype="u8").astype("u1")
+		    put({"image": n[:, None], "n": n})
+		put({"end": {}})
+	END
+}
+
+@test "memory is bounded by bytes, not by samples or records" {
+	local limit=400000
+	ldd "$BIN/cnn-predict" | grep -q libasan && limit=unlimited
+	printf 'input 1\nlinear out=1000\ncross_entropy\n' | cnn-init > wide.cnn
+	# Predictions 2000 times as large as their samples, 480 MB in all
+	tiny_samples 120000 120000 > x
+	(ulimit -v $limit; cnn-predict -t 1 wide.cnn x > out)
+	[ "$(stat_of samples out)" = 120000 ]
+	[ "$(stat_of records out)" = 58 ]
+	tensor-cat -f logits,class,n -b 500 out > got
+	tiny_samples 120000 700 | cnn-predict -t 1 wide.cnn - |
+		tensor-cat -f logits,class,n -b 500 | cmp - got
+	# Records of no samples, and of one sample in a large batch
+	tiny_samples 200000 0 > x
+	(ulimit -v $limit; cnn-predict -t 1 wide.cnn x > out)
+	[ "$(stat_of records out)" = 200000 ]
+	tiny_samples 30000 1 > x
+	(ulimit -v $limit; cnn-predict -t 1 -b 30000 wide.cnn x > out)
+	[ "$(stat_of records out)" = 30000 ]
+	rm x out got
+}
+
 @test "misuse" {
 	for o in "--batch 0" "--threads x" "--amp int8" "--max-memory x"; do
 		set -- $o

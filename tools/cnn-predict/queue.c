@@ -6,42 +6,55 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct waiting {
-	struct waiting *next;
-	struct cnn_record rec; /* its tensors' data are in bytes */
-	unsigned char bytes[];
+#define MOST_BYTES ((size_t)8 << 20) /* of a record that is written */
+
+/* Consecutive records of the same number of samples */
+struct sizes {
+	size_t samples, records;
 };
+
+int queue_begin(struct queue *q, const struct cnn_header *header, size_t classes,
+    struct cnn_error *e)
+{
+	size_t row = (classes + 1) * sizeof *q->logits;
+	int r;
+
+	cnn_columns_free(&q->samples);
+	if ((r = cnn_columns_init(&q->samples, header, e)) < 0)
+		return r;
+	/* No overflow: a sample of each field takes at most CNN_MAX_TENSOR. */
+	for (size_t i = 0; i < header->field_count; i++)
+		row += q->samples.row[i];
+	q->most = row < MOST_BYTES ? MOST_BYTES / row : 1;
+	q->classes = classes;
+	return CNN_OK;
+}
+
+static int put_size(struct queue *q, size_t samples, struct cnn_error *e)
+{
+	struct sizes *grown;
+
+	if (q->count > q->first && q->sizes[q->count - 1].samples == samples) {
+		q->sizes[q->count - 1].records++;
+		return CNN_OK;
+	}
+	if (q->count == q->room) {
+		size_t room = 2 * q->room + 8;
+
+		if (!(grown = reallocarray(q->sizes, room, sizeof *grown)))
+			return cnn_fail(e, CNN_ENOMEM, "out of memory");
+		q->sizes = grown;
+		q->room = room;
+	}
+	q->sizes[q->count++] = (struct sizes){ samples, 1 };
+	return CNN_OK;
+}
 
 int queue_put(struct queue *q, const struct cnn_record *rec, struct cnn_error *e)
 {
-	size_t size[CNN_MAX_FIELDS], bytes = 0;
-	struct waiting *w;
-	unsigned char *at;
+	int r = cnn_columns_append(&q->samples, rec, 0, rec->samples, e);
 
-	for (size_t i = 0; i < rec->count; i++) {
-		const struct cnn_tensor *t = &rec->tensors[i];
-
-		/* Cannot overflow: the tensor is in memory. */
-		cnn_shape_count(t->rank, t->shape, &size[i]);
-		size[i] *= cnn_dtype_size(t->dtype);
-		bytes += size[i];
-	}
-	if (!(w = malloc(sizeof *w + bytes)))
-		return cnn_fail(e, CNN_ENOMEM, "out of memory");
-	w->next = NULL;
-	w->rec = *rec;
-	at = w->bytes;
-	for (size_t i = 0; i < rec->count; at += size[i++]) {
-		if (size[i] > 0)
-			memcpy(at, rec->tensors[i].data, size[i]);
-		w->rec.tensors[i].data = at;
-	}
-	if (q->first)
-		q->last->next = w;
-	else
-		q->first = w;
-	q->last = w;
-	return CNN_OK;
+	return r == CNN_OK ? put_size(q, rec->samples, e) : r;
 }
 
 float *queue_room(struct queue *q, size_t count, struct cnn_error *e)
@@ -49,7 +62,7 @@ float *queue_room(struct queue *q, size_t count, struct cnn_error *e)
 	size_t want = q->known + count + 1; /* never 0 */
 	void *p;
 
-	if (want > q->room) {
+	if (want > q->logits_room) {
 		if ((p = reallocarray(q->logits, want, q->classes * sizeof *q->logits)))
 			q->logits = p;
 		if (p && (p = reallocarray(q->class, want, sizeof *q->class)))
@@ -58,9 +71,35 @@ float *queue_room(struct queue *q, size_t count, struct cnn_error *e)
 			cnn_fail(e, CNN_ENOMEM, "out of memory");
 			return NULL;
 		}
-		q->room = want;
+		q->logits_room = want;
 	}
 	return q->logits + q->known * q->classes;
+}
+
+/* Writes samples first .. first + n - 1 as a record. */
+static int write_record(struct queue *q, size_t first, size_t n,
+    struct cnn_writer *writer, struct cnn_error *e)
+{
+	struct cnn_record rec;
+
+	cnn_columns_view(&q->samples, first, n, &rec);
+	rec.names[rec.count] = "logits";
+	rec.tensors[rec.count++] = (struct cnn_tensor){ CNN_F32, 2, { n, q->classes },
+		q->logits + first * q->classes };
+	rec.names[rec.count] = "class";
+	rec.tensors[rec.count++] =
+	    (struct cnn_tensor){ CNN_I32, 1, { n }, q->class + first };
+	return cnn_writer_record(writer, &rec, e);
+}
+
+/* Removes n samples from the front of the columns. */
+static void drop(struct queue *q, size_t n)
+{
+	q->known -= n;
+	memmove(q->logits, q->logits + n * q->classes,
+	    q->known * q->classes * sizeof *q->logits);
+	memmove(q->class, q->class + n, q->known * sizeof *q->class);
+	cnn_columns_drop(&q->samples, n);
 }
 
 int queue_known(struct queue *q, size_t count, struct cnn_writer *writer,
@@ -74,37 +113,30 @@ int queue_known(struct queue *q, size_t count, struct cnn_writer *writer,
 		q->class[q->known] =
 		    (int32_t)cnn_best_class(q->logits + q->known * q->classes,
 			q->classes, &probability);
-	while (r == CNN_OK && q->first && q->first->rec.samples <= q->known - done) {
-		struct waiting *w = q->first;
-		struct cnn_record *rec = &w->rec;
-		size_t n = rec->samples;
+	while (r == CNN_OK && q->first < q->count) {
+		struct sizes *front = &q->sizes[q->first];
+		size_t n = front->samples - q->written;
 
-		rec->names[rec->count] = "logits";
-		rec->tensors[rec->count++] = (struct cnn_tensor){ CNN_F32, 2,
-			{ n, q->classes }, q->logits + done * q->classes };
-		rec->names[rec->count] = "class";
-		rec->tensors[rec->count++] =
-		    (struct cnn_tensor){ CNN_I32, 1, { n }, q->class + done };
-		r = cnn_writer_record(writer, rec, e);
+		n = n < q->most ? n : q->most;
+		if (n > q->known - done)
+			break;
+		r = write_record(q, done, n, writer, e);
 		done += n;
-		q->first = w->next;
-		free(w);
+		q->written += n;
+		if (q->written < front->samples)
+			continue;
+		q->written = 0;
+		if (--front->records == 0 && ++q->first == q->count)
+			q->first = q->count = 0;
 	}
-	q->known -= done;
-	memmove(q->logits, q->logits + done * q->classes,
-	    q->known * q->classes * sizeof *q->logits);
-	memmove(q->class, q->class + done, q->known * sizeof *q->class);
+	drop(q, done);
 	return r;
 }
 
 void queue_free(struct queue *q)
 {
-	struct waiting *w;
-
-	while ((w = q->first)) {
-		q->first = w->next;
-		free(w);
-	}
+	cnn_columns_free(&q->samples);
+	free(q->sizes);
 	free(q->logits);
 	free(q->class);
 }
