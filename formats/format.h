@@ -24,6 +24,7 @@ struct cnn_array {
 struct cnn_codec {
 	const char *name;   /* "idx": for --to idx and messages */
 	const char *suffix; /* ".idx": for messages, never for decisions */
+	bool picture;	    /* a file is one sample, usually of a set of files */
 	size_t probe_bytes; /* bytes that probe() needs */
 	bool (*probe)(const unsigned char *, size_t have);
 	/* Takes ownership of the input, also on failure. */

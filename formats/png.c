@@ -353,6 +353,7 @@ static int png_write(const struct cnn_tensor *given, struct cnn_output *out,
 const struct cnn_codec cnn_codec_png = {
 	.name = "png",
 	.suffix = ".png",
+	.picture = true,
 	.probe_bytes = SIGNATURE,
 	.probe = png_probe,
 	.open = png_open,

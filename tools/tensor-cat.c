@@ -9,7 +9,7 @@
 static const char *to = "stream", *range, *fields, *output;
 static struct cnn_list named;
 static uint64_t batch;
-static bool repair;
+static bool repair, skip_bad;
 
 static struct cnn_option options[] = {
 	{ "to", 't', CNN_OPT_CHOICE, &to, "FORMAT", "write this format" },
@@ -21,6 +21,8 @@ static struct cnn_option options[] = {
 	    .min = 1 },
 	{ "field", 'F', CNN_OPT_LIST, &named, "NAME=FILE",
 	    "read the array in FILE as the field NAME; may be repeated" },
+	{ "skip-bad", 0, CNN_OPT_FLAG, &skip_bad, NULL,
+	    "leave out pictures that are damaged or of another shape", CNN_OPT_RESULT },
 	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
 	    "write to FILE instead of standard output" },
 	{ "repair", 0, CNN_OPT_FLAG, &repair, NULL,
@@ -60,7 +62,7 @@ static int parse_options(struct cnn_convert_options *o, struct cnn_error *e)
 		range = canonical;
 	if (fields && (r = cnn_names_parse(fields, &o->fields, &o->field_count, e)) < 0)
 		return r;
-	if (repair && (range || fields || batch || named.count || o->to))
+	if (repair && (range || fields || batch || named.count || skip_bad || o->to))
 		return cnn_fail(e, CNN_EUSAGE,
 		    "--repair can't be combined with "
 		    "conversion options: convert its output");
@@ -72,6 +74,8 @@ static int convert_all(const struct cnn_convert_options *o, struct cnn_operands 
 {
 	const struct cnn_header *header;
 	struct cnn_convert *convert;
+	const char *why;
+	size_t skipped;
 	int r = cnn_convert_open(&convert, o, out, e);
 
 	if (r < 0)
@@ -85,6 +89,9 @@ static int convert_all(const struct cnn_convert_options *o, struct cnn_operands 
 		cnn_message(&program, 1,
 		    "--range %s: selects no samples (there are %ju)", range,
 		    (uintmax_t)cnn_convert_seen(convert));
+	if (r == CNN_OK && (skipped = cnn_operands_skipped(in, &why)))
+		cnn_message(&program, 1, "left out %zu bad picture%s; the first: %s",
+		    skipped, skipped > 1 ? "s" : "", why);
 	cnn_convert_close(convert);
 	return r;
 }
@@ -126,7 +133,7 @@ int main(int argc, char **argv)
 	if ((r = parse_options(&o, &e)) < 0)
 		goto out;
 	arrays = (struct cnn_operand_options){ named.items, named.count, o.fields,
-		o.field_count };
+		o.field_count, skip_bad };
 	if (repair && count > 1) {
 		r = cnn_fail(&e, CNN_EUSAGE, "--repair takes one stream at a time");
 		goto out;

@@ -52,22 +52,44 @@ static void add_channel(struct cnn_tensor *shape)
 	shape->rank = 4;
 }
 
+/* Keeps the error of a damaged picture in the source, and passes others on. */
+static int judge(struct cnn_array_source *p, int r, const struct cnn_error *why,
+    struct cnn_error *e)
+{
+	if (r >= 0)
+		return r;
+	if (r == CNN_EDATA && p->picture)
+		return (p->bad = strdup(why->text)) ?
+		    CNN_OK :
+		    cnn_fail(e, CNN_ENOMEM, "%s: out of memory", p->name);
+	if (e && e->code == CNN_OK)
+		*e = *why;
+	return r;
+}
+
 int cnn_array_source_open(struct cnn_array_source *p, struct cnn_member *member,
     const char *field, struct cnn_error *e)
 {
 	struct cnn_input *in = member->in;
+	struct cnn_error own = { 0 };
 	int r;
 
-	*p = (struct cnn_array_source){ .name = strdup(cnn_input_name(in)) };
+	*p = (struct cnn_array_source){
+		.name = strdup(cnn_input_name(in)),
+		.shape = { .dtype = CNN_U8, .rank = 4, .shape = { 1 } },
+		.picture = member->codec->picture,
+	};
 	member->in = NULL;
 	if (!p->name) {
 		cnn_input_close(in);
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	}
-	if ((r = member->codec->open(&p->array, in, e)) < 0)
+	r = member->codec->open(&p->array, in, &own);
+	if ((r = judge(p, r, &own, e)) < 0)
 		goto fail;
-	p->shape = p->array->shape;
-	if ((r = cnn_rows_check(&p->shape, p->name, &p->row, e)) < 0 ||
+	if (p->array)
+		p->shape = p->array->shape;
+	if ((p->array && (r = cnn_rows_check(&p->shape, p->name, &p->row, e)) < 0) ||
 	    (r = name_field(p, member, field, e)) < 0)
 		goto fail;
 	if (p->shape.rank == 3 && !strcmp(p->field, "image"))
@@ -94,6 +116,7 @@ void cnn_array_source_free(struct cnn_array_source *p)
 	free(p->field);
 	free(p->path);
 	free(p->held);
+	free(p->bad);
 	*p = (struct cnn_array_source){ 0 };
 }
 
@@ -117,12 +140,16 @@ static int check_ratio(const struct cnn_array_source *p, const struct cnn_member
 int cnn_array_source_hold(struct cnn_array_source *p, const struct cnn_members *s,
     unsigned long long *held, struct cnn_error *e)
 {
-	size_t total = p->shape.shape[0], step = HOLD_STEP / p->row, room = 0;
+	size_t total = p->shape.shape[0], step, room = 0;
+	struct cnn_error own = { 0 };
 	unsigned char *grown;
 	int r = total ? CNN_OK : p->array->read(p->array, 0, "", e);
 
+	if (p->bad)
+		return CNN_OK;
+	step = HOLD_STEP / p->row;
 	step += step == 0;
-	for (size_t n, at = 0; r == CNN_OK && at < total; at += n) {
+	for (size_t n, at = 0; r == CNN_OK && !p->bad && at < total; at += n) {
 		n = total - at < step ? total - at : step;
 		/* The capacity doubles with the data received, whatever the shape
 		 * claims. */
@@ -133,9 +160,9 @@ int cnn_array_source_hold(struct cnn_array_source *p, const struct cnn_members *
 				    p->name);
 			p->held = grown;
 		}
-		r = p->array->read(p->array, n, p->held + at * p->row, e);
+		r = p->array->read(p->array, n, p->held + at * p->row, &own);
 		*held += n * p->row;
-		if (r == CNN_OK)
+		if ((r = judge(p, r, &own, e)) == CNN_OK)
 			r = check_ratio(p, s, *held, e);
 	}
 	close_array(p);
@@ -160,6 +187,11 @@ static int open_again(struct cnn_array_source *p, struct cnn_error *e)
 	}
 	if ((r = cnn_array_source_open(&again, &member, p->field, e)) < 0)
 		return r;
+	if (again.bad) {
+		r = cnn_fail(e, CNN_EDATA, "%s", again.bad);
+		cnn_array_source_free(&again);
+		return r;
+	}
 	same = again.shape.dtype == p->shape.dtype &&
 	    again.shape.rank == p->shape.rank &&
 	    !memcmp(again.shape.shape, p->shape.shape,

@@ -14,18 +14,24 @@ struct cnn_array_source {
 	struct cnn_members *members; /* owner of `array`'s input, or NULL */
 	char *path;		     /* path for opening it again, or NULL */
 	unsigned char *held;	     /* its elements, if read ahead */
+	bool picture;		     /* see struct cnn_codec */
+	/* Why a picture is not a sample of its set, or NULL. Such a source counts one
+	 * sample, which can't be read. */
+	char *bad;
 };
 
 /* Opens a member's array and determines its field: `field` if not NULL, else the name
  * in an npz, else by shape. Takes ownership of member->in, also on failure. The caller
- * keeps the members until it stores them in the source. */
+ * keeps the members until it stores them in the source. A damaged picture is no error:
+ * its source is bad. */
 int cnn_array_source_open(struct cnn_array_source *, struct cnn_member *,
     const char *field, struct cnn_error *);
 void cnn_array_source_free(struct cnn_array_source *);
 
 /* Reads all elements into memory, so that the next member of the archive can be read.
- * Adds their bytes to *held, the total of this path. CNN_EDATA if the total is above 256 MiB and
- * more than 100 times the bytes read from the path. */
+ * Adds their bytes to *held, the total of this path. CNN_EDATA if the total is above 256
+ * MiB and more than 100 times the bytes read from the path. A damaged picture is no
+ * error, as above. */
 int cnn_array_source_hold(struct cnn_array_source *, const struct cnn_members *,
     unsigned long long *held, struct cnn_error *);
 /* Closes the array. The next read opens it again at `path`. Takes ownership of `path`,

@@ -39,6 +39,8 @@ struct cnn_operands {
 	size_t only_count;
 	bool any;		   /* an array or a stream was taken */
 	struct cnn_known unwanted; /* fields of the arrays passed over */
+	bool skip_bad;
+	struct cnn_skipped skipped;
 };
 
 /* --- entries ---------------------------------------------------------------------- */
@@ -152,6 +154,7 @@ int cnn_operands_open(struct cnn_operands **operands, const char *const *paths,
 		ops->only = options->only;
 		ops->only_count = options->only_count;
 	}
+	ops->skip_bad = options && options->skip_bad;
 	for (size_t i = 0; r == CNN_OK && options && i < options->field_count; i++)
 		r = add_field(ops, options->fields[i], e);
 	for (size_t i = 0; r == CNN_OK && i < count; i++)
@@ -335,7 +338,7 @@ static int take_group(struct cnn_operands *ops, const struct cnn_header **header
 	struct entry *entry;
 	int r = CNN_OK;
 
-	if (!(ops->group = cnn_group_new()))
+	if (!(ops->group = cnn_group_new(ops->skip_bad ? &ops->skipped : NULL)))
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	while ((r = next_array(ops, &entry, e)) == CNN_OK &&
 	    (r = cnn_group_add(ops->group, &ops->source, e)) == CNN_OK)
@@ -387,6 +390,12 @@ int cnn_operands_record(struct cnn_operands *ops, struct cnn_record *record,
 	if (ops->reader)
 		return cnn_reader_record(ops->reader, record, e);
 	return ops->group ? cnn_group_record(ops->group, record, e) : CNN_END;
+}
+
+size_t cnn_operands_skipped(const struct cnn_operands *ops, const char **first)
+{
+	*first = ops->skipped.first;
+	return ops->skipped.count;
 }
 
 const char *cnn_operands_name(const struct cnn_operands *ops)

@@ -7,8 +7,9 @@
  * 1 x H x W, a PNG 1 x C x H x W. Consecutive arrays with different fields and equal
  * lengths are joined into one segment; different lengths are an error. Consecutive
  * arrays of the same field and sample shape (digits/?.png) are concatenated in one
- * segment. An archive stands for its members of known formats, except those whose
- * names begin with a dot; a member NAME.npy of a zip (npz) is the field NAME.
+ * segment. A damaged PNG, or one whose shape differs from the PNGs before it, is an
+ * error unless skip_bad. An archive stands for its members of known formats, except those
+ * whose names begin with a dot; a member NAME.npy of a zip (npz) is the field NAME.
  */
 #ifndef FORMATS_OPERAND_H
 #define FORMATS_OPERAND_H
@@ -26,6 +27,8 @@ struct cnn_operand_options {
 	 * there is no stream, the end of the operands is CNN_EDATA. */
 	char *const *only;
 	size_t only_count;
+	/* Leave the samples of bad pictures (join.h) out, in all fields */
+	bool skip_bad;
 };
 
 /* Opens every path and reads its first bytes ("-" is standard input and may occur
@@ -54,6 +57,9 @@ int cnn_operands_header(struct cnn_operands *, const struct cnn_header **,
 /* Reads the next record of the segment; CNN_END at its (verified) end. The record is
  * valid until the next call. Messages name the operand and the record's number. */
 int cnn_operands_record(struct cnn_operands *, struct cnn_record *, struct cnn_error *);
+/* The number of samples left out so far because of skip_bad. If it is not 0, *first is the
+ * message about the first one, valid until the operands are closed. */
+size_t cnn_operands_skipped(const struct cnn_operands *, const char **first);
 /* The operand of the current segment, for messages. */
 const char *cnn_operands_name(const struct cnn_operands *);
 /* Whether the current segment comes from a tensor stream, not from arrays. If so, gets
