@@ -19,6 +19,10 @@ struct cnn_array {
 	 * the last row, is CNN_EDATA. */
 	int (*read)(struct cnn_array *, size_t rows, void *buf, struct cnn_error *);
 	void (*close)(struct cnn_array *);
+	/* NULL, or the array must be in memory as a whole before its first row can be
+	 * read. read() fetches it then. A caller that limits memory may do so before,
+	 * part by part: sets *got to the bytes fetched, 0 if there are no more. */
+	int (*fetch)(struct cnn_array *, size_t *got, struct cnn_error *);
 };
 
 struct cnn_codec {

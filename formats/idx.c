@@ -68,7 +68,8 @@ static int idx_open(struct cnn_array **array, struct cnn_input *in, struct cnn_e
 		shape.shape[i] = (size_t)d[0] << 24 | (size_t)d[1] << 16 |
 		    (size_t)d[2] << 8 | d[3];
 	}
-	return cnn_rows_open(array, in, &shape, true, e);
+	return cnn_rows_open(array, in, &shape,
+	    &(struct cnn_rows_form){ .big_endian = true }, e);
 fail:
 	cnn_input_close(in);
 	return r;

@@ -1,4 +1,4 @@
-/* npy.c - numpy's array files, versions 1 to 3, in C order.
+/* npy.c - numpy's array files, versions 1 to 3.
  *
  *     \x93NUMPY  major minor   8 bytes
  *     header's length          2 bytes (version 1) or 4, little-endian
@@ -7,6 +7,10 @@
  *
  * The header is parsed, not evaluated: it must consist of three known keys, each once,
  * with a string, a boolean and a tuple of integers.
+ *
+ * An array in Fortran order is held in memory as a whole while it is read (rows.h).
+ * Unsigned integers of more than one byte, which tensors lack, become signed ones that
+ * have all their values: u2 int32, u4 and u8 int64.
  */
 #include "rows.h"
 
@@ -20,9 +24,44 @@
 
 struct npy {
 	struct cnn_tensor shape;
-	bool swap;
-	bool has_descr, has_order, has_shape, fortran;
+	struct cnn_rows_form form;
+	bool has_descr, has_order, has_shape;
 };
+
+/* Types as numpy spells them. A code or a letter may follow a byte order, a name may
+ * not. Names and letters whose size depends on the machine are not here. */
+static const struct type {
+	char code[3], letter[2], name[8], other[8];
+	enum cnn_dtype dtype;
+	unsigned char unsigned_size; /* see struct cnn_rows_form */
+} types[] = {
+	{ "b1", "?", "bool", "bool_", CNN_BOOL, 0 },
+	{ "u1", "B", "uint8", "ubyte", CNN_U8, 0 },
+	{ "u2", "H", "uint16", "ushort", CNN_I32, 2 },
+	{ "u4", "I", "uint32", "uintc", CNN_I64, 4 },
+	{ "u8", "Q", "uint64", "", CNN_I64, 8 },
+	{ "i1", "b", "int8", "byte", CNN_I8, 0 },
+	{ "i2", "h", "int16", "short", CNN_I16, 0 },
+	{ "i4", "i", "int32", "intc", CNN_I32, 0 },
+	{ "i8", "q", "int64", "", CNN_I64, 0 },
+	{ "f2", "e", "float16", "half", CNN_F16, 0 },
+	{ "f4", "f", "float32", "single", CNN_F32, 0 },
+	{ "f8", "d", "float64", "double", CNN_F64, 0 },
+};
+
+static const struct type *find_type(const char *descr)
+{
+	bool ordered = *descr && strchr("<>=|", *descr);
+	const char *code = descr + ordered;
+
+	for (size_t i = 0; *code && i < sizeof types / sizeof *types; i++)
+		if (!strcmp(code, types[i].code) || !strcmp(code, types[i].letter) ||
+		    (!ordered &&
+			(!strcmp(code, types[i].name) ||
+			    !strcmp(code, types[i].other))))
+			return &types[i];
+	return NULL;
+}
 
 struct text { /* the rest of the header */
 	const char *p, *end;
@@ -35,10 +74,16 @@ static int bad(struct text *t, const char *what)
 	return cnn_fail(t->e, CNN_EDATA, "%s: npy header: %s", t->name, what);
 }
 
+/* Skips what separates Python's tokens inside brackets. */
+static void skip_blanks(struct text *t)
+{
+	while (t->p < t->end && *t->p && strchr(" \t\r\n\f", *t->p))
+		t->p++;
+}
+
 static bool accept(struct text *t, char c)
 {
-	while (t->p < t->end && *t->p == ' ')
-		t->p++;
+	skip_blanks(t);
 	if (t->p == t->end || *t->p != c)
 		return false;
 	t->p++;
@@ -49,8 +94,7 @@ static bool accept_word(struct text *t, const char *word)
 {
 	size_t n = strlen(word);
 
-	while (t->p < t->end && *t->p == ' ')
-		t->p++;
+	skip_blanks(t);
 	if ((size_t)(t->end - t->p) < n || memcmp(t->p, word, n) != 0)
 		return false;
 	t->p += n;
@@ -82,33 +126,24 @@ static int parse_string(struct text *t, char *buf, size_t size)
 
 static int parse_descr(struct text *t, struct npy *npy)
 {
-	char descr[64], order;
-	bool single;
+	const struct type *type;
+	char descr[64];
 	int r;
 
 	if (accept(t, '['))
 		return bad(t, "structured types are not supported");
 	if ((r = parse_string(t, descr, sizeof descr)) < 0)
 		return r;
-	if (descr[0] && strchr(descr + 1, 'O'))
+	if (strchr(descr, 'O'))
 		return bad(t, "type 'O' (pickled objects) is not supported");
-
-	/* Our type strings are the same, except for the byte order, which single bytes
-	 * do not have. */
-	order = descr[0];
-	single = order && descr[1] && descr[2] == '1' && !descr[3];
-	if (order && strchr("<>=", order))
-		descr[0] = single ? '|' : '<';
-	npy->swap = order == '>' && !single;
-	npy->shape.dtype = cnn_dtype_parse(descr);
-	descr[0] = order;
-	/* "<V2" is bfloat16 in streams, but in npy it may be anything. */
-	if (npy->shape.dtype == CNN_DTYPE_NONE || npy->shape.dtype == CNN_BF16 ||
-	    !strchr("<>=|", order))
+	if (!(type = find_type(descr)))
 		return cnn_fail(t->e, CNN_EDATA,
-		    "%s: npy header: type '%s' is not "
-		    "supported (supported: u1 i1 i2 i4 i8 f2 f4 f8 b1)",
+		    "%s: npy header: type '%s' is not supported (supported: u1 u2 u4 "
+		    "u8 i1 i2 i4 i8 f2 f4 f8 b1)",
 		    t->name, descr);
+	npy->shape.dtype = type->dtype;
+	npy->form.unsigned_size = type->unsigned_size;
+	npy->form.big_endian = *descr == '>';
 	return CNN_OK;
 }
 
@@ -127,8 +162,7 @@ static int parse_shape(struct text *t, struct npy *npy)
 			return bad(t, "the shape is not a tuple of integers");
 		if (rank == CNN_MAX_RANK)
 			return bad(t, "more than 8 axes");
-		while (t->p < t->end && *t->p == ' ')
-			t->p++;
+		skip_blanks(t);
 		for (first = t->p; t->p < t->end && *t->p >= '0' && *t->p <= '9';
 		     t->p++)
 			if (!cnn_mul(n, 10, &n) ||
@@ -167,7 +201,7 @@ static int parse_value(struct text *t, const char *key, struct npy *npy)
 		return parse_shape(t, npy);
 	if (accept_word(t, "False"))
 		return CNN_OK;
-	if ((npy->fortran = accept_word(t, "True")))
+	if ((npy->form.fortran = accept_word(t, "True")))
 		return CNN_OK;
 	return bad(t, "fortran_order must be True or False");
 }
@@ -192,8 +226,7 @@ static int parse_header(struct text *t, struct npy *npy)
 			return bad(t, "no comma after a value");
 		break;
 	}
-	while (t->p < t->end && strchr(" \t\r\n", *t->p) && *t->p)
-		t->p++;
+	skip_blanks(t);
 	if (t->p != t->end)
 		return bad(t, "unexpected data after the dictionary");
 	if (!npy->has_descr || !npy->has_order || !npy->has_shape)
@@ -201,10 +234,7 @@ static int parse_header(struct text *t, struct npy *npy)
 	for (int i = 0; i < npy->shape.rank; i++)
 		long_axes += npy->shape.shape[i] != 1;
 	/* With only one axis longer than 1, both orders are the same. */
-	if (npy->fortran && long_axes > 1)
-		return bad(t,
-		    "the array is in Fortran order: save "
-		    "numpy.ascontiguousarray() of it");
+	npy->form.fortran &= long_axes > 1;
 	return CNN_OK;
 }
 
@@ -252,7 +282,7 @@ static int npy_open(struct cnn_array **array, struct cnn_input *in, struct cnn_e
 	if ((r = parse_header(&t, &npy)) < 0)
 		goto fail;
 	cnn_input_skip(in, size);
-	return cnn_rows_open(array, in, &npy.shape, npy.swap, e);
+	return cnn_rows_open(array, in, &npy.shape, &npy.form, e);
 fail:
 	cnn_input_close(in);
 	return r;

@@ -5,12 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FIRST_FETCH ((size_t)1 << 20)
+
 struct rows {
 	struct cnn_array base;
 	struct cnn_input *in;
-	size_t row;  /* bytes per row */
-	size_t left; /* rows not yet read */
-	bool swap;
+	struct cnn_rows_form form;
+	size_t row;    /* bytes per row of the tensor */
+	size_t stored; /* bytes per row in the input */
+	size_t left;   /* rows not yet read */
+	/* In Fortran order: the elements as stored, and their bytes */
+	unsigned char *all;
+	size_t have, bytes;
 };
 
 /* Reverses the bytes of each element, on every machine: tensors are little-endian by
@@ -83,56 +89,183 @@ int cnn_rows_at_end(struct cnn_input *in, struct cnn_error *e)
 	return CNN_OK;
 }
 
+/* --- Fortran order ---------------------------------------------------------------- */
+
+static int no_memory(const struct rows *s, struct cnn_error *e)
+{
+	return cnn_fail(e, CNN_ENOMEM,
+	    "%s: out of memory: an array in Fortran order must fit in memory (%zu MiB); "
+	    "save it with numpy.ascontiguousarray()",
+	    cnn_input_name(s->in), s->bytes >> 20);
+}
+
+/* Fetches as many bytes as there are already, so that the block doubles, whatever the
+ * shape claims. */
+static int rows_fetch(struct cnn_array *array, size_t *got, struct cnn_error *e)
+{
+	struct rows *s = (struct rows *)array;
+	size_t left = s->bytes - s->have, n = s->have ? s->have : FIRST_FETCH;
+	unsigned char *grown;
+	int r;
+
+	*got = 0;
+	n = n < left ? n : left;
+	if (n == 0)
+		return CNN_OK;
+	if (!(grown = realloc(s->all, s->have + n)))
+		return no_memory(s, e);
+	s->all = grown;
+	if ((r = cnn_input_read(s->in, s->all + s->have, n, e)) < 0)
+		return r;
+	s->have += n;
+	*got = n;
+	return CNN_OK;
+}
+
+/* Copies n elements of `size` bytes that are side by side to places `step` bytes
+ * apart. */
+static void spread(unsigned char *to, size_t step, const unsigned char *from,
+    size_t size, size_t n)
+{
+	switch (size) {
+	case 1:
+		for (; n; n--, to += step)
+			*to = *from++;
+		break;
+	case 2:
+		for (; n; n--, to += step, from += 2)
+			memcpy(to, from, 2);
+		break;
+	case 4:
+		for (; n; n--, to += step, from += 4)
+			memcpy(to, from, 4);
+		break;
+	case 8:
+		for (; n; n--, to += step, from += 8)
+			memcpy(to, from, 8);
+		break;
+	}
+}
+
+/* Gets the next rows in C order: for each place in a row, the elements of all rows, which
+ * are side by side. */
+static void gather(const struct rows *s, size_t rows, unsigned char *to)
+{
+	const struct cnn_tensor *t = &s->base.shape;
+	size_t per = cnn_tensor_sample_count(t), size = s->stored / per;
+	size_t first = t->shape[0] - s->left, index[CNN_MAX_RANK] = { 0 };
+
+	for (size_t i = 0; i < per; i++) {
+		size_t at = 0;
+
+		for (int k = t->rank - 1; k > 0; k--)
+			at = (at + index[k]) * t->shape[k - 1];
+		spread(to + i * size, s->stored, s->all + (at + first) * size, size,
+		    rows);
+		for (int k = t->rank - 1; k > 0 && ++index[k] == t->shape[k]; k--)
+			index[k] = 0;
+	}
+}
+
+/* --- reading ---------------------------------------------------------------------- */
+
+/* Widens the unsigned integers at the end of buf, in place. All are little-endian. */
+static int widen(const struct rows *s, unsigned char *buf, size_t rows,
+    struct cnn_error *e)
+{
+	size_t size = s->form.unsigned_size, wide = cnn_dtype_size(s->base.shape.dtype);
+	size_t n = rows * (s->row / wide);
+	const unsigned char *from = buf + n * (wide - size);
+
+	for (size_t i = 0; i < n; i++, from += size, buf += wide) {
+		if (size == wide && from[size - 1] & 0x80)
+			return cnn_fail(e, CNN_EDATA,
+			    "%s: sample %zu: a value is above the highest of int64",
+			    cnn_input_name(s->in),
+			    s->base.shape.shape[0] - s->left + i / (s->row / wide));
+		memmove(buf, from, size);
+		memset(buf + size, 0, wide - size);
+	}
+	return CNN_OK;
+}
+
+static int read_stored(struct rows *s, size_t rows, unsigned char *buf,
+    struct cnn_error *e)
+{
+	size_t got = 1;
+	int r;
+
+	if (!s->form.fortran)
+		return cnn_input_read(s->in, buf, rows * s->stored, e);
+	while (got)
+		if ((r = rows_fetch(&s->base, &got, e)) < 0)
+			return r;
+	if (rows)
+		gather(s, rows, buf);
+	return CNN_OK;
+}
+
 static int rows_read(struct cnn_array *array, size_t rows, void *buf,
     struct cnn_error *e)
 {
-	struct rows *source = (struct rows *)array;
-	size_t bytes;
+	struct rows *s = (struct rows *)array;
+	unsigned char *stored;
 	int r;
 
-	if (rows > source->left)
+	if (rows > s->left)
 		return cnn_fail(e, CNN_EUSAGE, "%s: %zu rows requested, %zu left",
-		    cnn_input_name(source->in), rows, source->left);
-	bytes = rows * source->row;
-	r = cnn_input_read(source->in, buf, bytes, e);
-	if (r < 0)
+		    cnn_input_name(s->in), rows, s->left);
+	stored = (unsigned char *)buf + rows * (s->row - s->stored);
+	if ((r = read_stored(s, rows, stored, e)) < 0)
 		return r;
-	if (source->swap)
-		turn(buf, bytes, cnn_dtype_size(array->shape.dtype));
-	source->left -= rows;
-	return source->left ? CNN_OK : cnn_rows_at_end(source->in, e);
+	if (s->form.big_endian)
+		turn(stored, rows * s->stored,
+		    s->stored / cnn_tensor_sample_count(&array->shape));
+	if (s->form.unsigned_size && (r = widen(s, buf, rows, e)) < 0)
+		return r;
+	s->left -= rows;
+	return s->left ? CNN_OK : cnn_rows_at_end(s->in, e);
 }
 
 static void rows_close(struct cnn_array *array)
 {
-	struct rows *source = (struct rows *)array;
+	struct rows *s = (struct rows *)array;
 
-	cnn_input_close(source->in);
-	free(source);
+	cnn_input_close(s->in);
+	free(s->all);
+	free(s);
 }
 
 int cnn_rows_open(struct cnn_array **array, struct cnn_input *in,
-    const struct cnn_tensor *shape, bool swap, struct cnn_error *e)
+    const struct cnn_tensor *shape, const struct cnn_rows_form *form,
+    struct cnn_error *e)
 {
-	struct rows *source = NULL;
+	struct rows *s = NULL;
 	size_t row;
 	int r = cnn_rows_check(shape, cnn_input_name(in), &row, e);
 
-	if (r == CNN_OK && !(source = malloc(sizeof *source)))
+	if (r == CNN_OK && !(s = malloc(sizeof *s)))
 		r = cnn_fail(e, CNN_ENOMEM, "%s: out of memory", cnn_input_name(in));
 	if (r != CNN_OK) {
 		cnn_input_close(in);
 		return r;
 	}
-	*source = (struct rows){
+	*s = (struct rows){
 		.base = { *shape, rows_read, rows_close },
 		.in = in,
+		.form = *form,
 		.row = row,
+		.stored = row,
 		.left = shape->shape[0],
-		.swap = swap,
 	};
-	source->base.shape.data = NULL;
-	*array = &source->base;
+	s->base.shape.data = NULL;
+	if (form->unsigned_size)
+		s->stored = row / cnn_dtype_size(shape->dtype) * form->unsigned_size;
+	if (form->fortran) {
+		s->base.fetch = rows_fetch;
+		s->bytes = shape->shape[0] * s->stored;
+	}
+	*array = &s->base;
 	return CNN_OK;
 }
 

@@ -6,10 +6,21 @@
 
 #include "format.h"
 
+/* How elements are stored. { 0 }: as in a tensor. */
+struct cnn_rows_form {
+	bool big_endian;
+	/* Axis 0 varies fastest. The whole array is held in memory while it is read,
+	 * which may fail with CNN_ENOMEM. The memory grows as bytes arrive. */
+	bool fortran;
+	/* Bytes of an unsigned integer that no tensor type has, or 0. 2 is read as
+	 * CNN_I32, 4 and 8 as CNN_I64. A value above INT64_MAX is CNN_EDATA. */
+	size_t unsigned_size;
+};
+
 /* Creates an array from the elements that follow in the input. `shape` gives type and
- * shape; `swap` means big-endian. Takes ownership of the input, also on failure. */
+ * shape of the tensor. Takes ownership of the input, also on failure. */
 int cnn_rows_open(struct cnn_array **, struct cnn_input *,
-    const struct cnn_tensor *shape, bool swap, struct cnn_error *);
+    const struct cnn_tensor *shape, const struct cnn_rows_form *, struct cnn_error *);
 
 /* Writes a tensor's elements, big-endian if `swap`. */
 int cnn_rows_write(const struct cnn_tensor *, struct cnn_output *, bool swap,

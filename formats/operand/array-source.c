@@ -137,16 +137,34 @@ static int check_ratio(const struct cnn_array_source *p, const struct cnn_member
 	return CNN_OK;
 }
 
+/* Fetches an array that must be in memory as a whole. */
+static int fetch(struct cnn_array_source *p, const struct cnn_members *s,
+    unsigned long long *held, struct cnn_error *e)
+{
+	size_t got = 1;
+	int r = CNN_OK;
+
+	while (r == CNN_OK && p->array && p->array->fetch && got) {
+		r = p->array->fetch(p->array, &got, e);
+		*held += got;
+		if (r == CNN_OK)
+			r = check_ratio(p, s, *held, e);
+	}
+	return r;
+}
+
 int cnn_array_source_hold(struct cnn_array_source *p, const struct cnn_members *s,
     unsigned long long *held, struct cnn_error *e)
 {
 	size_t total = p->shape.shape[0], step, room = 0;
 	struct cnn_error own = { 0 };
 	unsigned char *grown;
-	int r = total ? CNN_OK : p->array->read(p->array, 0, "", e);
+	int r = fetch(p, s, held, e);
 
-	if (p->bad)
-		return CNN_OK;
+	if (r < 0 || p->bad)
+		return r;
+	if (!total)
+		r = p->array->read(p->array, 0, "", e);
 	step = HOLD_STEP / p->row;
 	step += step == 0;
 	for (size_t n, at = 0; r == CNN_OK && !p->bad && at < total; at += n) {
@@ -213,7 +231,8 @@ int cnn_array_source_read(struct cnn_array_source *p, size_t n, void *buf,
 	if (p->held) {
 		memcpy(buf, p->held + p->done * p->row, n * p->row);
 	} else if (n || p->path || p->array) {
-		if (!p->array && (r = open_again(p, e)) < 0)
+		if ((!p->array && (r = open_again(p, e)) < 0) ||
+		    (r = fetch(p, p->members, &(unsigned long long){ 0 }, e)) < 0)
 			return r;
 		r = p->array->read(p->array, n, buf, e);
 	}

@@ -114,15 +114,118 @@ npy() {
 	done
 }
 
-@test "npy: Fortran order and other types are refused by name" {
-	npy "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 1, 2), }
-" 1234567812345678
-	refused "Fortran"
-	for type in '<u2' '<u4' '<c8' '<V2' '<M8[s]' '|S3' '<f16' 'f4' '|f4' '' '~f4'; do
+@test "npy: a type is spelled as numpy takes it" {
+	need_python numpy
+	local count=0
+
+	"$PYTHON" - > spellings <<-'END'
+		import numpy as np
+		names = "uint8 ubyte uint16 uint32 uint64 int8 byte int16 short int32 int64 " \
+		    "float16 half float32 single float64 double bool"
+		codes = "u1 u2 u4 u8 i1 i2 i4 i8 f2 f4 f8 b1 B H I Q b h i q e f d ?"
+		for s in names.split() + [o + c for o in ("", "<", ">", "=", "|") for c in codes.split()]:
+		    print(s)
+	END
+	while read -r spelling; do
+		"$PYTHON" - "$spelling" <<-'END'
+			import sys, numpy as np
+			t = np.dtype(sys.argv[1])
+			a = np.array([0, 1, 100], dtype="f8").astype(t)
+			head = "{'descr': '%s', 'fortran_order': False, 'shape': (3,), }" % sys.argv[1]
+			open("x", "wb").write(b"\x93NUMPY\1\0" + bytes([len(head), 0]) + head.encode() + a.tobytes())
+			wide = {"u2": "<i4", "u4": "<i8", "u8": "<i8"}.get(t.str[1:], t.newbyteorder("<"))
+			np.save("want", a.astype(wide), allow_pickle=False)
+		END
+		tensor-cat --field f=x | tensor-cat --to npy | cmp - want.npy
+		count=$((count + 1))
+	done < spellings
+	[ "$count" = 138 ]
+}
+
+@test "npy: unsigned integers keep their values" {
+	need_python numpy
+	for order in '<' '>'; do
+		"$PYTHON" - $order <<-'END'
+			import sys, numpy as np
+			for name, wide, top in (("u2", "<i4", 2**16), ("u4", "<i8", 2**32), ("u8", "<i8", 2**63)):
+			    a = np.array([[0, 1, 255], [256, top - 1, top // 2]], dtype=sys.argv[1] + name)
+			    np.save(name, a)
+			    np.save(name + "F", np.asfortranarray(a))
+			    np.save("want-" + name, a.astype(wide))
+			np.save("x", np.array([[1, 2], [3, 2**63]], dtype=sys.argv[1] + "u8"))
+		END
+		for type in u2 u4 u8; do
+			for suffix in "" F; do
+				tensor-cat --field f=$type$suffix.npy | tensor-cat --to npy |
+					cmp - want-$type.npy
+			done
+		done
+		mv x.npy x
+		refused "sample 1: a value is above the highest of int64"
+	done
+}
+
+@test "npy: Fortran order has the values of C order" {
+	need_python numpy
+	local count=0
+
+	"$PYTHON" - <<-'END'
+		import numpy as np
+		shapes = ((2, 3), (3, 2), (5, 1, 7), (4, 3, 2, 2), (7, 2, 1, 3, 2), (1, 2, 3), (2,) * 8,
+		          (100, 300, 20))
+		for i, shape in enumerate(shapes):
+		    for type in ("<u1", "<i2", ">i4", "<f8", ">f8"):
+		        a = np.arange(np.prod(shape)).astype(type).reshape(shape)
+		        name = "%d%s" % (i, type[1:] + "lb"[type[0] == ">"])
+		        np.save(name + ".f", np.asfortranarray(a))
+		        np.save(name + ".c", a)
+	END
+	for f in *.f.npy; do
+		grep -aq "'fortran_order': True" "$f"
+		tensor-cat --field f="$f" | tensor-cat --to npy > got
+		tensor-cat --field f="${f/.f/.c}" | tensor-cat --to npy | cmp - got
+		gzip -c "$f" > x.gz
+		tensor-cat --field f=x.gz | tensor-cat --to npy | cmp - got
+		count=$((count + 1))
+	done
+	[ "$count" = 40 ]
+	"$PYTHON" -c 'import numpy as np
+i = np.arange(60, dtype="u1").reshape(3, 4, 5)
+np.savez("a", image=np.asfortranarray(i), label=[1, 2, 3])
+np.savez("b", image=i, label=[1, 2, 3])'
+	tensor-cat -o want b.npz
+	tensor-cat a.npz | cmp - want
+}
+
+@test "npy: Fortran order needs as much memory as there are bytes" {
+	npy "{'descr': '<f4', 'fortran_order': True, 'shape': (100000000, 1000), }" 12345678
+	(ulimit -v 400000; tensor-cat --version) || skip "no tool runs in 400 MB"
+	run -1 --separate-stderr bash -c 'ulimit -v 400000; tensor-cat --field f=x > out'
+	[[ $stderr == "tensor-cat: x: truncated at byte "* ]]
+	cp x big
+	truncate -s 600000000 big
+	run -1 --separate-stderr bash -c 'ulimit -v 400000; tensor-cat --field f=big > out'
+	[[ $stderr == "tensor-cat: big: out of memory: an array in Fortran order must fit in memory (381469 MiB); save it with numpy.ascontiguousarray()" ]]
+	rm out
+	gzip -1 < big > x
+	rm big
+	refused "unpacks to more than 100 times its size"
+	npy "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 2), }" 12345678901234567
+	refused "unexpected bytes after the array"
+	npy "{'descr': '<f4', 'fortran_order': True, 'shape': (0, 2), }" 1
+	refused "unexpected bytes after the array"
+}
+
+@test "npy: other types are refused by name" {
+	for type in '<c8' '<V2' '<M8[s]' '|S3' '<f16' '' '~f4' '<' '<float32' 'F4' 'l' int \
+	    ' f4' 'f4 ' '>>f4'; do
 		npy "{'descr': '$type', 'fortran_order': False, 'shape': (2,), }
 " 12345678
 		refused "type '$type' is not supported"
 	done
+	npy "{'descr': 'O', 'fortran_order': False, 'shape': (2,), }
+" 12345678
+	refused "pickle"
 	npy "{'descr': '|O', 'fortran_order': False, 'shape': (2,), }
 " 12345678
 	refused "pickle"
@@ -138,14 +241,22 @@ npy() {
 	npy "{'descr': '|u1', 'fortran_order': True, 'shape': (1, 3, 1), }" "$(printf '\1\2\3')"
 	tensor-cat --field f=x > got
 	[ "$(stat_of f.shape got) $(stat_of f.max got)" = "3x1 3" ]
-	npy "{'descr': '|u1', 'fortran_order': True, 'shape': (2, 2), }" "$(printf '\1\2\3\4')"
-	refused "Fortran order"
 	for end in '' $'\n' $'\t\n' $'\n\n'; do
 		npy "{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }$end" "$(printf '\1\2\3')"
 		tensor-cat --field f=x > got
 	done
 	npy "{'descr': '|u1', 'fortran_order': False, 'shape': (3,), } x" "$(printf '\1\2\3')"
 	refused "unexpected data after the dictionary"
+}
+
+@test "npy: white space may stand between all parts of a header" {
+	local s=$' \t\r\n\f'
+
+	npy "${s}{$s'descr'$s:$s'|u1'$s,$s'fortran_order'$s:${s}False$s,$s'shape'$s:$s(${s}1${s},${s}2$s,$s)$s,$s}$s" 12
+	tensor-cat --field f=x > got
+	[ "$(stat_of f.shape got) $(stat_of f.max got)" = "2 50" ]
+	npy "{'descr': '|u1', 'fortran_order': False, 'shape': (1,"$'\v'"2)}" 12
+	refused "npy header: "
 }
 
 @test "npy: a header is parsed, not evaluated" {
