@@ -6,11 +6,14 @@
  *     4 x n       lengths of the axes, 32 bits each
  *     rest        the elements in C order
  *
- * All numbers are big-endian.
+ * All numbers are big-endian. A file whose header was written little-endian is not read,
+ * but recognised, so that the message can say what is wrong.
  */
 #include "rows.h"
 
 #include <string.h>
+
+#define MAX_PEEK ((size_t)64 << 20) /* bytes read ahead to judge the axes */
 
 static enum cnn_dtype idx_dtype(unsigned char code)
 {
@@ -33,10 +36,58 @@ static unsigned char idx_code(enum cnn_dtype dtype)
 	return 0;
 }
 
-static bool idx_probe(const unsigned char *p, size_t have)
+static bool is_big_endian(const unsigned char *p, size_t have)
 {
 	return have >= 4 && p[0] == 0 && p[1] == 0 &&
 	    idx_dtype(p[2]) != CNN_DTYPE_NONE && p[3] >= 1;
+}
+
+/* Whether it is a header of 32-bit numbers that begin with the low byte. Short axes are
+ * required too: four bytes alone occur in other files. */
+static bool is_little_endian(const unsigned char *p, size_t have)
+{
+	if (have < 4 || p[0] < 1 || p[0] > CNN_MAX_RANK || p[2] || p[3] ||
+	    idx_dtype(p[1]) == CNN_DTYPE_NONE || have < 4 + 4 * (size_t)p[0])
+		return false;
+	for (int i = 1; i <= p[0]; i++)
+		if (p[4 * i + 3])
+			return false;
+	return true;
+}
+
+static bool idx_probe(const unsigned char *p, size_t have)
+{
+	return is_big_endian(p, have) || is_little_endian(p, have);
+}
+
+static int refuse_little_endian(const char *name, struct cnn_error *e)
+{
+	return cnn_fail(e, CNN_EDATA,
+	    "%s: an IDX file with a little-endian header: the numbers of IDX files are "
+	    "big-endian (numpy: '>i4')",
+	    name);
+}
+
+/* Fails if the axes make sense only as little-endian numbers: then all of them are
+ * smaller, and the file has exactly the bytes for them. */
+static int check_axes(struct cnn_input *in, const struct cnn_tensor *shape,
+    struct cnn_error *e)
+{
+	struct cnn_tensor turned = *shape;
+	const unsigned char *p;
+	size_t bytes, have;
+	int r;
+
+	for (int i = 0; i < shape->rank; i++) {
+		turned.shape[i] = __builtin_bswap32((uint32_t)shape->shape[i]);
+		if (turned.shape[i] >= shape->shape[i])
+			return CNN_OK;
+	}
+	if (!cnn_tensor_bytes(&turned, &bytes) || bytes > MAX_PEEK)
+		return CNN_OK;
+	if ((r = cnn_input_peek(in, bytes + 1, &p, &have, e)) < 0)
+		return r;
+	return have == bytes ? refuse_little_endian(cnn_input_name(in), e) : CNN_OK;
 }
 
 static int idx_open(struct cnn_array **array, struct cnn_input *in, struct cnn_error *e)
@@ -48,8 +99,9 @@ static int idx_open(struct cnn_array **array, struct cnn_input *in, struct cnn_e
 
 	if (r < 0)
 		goto fail;
-	if (!idx_probe(head, sizeof head)) {
-		r = cnn_fail(e, CNN_EDATA, "%s: not an IDX file", name);
+	if (!is_big_endian(head, sizeof head)) {
+		r = head[1] ? refuse_little_endian(name, e) :
+			      cnn_fail(e, CNN_EDATA, "%s: not an IDX file", name);
 		goto fail;
 	}
 	if (head[3] > CNN_MAX_RANK) {
@@ -68,6 +120,8 @@ static int idx_open(struct cnn_array **array, struct cnn_input *in, struct cnn_e
 		shape.shape[i] = (size_t)d[0] << 24 | (size_t)d[1] << 16 |
 		    (size_t)d[2] << 8 | d[3];
 	}
+	if ((r = check_axes(in, &shape, e)) < 0)
+		goto fail;
 	return cnn_rows_open(array, in, &shape,
 	    &(struct cnn_rows_form){ .big_endian = true }, e);
 fail:
@@ -104,7 +158,7 @@ static int idx_write(const struct cnn_tensor *t, struct cnn_output *out,
 const struct cnn_codec cnn_codec_idx = {
 	.name = "idx",
 	.suffix = ".idx",
-	.probe_bytes = 4,
+	.probe_bytes = 4 + 4 * CNN_MAX_RANK,
 	.probe = idx_probe,
 	.open = idx_open,
 	.write = idx_write,

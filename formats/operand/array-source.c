@@ -14,24 +14,25 @@
 #define HOLD_STEP ((size_t)1 << 20)
 
 /* The field name that the shape implies, or NULL. */
-static const char *natural_field(const struct cnn_tensor *shape)
+static const char *natural_field(const struct cnn_tensor *shape, bool tables)
 {
 	if (shape->rank >= 3)
 		return "image";
-	if (shape->rank == 1 && cnn_dtype_is_integer(shape->dtype))
+	if (cnn_dtype_is_integer(shape->dtype) &&
+	    (shape->rank == 1 || tables || shape->shape[1] == 1))
 		return "label";
 	return NULL;
 }
 
 static int name_field(struct cnn_array_source *p, const struct cnn_member *member,
-    const char *field, struct cnn_error *e)
+    const char *field, bool tables, struct cnn_error *e)
 {
 	char text[CNN_SHAPE_TEXT];
 
 	if (!field && *member->field)
 		field = member->field;
 	if (!field)
-		field = natural_field(&p->shape);
+		field = natural_field(&p->shape, tables);
 	if (!field)
 		return cnn_fail(e, CNN_EUSAGE,
 		    "%s: %s %s is neither images nor "
@@ -68,7 +69,7 @@ static int judge(struct cnn_array_source *p, int r, const struct cnn_error *why,
 }
 
 int cnn_array_source_open(struct cnn_array_source *p, struct cnn_member *member,
-    const char *field, struct cnn_error *e)
+    const char *field, bool tables, struct cnn_error *e)
 {
 	struct cnn_input *in = member->in;
 	struct cnn_error own = { 0 };
@@ -90,10 +91,13 @@ int cnn_array_source_open(struct cnn_array_source *p, struct cnn_member *member,
 	if (p->array)
 		p->shape = p->array->shape;
 	if ((p->array && (r = cnn_rows_check(&p->shape, p->name, &p->row, e)) < 0) ||
-	    (r = name_field(p, member, field, e)) < 0)
+	    (r = name_field(p, member, field, tables, e)) < 0)
 		goto fail;
 	if (p->shape.rank == 3 && !strcmp(p->field, "image"))
 		add_channel(&p->shape);
+	if (p->shape.rank == 2 && p->shape.shape[1] == 1 &&
+	    cnn_dtype_is_integer(p->shape.dtype) && !strcmp(p->field, "label"))
+		p->shape.rank = 1;
 	return CNN_OK;
 fail:
 	cnn_array_source_free(p);
@@ -203,7 +207,7 @@ static int open_again(struct cnn_array_source *p, struct cnn_error *e)
 		cnn_input_close(member.in);
 		return cnn_fail(e, CNN_EDATA, "%s: changed while being read", p->name);
 	}
-	if ((r = cnn_array_source_open(&again, &member, p->field, e)) < 0)
+	if ((r = cnn_array_source_open(&again, &member, p->field, false, e)) < 0)
 		return r;
 	if (again.bad) {
 		r = cnn_fail(e, CNN_EDATA, "%s", again.bad);

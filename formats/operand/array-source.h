@@ -23,9 +23,12 @@ struct cnn_array_source {
 /* Opens a member's array and determines its field: `field` if not NULL, else the name
  * in an npz, else by shape. Takes ownership of member->in, also on failure. The caller
  * keeps the members until it stores them in the source. A damaged picture is no error:
- * its source is bad. */
+ * its source is bad.
+ *
+ * An N x 1 array of integers is `label` too, and then has the shape N. `tables`: so is an
+ * N x K array of integers, which keeps its shape. */
 int cnn_array_source_open(struct cnn_array_source *, struct cnn_member *,
-    const char *field, struct cnn_error *);
+    const char *field, bool tables, struct cnn_error *);
 void cnn_array_source_free(struct cnn_array_source *);
 
 /* Reads all elements into memory, so that the next member of the archive can be read.

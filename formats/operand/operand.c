@@ -39,7 +39,7 @@ struct cnn_operands {
 	size_t only_count;
 	bool any;		   /* an array or a stream was taken */
 	struct cnn_known unwanted; /* fields of the arrays passed over */
-	bool skip_bad;
+	bool skip_bad, tables;
 	struct cnn_skipped skipped;
 };
 
@@ -155,6 +155,7 @@ int cnn_operands_open(struct cnn_operands **operands, const char *const *paths,
 		ops->only_count = options->only_count;
 	}
 	ops->skip_bad = options && options->skip_bad;
+	ops->tables = options && options->tables;
 	for (size_t i = 0; r == CNN_OK && options && i < options->field_count; i++)
 		r = add_field(ops, options->fields[i], e);
 	for (size_t i = 0; r == CNN_OK && i < count; i++)
@@ -284,7 +285,8 @@ static int take_array(struct cnn_operands *ops, struct entry *entry,
 {
 	struct cnn_array_source *source = &ops->source;
 	bool alone = entry->member.alone;
-	int r = cnn_array_source_open(source, &entry->member, entry->field, e);
+	int r =
+	    cnn_array_source_open(source, &entry->member, entry->field, ops->tables, e);
 
 	if (r == CNN_OK && !is_wanted(ops, source->field)) {
 		cnn_known_add(&ops->unwanted, "%s", source->field);

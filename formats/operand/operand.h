@@ -2,9 +2,9 @@
  * of segments.
  *
  * A tensor stream contributes its segments. A file with one array (IDX, npy, PNG)
- * becomes a field: `image` if its rank is 3 or more, `label` if it is a rank-1 array of
- * integers, otherwise the name in FIELD=FILE. An array N x H x W of images becomes N x
- * 1 x H x W, a PNG 1 x C x H x W. Consecutive arrays with different fields and equal
+ * becomes a field: `image` if its rank is 3 or more, `label` if it is an array of integers
+ * of shape N or N x 1, otherwise the name in FIELD=FILE. An array N x H x W of images
+ * becomes N x 1 x H x W, labels N x 1 become N, a PNG 1 x C x H x W. Consecutive arrays with different fields and equal
  * lengths are joined into one segment; different lengths are an error. Consecutive
  * arrays of the same field and sample shape (digits/?.png) are concatenated in one
  * segment. A damaged PNG, or one whose shape differs from the PNGs before it, is an
@@ -29,6 +29,8 @@ struct cnn_operand_options {
 	size_t only_count;
 	/* Leave the samples of bad pictures (join.h) out, in all fields */
 	bool skip_bad;
+	/* Arrays of integers of shape N x K are `label` too (tensor-cat --column) */
+	bool tables;
 };
 
 /* Opens every path and reads its first bytes ("-" is standard input and may occur

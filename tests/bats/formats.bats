@@ -47,6 +47,29 @@ idx() {
 	refused "truncated"
 }
 
+@test "IDX: a little-endian file is recognised" {
+	local big="an IDX file with a little-endian header: the numbers of IDX files are big-endian (numpy: '>i4')"
+
+	perl -e 'print pack("L<4 C*", 0x803, 2, 3, 4, 1 .. 24)' > x
+	refused "$big"
+	perl -e 'print pack("L<2 C*", 0x801, 60000, (1) x 60000)' > x
+	refused "$big"
+	# only the axes are
+	perl -e 'print pack("N L<3 C*", 0x803, 2, 3, 4, 1 .. 24)' > x
+	refused "$big"
+	perl -e 'print pack("N L< C*", 0x801, 60000, (1) x 60000)' > x
+	refused "$big"
+	perl -e 'print pack("N L<2 L<*", 0xc02, 2, 3, 1 .. 6)' > x
+	refused "$big"
+	# other files that begin so are not IDX, or are truncated
+	perl -e 'print pack("L<4 C*", 0x803, 2, 0x1000000, 4, 1 .. 24)' > x
+	refused "unknown format"
+	perl -e 'print pack("L<4 C*", 0x809, 2, 3, 4, 1 .. 24)' > x
+	refused "unknown format"
+	perl -e 'print pack("N L< C*", 0x801, 60000, (1) x 60001)' > x
+	refused "truncated"
+}
+
 @test "IDX: too few and too many bytes are refused" {
 	images x 3 4 5
 	truncate -s -1 x

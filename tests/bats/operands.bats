@@ -177,6 +177,31 @@ odd() {
 	run -2 tensor-cat --repair --skip-bad 0.png
 }
 
+@test "integers N x 1 are labels" {
+	need_python numpy
+	images i 6 4 5
+	labels l 6
+	tensor-cat -o want i l
+	perl -e 'binmode STDOUT; print pack("N3 C*", 0x802, 6, 1, 0 .. 5)' > column.idx
+	"$PYTHON" -c 'import numpy as np
+np.save("column", np.arange(6, dtype="u1").reshape(6, 1))
+np.savez("named", label=np.arange(6, dtype="u1").reshape(6, 1))
+np.save("floats", np.arange(6, dtype="f4").reshape(6, 1))'
+	for f in column.idx column.npy named.npz; do
+		tensor-cat i $f | cmp - want
+	done
+	tensor-cat --field label=column.npy --field image=i | tensor-cat --to npy --fields label > got
+	tensor-cat --to npy --fields label want | cmp - got
+	run -2 --separate-stderr tensor-cat floats.npy
+	[[ $stderr == "tensor-cat: floats.npy: float32 6x1 is neither images nor labels: "* ]]
+	tensor-cat --field x=column.npy -o out
+	[ "$(stat_of x.shape out)" = 1 ]
+	# those beyond the 64th operand are opened twice
+	for n in {1..80}; do cp column.npy $n.npy; done
+	tensor-cat -o out {1..80}.npy
+	[ "$(stat_of samples out) $(stat_of label.shape out)" = "480 scalar" ]
+}
+
 @test "an array that is neither image nor label must be named" {
 	perl -e 'print pack("N3 C*", 0x802, 3, 2, 1 .. 6)' > x
 	run -2 --separate-stderr tensor-cat x
