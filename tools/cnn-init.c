@@ -1,6 +1,7 @@
 /* cnn-init - makes a model with initial weights from the text of a net. */
 #include "plugin/loader.h"
 #include "net/model.h"
+#include "net/net.h"
 #include "cli/option.h"
 
 #include <stdlib.h>
@@ -51,8 +52,10 @@ static int read_text(const char *path, char **text, size_t *size, struct cnn_err
 			    cnn_input_name(in), CNN_MAX_NET);
 		else if (!(*text = malloc(*size)))
 			r = cnn_fail(e, CNN_ENOMEM, "out of memory");
-		else
+		else {
 			memcpy(*text, data, *size);
+			*size = cnn_net_clean(*text, *size);
+		}
 	}
 	cnn_input_close(in);
 	return r;

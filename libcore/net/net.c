@@ -192,6 +192,16 @@ static int parse_line(struct parser *p, char *text)
 	return CNN_OK;
 }
 
+size_t cnn_net_clean(char *text, size_t size)
+{
+	size_t n = 0, i = size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;
+
+	for (; i < size; i++)
+		if (text[i] != '\r' || (i + 1 < size && text[i + 1] != '\n'))
+			text[n++] = text[i];
+	return n;
+}
+
 int cnn_net_parse(struct cnn_net **net, const char *where, const char *text,
     size_t size, struct cnn_error *e)
 {

@@ -33,6 +33,10 @@ struct cnn_net {
 	size_t count;
 };
 
+/* Removes from the text, in place, what some editors add: a UTF-8 byte-order mark at its
+ * start, and each carriage return at the end of a line. Returns the new size. A model
+ * keeps its net's text, so clean it before the model is made. */
+size_t cnn_net_clean(char *text, size_t size);
 /* Parses `size` bytes of text. Each message starts with `where` (a file's name) and the
  * line number. */
 int cnn_net_parse(struct cnn_net **, const char *where, const char *text, size_t size,

@@ -22,6 +22,27 @@ setup() {
 	cnn-init f | cmp - a
 }
 
+@test "byte-order marks and carriage returns leave no trace in a model" {
+	printf 'input 1x2x2\n\nflatten # a\rb\nlinear out=3\n' > x.net
+	cnn-init -o want x.net
+	{ printf '\xef\xbb\xbf'; cat x.net; } > bom.net
+	sed 's/$/\r/' x.net > crlf.net
+	sed 's/$/\r/' bom.net > both.net
+	for f in bom crlf both; do
+		! cmp -s $f.net x.net
+		cnn-init $f.net | cmp - want
+	done
+	printf 'input 1x2x2\nflatten\nlinear out=3' | cnn-init -o want
+	printf 'input 1x2x2\r\nflatten\r\nlinear out=3\r' | cnn-init | cmp - want
+	# a mark elsewhere is no mark
+	printf 'input 3\n\xef\xbb\xbflinear out=2\n' > x.net
+	run -1 --separate-stderr cnn-init x.net
+	[[ $stderr == "cnn-init: x.net:2: "* ]]
+	printf '\xef\xbb\xbf' > x.net
+	run -1 --separate-stderr cnn-init x.net
+	[ "$stderr" = "cnn-init: x.net: the net has no layers" ]
+}
+
 @test "the model has the net and its parameters" {
 	cnn-init tiny.net > a
 	cnn-info --net a | cmp - tiny.net
