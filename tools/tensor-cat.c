@@ -7,7 +7,8 @@
 #include <string.h>
 
 static const char *to = "stream", *range, *fields, *output;
-static struct cnn_list named;
+static struct cnn_list named, shapes;
+static struct cnn_reshape_options reshape = { .column = UINT64_MAX };
 static uint64_t batch;
 static bool repair, skip_bad;
 
@@ -21,6 +22,16 @@ static struct cnn_option options[] = {
 	    .min = 1 },
 	{ "field", 'F', CNN_OPT_LIST, &named, "NAME=FILE",
 	    "read the array in FILE as the field NAME; may be repeated" },
+	{ "column", 0, CNN_OPT_UINT, &reshape.column, "N",
+	    "take number N, from 0, of each row of the field label", CNN_OPT_RESULT,
+	    .max = UINT32_MAX },
+	{ "squeeze", 0, CNN_OPT_FLAG, &reshape.squeeze, NULL,
+	    "drop the axes of length 1 of all samples", CNN_OPT_RESULT },
+	{ "reshape", 0, CNN_OPT_LIST, &shapes, "SHAPE",
+	    "give the samples of image this shape; FIELD=SHAPE: of FIELD",
+	    CNN_OPT_RESULT },
+	{ "transpose", 0, CNN_OPT_FLAG, &reshape.transpose, NULL,
+	    "swap the last two axes of image", CNN_OPT_RESULT },
 	{ "skip-bad", 0, CNN_OPT_FLAG, &skip_bad, NULL,
 	    "leave out pictures that are damaged or of another shape", CNN_OPT_RESULT },
 	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
@@ -62,7 +73,14 @@ static int parse_options(struct cnn_convert_options *o, struct cnn_error *e)
 		range = canonical;
 	if (fields && (r = cnn_names_parse(fields, &o->fields, &o->field_count, e)) < 0)
 		return r;
-	if (repair && (range || fields || batch || named.count || skip_bad || o->to))
+	for (size_t i = 0; i < shapes.count; i++)
+		if ((r = cnn_reshape_parse(&reshape, shapes.items[i], e)) < 0)
+			return r;
+	if (cnn_reshape_wanted(&reshape))
+		o->reshape = &reshape;
+	if (repair &&
+	    (range || fields || batch || named.count || skip_bad || o->reshape ||
+		o->to))
 		return cnn_fail(e, CNN_EUSAGE,
 		    "--repair can't be combined with "
 		    "conversion options: convert its output");
@@ -133,7 +151,7 @@ int main(int argc, char **argv)
 	if ((r = parse_options(&o, &e)) < 0)
 		goto out;
 	arrays = (struct cnn_operand_options){ named.items, named.count, o.fields,
-		o.field_count, skip_bad };
+		o.field_count, skip_bad, reshape.column != UINT64_MAX };
 	if (repair && count > 1) {
 		r = cnn_fail(&e, CNN_EUSAGE, "--repair takes one stream at a time");
 		goto out;
@@ -150,6 +168,8 @@ out:
 	cnn_output_abort(out);
 	cnn_operands_close(in);
 	cnn_names_free(o.fields, o.field_count);
+	cnn_reshape_options_free(&reshape);
 	free(named.items);
+	free(shapes.items);
 	return cnn_finish(&program, &e);
 }

@@ -36,10 +36,13 @@ static int name_field(struct cnn_array_source *p, const struct cnn_member *membe
 	if (!field)
 		return cnn_fail(e, CNN_EUSAGE,
 		    "%s: %s %s is neither images nor "
-		    "labels: name its field with tensor-cat --field NAME=%s",
+		    "labels: name its field with tensor-cat --field NAME=%s%s",
 		    p->name, cnn_dtype_name(p->shape.dtype),
 		    cnn_shape_text(p->shape.rank, p->shape.shape, text, sizeof text),
-		    p->name);
+		    p->name,
+		    p->shape.rank == 2 && cnn_dtype_is_integer(p->shape.dtype) ?
+			", or choose a column of labels with --column N" :
+			"");
 	if (!(p->field = strdup(field)))
 		return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", p->name);
 	return CNN_OK;

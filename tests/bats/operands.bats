@@ -205,7 +205,7 @@ np.save("floats", np.arange(6, dtype="f4").reshape(6, 1))'
 @test "an array that is neither image nor label must be named" {
 	perl -e 'print pack("N3 C*", 0x802, 3, 2, 1 .. 6)' > x
 	run -2 --separate-stderr tensor-cat x
-	[[ $stderr == "tensor-cat: x: uint8 3x2 is neither images nor labels: "*"--field NAME=x" ]]
+	[[ $stderr == "tensor-cat: x: uint8 3x2 is neither images nor labels: "*"--field NAME=x, or choose a column of labels with --column N" ]]
 	tensor-cat --field code=x -o out
 	[ "$(stat_of code.shape out)" = 2 ]
 	labels l 3

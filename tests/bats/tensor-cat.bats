@@ -73,13 +73,165 @@ setup() {
 	labels l 4
 	tensor-cat i l -o a
 	history=$(tensor-stat --tsv a | grep ^history)
-	[[ $history == *'[{"tool": "tensor-cat", "version": "'*'", "options": {"skip-bad": false}}]' ]]
+	[[ $history == *'[{"tool": "tensor-cat", "version": "'*'", "options": {"squeeze": false, "transpose": false, "skip-bad": false}}]' ]]
 	tensor-cat a -o b
 	[ "$(tensor-stat --tsv b | grep ^history)" = "$history" ]
 	tensor-cat --batch 2 a -o c
 	[ "$(tensor-stat --tsv c | grep ^history)" = "$history" ]
 	tensor-cat --range :02 --fields label a -o d
-	[[ $(tensor-stat --tsv d | grep ^history) == *'"options": {"range": "0:2", "fields": "label", "skip-bad": false}}]' ]]
+	[[ $(tensor-stat --tsv d | grep ^history) == *'"options": {"range": "0:2", "fields": "label", "squeeze": false, "transpose": false, "skip-bad": false}}]' ]]
+}
+
+# --- shapes -----------------------------------------------------------------------
+
+# array FILE PYTHON: an npy file of the array that the expression makes
+array() {
+	"$PYTHON" -c "import sys, numpy as np; np.save(sys.argv[1], $2, allow_pickle=False)" "$1"
+}
+
+# same FILE FIELD NPY: the field is the array
+same() {
+	tensor-cat -q --fields "$2" --to npy "$1" | cmp - "$3"
+}
+
+@test "--reshape gives samples another shape" {
+	need_python numpy
+	array x.npy 'np.arange(24, dtype="u1").reshape(2, 12)'
+	array want.npy 'np.arange(24, dtype="u1").reshape(2, 1, 3, 4)'
+	array flat.npy 'np.arange(24, dtype="u1").reshape(2, 12)'
+	tensor-cat --field image=x.npy --reshape 1x3x4 -o out
+	same out image want.npy
+	[[ $(tensor-stat --tsv out | grep ^history) == *'"reshape": ["1x3x4"]'* ]]
+	tensor-cat --reshape image=12 out -o back
+	same back image flat.npy
+	# the only field needs no name
+	tensor-cat --field x=x.npy --reshape 1x3x4 -o out
+	same out x want.npy
+	# of two fields, each its own
+	tensor-cat --field a=x.npy --field b=x.npy --reshape a=1x3x4 --reshape b=2x6 -o out
+	same out a want.npy
+	[ "$(stat_of b.shape out)" = 2x6 ]
+	# scalars
+	labels l 3
+	tensor-cat --reshape label=1x1 l -o out
+	[ "$(stat_of label.shape out)" = 1x1 ]
+	tensor-cat --reshape scalar out | tensor-cat --to idx | cmp - l
+}
+
+@test "--reshape: what does not fit, and misuse" {
+	data a 3
+	run -1 --separate-stderr tensor-cat --reshape 1x4x6 -o out a
+	[ "$stderr" = "tensor-cat: a: --reshape: image has samples of 1x4x5, which can't become 1x4x6" ]
+	run -1 --separate-stderr tensor-cat --reshape x=20 -o out a
+	[ "$stderr" = "tensor-cat: a: --reshape: no field x (fields: image, label)" ]
+	run -1 --separate-stderr tensor-cat --reshape 20 --fields label -o out a
+	[[ $stderr == *"label has samples of scalar, which can't become 20" ]]
+	for text in "" x 0 1x 1xx2 x2 01 1x-1 1,2 =1 a= "1 " 1x1x1x1x1x1x1x1 \
+	    99999999999999999999 4294967296x4294967296; do
+		run -2 --separate-stderr tensor-cat --reshape "$text" -o out a
+		[[ $stderr == "tensor-cat: --reshape: $text: must be SHAPE or FIELD=SHAPE, such as 1x28x28"* ]]
+	done
+	run -2 --separate-stderr tensor-cat --reshape 20 --reshape 4x5 -o out a
+	[[ $stderr == *"--reshape: 4x5: the field has a shape already"* ]]
+	run -2 tensor-cat --reshape x=20 --reshape x=4x5 -o out a
+	[ ! -e out ]
+}
+
+@test "--squeeze drops axes of length 1 of all fields" {
+	need_python numpy
+	array image.npy 'np.arange(12, dtype="u1").reshape(2, 1, 2, 1, 3)'
+	array x.npy 'np.arange(2, dtype="f4").reshape(2, 1, 1)'
+	array want.npy 'np.arange(12, dtype="u1").reshape(2, 2, 3)'
+	array want-x.npy 'np.arange(2, dtype="f4")'
+	tensor-cat --field image=image.npy --field x=x.npy --squeeze -o out
+	same out image want.npy
+	same out x want-x.npy
+	# pictures with the channels behind
+	array image.npy 'np.arange(12, dtype="u1").reshape(2, 2, 3, 1)'
+	tensor-cat --squeeze --reshape 1x2x3 image.npy -o out
+	[ "$(stat_of image.shape out)" = 1x2x3 ]
+	[[ $(tensor-stat --tsv out | grep ^history) == *'"squeeze": true'* ]]
+}
+
+@test "--transpose swaps the last two axes, of every type" {
+	need_python numpy
+	for type in u1 '<i2' '<f4' '<f8'; do
+		array x.npy "np.arange(2 * 3 * 4 * 5).astype('$type').reshape(2, 3, 4, 5)"
+		array want.npy "np.ascontiguousarray(np.arange(2 * 3 * 4 * 5).astype('$type').reshape(2, 3, 4, 5).swapaxes(2, 3))"
+		tensor-cat --transpose x.npy -o out
+		same out image want.npy
+		tensor-cat --transpose out -o back
+		same back image x.npy
+		tensor-cat --transpose --batch 1 out -o back
+		same back image x.npy
+	done
+	# as EMNIST is published: records of several sizes, a range, labels beside
+	images i 2000 28 20
+	labels l 2000
+	tensor-cat -q --batch 7 i l -o a
+	tensor-cat --transpose --range 3:1990 a -o t
+	[ "$(stat_of image.shape t)" = 1x20x28 ]
+	"$PYTHON" -c 'import numpy as np
+a = np.fromfile("i", "u1")[16:].reshape(2000, 1, 28, 20)[3:1990]
+np.save("want", np.ascontiguousarray(a.swapaxes(2, 3)))'
+	same t image want.npy
+	tensor-cat --fields label --range 3:1990 a | tensor-cat --to npy > want.l
+	same t label want.l
+	# a flat picture gets its shape first
+	array x.npy 'np.arange(12, dtype="u1").reshape(2, 6)'
+	array want.npy 'np.ascontiguousarray(np.arange(12, dtype="u1").reshape(2, 2, 3).swapaxes(1, 2))'
+	tensor-cat --transpose --reshape 2x3 --field image=x.npy -o out
+	same out image want.npy
+	run -1 --separate-stderr tensor-cat --transpose -o none l
+	[ "$stderr" = "tensor-cat: l: --transpose: label has samples of scalar: needs two axes" ]
+	[ ! -e none ]
+}
+
+@test "--column makes a label of rows of numbers" {
+	need_python numpy
+	images i 5 4 5
+	perl -e 'binmode STDOUT; print pack("N3 N*", 0xc02, 5, 8, map { 1000 * $_ } 0 .. 39)' > q.idx
+	array q.npy 'np.arange(0, 40000, 1000, dtype="u2").reshape(5, 8)'
+	for column in 0 3 7; do
+		array want.npy "np.arange(0, 40000, 1000, dtype='<i4').reshape(5, 8)[:, $column].copy()"
+		for f in q.idx q.npy; do
+			tensor-cat --column $column i $f -o out
+			same out label want.npy
+			[ "$(stat_of image.shape out)" = 1x4x5 ]
+			tensor-cat --field label=$f | tensor-cat --column $column -o out
+			same out label want.npy
+			tensor-cat --field x=$f --column $column -o out
+			same out x want.npy
+		done
+	done
+	[[ $(tensor-stat --tsv out | grep ^history) == *'"column": 7'* ]]
+	run -1 --separate-stderr tensor-cat --column 8 -o none i q.idx
+	[ "$stderr" = "tensor-cat: i: --column 8: label has 8 columns, counted from 0" ]
+	run -1 --separate-stderr tensor-cat --column 0 -o none i
+	[[ $stderr == "tensor-cat: i: --column: image has samples of 1x4x5: must be a row of numbers" ]]
+	run -2 --separate-stderr tensor-cat i q.idx
+	[[ $stderr == "tensor-cat: q.idx: int32 5x8 is neither images nor labels: "* ]]
+	labels l 5
+	tensor-cat --column 0 l | tensor-cat --to idx | cmp - l
+	[ ! -e none ]
+}
+
+@test "new shapes: models pass, compatible segments join, --repair takes none" {
+	printf 'input 1x4x5\nflatten\nlinear out=10\ncross_entropy\n' | cnn-init -o m.cnn
+	need_python numpy
+	array flat.npy 'np.arange(40, dtype="u1").reshape(2, 20)'
+	images i 3 4 5
+	tensor-cat -q --field image=flat.npy -o a
+	tensor-cat -q i -o b
+	tensor-cat --reshape 1x4x5 m.cnn a b -o out
+	[ "$(tensor-stat --tsv out | grep -c '^segment')" = 2 ]
+	[ "$(stat_of samples out)" = 5 ]
+	head -c "$(stat -c %s m.cnn)" out | cmp - m.cnn
+	for option in --squeeze --transpose "--reshape 1" "--column 1"; do
+		# shellcheck disable=SC2086
+		run -2 --separate-stderr tensor-cat --repair $option a
+		[[ $stderr == *"--repair can't be combined with"* ]]
+	done
 }
 
 # --- selections -------------------------------------------------------------------

@@ -42,13 +42,19 @@ static void set_file(const uint8_t *data, size_t size)
 	    "the file can't be written");
 }
 
-static struct cnn_operands *open_file(struct fuzz_result *r)
+static struct cnn_operands *open_as(const struct cnn_operand_options *o,
+    struct fuzz_result *r)
 {
 	const char *const paths[] = { path };
 	struct cnn_operands *in = NULL;
 
-	r->code = cnn_operands_open(&in, paths, 1, NULL, &r->e);
+	r->code = cnn_operands_open(&in, paths, 1, o, &r->e);
 	return r->code < 0 ? NULL : in;
+}
+
+static struct cnn_operands *open_file(struct fuzz_result *r)
+{
+	return open_as(NULL, r);
 }
 
 /* --- operations on a segment ------------------------------------------------------ */
@@ -141,9 +147,10 @@ static void read_all(struct fuzz_result *r)
 
 static void convert_all(const struct cnn_convert_options *o, struct fuzz_result *r)
 {
+	const struct cnn_operand_options lenient = { .skip_bad = true, .tables = true };
 	const struct cnn_header *h;
 	struct cnn_convert *c;
-	struct cnn_operands *in = open_file(r);
+	struct cnn_operands *in = open_as(o->reshape ? &lenient : NULL, r);
 	struct cnn_output *out;
 
 	if (!in)
@@ -203,6 +210,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static char image[] = "image";
 	char *fields[] = { image };
+	const struct cnn_reshape_options shapes[] = {
+		{ .column = 1 },
+		{ .column = UINT64_MAX,
+		    .squeeze = true,
+		    .transpose = true,
+		    .shapes = { { .rank = 2, .shape = { 4, 5 } } },
+		    .shape_count = 1 },
+		{ .column = UINT64_MAX, .squeeze = true, .transpose = true },
+	};
 	const struct cnn_convert_options ways[] = {
 		{ .last = UINT64_MAX, .program = &program },
 		{ .last = UINT64_MAX, .batch = 3, .program = &program },
@@ -222,9 +238,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    .field_count = 1,
 		    .to = &cnn_codec_png,
 		    .program = &program },
+		{ .last = UINT64_MAX, .reshape = &shapes[0], .program = &program },
+		{ .last = UINT64_MAX, .reshape = &shapes[1], .program = &program },
+		{ .last = UINT64_MAX,
+		    .reshape = &shapes[2],
+		    .batch = 3,
+		    .program = &program },
 	};
 	struct fuzz_result once = { 0 }, r = { 0 };
-	size_t way = size % 8; /* one of the operations each time */
+	size_t way = size % 11; /* one of the operations each time */
 
 	set_file(data, size);
 	fuzz_begin(size, FUZZ_FIXED);
@@ -234,8 +256,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_begin(size, CONVERTED);
 	if (way < sizeof ways / sizeof *ways)
 		convert_all(&ways[way], &r);
-	else if (way == 6)
-		shuffle_all(size / 8 % 3, &r);
+	else if (way == 9)
+		shuffle_all(size / 11 % 3, &r);
 	else
 		repair(&r);
 	fuzz_end();

@@ -9,7 +9,8 @@ struct cnn_convert {
 	const struct cnn_convert_options *o;
 	struct cnn_output *out;
 	struct cnn_writer *writer;
-	struct cnn_header *header; /* of the open segment, or NULL */
+	struct cnn_reshape *reshape; /* or NULL */
+	struct cnn_header *header;   /* of the open segment, or NULL */
 	/* Samples of that header: the record being filled, or the whole array */
 	struct cnn_columns columns;
 	uint64_t seen, kept;
@@ -25,7 +26,12 @@ int cnn_convert_open(struct cnn_convert **convert, const struct cnn_convert_opti
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	c->o = o;
 	c->out = out;
-	if ((r = cnn_writer_open(&c->writer, out, e)) < 0) {
+	if (o->reshape && !(c->reshape = cnn_reshape_new(o->reshape)))
+		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
+	else
+		r = cnn_writer_open(&c->writer, out, e);
+	if (r < 0) {
+		cnn_reshape_free(c->reshape);
 		free(c);
 		return r;
 	}
@@ -40,6 +46,7 @@ void cnn_convert_close(struct cnn_convert *c)
 	cnn_columns_free(&c->columns);
 	cnn_header_free(c->header);
 	cnn_writer_close(c->writer);
+	cnn_reshape_free(c->reshape);
 	free(c);
 }
 
@@ -56,7 +63,7 @@ uint64_t cnn_convert_kept(const struct cnn_convert *c)
 /* Whether the options change the content, so that the run belongs in the history. */
 static bool changes(const struct cnn_convert_options *o)
 {
-	return o->first || o->last != UINT64_MAX || o->fields;
+	return o->first || o->last != UINT64_MAX || o->fields || o->reshape;
 }
 
 static bool converts(const struct cnn_convert_options *o)
@@ -276,6 +283,8 @@ int cnn_convert_segment(struct cnn_convert *c, struct cnn_operands *in,
 	if (!(h = cnn_header_copy(header)))
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	r = select_fields(c->o, h, where, e);
+	if (r == CNN_OK && c->reshape)
+		r = cnn_reshape_begin(c->reshape, h, where, e);
 	if (r == CNN_OK && (!stream || changes(c->o)) &&
 	    !cnn_history_add(h->history, c->o->program))
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
@@ -285,9 +294,12 @@ int cnn_convert_segment(struct cnn_convert *c, struct cnn_operands *in,
 	}
 	if ((r = begin_segment(c, h, where, e)) < 0)
 		return r;
-	while ((r = cnn_operands_record(in, &record, e)) == CNN_OK)
-		if ((r = convert_record(c, &record, e)) < 0)
+	while ((r = cnn_operands_record(in, &record, e)) == CNN_OK) {
+		if (c->reshape)
+			r = cnn_reshape_record(c->reshape, &record, e);
+		if (r < 0 || (r = convert_record(c, &record, e)) < 0)
 			break;
+	}
 	return r == CNN_END ? CNN_OK : r;
 }
 

@@ -6,6 +6,7 @@
 
 #include "formats/format.h"
 #include "formats/operand/operand.h"
+#include "reshape.h"
 
 #include "cli/option.h"
 
@@ -14,6 +15,7 @@ struct cnn_convert_options {
 	uint64_t first, last;
 	char **fields; /* only these fields, in this order; NULL: all */
 	size_t field_count;
+	const struct cnn_reshape_options *reshape; /* NULL: none */
 	uint64_t batch;			   /* samples per record; 0: unchanged */
 	const struct cnn_codec *to;	   /* NULL: a tensor stream */
 	const struct cnn_program *program; /* for the history */
@@ -29,7 +31,7 @@ void cnn_names_free(char **names, size_t count);
 struct cnn_convert;
 
 /* The caller keeps ownership of the options and the output. Without first, last,
- * fields, batch and to, streams are copied byte for byte. With any of them, consecutive
+ * fields, reshape, batch and to, streams are copied byte for byte. With any of them, consecutive
  * compatible data segments are joined into one, and models are copied unchanged. */
 int cnn_convert_open(struct cnn_convert **, const struct cnn_convert_options *,
     struct cnn_output *, struct cnn_error *);
