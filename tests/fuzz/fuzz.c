@@ -396,6 +396,8 @@ void fuzz_codec(const struct cnn_codec *codec, struct cnn_input *in,
 		fuzz_check(own.code == CNN_OK, "it can't be written again: %s",
 		    own.text);
 	} while (left);
+	/* A larger read meets the end of the input first. */
+	result->loose = strstr(result->e.text, "above the highest of int64") != NULL;
 	free(buf);
 	array->close(array);
 }
