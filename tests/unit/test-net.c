@@ -224,7 +224,8 @@ static void cleaned(const char *text, const char *want)
 	size_t size = strlen(text), n;
 	char *copy = malloc(size ? size : 1);
 
-	memcpy(copy, text, size);
+	for (n = 0; n < size; n++)
+		copy[n] = text[n];
 	n = cnn_net_clean(copy, size);
 	ok(n == strlen(want) && !memcmp(copy, want, n), "clean: %zu bytes of %zu", n,
 	    size);
