@@ -116,13 +116,14 @@ int main(int argc, char **argv)
 	train.save_every = job.checkpoint_path ? job.checkpoint_every : 0;
 	run.load.max_memory = (size_t)compute.on.max_memory;
 	r = train.stream ? run_stream(&run, &e) : run_held(&run, &e);
-	cnn_progress_end(&run.progress);
+	log_end(&run.log);
 	if (r >= 0 && compute.on.profile)
 		cnn_print_profile(stderr, run.trainer);
 	if (cnn_metrics_close(run.metrics, &e) == CNN_OK && r == CNN_OK &&
 	    cnn_trainer_save(run.trainer, &e) == CNN_OK) {
 		run_check_result(&run);
-		cnn_model_save(run.load.model, output, strip, &e);
+		if (cnn_model_save(run.load.model, output, strip, &e) == CNN_OK)
+			log_summary(&run.log);
 	}
 out:
 	cnn_trainer_close(run.trainer);

@@ -3,6 +3,7 @@
 
 #include "base/printable.h"
 #include "base/warning.h"
+#include "status-line.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@ static void say(const char *tool, const char *fmt, va_list ap)
 	char text[1200];
 
 	vsnprintf(text, sizeof text, fmt, ap);
+	cnn_status_line_hide();
 	fprintf(stderr, "%s: %s\n", tool, cnn_printable(text, ""));
 }
 

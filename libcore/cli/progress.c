@@ -2,8 +2,10 @@
 #include "progress.h"
 
 #include "option.h"
+#include "status-line.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +14,9 @@
 #include <unistd.h>
 
 #define INTERVAL_NS 100000000u
-#define BAR_WIDTH 20
+#define BAR_MAX 20 /* width of the bar */
+#define BAR_MIN 4
+#define MAX_LINE 512
 
 uint64_t cnn_clock_ns(void)
 {
@@ -54,53 +58,134 @@ static char *grouped(uint64_t n, char buf[32])
 	return buf;
 }
 
-static void print_time(FILE *f, double seconds)
+/* Appends to the line, as much as it has room for. */
+__attribute__((format(printf, 2, 3))) static void add(char line[MAX_LINE],
+    const char *fmt, ...)
+{
+	size_t used = strlen(line);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line + used, MAX_LINE - used, fmt, ap);
+	va_end(ap);
+}
+
+static void add_time(char line[MAX_LINE], double seconds)
 {
 	uint64_t s = seconds < 1e9 ? (uint64_t)(seconds + 0.5) : 1000000000;
 
 	if (s >= 3600)
-		fprintf(f, "%" PRIu64 ":%02u:%02u", s / 3600, (unsigned)(s / 60 % 60),
+		add(line, "%" PRIu64 ":%02u:%02u", s / 3600, (unsigned)(s / 60 % 60),
 		    (unsigned)(s % 60));
 	else
-		fprintf(f, "%u:%02u", (unsigned)(s / 60), (unsigned)(s % 60));
+		add(line, "%u:%02u", (unsigned)(s / 60), (unsigned)(s % 60));
 }
 
-/* Prints the part after the bar. */
-static void compose(FILE *f, const struct cnn_progress *p, uint64_t done,
-    double seconds, const char *unit, const char *note)
+/* --- the parts of the line -------------------------------------------------------- */
+
+/* The state to draw. */
+struct view {
+	const char *label, *unit, *note;
+	uint64_t done, total;
+	double seconds; /* since the start */
+};
+
+/* The most important parts are the label and the percentage (or, without a total, the
+ * number). Then follow the parts of the note, the time left, the bar and the rate. */
+struct choice {
+	size_t note; /* bytes of the note that are shown */
+	bool left, bar, rate;
+};
+
+/* Chooses the `count` most important parts besides the first. False if there are not as
+ * many. */
+static bool choose(const char *note, size_t count, struct choice *c)
 {
-	double rate = seconds > 0 ? (double)done / seconds : 0;
+	*c = (struct choice){ 0 };
+	while (count > 0 && note[c->note]) {
+		const char *end = strstr(note + c->note + 1, "  ");
+
+		c->note = end ? (size_t)(end - note) : strlen(note);
+		count--;
+	}
+	c->left = count > 0;
+	c->bar = count > 1;
+	c->rate = count > 2;
+	return count <= 3;
+}
+
+/* Appends the parts after the bar. */
+static void add_parts(char line[MAX_LINE], const struct view *v, const struct choice *c)
+{
+	double rate = v->seconds > 0 ? (double)v->done / v->seconds : 0;
 	char number[32];
 
-	if (p->total > 0)
-		fprintf(f, " %d%%",
-		    done < p->total ? (int)((double)done / (double)p->total * 100) :
-				      100);
+	if (v->total == 0)
+		add(line, " %s %s", grouped(v->done, number), v->unit);
 	else
-		fprintf(f, " %s %s", grouped(done, number), unit);
-	if (note)
-		fprintf(f, "  %s", note);
-	fprintf(f, "  %s %s/s", grouped((uint64_t)rate, number), unit);
-	if (p->total > done && rate > 0) {
-		fputs("  ", f);
-		print_time(f, (double)(p->total - done) / rate);
-		fputs(" left", f);
+		add(line, " %d%%",
+		    v->done < v->total ?
+			(int)((double)v->done / (double)v->total * 100) :
+			100);
+	if (c->note)
+		add(line, "  %.*s", (int)c->note, v->note);
+	if (c->rate)
+		add(line, "  %s %s/s", grouped((uint64_t)rate, number), v->unit);
+	if (c->left && v->total > v->done && rate > 0) {
+		add(line, "  ");
+		add_time(line, (double)(v->total - v->done) / rate);
+		add(line, " left");
 	}
 }
 
-/* Writes " [####----]" as wide as `room` allows, or nothing if it is too narrow. */
-static void draw_bar(char *bar, const struct cnn_progress *p, uint64_t done, int room)
+/* Appends " [####----]" of this width. */
+static void add_bar(char line[MAX_LINE], const struct view *v, int width)
 {
-	int width = room - 3 < BAR_WIDTH ? room - 3 : BAR_WIDTH, full;
+	char bar[BAR_MAX];
+	int full = v->done < v->total ?
+	    (int)((double)v->done / (double)v->total * width) :
+	    width;
 
-	bar[0] = '\0';
-	if (p->total == 0 || width < 4)
-		return;
-	full = done < p->total ? (int)((double)done / (double)p->total * width) : width;
-	strcpy(bar, " [");
-	memset(bar + 2, '#', (size_t)full);
-	memset(bar + 2 + full, '-', (size_t)(width - full));
-	strcpy(bar + 2 + width, "]");
+	memset(bar, '#', (size_t)full);
+	memset(bar + full, '-', (size_t)(width - full));
+	add(line, " [%.*s]", width, bar);
+}
+
+/* Writes the line with the chosen parts. False if it has more than `room`
+ * characters. */
+static bool compose(char line[MAX_LINE], const struct view *v, const struct choice *c,
+    int room)
+{
+	char parts[MAX_LINE] = "";
+	int width;
+
+	add_parts(parts, v, c);
+	*line = '\0';
+	add(line, "%s", v->label);
+	width = room - (int)strlen(line) - (int)strlen(parts) - 3;
+	if (c->bar && v->total > 0 && width < BAR_MIN)
+		return false;
+	if (c->bar && v->total > 0)
+		add_bar(line, v, width < BAR_MAX ? width : BAR_MAX);
+	add(line, "%s", parts);
+	return (int)strlen(line) <= room;
+}
+
+/* Writes a line of at most `room` characters: as many whole parts as fit, the most
+ * important first. The first part is truncated if even that does not fit. */
+static void draw_line(char line[MAX_LINE], const struct view *v, int room)
+{
+	char more[MAX_LINE];
+	struct choice c;
+
+	choose(v->note, 0, &c);
+	if (!compose(line, v, &c, room))
+		line[room > 0 && room < MAX_LINE ? room : 0] = '\0';
+	for (size_t count = 1; choose(v->note, count, &c); count++) {
+		if (!compose(more, v, &c, room))
+			break;
+		memcpy(line, more, sizeof more);
+	}
 }
 
 void cnn_progress_start(struct cnn_progress *p, const char *label, uint64_t total)
@@ -118,37 +203,21 @@ void cnn_progress_start(struct cnn_progress *p, const char *label, uint64_t tota
 void cnn_progress_update(struct cnn_progress *p, uint64_t done, const char *unit,
     const char *note)
 {
-	char line[512] = "", bar[BAR_WIDTH + 4];
+	struct view v = { p->label, unit, note ? note : "", done, p->total, 0 };
+	char line[MAX_LINE];
 	uint64_t now;
-	int width, front, length;
-	FILE *f;
 
 	if (!p->on || (now = cnn_clock_ns()) - p->last_ns < INTERVAL_NS)
 		return;
 	p->last_ns = now;
-	f = fmemopen(line, sizeof line, "w");
-	if (!f)
-		return;
-	compose(f, p, done, (double)(now - p->start_ns) * 1e-9, unit, note);
-	fclose(f);
-	line[sizeof line - 1] = '\0';
-
-	/* Cut the line to the width of the terminal, since a wrapped line cannot be
-	 * overwritten. Pad with blanks to erase the rest of the previous line. */
-	width = columns() - 1;
-	draw_bar(bar, p, done, width - (int)strlen(p->label) - (int)strlen(line));
-	front = (int)(strlen(p->label) + strlen(bar));
-	length = front + (int)strlen(line);
-	if (length > width)
-		length = width > front ? width : front;
-	fprintf(stderr, "\r%s%s%.*s%*s", p->label, bar, length - front, line,
-	    p->drawn > (uint64_t)length ? (int)p->drawn - length : 0, "");
-	p->drawn = (uint64_t)length;
+	v.seconds = (double)(now - p->start_ns) * 1e-9;
+	draw_line(line, &v, columns() - 1);
+	cnn_status_line_show(line);
 }
 
 void cnn_progress_end(struct cnn_progress *p)
 {
-	if (p->on && p->drawn > 0)
-		fprintf(stderr, "\r%*s\r", (int)p->drawn, "");
+	if (p->on)
+		cnn_status_line_hide();
 	p->on = false;
 }

@@ -1,7 +1,8 @@
 /* progress.h - a progress line on standard error.
  *
  * Nothing is drawn if standard error is not a terminal, or with -q. The line is redrawn
- * at most ten times a second and erased at the end.
+ * at most ten times a second and erased at the end. Messages (cli/option.h) scroll above
+ * it. Only one line is drawn at a time.
  */
 #ifndef CNN_PROGRESS_H
 #define CNN_PROGRESS_H
@@ -13,13 +14,14 @@ struct cnn_progress {
 	bool on;
 	const char *label;
 	uint64_t total; /* 0: unknown */
-	uint64_t start_ns, last_ns, drawn;
+	uint64_t start_ns, last_ns;
 };
 
 /* total 0: unknown. Borrows `label` until cnn_progress_end(). */
 void cnn_progress_start(struct cnn_progress *, const char *label, uint64_t total);
-/* `done` is the number processed so far, in units of `unit` ("images"). `note` ("loss
- * 0.0431") may be NULL. */
+/* `done` is the number processed so far, in units of `unit` ("samples"). `note` may be
+ * NULL; its parts are separated by two blanks, the most important first ("loss 0.0431  acc
+ * 98.10%"). Parts that do not fit are left out. */
 void cnn_progress_update(struct cnn_progress *, uint64_t done, const char *unit,
     const char *note);
 void cnn_progress_end(struct cnn_progress *);

@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "base/value.h"
 #include "cli/option.h"
+#include "cli/status-line.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -43,6 +44,7 @@ __attribute__((format(printf, 2, 0))) static void log_text(int level, const char
 	if (cnn_verbosity < (level < 2 ? 2 : level))
 		return;
 	vsnprintf(text, sizeof text, fmt, ap);
+	cnn_status_line_hide();
 	fprintf(stderr, "%s: %s\n", program_invocation_short_name, text);
 }
 

@@ -1,8 +1,6 @@
 /* run.c - see run.h. */
 #include "run.h"
 
-#include "base/printable.h"
-
 #include <math.h>
 #include <string.h>
 
@@ -29,46 +27,53 @@ static int save_checkpoint(struct run *run, struct cnn_error *e)
 	    cnn_model_save(run->load.model, run->job->checkpoint_path, false, e);
 }
 
-/* Called after each step: updates the progress line, writes metrics and checkpoints. */
-static int report(struct run *run, const struct cnn_train_status *s,
-    struct cnn_error *e)
+static void warn(struct run *run, const struct cnn_train_status *s)
 {
-	struct cnn_evaluation v = { 0 };
-	double weight = run->done ? 0.02 : 1;
-	char note[120];
-	int r = CNN_OK;
+	if (isfinite(s->loss) || s->skipped || run->warned)
+		return;
+	cnn_message(run->job->program, 1,
+	    "step %llu: the loss is not finite: is --lr too high?",
+	    (unsigned long long)s->step);
+	run->warned = true;
+}
 
-	run->done += s->samples;
-	run->steps++;
-	run->skipped += s->skipped;
-	run->loss += weight * (s->loss - run->loss);
-	run->accuracy += weight * (s->accuracy - run->accuracy);
-	snprintf(note, sizeof note, "epoch %llu  loss %.4f  acc %.2f%%",
-	    (unsigned long long)s->epoch + !s->epoch_ends,
-	    cnn_printable_number(run->loss), 100 * run->accuracy);
-	cnn_progress_update(&run->progress, run->done, "images", note);
-	if (!isfinite(s->loss) && !s->skipped && !run->warned) {
-		cnn_message(run->job->program, 1,
-		    "step %llu: the loss is not finite: is --lr too high?",
-		    (unsigned long long)s->step);
-		run->warned = true;
-	}
-	if (s->epoch_ends && run->job->train->time_epochs)
+static int end_epoch(struct run *run, const struct cnn_train_status *s,
+    struct cnn_evaluation *v, struct cnn_error *e)
+{
+	int r = run->val ? validate(run, v, e) : CNN_OK;
+
+	if (r == CNN_OK)
+		log_epoch(&run->log, run->val ? v : NULL);
+	if (run->job->train->time_epochs)
 		cnn_message(run->job->program, 0, "epoch %llu: %.3f ms, %llu samples",
 		    (unsigned long long)s->epoch, 1e3 * s->seconds,
 		    (unsigned long long)s->epoch_samples);
-	if (s->epoch_ends && run->val && (r = validate(run, &v, e)) == CNN_OK)
-		cnn_message(run->job->program, 1,
-		    "epoch %llu: validation loss %.4f, accuracy %.2f %%",
-		    (unsigned long long)s->epoch, cnn_evaluation_loss(&v),
-		    100 * cnn_evaluation_accuracy(&v));
+	return r;
+}
+
+/* Called after each step: writes log, metrics and checkpoints. */
+static int report(struct run *run, const struct cnn_train_status *s,
+    struct cnn_error *e)
+{
+	const struct job *job = run->job;
+	struct cnn_evaluation v = { 0 };
+	int r = CNN_OK;
+
+	run->steps++;
+	run->skipped += s->skipped;
+	log_step(&run->log, s);
+	warn(run, s);
+	log_pause(&run->log);
+	if (s->epoch_ends)
+		r = end_epoch(run, s, &v, e);
 	if (r == CNN_OK && run->metrics)
 		r = cnn_metrics_add(run->metrics, s, v.samples ? &v : NULL, e);
 	cnn_evaluation_free(&v);
-	if (r == CNN_OK && run->job->checkpoint_path &&
-	    (run->job->checkpoint_every ? s->step % run->job->checkpoint_every == 0 :
-					  s->epoch_ends))
+	if (r == CNN_OK && job->checkpoint_path &&
+	    (job->checkpoint_every ? s->step % job->checkpoint_every == 0 :
+				     s->epoch_ends))
 		r = save_checkpoint(run, e);
+	log_resume(&run->log);
 	return r;
 }
 
@@ -123,6 +128,7 @@ int run_stream(struct run *run, struct cnn_error *e)
 		 e)) == CNN_OK &&
 	    !cnn_history_add(run->load.model->history, job->program))
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
+	log_begin(&run->log, job->program, 0);
 	while (r == CNN_OK && (r = stream_segment(run, header, e)) == CNN_END)
 		r = cnn_load_next(&run->load, &header, e);
 	if (r == CNN_END && run->data->dropped + run->data->samples == 0)
@@ -180,7 +186,7 @@ static int interrupted(struct run *run, struct cnn_error *e)
 {
 	int r = CNN_OK;
 
-	cnn_progress_end(&run->progress);
+	log_end(&run->log);
 	if (run->job->checkpoint_path)
 		r = save_checkpoint(run, e);
 	if (r < 0 || cnn_metrics_close(run->metrics, e) < 0)
@@ -218,7 +224,7 @@ int run_held(struct run *run, struct cnn_error *e)
 	    (r = cnn_metrics_open(&run->metrics, job->metrics_path,
 		 cnn_trainer_step_number(run->trainer), e)) < 0)
 		return r;
-	cnn_progress_start(&run->progress, "train", cnn_trainer_samples(run->trainer));
+	log_begin(&run->log, job->program, cnn_trainer_samples(run->trainer));
 	cnn_interrupt_catch();
 	while ((r = cnn_trainer_step(run->trainer, &s, e)) == CNN_OK) {
 		if ((r = report(run, &s, e)) < 0)
@@ -229,7 +235,7 @@ int run_held(struct run *run, struct cnn_error *e)
 	cnn_interrupt_release();
 	if (r == CNN_END && cnn_interrupted())
 		return interrupted(run, e);
-	if (r == CNN_END && run->done == 0) {
+	if (r == CNN_END && run->steps == 0) {
 		cnn_value_get_uint(m->training, "epoch", &epoch);
 		cnn_message(job->program, 1,
 		    "nothing to do: the model already has %llu epochs (raise --epochs)",

@@ -4,9 +4,9 @@
 
 #include "formats/operand/load.h"
 
+#include "log.h"
 #include "train/metrics.h"
 #include "cli/option.h"
-#include "cli/progress.h"
 #include "train/describe.h"
 #include "train/trainer.h"
 
@@ -26,9 +26,7 @@ struct run {
 	struct cnn_dataset *data, *val;
 	struct cnn_trainer *trainer;
 	struct cnn_metrics *metrics;
-	struct cnn_progress progress;
-	uint64_t done;		 /* samples in this run */
-	double loss, accuracy;	 /* running means, for display */
+	struct train_log log;
 	uint64_t steps, skipped; /* in this run */
 	bool warned;		 /* about a loss that is NaN */
 };
