@@ -63,12 +63,10 @@ static int check_options(char *const *operands, struct cnn_error *e)
 		return cnn_fail(e, CNN_EUSAGE,
 		    "--val: -: standard input is already an operand");
 	if (train.stream &&
-	    (train.resume || job.val_path || given("epochs") || job.metrics_path ||
-		train.time_epochs))
+	    (train.resume || job.val_path || given("epochs") || train.time_epochs))
 		return cnn_fail(e, CNN_EUSAGE,
 		    "--stream reads the data once: it can't "
-		    "be combined with --epochs, --resume, --val, --metrics or "
-		    "--time-epochs");
+		    "be combined with --epochs, --resume, --val or --time-epochs");
 	if (job.checkpoint_every && !job.checkpoint_path)
 		return cnn_fail(e, CNN_EUSAGE,
 		    "--checkpoint-every: needs --checkpoint");

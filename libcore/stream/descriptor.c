@@ -1,5 +1,6 @@
 /* descriptor.c - reads and writes file descriptors. */
 #include "descriptor.h"
+#include "interrupt-private.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -29,6 +30,10 @@ ssize_t cnn_fd_read(int fd, void *buf, size_t size)
 
 	if (on_wait && !ready(fd, POLLIN, 0))
 		on_wait();
+	if (!cnn_interrupt_wait(fd)) {
+		errno = EINTR;
+		return -1;
+	}
 	while ((n = read(fd, buf, size)) < 0 && (errno == EINTR || errno == EAGAIN))
 		if (errno == EAGAIN)
 			ready(fd, POLLIN, -1);

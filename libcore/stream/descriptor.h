@@ -11,7 +11,7 @@
 
 /* Like read(2) and write(2), but continue after a signal and wait where a descriptor
  * with O_NONBLOCK would fail with EAGAIN. Before cnn_fd_read() waits, it calls the
- * function of cnn_fd_on_wait(). */
+ * function of cnn_fd_on_wait(); it fails with EINTR if cnn_interrupt_wait() does. */
 ssize_t cnn_fd_read(int fd, void *, size_t);
 ssize_t cnn_fd_write(int fd, const void *, size_t);
 

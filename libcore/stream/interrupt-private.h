@@ -16,6 +16,11 @@ void cnn_temporary_remove(const char *path);
  * registration. Stores the previous mask in *old, for pthread_sigmask(). */
 void cnn_signals_block(sigset_t *old);
 
+/* Waits until fd can be read without blocking, is at its end or has an error. Returns
+ * false if a signal was caught since cnn_interrupt_catch(): then the caller must not read,
+ * but fail. Returns true at once if signals are not caught. */
+bool cnn_interrupt_wait(int fd);
+
 /* If the program crashes (a fault, an abort) between these two calls, it prints
  * "PROGRAM: path: crashed while being loaded" and removes temporary files before it
  * ends. For one thread at a time; path must stay valid until cnn_crash_end(). */

@@ -7,6 +7,8 @@
 
 #include "io.h"
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -22,6 +24,12 @@ static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGXCP
 
 static const char *_Atomic temporaries[MOST_TEMPORARIES];
 static atomic_int catching, caught;
+/* A pipe to which the handler writes when it catches a signal, to wake
+ * cnn_interrupt_wait(). Open from the first cnn_interrupt_catch() on. */
+static int wake[2] = { -1, -1 };
+/* Between cnn_interrupt_catch() and cnn_interrupt_release(). */
+static atomic_int patient;
+static atomic_bool refused; /* cnn_interrupt_wait() returned false */
 
 static void unlink_temporaries(void)
 {
@@ -35,9 +43,14 @@ static void unlink_temporaries(void)
 
 static void on_signal(int number)
 {
+	const int saved = errno;
+
 	for (size_t i = 0; i < PATIENT_COUNT; i++)
 		if (number == signals[i] && atomic_exchange(&catching, 0)) {
 			atomic_store(&caught, number);
+			/* A failure only means that a blocked read goes on waiting. */
+			if (write(wake[1], "", 1) < 0)
+				errno = saved;
 			return;
 		}
 	unlink_temporaries();
@@ -93,13 +106,37 @@ void cnn_temporary_remove(const char *path)
 
 void cnn_interrupt_catch(void)
 {
+	if (wake[0] < 0 && pipe2(wake, O_CLOEXEC | O_NONBLOCK) < 0)
+		wake[0] = wake[1] = -1;
 	install();
+	atomic_store(&patient, 1);
 	atomic_store(&catching, 1);
 }
 
 void cnn_interrupt_release(void)
 {
 	atomic_store(&catching, 0);
+	atomic_store(&patient, 0);
+}
+
+bool cnn_interrupt_wait(int fd)
+{
+	struct pollfd files[] = { { fd, POLLIN, 0 }, { wake[0], POLLIN, 0 } };
+
+	if (!atomic_load(&patient))
+		return true;
+	/* A signal that comes before poll() wakes it too, whichever thread it is
+	 * delivered to: it leaves a byte in the pipe. */
+	while (!atomic_load(&caught) && poll(files, 2, -1) < 0 && errno == EINTR)
+		continue;
+	if (atomic_load(&caught))
+		atomic_store(&refused, true);
+	return !atomic_load(&caught);
+}
+
+bool cnn_interrupted_reading(void)
+{
+	return atomic_load(&refused);
 }
 
 int cnn_interrupted(void)

@@ -91,12 +91,15 @@ const char *cnn_output_name(const struct cnn_output *);
  * once and remove the temporary file of each output. After cnn_interrupt_catch() the
  * first SIGINT, SIGTERM or SIGHUP is only recorded: cnn_interrupted() returns its
  * number (0 if none came), so that a program can finish its work and then end with
- * cnn_interrupt_exit(). The second signal ends it at once. An ignored signal stays
+ * cnn_interrupt_exit(). Reading from a file or a pipe fails from then on, even if it was
+ * waiting for bytes. The second signal ends the program at once. An ignored signal stays
  * ignored. */
 void cnn_interrupt_catch(void);
 /* Undoes cnn_interrupt_catch(): the next signal ends the program at once. */
 void cnn_interrupt_release(void);
 int cnn_interrupted(void);
+/* Whether reading has failed for this reason. */
+bool cnn_interrupted_reading(void);
 /* Ends the program by the signal that was caught; returns if there was none. */
 void cnn_interrupt_exit(void);
 

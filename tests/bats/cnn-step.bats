@@ -240,8 +240,18 @@ fc1.bias.dtype	float32" ]
 	says "cnn-step: nowhere/c*"
 }
 
+@test "--stream: --metrics has the rows of a run that holds the data" {
+	cnn-step -q --no-shuffle --schedule constant -b 40 --metrics want init.cnn data.tns > held
+	cnn-step -q --stream -b 40 --metrics m init.cnn data.tns > streamed
+	# The end of the data is not known before they end: no epoch is finished.
+	awk -F'\t' -v OFS='\t' 'NR > 1 { $2 = 0 } 1' want | diff - m
+	# Data may be named more than once.
+	cnn-step -q --stream -b 50 --metrics m init.cnn data.tns data.tns > streamed
+	[ "$(cut -f1 m | xargs)" = "step 1 2 3 4" ]
+}
+
 @test "--stream: misuse" {
-	for o in --resume "--val data.tns" "--epochs 2" "--metrics m"; do
+	for o in --resume "--val data.tns" "--epochs 2" --time-epochs; do
 		run -2 --separate-stderr cnn-step --stream $o init.cnn data.tns -o out
 		says "cnn-step: --stream *"
 	done

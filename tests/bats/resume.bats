@@ -168,6 +168,95 @@ traced() {
 	[ "$(ls | grep -c '\.cnn\.')" = 0 ]
 }
 
+# ended SIGNAL PID: sends it, and checks that the process ends by it.
+ended() {
+	local status=0
+	kill -"$1" "$2"
+	wait "$2" || status=$?
+	[ $status = $((128 + $(kill -l "$1"))) ]
+	[ ! -e out.cnn ]
+	[ "$(ls | grep -c '\.cnn\.')" = 0 ]
+}
+
+# rows N: waits until the table of metrics has that many steps.
+rows() {
+	until [ -s m.tsv ] && [ "$(wc -l < m.tsv)" -gt "$1" ]; do sleep 0.01; done
+}
+
+@test "without --checkpoint a signal's message says what is lost" {
+	local options="--threads 2 --batch 16 --metrics m.tsv -o out.cnn init.cnn" pid
+	env --default-signal=INT cnn-step --epochs 4000 $options data.tns 2> said 3>&- & pid=$!
+	rows 3
+	ended INT $pid
+	grep -qE '^cnn-step: stopped by a signal after step [0-9]+: the training is lost \(next time, keep it with -c FILE\)$' said
+	[ "$(grep -c 'resume\|: finished' said)" = 0 ]
+}
+
+@test "--stream: a signal is heard while it waits for data" {
+	local signal pid
+	mkfifo pipe
+	cnn-step -q --stream -b 16 -n 6 init.cnn data.tns > want.cnn
+	for signal in INT TERM HUP; do
+		rm -f c.cnn m.tsv
+		env --default-signal=$signal cnn-step --stream -b 16 --metrics m.tsv \
+			-c c.cnn -o out.cnn init.cnn pipe 2> said 3>&- 7>&- & pid=$!
+		exec 7> pipe
+		head -c -3 data.tns >&7          # all samples, but not the end
+		rows 6
+		until grep -q '^State:.S' /proc/$pid/status; do sleep 0.01; done
+		ended $signal $pid
+		exec 7>&-
+		grep -q "^cnn-step: stopped by a signal after step 6; the model is in c.cnn$" said
+		[ "$(weights c.cnn)" = "$(weights want.cnn)" ]
+		[ "$(cut -f1 m.tsv | tail -n 1)" = 6 ]
+	done
+}
+
+@test "--stream: a signal before the first step keeps an older checkpoint" {
+	local pid
+	mkfifo pipe
+	echo older > c.cnn
+	env --default-signal=TERM cnn-step --stream --metrics m.tsv -c c.cnn -o out.cnn \
+		init.cnn pipe 2> said 3>&- 7>&- & pid=$!
+	exec 7> pipe
+	head -c 3000 data.tns >&7
+	rows 0
+	until grep -q '^State:.S' /proc/$pid/status; do sleep 0.01; done
+	ended TERM $pid
+	exec 7>&-
+	grep -q "^cnn-step: stopped by a signal after step 0: nothing was trained$" said
+	[ "$(cat c.cnn)" = older ]
+}
+
+@test "--stream: a signal finishes the step, and a second one ends it at once" {
+	local pid feeder
+	mkfifo pipe
+	while :; do cat data.tns; done > pipe 2> /dev/null 3>&- & feeder=$!
+	env --default-signal=INT cnn-step --stream -b 1 --metrics m.tsv -c c.cnn -o out.cnn \
+		init.cnn < pipe 2> said 3>&- & pid=$!
+	rows 300
+	ended INT $pid
+	wait $feeder || true
+	[ "$(cut -f1 m.tsv | tail -n 1)" = "$(step_of c.cnn)" ]
+	grep -q "^cnn-step: stopped by a signal after step $(step_of c.cnn); the model is in c.cnn$" said
+
+	rm c.cnn m.tsv
+	while :; do cat data.tns; done > pipe 2> /dev/null 3>&- & feeder=$!
+	env --default-signal=INT cnn-step --stream -b 1 --metrics m.tsv -c c.cnn -o out.cnn \
+		init.cnn < pipe 2> said 3>&- & pid=$!
+	rows 300
+	kill -STOP $pid
+	kill -INT $pid
+	kill -TERM $pid
+	kill -CONT $pid
+	status=0
+	wait $pid || status=$?
+	wait $feeder || true
+	[ $status = 130 ] || [ $status = 143 ]
+	[ ! -e c.cnn ]
+	run -1 grep stopped said
+}
+
 @test "a signal that comes when the last step is done ends it at once" {
 	mkfifo pipe
 	sleep 30 < pipe & holder=$!

@@ -89,7 +89,7 @@ static int feed(struct run *run, size_t first, size_t count, struct cnn_error *e
 }
 
 /* Trains on the whole batches of a segment; the remaining samples wait for the next
- * segment. */
+ * segment. Stops early if a signal was caught. */
 static int stream_segment(struct run *run, const struct cnn_header *header,
     struct cnn_error *e)
 {
@@ -103,43 +103,17 @@ static int stream_segment(struct run *run, const struct cnn_header *header,
 	    r == CNN_OK && (r = cnn_operands_record(run->load.in, &rec, e)) == CNN_OK) {
 		if ((r = cnn_dataset_append(run->data, &rec, e)) < 0)
 			cnn_error_prefix(e, "%s", cnn_operands_name(run->load.in));
-		for (at = 0, rc = r;
-		     rc == CNN_OK && run->data->samples - at >= run->job->train->batch;
+		for (at = 0, rc = r; rc == CNN_OK && !cnn_interrupted() &&
+		     run->data->samples - at >= run->job->train->batch;
 		     at += run->job->train->batch)
 			rc = feed(run, at, run->job->train->batch, e);
 		if (rc < 0)
 			return rc;
 		cnn_dataset_drop(run->data, at);
+		if (cnn_interrupted())
+			return CNN_END;
 	}
 	return r;
-}
-
-/* Trains as records arrive. Those after --steps are only verified. */
-int run_stream(struct run *run, struct cnn_error *e)
-{
-	const struct job *job = run->job;
-	const struct cnn_header *header;
-	int r = cnn_load_model(&run->load, &header, e);
-
-	if (r == CNN_OK)
-		r = cnn_dataset_use(run->data, run->load.model->graph, true, e);
-	if (r == CNN_OK &&
-	    (r = cnn_trainer_open(&run->trainer, run->load.model, NULL, job->train,
-		 e)) == CNN_OK &&
-	    !cnn_history_add(run->load.model->history, job->program))
-		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
-	log_begin(&run->log, job->program, 0);
-	while (r == CNN_OK && (r = stream_segment(run, header, e)) == CNN_END)
-		r = cnn_load_next(&run->load, &header, e);
-	if (r == CNN_END && run->data->dropped + run->data->samples == 0)
-		r = cnn_fail(e, CNN_EDATA, "the data contain no samples");
-	if (r == CNN_END && run->data->samples > 0 &&
-	    (r = feed(run, 0, run->data->samples, e)) == CNN_OK)
-		r = CNN_END;
-	/* There is only one epoch, and it ends here. */
-	if (r == CNN_END && job->checkpoint_path && !job->checkpoint_every)
-		return save_checkpoint(run, e);
-	return r == CNN_END ? CNN_OK : r;
 }
 
 /* A resume replaces the entry of the run that it continues in the history, so that its
@@ -180,23 +154,94 @@ static int check_validation(struct run *run, struct cnn_error *e)
 	return r;
 }
 
-/* Saves the checkpoint, so that the run can be resumed, and ends the program by the
- * signal. No result is written. */
+/* Saves the checkpoint, and ends the program by the signal. No result is written. */
 static int interrupted(struct run *run, struct cnn_error *e)
 {
+	const struct job *job = run->job;
+	const char *file = job->checkpoint_path;
 	int r = CNN_OK;
 
 	log_end(&run->log);
-	if (run->job->checkpoint_path)
+	/* Without a step there is nothing that an older checkpoint lacks. */
+	if (run->steps == 0)
+		file = NULL;
+	if (file)
 		r = save_checkpoint(run, e);
 	if (r < 0 || cnn_metrics_close(run->metrics, e) < 0)
 		return e->code;
-	cnn_message(run->job->program, 1, "stopped by a signal after step %llu%s%s",
+	run->metrics = NULL;
+	cnn_message(job->program, 1, "stopped by a signal after step %llu%s%s",
 	    (unsigned long long)cnn_trainer_step_number(run->trainer),
-	    run->job->checkpoint_path ? "; resume from " : "",
-	    run->job->checkpoint_path ? run->job->checkpoint_path : "");
+	    file ? job->train->stream ? "; the model is in " : "; resume from " :
+		run->steps > 0 ?
+		   ": the training is lost (next time, keep it with -c FILE)" :
+		   ": nothing was trained",
+	    file ? file : "");
 	cnn_interrupt_exit();
 	return CNN_OK;
+}
+
+/* Trains on this segment and all that follow, until a signal is caught. CNN_END at the end
+ * of either. */
+static int stream_data(struct run *run, const struct cnn_header *header,
+    struct cnn_error *e)
+{
+	int r;
+
+	do
+		r = stream_segment(run, header, e);
+	while (r == CNN_END && !cnn_interrupted() &&
+	    (r = cnn_load_next(&run->load, &header, e)) == CNN_OK);
+	if (r < 0 || cnn_interrupted())
+		return r;
+	if (run->data->dropped + run->data->samples == 0)
+		return cnn_fail(e, CNN_EDATA, "the data contain no samples");
+	if (run->data->samples > 0)
+		r = feed(run, 0, run->data->samples, e);
+	return r < 0 ? r : CNN_END;
+}
+
+/* Reads the model and the header of the first data, and prepares the training. */
+static int stream_open(struct run *run, const struct cnn_header **header,
+    struct cnn_error *e)
+{
+	const struct job *job = run->job;
+	int r = cnn_load_model(&run->load, header, e);
+
+	if (r == CNN_END)
+		return cnn_fail(e, CNN_EDATA, "the data contain no samples");
+	if (r < 0 ||
+	    (r = cnn_dataset_use(run->data, run->load.model->graph, true, e)) < 0 ||
+	    (r = cnn_trainer_open(&run->trainer, run->load.model, NULL, job->train,
+		 e)) < 0)
+		return r;
+	if (!cnn_history_add(run->load.model->history, job->program))
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	return job->metrics_path ?
+	    cnn_metrics_open(&run->metrics, job->metrics_path, 0, e) :
+	    CNN_OK;
+}
+
+int run_stream(struct run *run, struct cnn_error *e)
+{
+	const struct job *job = run->job;
+	const struct cnn_header *header;
+	int r = stream_open(run, &header, e);
+
+	if (r < 0)
+		return r;
+	log_begin(&run->log, job->program, 0);
+	cnn_interrupt_catch();
+	r = stream_data(run, header, e);
+	cnn_interrupt_release();
+	if (cnn_interrupted() && (r >= 0 || cnn_interrupted_reading())) {
+		*e = (struct cnn_error){ 0 };
+		return interrupted(run, e);
+	}
+	/* There is only one epoch, and it ends here. */
+	if (r == CNN_END && job->checkpoint_path && !job->checkpoint_every)
+		return save_checkpoint(run, e);
+	return r == CNN_END ? CNN_OK : r;
 }
 
 /* Reads all data into memory, verified to the end, before the first step. */

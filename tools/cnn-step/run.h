@@ -34,7 +34,8 @@ struct run {
 /* Reads all data into memory, verified to the end, and then trains on them. If a signal
  * stopped the run, the program ends here. */
 int run_held(struct run *, struct cnn_error *);
-/* Trains as records arrive. Those after --steps are only verified. */
+/* Trains as records arrive. Those after --steps are only verified. If a signal stopped the
+ * run, the program ends here. */
 int run_stream(struct run *, struct cnn_error *);
 /* Prints warnings before the model is written: if every step was skipped, or if a
  * weight is not finite and there was no warning about the loss (a library's relu may
