@@ -2,6 +2,7 @@
 #include "args.h"
 
 #include "choice.h"
+#include "nearest.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -33,13 +34,17 @@ int cnn_arg_unknown(const struct cnn_arg *args, uint32_t count, const char *name
     struct cnn_error *e)
 {
 	char known[600] = "";
+	struct cnn_nearest near;
 	size_t used = 0;
 
+	cnn_nearest_init(&near, name);
+	for (uint32_t i = 0; i < count; i++)
+		cnn_nearest_offer(&near, args[i].name);
 	for (uint32_t i = 0; i < count && used < sizeof known; i++)
 		used += (size_t)snprintf(known + used, sizeof known - used, "%s%s",
 		    i ? ", " : "", args[i].name);
-	return cnn_fail(e, CNN_EDATA, "%s=: unknown argument (known: %s)", name,
-	    count ? known : "none");
+	return cnn_fail(e, CNN_EDATA, "%s=: unknown argument%s (known: %s)", name,
+	    cnn_nearest_hint(&near, ""), count ? known : "none");
 }
 
 /* --- one value -------------------------------------------------------------------- */
@@ -53,12 +58,17 @@ static int bad_value(const struct cnn_arg *a, const char *text, struct cnn_error
 		[CNN_ARG_LIST] = "N or N,N,... with numbers",
 	};
 
+	struct cnn_nearest near;
+
 	if (a->type == CNN_ARG_BOOL)
 		return cnn_fail(e, CNN_EDATA, "%s=%s: must be true or false", a->name,
 		    text);
-	if (a->type == CNN_ARG_CHOICE)
-		return cnn_fail(e, CNN_EDATA, "%s=%s: must be one of %s", a->name, text,
-		    a->choices);
+	if (a->type == CNN_ARG_CHOICE) {
+		cnn_nearest_init(&near, text);
+		cnn_nearest_offer_choices(&near, a->choices);
+		return cnn_fail(e, CNN_EDATA, "%s=%s: must be one of %s%s", a->name,
+		    text, a->choices, cnn_nearest_hint(&near, ""));
+	}
 	return cnn_fail(e, CNN_EDATA, "%s=%s: must be %s from %.10g to %.10g", a->name,
 	    text, what[a->type], a->min, a->max);
 }

@@ -2,12 +2,14 @@
 #include "option-private.h"
 
 #include "base/choice.h"
+#include "base/nearest.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <math.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,9 +72,13 @@ static void set_float(const struct cnn_program *program, const struct cnn_option
 static void set_choice(const struct cnn_program *program, const struct cnn_option *o,
     const char *text)
 {
+	struct cnn_nearest near;
+
+	cnn_nearest_init(&near, text);
+	cnn_nearest_offer_choices(&near, o->choices);
 	if (cnn_choice_find(o->choices, text) < 0)
-		cnn_usage(program, "--%s: %s: must be one of %s", o->name, text,
-		    o->choices);
+		cnn_usage(program, "--%s: %s: must be one of %s%s", o->name, text,
+		    o->choices, cnn_nearest_hint(&near, ""));
 	*(const char **)o->value = text;
 }
 
@@ -172,10 +178,23 @@ static const char *taken(char **argv)
 	return argv[optarg && optarg == argv[optind - 1] ? optind - 2 : optind - 1];
 }
 
+_Noreturn static void refuse_name(const struct command_line *p, const char *text)
+{
+	const int size = (int)strcspn(text, "=");
+	char name[CNN_NEAREST_WORD + 4];
+	struct cnn_nearest near;
+
+	snprintf(name, sizeof name, "%.*s", size - 2, text + 2);
+	cnn_nearest_init(&near, name);
+	for (size_t i = 0; i < p->count; i++)
+		cnn_nearest_offer(&near, p->options[i]->name);
+	cnn_usage(p->program, "%.*s: unknown option%s", size, text,
+	    cnn_nearest_hint(&near, "--"));
+}
+
 _Noreturn static void refuse(const struct command_line *p, int c, char **argv)
 {
 	const struct cnn_option *o = command_line_find(p, optopt);
-	const char *text;
 
 	if (o && c == ':')
 		cnn_usage(p->program, "--%s: needs an argument", o->name);
@@ -183,8 +202,7 @@ _Noreturn static void refuse(const struct command_line *p, int c, char **argv)
 		cnn_usage(p->program, "--%s: takes no argument", o->name);
 	if (optopt)
 		cnn_usage(p->program, "-%c: unknown option", optopt);
-	text = argv[optind - 1];
-	cnn_usage(p->program, "%.*s: unknown option", (int)strcspn(text, "="), text);
+	refuse_name(p, argv[optind - 1]);
 }
 
 /* Opens /dev/null on each closed standard descriptor. Otherwise a file opened later

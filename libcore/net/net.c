@@ -1,5 +1,7 @@
 /* net.c - parses the net language line by line. */
 #include "net.h"
+
+#include "base/nearest.h"
 #include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -56,6 +58,20 @@ static bool is_type(const char *s)
 	return true;
 }
 
+/* Fails because the word is no layer type. */
+static int bad_type(struct parser *p, char *word)
+{
+	char lower[64];
+	size_t i = 0;
+
+	for (; word[i] && i < sizeof lower - 1; i++)
+		lower[i] = (char)tolower((unsigned char)word[i]);
+	lower[i] = '\0';
+	if (!word[i] && is_type(lower))
+		return bad(p, "%s: layer types are lower case: %s", word, lower);
+	return bad(p, "%s: invalid layer type", word);
+}
+
 /* Searches the lines above the current one, which is the last in the net. */
 static bool find_above(const struct cnn_net *net, const char *name, size_t *index)
 {
@@ -65,6 +81,17 @@ static bool find_above(const struct cnn_net *net, const char *name, size_t *inde
 			return true;
 		}
 	return false;
+}
+
+static int no_layer(struct parser *p, const char *name)
+{
+	struct cnn_nearest near;
+
+	cnn_nearest_init(&near, name);
+	for (size_t i = 0; i + 1 < p->net->count; i++)
+		cnn_nearest_offer(&near, p->net->lines[i].name);
+	return bad(p, "from=%s: no layer above has this name%s", name,
+	    cnn_nearest_hint(&near, ""));
 }
 
 /* Parses from=NAME[,NAME], which refers to lines above. */
@@ -80,7 +107,7 @@ static int parse_from(struct parser *p, struct cnn_net_line *l, char *list)
 	for (name = strtok_r(list, ",", &save); name;
 	     name = strtok_r(NULL, ",", &save)) {
 		if (!find_above(p->net, name, &index))
-			return bad(p, "from=%s: no layer above has this name", name);
+			return no_layer(p, name);
 		if (l->from_count == MAX_FROM)
 			return bad(p, "from=: more than %d names", MAX_FROM);
 		l->from[l->from_count++] = index;
@@ -167,7 +194,7 @@ static int parse_line(struct parser *p, char *text)
 			return bad(p, "%s: the layer type is missing", l->name);
 	}
 	if (!is_type(word))
-		return bad(p, "%s: invalid layer type", word);
+		return bad_type(p, word);
 	if (!(l->type = strdup(word)))
 		return out_of_memory(p);
 	if (!l->name && (r = make_name(p, l)) < 0)

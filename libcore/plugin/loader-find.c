@@ -1,10 +1,40 @@
 /* loader-find.c - finds plugins, optimizers and definitions by name. */
 #include "loader-private.h"
 
+#include "base/nearest.h"
 #include "layers/builtin.h"
 #include "optimizers/builtin.h"
 
+#include <stdio.h>
 #include <string.h>
+
+/* Names for a message that says that one was not found. */
+struct names {
+	struct cnn_known known;
+	struct cnn_nearest near;
+};
+
+static void add_name(struct names *names, const char *name)
+{
+	cnn_known_add(&names->known, "%s", name);
+	cnn_nearest_offer(&names->near, name);
+}
+
+/* Writes "; not loaded ...: PATH, PATH" into the text if there are shared objects that are
+ * not where plugins are looked for, otherwise "". */
+static void list_strays(const struct cnn_plugins *p, char text[500])
+{
+	struct cnn_known paths = { 0 };
+
+	for (size_t i = 0; p && i < p->stray_count; i++)
+		cnn_known_add(&paths, "%s", p->strays[i]);
+	*text = '\0';
+	if (p && p->stray_count > 0)
+		snprintf(text, 500,
+		    "; not loaded, because not named DEVICE/PROVIDER/NAME.so in "
+		    "lower case: %.400s",
+		    cnn_known_text(&paths));
+}
 
 /* --- plugins and optimizers ------------------------------------------------------- */
 
@@ -14,6 +44,7 @@ static int no_plugin(const struct cnn_plugins *p, const char *device,
     const char *provider, const char *name, struct cnn_error *e)
 {
 	struct cnn_known folders = { 0 }, names = { 0 };
+	char strays[500];
 
 	for (size_t i = 0; i < p->folder_count; i++)
 		cnn_known_add(&folders, "%s", p->folders[i]);
@@ -25,9 +56,11 @@ static int no_plugin(const struct cnn_plugins *p, const char *device,
 			cnn_known_add(&names, "%s%s%s", provider ? "" : q->provider,
 			    provider ? "" : "/", q->name);
 	}
-	return cnn_fail(e, CNN_EPLUGIN, "%s/%s/%s: no such plugin in %.500s; known: %s",
-	    device, provider ? provider : "*", name,
-	    p->folder_count ? cnn_known_text(&folders) : "any directory",
+	list_strays(p, strays);
+	return cnn_fail(e, CNN_EPLUGIN,
+	    "%s/%s/%s: no such plugin in %.500s%s; known: %s", device,
+	    provider ? provider : "*", name,
+	    p->folder_count ? cnn_known_text(&folders) : "any directory", strays,
 	    cnn_known_text(&names));
 }
 
@@ -127,20 +160,20 @@ static const void *search(struct cnn_plugins *p, const char *name, definition_in
 
 /* Appends a name that plugin number `index` defines to a list, unless an earlier plugin
  * defines it too. */
-static void list_name(struct cnn_known *list, const struct cnn_plugins *p, size_t index,
+static void list_name(struct names *list, const struct cnn_plugins *p, size_t index,
     const char *name, definition_in *in)
 {
 	for (size_t i = 0; i < index; i++)
 		if (in(&p->found[i], name))
 			return;
-	cnn_known_add(list, "%s", name);
+	add_name(list, name);
 }
 
 /* The built-in layer types, and those of the plugins that are open. */
-static void list_types(struct cnn_known *list, const struct cnn_plugins *p)
+static void list_types(struct names *list, const struct cnn_plugins *p)
 {
 	for (size_t i = 0; cnn_builtin_layer_at(i); i++)
-		cnn_known_add(list, "%s", cnn_builtin_layer_at(i)->type);
+		add_name(list, cnn_builtin_layer_at(i)->type);
 	for (size_t i = 0; i < p->found_count; i++)
 		for (uint32_t k = 0;
 		     p->found[i].entry && k < p->found[i].entry->definition_count;
@@ -154,10 +187,10 @@ static void list_types(struct cnn_known *list, const struct cnn_plugins *p)
 }
 
 /* The built-in optimizers, and those that open plugins define. */
-static void list_optimizers(struct cnn_known *list, const struct cnn_plugins *p)
+static void list_optimizers(struct names *list, const struct cnn_plugins *p)
 {
 	for (size_t i = 0; cnn_builtin_optimizers[i]; i++)
-		cnn_known_add(list, "%s", cnn_builtin_optimizers[i]->name);
+		add_name(list, cnn_builtin_optimizers[i]->name);
 	for (size_t i = 0; p && i < p->found_count; i++)
 		for (uint32_t k = 0;
 		     p->found[i].entry && k < p->found[i].entry->optimizer_count; k++) {
@@ -172,11 +205,13 @@ int cnn_optimizer_definition(struct cnn_plugins *p, const char *name,
     const struct cnn_optimizer_def **out, struct cnn_error *e)
 {
 	struct cnn_error first = { 0 };
-	struct cnn_known names = { 0 };
+	struct names names = { 0 };
+	char strays[500];
 
 	*out = cnn_builtin_optimizer(name);
 	if (*out)
 		return CNN_OK;
+	cnn_nearest_init(&names.near, name);
 	if (p) {
 		pthread_mutex_lock(&p->lock);
 		*out = search(p, name, optimizer_in, &first);
@@ -188,15 +223,17 @@ int cnn_optimizer_definition(struct cnn_plugins *p, const char *name,
 		return CNN_OK;
 	if (first.code != CNN_OK)
 		return cnn_fail(e, first.code, "%.64s: %s", name, first.text);
-	return cnn_fail(e, CNN_EPLUGIN, "%.64s: no such optimizer; known: %s", name,
-	    cnn_known_text(&names));
+	list_strays(p, strays);
+	return cnn_fail(e, CNN_EPLUGIN, "%.64s: no such optimizer%s%s; known: %s", name,
+	    cnn_nearest_hint(&names.near, ""), strays, cnn_known_text(&names.known));
 }
 
 int cnn_layer_find(struct cnn_plugins *p, const char *type,
     const struct cnn_layer_def **out, struct cnn_error *e)
 {
 	struct cnn_error first = { 0 };
-	struct cnn_known types = { 0 };
+	struct names types = { 0 };
+	char strays[500];
 
 	/* The type comes from the text of a net or from a stream, so it can be anything. */
 	if (!cnn_is_layer_type(type))
@@ -205,6 +242,7 @@ int cnn_layer_find(struct cnn_plugins *p, const char *type,
 	*out = cnn_builtin_layer(type);
 	if (*out)
 		return CNN_OK;
+	cnn_nearest_init(&types.near, type);
 	pthread_mutex_lock(&p->lock);
 	*out = search(p, type, layer_in, &first);
 	list_types(&types, p);
@@ -213,6 +251,8 @@ int cnn_layer_find(struct cnn_plugins *p, const char *type,
 		return CNN_OK;
 	if (first.code != CNN_OK)
 		return cnn_fail(e, first.code, "%.64s: %s", type, first.text);
-	return cnn_fail(e, CNN_EPLUGIN, "%.64s: no such layer type; known: %s", type,
-	    cnn_known_text(&types));
+	list_strays(p, strays);
+	return cnn_fail(e, CNN_EPLUGIN, "%.64s: no such layer type%s%s; known: %s",
+	    type, cnn_nearest_hint(&types.near, ""), strays,
+	    cnn_known_text(&types.known));
 }

@@ -35,6 +35,10 @@ struct cnn_plugins {
 	/* Sorted by device, provider, name; those of cnn_plugins_add() come last */
 	struct cnn_plugin *found;
 	size_t found_count;
+	/* Paths of shared objects in these folders that are not plugins by their place or
+	 * name; sorted */
+	char **strays;
+	size_t stray_count;
 };
 
 /* --- loader-check.c --------------------------------------------------------------- */

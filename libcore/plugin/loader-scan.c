@@ -36,6 +36,27 @@ static bool is_name(const char *name, size_t length, const char *more)
 	return length > 0;
 }
 
+static bool is_object(const char *file)
+{
+	const size_t length = strlen(file);
+
+	return length > 3 && *file != '.' && strcmp(file + length - 3, ".so") == 0;
+}
+
+/* Notes a file for the message that says that something was not found. */
+static int add_stray(struct cnn_plugins *p, const char *folder, const char *file,
+    struct cnn_error *e)
+{
+	char **strays = reallocarray(p->strays, p->stray_count + 1, sizeof *strays);
+
+	if (strays)
+		p->strays = strays;
+	if (!strays || asprintf(&strays[p->stray_count], "%s/%s", folder, file) < 0)
+		return cnn_fail_errno(e, ENOMEM, "%s", folder);
+	p->stray_count++;
+	return CNN_OK;
+}
+
 /* Records DEVICE/PROVIDER/NAME.so, unless an earlier folder had it. */
 static int add_file(struct cnn_plugins *p, const char *folder, const char *device,
     const char *provider, const char *file, struct cnn_error *e)
@@ -43,9 +64,10 @@ static int add_file(struct cnn_plugins *p, const char *folder, const char *devic
 	size_t length = strlen(file);
 	struct cnn_plugin *f;
 
-	if (length < 3 || strcmp(file + length - 3, ".so") ||
-	    !is_name(file, length - 3, "_+-"))
+	if (!is_object(file))
 		return CNN_OK;
+	if (!is_name(file, length - 3, "_+-"))
+		return add_stray(p, folder, file, e);
 	length -= 3;
 	for (size_t i = 0; i < p->found_count; i++) {
 		f = &p->found[i];
@@ -94,6 +116,8 @@ static int scan(struct cnn_plugins *p, const char *folder, const char *device,
 			r = add_file(p, folder, device, provider, d->d_name, e);
 			continue;
 		}
+		if (is_object(d->d_name))
+			r = add_stray(p, folder, d->d_name, e);
 		if (!is_name(d->d_name, strlen(d->d_name), "_"))
 			continue;
 		if (asprintf(&inner, "%s/%s", folder, d->d_name) < 0) {
@@ -202,6 +226,11 @@ static int by_place(const void *a, const void *b)
 	return order ? order : strcmp(x->name, y->name);
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 int cnn_scan_all(struct cnn_plugins *p, const char *const *dirs, size_t count,
     struct cnn_error *e)
 {
@@ -223,6 +252,8 @@ int cnn_scan_all(struct cnn_plugins *p, const char *const *dirs, size_t count,
 	/* Sort: readdir order must not affect the selection. */
 	if (r == CNN_OK && p->found_count > 0)
 		qsort(p->found, p->found_count, sizeof *p->found, by_place);
+	if (r == CNN_OK && p->stray_count > 0)
+		qsort(p->strays, p->stray_count, sizeof *p->strays, by_text);
 	return r;
 }
 

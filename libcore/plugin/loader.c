@@ -44,6 +44,9 @@ void cnn_plugins_close(struct cnn_plugins *p)
 	for (size_t i = 0; i < p->folder_count; i++)
 		free(p->folders[i]);
 	free(p->folders);
+	for (size_t i = 0; i < p->stray_count; i++)
+		free(p->strays[i]);
+	free(p->strays);
 	pthread_mutex_destroy(&p->lock);
 	free(p);
 }

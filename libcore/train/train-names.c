@@ -1,6 +1,7 @@
 /* train-names.c - --optimizer and --schedule: names with arguments. */
 #include "train-options-private.h"
 
+#include "base/nearest.h"
 #include "optimizers/builtin.h"
 #include "plugin/loader.h"
 
@@ -98,13 +99,16 @@ static int parse_optimizer(struct cnn_train_options *o, struct cnn_plugins *plug
 static int unknown_schedule(const char *name, struct cnn_error *e)
 {
 	const struct cnn_schedule *s;
-	char known[200] = "";
+	struct cnn_known known = { 0 };
+	struct cnn_nearest near;
 
-	for (size_t i = 0; (s = cnn_schedule_at(i)); i++)
-		snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s",
-		    i ? ", " : "", s->name);
-	return cnn_fail(e, CNN_EUSAGE, "--schedule: %s: no such schedule; known: %s",
-	    name, known);
+	cnn_nearest_init(&near, name);
+	for (size_t i = 0; (s = cnn_schedule_at(i)); i++) {
+		cnn_known_add(&known, "%s", s->name);
+		cnn_nearest_offer(&near, s->name);
+	}
+	return cnn_fail(e, CNN_EUSAGE, "--schedule: %s: no such schedule%s; known: %s",
+	    name, cnn_nearest_hint(&near, ""), cnn_known_text(&known));
 }
 
 static int parse_schedule(struct cnn_train_options *o, struct cnn_error *e)

@@ -255,7 +255,7 @@ forge() {
 		[[ $stderr == "cnn-step: "*"checkpoint's $text" ]] || { echo "$stderr"; false; }
 	done <<-'END'
 		momentum=0.5|momentum=1.5|optimizer_args: momentum=1.5: must be a number from 0 to 1
-		momentum=0.5|memontum=0.5|optimizer_args: memontum=: unknown argument (known: momentum, weight_decay)
+		momentum=0.5|memontum=0.5|optimizer_args: memontum=: unknown argument (did you mean momentum?) (known: momentum, weight_decay)
 		weight_decay=0|weight_decay:0|optimizer_args: weight_decay:0: must be KEY=VALUE
 		optimizer_args|optimizer_argz|momentum is missing or invalid
 	END

@@ -99,9 +99,10 @@ bad() {
 }
 
 @test "what is wrong in a net is named with its line" {
-	bad 3 "convd2: *conv2d*linear*" 'input 1x8x8\n\nconvd2 out=3\n' 3
-	bad 2 "conv2d: kernal=: unknown argument (known: out, kernel, stride, padding, dilation, groups, bias)" \
+	bad 3 "convd2: convd2: no such layer type (did you mean conv2d?); known: conv2d*linear*" 'input 1x8x8\n\nconvd2 out=3\n' 3
+	bad 2 "conv2d: kernal=: unknown argument (did you mean kernel?) (known: out, kernel, stride, padding, dilation, groups, bias)" \
 		'input 1x8x8\nconv2d out=3 kernal=3\n'
+	bad 2 "Conv2d: layer types are lower case: conv2d" 'input 1x8x8\nConv2d out=3\n'
 	bad 2 "conv2d: kernel= is missing" 'input 1x8x8\nconv2d out=3\n'
 	bad 2 "conv2d: kernel 9x9 does not fit input 1x8x8" 'input 1x8x8\nconv2d out=3 kernel=9\n'
 	bad 2 "relu: slope=: unknown argument (known: none)" 'input 1x8x8\nrelu slope=1\n'

@@ -103,7 +103,7 @@ steps_of() {
 	done <<-'END'
 		--optimizer lion|--optimizer: lion: no such optimizer; known: adam, sgd
 		--optimizer lion:beta1=0.9|--optimizer: lion: no such optimizer; known: adam, sgd
-		--optimizer adam:beta3=1|--optimizer: adam: beta3=: unknown argument (known: beta1, beta2, eps, weight_decay)
+		--optimizer adam:beta3=1|--optimizer: adam: beta3=: unknown argument (did you mean beta1?) (known: beta1, beta2, eps, weight_decay)
 		--optimizer sgd:momentum|--optimizer: sgd: momentum: must be KEY=VALUE
 		--optimizer sgd:momentum=|--optimizer: sgd: momentum=: must be a number from 0 to 1
 		--optimizer sgd:momentum=1.5|--optimizer: sgd: momentum=1.5: must be a number from 0 to 1

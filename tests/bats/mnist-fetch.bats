@@ -18,6 +18,8 @@ load fetch
 	run -2 mnist-fetch train test
 	run -2 mnist-fetch validation
 	[[ $output == *"no such split (known: train, test)"* ]]
+	run -2 mnist-fetch -d stroke train
+	[[ $output == *"stroke: no such data set (did you mean strokes?) (known: "* ]]
 	run -2 mnist-fetch -d imagenet train
 	[[ $output == *"no such data set"*fashion-mnist*strokes* ]]
 	run -2 mnist-fetch --from ftp://localhost/ train

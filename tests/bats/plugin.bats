@@ -143,6 +143,26 @@ weights() {
 	[[ $stderr == *"sieve: no such layer type; known: "*", leaky_relu"* ]]
 }
 
+@test "a plugin in a wrong folder is named when its layer is not found" {
+	local so=$mine/cpu/example/leaky_relu.so why="not loaded, because not named DEVICE/PROVIDER/NAME.so in lower case"
+	mkdir -p root device/cpu name/cpu/example
+	cp "$so" root
+	cp "$so" device/cpu
+	cp "$so" name/cpu/example/Leaky.so
+	for place in root/leaky_relu.so device/cpu/leaky_relu.so name/cpu/example/Leaky.so; do
+		run -3 --separate-stderr env CNN_PLUGIN_PATH="$PWD/${place%%/*}" cnn-init leaky.net
+		[[ $stderr == *"no such layer type; $why: $PWD/$place; known: conv2d, "* ]]
+		run -3 --separate-stderr cnn-init --plugin-dir "${place%%/*}" leaky.net
+		[[ $stderr == *"no such layer type; $why: $place; known: conv2d, "* ]]
+	done
+	run -2 --separate-stderr cnn-step --plugin-dir root --optimizer lion x -o out
+	[[ $stderr == *"lion: no such optimizer; $why: root/leaky_relu.so; known: "* ]]
+	# Several, in the order of their names; they do not matter otherwise.
+	run -3 --separate-stderr cnn-init --plugin-dir root --plugin-dir device leaky.net
+	[[ $stderr == *"$why: device/cpu/leaky_relu.so, root/leaky_relu.so; known: "* ]]
+	cnn-init -q --plugin-dir root --plugin-dir "$mine" -o init.cnn leaky.net
+}
+
 @test "a model whose layer's plugin is gone is exit 3 everywhere" {
 	cnn-init --plugin-dir "$mine" leaky.net > init.cnn
 	for tool in "cnn-step -q -o y init.cnn data.tns" "cnn-eval init.cnn data.tns" \

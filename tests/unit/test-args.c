@@ -62,7 +62,7 @@ static void test_refused(void)
 		{ FLOAT, "half", "p=" },
 		{ BOOL, "1", "bias=1: must be true or false" },
 		{ CHOICE, "linear",
-		    "mode=linear: must be one of nearest|bilinear|area" },
+		    "mode=linear: must be one of nearest|bilinear|area (did you mean bilinear?)" },
 		{ CHOICE, "nearest|bilinear", "mode=" },
 		{ CHOICE, "", "mode=" },
 		{ CHOICE, "Nearest", "mode=" },

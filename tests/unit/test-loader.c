@@ -98,7 +98,10 @@ static void test_finding(void)
 	    "a type in a plugin of another name");
 	memset(&e, 0, sizeof e);
 	ok(cnn_layer_find(p, "conv3d", &def, &e) == CNN_EPLUGIN &&
-		says(&e, CNN_EPLUGIN, "conv3d: no such layer type; known: conv2d, ") &&
+		says(&e, CNN_EPLUGIN,
+		    "conv3d: no such layer type (did you mean conv2d?); not loaded, ") &&
+		strstr(e.text, "a/cpu/ref/Conv.so, ") &&
+		strstr(e.text, "a/cpu/ref/x.y.so; known: conv2d, ") &&
 		strstr(e.text, "gelu") && strstr(e.text, "mish"),
 	    "an unknown type is answered with the known ones");
 	for (size_t i = 0; i < 5; i++) {

@@ -87,7 +87,10 @@ static void test_errors(void)
 	refused("\nrelu\n", "x.net:2: the first layer must be the input: input CxHxW");
 	refused("input 4\nrelu\nt: input 4 from=input\n",
 	    "x.net:3: an input takes no from=");
-	refused("input 4\nRelu\n", "x.net:2: Relu: invalid layer type");
+	refused("input 4\nRelu\n", "x.net:2: Relu: layer types are lower case: relu");
+	refused("input 4\na: MaxPool2d\n",
+	    "x.net:2: MaxPool2d: layer types are lower case: maxpool2d");
+	refused("input 4\nRe-lu\n", "x.net:2: Re-lu: invalid layer type");
 	refused("input 4\n../x\n", "x.net:2: ../x: invalid layer type");
 	refused("input 4\n2conv\n", "x.net:2: 2conv: invalid layer type");
 	refused("input 4\nout=3 linear\n", "x.net:2: out=3: invalid layer type");
@@ -110,6 +113,8 @@ static void test_errors(void)
 	    "x.net:2: from= is given twice");
 	refused("input 4\nrelu from=later\nlater: relu\n",
 	    "x.net:2: from=later: no layer above has this name");
+	refused("input 4\nfirst: relu\nrelu from=frist\n",
+	    "x.net:3: from=frist: no layer above has this name (did you mean first?)");
 	refused("input 4\nme: relu from=me\n",
 	    "x.net:2: from=me: no layer above has this name");
 	refused("input 4 from=input\n",

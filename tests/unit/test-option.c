@@ -134,6 +134,9 @@ static void test_misuse(void)
 	refused("x --hel", "--hel: unknown option (did you mean --help?)");
 	refused("--s 1", "--s: unknown option"); /* two options begin with it */
 	refused("--foo=3", "--foo: unknown option");
+	refused("--bacth 3", "--bacth: unknown option (did you mean --batch?)");
+	refused("--quite", "--quite: unknown option (did you mean --quiet?)");
+	refused("--step-s=3", "--step-s: unknown option (did you mean --steps?)");
 	refused("-z", "-z: unknown option");
 	refused("-qz", "-z: unknown option");
 	refused("--batch", "--batch: needs an argument");
@@ -152,7 +155,9 @@ static void test_misuse(void)
 	refused("--lr nan", "--lr: nan: must be from 0 to 1");
 	refused("--lr 1e", "--lr: 1e: must be from 0 to 1");
 	refused("--momentum 1e999", "--momentum: 1e999: must be a number, at least 0");
-	refused("--amp fp1", "--amp: fp1: must be one of off|bf16|fp16");
+	refused("--amp fp1",
+	    "--amp: fp1: must be one of off|bf16|fp16 (did you mean fp16?)");
+	refused("--amp fp64x2", "--amp: fp64x2: must be one of off|bf16|fp16");
 	refused("--amp off|bf16", "--amp: off|bf16: must be one of off|bf16|fp16");
 	refused("a b c", "c: unexpected operand");
 }

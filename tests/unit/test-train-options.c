@@ -258,11 +258,17 @@ static void test_misuse(void)
 	} cases[] = {
 		{ "lion", NULL, NULL, NULL,
 		    "--optimizer: lion: no such optimizer; known: adam, sgd" },
+		{ "addam", NULL, NULL, NULL,
+		    "--optimizer: addam: no such optimizer (did you mean adam?); "
+		    "known: adam, sgd" },
+		{ NULL, "consine", NULL, NULL,
+		    "--schedule: consine: no such schedule (did you mean cosine?); "
+		    "known: auto, constant, linear, cosine" },
 		{ "", NULL, NULL, NULL, "--optimizer: : no such optimizer" },
 		{ ":lr=1", NULL, NULL, NULL, "--optimizer: : no such optimizer" },
 		{ "adam:beta3=1", NULL, NULL, NULL,
 		    "--optimizer: adam: beta3=: unknown argument "
-		    "(known: beta1, beta2, eps, weight_decay)" },
+		    "(did you mean beta1?) (known: beta1, beta2, eps, weight_decay)" },
 		{ "adam:beta1=1", NULL, NULL, NULL,
 		    "--optimizer: adam: beta1=1: must be a number from 0 to 0.999999" },
 		{ "adam:eps=0", NULL, NULL, NULL,

@@ -4,12 +4,11 @@
 #include "samples.h"
 #include "sources.h"
 
+#include "base/nearest.h"
 #include "stream/stream.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define MAX_NAMES 256
 
 /* --- the request ------------------------------------------------------------------ */
 
@@ -21,14 +20,16 @@ static bool find_split(const char *name, enum cnn_split *split)
 
 static int unknown_dataset(const char *name, struct cnn_error *e)
 {
-	char known[MAX_NAMES] = "";
+	struct cnn_known known = { 0 };
+	struct cnn_nearest near;
 
+	cnn_nearest_init(&near, name);
 	for (size_t i = 0; i < cnn_catalogue_count; i++) {
-		if (i > 0)
-			strncat(known, ", ", sizeof known - strlen(known) - 1);
-		strncat(known, cnn_catalogue[i].name, sizeof known - strlen(known) - 1);
+		cnn_known_add(&known, "%s", cnn_catalogue[i].name);
+		cnn_nearest_offer(&near, cnn_catalogue[i].name);
 	}
-	return cnn_fail(e, CNN_EUSAGE, "%s: no such data set (known: %s)", name, known);
+	return cnn_fail(e, CNN_EUSAGE, "%s: no such data set%s (known: %s)", name,
+	    cnn_nearest_hint(&near, ""), cnn_known_text(&known));
 }
 
 bool cnn_dataset_is_drawn(const char *name)
