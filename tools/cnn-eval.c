@@ -95,7 +95,7 @@ static int evaluate_segment(struct eval_job *job, struct cnn_error *e)
 		    (end == CNN_END || (count > 0 && held_bytes(data) >= HELD_BYTES)))
 			r = evaluate_some(job, count, e);
 		if (r < 0) {
-			cnn_error_prefix(e, "%s", cnn_operands_name(job->load.in));
+			cnn_dataset_blame(job->data, job->data->dropped, e);
 			return r;
 		}
 	}
@@ -111,9 +111,9 @@ static int evaluate(struct eval_job *job, struct cnn_error *e)
 	    (r = cnn_dataset_use(job->data, job->load.model->graph, true, e)) == CNN_OK)
 		r = cnn_infer_open(&job->ex, job->load.model, &infer, e);
 	while (r == CNN_OK) {
-		if ((r = cnn_dataset_segment(job->data, header, true, e)) < 0)
-			cnn_error_prefix(e, "%s", cnn_operands_name(job->load.in));
-		else if ((r = evaluate_segment(job, e)) == CNN_OK)
+		if ((r = cnn_load_segment(&job->load, header, job->data, true, e)) ==
+			CNN_OK &&
+		    (r = evaluate_segment(job, e)) == CNN_OK)
 			r = cnn_load_next(&job->load, &header, e);
 	}
 	if (r == CNN_END && job->v.samples == 0)

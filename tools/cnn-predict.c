@@ -108,7 +108,7 @@ static int predict_slice(struct prediction *run, size_t count, struct cnn_error 
 	if (logits &&
 	    (r = cnn_predict(run->ex, run->load.model, run->data, count, infer.batch,
 		 logits, e)) < 0)
-		cnn_error_prefix(e, "%s", cnn_operands_name(run->load.in));
+		cnn_dataset_blame(run->data, run->data->dropped, e);
 	if (r == CNN_OK)
 		r = tsv ? print_rows(run, logits, count, e) :
 			  queue_known(&run->queue, count, run->writer, e);
@@ -177,8 +177,7 @@ static int predict(struct prediction *run, struct cnn_error *e)
 	if (r == CNN_OK)
 		run->queue.classes = classes = cnn_class_count(run->load.model->graph);
 	while (r == CNN_OK) {
-		if ((r = cnn_dataset_segment(run->data, header, false, e)) < 0)
-			cnn_error_prefix(e, "%s", cnn_operands_name(run->load.in));
+		r = cnn_load_segment(&run->load, header, run->data, false, e);
 		if (r == CNN_OK && !tsv &&
 		    (r = queue_begin(&run->queue, header, classes, e)) == CNN_OK)
 			r = write_header(run, header, e);

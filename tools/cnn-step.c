@@ -114,7 +114,8 @@ int main(int argc, char **argv)
 	train.save_every = job.checkpoint_path ? job.checkpoint_every : 0;
 	run.load.max_memory = (size_t)compute.on.max_memory;
 	r = train.stream ? run_stream(&run, &e) : run_held(&run, &e);
-	log_end(&run.log);
+	if (r >= 0)
+		log_end(&run.log);
 	if (r >= 0 && compute.on.profile)
 		cnn_print_profile(stderr, run.trainer);
 	if (cnn_metrics_close(run.metrics, &e) == CNN_OK && r == CNN_OK &&

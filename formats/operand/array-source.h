@@ -7,10 +7,11 @@
 struct cnn_array_source {
 	char *name; /* origin, for messages */
 	char *field;
-	struct cnn_tensor shape;     /* as in a segment: images have a channel axis */
-	size_t row;		     /* bytes per sample */
-	size_t done;		     /* samples read */
-	struct cnn_array *array;     /* NULL: not open */
+	struct cnn_tensor shape; /* as in a segment: images have a channel axis */
+	size_t row;		 /* bytes per sample */
+	size_t first;		 /* number of its first sample in its column (join.c) */
+	size_t done;		 /* samples read */
+	struct cnn_array *array; /* NULL: not open */
 	struct cnn_members *members; /* owner of `array`'s input, or NULL */
 	char *path;		     /* path for opening it again, or NULL */
 	unsigned char *held;	     /* its elements, if read ahead */

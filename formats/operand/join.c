@@ -63,6 +63,22 @@ const char *cnn_group_name(const struct cnn_group *g)
 	return definition(&g->columns[0])->name;
 }
 
+bool cnn_group_array(const struct cnn_group *g, size_t i, const char **name,
+    const char **field, size_t *first)
+{
+	const struct column *c = g->columns;
+	const struct column *end = c + g->count;
+
+	for (; c < end && i >= c->count; c++)
+		i -= c->count;
+	if (c == end)
+		return false;
+	*name = c->sources[i].name;
+	*field = c->sources[i].field;
+	*first = c->sources[i].first;
+	return true;
+}
+
 static bool same_samples(const struct cnn_tensor *a, const struct cnn_tensor *b)
 {
 	return a->dtype == b->dtype && a->rank == b->rank &&
@@ -84,9 +100,10 @@ static int append(struct column *c, const struct cnn_array_source *p,
 		c->sources = grown;
 		c->room = room;
 	}
-	c->samples += p->shape.shape[0];
 	c->good += c->good == c->count && p->bad;
-	c->sources[c->count++] = *p;
+	c->sources[c->count] = *p;
+	c->sources[c->count++].first = c->samples;
+	c->samples += p->shape.shape[0];
 	return CNN_OK;
 }
 

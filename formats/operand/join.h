@@ -15,6 +15,8 @@
 
 #include "stream/stream.h"
 
+#include <stdbool.h>
+
 struct cnn_group;
 
 /* Bad pictures that were left out. */
@@ -36,6 +38,10 @@ int cnn_group_header(struct cnn_group *, const struct cnn_header **,
     struct cnn_error *);
 /* Reads the next record; CNN_END after the last. Valid until the next call. */
 int cnn_group_record(struct cnn_group *, struct cnn_record *, struct cnn_error *);
+/* Number i of its arrays: its name and field, and the number of its first sample. False
+ * past the last. */
+bool cnn_group_array(const struct cnn_group *, size_t i, const char **name,
+    const char **field, size_t *first);
 /* The name of its first good array, for messages. */
 const char *cnn_group_name(const struct cnn_group *);
 

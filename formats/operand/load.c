@@ -5,23 +5,34 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* Standard input cannot supply what the operands lack if it is a terminal. */
+static int check_terminal(const char *what, struct cnn_error *e)
+{
+	return isatty(STDIN_FILENO) ?
+	    cnn_fail(e, CNN_EUSAGE, "%s missing, and standard input is a terminal",
+		what) :
+	    CNN_OK;
+}
 
 int cnn_load_open(struct cnn_load *l, const char *const *paths, size_t count,
     struct cnn_plugins *plugins, struct cnn_error *e)
 {
 	static const char *const standard[] = { "-" };
 
+	int r = count ? CNN_OK : check_terminal("model and data operands are", e);
+
 	*l = (struct cnn_load){ .plugins = plugins };
-	return cnn_operands_open(&l->in, count ? paths : standard, count ? count : 1,
-	    NULL, e);
+	return r < 0 ? r :
+		       cnn_operands_open(&l->in, count ? paths : standard,
+			   count ? count : 1, NULL, e);
 }
 
 void cnn_load_close(struct cnn_load *l)
 {
 	cnn_operands_close(l->in);
 	cnn_model_free(l->model);
-	free(l->data_name);
-	l->data_name = NULL;
 	l->in = NULL;
 	l->model = NULL;
 }
@@ -46,27 +57,38 @@ static int read_model(struct cnn_load *l, const struct cnn_header *header,
 	return r;
 }
 
+int cnn_load_segment(struct cnn_load *l, const struct cnn_header *header,
+    struct cnn_dataset *data, bool targets, struct cnn_error *e)
+{
+	const char *name, *field;
+	size_t first;
+	int r = CNN_OK;
+
+	for (size_t i = 0;
+	     r == CNN_OK && cnn_operands_file(l->in, i, &name, &field, &first); i++)
+		r = cnn_dataset_from(data, name, field, first, e);
+	if (r == CNN_OK && (r = cnn_dataset_segment(data, header, targets, e)) < 0)
+		cnn_error_prefix(e, "%s", cnn_operands_name(l->in));
+	return r;
+}
+
 static int read_data(struct cnn_load *l, const struct cnn_header *header,
     struct cnn_dataset *data, bool targets, struct cnn_error *e)
 {
 	const size_t first = data->samples;
 	struct cnn_record rec;
-	int r = cnn_dataset_segment(data, header, targets, e);
-
-	if (!l->data_name && !(l->data_name = strdup(cnn_operands_name(l->in))))
-		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	int r = cnn_load_segment(l, header, data, targets, e);
 
 	data->expected = cnn_operands_bytes(l->in);
-	if (r == CNN_OK && data->graph)
-		r = cnn_dataset_check(data, data->graph, targets, first, e);
-	if (r < 0)
-		cnn_error_prefix(e, "%s", cnn_operands_name(l->in));
+	if (r == CNN_OK && data->graph &&
+	    (r = cnn_dataset_check(data, data->graph, targets, first, e)) < 0)
+		cnn_dataset_blame(data, first, e);
 	while (r == CNN_OK && (r = cnn_operands_record(l->in, &rec, e)) == CNN_OK)
 		if ((r = cnn_dataset_append(data, &rec, e)) < 0)
 			cnn_error_prefix(e, "%s", cnn_operands_name(l->in));
 	if (r == CNN_END && data->graph &&
 	    (r = cnn_dataset_check(data, data->graph, targets, first, e)) < 0)
-		cnn_error_prefix(e, "%s", cnn_operands_name(l->in));
+		cnn_dataset_blame(data, first, e);
 	return r == CNN_END ? CNN_OK : r;
 }
 
@@ -74,6 +96,8 @@ static int read_data(struct cnn_load *l, const struct cnn_header *header,
  * one of them or is used by an option. */
 static int ask_standard_input(struct cnn_load *l, const char *what, struct cnn_error *e)
 {
+	int r;
+
 	if (l->stdin_is)
 		return cnn_fail(e, CNN_EUSAGE,
 		    "no %s in any operand, and standard input is used by %s", what,
@@ -81,7 +105,10 @@ static int ask_standard_input(struct cnn_load *l, const char *what, struct cnn_e
 	if (cnn_operands_has_stdin(l->in))
 		return cnn_fail(e, CNN_EDATA,
 		    "no %s in any operand or in standard input", what);
-	return cnn_operands_add(l->in, "-", e);
+	r = check_terminal(strcmp(what, "data") == 0 ? "data operands are" :
+						       "the model operand is",
+	    e);
+	return r < 0 ? r : cnn_operands_add(l->in, "-", e);
 }
 
 int cnn_load_all(struct cnn_load *l, struct cnn_dataset *data, bool targets,
@@ -99,7 +126,7 @@ int cnn_load_all(struct cnn_load *l, struct cnn_dataset *data, bool targets,
 				(data->begun &&
 				    (r = cnn_dataset_check(data, l->model->graph,
 					 targets, 0, e)) < 0)))
-				cnn_error_prefix(e, "%s", l->data_name);
+				cnn_dataset_blame(data, 0, e);
 		} else if (r == CNN_OK)
 			r = read_data(l, header, data, targets, e);
 		else if (r == CNN_END && l->model && data->begun)
@@ -152,7 +179,7 @@ int cnn_load_model(struct cnn_load *l, const struct cnn_header **data,
 	if ((r = cnn_operands_models_first(l->in, &models, e)) < 0)
 		return r;
 	if (models == 0 && !l->stdin_is && !cnn_operands_has_stdin(l->in) &&
-	    ((r = cnn_operands_add(l->in, "-", e)) < 0 ||
+	    ((r = ask_standard_input(l, "model", e)) < 0 ||
 		(r = cnn_operands_models_first(l->in, &models, e)) < 0))
 		return r;
 	while ((r = cnn_operands_header(l->in, data, e)) == CNN_OK && !l->model) {

@@ -17,7 +17,6 @@ struct cnn_load {
 	struct cnn_plugins *plugins;
 	size_t max_memory;	 /* limit for the model's parameters; 0: none */
 	struct cnn_model *model; /* NULL until read; the caller may take it */
-	char *data_name;	 /* of the first operand with data, or NULL */
 	/* The option that uses standard input ("--val"), or NULL */
 	const char *stdin_is;
 };
@@ -36,6 +35,11 @@ int cnn_load_all(struct cnn_load *, struct cnn_dataset *, bool targets,
  * caller frees the dataset, also after an error. */
 int cnn_load_file(struct cnn_dataset **, const char *path, const char *image,
     const char *label, struct cnn_plugins *, struct cnn_error *);
+
+/* Starts the segment that has this header, of the current operand, in the dataset, which
+ * also learns the names of its files. An error names the file. */
+int cnn_load_segment(struct cnn_load *, const struct cnn_header *, struct cnn_dataset *,
+    bool targets, struct cnn_error *);
 
 /* Reads the model and then the header of the first data segment after it, for tools
  * that process data as they arrive; CNN_END if there are no data at all. A model after

@@ -33,6 +33,7 @@ struct cnn_operands {
 	struct cnn_reader *reader; /* of the current segment if it is a stream's */
 	struct cnn_group *group;   /* of the current segment if it is from arrays */
 	char *name;		   /* of the reader's stream */
+	bool continues;		   /* an earlier segment came from this stream */
 	/* An open array that starts the next group; .name NULL: none */
 	struct cnn_array_source source;
 	char *const *only; /* fields wanted of arrays; borrowed */
@@ -263,6 +264,7 @@ static int take_stream(struct cnn_operands *ops, struct entry *entry,
 	free(ops->name);
 	ops->name = entry->name;
 	ops->reader = entry->reader;
+	ops->continues = false;
 	*header = entry->header;
 	entry->name = NULL;
 	entry->reader = NULL;
@@ -366,6 +368,7 @@ int cnn_operands_header(struct cnn_operands *ops, const struct cnn_header **head
 	int r = CNN_OK;
 
 	if (ops->reader) {
+		ops->continues = true;
 		if ((r = cnn_reader_header(ops->reader, header, e)) != CNN_END)
 			return r;
 		cnn_reader_close(ops->reader);
@@ -405,6 +408,17 @@ const char *cnn_operands_name(const struct cnn_operands *ops)
 	if (ops->group)
 		return cnn_group_name(ops->group);
 	return ops->name ? ops->name : "";
+}
+
+bool cnn_operands_file(const struct cnn_operands *ops, size_t i, const char **name,
+    const char **field, size_t *first)
+{
+	if (ops->group)
+		return cnn_group_array(ops->group, i, name, field, first);
+	*name = cnn_operands_name(ops);
+	*field = NULL;
+	*first = 0;
+	return i == 0 && !ops->continues;
 }
 
 bool cnn_operands_item(const struct cnn_operands *ops, const void **data, size_t *size)

@@ -64,6 +64,11 @@ int cnn_operands_record(struct cnn_operands *, struct cnn_record *, struct cnn_e
 size_t cnn_operands_skipped(const struct cnn_operands *, const char **first);
 /* The operand of the current segment, for messages. */
 const char *cnn_operands_name(const struct cnn_operands *);
+/* The files of the current segment, of which i counts: the name of each and the number, in
+ * the segment, of its first sample. field: the only field that it has, or NULL. False past
+ * the last, and for a stream if an earlier segment came from it. */
+bool cnn_operands_file(const struct cnn_operands *, size_t i, const char **name,
+    const char **field, size_t *first);
 /* Whether the current segment comes from a tensor stream, not from arrays. If so, gets
  * the raw bytes of the last item read. */
 bool cnn_operands_item(const struct cnn_operands *, const void **, size_t *);

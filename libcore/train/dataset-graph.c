@@ -6,6 +6,8 @@
 #include <string.h>
 #include <xxhash.h>
 
+#define PLACE_TEXT 450 /* room for the name of a file and the number of a sample */
+
 /* --- classes ---------------------------------------------------------------------- */
 
 /* The name of a class for messages. */
@@ -43,14 +45,28 @@ int cnn_dataset_check_classes(const struct cnn_dataset *d, const struct cnn_valu
 
 /* --- indices and shapes ----------------------------------------------------------- */
 
+/* Writes "FILE: sample N", where N counts from the start of the file that has the field of
+ * this sample. Without files it is "sample N". */
+static const char *place(const struct cnn_dataset *d, const struct cnn_column *c,
+    size_t sample, char text[PLACE_TEXT])
+{
+	const struct cnn_origin *o = cnn_dataset_origin(d, c->name, sample);
+
+	snprintf(text, PLACE_TEXT, "%.400s%ssample %zu", o ? o->file : "",
+	    o ? ": " : "", sample - (o ? o->first : 0));
+	return text;
+}
+
 static int check_lost(const struct cnn_dataset *d, const struct cnn_column *c,
     struct cnn_error *e)
 {
-	return c->lost == 0 ?
-	    CNN_OK :
-	    cnn_fail(e, CNN_EDATA, "sample %zu: %s %lld is not a class", c->lost_at,
-		strcmp(c->name, d->label) == 0 ? "label" : c->name,
-		(long long)c->lost_value);
+	char where[PLACE_TEXT];
+
+	return c->lost == 0 ? CNN_OK :
+			      cnn_fail(e, CNN_EDATA, "%s: %s %lld is not a class",
+				  place(d, c, c->lost_at, where),
+				  strcmp(c->name, d->label) == 0 ? "label" : c->name,
+				  (long long)c->lost_value);
 }
 
 static int check_indices(const struct cnn_dataset *d, const struct cnn_column *c,
@@ -59,6 +75,7 @@ static int check_indices(const struct cnn_dataset *d, const struct cnn_column *c
 	size_t size = cnn_dtype_size(c->dtype), elements = c->sample_bytes / size;
 	size_t all = d->samples * elements, some;
 	bool is_label = strcmp(c->name, d->label) == 0;
+	char where[PLACE_TEXT];
 	int64_t values[512];
 	int r = check_lost(d, c, e);
 
@@ -68,8 +85,9 @@ static int check_indices(const struct cnn_dataset *d, const struct cnn_column *c
 		for (size_t i = 0; i < some; i++)
 			if (values[i] < 0 || (uint64_t)values[i] >= limit)
 				return cnn_fail(e, CNN_EDATA,
-				    "sample %zu: %s %lld, but the net has %zu classes",
-				    d->dropped + (at + i) / elements,
+				    "%s: %s %lld, but the net has %zu classes",
+				    place(d, c, d->dropped + (at + i) / elements,
+					where),
 				    is_label ? "label" : c->name, (long long)values[i],
 				    limit);
 	}
@@ -88,11 +106,11 @@ int cnn_dataset_check_labels(const struct cnn_dataset *d, size_t classes,
 		       d->label);
 }
 
-static int check_shape(const struct cnn_column *c, const struct cnn_graph_node *input,
-    struct cnn_error *e)
+static int check_shape(const struct cnn_dataset *d, const struct cnn_column *c,
+    const struct cnn_graph_node *input, struct cnn_error *e)
 {
 	const struct cnn_shape *want = &input->node.output;
-	char a[CNN_SHAPE_TEXT], b[CNN_SHAPE_TEXT];
+	char a[CNN_SHAPE_TEXT], b[CNN_SHAPE_TEXT], where[PLACE_TEXT];
 
 	if ((int)want->rank != c->rank ||
 	    memcmp(want->dims, c->shape, want->rank * sizeof *c->shape) != 0)
@@ -110,8 +128,8 @@ static int check_shape(const struct cnn_column *c, const struct cnn_graph_node *
 		    c->name);
 	if (!input->index && c->lost > 0)
 		return cnn_fail(e, CNN_EDATA,
-		    "field %s: sample %zu: %lld is negative or does not fit in 32 bits",
-		    c->name, c->lost_at, (long long)c->lost_value);
+		    "%s: field %s: %lld is negative or does not fit in 32 bits",
+		    place(d, c, c->lost_at, where), c->name, (long long)c->lost_value);
 	return CNN_OK;
 }
 
@@ -128,7 +146,7 @@ int cnn_dataset_check(const struct cnn_dataset *d, const struct cnn_graph *g,
 			continue;
 		if (!c)
 			return cnn_dataset_lacks_column(d, input->field, e);
-		r = check_shape(c, input, e);
+		r = check_shape(d, c, input, e);
 		if (r == CNN_OK && input->index)
 			r = check_indices(d, c, input->limit, first, e);
 	}

@@ -24,6 +24,10 @@ int cnn_dataset_lacks(const struct cnn_dataset *, const char *field,
 /* Whether the graph's output depends on its input number i. If not, the input is a
  * target. */
 bool cnn_output_needs(const struct cnn_graph *, uint32_t i);
+/* The file that has this field of the sample (a number that counts dropped ones); NULL if
+ * it is not known. field NULL: any field. */
+const struct cnn_origin *cnn_dataset_origin(const struct cnn_dataset *,
+    const char *field, size_t sample);
 /* Whether the field with this name in the data is kept as a column. */
 bool cnn_dataset_keeps(const struct cnn_dataset *, const char *name);
 

@@ -24,6 +24,12 @@ static void free_column(struct cnn_column *c)
 	cnn_value_free(c->classes);
 }
 
+static void free_origin(struct cnn_origin *o)
+{
+	free(o->file);
+	free(o->field);
+}
+
 void cnn_dataset_free(struct cnn_dataset *d)
 {
 	if (!d)
@@ -31,6 +37,9 @@ void cnn_dataset_free(struct cnn_dataset *d)
 	for (size_t i = 0; i < d->column_count; i++)
 		free_column(&d->columns[i]);
 	free(d->columns);
+	for (size_t i = 0; i < d->origin_count; i++)
+		free_origin(&d->origins[i]);
+	free(d->origins);
 	free(d);
 }
 
@@ -45,6 +54,82 @@ void cnn_dataset_drop(struct cnn_dataset *d, size_t n)
 			memmove(c->data, c->data + n * c->sample_bytes,
 			    d->samples * c->sample_bytes);
 	}
+}
+
+/* --- origins ---------------------------------------------------------------------- */
+
+/* Forgets the files whose samples have all been dropped. */
+static void forget_origins(struct cnn_dataset *d)
+{
+	size_t base = 0, kept = 0;
+
+	for (size_t i = 0; i < d->origin_count; i++)
+		if (d->origins[i].base <= d->dropped)
+			base = d->origins[i].base;
+	for (size_t i = 0; i < d->origin_count; i++) {
+		if (d->origins[i].base >= base)
+			d->origins[kept++] = d->origins[i];
+		else
+			free_origin(&d->origins[i]);
+	}
+	d->origin_count = kept;
+}
+
+int cnn_dataset_from(struct cnn_dataset *d, const char *file, const char *field,
+    size_t after, struct cnn_error *e)
+{
+	struct cnn_origin *o;
+	size_t room = d->origin_count;
+
+	if (after == 0 && d->dropped > 0)
+		forget_origins(d);
+	/* The room is a power of two. */
+	if ((room & (room - 1)) == 0) {
+		o = reallocarray(d->origins, room ? 2 * room : 1, sizeof *o);
+		if (!o)
+			return cnn_fail(e, CNN_ENOMEM, "out of memory");
+		d->origins = o;
+	}
+	o = &d->origins[d->origin_count];
+	o->base = d->dropped + d->samples;
+	o->first = o->base + after;
+	o->file = strdup(file);
+	o->field = field ? strdup(field) : NULL;
+	if (o->file && (o->field || !field)) {
+		d->origin_count++;
+		return CNN_OK;
+	}
+	free_origin(o);
+	return cnn_fail(e, CNN_ENOMEM, "out of memory");
+}
+
+const struct cnn_origin *cnn_dataset_origin(const struct cnn_dataset *d,
+    const char *field, size_t sample)
+{
+	for (size_t i = d->origin_count; i-- > 0;) {
+		const struct cnn_origin *o = &d->origins[i];
+
+		if (o->first <= sample &&
+		    (!field || !o->field || strcmp(o->field, field) == 0))
+			return o;
+	}
+	return NULL;
+}
+
+void cnn_dataset_blame(const struct cnn_dataset *d, size_t sample, struct cnn_error *e)
+{
+	const struct cnn_origin *o = cnn_dataset_origin(d, NULL, sample);
+
+	for (size_t i = 0; i < d->origin_count; i++) {
+		const char *file = d->origins[i].file;
+		size_t n = strlen(file);
+
+		if (strncmp(e->text, file, n) == 0 &&
+		    strncmp(e->text + n, ": ", 2) == 0)
+			return;
+	}
+	if (o)
+		cnn_error_prefix(e, "%s", o->file);
 }
 
 /* --- fields ----------------------------------------------------------------------- */

@@ -27,6 +27,14 @@ struct cnn_column {
 	int64_t lost_value;	   /* its value */
 };
 
+/* Where samples come from. */
+struct cnn_origin {
+	char *file;   /* for messages */
+	char *field;  /* in the data, if the file has only this one, otherwise NULL */
+	size_t first; /* number of the file's first sample, counting dropped ones */
+	size_t base;  /* the same of the first file joined with this one */
+};
+
 struct cnn_dataset {
 	/* Names in the data of the fields that nets call image and label; not owned */
 	const char *image, *label;
@@ -35,8 +43,10 @@ struct cnn_dataset {
 	size_t column_count;
 	bool begun; /* the first segment has been seen */
 	size_t samples;
-	size_t dropped; /* samples dropped from the front so far */
-	size_t room;	/* capacity of the columns, in samples */
+	size_t dropped;		    /* samples dropped from the front so far */
+	size_t room;		    /* capacity of the columns, in samples */
+	struct cnn_origin *origins; /* of all samples not dropped, in order */
+	size_t origin_count;
 	/* Approximate size of all data in bytes, to avoid reallocation; 0: unknown */
 	size_t expected;
 };
@@ -60,6 +70,15 @@ const struct cnn_column *cnn_dataset_find(const struct cnn_dataset *,
 const struct cnn_column *cnn_dataset_labels(const struct cnn_dataset *);
 /* The label of a sample; -1 if it has none. */
 int32_t cnn_dataset_label(const struct cnn_dataset *, size_t sample);
+
+/* Names the file of the samples that follow, from the one `after` samples ahead; for
+ * messages. field: its only field, if it is joined with files of other fields, otherwise
+ * NULL. Copies both. */
+int cnn_dataset_from(struct cnn_dataset *, const char *file, const char *field,
+    size_t after, struct cnn_error *);
+/* Puts the name of the file that has the sample (a number that counts dropped ones) before
+ * the message, unless it begins with the name of one of the data's files. */
+void cnn_dataset_blame(const struct cnn_dataset *, size_t sample, struct cnn_error *);
 
 /* Starts a segment, whose fields must agree with those of earlier segments. Once the
  * graph is known, all fields that it reads must be present; without `targets`, only
@@ -86,7 +105,7 @@ int cnn_dataset_check_classes(const struct cnn_dataset *, const struct cnn_value
 /* Checks that the fields that the graph reads (without `targets`, that its output
  * needs) are present and have its shapes, and that the indices of samples `first` and
  * later are below their limits. An error names the field, and for a wrong value also
- * the first sample that has one. */
+ * the first sample that has one: its file and its number in this file. */
 int cnn_dataset_check(const struct cnn_dataset *, const struct cnn_graph *,
     bool targets, size_t first, struct cnn_error *);
 /* Checks that every sample has a label, and that it is below `classes`. */

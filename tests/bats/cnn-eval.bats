@@ -419,6 +419,6 @@ mistaken() {
 	run -1 cnn-eval model.cnn data.tns -o nowhere/x
 	command -v script > /dev/null || skip "no script(1)"
 	run -2 script -qec "cnn-eval model.cnn" /dev/null
-	[[ $output == *"standard input: is a terminal"* ]]
+	[[ $output == *"data operands are missing, and standard input is a terminal"* ]]
 	run -0 script -qec "cnn-eval model.cnn data.tns" /dev/null    # text may go there
 }

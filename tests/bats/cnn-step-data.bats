@@ -125,7 +125,7 @@ setup() {
 	run -1 --separate-stderr cnn-step init.cnn bad.tns -o out
 	says "cnn-step: bad.tns: sample 77: label 10, but the net has 10 classes"
 	run -1 --separate-stderr cnn-step init.cnn data.tns bad.tns data.tns -o out
-	says "cnn-step: bad.tns: sample 177: label 10, but the net has 10 classes"
+	says "cnn-step: bad.tns: sample 77: label 10, but the net has 10 classes"
 	run -1 --separate-stderr cnn-step bad.tns init.cnn -o out
 	says "cnn-step: bad.tns: sample 77: label 10, but the net has 10 classes"
 	run -1 --separate-stderr cnn-step --batch 30 --stream init.cnn bad.tns -o out
@@ -136,6 +136,53 @@ setup() {
 	run -1 --separate-stderr cnn-step --epochs 3 --metrics m --val bad.tns init.cnn data.tns -o out
 	says "cnn-step: bad.tns: sample 77: label 10, *"
 	[ ! -e m ]                               # nothing was trained for nothing
+}
+
+@test "a wrong label is named with its file and its number there" {
+	local o
+	with_label 77 10 l.idx > bad.idx
+	tensor-cat i.idx bad.idx -o bad.tns
+	cat data.tns bad.tns > more.tns
+	for o in "" "--stream --batch 60" "--stream --batch 7"; do
+		for line in "init.cnn data.tns bad.tns data.tns|bad.tns: sample 77" \
+			"data.tns bad.tns data.tns init.cnn|bad.tns: sample 77" \
+			"init.cnn data.tns data.tns more.tns|more.tns: sample 177" \
+			"init.cnn more.tns more.tns|more.tns: sample 177" \
+			"init.cnn none.tns data.tns none.tns bad.tns|bad.tns: sample 77" \
+			"init.cnn i.idx bad.idx|bad.idx: sample 77" \
+			"init.cnn data.tns i.idx l.idx i.idx bad.idx|bad.idx: sample 77" \
+			"init.cnn l.idx l.idx bad.idx i.idx i.idx i.idx|bad.idx: sample 77" \
+			"l.idx bad.idx i.idx i.idx init.cnn data.tns|bad.idx: sample 77"; do
+			run -1 --separate-stderr cnn-step $o ${line%|*} -o out
+			says "cnn-step: ${line#*|}: label 10, but the net has 10 classes"
+		done
+		run -1 --separate-stderr bash -c "cat bad.tns | cnn-step $o -o out init.cnn data.tns -"
+		says "cnn-step: standard input: sample 77: label 10, *"
+	done
+	run -1 --separate-stderr cnn-eval init.cnn data.tns bad.tns -o out
+	says "cnn-eval: bad.tns: sample 77: label 10, but the net has 10 classes"
+	run -1 --separate-stderr cnn-eval init.cnn i.idx l.idx i.idx bad.idx -o out
+	says "cnn-eval: bad.idx: sample 77: label 10, but the net has 10 classes"
+	tar -chf both.tar data.tns bad.tns
+	run -1 --separate-stderr cnn-step --val both.tar init.cnn data.tns -o out
+	says "cnn-step: both.tar*bad.tns*: sample 77: label 10, but the net has 10 classes"
+	run -1 --separate-stderr bash -c "cat bad.tns | cnn-step --val - init.cnn data.tns -o out"
+	says "cnn-step: standard input: sample 77: label 10, *"
+	# A label that no class can have.
+	perl -e 'print pack("N2 N*", 0xc01, 100, (1) x 60, 0xffffffff, (1) x 39)' > minus.idx
+	run -1 --separate-stderr cnn-step init.cnn data.tns i.idx minus.idx -o out
+	says "cnn-step: minus.idx: sample 60: label -1 is not a class"
+	run -1 --separate-stderr cnn-step i.idx minus.idx data.tns init.cnn -o out
+	says "cnn-step: minus.idx: sample 60: label -1 is not a class"
+	# A label that is missing.
+	tensor-cat -q i.idx -o unlabelled.tns
+	for line in "init.cnn data.tns unlabelled.tns data.tns" "unlabelled.tns init.cnn data.tns" \
+		"data.tns unlabelled.tns init.cnn"; do
+		for o in "" --stream; do
+			run -1 --separate-stderr cnn-step $o $line -o out
+			says "cnn-step: unlabelled.tns: *field label*"
+		done
+	done
 }
 
 @test "data without a sample" {

@@ -484,5 +484,13 @@ drawn() {
 	run -2 script -qec "cnn-step init.cnn data.tns" /dev/null
 	[[ $output == *"standard output: is a terminal"* ]]
 	run -2 script -qec "cnn-step init.cnn > out" /dev/null
+	[[ $output == *"data operands are missing, and standard input is a terminal"* ]]
+	for o in "" --stream; do
+		run -2 script -qec "cnn-step $o data.tns > out" /dev/null
+		[[ $output == *"the model operand is missing, and standard input is a terminal"* ]]
+	done
+	run -2 script -qec "cnn-step > out" /dev/null
+	[[ $output == *"model and data operands are missing, and standard input is a terminal"* ]]
+	run -2 script -qec "cnn-step init.cnn - > out" /dev/null
 	[[ $output == *"standard input: is a terminal"* ]]
 }

@@ -84,7 +84,7 @@ static int feed(struct run *run, size_t first, size_t count, struct cnn_error *e
 	int r = cnn_trainer_feed(run->trainer, run->data, first, count, &s, e);
 
 	if (r < 0)
-		cnn_error_prefix(e, "%s", cnn_operands_name(run->load.in));
+		cnn_dataset_blame(run->data, run->data->dropped + first, e);
 	return r == CNN_OK ? report(run, &s, e) : r;
 }
 
@@ -97,8 +97,7 @@ static int stream_segment(struct run *run, const struct cnn_header *header,
 	size_t at;
 	int r, rc;
 
-	if ((r = cnn_dataset_segment(run->data, header, true, e)) < 0)
-		cnn_error_prefix(e, "%s", cnn_operands_name(run->load.in));
+	r = cnn_load_segment(&run->load, header, run->data, true, e);
 	while (
 	    r == CNN_OK && (r = cnn_operands_record(run->load.in, &rec, e)) == CNN_OK) {
 		if ((r = cnn_dataset_append(run->data, &rec, e)) < 0)
@@ -150,7 +149,7 @@ static int check_validation(struct run *run, struct cnn_error *e)
 	    (r = cnn_evaluation_check(model, run->val, e)) < 0 ||
 	    (r = cnn_dataset_check_classes(run->val, train ? train->classes : NULL,
 		 "the training data", e)) < 0)
-		cnn_error_prefix(e, "%s", run->job->val_path);
+		cnn_dataset_blame(run->val, 0, e);
 	return r;
 }
 
