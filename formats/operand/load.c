@@ -108,7 +108,11 @@ static int ask_standard_input(struct cnn_load *l, const char *what, struct cnn_e
 	r = check_terminal(strcmp(what, "data") == 0 ? "data operands are" :
 						       "the model operand is",
 	    e);
-	return r < 0 ? r : cnn_operands_add(l->in, "-", e);
+	if (r < 0 || (r = cnn_operands_add(l->in, "-", e)) < 0)
+		return r;
+	return cnn_operands_added_empty(l->in) ?
+	    cnn_fail(e, CNN_EDATA, "standard input is empty: no %s given?", what) :
+	    CNN_OK;
 }
 
 int cnn_load_all(struct cnn_load *l, struct cnn_dataset *data, bool targets,

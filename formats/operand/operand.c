@@ -196,6 +196,16 @@ bool cnn_operands_has_stdin(const struct cnn_operands *ops)
 	return ops->has_stdin;
 }
 
+bool cnn_operands_added_empty(const struct cnn_operands *ops)
+{
+	struct cnn_input *in = ops->entries[ops->count - 1].member.in;
+	struct cnn_error ignored = { 0 };
+	const unsigned char *p;
+	size_t have;
+
+	return in && cnn_input_peek(in, 1, &p, &have, &ignored) == CNN_OK && have == 0;
+}
+
 /* Reads the header of the stream at the start of an entry. */
 static int read_ahead(struct entry *entry, struct cnn_error *e)
 {

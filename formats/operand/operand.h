@@ -43,6 +43,9 @@ void cnn_operands_close(struct cnn_operands *);
  * CNN_EUSAGE if "-" is already among them. */
 int cnn_operands_add(struct cnn_operands *, const char *path, struct cnn_error *);
 bool cnn_operands_has_stdin(const struct cnn_operands *);
+/* Whether the operand that was added last has no bytes at all. Call it before the first
+ * read from it. */
+bool cnn_operands_added_empty(const struct cnn_operands *);
 /* The total size in bytes of all operands that are regular files. */
 size_t cnn_operands_bytes(const struct cnn_operands *);
 

@@ -84,8 +84,12 @@ setup() {
 @test "what is missing is asked of standard input, and named" {
 	run -1 --separate-stderr cnn-step init.cnn -o out < /dev/null
 	says "cnn-step: standard input is empty: no data given?"
-	run -1 --separate-stderr cnn-step data.tns -o out < /dev/null
+	run -1 --separate-stderr cnn-step --stream init.cnn -o out < /dev/null
 	says "cnn-step: standard input is empty: no data given?"
+	for o in "" --stream; do
+		run -1 --separate-stderr cnn-step $o data.tns -o out < /dev/null
+		says "cnn-step: standard input is empty: no model given?"
+	done
 	run -1 --separate-stderr cnn-step -o out < /dev/null
 	says "cnn-step: standard input is empty: no data given?"
 	run -1 --separate-stderr cnn-step -o out < init.cnn

@@ -174,8 +174,8 @@ int main(int argc, char **argv)
 			    NULL :
 			    "another result";
 		} else if (status != 1 &&
-		    !(status == 3 &&
-			strstr(said.data, ": no such layer type; known: "))) {
+		    !(status == 3 && strstr(said.data, ": no such layer type") &&
+			strstr(said.data, "; known: "))) {
 			why = "not exit 1";
 		} else if (!names_place(said.data, tool)) {
 			why = "no message, or one without the place";
