@@ -44,7 +44,6 @@ static int no_plugin(const struct cnn_plugins *p, const char *device,
     const char *provider, const char *name, struct cnn_error *e)
 {
 	struct cnn_known folders = { 0 }, names = { 0 };
-	char strays[500];
 
 	for (size_t i = 0; i < p->folder_count; i++)
 		cnn_known_add(&folders, "%s", p->folders[i]);
@@ -56,11 +55,9 @@ static int no_plugin(const struct cnn_plugins *p, const char *device,
 			cnn_known_add(&names, "%s%s%s", provider ? "" : q->provider,
 			    provider ? "" : "/", q->name);
 	}
-	list_strays(p, strays);
-	return cnn_fail(e, CNN_EPLUGIN,
-	    "%s/%s/%s: no such plugin in %.500s%s; known: %s", device,
-	    provider ? provider : "*", name,
-	    p->folder_count ? cnn_known_text(&folders) : "any directory", strays,
+	return cnn_fail(e, CNN_EPLUGIN, "%s/%s/%s: no such plugin in %.500s; known: %s",
+	    device, provider ? provider : "*", name,
+	    p->folder_count ? cnn_known_text(&folders) : "any directory",
 	    cnn_known_text(&names));
 }
 

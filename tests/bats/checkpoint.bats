@@ -261,7 +261,7 @@ forge() {
 	END
 	perl -0777 -pe "s/(training.*?optimizer\xa3)sgd/\$1sgz/s or die; s/(\xa3end)\x83(.*)\xa4xxh3\xb0.{16}\$/\$1\x82\$2/s" part > forged
 	run -3 --separate-stderr cnn-step --resume forged data.tns -o out
-	says "cnn-step: the checkpoint's optimizer: sgz: no such optimizer; known: adam, sgd"
+	says "cnn-step: the checkpoint's optimizer: sgz: no such optimizer (did you mean sgd?); known: adam, sgd"
 }
 
 @test "resume: a checkpoint from before optimizers had arguments" {
