@@ -65,8 +65,9 @@ struct cnn_output;
 
 /* If path is NULL or "-", opens standard output, which must not be a terminal
  * (CNN_EUSAGE) if `binary`. A file is written under a temporary name in the same
- * folder. A symbolic link is followed to its file. Paths that name a descriptor
- * (/dev/stdout, /dev/fd/3), FIFOs and devices are written in place. CNN_EUSAGE: a regular
+ * folder. An existing one must be writable, although it is replaced. A symbolic link is
+ * followed to its file. Paths that name a descriptor (/dev/stdout, /dev/fd/3), FIFOs and
+ * devices are written in place. CNN_EUSAGE: a regular
  * file that is written in place and has been opened as an input.
  *
  * Output that is written in place is buffered, but goes out before the program waits for

@@ -32,8 +32,25 @@ struct cnn_output {
 /* Outputs that are written in place, so somebody may be waiting for their bytes */
 static struct cnn_output *live;
 
+/* PATH.XXXXXX, with as much of a long name as leaves room for the suffix. NULL: out of
+ * memory. */
+static char *temporary_name(const char *path)
+{
+	static const char suffix[] = ".XXXXXX";
+	const char *slash = strrchr(path, '/');
+	size_t folder = slash ? (size_t)(slash + 1 - path) : 0;
+	size_t most = folder + NAME_MAX - strlen(suffix);
+	char *name;
+
+	return asprintf(&name, "%.*s%s", (int)(most < INT_MAX ? most : INT_MAX), path,
+		   suffix) < 0 ?
+	    NULL :
+	    name;
+}
+
 /* Creates PATH.XXXXXX beside the file, with the mode of the file that it will replace
- * or, if there is none, of a new file. */
+ * or, if there is none, of a new file. A rename would also replace a file that must not
+ * be written, so that is refused here. */
 static int open_temporary(struct cnn_output *out, struct cnn_error *e)
 {
 	mode_t mask = umask(0), mode;
@@ -43,12 +60,15 @@ static int open_temporary(struct cnn_output *out, struct cnn_error *e)
 
 	umask(mask);
 	mode = 0666 & ~mask;
-	if (stat(out->path, &st) == 0)
+	if (stat(out->path, &st) == 0) {
 		mode = st.st_mode & 0777;
-	if (asprintf(&out->temporary, "%s.XXXXXX", out->path) < 0) {
-		out->temporary = NULL;
-		return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", out->name);
+		if (faccessat(AT_FDCWD, out->path, W_OK, AT_EACCESS) < 0)
+			return cnn_fail_errno(e, errno, "%s: can't write", out->name);
+	} else if (errno == ENAMETOOLONG) {
+		return cnn_fail_errno(e, errno, "%s: can't open", out->name);
 	}
+	if (!(out->temporary = temporary_name(out->path)))
+		return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", out->name);
 	cnn_signals_block(&signals);
 	out->fd = mkostemp(out->temporary, O_CLOEXEC);
 	if (out->fd < 0)

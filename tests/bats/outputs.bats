@@ -71,6 +71,52 @@ setup() {
 	[[ $stderr == "cnn-init: /dev/fd/77: can't open: Bad file descriptor" ]]
 }
 
+# unprivileged COMMAND: root too is held to the modes of files.
+unprivileged() {
+	if [ "$(id -u)" = 0 ]; then
+		setpriv --bounding-set=-all --inh-caps=-all "$@"
+	else
+		"$@"
+	fi
+}
+
+@test "a file that must not be written is not replaced, and told of before the work" {
+	echo before > kept
+	chmod 444 kept
+	for run in "cnn-init tiny.net" "tensor-cat data.tns" \
+		"cnn-step -m m.tsv want data.tns" "cnn-eval want data.tns"; do
+		run -1 --separate-stderr unprivileged $run -o kept
+		[ "$stderr" = "${run%% *}: kept: can't write: Permission denied" ]
+		[ "$(cat kept)" = before ]
+		[ ! -e m.tsv ]
+	done
+	run -1 --separate-stderr unprivileged cnn-step -m m.tsv -c kept want data.tns -o got
+	[ "$stderr" = "cnn-step: kept: can't write: Permission denied" ]
+	[ ! -e m.tsv ] && [ ! -e got ]
+	ln -s kept link
+	run -1 --separate-stderr unprivileged cnn-init tiny.net -o link
+	[ "$stderr" = "cnn-init: link: can't write: Permission denied" ]
+	chmod 200 kept
+	unprivileged cnn-init tiny.net -o kept
+	[ "$(stat -c %a kept)" = 200 ]
+}
+
+@test "a name as long as a file system takes" {
+	mkdir in
+	for length in 255 249 248; do
+		name=in/$(printf '%0*d' $length 0)
+		cnn-init tiny.net -o "$name"
+		cmp "$name" want
+		cnn-step -q -c "$name" want data.tns > end
+		cmp "$name" end
+		rm "$name"
+		[ -z "$(ls -A in)" ]
+	done
+	run -1 --separate-stderr cnn-step -m m.tsv want data.tns -o "in/$(printf '%0256d' 0)"
+	[[ $stderr == "cnn-step: in/0"*": File name too long" ]]
+	[ ! -e m.tsv ] && [ -z "$(ls -A in)" ]
+}
+
 @test "an empty name is told of before the work" {
 	for o in "-o" "-c"; do
 		run -2 --separate-stderr cnn-step $o "" want data.tns
