@@ -4,6 +4,10 @@
  *
  * The last two are "-" except on the last line of an epoch with --val. No column
  * depends on the clock, so equal runs have equal tables.
+ *
+ * A checkpoint must not be newer than the table, and is written before the validation
+ * of its epoch. So a line whose validation follows is written in two parts, and a
+ * resume from that checkpoint adds the second.
  */
 #ifndef CNN_METRICS_H
 #define CNN_METRICS_H
@@ -14,12 +18,20 @@
 struct cnn_metrics;
 
 /* Starts the table. If after > 0 (a resume), an existing table is truncated after the
- * line of that step and continued. */
+ * line of that step and continued; if `validates`, and that line has no validation, it
+ * waits for cnn_metrics_validated(). A regular file is locked until it is closed;
+ * CNN_EIO if another run has locked it. */
 int cnn_metrics_open(struct cnn_metrics **, const char *path, uint64_t after,
-    struct cnn_error *);
-/* val may be NULL. */
+    bool validates, struct cnn_error *);
+/* Whether the last line waits for cnn_metrics_validated(). */
+bool cnn_metrics_waits(const struct cnn_metrics *);
+/* Adds a line; if `validates`, it waits for cnn_metrics_validated(). */
 int cnn_metrics_add(struct cnn_metrics *, const struct cnn_train_status *,
-    const struct cnn_evaluation *val, struct cnn_error *);
+    bool validates, struct cnn_error *);
+/* Completes the line that waits. */
+int cnn_metrics_validated(struct cnn_metrics *, const struct cnn_evaluation *,
+    struct cnn_error *);
+/* Completes a line that waits with "-". NULL is allowed. */
 int cnn_metrics_close(struct cnn_metrics *, struct cnn_error *);
 
 #endif

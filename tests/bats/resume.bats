@@ -101,6 +101,46 @@ step_of() {
 	done
 }
 
+@test "killed in the validation of an epoch: neither the epoch nor its line is lost" {
+	local k epoch
+	options=(--threads 2 --epochs 4 --batch 16 --val data.tns --metrics m.tsv
+		--checkpoint c.cnn -o out.cnn)
+	keep_whole
+	# The names, then a write per step, and one for the validation of an epoch.
+	for epoch in 1 2 4; do
+		rm -f c.cnn m.tsv
+		strace -f -qq -o trace -P "$PWD/m.tsv" -e trace=write \
+			-e inject=write:signal=KILL:when=$((1 + epoch * 8)) \
+			cnn-step -q "${options[@]}" init.cnn data.tns || true
+		[ ! -e out.cnn ]
+		[ "$(step_of c.cnn)" = $((epoch * 7)) ]
+		[ "$(wc -l < m.tsv)" = $((epoch * 7)) ]
+		run_all --resume c.cnn data.tns
+		cmp out.cnn whole/out.cnn
+		cmp m.tsv whole/m.tsv
+		rm out.cnn
+	done
+}
+
+@test "a second run on a table of metrics is refused before its first step" {
+	local pid
+	cnn-step -q --epochs 9000 --batch 16 --metrics m.tsv -o out.cnn init.cnn data.tns \
+		2> said 3>&- &
+	pid=$!
+	until [ -s m.tsv ] && [ "$(wc -l < m.tsv)" -gt 3 ]; do sleep 0.01; done
+	cnn-step -q --steps 1 -o part init.cnn data.tns
+	for what in init.cnn "--resume part"; do
+		run -1 --separate-stderr cnn-step -m m.tsv -c other.cnn $what data.tns -o out
+		says "cnn-step: m.tsv: another run is writing its metrics to this file"
+		[ ! -e other.cnn ]
+	done
+	kill -KILL $pid
+	wait $pid || true
+	[ "$(sed -n 4p m.tsv | cut -f 1)" = 3 ]      # what the first wrote is there
+	cnn-step -q --steps 1 -m m.tsv init.cnn data.tns > /dev/null
+	[ "$(wc -l < m.tsv)" = 2 ]
+}
+
 @test "SIGINT and SIGTERM finish the step, write the checkpoint, end by the signal" {
 	local signal status pid
 	run_all init.cnn data.tns

@@ -37,13 +37,26 @@ static void warn(struct run *run, const struct cnn_train_status *s)
 	run->warned = true;
 }
 
-static int end_epoch(struct run *run, const struct cnn_train_status *s,
-    struct cnn_evaluation *v, struct cnn_error *e)
+/* Validates, and completes the epoch's line of the metrics. */
+static int validate_epoch(struct run *run, struct cnn_evaluation *v,
+    struct cnn_error *e)
 {
-	int r = run->val ? validate(run, v, e) : CNN_OK;
+	int r = validate(run, v, e);
+
+	return r == CNN_OK && run->metrics ?
+	    cnn_metrics_validated(run->metrics, v, e) :
+	    r;
+}
+
+static int end_epoch(struct run *run, const struct cnn_train_status *s,
+    struct cnn_error *e)
+{
+	struct cnn_evaluation v = { 0 };
+	int r = run->val ? validate_epoch(run, &v, e) : CNN_OK;
 
 	if (r == CNN_OK)
-		log_epoch(&run->log, run->val ? v : NULL);
+		log_epoch(&run->log, run->val ? &v : NULL);
+	cnn_evaluation_free(&v);
 	if (run->job->train->time_epochs)
 		cnn_message(run->job->program, 0, "epoch %llu: %.3f ms, %llu samples",
 		    (unsigned long long)s->epoch, 1e3 * s->seconds,
@@ -51,12 +64,12 @@ static int end_epoch(struct run *run, const struct cnn_train_status *s,
 	return r;
 }
 
-/* Called after each step: writes log, metrics and checkpoints. */
+/* Called after each step: writes log, metrics and checkpoints. A checkpoint comes after
+ * the step's line and before the validation, which may fail. */
 static int report(struct run *run, const struct cnn_train_status *s,
     struct cnn_error *e)
 {
 	const struct job *job = run->job;
-	struct cnn_evaluation v = { 0 };
 	int r = CNN_OK;
 
 	run->steps++;
@@ -64,15 +77,14 @@ static int report(struct run *run, const struct cnn_train_status *s,
 	log_step(&run->log, s);
 	warn(run, s);
 	log_pause(&run->log);
-	if (s->epoch_ends)
-		r = end_epoch(run, s, &v, e);
-	if (r == CNN_OK && run->metrics)
-		r = cnn_metrics_add(run->metrics, s, v.samples ? &v : NULL, e);
-	cnn_evaluation_free(&v);
+	if (run->metrics)
+		r = cnn_metrics_add(run->metrics, s, s->epoch_ends && run->val, e);
 	if (r == CNN_OK && job->checkpoint_path &&
 	    (job->checkpoint_every ? s->step % job->checkpoint_every == 0 :
 				     s->epoch_ends))
 		r = save_checkpoint(run, e);
+	if (r == CNN_OK && s->epoch_ends)
+		r = end_epoch(run, s, e);
 	log_resume(&run->log);
 	return r;
 }
@@ -217,7 +229,7 @@ static int stream_open(struct run *run, const struct cnn_header **header,
 	if (!cnn_history_add(run->load.model->history, job->program))
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	return job->metrics_path ?
-	    cnn_metrics_open(&run->metrics, job->metrics_path, 0, e) :
+	    cnn_metrics_open(&run->metrics, job->metrics_path, 0, false, e) :
 	    CNN_OK;
 }
 
@@ -243,6 +255,31 @@ int run_stream(struct run *run, struct cnn_error *e)
 	return r == CNN_END ? CNN_OK : r;
 }
 
+/* Opens the table of metrics. If the checkpoint was written before the validation of
+ * its epoch, that follows here. */
+static int open_metrics(struct run *run, struct cnn_error *e)
+{
+	const struct cnn_value *state = run->load.model->training;
+	const uint64_t step = cnn_trainer_step_number(run->trainer);
+	struct cnn_evaluation v = { 0 };
+	uint64_t epoch = 0, cursor = 1;
+	int r;
+
+	cnn_value_get_uint(state, "epoch", &epoch);
+	cnn_value_get_uint(state, "cursor", &cursor);
+	r = cnn_metrics_open(&run->metrics, run->job->metrics_path, step,
+	    run->val && cursor == 0, e);
+	if (r < 0 || !cnn_metrics_waits(run->metrics))
+		return r;
+	if ((r = validate_epoch(run, &v, e)) == CNN_OK)
+		cnn_message(run->job->program, 1,
+		    "epoch %llu: validation loss %.4f, validation accuracy %.2f %%",
+		    (unsigned long long)epoch, cnn_evaluation_loss(&v),
+		    100 * cnn_evaluation_accuracy(&v));
+	cnn_evaluation_free(&v);
+	return r;
+}
+
 /* Reads all data into memory, verified to the end, before the first step. */
 int run_held(struct run *run, struct cnn_error *e)
 {
@@ -264,9 +301,7 @@ int run_held(struct run *run, struct cnn_error *e)
 	    (r = cnn_trainer_open(&run->trainer, m, run->data, job->train, e)) < 0 ||
 	    (r = add_history(run, e)) < 0)
 		return r;
-	if (job->metrics_path &&
-	    (r = cnn_metrics_open(&run->metrics, job->metrics_path,
-		 cnn_trainer_step_number(run->trainer), e)) < 0)
+	if (job->metrics_path && (r = open_metrics(run, e)) < 0)
 		return r;
 	log_begin(&run->log, job->program, cnn_trainer_samples(run->trainer));
 	cnn_interrupt_catch();
