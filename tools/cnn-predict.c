@@ -2,6 +2,7 @@
 #include "formats/operand/load.h"
 #include "cnn-predict/queue.h"
 #include "compute.h"
+#include "formats/history.h"
 
 #include "executor/amp.h"
 #include "train/evaluate.h"
@@ -69,10 +70,9 @@ static int write_header(struct prediction *run, const struct cnn_header *data,
 		class = cnn_header_add(h, "class", CNN_I32, 0, NULL);
 	if (class && run->load.model->classes)
 		class->classes = cnn_value_copy(run->load.model->classes);
-	if (!class || (run->load.model->classes && !class->classes) ||
-	    !cnn_history_add(h->history, &program))
+	if (!class || (run->load.model->classes && !class->classes))
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory, or too many fields");
-	else
+	else if ((r = history_add(h->history, &program, e)) == CNN_OK)
 		r = cnn_writer_header(run->writer, h, e);
 	cnn_header_free(h);
 	return r;

@@ -5,10 +5,8 @@
 #include <string.h>
 
 static const char *image = "image", *label = "label";
-static const char *output;
 static struct job job;
 static struct compute compute = { .device = "auto" };
-static bool strip;
 static struct cnn_train_options train;
 
 /* The training options come before these (cnn_train_options_rows). The length of a run
@@ -22,7 +20,7 @@ static const struct cnn_option own_options[] = {
 	    "also write the model to FILE after each epoch" },
 	{ "checkpoint-every", 0, CNN_OPT_UINT, &job.checkpoint_every, "STEPS",
 	    "write the checkpoint every STEPS steps instead", 0, 1, UINT32_MAX },
-	{ "strip", 0, CNN_OPT_FLAG, &strip, NULL,
+	{ "strip", 0, CNN_OPT_FLAG, &job.strip, NULL,
 	    "write only the weights, not the training state" },
 	{ "image", 0, CNN_OPT_STR, &image, "NAME", "field of the images" },
 	{ "label", 0, CNN_OPT_STR, &label, "NAME", "field of the labels" },
@@ -32,7 +30,7 @@ static const struct cnn_option own_options[] = {
 	    "print a profile of a step at the end" },
 	COMPUTE_OPTIONS(compute),
 	COMPUTE_THREADS(compute),
-	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
+	{ "output", 'o', CNN_OPT_STR, &job.output, "FILE",
 	    "write to FILE instead of standard output" },
 	{ NULL },
 };
@@ -92,7 +90,7 @@ int main(int argc, char **argv)
 
 	/* Check the outputs now rather than after hours of work. */
 	if ((r = check_options(argv + first, &e)) < 0 ||
-	    (r = cnn_output_check(output, true, &e)) < 0 ||
+	    (r = cnn_output_check(job.output, true, &e)) < 0 ||
 	    (job.checkpoint_path &&
 		(r = cnn_output_check(job.checkpoint_path, true, &e)) < 0) ||
 	    (r = compute_open(&compute, &run.plugins, &e)) < 0 ||
@@ -121,7 +119,7 @@ int main(int argc, char **argv)
 	if (cnn_metrics_close(run.metrics, &e) == CNN_OK && r == CNN_OK &&
 	    cnn_trainer_save(run.trainer, &e) == CNN_OK) {
 		run_check_result(&run);
-		if (cnn_model_save(run.load.model, output, strip, &e) == CNN_OK)
+		if (cnn_model_save(run.load.model, job.output, job.strip, &e) == CNN_OK)
 			log_summary(&run.log);
 	}
 out:

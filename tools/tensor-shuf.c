@@ -1,5 +1,6 @@
 /* tensor-shuf - writes the samples of a data set in random order. */
 #include "formats/operand/operand.h"
+#include "formats/history.h"
 #include "tools/tensor-shuf/shuffle.h"
 
 #include "cli/option.h"
@@ -31,10 +32,12 @@ static const struct cnn_program program = {
 static int begin(struct cnn_header **copy, const struct cnn_header *header,
     struct cnn_writer *writer, struct cnn_error *e)
 {
-	if (!(*copy = cnn_header_copy(header)) ||
-	    !cnn_history_add((*copy)->history, &program))
+	int r;
+
+	if (!(*copy = cnn_header_copy(header)))
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
-	return cnn_writer_header(writer, *copy, e);
+	r = history_add((*copy)->history, &program, e);
+	return r < 0 ? r : cnn_writer_header(writer, *copy, e);
 }
 
 static int shuffle_all(struct cnn_operands *in, struct cnn_writer *writer,

@@ -444,6 +444,19 @@ int cnn_model_write(const struct cnn_model *m, struct cnn_output *out, bool stri
 	return r;
 }
 
+int cnn_model_check(const struct cnn_model *m, const char *path, bool strip,
+    struct cnn_error *e)
+{
+	struct cnn_header *h = header_of(m, strip);
+	int r;
+
+	if (!h)
+		return cnn_fail(e, CNN_ENOMEM, "out of memory, or too many parameters");
+	r = cnn_header_check(h, path ? path : "standard output", e);
+	cnn_header_free(h);
+	return r;
+}
+
 int cnn_model_save(const struct cnn_model *m, const char *path, bool strip,
     struct cnn_error *e)
 {

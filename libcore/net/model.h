@@ -44,6 +44,9 @@ int cnn_model_finish(struct cnn_model *, struct cnn_error *);
 int cnn_model_write(const struct cnn_model *, struct cnn_output *, bool strip,
     struct cnn_error *);
 
+/* Checks, before the work, that cnn_model_save() will be able to write the header. */
+int cnn_model_check(const struct cnn_model *, const char *path, bool strip,
+    struct cnn_error *);
 /* Writes the model to a path, complete or not at all; NULL is standard output. */
 int cnn_model_save(const struct cnn_model *, const char *path, bool strip,
     struct cnn_error *);

@@ -15,11 +15,13 @@
 #include "base/value.h"
 
 #define CNN_STREAM_VERSION 1
-#define CNN_MAX_FIELDS 64		  /* per record */
-#define CNN_MAX_PARAMETERS 4096		  /* fields in a model's header */
-#define CNN_MAX_NAME 255		  /* bytes in a field's name */
-#define CNN_MAX_TENSOR ((size_t)64 << 20) /* bytes in one tensor */
-#define CNN_MAX_HEADER ((size_t)1 << 20)  /* bytes in a header or an end */
+#define CNN_MAX_FIELDS 64		    /* per record */
+#define CNN_MAX_PARAMETERS 4096		    /* fields in a model's header */
+#define CNN_MAX_NAME 255		    /* bytes in a field's name */
+#define CNN_MAX_TENSOR ((size_t)64 << 20)   /* bytes in one tensor */
+#define CNN_MAX_HEADER ((size_t)1 << 20)    /* bytes in a header or an end */
+#define CNN_MAX_HISTORY ((size_t)256 << 10) /* bytes in a header's history */
+#define CNN_HEADER_ROOM ((size_t)16 << 10)  /* see cnn_header_check() */
 #define CNN_MAX_DEPTH 16
 #define CNN_RECORD_BYTES ((size_t)512 << 10) /* the size that writers aim for */
 
@@ -62,6 +64,14 @@ struct cnn_field *cnn_header_find(const struct cnn_header *, const char *name);
 /* Whether the fields agree in name, type, shape, scale and classes, so that records of
  * both headers can share one segment. */
 bool cnn_header_compatible(const struct cnn_header *, const struct cnn_header *);
+
+/* Checks that a header can be written, with CNN_HEADER_ROOM bytes to spare for what
+ * changes until it is: `name` is its output, for the message. */
+int cnn_header_check(const struct cnn_header *, const char *name, struct cnn_error *);
+/* If the history takes more than CNN_MAX_HISTORY bytes, replaces its oldest entries by
+ * one, {"folded": their number, "xxh3": the digest of their bytes}, so that half of
+ * that is left. The last entry always stays. *folded is the number, or 0. */
+int cnn_history_fold(struct cnn_value *history, uint64_t *folded, struct cnn_error *);
 
 struct cnn_record {
 	size_t count; /* fields in use */

@@ -17,6 +17,13 @@ struct cnn_writer {
 	bool out_of_memory; /* something was not packed */
 };
 
+static int count_bytes(void *sum, const char *data, size_t size)
+{
+	(void)data;
+	*(size_t *)sum += size;
+	return 0;
+}
+
 /* msgpack-c's packers continue after a failed write, so record the failure here. */
 static int pack_write(void *writer, const char *data, size_t size)
 {
@@ -139,19 +146,9 @@ static int emit(struct cnn_writer *w, struct cnn_error *e)
 
 /* --- writing ---------------------------------------------------------------------- */
 
-int cnn_writer_header(struct cnn_writer *w, const struct cnn_header *h,
-    struct cnn_error *e)
+static void pack_header(msgpack_packer *pk, const struct cnn_header *h)
 {
-	msgpack_packer *pk = &w->pk;
 	size_t extra = h->other ? h->other->as.map.count : 0;
-
-	if (w->header)
-		return cnn_fail(e, CNN_EUSAGE, "a header inside a segment");
-	if (!(w->header = cnn_header_copy(h)))
-		return cnn_fail(e, CNN_ENOMEM, "out of memory");
-	w->records = w->samples = 0;
-	XXH3_64bits_reset(w->hash);
-	msgpack_sbuffer_clear(&w->buf);
 
 	msgpack_pack_map(pk, 5 + (h->model != NULL) + extra);
 	pack_str(pk, "tensor-stream");
@@ -174,12 +171,44 @@ int cnn_writer_header(struct cnn_writer *w, const struct cnn_header *h,
 		cnn_value_pack(pk, h->other->as.map.keys[i]);
 		cnn_value_pack(pk, h->other->as.map.values[i]);
 	}
-	if (w->buf.size > CNN_MAX_HEADER)
-		return cnn_fail(e, CNN_EDATA,
-		    "%s: header of %zu bytes is too large "
-		    "(at most %zu): its history or list of classes is too long",
-		    cnn_output_name(w->out), w->buf.size, CNN_MAX_HEADER);
-	return emit(w, e);
+}
+
+static int check_header(const char *name, size_t bytes, size_t most,
+    struct cnn_error *e)
+{
+	return bytes <= most ?
+	    CNN_OK :
+	    cnn_fail(e, CNN_EDATA,
+		"%s: header of %zu bytes is too large (at most %zu): its list of "
+		"classes, its net or its options are too long",
+		name, bytes, most);
+}
+
+int cnn_header_check(const struct cnn_header *h, const char *name, struct cnn_error *e)
+{
+	msgpack_packer pk;
+	size_t bytes = 0;
+
+	msgpack_packer_init(&pk, &bytes, count_bytes);
+	pack_header(&pk, h);
+	return check_header(name, bytes, CNN_MAX_HEADER - CNN_HEADER_ROOM, e);
+}
+
+int cnn_writer_header(struct cnn_writer *w, const struct cnn_header *h,
+    struct cnn_error *e)
+{
+	int r;
+
+	if (w->header)
+		return cnn_fail(e, CNN_EUSAGE, "a header inside a segment");
+	if (!(w->header = cnn_header_copy(h)))
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	w->records = w->samples = 0;
+	XXH3_64bits_reset(w->hash);
+	msgpack_sbuffer_clear(&w->buf);
+	pack_header(&w->pk, h);
+	r = check_header(cnn_output_name(w->out), w->buf.size, CNN_MAX_HEADER, e);
+	return r < 0 ? r : emit(w, e);
 }
 
 /* Checks that the tensor fits the header's field of that name. */

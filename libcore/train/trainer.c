@@ -113,9 +113,8 @@ static int check_batches(const struct cnn_trainer *t, struct cnn_error *e)
 	return CNN_OK;
 }
 
-/* Copies the class names from the data to the model, which may have been trained on
- * other classes before. */
-static int take_classes(struct cnn_trainer *t, const struct cnn_dataset *d,
+/* The model may have been trained on other classes before. */
+int cnn_trainer_take_classes(struct cnn_trainer *t, const struct cnn_dataset *d,
     struct cnn_error *e)
 {
 	const struct cnn_column *c = cnn_dataset_labels(d);
@@ -188,7 +187,7 @@ int cnn_trainer_open(struct cnn_trainer **trainer, struct cnn_model *m,
 	if (r == CNN_OK && options->resume)
 		r = cnn_trainer_restore(t, e);
 	if (r == CNN_OK && data && (r = check_batches(t, e)) == CNN_OK)
-		r = take_classes(t, data, e);
+		r = cnn_trainer_take_classes(t, data, e);
 	if (r == CNN_OK && (r = open_executor(t, e)) == CNN_OK &&
 	    (r = check_fields(t, e)) == CNN_OK && (r = load_params(t, e)) == CNN_OK &&
 	    (r = load_state(t, e)) == CNN_OK && data)
@@ -368,7 +367,7 @@ int cnn_trainer_feed(struct cnn_trainer *t, const struct cnn_dataset *d, size_t 
 
 	if (finished(t, 0))
 		return CNN_END;
-	if ((r = take_classes(t, d, e)) < 0 ||
+	if ((r = cnn_trainer_take_classes(t, d, e)) < 0 ||
 	    (r = cnn_dataset_check(d, t->model->graph, true, 0, e)) < 0)
 		return r;
 	t->cursor = 0; /* start of the rows being fed */

@@ -67,9 +67,12 @@ uint64_t cnn_trainer_samples(const struct cnn_trainer *);
 /* The device and the settings of the trainer, for a validation between two steps. The
  * validation shares the algorithms chosen by timing. */
 struct cnn_compute cnn_trainer_compute(const struct cnn_trainer *);
+/* Copies the class names of the data to the model, as the first step on them does. */
+int cnn_trainer_take_classes(struct cnn_trainer *, const struct cnn_dataset *,
+    struct cnn_error *);
 /* Updates weights, moments and training state in the model, and the number of steps in
- * the last entry of its history, which the caller has added. Call it only after a step
- * at which the caller may save, or after the last one. */
+ * the last entry of its history, which the caller has added. Call it only before the
+ * first step, after a step at which the caller may save, or after the last one. */
 int cnn_trainer_save(struct cnn_trainer *, struct cnn_error *);
 
 #endif

@@ -440,3 +440,107 @@ range_of() {
 	run -1 --separate-stderr cnn-step -q --val data.tns kind.cnn kinds.tns
 	[[ $stderr == *"data.tns: no field kind (fields: image, label)"* ]] || { echo "$stderr"; false; }
 }
+
+# --- what is known before the first step -----------------------------------------
+
+# untouched: the failed run made neither a table nor a checkpoint.
+untouched() {
+	[ ! -e m.tsv ] && [ ! -e c.cnn ]
+}
+
+# Gives a file 2000 commands of 165 bytes as its history.
+long_history() {
+	rewrite_header "$1" 'h["history"] = [
+		{"tool": "x" * 120, "version": "0", "options": {"number": i}} for i in range(2000)]'
+}
+
+@test "a history that grows too long is folded, and says so once" {
+	need_python msgpack
+	cp init.cnn long.cnn
+	long_history long.cnn
+	run -0 --separate-stderr cnn-step -e 3 -b 50 long.cnn data.tns -o want
+	[[ $stderr == "cnn-step: the history takes more than 256 KiB: its oldest "*" commands are replaced by their number and a digest" ]]
+	n=$(tensor-stat --tsv want | sed -n 's/^history\t\[{"folded": \([0-9]*\), "xxh3": "[0-9a-f]\{16\}"}, .*"tool": "cnn-step".*/\1/p')
+	[ $((n + $(tensor-stat want | grep -c "history  xxx"))) = 2000 ]
+	[[ $(tensor-stat --tsv want | grep ^history) == *'"cnn-step"'*'"steps": 6,'* ]]
+	# A resume has the same.
+	cnn-step -q -e 3 -b 50 -n 3 long.cnn data.tns > part
+	run -0 --separate-stderr cnn-step --resume part data.tns -o got
+	[ -z "$stderr" ]
+	cmp got want
+	run -0 --separate-stderr cnn-step want data.tns -o got
+	[ -z "$stderr" ]
+	cnn-step -q --stream long.cnn data.tns > got
+	[[ $(tensor-stat got | grep -m 1 history) == "  history  {\"folded\": $n, "* ]]
+}
+
+@test "so is that of data" {
+	need_python msgpack
+	cp data.tns long.tns
+	long_history long.tns
+	for run in "tensor-shuf" "tensor-cat --fields image" "cnn-predict init.cnn"; do
+		run -0 --separate-stderr $run long.tns -o got
+		[[ $stderr == "${run%% *}: the history takes more than 256 KiB: "* ]]
+		[[ $(tensor-stat got | grep -m 1 history) == '  history  {"folded": '* ]]
+		[[ $(tensor-stat got | grep history | tail -n 1) == "  history  ${run%% *} "* ]]
+	done
+}
+
+@test "a model that can't be written is refused before the first step" {
+	need_python msgpack
+	cp init.cnn big.cnn
+	rewrite_header big.cnn 'h["meta"]["pad"] = "x" * ((1 << 20) - (16 << 10))'
+	for o in "" --strip --stream; do
+		[ -n "$o" ] || o=-mm.tsv
+		run -1 --separate-stderr cnn-step $o -c c.cnn big.cnn data.tns -o out
+		says "cnn-step: c.cnn: header of * bytes is too large (at most 10*): its list of classes, *"
+		untouched
+	done
+	run -1 --separate-stderr cnn-step -m m.tsv big.cnn data.tns -o out
+	says "cnn-step: out: header of * bytes is too large *"
+	run -1 --separate-stderr cnn-step -m m.tsv big.cnn data.tns
+	says "cnn-step: standard output: header of * bytes is too large *"
+	untouched
+	# Its weights alone have room.
+	cp init.cnn big.cnn
+	rewrite_header big.cnn 'h["meta"]["pad"] = "x" * ((1 << 20) - (16 << 10) - 1000)'
+	run -1 --separate-stderr cnn-step -m m.tsv big.cnn data.tns -o out
+	says "cnn-step: out: header of * bytes is too large *"
+	cnn-step -q --strip big.cnn data.tns > /dev/null
+	# Classes come with the data.
+	cp data.tns named.tns
+	rewrite_header named.tns \
+		'h["fields"]["label"]["classes"] = [str(i) + "x" * 100000 for i in range(10)]'
+	for o in -mm.tsv --stream; do
+		cp init.cnn big.cnn
+		rewrite_header big.cnn 'h["meta"]["pad"] = "x" * 50000'
+		run -1 --separate-stderr cnn-step $o big.cnn named.tns -o out
+		says "cnn-step: out: header of * bytes is too large *"
+		untouched
+	done
+}
+
+@test "a validation that can't be done is refused before the first step" {
+	classes named.tns a b c d e f g h i j
+	classes other.tns a b c d e f g h i J
+	cnn-step -q init.cnn named.tns > named.cnn
+	run -1 --separate-stderr cnn-step -m m.tsv -c c.cnn --val other.tns named.cnn data.tns -o out
+	says "cnn-step: other.tns: field label: class 9 is J, but j in the model"
+	untouched
+	# It takes 16 samples at a time, the training one.
+	cat > wide.net <<-'END'
+		input 1x8x8
+		conv2d out=256 kernel=1
+		relu
+		avgpool2d kernel=8
+		flatten
+		linear out=10
+		cross_entropy
+	END
+	cnn-init wide.net > wide.cnn
+	run -1 --separate-stderr cnn-step --max-memory 1 -t 1 -b 1 --shard-size 1 --no-fuse -p conv2d=ref -p relu=ref \
+		-m m.tsv -c c.cnn --val data.tns wide.cnn data.tns -o out
+	says "cnn-step: data.tns: *--max-memory*"
+	untouched
+	cnn-step -q --max-memory 1 -t 1 -b 1 --shard-size 1 -n 1 --no-fuse -p conv2d=ref -p relu=ref wide.cnn data.tns > /dev/null
+}

@@ -111,3 +111,18 @@ make_trainings() {
 	mnist-fetch -q -d strokes -n 150 train > train.tns
 	cnn-init "$BATS_TEST_DIRNAME/../../examples/seed.net" > seed.cnn
 }
+
+# rewrite_header FILE PYTHON: the stream with another header, `h`, and no digest.
+rewrite_header() {
+	"$PYTHON" - "$@" <<-'END'
+		import msgpack, sys
+		up = msgpack.Unpacker(open(sys.argv[1], "rb"), max_buffer_size=1 << 28)
+		items = list(up)
+		h = items[0]
+		exec(sys.argv[2])
+		items[-1] = {"end": {}}
+		with open(sys.argv[1], "wb") as f:
+		    for i in items:
+		        f.write(msgpack.packb(i))
+	END
+}

@@ -1,19 +1,31 @@
 /* run.c - see run.h. */
 #include "run.h"
+#include "formats/history.h"
 
 #include <math.h>
 #include <string.h>
 
-static int validate(struct run *run, struct cnn_evaluation *v, struct cnn_error *e)
+#define VAL_BATCH 256
+
+/* Opens an executor for the validation of the model as it stands. */
+static int open_validation(struct run *run, struct cnn_executor **ex,
+    struct cnn_error *e)
 {
-	struct cnn_infer_options o = { cnn_trainer_compute(run->trainer),
-		run->job->train->amp, 256 };
-	struct cnn_executor *ex = NULL;
+	const struct cnn_infer_options o = { cnn_trainer_compute(run->trainer),
+		run->job->train->amp, VAL_BATCH };
 	int r = cnn_trainer_save(run->trainer, e);
 
-	if (r == CNN_OK && (r = cnn_infer_open(&ex, run->load.model, &o, e)) == CNN_OK)
+	return r < 0 ? r : cnn_infer_open(ex, run->load.model, &o, e);
+}
+
+static int validate(struct run *run, struct cnn_evaluation *v, struct cnn_error *e)
+{
+	struct cnn_executor *ex = NULL;
+	int r = open_validation(run, &ex, e);
+
+	if (r == CNN_OK)
 		r = cnn_evaluate(ex, run->load.model, run->val, run->val->samples,
-		    o.batch, v, e);
+		    VAL_BATCH, v, e);
 	cnn_executor_close(ex);
 	return r;
 }
@@ -89,12 +101,37 @@ static int report(struct run *run, const struct cnn_train_status *s,
 	return r;
 }
 
+/* Checks before the first step what would otherwise fail after it: that a validation
+ * can be done, and that the model can be written. */
+static int check_ahead(struct run *run, struct cnn_error *e)
+{
+	const struct job *job = run->job;
+	const struct cnn_model *m = run->load.model;
+	struct cnn_executor *ex = NULL;
+	int r = cnn_trainer_save(run->trainer, e);
+
+	if (r == CNN_OK && run->val &&
+	    ((r = cnn_dataset_check_classes(run->val, m->classes, "the model", e)) <
+		    0 ||
+		(r = open_validation(run, &ex, e)) < 0))
+		cnn_error_prefix(e, "%s", job->val_path);
+	cnn_executor_close(ex);
+	if (r == CNN_OK && job->checkpoint_path)
+		r = cnn_model_check(m, job->checkpoint_path, false, e);
+	return r < 0 ? r : cnn_model_check(m, job->output, job->strip, e);
+}
+
 /* Does one step on samples that have arrived. */
 static int feed(struct run *run, size_t first, size_t count, struct cnn_error *e)
 {
 	struct cnn_train_status s;
-	int r = cnn_trainer_feed(run->trainer, run->data, first, count, &s, e);
+	int r = CNN_OK;
 
+	if (run->steps == 0 &&
+	    ((r = cnn_trainer_take_classes(run->trainer, run->data, e)) < 0 ||
+		(r = check_ahead(run, e)) < 0))
+		return r;
+	r = cnn_trainer_feed(run->trainer, run->data, first, count, &s, e);
 	if (r < 0)
 		cnn_dataset_blame(run->data, run->data->dropped + first, e);
 	return r == CNN_OK ? report(run, &s, e) : r;
@@ -142,9 +179,7 @@ static int add_history(const struct run *run, struct cnn_error *e)
 		cnn_value_free(last);
 		--*count;
 	}
-	return cnn_history_add(m->history, run->job->program) ?
-	    CNN_OK :
-	    cnn_fail(e, CNN_ENOMEM, "out of memory");
+	return history_add(m->history, run->job->program, e);
 }
 
 /* Checks the validation data before the first epoch, not after it. */
@@ -226,8 +261,8 @@ static int stream_open(struct run *run, const struct cnn_header **header,
 	    (r = cnn_trainer_open(&run->trainer, run->load.model, NULL, job->train,
 		 e)) < 0)
 		return r;
-	if (!cnn_history_add(run->load.model->history, job->program))
-		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	if ((r = history_add(run->load.model->history, job->program, e)) < 0)
+		return r;
 	return job->metrics_path ?
 	    cnn_metrics_open(&run->metrics, job->metrics_path, 0, false, e) :
 	    CNN_OK;
@@ -299,7 +334,7 @@ int run_held(struct run *run, struct cnn_error *e)
 		return r;
 	if ((r = check_validation(run, e)) < 0 ||
 	    (r = cnn_trainer_open(&run->trainer, m, run->data, job->train, e)) < 0 ||
-	    (r = add_history(run, e)) < 0)
+	    (r = add_history(run, e)) < 0 || (r = check_ahead(run, e)) < 0)
 		return r;
 	if (job->metrics_path && (r = open_metrics(run, e)) < 0)
 		return r;

@@ -15,6 +15,8 @@ struct job {
 	const struct cnn_program *program;
 	struct cnn_train_options *train;		       /* updated by a resume */
 	const char *val_path, *metrics_path, *checkpoint_path; /* or NULL */
+	const char *output; /* NULL: standard output */
+	bool strip;
 	uint64_t checkpoint_every; /* in steps; 0: after each epoch */
 };
 

@@ -1,6 +1,7 @@
 /* convert.c - copies, selects and converts segments. */
 #include "convert.h"
 #include "formats/operand/columns.h"
+#include "formats/history.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -285,9 +286,8 @@ int cnn_convert_segment(struct cnn_convert *c, struct cnn_operands *in,
 	r = select_fields(c->o, h, where, e);
 	if (r == CNN_OK && c->reshape)
 		r = cnn_reshape_begin(c->reshape, h, where, e);
-	if (r == CNN_OK && (!stream || changes(c->o)) &&
-	    !cnn_history_add(h->history, c->o->program))
-		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
+	if (r == CNN_OK && (!stream || changes(c->o)))
+		r = history_add(h->history, c->o->program, e);
 	if (r < 0) {
 		cnn_header_free(h);
 		return r;
