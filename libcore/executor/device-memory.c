@@ -12,6 +12,10 @@ int cnn_executor_take(struct cnn_executor *ex, void **p, size_t bytes,
 		return cnn_fail(e, CNN_ENOMEM,
 		    "the net needs more than the %zu MiB of --max-memory",
 		    (limit ? limit : SIZE_MAX / 2) >> 20);
+	if (ex->options.plan_only) {
+		ex->memory += bytes;
+		return CNN_OK;
+	}
 	*p = ex->device_functions->alloc(ex->device, bytes);
 	if (!*p)
 		/* A GPU without enough memory counts as unusable. */

@@ -286,7 +286,7 @@ static int open_all(struct cnn_executor *ex, struct cnn_error *e)
 	if (ex->options.on.profile && (r = cnn_profile_open(ex, e)) < 0)
 		return r;
 	cnn_barrier_init(&ex->barrier, ex->worker_count);
-	return start_threads(ex, e);
+	return ex->options.plan_only ? CNN_OK : start_threads(ex, e);
 }
 
 int cnn_executor_open(struct cnn_executor **executor, const struct cnn_graph *g,

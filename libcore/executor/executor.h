@@ -59,6 +59,9 @@ struct cnn_executor_options {
 	uint32_t batch;		  /* most samples of one step or inference */
 	uint32_t microbatch_size; /* 0: CNN_MICROBATCH_SIZE */
 	bool training;
+	/* Choose the kernels and count the memory, but take none: only the functions
+	 * that describe the executor work. */
+	bool plan_only;
 	uint32_t amp; /* CNN_F32 (off), CNN_BF16, CNN_F16 */
 	/* Training only, like the next members */
 	const struct cnn_optimizer_def *optimizer;

@@ -65,7 +65,7 @@ int cnn_feed_open(struct cnn_executor *ex, struct cnn_error *e)
 	    0)
 		return r;
 	ex->records = block;
-	return cnn_executor_set_state(ex, &first, e);
+	return ex->options.plan_only ? CNN_OK : cnn_executor_set_state(ex, &first, e);
 }
 
 void cnn_feed_close(struct cnn_executor *ex)

@@ -83,6 +83,7 @@ int cnn_print_model(struct cnn_output *out, const struct cnn_model *m,
 		.on = o->on,
 		.batch = (uint32_t)o->batch,
 		.training = training,
+		.plan_only = true,
 		.amp = cnn_amp_dtype(o->amp),
 		.optimizer = cnn_builtin_optimizer("adam"),
 	};

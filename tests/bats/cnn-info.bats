@@ -135,6 +135,27 @@ cross_entropy' > m
 	says "cnn-info: standard input is empty: no data given?"
 }
 
+@test "the sizes of a net take no memory" {
+	cat > huge.net <<-'END'
+		input 1x2x2
+		conv2d out=1 kernel=1 padding=8000
+		batchnorm2d
+		relu
+		avgpool2d kernel=16002
+		flatten
+		linear out=3
+		cross_entropy
+	END
+	cnn-init huge.net > huge.cnn
+	for o in "" --training "--training --batch 65536"; do
+		# The libraries take some of these 600 MB.
+		(ulimit -v 600000; cnn-info $o huge.cnn) > said
+		[ "$(sed -n 's/^memory at batch [0-9]*: \([0-9]*\)\..* MiB$/\1/p' said)" -gt 10000 ]
+	done
+	run -1 --separate-stderr cnn-info --max-memory 3000 huge.cnn
+	says "cnn-info: *--max-memory*"
+}
+
 @test "misuse, --device, --max-memory" {
 	run -2 --separate-stderr cnn-info init.cnn init.cnn
 	says "cnn-info: *"
