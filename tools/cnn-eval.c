@@ -12,7 +12,7 @@
 
 static const char *image = "image", *label = "label", *output;
 static struct cnn_infer_options infer = { .amp = "off", .batch = 256 };
-static struct compute compute = { .device = "auto" };
+static struct compute compute = { .device = "auto", .max_mib = MAX_MEMORY_DEFAULT };
 static bool tsv, json, strict;
 
 static const struct cnn_option options[] = {
@@ -173,7 +173,7 @@ int main(int argc, char **argv)
 		 (size_t)(argc - first), plugins, &e)) < 0)
 		goto out;
 	infer.on = compute.on;
-	job.load.max_memory = (size_t)compute.on.max_memory;
+	job.load.max_memory = compute.max_memory;
 	if ((r = evaluate(&job, &e)) == CNN_OK && (r = print(&job, &e)) == CNN_OK)
 		check_finite(&job, &e);
 out:

@@ -11,7 +11,7 @@
 #include <string.h>
 
 static struct cnn_infer_options infer = { .amp = "off", .batch = 64 };
-static struct compute compute = { .device = "auto" };
+static struct compute compute = { .device = "auto", .max_mib = MAX_MEMORY_DEFAULT };
 static const char *isa = "native";
 static bool devices, net, training;
 
@@ -203,7 +203,7 @@ int main(int argc, char **argv)
 		infer.on = compute.on;
 		r = cnn_load_open(&load, (const char *const *)argv + first, 1, plugins,
 		    &e);
-		load.max_memory = (size_t)compute.on.max_memory;
+		load.max_memory = compute.max_memory;
 		if (r == CNN_OK && (r = read_model(&load, &e)) == CNN_OK)
 			r = net ?
 			    print_net(out, load.model->graph, &e) :

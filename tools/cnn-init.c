@@ -3,12 +3,13 @@
 #include "net/model.h"
 #include "net/net.h"
 #include "cli/option.h"
+#include "max-memory.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const char *output;
-static uint64_t seed, max_memory;
+static uint64_t seed, max_memory = MAX_MEMORY_DEFAULT;
 static struct cnn_list plugin_dirs;
 
 static const struct cnn_option options[] = {
@@ -18,8 +19,7 @@ static const struct cnn_option options[] = {
 	    "write to FILE instead of standard output" },
 	{ "plugin-dir", 0, CNN_OPT_LIST, &plugin_dirs, "DIR",
 	    "look for plugins in DIR first" },
-	{ "max-memory", 0, CNN_OPT_UINT, &max_memory, "MIB",
-	    "refuse nets with larger parameters; 0: no limit", 0, .max = 1 << 30 },
+	MAX_MEMORY_OPTION(max_memory),
 	{ NULL },
 };
 
@@ -74,7 +74,7 @@ int main(int argc, char **argv)
 	if (cnn_plugins_open(&plugins, plugin_dirs.items, plugin_dirs.count, &e) < 0 ||
 	    read_text(path, &text, &size, &e) < 0 ||
 	    cnn_model_new(&model, strcmp(path, "-") ? path : "standard input", text,
-		size, plugins, seed, (size_t)max_memory << 20, &e) < 0)
+		size, plugins, seed, max_memory_set(max_memory), &e) < 0)
 		goto out;
 	if (!cnn_history_add(model->history, &program)) {
 		cnn_fail(&e, CNN_ENOMEM, "out of memory");

@@ -9,7 +9,7 @@
 
 static const char *image = "image", *label = "label", *output;
 static struct cnn_infer_options infer = { .amp = "off", .batch = 256 };
-static struct compute compute = { .device = "auto" };
+static struct compute compute = { .device = "auto", .max_mib = MAX_MEMORY_DEFAULT };
 static bool tsv;
 
 #define MOST_LOGITS ((size_t)8 << 20)
@@ -203,7 +203,7 @@ int main(int argc, char **argv)
 	    (r = cnn_writer_open(&run.writer, run.out, &e)) < 0)
 		goto out;
 	infer.on = compute.on;
-	run.load.max_memory = (size_t)compute.on.max_memory;
+	run.load.max_memory = compute.max_memory;
 	if ((r = predict(&run, &e)) == CNN_OK) {
 		cnn_output_commit(run.out, &e);
 		run.out = NULL;

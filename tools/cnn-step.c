@@ -6,7 +6,7 @@
 
 static const char *image = "image", *label = "label";
 static struct job job;
-static struct compute compute = { .device = "auto" };
+static struct compute compute = { .device = "auto", .max_mib = MAX_MEMORY_DEFAULT };
 static struct cnn_train_options train;
 
 /* The training options come before these (cnn_train_options_rows). The length of a run
@@ -110,7 +110,7 @@ int main(int argc, char **argv)
 	train.device_given = strcmp(compute.device, "auto") != 0;
 	train.on = compute.on;
 	train.save_every = job.checkpoint_path ? job.checkpoint_every : 0;
-	run.load.max_memory = (size_t)compute.on.max_memory;
+	run.load.max_memory = compute.max_memory;
 	r = train.stream ? run_stream(&run, &e) : run_held(&run, &e);
 	if (r >= 0)
 		log_end(&run.log);

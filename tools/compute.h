@@ -5,10 +5,12 @@
 
 #include "executor/executor.h"
 #include "cli/option.h"
+#include "max-memory.h"
 
 struct compute {
 	const char *device; /* as given with --device */
-	uint64_t max_mib;
+	uint64_t max_mib;   /* MAX_MEMORY_DEFAULT at first */
+	size_t max_memory;  /* the resulting limit of this process */
 	struct cnn_list plugin_dirs, providers;
 	struct cnn_compute on; /* the resulting settings */
 };
@@ -23,11 +25,7 @@ struct compute {
 		    "do not fuse layers" }, \
 	    { "plugin-dir", 0, CNN_OPT_LIST, &(C).plugin_dirs, "DIR", \
 		    "look for plugins in DIR first" }, \
-	{ \
-		"max-memory", 0, CNN_OPT_UINT, &(C).max_mib, "MIB", \
-		    "refuse nets that need more memory; 0: no limit", 0, \
-		    .max = 1 << 30 \
-	}
+	    MAX_MEMORY_OPTION((C).max_mib)
 #define COMPUTE_THREADS(C) \
 	{ \
 		"threads", 't', CNN_OPT_UINT, &(C).on.threads, "N", \
@@ -43,7 +41,10 @@ static inline int compute_open(struct compute *c, struct cnn_plugins **plugins,
 
 	c->on.providers = c->providers.items;
 	c->on.provider_count = c->providers.count;
-	c->on.max_memory = c->max_mib << 20;
+	c->max_memory = max_memory_set(c->max_mib);
+	/* The default is about this process's memory, and a GPU has its own. */
+	if (c->max_mib != MAX_MEMORY_DEFAULT)
+		c->on.max_memory = c->max_memory;
 	return r < 0 ?
 	    r :
 	    cnn_device_choose(*plugins, c->device, &c->on.device, &c->on.ordinal, e);

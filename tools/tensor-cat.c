@@ -1,6 +1,7 @@
 /* tensor-cat - concatenates and converts tensor streams. */
 #include "tools/tensor-cat/convert.h"
 #include "tools/tensor-cat/repair.h"
+#include "max-memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,8 @@ static struct cnn_list named, shapes;
 static struct cnn_reshape_options reshape = { .column = UINT64_MAX };
 static uint64_t batch;
 static bool repair, skip_bad;
+
+static uint64_t max_memory = MAX_MEMORY_DEFAULT;
 
 static struct cnn_option options[] = {
 	{ "to", 't', CNN_OPT_CHOICE, &to, "FORMAT", "write this format" },
@@ -34,6 +37,7 @@ static struct cnn_option options[] = {
 	    "swap the last two axes of image", CNN_OPT_RESULT },
 	{ "skip-bad", 0, CNN_OPT_FLAG, &skip_bad, NULL,
 	    "leave out pictures that are damaged or of another shape", CNN_OPT_RESULT },
+	MAX_MEMORY_OPTION(max_memory),
 	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
 	    "write to FILE instead of standard output" },
 	{ "repair", 0, CNN_OPT_FLAG, &repair, NULL,
@@ -142,6 +146,7 @@ int main(int argc, char **argv)
 
 	options[0].choices = cnn_codec_choices("stream");
 	first = cnn_options_parse(&program, argc, argv);
+	max_memory_set(max_memory);
 	paths = (const char *const *)argv + first;
 	count = (size_t)(argc - first);
 	if (!count && !named.count) {

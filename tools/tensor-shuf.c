@@ -4,9 +4,10 @@
 #include "tools/tensor-shuf/shuffle.h"
 
 #include "cli/option.h"
+#include "max-memory.h"
 
 static const char *output;
-static uint64_t seed, buffer;
+static uint64_t seed, buffer, max_memory = MAX_MEMORY_DEFAULT;
 
 static const struct cnn_option options[] = {
 	{ "seed", 's', CNN_OPT_UINT, &seed, "N", "seed of the random order",
@@ -14,6 +15,7 @@ static const struct cnn_option options[] = {
 	{ "buffer", 'b', CNN_OPT_UINT, &buffer, "N",
 	    "hold N samples at a time; 0: all, for a uniform shuffle", CNN_OPT_RESULT,
 	    .max = UINT32_MAX },
+	MAX_MEMORY_OPTION(max_memory),
 	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
 	    "write to FILE instead of standard output" },
 	{ NULL },
@@ -54,15 +56,21 @@ static int shuffle_all(struct cnn_operands *in, struct cnn_writer *writer,
 			r = cnn_fail(e, CNN_EDATA,
 			    "%s: a model has no samples to shuffle",
 			    cnn_operands_name(in));
-		else if (!first && (r = begin(&first, header, writer, e)) == CNN_OK)
-			r = cnn_shuffle_open(&shuffle, first, writer, seed, buffer, e);
+		else if (!first && (r = begin(&first, header, writer, e)) == CNN_OK &&
+		    (r = cnn_shuffle_open(&shuffle, first, writer, seed, buffer, e)) ==
+			CNN_OK)
+			cnn_shuffle_expect(shuffle, cnn_operands_expected(in, header));
 		else if (first && !cnn_header_compatible(first, header))
 			r = cnn_fail(e, CNN_EDATA,
 			    "%s: its fields differ from those of the data before it",
 			    cnn_operands_name(in));
 		while (
 		    r == CNN_OK && (r = cnn_operands_record(in, &record, e)) == CNN_OK)
-			r = cnn_shuffle_add(shuffle, &record, e);
+			if (buffer ||
+			    (r = cnn_operands_hold(in, &record,
+				 cnn_shuffle_row(shuffle), cnn_shuffle_room(shuffle),
+				 e)) == CNN_OK)
+				r = cnn_shuffle_add(shuffle, &record, e);
 		if (r < 0)
 			break;
 	}
@@ -82,6 +90,8 @@ int main(int argc, char **argv)
 	struct cnn_error e = { 0 };
 	int first = cnn_options_parse(&program, argc, argv), r;
 	size_t count = (size_t)(argc - first);
+
+	max_memory_set(max_memory);
 
 	if ((r = cnn_operands_open(&in,
 		 count ? (const char *const *)argv + first : standard,

@@ -3,13 +3,17 @@
 #include "tools/tensor-stat/stat.h"
 
 #include "cli/option.h"
+#include "max-memory.h"
 #include <errno.h>
 
 static bool tsv, json;
 
+static uint64_t max_memory = MAX_MEMORY_DEFAULT;
+
 static const struct cnn_option options[] = {
 	{ "tsv", 't', CNN_OPT_FLAG, &tsv, NULL, "print key<TAB>value lines" },
 	{ "json", 'j', CNN_OPT_FLAG, &json, NULL, "print one JSON object per segment" },
+	MAX_MEMORY_OPTION(max_memory),
 	{ NULL },
 };
 
@@ -53,6 +57,7 @@ int main(int argc, char **argv)
 
 	if (tsv && json)
 		cnn_usage(&program, "--tsv and --json are mutually exclusive");
+	max_memory_set(max_memory);
 	r = cnn_operands_open(&in, count ? (const char *const *)argv + first : standard,
 	    count ? count : 1, NULL, &e);
 	while (r == CNN_OK && (r = cnn_operands_header(in, &header, &e)) == CNN_OK)

@@ -3,6 +3,7 @@
 #include "tools/tensor-view/view.h"
 
 #include "cli/option.h"
+#include "max-memory.h"
 #include "cli/progress.h"
 #include <errno.h>
 #include <sys/ioctl.h>
@@ -13,6 +14,8 @@
 static const char *image = "image", *label = "label", *png;
 static uint64_t wanted = 12, columns;
 
+static uint64_t max_memory = MAX_MEMORY_DEFAULT;
+
 static const struct cnn_option options[] = {
 	{ "count", 'n', CNN_OPT_UINT, &wanted, "N", "number of images", .min = 1 },
 	{ "columns", 'c', CNN_OPT_UINT, &columns, "N",
@@ -21,6 +24,7 @@ static const struct cnn_option options[] = {
 	{ "label", 'l', CNN_OPT_STR, &label, "NAME", "field of the labels" },
 	{ "png", 'p', CNN_OPT_STR, &png, "FILE",
 	    "write the images to FILE as one PNG" },
+	MAX_MEMORY_OPTION(max_memory),
 	{ NULL },
 };
 
@@ -110,6 +114,7 @@ int main(int argc, char **argv)
 	int first = cnn_options_parse(&program, argc, argv), r;
 	size_t count = (size_t)(argc - first);
 
+	max_memory_set(max_memory);
 	r = cnn_operands_open(&in, count ? (const char *const *)argv + first : standard,
 	    count ? count : 1, NULL, &e);
 	if (r == CNN_OK)

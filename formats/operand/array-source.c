@@ -2,6 +2,9 @@
 #include "array-source.h"
 #include "formats/rows.h"
 
+#include "base/memory.h"
+
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,8 +110,14 @@ fail:
 	return r;
 }
 
+unsigned long long cnn_array_source_consumed(const struct cnn_array_source *p)
+{
+	return p->members ? cnn_members_consumed(p->members) : p->consumed;
+}
+
 static void close_array(struct cnn_array_source *p)
 {
+	p->consumed = cnn_array_source_consumed(p);
 	if (p->array)
 		p->array->close(p->array);
 	p->array = NULL;
@@ -116,13 +125,21 @@ static void close_array(struct cnn_array_source *p)
 	p->members = NULL;
 }
 
+static void drop_held(struct cnn_array_source *p)
+{
+	free(p->held);
+	cnn_memory_give_back(p->held_bytes);
+	p->held = NULL;
+	p->held_bytes = 0;
+}
+
 void cnn_array_source_free(struct cnn_array_source *p)
 {
 	close_array(p);
+	drop_held(p);
 	free(p->name);
 	free(p->field);
 	free(p->path);
-	free(p->held);
 	free(p->bad);
 	*p = (struct cnn_array_source){ 0 };
 }
@@ -133,14 +150,36 @@ void cnn_array_source_park(struct cnn_array_source *p, char *path)
 	p->path = path;
 }
 
-static int check_ratio(const struct cnn_array_source *p, const struct cnn_members *s,
-    unsigned long long held, struct cnn_error *e)
+int cnn_held_check(const char *name, unsigned long long held,
+    unsigned long long consumed, struct cnn_error *e)
 {
-	if (held > HELD_FREELY && held / HELD_RATIO > cnn_members_consumed(s))
+	if (held > HELD_FREELY && held / HELD_RATIO > consumed)
 		return cnn_fail(e, CNN_EDATA,
 		    "%s: unpacks to more than %d times its "
 		    "size: if this is expected, unpack it first",
-		    p->name, HELD_RATIO);
+		    name, HELD_RATIO);
+	return CNN_OK;
+}
+
+/* Makes room for `need` samples in the block of held ones. It grows with the data
+ * received, whatever the shape claims. */
+static int make_room(struct cnn_array_source *p, size_t need, struct cnn_error *e)
+{
+	size_t room = p->held_bytes / p->row, total = p->shape.shape[0];
+	unsigned char *grown;
+	int r;
+
+	if (need <= room)
+		return CNN_OK;
+	room = cnn_memory_room(room, need, 0, p->row);
+	if (room > total)
+		room = total;
+	if ((r = cnn_memory_take(p->name, room * p->row - p->held_bytes, e)) < 0)
+		return r;
+	p->held_bytes = room * p->row;
+	if (!(grown = realloc(p->held, p->held_bytes)))
+		return cnn_fail(e, CNN_ENOMEM, "%s: out of memory", p->name);
+	p->held = grown;
 	return CNN_OK;
 }
 
@@ -155,7 +194,7 @@ static int fetch(struct cnn_array_source *p, const struct cnn_members *s,
 		r = p->array->fetch(p->array, &got, e);
 		*held += got;
 		if (r == CNN_OK)
-			r = check_ratio(p, s, *held, e);
+			r = cnn_held_check(p->name, *held, cnn_members_consumed(s), e);
 	}
 	return r;
 }
@@ -163,9 +202,8 @@ static int fetch(struct cnn_array_source *p, const struct cnn_members *s,
 int cnn_array_source_hold(struct cnn_array_source *p, const struct cnn_members *s,
     unsigned long long *held, struct cnn_error *e)
 {
-	size_t total = p->shape.shape[0], step, room = 0;
+	size_t total = p->shape.shape[0], step;
 	struct cnn_error own = { 0 };
-	unsigned char *grown;
 	int r = fetch(p, s, held, e);
 
 	if (r < 0 || p->bad)
@@ -176,21 +214,15 @@ int cnn_array_source_hold(struct cnn_array_source *p, const struct cnn_members *
 	step += step == 0;
 	for (size_t n, at = 0; r == CNN_OK && !p->bad && at < total; at += n) {
 		n = total - at < step ? total - at : step;
-		/* The capacity doubles with the data received, whatever the shape
-		 * claims. */
-		if (at + n > room) {
-			room = total - at < at + n ? total : 2 * at + n;
-			if (!(grown = realloc(p->held, room * p->row)))
-				return cnn_fail(e, CNN_ENOMEM, "%s: out of memory",
-				    p->name);
-			p->held = grown;
-		}
+		if ((r = make_room(p, at + n, e)) < 0)
+			break;
 		r = p->array->read(p->array, n, p->held + at * p->row, &own);
 		*held += n * p->row;
 		if ((r = judge(p, r, &own, e)) == CNN_OK)
-			r = check_ratio(p, s, *held, e);
+			r = cnn_held_check(p->name, *held, cnn_members_consumed(s), e);
 	}
 	close_array(p);
+	p->consumed = ULLONG_MAX;
 	return r;
 }
 
@@ -246,8 +278,7 @@ int cnn_array_source_read(struct cnn_array_source *p, size_t n, void *buf,
 	p->done += n;
 	if (p->done == p->shape.shape[0]) {
 		close_array(p);
-		free(p->held);
-		p->held = NULL;
+		drop_held(p);
 	}
 	return r;
 }

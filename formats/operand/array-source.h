@@ -19,6 +19,10 @@ struct cnn_array_source {
 	/* Why a picture is not a sample of its set, or NULL. Such a source counts one
 	 * sample, which can't be read. */
 	char *bad;
+	size_t held_bytes;	     /* counted for --max-memory */
+	/* Bytes of its path that were read until it was closed; those of one that was
+	 * read ahead have been compared with what they became */
+	unsigned long long consumed;
 };
 
 /* Opens a member's array and determines its field: `field` if not NULL, else the name
@@ -38,6 +42,12 @@ void cnn_array_source_free(struct cnn_array_source *);
  * error, as above. */
 int cnn_array_source_hold(struct cnn_array_source *, const struct cnn_members *,
     unsigned long long *held, struct cnn_error *);
+/* Fails with CNN_EDATA if `held` bytes come from so few of a path that it must be
+ * suspected to fill the memory: see cnn_array_source_hold(). */
+int cnn_held_check(const char *name, unsigned long long held,
+    unsigned long long consumed, struct cnn_error *);
+/* The bytes of its path that have been read. */
+unsigned long long cnn_array_source_consumed(const struct cnn_array_source *);
 /* Closes the array. The next read opens it again at `path`. Takes ownership of `path`,
  * which malloc allocated. */
 void cnn_array_source_park(struct cnn_array_source *, char *path);

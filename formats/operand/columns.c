@@ -1,6 +1,8 @@
 /* columns.c - growing columns of samples. */
 #include "columns.h"
 
+#include "base/memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,20 +25,27 @@ void cnn_columns_free(struct cnn_columns *columns)
 {
 	for (size_t i = 0; i < CNN_MAX_FIELDS; i++)
 		free(columns->data[i]);
+	cnn_memory_give_back(columns->bytes);
 	*columns = (struct cnn_columns){ 0 };
 }
 
 static int make_room(struct cnn_columns *columns, size_t n, struct cnn_error *e)
 {
-	size_t room = columns->room, bytes;
+	const size_t row = cnn_columns_row(columns);
+	size_t room, bytes;
 	unsigned char *grown;
+	int r;
 
 	if (n <= columns->room - columns->samples)
 		return CNN_OK;
-	if (__builtin_add_overflow(columns->samples, n, &n) || !cnn_mul(room, 2, &room))
+	if (__builtin_add_overflow(columns->samples, n, &n))
 		return cnn_fail(e, CNN_ENOMEM, "too many samples to hold in memory");
-	if (room < n)
-		room = n;
+	room = cnn_memory_room(columns->room, n, columns->expected, row);
+	if (!cnn_mul(room, row, &bytes))
+		return cnn_fail(e, CNN_ENOMEM, "too many samples to hold in memory");
+	if ((r = cnn_memory_take("samples", bytes - columns->bytes, e)) < 0)
+		return r;
+	columns->bytes = bytes;
 	for (size_t i = 0; i < columns->header->field_count; i++) {
 		if (!cnn_mul(room, columns->row[i], &bytes) ||
 		    !(grown = realloc(columns->data[i], bytes + !bytes)))
@@ -121,12 +130,19 @@ void cnn_columns_view(const struct cnn_columns *columns, size_t first, size_t n,
 	}
 }
 
-size_t cnn_columns_record_samples(const struct cnn_columns *columns)
+size_t cnn_columns_row(const struct cnn_columns *columns)
 {
 	size_t bytes = 1;
 
 	for (size_t i = 0; i < columns->header->field_count; i++)
 		if (__builtin_add_overflow(bytes, columns->row[i], &bytes))
-			return 1;
+			return SIZE_MAX;
+	return bytes;
+}
+
+size_t cnn_columns_record_samples(const struct cnn_columns *columns)
+{
+	const size_t bytes = cnn_columns_row(columns);
+
 	return bytes < CNN_RECORD_BYTES ? CNN_RECORD_BYTES / bytes : 1;
 }

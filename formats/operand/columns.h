@@ -9,6 +9,8 @@ struct cnn_columns {
 	size_t row[CNN_MAX_FIELDS];	 /* bytes per sample, by field */
 	unsigned char *data[CNN_MAX_FIELDS];
 	size_t samples, room;
+	size_t expected; /* samples to make room for at once; 0: unknown */
+	size_t bytes;	 /* of room, counted for --max-memory */
 };
 
 /* Makes empty columns. CNN_EDATA if the size of a sample overflows. */
@@ -17,7 +19,7 @@ int cnn_columns_init(struct cnn_columns *, const struct cnn_header *,
 void cnn_columns_free(struct cnn_columns *);
 
 /* Appends samples first .. first + n - 1 of a record, which must have every field of
- * the header. The capacity doubles as needed. */
+ * the header. The capacity grows as needed. */
 int cnn_columns_append(struct cnn_columns *, const struct cnn_record *, size_t first,
     size_t n, struct cnn_error *);
 /* Appends n samples of other columns with the same header. `places` holds their
@@ -31,6 +33,8 @@ void cnn_columns_drop(struct cnn_columns *, size_t n);
 void cnn_columns_view(const struct cnn_columns *, size_t first, size_t n,
     struct cnn_record *);
 
+/* Bytes of a sample in all columns; 1 at least. SIZE_MAX if that overflows. */
+size_t cnn_columns_row(const struct cnn_columns *);
 /* The number of samples in a record of about CNN_RECORD_BYTES. */
 size_t cnn_columns_record_samples(const struct cnn_columns *);
 

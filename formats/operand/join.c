@@ -2,6 +2,7 @@
 #include "join.h"
 
 #include <stdio.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,6 +78,23 @@ bool cnn_group_array(const struct cnn_group *g, size_t i, const char **name,
 	*field = c->sources[i].field;
 	*first = c->sources[i].first;
 	return true;
+}
+
+size_t cnn_group_samples(const struct cnn_group *g)
+{
+	return g->columns[0].samples;
+}
+
+unsigned long long cnn_group_consumed(const struct cnn_group *g)
+{
+	unsigned long long sum = 0, some;
+
+	for (size_t i = 0; i < g->count; i++)
+		for (size_t k = 0; k < g->columns[i].count; k++) {
+			some = cnn_array_source_consumed(&g->columns[i].sources[k]);
+			sum = some > ULLONG_MAX - sum ? ULLONG_MAX : sum + some;
+		}
+	return sum;
 }
 
 static bool same_samples(const struct cnn_tensor *a, const struct cnn_tensor *b)

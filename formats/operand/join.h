@@ -42,6 +42,10 @@ int cnn_group_record(struct cnn_group *, struct cnn_record *, struct cnn_error *
  * past the last. */
 bool cnn_group_array(const struct cnn_group *, size_t i, const char **name,
     const char **field, size_t *first);
+/* The number of its samples, as the arrays' shapes claim. */
+size_t cnn_group_samples(const struct cnn_group *);
+/* The bytes that have been read of its paths. */
+unsigned long long cnn_group_consumed(const struct cnn_group *);
 /* The name of its first good array, for messages. */
 const char *cnn_group_name(const struct cnn_group *);
 

@@ -49,7 +49,9 @@ static int read_model(struct cnn_load *l, const struct cnn_header *header,
 		return cnn_fail(e, CNN_EUSAGE, "%s: second model: only one is allowed",
 		    name);
 	r = cnn_model_begin(&l->model, name, header, l->plugins, l->max_memory, e);
-	while (r == CNN_OK && (r = cnn_operands_record(l->in, &rec, e)) == CNN_OK)
+	while (r == CNN_OK && (r = cnn_operands_record(l->in, &rec, e)) == CNN_OK &&
+	    (r = cnn_operands_hold(l->in, &rec, row, data->room - data->samples, e)) ==
+		CNN_OK)
 		if ((r = cnn_model_add(l->model, &rec, e)) < 0)
 			cnn_error_prefix(e, "%s", name);
 	if (r == CNN_END && (r = cnn_model_finish(l->model, e)) < 0)
@@ -78,8 +80,10 @@ static int read_data(struct cnn_load *l, const struct cnn_header *header,
 	const size_t first = data->samples;
 	struct cnn_record rec;
 	int r = cnn_load_segment(l, header, data, targets, e);
+	size_t row;
 
-	data->expected = cnn_operands_bytes(l->in);
+	data->expected = cnn_operands_expected(l->in, header);
+	row = cnn_dataset_row(data);
 	if (r == CNN_OK && data->graph &&
 	    (r = cnn_dataset_check(data, data->graph, targets, first, e)) < 0)
 		cnn_dataset_blame(data, first, e);
@@ -133,9 +137,10 @@ int cnn_load_all(struct cnn_load *l, struct cnn_dataset *data, bool targets,
 				cnn_dataset_blame(data, 0, e);
 		} else if (r == CNN_OK)
 			r = read_data(l, header, data, targets, e);
-		else if (r == CNN_END && l->model && data->begun)
+		else if (r == CNN_END && l->model && data->begun) {
+			cnn_dataset_trim(data);
 			return CNN_OK;
-		else if (r == CNN_END)
+		} else if (r == CNN_END)
 			r = ask_standard_input(l, l->model ? "data" : "model", e);
 		if (r < 0)
 			return r;
@@ -156,6 +161,7 @@ int cnn_load_file(struct cnn_dataset **set, const char *path, const char *image,
 		r = read_data(&l, header, *set, true, e);
 	if (r == CNN_END && (*set)->samples == 0)
 		r = cnn_fail(e, CNN_EDATA, "%s: contains no samples", path);
+	cnn_dataset_trim(*set);
 	cnn_load_close(&l);
 	return r == CNN_END ? CNN_OK : r;
 }

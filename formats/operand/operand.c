@@ -2,6 +2,8 @@
 #include "operand.h"
 #include "join.h"
 
+#include "base/memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,12 +17,13 @@ struct entry {
 	char *path;
 	char *field;		     /* name given with --field, or NULL */
 	bool regular;		     /* may be closed and opened again */
+	size_t size;		     /* of a regular file, in bytes */
 	struct cnn_members *members; /* NULL: not open */
 	struct cnn_member member;    /* detected but not yet taken (member.in) */
 	struct cnn_reader *reader;   /* of that member, if its header has been read */
 	const struct cnn_header *header;
 	char *name;		 /* of that stream */
-	unsigned long long held; /* see cnn_array_source_hold() */
+	unsigned long long held; /* see cnn_array_source_hold(), cnn_operands_hold() */
 	size_t looks;		 /* members found so far */
 	bool done;
 };
@@ -30,6 +33,8 @@ struct cnn_operands {
 	size_t count, at;
 	bool has_stdin;
 	size_t bytes;		   /* total size of the regular files */
+	unsigned long long held;   /* of the current segment, if it is from arrays */
+	bool any_held;		   /* a record of the current segment is held */
 	struct cnn_reader *reader; /* of the current segment if it is a stream's */
 	struct cnn_group *group;   /* of the current segment if it is from arrays */
 	char *name;		   /* of the reader's stream */
@@ -110,7 +115,7 @@ static int add_entry(struct cnn_operands *ops, const char *path, const char *fie
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	ops->has_stdin |= standard;
 	if (entry->regular)
-		ops->bytes += (size_t)st.st_size;
+		ops->bytes += entry->size = (size_t)st.st_size;
 	if ((r = entry_look(entry, e)) < 0)
 		return r;
 	if (field && !entry->member.codec)
@@ -136,9 +141,58 @@ static int add_field(struct cnn_operands *ops, const char *text, struct cnn_erro
 	return add_entry(ops, equals + 1, text, size, e);
 }
 
-size_t cnn_operands_bytes(const struct cnn_operands *ops)
+size_t cnn_operands_expected(const struct cnn_operands *ops,
+    const struct cnn_header *header)
 {
-	return ops->bytes;
+	size_t row = 0, count, bytes;
+
+	for (size_t i = 0; i < header->field_count; i++) {
+		const struct cnn_field *f = &header->fields[i];
+
+		if (cnn_shape_count(f->rank, f->shape, &count) &&
+		    cnn_mul(count, cnn_dtype_size(f->dtype), &bytes) &&
+		    bytes <= SIZE_MAX - row)
+			row += bytes;
+	}
+	return row ? ops->bytes / row : 0;
+}
+
+/* About how many samples follow in the segment, with those of its first record. Arrays
+ * say so. A stream has the size of its file; as records can differ, and other segments
+ * follow, half of what that gives is assumed. */
+static size_t samples_ahead(const struct cnn_operands *ops,
+    const struct cnn_record *record)
+{
+	const void *item;
+	size_t size;
+
+	if (ops->group)
+		return cnn_group_samples(ops->group);
+	cnn_reader_item(ops->reader, &item, &size);
+	return size ? ops->entries[ops->at].size / size * record->samples / 2 : 0;
+}
+
+int cnn_operands_hold(struct cnn_operands *ops, const struct cnn_record *record,
+    size_t row, size_t room, struct cnn_error *e)
+{
+	const char *name = cnn_operands_name(ops);
+	unsigned long long *held = ops->group ? &ops->held :
+						&ops->entries[ops->at].held;
+	unsigned long long consumed = ops->group ?
+	    cnn_group_consumed(ops->group) :
+	    cnn_members_consumed(ops->entries[ops->at].members);
+	size_t bytes;
+
+	if (!ops->any_held) {
+		size_t ahead = samples_ahead(ops, record);
+
+		ops->any_held = true;
+		if (ahead > room && cnn_mul(ahead - room, row, &bytes) &&
+		    bytes > cnn_memory_left())
+			return cnn_memory_refuse(name, bytes, e);
+	}
+	*held += (unsigned long long)record->samples * row;
+	return cnn_held_check(name, *held, consumed, e);
 }
 
 /* --- opening ---------------------------------------------------------------------- */
@@ -236,7 +290,8 @@ int cnn_operands_models_first(struct cnn_operands *ops, size_t *count,
 		if (r < 0)
 			return r;
 		model = this->header && this->header->kind == CNN_MODEL;
-		if (this->regular && i >= KEEP_OPEN)
+		/* A header can take much more memory than it has bytes. */
+		if (this->regular && (i >= KEEP_OPEN || this->reader))
 			entry_forget(this);
 		if (!model)
 			continue;
@@ -377,6 +432,8 @@ int cnn_operands_header(struct cnn_operands *ops, const struct cnn_header **head
 	struct entry *entry;
 	int r = CNN_OK;
 
+	ops->held = 0;
+	ops->any_held = false;
 	if (ops->reader) {
 		ops->continues = true;
 		if ((r = cnn_reader_header(ops->reader, header, e)) != CNN_END)

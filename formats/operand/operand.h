@@ -46,8 +46,16 @@ bool cnn_operands_has_stdin(const struct cnn_operands *);
 /* Whether the operand that was added last has no bytes at all. Call it before the first
  * read from it. */
 bool cnn_operands_added_empty(const struct cnn_operands *);
-/* The total size in bytes of all operands that are regular files. */
-size_t cnn_operands_bytes(const struct cnn_operands *);
+/* About how many samples with the fields of this header there are in the operands that
+ * are regular files, by their bytes: 0 if there are no such operands. */
+size_t cnn_operands_expected(const struct cnn_operands *, const struct cnn_header *);
+/* Call it with each record whose samples will be held, `row` bytes of each, before they
+ * are; `room` samples have room already. Fails if they do not fit into --max-memory: on
+ * the first record of a segment, as far as arrays and sizes of files say how many
+ * follow. CNN_EDATA if what is held of an operand is above 256 MiB and more than 100
+ * times the bytes read of it. */
+int cnn_operands_hold(struct cnn_operands *, const struct cnn_record *, size_t row,
+    size_t room, struct cnn_error *);
 
 /* Moves the operands whose first segment is a model to the front and counts them. Call
  * it before the first segment is requested. */

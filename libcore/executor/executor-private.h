@@ -269,6 +269,8 @@ int cnn_arena_place(struct cnn_buffer *, size_t count, size_t *bytes,
 /* device-memory.c: zeroed memory of the device, counted and limited. */
 int cnn_executor_take(struct cnn_executor *, void **, size_t bytes, struct cnn_error *);
 void cnn_executor_give_back(struct cnn_executor *, void *, size_t bytes);
+/* All that was taken is freed in another way. */
+void cnn_executor_uncount(struct cnn_executor *);
 
 /* feed.c: allocates and frees the memory that every step uses. */
 int cnn_feed_open(struct cnn_executor *, struct cnn_error *);

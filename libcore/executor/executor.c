@@ -359,6 +359,7 @@ void cnn_executor_close(struct cnn_executor *ex)
 			ex->device_functions->free(ex->device, ex->moments[m]);
 		ex->device_functions->close(ex->device);
 	}
+	cnn_executor_uncount(ex);
 	cnn_profile_close(ex);
 	free(ex->slots);
 	free(ex->contexts);

@@ -1,14 +1,23 @@
 /* model.c - reads and writes models as segments. */
 #include "model.h"
 
+#include "base/memory.h"
 #include "class-names.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static float *new_floats(size_t count)
+/* Parameters of the model, zeroed. NULL, with *e set: out of memory. */
+static float *new_floats(struct cnn_model *m, size_t count, struct cnn_error *e)
 {
-	return calloc(count ? count : 1, sizeof(float));
+	float *p;
+
+	if (cnn_memory_take("the net's parameters", count * sizeof *p, e) < 0)
+		return NULL;
+	m->bytes += count * sizeof *p;
+	if (!(p = calloc(count ? count : 1, sizeof *p)))
+		cnn_fail(e, CNN_ENOMEM, "out of memory");
+	return p;
 }
 
 /* Checks that the parameters, `copies` times, take at most max_bytes, and that each can
@@ -35,9 +44,10 @@ static int check_params(const struct cnn_model *m, size_t copies, size_t max_byt
 		floats += g->params[i].count;
 	}
 	if (max_bytes && floats > max_bytes / sizeof(float) / copies)
-		return cnn_fail(e, CNN_ENOMEM,
-		    "the net's parameters%s take %zu MiB, more than --max-memory",
-		    copies > 1 ? " and moments" : "", floats * copies / (1 << 18));
+		return cnn_memory_refuse(copies > 1 ?
+			"the net's parameters and moments" :
+			"the net's parameters",
+		    floats * copies * sizeof(float), e);
 	return CNN_OK;
 }
 
@@ -52,8 +62,8 @@ static int take_params(struct cnn_model *m, size_t max_bytes, struct cnn_error *
 	if (!m->params)
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	for (size_t i = 0; i < g->param_count; i++)
-		if (!(m->params[i] = new_floats(g->params[i].count)))
-			return cnn_fail(e, CNN_ENOMEM, "out of memory");
+		if (!(m->params[i] = new_floats(m, g->params[i].count, e)))
+			return CNN_ENOMEM;
 	return CNN_OK;
 }
 
@@ -83,11 +93,21 @@ int cnn_model_new(struct cnn_model **model, const char *where, const char *text,
 	return CNN_OK;
 }
 
+static void give_back(struct cnn_model *m, size_t count)
+{
+	m->bytes -= count * sizeof(float);
+	cnn_memory_give_back(count * sizeof(float));
+}
+
 void cnn_model_strip(struct cnn_model *m)
 {
 	for (uint32_t k = 0; k < m->moment_count; k++) {
-		for (size_t i = 0; i < m->graph->param_count; i++)
+		for (size_t i = 0; i < m->graph->param_count; i++) {
+			if (!m->moments[k][i])
+				continue;
 			free(m->moments[k][i]);
+			give_back(m, m->graph->params[i].count);
+		}
 		free(m->moments[k]);
 		m->moments[k] = NULL;
 	}
@@ -112,6 +132,7 @@ void cnn_model_free(struct cnn_model *m)
 	cnn_model_strip(m);
 	for (size_t i = 0; m->params && i < m->graph->param_count; i++)
 		free(m->params[i]);
+	cnn_memory_give_back(m->bytes);
 	free(m->params);
 	cnn_graph_free(m->graph);
 	cnn_value_free(m->meta);
@@ -138,10 +159,10 @@ int cnn_model_set_moments(struct cnn_model *m, uint32_t count, const char *const
 			return cnn_fail(e, CNN_ENOMEM, "out of memory");
 		for (size_t i = 0; i < m->graph->param_count; i++)
 			if (trainable(m, i) &&
-			    !(m->moments[k][i] = new_floats(
-				  m->graph->params[i].count))) {
+			    !(m->moments[k][i] =
+				    new_floats(m, m->graph->params[i].count, e))) {
 				m->moment_count++;
-				return cnn_fail(e, CNN_ENOMEM, "out of memory");
+				return CNN_ENOMEM;
 			}
 	}
 	return CNN_OK;

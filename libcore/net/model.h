@@ -24,6 +24,7 @@ struct cnn_model {
 	/* While reading: number of elements received so far for each parameter, then
 	 * for each moment */
 	size_t *arrived;
+	size_t bytes; /* of parameters and moments; see base/memory.h */
 };
 
 /* Creates a model from the text of a net, with initial weights. Messages start with

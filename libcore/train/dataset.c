@@ -36,6 +36,7 @@ void cnn_dataset_free(struct cnn_dataset *d)
 		return;
 	for (size_t i = 0; i < d->column_count; i++)
 		free_column(&d->columns[i]);
+	cnn_memory_give_back(d->bytes);
 	free(d->columns);
 	for (size_t i = 0; i < d->origin_count; i++)
 		free_origin(&d->origins[i]);
@@ -229,17 +230,21 @@ static int check_columns(const struct cnn_dataset *d, const struct cnn_graph *g,
 int cnn_dataset_use(struct cnn_dataset *d, const struct cnn_graph *g, bool targets,
     struct cnn_error *e)
 {
-	size_t kept = 0;
+	size_t kept = 0, dropped;
 	int r;
 
 	if (d->begun && (r = check_columns(d, g, targets, e)) < 0)
 		return r;
 	d->graph = g;
 	for (size_t i = 0; i < d->column_count; i++) {
-		if (cnn_dataset_keeps(d, d->columns[i].name))
+		if (cnn_dataset_keeps(d, d->columns[i].name)) {
 			d->columns[kept++] = d->columns[i];
-		else
-			free_column(&d->columns[i]);
+			continue;
+		}
+		dropped = d->room * d->columns[i].sample_bytes;
+		d->bytes -= dropped;
+		cnn_memory_give_back(dropped);
+		free_column(&d->columns[i]);
 	}
 	d->column_count = kept;
 	return CNN_OK;
@@ -247,38 +252,24 @@ int cnn_dataset_use(struct cnn_dataset *d, const struct cnn_graph *g, bool targe
 
 /* --- samples ---------------------------------------------------------------------- */
 
-/* Initial capacity in samples: enough for the first record and for all samples
- * expected, the latter up to 1 GiB. */
-static size_t first_room(const struct cnn_dataset *d, size_t more)
+size_t cnn_dataset_row(const struct cnn_dataset *d)
 {
-	size_t most = (size_t)1 << 30, expected, bytes = 0;
+	size_t row = 0;
 
 	for (size_t i = 0; i < d->column_count; i++)
-		bytes += d->columns[i].sample_bytes;
-	if (bytes == 0)
-		return more;
-	expected = (d->expected < most ? d->expected : most) / bytes;
-	return more > expected ? more : expected;
+		row += d->columns[i].sample_bytes;
+	return row;
 }
 
-static int grow(struct cnn_dataset *d, size_t more, struct cnn_error *e)
+/* Resizes the columns, which are counted already. */
+static int resize(struct cnn_dataset *d, size_t room, struct cnn_error *e)
 {
-	size_t room = d->room ? d->room : first_room(d, more), bytes;
-
-	if (more <= d->room - d->samples)
-		return CNN_OK;
-	while (room - d->samples < more)
-		if (!cnn_mul(room, 2, &room))
-			return cnn_fail(e, CNN_ENOMEM, "too many samples");
-	if (room > UINT32_MAX)
-		return cnn_fail(e, CNN_ENOMEM, "too many samples");
 	for (size_t i = 0; i < d->column_count; i++) {
 		struct cnn_column *c = &d->columns[i];
-		unsigned char *p;
+		const size_t bytes = room * c->sample_bytes;
+		unsigned char *p = realloc(c->data, bytes ? bytes : 1);
 
-		if (!cnn_mul(room, c->sample_bytes, &bytes))
-			return cnn_fail(e, CNN_ENOMEM, "too many samples");
-		if (!(p = realloc(c->data, bytes)))
+		if (!p)
 			return cnn_fail(e, CNN_ENOMEM, "out of memory for %zu samples",
 			    room);
 		if (!c->data) /* blocks moved by realloc do better with small pages */
@@ -287,6 +278,37 @@ static int grow(struct cnn_dataset *d, size_t more, struct cnn_error *e)
 	}
 	d->room = room;
 	return CNN_OK;
+}
+
+/* Makes room for more samples. */
+static int grow(struct cnn_dataset *d, size_t more, struct cnn_error *e)
+{
+	size_t row = cnn_dataset_row(d), room, bytes;
+	int r;
+
+	if (more <= d->room - d->samples)
+		return CNN_OK;
+	if (more > UINT32_MAX - d->samples)
+		return cnn_fail(e, CNN_ENOMEM, "too many samples");
+	room = cnn_memory_room(d->room, d->samples + more, d->expected, row);
+	if (room > UINT32_MAX)
+		room = UINT32_MAX;
+	if (!cnn_mul(room, row, &bytes))
+		return cnn_fail(e, CNN_ENOMEM, "too many samples");
+	if ((r = cnn_memory_take("samples", bytes - d->bytes, e)) < 0)
+		return r;
+	d->bytes = bytes;
+	return resize(d, room, e);
+}
+
+void cnn_dataset_trim(struct cnn_dataset *d)
+{
+	struct cnn_error ignored = { 0 };
+
+	if (d->room == d->samples || resize(d, d->samples, &ignored) < 0)
+		return;
+	cnn_memory_give_back(d->bytes - d->samples * cnn_dataset_row(d));
+	d->bytes = d->samples * cnn_dataset_row(d);
 }
 
 /* Appends one integer per sample, as int32. */

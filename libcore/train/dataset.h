@@ -47,8 +47,9 @@ struct cnn_dataset {
 	size_t room;		    /* capacity of the columns, in samples */
 	struct cnn_origin *origins; /* of all samples not dropped, in order */
 	size_t origin_count;
-	/* Approximate size of all data in bytes, to avoid reallocation; 0: unknown */
+	/* About how many samples there will be, to make room at once; 0: unknown */
 	size_t expected;
+	size_t bytes; /* of the columns, counted for --max-memory */
 };
 
 /* image and label are the names of the fields (usually "image" and "label") and must
@@ -87,6 +88,10 @@ int cnn_dataset_segment(struct cnn_dataset *, const struct cnn_header *, bool ta
     struct cnn_error *);
 /* Appends the samples of a record of that segment. */
 int cnn_dataset_append(struct cnn_dataset *, struct cnn_record *, struct cnn_error *);
+/* Bytes that are held of each sample. */
+size_t cnn_dataset_row(const struct cnn_dataset *);
+/* Gives back room that no sample has: none will follow. */
+void cnn_dataset_trim(struct cnn_dataset *);
 /* Drops the first n samples; the others move to the front. */
 void cnn_dataset_drop(struct cnn_dataset *, size_t n);
 

@@ -141,7 +141,7 @@ bad() {
 @test "a net beyond --max-memory is refused before anything is taken" {
 	printf 'input 10000\nlinear out=1000\n' > big.net
 	run -1 --separate-stderr cnn-init --max-memory 10 big.net -o out
-	says "cnn-init: big.net: *more than --max-memory"
+	says "cnn-init: big.net: *more than --max-memory (10 MiB in all)"
 	cnn-init --max-memory 1 tiny.net > a
 	cnn-init --max-memory 0 tiny.net | cmp - a
 }

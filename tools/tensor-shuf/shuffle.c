@@ -48,6 +48,21 @@ void cnn_shuffle_close(struct cnn_shuffle *s)
 	free(s);
 }
 
+void cnn_shuffle_expect(struct cnn_shuffle *s, size_t samples)
+{
+	s->held.expected = s->buffer && samples > s->buffer ? s->buffer : samples;
+}
+
+size_t cnn_shuffle_row(const struct cnn_shuffle *s)
+{
+	return cnn_columns_row(&s->held);
+}
+
+size_t cnn_shuffle_room(const struct cnn_shuffle *s)
+{
+	return s->held.room - s->held.samples;
+}
+
 static int flush(struct cnn_shuffle *s, struct cnn_error *e)
 {
 	struct cnn_record record;

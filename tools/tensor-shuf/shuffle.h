@@ -14,6 +14,11 @@ struct cnn_shuffle;
  * front. The caller owns the writer, which must be inside a segment of `header`. */
 int cnn_shuffle_open(struct cnn_shuffle **, const struct cnn_header *,
     struct cnn_writer *, uint64_t seed, uint64_t buffer, struct cnn_error *);
+/* Makes room at once for that many samples, if all are held. */
+void cnn_shuffle_expect(struct cnn_shuffle *, size_t samples);
+/* The bytes of a sample, and the number of samples for which there is room. */
+size_t cnn_shuffle_row(const struct cnn_shuffle *);
+size_t cnn_shuffle_room(const struct cnn_shuffle *);
 /* Adds a record, and writes the samples that it displaces from the buffer. */
 int cnn_shuffle_add(struct cnn_shuffle *, const struct cnn_record *,
     struct cnn_error *);
