@@ -141,9 +141,14 @@ size_t cnn_memory_left(void)
 
 int cnn_memory_refuse(const char *what, size_t bytes, struct cnn_error *e)
 {
+	const size_t mib = (size_t)1 << 20, held = used / mib;
+	char beside[64] = "";
+
+	if (held > 0)
+		snprintf(beside, sizeof beside, " beside %zu MiB that are held", held);
 	return cnn_fail(e, CNN_ENOMEM,
-	    "%s: %zu MiB, more than --max-memory (%zu MiB%s)", what,
-	    (bytes >> 20) + (bytes % (1 << 20) > 0), limit >> 20,
+	    "%s: %zu MiB%s, more than --max-memory (%zu MiB%s)", what,
+	    bytes / mib + (bytes % mib > 0), beside, limit / mib,
 	    is_default ? " by default; raise it if there is more" : " in all");
 }
 

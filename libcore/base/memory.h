@@ -27,7 +27,7 @@ size_t cnn_memory_half(const char *root);
 void cnn_memory_limit(size_t bytes, bool by_default);
 /* How much may still be taken; SIZE_MAX: there is no limit. */
 size_t cnn_memory_left(void);
-/* Fails with "WHAT takes N MiB, more than --max-memory ...". */
+/* Fails with "WHAT: N MiB, more than --max-memory ...". */
 int cnn_memory_refuse(const char *what, size_t bytes, struct cnn_error *);
 /* Counts a block that is about to be allocated. CNN_ENOMEM if it does not fit: then it
  * is not counted. */

@@ -28,7 +28,7 @@ setup() {
 
 # Whether the tool was refused for --max-memory N, and named the file.
 refuses() {
-	says "${1%% *}: $2: * MiB, more than --max-memory ($3 MiB in all)"
+	says "${1%% *}: $2: * MiB*, more than --max-memory ($3 MiB in all)"
 }
 
 @test "samples that will not fit are refused at once: shapes, sizes of files" {
@@ -66,7 +66,7 @@ refuses() {
 	tar -hcf both.tar many.idx many-labels.idx
 	for run in "tensor-cat" "tensor-stat" "tensor-view" "tensor-shuf" "cnn-step wide.cnn"; do
 		run -1 --separate-stderr $run both.tar --max-memory 3
-		says "${run%% *}: *many.idx: * MiB, more than --max-memory (3 MiB in all)"
+		says "${run%% *}: *many.idx: * MiB*, more than --max-memory (3 MiB in all)"
 		$run both.tar > /dev/null
 	done
 }

@@ -102,7 +102,7 @@ static void test_limit(void)
 	    "what is taken is not left");
 	ok(cnn_memory_take("the net", 4 * mib + 1, &e) == CNN_ENOMEM &&
 		says(&e, CNN_ENOMEM,
-		    "the net: 5 MiB, more than --max-memory (10 MiB "
+		    "the net: 5 MiB beside 6 MiB that are held, more than --max-memory (10 MiB "
 		    "in all)") &&
 		cnn_memory_left() == 4 * mib,
 	    "what does not fit is refused, and not counted");
@@ -111,7 +111,8 @@ static void test_limit(void)
 	    "all of it can be taken");
 	cnn_memory_limit(9 * mib, true);
 	ok(cnn_memory_left() == 0 && cnn_memory_take("x", 1, &e) == CNN_ENOMEM &&
-		says(&e, CNN_ENOMEM, "1 MiB, more than --max-memory (9 MiB by default"),
+		says(&e, CNN_ENOMEM,
+		    "more than --max-memory (9 MiB by default; raise it"),
 	    "a default is named");
 	cnn_memory_give_back(10 * mib);
 	cnn_memory_limit(100, false);
