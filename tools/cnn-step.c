@@ -3,6 +3,7 @@
 #include "compute.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 static const char *image = "image", *label = "label";
 static struct job job;
@@ -51,6 +52,16 @@ static bool given(const char *option)
 	return cnn_train_options_given(&train, option);
 }
 
+/* Whether a model that is written to `model` would replace the table. Not so if that is
+ * a device, like /dev/null. */
+static bool replaces(const char *model, const char *table)
+{
+	struct stat st;
+
+	return model && table && strcmp(model, table) == 0 &&
+	    (stat(table, &st) < 0 || S_ISREG(st.st_mode));
+}
+
 static int check_options(char *const *operands, struct cnn_error *e)
 {
 	bool standard = !*operands;
@@ -72,6 +83,11 @@ static int check_options(char *const *operands, struct cnn_error *e)
 		return cnn_fail(e, CNN_EUSAGE, "--checkpoint: -: must be a file");
 	if (job.metrics_path && strcmp(job.metrics_path, "-") == 0)
 		return cnn_fail(e, CNN_EUSAGE, "--metrics: -: must be a file");
+	if (replaces(job.checkpoint_path, job.metrics_path) ||
+	    replaces(job.output, job.metrics_path))
+		return cnn_fail(e, CNN_EUSAGE,
+		    "--metrics: %s: the model is written to the same file",
+		    job.metrics_path);
 	if (given("steps") && !given("epochs"))
 		train.epochs = UINT64_MAX;
 	return CNN_OK;

@@ -486,6 +486,15 @@ long_history() {
 	done
 }
 
+@test "a model does not replace the table of its run" {
+	for o in "-o m.tsv" "-c m.tsv -o out"; do
+		run -2 --separate-stderr cnn-step -m m.tsv $o init.cnn data.tns
+		says "cnn-step: --metrics: m.tsv: the model is written to the same file"
+		untouched
+	done
+	cnn-step -q -m /dev/null -o /dev/null init.cnn data.tns
+}
+
 @test "a model that can't be written is refused before the first step" {
 	need_python msgpack
 	cp init.cnn big.cnn
