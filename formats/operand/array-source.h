@@ -19,7 +19,7 @@ struct cnn_array_source {
 	/* Why a picture is not a sample of its set, or NULL. Such a source counts one
 	 * sample, which can't be read. */
 	char *bad;
-	size_t held_bytes;	     /* counted for --max-memory */
+	size_t held_bytes; /* counted for --max-memory */
 	/* Bytes of its path that were read until it was closed; those of one that was
 	 * read ahead have been compared with what they became */
 	unsigned long long consumed;

@@ -49,9 +49,7 @@ static int read_model(struct cnn_load *l, const struct cnn_header *header,
 		return cnn_fail(e, CNN_EUSAGE, "%s: second model: only one is allowed",
 		    name);
 	r = cnn_model_begin(&l->model, name, header, l->plugins, l->max_memory, e);
-	while (r == CNN_OK && (r = cnn_operands_record(l->in, &rec, e)) == CNN_OK &&
-	    (r = cnn_operands_hold(l->in, &rec, row, data->room - data->samples, e)) ==
-		CNN_OK)
+	while (r == CNN_OK && (r = cnn_operands_record(l->in, &rec, e)) == CNN_OK)
 		if ((r = cnn_model_add(l->model, &rec, e)) < 0)
 			cnn_error_prefix(e, "%s", name);
 	if (r == CNN_END && (r = cnn_model_finish(l->model, e)) < 0)
@@ -87,7 +85,9 @@ static int read_data(struct cnn_load *l, const struct cnn_header *header,
 	if (r == CNN_OK && data->graph &&
 	    (r = cnn_dataset_check(data, data->graph, targets, first, e)) < 0)
 		cnn_dataset_blame(data, first, e);
-	while (r == CNN_OK && (r = cnn_operands_record(l->in, &rec, e)) == CNN_OK)
+	while (r == CNN_OK && (r = cnn_operands_record(l->in, &rec, e)) == CNN_OK &&
+	    (r = cnn_operands_hold(l->in, &rec, row, data->room - data->samples, e)) ==
+		CNN_OK)
 		if ((r = cnn_dataset_append(data, &rec, e)) < 0)
 			cnn_error_prefix(e, "%s", cnn_operands_name(l->in));
 	if (r == CNN_END && data->graph &&

@@ -227,7 +227,8 @@ int cnn_metrics_add(struct cnn_metrics *m, const struct cnn_train_status *s,
 {
 	fprintf(m->f, "%llu\t%llu\t%llu\t%.9g\t%.9g\t%.9g\t",
 	    (unsigned long long)s->step, (unsigned long long)s->epoch,
-	    (unsigned long long)s->samples, cnn_printable_number(s->loss), s->accuracy, s->lr);
+	    (unsigned long long)s->samples, cnn_printable_number(s->loss), s->accuracy,
+	    s->lr);
 	m->waits = validates;
 	if (!validates)
 		fputs(NONE, m->f);

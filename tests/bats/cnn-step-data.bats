@@ -459,17 +459,17 @@ long_history() {
 	cp init.cnn long.cnn
 	long_history long.cnn
 	run -0 --separate-stderr cnn-step -e 3 -b 50 long.cnn data.tns -o want
-	[[ $stderr == "cnn-step: the history takes more than 256 KiB: its oldest "*" commands are replaced by their number and a digest" ]]
+	[ "$(grep -c "^cnn-step: the history takes more than 256 KiB: its oldest [0-9]* commands are replaced by their number and a digest$" <<< "$stderr")" = 1 ]
 	n=$(tensor-stat --tsv want | sed -n 's/^history\t\[{"folded": \([0-9]*\), "xxh3": "[0-9a-f]\{16\}"}, .*"tool": "cnn-step".*/\1/p')
 	[ $((n + $(tensor-stat want | grep -c "history  xxx"))) = 2000 ]
 	[[ $(tensor-stat --tsv want | grep ^history) == *'"cnn-step"'*'"steps": 6,'* ]]
 	# A resume has the same.
 	cnn-step -q -e 3 -b 50 -n 3 long.cnn data.tns > part
 	run -0 --separate-stderr cnn-step --resume part data.tns -o got
-	[ -z "$stderr" ]
+	[[ $stderr != *history* ]]
 	cmp got want
 	run -0 --separate-stderr cnn-step want data.tns -o got
-	[ -z "$stderr" ]
+	[[ $stderr != *history* ]]
 	cnn-step -q --stream long.cnn data.tns > got
 	[[ $(tensor-stat got | grep -m 1 history) == "  history  {\"folded\": $n, "* ]]
 }

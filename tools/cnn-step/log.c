@@ -1,6 +1,8 @@
 /* log.c - see log.h. */
 #include "log.h"
 
+#include "base/printable.h"
+
 #include <math.h>
 #include <stdio.h>
 
@@ -42,8 +44,8 @@ void log_step(struct train_log *l, const struct cnn_train_status *s)
 	if (!l->stream)
 		n = snprintf(note, sizeof note, "epoch %llu  ",
 		    (unsigned long long)s->epoch + !s->epoch_ends);
-	snprintf(note + n, sizeof note - (size_t)n, "loss %.4f  acc %.2f%%", l->loss,
-	    100 * l->accuracy);
+	snprintf(note + n, sizeof note - (size_t)n, "loss %.4f  acc %.2f%%",
+	    cnn_printable_number(l->loss), 100 * l->accuracy);
 	cnn_progress_update(&l->progress, l->samples, "samples", note);
 }
 
@@ -59,12 +61,9 @@ void log_resume(struct train_log *l)
 	l->mark_ns = cnn_clock_ns();
 }
 
-/* The mean of a sum. The sign of a NaN has no meaning. */
 static double mean(double sum, uint64_t count)
 {
-	const double x = count ? sum / (double)count : (double)NAN;
-
-	return isnan(x) ? (double)NAN : x;
+	return cnn_printable_number(count ? sum / (double)count : (double)NAN);
 }
 
 /* Prints the line of the current part and begins the next one. */

@@ -55,9 +55,8 @@ static int validate_epoch(struct run *run, struct cnn_evaluation *v,
 {
 	int r = validate(run, v, e);
 
-	return r == CNN_OK && run->metrics ?
-	    cnn_metrics_validated(run->metrics, v, e) :
-	    r;
+	return r == CNN_OK && run->metrics ? cnn_metrics_validated(run->metrics, v, e) :
+					     r;
 }
 
 static int end_epoch(struct run *run, const struct cnn_train_status *s,
