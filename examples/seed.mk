@@ -5,8 +5,8 @@
 #     make -f examples/seed.mk DATASET=strokes LRS='0.001 0.01' LINKS=3 STEPS=100
 #
 # Each link of a chain continues exactly where the one before stopped, bit for bit.
-# No model is trained twice: you may interrupt and restart make, raise LINKS, or add
-# a rate.
+# No model is trained twice: you may interrupt and restart make, change a setting, and
+# change it back. Every setting that affects a file is part of the file's path.
 
 LRS     := 0.0003 0.001 0.003
 LINKS   := 3
@@ -19,22 +19,24 @@ OUT     := seed-out
 here := $(dir $(lastword $(MAKEFILE_LIST)))
 NET  := $(here)seed.net
 # Use the tools of this source tree, otherwise those in PATH.
-export PATH := $(abspath $(here)../bin):$(PATH)
+BIN  := $(here)../bin
+export PATH := $(abspath $(BIN)):$(PATH)
 # One thread per chain; make's -j sets how many run. The bytes do not depend on it.
 step := cnn-step --threads 1 --steps $(STEPS) -q
 
+# The net is named by its text, because an edited file keeps its path.
+net    := $(notdir $(basename $(NET)))-$(firstword $(shell cksum < '$(NET)'))
+data   := $(OUT)/$(DATASET)
+chains := $(data)/$(net)/seed-$(SEED)-batch-$(BATCH)-steps-$(STEPS)
 links  := $(shell seq $(LINKS))
-evals  := $(foreach lr,$(LRS),$(foreach n,$(links),$(OUT)/lr-$(lr)/$(n).tsv))
+evals  := $(foreach lr,$(LRS),$(foreach n,$(links),$(chains)/lr-$(lr)/$(n).tsv))
 
 .DELETE_ON_ERROR:
-.SECONDARY:
 .PHONY: table clean
 
-table: $(OUT)/table.tsv
-	@cat $<
-
-$(OUT)/table.tsv: $(evals)
-	awk -F '\t' ' \
+# The table is not a file: it depends on which rates and links it shows.
+table: $(evals)
+	@awk -F '\t' ' \
 		FNR == 1 { n = split(FILENAME, part, "/"); \
 			lr = substr(part[n - 1], 4); link = part[n] + 0; \
 			if (link == 1) rates[++count] = lr; \
@@ -45,24 +47,24 @@ $(OUT)/table.tsv: $(evals)
 			for (link = 1; link <= last; link++) { printf "%d", link * $(STEPS); \
 				for (i = 1; i <= count; i++) \
 					printf "\t%.4f", accuracy[rates[i], link]; \
-				print "" } }' $^ > $@
+				print "" } }' $^ < /dev/null
 
-$(OUT)/%.tsv: $(OUT)/%.cnn $(OUT)/test.tns
+$(chains)/%.tsv: $(chains)/%.cnn $(data)/test.tns
 	cnn-eval --tsv $^ > $@
 
 # $(1): rate, $(2): link
 define link
-$(OUT)/lr-$(1)/$(2).cnn: $(OUT)/train.tns $(if $(filter 1,$(2)),$(OUT)/init.cnn,$(OUT)/lr-$(1)/$(shell expr $(2) - 1).cnn)
+$(chains)/lr-$(1)/$(2).cnn: $(data)/train.tns $(chains)/$(if $(filter 1,$(2)),init,lr-$(1)/$(shell expr $(2) - 1)).cnn
 	@mkdir -p $$(@D)
 	$(step) $(if $(filter 1,$(2)),--lr $(1) --batch $(BATCH) --seed $(SEED),--resume) $$^ -o $$@
 endef
-$(foreach lr,$(LRS),$(foreach n,$(links),$(eval $(call link,$(lr),$(n)))))
+$(foreach lr,$(sort $(LRS)),$(foreach n,$(links),$(eval $(call link,$(lr),$(n)))))
 
-$(OUT)/init.cnn: $(NET)
+$(chains)/init.cnn: | $(NET)
 	@mkdir -p $(@D)
-	cnn-init --seed $(SEED) $< -o $@
+	cnn-init --seed $(SEED) $(NET) -o $@
 
-$(OUT)/train.tns $(OUT)/test.tns: $(OUT)/%.tns:
+$(data)/train.tns $(data)/test.tns: $(data)/%.tns:
 	@mkdir -p $(@D)
 	mnist-fetch -q -d $(DATASET) $* -o $@
 
