@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *to = "stream", *range, *fields, *output;
+static const char *to = "stream", *range, *pick, *label, *fields, *output;
 static struct cnn_list named, shapes;
 static struct cnn_reshape_options reshape = { .column = UINT64_MAX };
+static bool wrong;
 static uint64_t batch;
 static bool repair, skip_bad;
 
@@ -19,6 +20,13 @@ static struct cnn_option options[] = {
 	{ "to", 't', CNN_OPT_CHOICE, &to, "FORMAT", "write this format" },
 	{ "range", 'r', CNN_OPT_STR, &range, "A:B",
 	    "write only samples A to B - 1; either may be omitted", CNN_OPT_RESULT },
+	{ "pick", 0, CNN_OPT_STR, &pick, "LIST|FILE",
+	    "write only these samples, in this order: 3,17,5-9, or a line each in FILE",
+	    CNN_OPT_RESULT },
+	{ "wrong", 0, CNN_OPT_FLAG, &wrong, NULL,
+	    "write only samples whose predicted class differs from the label" },
+	{ "label", 0, CNN_OPT_STR, &label, "NAME",
+	    "field of the labels, for --wrong [label]", CNN_OPT_RESULT },
 	{ "fields", 'f', CNN_OPT_STR, &fields, "NAME,...",
 	    "write only these fields, in this order", CNN_OPT_RESULT },
 	{ "batch", 'b', CNN_OPT_UINT, &batch, "N", "put N samples in each record",
@@ -54,6 +62,17 @@ static const struct cnn_program program = {
 	-1,
 };
 
+/* Only a --wrong that is given is part of the history. */
+static void choose_wrong(struct cnn_convert_options *o)
+{
+	if (!label)
+		label = "label";
+	o->wrong = label;
+	for (struct cnn_option *option = options; option->name; option++)
+		if (option->value == &wrong)
+			option->flags |= CNN_OPT_RESULT;
+}
+
 /* "5:" and "05:" are the same range and must give the same history, so normalize. */
 static int parse_options(struct cnn_convert_options *o, struct cnn_error *e)
 {
@@ -82,13 +101,62 @@ static int parse_options(struct cnn_convert_options *o, struct cnn_error *e)
 			return r;
 	if (cnn_reshape_wanted(&reshape))
 		o->reshape = &reshape;
+	if (label && !wrong)
+		return cnn_fail(e, CNN_EUSAGE, "--label applies only to --wrong");
+	if (wrong)
+		choose_wrong(o);
+	if (pick && (range || wrong))
+		return cnn_fail(e, CNN_EUSAGE,
+		    "--pick can't be combined with --range or --wrong: pipe the output "
+		    "to another tensor-cat");
 	if (repair &&
-	    (range || fields || batch || named.count || skip_bad || o->reshape ||
-		o->to))
+	    (range || pick || wrong || fields || batch || named.count || skip_bad ||
+		o->reshape || o->to))
 		return cnn_fail(e, CNN_EUSAGE,
 		    "--repair can't be combined with "
 		    "conversion options: convert its output");
 	return CNN_OK;
+}
+
+/* Whether an operand or the file of --field is standard input. */
+static bool uses_standard_input(const char *const *paths, size_t count)
+{
+	bool uses = false;
+
+	for (size_t i = 0; i < count; i++)
+		uses |= strcmp(paths[i], "-") == 0;
+	for (size_t i = 0; i < named.count; i++) {
+		const char *file = strchr(named.items[i], '=');
+
+		uses |= file && strcmp(file, "=-") == 0;
+	}
+	return uses;
+}
+
+/* The same samples give the same history, whatever the list was read from. */
+static int parse_pick(struct cnn_convert_options *o, struct cnn_pick_list *list,
+    struct cnn_error *e)
+{
+	static char canonical[CNN_PICK_TEXT];
+	int r = cnn_pick_parse(pick, list, e);
+
+	if (r == CNN_OK)
+		r = cnn_pick_text(list, canonical, e);
+	pick = canonical;
+	o->pick = list;
+	return r;
+}
+
+/* Says so if the options select nothing. */
+static void report_none(const struct cnn_convert *convert)
+{
+	if ((range || pick || wrong) && !cnn_convert_kept(convert))
+		cnn_message(&program, 1, "%s%s%s: selects no samples (there are %ju)",
+		    range    ? "--range " :
+			pick ? "--pick" :
+			       "--wrong",
+		    range ? range : "", range && wrong ? " --wrong" : "",
+		    (uintmax_t)cnn_convert_seen(convert));
 }
 
 static int convert_all(const struct cnn_convert_options *o, struct cnn_operands *in,
@@ -107,13 +175,11 @@ static int convert_all(const struct cnn_convert_options *o, struct cnn_operands 
 			break;
 	if (r == CNN_END)
 		r = cnn_convert_end(convert, e);
-	if (r == CNN_OK && range && !cnn_convert_kept(convert))
-		cnn_message(&program, 1,
-		    "--range %s: selects no samples (there are %ju)", range,
-		    (uintmax_t)cnn_convert_seen(convert));
 	if (r == CNN_OK && (skipped = cnn_operands_skipped(in, &why)))
 		cnn_message(&program, 1, "left out %zu bad picture%s; the first: %s",
 		    skipped, skipped > 1 ? "s" : "", why);
+	if (r == CNN_OK)
+		report_none(convert);
 	cnn_convert_close(convert);
 	return r;
 }
@@ -137,6 +203,7 @@ int main(int argc, char **argv)
 	static const char *const standard[] = { "-" };
 	struct cnn_convert_options o;
 	struct cnn_operand_options arrays;
+	struct cnn_pick_list list = { 0 };
 	struct cnn_operands *in = NULL;
 	struct cnn_output *out = NULL;
 	struct cnn_error e = { 0 };
@@ -161,6 +228,14 @@ int main(int argc, char **argv)
 		r = cnn_fail(&e, CNN_EUSAGE, "--repair takes one stream at a time");
 		goto out;
 	}
+	if (pick && strcmp(pick, "-") == 0 && uses_standard_input(paths, count)) {
+		r = cnn_fail(&e, CNN_EUSAGE,
+		    "--pick -: standard input is an operand: name a file with the list "
+		    "or with the data");
+		goto out;
+	}
+	if (pick && (r = parse_pick(&o, &list, &e)) < 0)
+		goto out;
 	if ((r = cnn_operands_open(&in, paths, count, &arrays, &e)) < 0 ||
 	    (r = cnn_output_open(&out, output, true, &e)) < 0)
 		goto out;
@@ -174,6 +249,7 @@ out:
 	cnn_operands_close(in);
 	cnn_names_free(o.fields, o.field_count);
 	cnn_reshape_options_free(&reshape);
+	cnn_pick_list_free(&list);
 	free(named.items);
 	free(shapes.items);
 	return cnn_finish(&program, &e);

@@ -84,6 +84,7 @@ clean() {
 	clean 0 tensor-cat -o out.tns i.idx l.idx
 	cmp out.tns data.tns
 	clean 0 tensor-cat --batch 7 --range 3:60 -o out.tns both.tgz
+	clean 0 tensor-cat --pick 20,3,17-19,3 -o out.tns both.tgz
 	clean 0 tensor-cat --to npy --field x=image.npy -o out.npy
 	clean 0 tensor-cat --fields image --to png -o out.png one.png
 	clean 0 tensor-cat --repair -o out.tns cut.tns

@@ -2,6 +2,7 @@
 #include "convert.h"
 #include "formats/operand/columns.h"
 #include "formats/history.h"
+#include "wrong.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,8 @@ struct cnn_convert {
 	struct cnn_header *header;   /* of the open segment, or NULL */
 	/* Samples of that header: the record being filled, or the whole array */
 	struct cnn_columns columns;
+	size_t limit; /* samples that fill a record; 0: as they come */
+	struct cnn_picker *picker;
 	uint64_t seen, kept;
 };
 
@@ -31,9 +34,10 @@ int cnn_convert_open(struct cnn_convert **convert, const struct cnn_convert_opti
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
 	else
 		r = cnn_writer_open(&c->writer, out, e);
+	if (r == CNN_OK && o->pick)
+		r = cnn_picker_open(&c->picker, o->pick, e);
 	if (r < 0) {
-		cnn_reshape_free(c->reshape);
-		free(c);
+		cnn_convert_close(c);
 		return r;
 	}
 	*convert = c;
@@ -44,6 +48,7 @@ void cnn_convert_close(struct cnn_convert *c)
 {
 	if (!c)
 		return;
+	cnn_picker_close(c->picker);
 	cnn_columns_free(&c->columns);
 	cnn_header_free(c->header);
 	cnn_writer_close(c->writer);
@@ -64,7 +69,8 @@ uint64_t cnn_convert_kept(const struct cnn_convert *c)
 /* Whether the options change the content, so that the run belongs in the history. */
 static bool changes(const struct cnn_convert_options *o)
 {
-	return o->first || o->last != UINT64_MAX || o->fields || o->reshape;
+	return o->first || o->last != UINT64_MAX || o->pick || o->wrong || o->fields ||
+	    o->reshape;
 }
 
 static bool converts(const struct cnn_convert_options *o)
@@ -129,6 +135,8 @@ static int end_segment(struct cnn_convert *c, struct cnn_error *e)
 	int r = CNN_OK;
 
 	if (!c->header)
+		return r;
+	if (c->picker && (r = cnn_picker_leave(c->picker, e)) < 0)
 		return r;
 	if (c->o->to)
 		r = write_array(c, e);
@@ -201,11 +209,16 @@ static int begin_segment(struct cnn_convert *c, struct cnn_header *h, const char
 		    where, c->o->to->name);
 	}
 	if ((r = end_segment(c, e)) < 0 ||
-	    (r = cnn_columns_init(&c->columns, h, e)) < 0) {
+	    (r = cnn_columns_init(&c->columns, h, e)) < 0 ||
+	    (c->picker && (r = cnn_picker_enter(c->picker, h, e)) < 0)) {
 		cnn_header_free(h);
 		return r;
 	}
 	c->header = h;
+	/* Scattered samples are gathered. */
+	c->limit = c->o->batch || !(c->o->pick || c->o->wrong) ?
+	    (size_t)c->o->batch :
+	    cnn_columns_record_samples(&c->columns);
 	return c->o->to ? CNN_OK : cnn_writer_header(c->writer, h, e);
 }
 
@@ -235,34 +248,73 @@ static int emit(struct cnn_convert *c, struct cnn_record *record, size_t first,
 
 	if (c->o->to)
 		return cnn_columns_append(&c->columns, record, first, n, e);
-	if (!c->o->batch) {
+	if (!c->limit) {
 		slice(c, record, first, n, &part);
 		return cnn_writer_record(c->writer, &part, e);
 	}
 	for (size_t m; r == CNN_OK && n; first += m, n -= m) {
-		m = c->o->batch - c->columns.samples < n ?
-		    (size_t)(c->o->batch - c->columns.samples) :
-		    n;
+		m = c->limit - c->columns.samples < n ? c->limit - c->columns.samples :
+							n;
 		r = cnn_columns_append(&c->columns, record, first, m, e);
-		if (r == CNN_OK && c->columns.samples == c->o->batch)
+		if (r == CNN_OK && c->columns.samples == c->limit)
 			r = flush(c, e);
 	}
 	return r;
 }
 
-/* Writes the samples of a record that are in the range. */
+/* Writes the samples of the list, as far as they have arrived. */
+static int pick(struct cnn_convert *c, struct cnn_record *record, uint64_t begin,
+    struct cnn_error *e)
+{
+	struct cnn_record *from;
+	size_t first, n;
+	int r = CNN_OK;
+
+	while (r == CNN_OK &&
+	    cnn_picker_next(c->picker, record, begin, &from, &first, &n)) {
+		c->kept += n;
+		r = emit(c, from, first, n, e);
+	}
+	return r < 0 ? r : cnn_picker_hold(c->picker, record, begin, e);
+}
+
+/* Writes samples first .. last - 1 of a record, or those of them that are wrong. */
+static int keep(struct cnn_convert *c, struct cnn_record *record, size_t first,
+    size_t last, struct cnn_error *e)
+{
+	const char *label = c->o->wrong;
+	int r = CNN_OK;
+
+	for (size_t n; r == CNN_OK && first < last; first += n) {
+		n = last - first;
+		for (size_t i = 0; label && i < n; i++)
+			if (!cnn_wrong_at(record, label, first + i))
+				n = i;
+		c->kept += n;
+		if (n > 0)
+			r = emit(c, record, first, n, e);
+		else
+			n = 1;
+	}
+	return r;
+}
+
+/* Writes the samples that the arrival of the record allows. Without a given size, a
+ * record is not joined to the next one. */
 static int convert_record(struct cnn_convert *c, struct cnn_record *record,
     struct cnn_error *e)
 {
 	uint64_t begin = c->seen, end = begin + record->samples;
 	uint64_t first = c->o->first > begin ? c->o->first : begin;
 	uint64_t last = c->o->last < end ? c->o->last : end;
+	int r = CNN_OK;
 
 	c->seen = end;
-	if (first >= last)
-		return CNN_OK;
-	c->kept += last - first;
-	return emit(c, record, (size_t)(first - begin), (size_t)(last - first), e);
+	if (c->picker)
+		r = pick(c, record, begin, e);
+	else if (first < last)
+		r = keep(c, record, (size_t)(first - begin), (size_t)(last - begin), e);
+	return r < 0 || c->o->batch || c->o->to ? r : flush(c, e);
 }
 
 int cnn_convert_segment(struct cnn_convert *c, struct cnn_operands *in,
@@ -283,7 +335,9 @@ int cnn_convert_segment(struct cnn_convert *c, struct cnn_operands *in,
 	}
 	if (!(h = cnn_header_copy(header)))
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
-	r = select_fields(c->o, h, where, e);
+	r = c->o->wrong ? cnn_wrong_check(h, c->o->wrong, where, e) : CNN_OK;
+	if (r == CNN_OK)
+		r = select_fields(c->o, h, where, e);
 	if (r == CNN_OK && c->reshape)
 		r = cnn_reshape_begin(c->reshape, h, where, e);
 	if (r == CNN_OK && (!stream || changes(c->o)))
@@ -305,5 +359,7 @@ int cnn_convert_segment(struct cnn_convert *c, struct cnn_operands *in,
 
 int cnn_convert_end(struct cnn_convert *c, struct cnn_error *e)
 {
-	return end_segment(c, e);
+	int r = c->picker ? cnn_picker_check(c->picker, c->seen, e) : CNN_OK;
+
+	return r < 0 ? r : end_segment(c, e);
 }

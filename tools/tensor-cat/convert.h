@@ -9,10 +9,16 @@
 #include "reshape.h"
 
 #include "cli/option.h"
+#include "pick.h"
 
 struct cnn_convert_options {
 	/* Samples first .. last - 1 of all data; 0, UINT64_MAX: all */
 	uint64_t first, last;
+	/* Only these samples of all data, in this order, or NULL. Not with first and
+	 * last. */
+	const struct cnn_pick_list *pick;
+	/* Only samples whose class differs from this field (wrong.h), or NULL */
+	const char *wrong;
 	char **fields; /* only these fields, in this order; NULL: all */
 	size_t field_count;
 	const struct cnn_reshape_options *reshape; /* NULL: none */
@@ -31,8 +37,9 @@ void cnn_names_free(char **names, size_t count);
 struct cnn_convert;
 
 /* The caller keeps ownership of the options and the output. Without first, last,
- * fields, reshape, batch and to, streams are copied byte for byte. With any of them, consecutive
- * compatible data segments are joined into one, and models are copied unchanged. */
+ * pick, wrong, fields, reshape, batch and to, streams are copied byte for byte. With any of
+ * them, consecutive compatible data segments are joined into one, and models are copied
+ * unchanged. */
 int cnn_convert_open(struct cnn_convert **, const struct cnn_convert_options *,
     struct cnn_output *, struct cnn_error *);
 /* Reads and writes the segment whose header the operands have just returned. */
