@@ -12,7 +12,7 @@
 #define DEFAULT_WIDTH 80 /* used if there is no terminal */
 
 static const char *image = "image", *label = "label", *png;
-static uint64_t wanted = 12, columns;
+static uint64_t wanted = 12, columns, scale;
 
 static uint64_t max_memory = MAX_MEMORY_DEFAULT;
 
@@ -23,7 +23,9 @@ static const struct cnn_option options[] = {
 	{ "image", 'i', CNN_OPT_STR, &image, "NAME", "field of the images" },
 	{ "label", 'l', CNN_OPT_STR, &label, "NAME", "field of the labels" },
 	{ "png", 'p', CNN_OPT_STR, &png, "FILE",
-	    "write the images to FILE as one PNG" },
+	    "write the images to FILE as one PNG, with captions" },
+	{ "scale", 's', CNN_OPT_UINT, &scale, "N",
+	    "magnify the images of --png N times", .min = 1, .max = 64 },
 	MAX_MEMORY_OPTION(max_memory),
 	{ NULL },
 };
@@ -115,6 +117,8 @@ int main(int argc, char **argv)
 	size_t count = (size_t)(argc - first);
 
 	max_memory_set(max_memory);
+	if (scale && !png)
+		cnn_usage(&program, "--scale applies only to --png");
 	r = cnn_operands_open(&in, count ? (const char *const *)argv + first : standard,
 	    count ? count : 1, NULL, &e);
 	if (r == CNN_OK)
@@ -128,6 +132,7 @@ int main(int argc, char **argv)
 			.columns = columns,
 			.fancy = cnn_fancy(STDOUT_FILENO),
 			.width = terminal_width(),
+			.scale = scale ? (size_t)scale : 1,
 		    },
 		    &e);
 	cnn_columns_free(&samples);

@@ -136,6 +136,155 @@ np.save("x", np.arange(2*3*4*5, dtype="u1").reshape(2, 3, 4, 5))'
 	tensor-cat --to npy out.png | cmp - a
 }
 
+# named FILE FIELD=NAME ...: one black picture of 4 x 5 pixels, whose fields have the
+# class of that name (as Python writes it)
+named() {
+	"$PYTHON" - "$@" <<-'END'
+		import sys, msgpack, msgpack_numpy, numpy as np
+		f = open(sys.argv[1], "wb")
+		def put(item): f.write(msgpack.packb(item, default=msgpack_numpy.encode))
+		fields = {"image": {"dtype": "uint8", "shape": [1, 4, 5]}}
+		record = {"image": np.zeros((1, 1, 4, 5), "u1")}
+		for text in sys.argv[2:]:
+		    field, name = text.split("=", 1)
+		    name = name.encode("latin1").decode("unicode_escape")
+		    fields[field] = {"dtype": "uint8", "shape": [], "classes": ["-", name]}
+		    record[field] = np.ones(1, "u1")
+		put({"tensor-stream": 1, "kind": "data", "fields": fields})
+		put(record)
+		put({"end": {}})
+	END
+}
+
+# art FILE: a grey PNG, "#" for white, "." for grey and " " for black
+art() {
+	tensor-cat --to idx "$1" | perl -0777 -ne 'my (undef, undef, $h, $w) = unpack("N4");
+		my @p = unpack("C*", substr($_, 16));
+		for my $y (0 .. $h - 1) {
+			print map({ $_ > 200 ? "#" : $_ > 20 ? "." : " " } @p[$y * $w .. ($y + 1) * $w - 1]), "\n";
+		}'
+}
+
+@test "--png: the label is written above the image" {
+	need_python msgpack_numpy
+	named x label=4g
+	tensor-view --png x.png x
+	art x.png | diff - <(sed 's/^	*//; s/|$//' <<-'END'
+		................|
+		....#...........|
+		...##...........|
+		..#.#...####....|
+		.#..#..#...#....|
+		.#####.#...#....|
+		....#...####....|
+		....#......#....|
+		........###.....|
+		................|
+		     ...........|
+		     ...........|
+		     ...........|
+		     ...........|
+	END
+	)
+	tensor-view --scale 8 --png x8.png x
+	art x8.png | awk 'NR <= 20 && NR % 2' | sed 's/\(.\)./\1/g; s/^ //' | cut -c 1-16 |
+		diff - <(art x.png | head -n 10)
+	# Each row of a sheet has captions, and room for the widest.
+	data a 4
+	tensor-view --png a.png a
+	tensor-cat a.png | stat_of image.shape - | grep -x 1x30x22
+}
+
+@test "--png: label > class, with the names of the classes" {
+	need_python msgpack_numpy
+	named both label=cat class=dog
+	named same label='cat > dog'
+	tensor-view --png - both > both.png
+	tensor-view --png - same | cmp - both.png
+	named only class=dog
+	named same label='> dog'
+	tensor-view --png - only > only.png
+	tensor-view --png - same | cmp - only.png
+	named other word=cat class=dog
+	tensor-view --label word --png - other | cmp - both.png
+	tensor-view --label none --png - other | cmp - only.png
+	named long label=123456789012345678901234567890 class=123456789012345678901234
+	named same label=1234567890123456789012.. class=123456789012345678901234
+	tensor-view --png - long > long.png
+	tensor-view --png - same | cmp - long.png
+}
+
+@test "any name can be shown, and is drawn in ASCII" {
+	need_python msgpack_numpy
+	# One for each character, and for each byte of a control character
+	for pair in 'd\x1bg d?g' 'd\ng d?g' 'd\x9bg d??g' 'd\u202eg d???g' 'd\xe9g d?g' 'd\u20acg d?g'; do
+		named x "label=${pair% *}"
+		named same "label=${pair#* }"
+		tensor-view --png x.png x
+		tensor-view --png - same | cmp - x.png || { echo "$pair"; false; }
+	done
+	named x 'label=d\u202eg' 'class=\x9b1m'
+	[ "$(tensor-view x | head -n 1)" = "0: d???g -> ??1m" ]
+}
+
+@test "--png: no two characters look the same, and only the blank is blank" {
+	need_python msgpack_numpy
+	"$PYTHON" - <<-'END'
+		import msgpack, msgpack_numpy, numpy as np
+		f = open("x", "wb")
+		def put(item): f.write(msgpack.packb(item, default=msgpack_numpy.encode))
+		names = [chr(c) for c in range(32, 127)]
+		put({"tensor-stream": 1, "kind": "data", "fields": {
+		    "image": {"dtype": "uint8", "shape": [4, 5]},
+		    "label": {"dtype": "uint8", "shape": [], "classes": names}}})
+		put({"image": np.zeros((95, 4, 5), "u1"), "label": np.arange(95, dtype="u1")})
+		put({"end": {}})
+	END
+	tensor-view -n 95 -c 1 --png - x | art - |
+		awk 'NR % 16 == 1 { if (NR > 1) print all; all = "" }
+			(NR - 1) % 16 < 10 { all = all "|" $0 } END { print all }' > characters
+	[ "$(sort -u characters | wc -l)" = 95 ]
+	[ "$(grep -c '#' characters)" = 94 ]
+	run -1 grep '#' <(head -n 1 characters)
+}
+
+@test "--png --scale magnifies each pixel" {
+	images i 4 4 5
+	tensor-view -n 4 -c 2 --png one.png i
+	tensor-view -n 4 -c 2 --png three.png --scale 3 i
+	tensor-cat three.png | stat_of image.shape - | grep -x 1x26x32
+	tensor-cat --to idx one.png > one
+	tensor-cat --to idx three.png > three
+	perl -0777 -e 'sub load { open my $f, "<", $_[0]; my $d = <$f>; [unpack("C*", substr($d, 16))] }
+		my ($one, $three) = map { load($_) } @ARGV;
+		for my $y (0 .. 25) {
+			for my $x (0 .. 31) {
+				my ($r, $c) = (int($y / 14), int($x / 17));
+				my ($v, $u) = ($y - 14 * $r, $x - 17 * $c);
+				my $want = $v >= 12 || $u >= 15 ? 64 :
+					$one->[(6 * $r + int($v / 3)) * 12 + 7 * $c + int($u / 3)];
+				$three->[$y * 32 + $x] == $want or die "$y $x\n";
+			}
+		}' one three
+}
+
+@test "--scale: misuse, and a sheet that is too large" {
+	images i 4 28 28
+	for scale in 0 65 x ''; do
+		run -2 tensor-view --png out.png --scale "$scale" i
+	done
+	run -2 --separate-stderr tensor-view --scale 2 i
+	[[ $stderr == "tensor-view: --scale applies only to --png"* ]]
+	images many 40 28 28
+	run -2 --separate-stderr tensor-view --png out.png -n 40 -c 40 --scale 64 many
+	[[ $stderr == "tensor-view: --png: the sheet would be too large, 71758 x 1792 pixels: "* ]]
+	run -2 --separate-stderr tensor-view --png out.png -n 40 -c 1 --scale 64 many
+	[[ $stderr == *"too large, 1792 x 71758 pixels"* ]]
+	images large 2 900 1000
+	run -2 --separate-stderr tensor-view --png out.png --scale 32 -n 2 -c 2 large
+	[[ $stderr == *"too large, 64002 x 28800 pixels"* ]]
+}
+
 @test "what is no picture is refused" {
 	labels l 3
 	run -1 --separate-stderr tensor-view l

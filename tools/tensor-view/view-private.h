@@ -1,4 +1,4 @@
-/* view-private.h - image conversion, shared by text and contact sheet. */
+/* view-private.h - images and captions, shared by text and contact sheet. */
 #ifndef TENSOR_VIEW_VIEW_PRIVATE_H
 #define TENSOR_VIEW_VIEW_PRIVATE_H
 
@@ -19,5 +19,17 @@ int view_pictures_init(struct view_pictures *, const struct cnn_view *,
 void view_pictures_free(struct view_pictures *);
 /* Converts the image of sample i to ->bytes. */
 void view_pictures_load(struct view_pictures *, const struct cnn_columns *, size_t i);
+
+#define VIEW_CHARACTERS 60 /* of a name in a caption */
+#define VIEW_NAME (4 * VIEW_CHARACTERS + 1) /* bytes; UTF-8 has up to 4 for each */
+
+/* What is known of a sample. The texts are names of classes, or numbers, without control
+ * characters, cut to fit; "" if the sample has no such field. */
+struct view_caption {
+	bool has_label, has_class;
+	bool wrong; /* it has both, and they differ */
+	char label[VIEW_NAME], class[VIEW_NAME];
+};
+void view_caption_get(const struct cnn_view *, size_t i, struct view_caption *);
 
 #endif

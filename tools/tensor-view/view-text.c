@@ -11,10 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_CHARACTERS 60 /* of a class's name in a caption */
-#define MAX_NAME \
-	(4 * NAME_CHARACTERS + 1) /* bytes; UTF-8 has up to 4 for a character */
-#define MAX_CAPTION (2 * MAX_NAME + 32)
+#define MAX_CAPTION (2 * VIEW_NAME + 32)
 #define BETWEEN 2 /* blanks between images */
 
 /* The arrangement of the images of one line. */
@@ -42,51 +39,17 @@ static struct layout lay_out(const struct cnn_view *v, const struct view_picture
 
 /* --- captions --------------------------------------------------------------------- */
 
-/* Copies the first characters of a class's name, made safe to print. */
-static void copy_name(char text[MAX_NAME], const char *name)
-{
-	size_t characters;
-
-	snprintf(text, MAX_NAME, "%.*s",
-	    (int)cnn_utf8_fit(name, NAME_CHARACTERS, &characters), name);
-	cnn_printable(text, "");
-}
-
-/* Formats the value of an integer field for sample i, as the class name if there is
- * one. */
-static bool value_text(const struct cnn_columns *columns, const char *name, size_t i,
-    char text[MAX_NAME], int64_t *value)
-{
-	const struct cnn_field *f = cnn_header_find(columns->header, name);
-	const struct cnn_value *classes;
-	size_t index;
-
-	if (!f || f->rank != 0 || !cnn_dtype_is_integer(f->dtype))
-		return false;
-	index = (size_t)(f - columns->header->fields);
-	cnn_to_i64(f->dtype, columns->data[index] + i * columns->row[index], 1, value);
-	classes = f->classes;
-	if (classes && *value >= 0 && (uint64_t)*value < classes->as.array.count &&
-	    classes->as.array.items[*value]->type == CNN_STR)
-		copy_name(text, classes->as.array.items[*value]->as.str.data);
-	else
-		snprintf(text, MAX_NAME, "%" PRId64, *value);
-	return true;
-}
-
 /* Writes "12: cat -> dog !"; *wrong if the class differs from the label. */
 static void caption(const struct cnn_view *v, size_t i, char text[MAX_CAPTION],
     bool *wrong)
 {
-	char label[MAX_NAME] = "", class[MAX_NAME] = "";
-	int64_t truth = 0, guess = 0;
-	bool has_label = value_text(v->samples, v->label, i, label, &truth);
-	bool has_class = value_text(v->samples, "class", i, class, &guess);
+	struct view_caption c;
 
-	*wrong = has_label && has_class && truth != guess;
+	view_caption_get(v, i, &c);
+	*wrong = c.wrong;
 	snprintf(text, MAX_CAPTION, "%zu%s%s%s%s%s", i,
-	    has_label || has_class ? ": " : "", label, has_class ? " -> " : "", class,
-	    *wrong ? " !" : "");
+	    c.has_label || c.has_class ? ": " : "", c.label, c.has_class ? " -> " : "",
+	    c.class, c.wrong ? " !" : "");
 }
 
 /* Prints exactly `width` characters. */

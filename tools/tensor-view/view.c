@@ -1,13 +1,8 @@
-/* view.c - converts samples to displayable bytes, and writes the contact sheet. */
+/* view.c - converts samples to displayable bytes. */
 #include "view-private.h"
-#include "formats/format.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
-
-#define GAP 2 /* pixels between the images of a sheet */
-#define GAP_BYTE 64
 
 int cnn_view_check(const struct cnn_header *h, const char *image, const char *where,
     struct cnn_error *e)
@@ -91,53 +86,4 @@ void view_pictures_load(struct view_pictures *p, const struct cnn_columns *colum
 			    x >= 1				 ? 255 :
 				     (unsigned char)(x * 255 + 0.5f);
 		}
-}
-
-/* Copies an image to its place in the sheet, which is C x H x W. */
-static void place(const struct view_pictures *p, const struct cnn_tensor *sheet,
-    size_t top, size_t left)
-{
-	size_t height = sheet->shape[1], width = sheet->shape[2];
-	unsigned char *to = sheet->data;
-
-	for (size_t c = 0; c < p->channels; c++)
-		for (size_t y = 0; y < p->height; y++)
-			for (size_t x = 0; x < p->width; x++)
-				to[(c * height + top + y) * width + left + x] =
-				    p->bytes[(y * p->width + x) * p->channels + c];
-}
-
-int cnn_view_sheet(const struct cnn_view *v, struct cnn_output *out,
-    struct cnn_error *e)
-{
-	size_t n = v->samples->samples, columns = v->columns, rows, bytes;
-	struct view_pictures p;
-	struct cnn_tensor sheet = { .dtype = CNN_U8, .rank = 3 };
-	int r = view_pictures_init(&p, v, e);
-
-	if (r < 0)
-		goto out;
-	while (!v->columns && columns * columns < n)
-		columns++;
-	columns = columns > n ? n : columns;
-	/* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): there is a picture */
-	rows = (n + columns - 1) / columns;
-	sheet.shape[0] = p.channels;
-	sheet.shape[1] = rows * (p.height + GAP) - GAP;
-	sheet.shape[2] = columns * (p.width + GAP) - GAP;
-	if (!cnn_tensor_bytes(&sheet, &bytes) || !(sheet.data = malloc(bytes))) {
-		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
-		goto out;
-	}
-	memset(sheet.data, GAP_BYTE, bytes);
-	for (size_t i = 0; i < n; i++) {
-		view_pictures_load(&p, v->samples, i);
-		place(&p, &sheet, i / columns * (p.height + GAP),
-		    i % columns * (p.width + GAP));
-	}
-	r = cnn_codec_png.write(&sheet, out, e);
-out:
-	free(sheet.data);
-	view_pictures_free(&p);
-	return r;
 }

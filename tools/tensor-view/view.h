@@ -13,6 +13,7 @@ struct cnn_view {
 	size_t columns;			   /* images side by side; 0: as many as fit */
 	bool fancy;			   /* half blocks in 256 colours, not ASCII */
 	size_t width;			   /* of the terminal, in characters */
+	size_t scale;			   /* a sheet's pixels for one of an image */
 };
 
 /* Checks that a segment with this header has images in field `image`: H x W, or C x H x
@@ -27,7 +28,9 @@ int cnn_view_check(const struct cnn_header *, const char *image, const char *whe
  * of the image is mapped to it. */
 int cnn_view_print(const struct cnn_view *, FILE *, struct cnn_error *);
 
-/* Writes the images as one PNG, `columns` (0: about square) side by side. */
+/* Writes the images as one PNG, `columns` (0: about square) side by side. If there are
+ * labels or classes, they are written above the images as "cat > dog". CNN_EUSAGE if the
+ * PNG would be too large. */
 int cnn_view_sheet(const struct cnn_view *, struct cnn_output *, struct cnn_error *);
 
 #endif
