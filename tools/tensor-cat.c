@@ -24,7 +24,8 @@ static struct cnn_option options[] = {
 	    "write only these samples, in this order: 3,17,5-9, or a line each in FILE",
 	    CNN_OPT_RESULT },
 	{ "wrong", 0, CNN_OPT_FLAG, &wrong, NULL,
-	    "write only samples whose predicted class differs from the label" },
+	    "write only samples whose predicted class differs from the label",
+	    CNN_OPT_RESULT | CNN_OPT_IF_SET },
 	{ "label", 0, CNN_OPT_STR, &label, "NAME",
 	    "field of the labels, for --wrong [label]", CNN_OPT_RESULT },
 	{ "fields", 'f', CNN_OPT_STR, &fields, "NAME,...",
@@ -37,14 +38,16 @@ static struct cnn_option options[] = {
 	    "take number N, from 0, of each row of the field label", CNN_OPT_RESULT,
 	    .max = UINT32_MAX },
 	{ "squeeze", 0, CNN_OPT_FLAG, &reshape.squeeze, NULL,
-	    "drop the axes of length 1 of all samples", CNN_OPT_RESULT },
+	    "drop the axes of length 1 of all samples",
+	    CNN_OPT_RESULT | CNN_OPT_IF_SET },
 	{ "reshape", 0, CNN_OPT_LIST, &shapes, "SHAPE",
 	    "give the samples of image this shape; FIELD=SHAPE: of FIELD",
 	    CNN_OPT_RESULT },
 	{ "transpose", 0, CNN_OPT_FLAG, &reshape.transpose, NULL,
-	    "swap the last two axes of image", CNN_OPT_RESULT },
+	    "swap the last two axes of image", CNN_OPT_RESULT | CNN_OPT_IF_SET },
 	{ "skip-bad", 0, CNN_OPT_FLAG, &skip_bad, NULL,
-	    "leave out pictures that are damaged or of another shape", CNN_OPT_RESULT },
+	    "leave out pictures that are damaged or of another shape",
+	    CNN_OPT_RESULT | CNN_OPT_IF_SET },
 	MAX_MEMORY_OPTION(max_memory),
 	{ "output", 'o', CNN_OPT_STR, &output, "FILE",
 	    "write to FILE instead of standard output" },
@@ -61,17 +64,6 @@ static const struct cnn_program program = {
 	0,
 	-1,
 };
-
-/* Only a --wrong that is given is part of the history. */
-static void choose_wrong(struct cnn_convert_options *o)
-{
-	if (!label)
-		label = "label";
-	o->wrong = label;
-	for (struct cnn_option *option = options; option->name; option++)
-		if (option->value == &wrong)
-			option->flags |= CNN_OPT_RESULT;
-}
 
 /* "5:" and "05:" are the same range and must give the same history, so normalize. */
 static int parse_options(struct cnn_convert_options *o, struct cnn_error *e)
@@ -104,7 +96,7 @@ static int parse_options(struct cnn_convert_options *o, struct cnn_error *e)
 	if (label && !wrong)
 		return cnn_fail(e, CNN_EUSAGE, "--label applies only to --wrong");
 	if (wrong)
-		choose_wrong(o);
+		o->wrong = label = label ? label : "label";
 	if (pick && (range || wrong))
 		return cnn_fail(e, CNN_EUSAGE,
 		    "--pick can't be combined with --range or --wrong: pipe the output "

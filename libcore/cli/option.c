@@ -314,7 +314,8 @@ static struct cnn_value *history_entry(const struct cnn_program *program)
 	bool good = options != NULL;
 
 	for (const struct cnn_option *o = program->options; o && o->name; o++)
-		if (o->flags & CNN_OPT_RESULT)
+		if ((o->flags & CNN_OPT_RESULT) &&
+		    !((o->flags & CNN_OPT_IF_SET) && !*(const bool *)o->value))
 			good = good && record(options, o);
 	good = cnn_value_set(entry, "tool", cnn_value_str(program->name)) &&
 	    cnn_value_set(entry, "version", cnn_value_str(CNN_VERSION)) && good;

@@ -27,6 +27,7 @@ struct cnn_list {
 
 enum {
 	CNN_OPT_RESULT = 1, /* changes the result: recorded in the history */
+	CNN_OPT_IF_SET = 2, /* a flag that is recorded only if it is set */
 };
 
 struct cnn_option {

@@ -20,7 +20,7 @@ void view_pictures_free(struct view_pictures *);
 /* Converts the image of sample i to ->bytes. */
 void view_pictures_load(struct view_pictures *, const struct cnn_columns *, size_t i);
 
-#define VIEW_CHARACTERS 60 /* of a name in a caption */
+#define VIEW_CHARACTERS 60		    /* of a name in a caption */
 #define VIEW_NAME (4 * VIEW_CHARACTERS + 1) /* bytes; UTF-8 has up to 4 for each */
 
 /* What is known of a sample. The texts are names of classes, or numbers, without control
