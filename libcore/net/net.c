@@ -64,7 +64,7 @@ static int bad_type(struct parser *p, char *word)
 	char lower[64];
 	size_t i = 0;
 
-	for (; word[i] && i < sizeof lower - 1; i++)
+	for (; i < sizeof lower - 1 && word[i]; i++)
 		lower[i] = (char)tolower((unsigned char)word[i]);
 	lower[i] = '\0';
 	if (!word[i] && is_type(lower))
