@@ -139,7 +139,6 @@ static int parse_end(const msgpack_object *o, struct cnn_end *end, struct cnn_er
 	size_t n;
 	int r;
 
-	*end = (struct cnn_end){ 0 };
 	if ((r = parse_count(o, "records", &end->has_records, &end->records, e)) < 0 ||
 	    (r = parse_count(o, "samples", &end->has_samples, &end->samples, e)) < 0)
 		return r;
@@ -270,10 +269,12 @@ int cnn_parse_item(const unsigned char *data, size_t size, struct cnn_header *h,
 	const msgpack_object *o = &u.data;
 	int r = cnn_object_unpack(data, size, &u, e);
 
+	*end = (struct cnn_end){ 0 };
 	if (r == CNN_OK) {
 		if (o->via.map.size == 1 &&
 		    cnn_object_is(&o->via.map.ptr[0].key, "end")) {
 			o = &o->via.map.ptr[0].val;
+			end->is_end = true;
 			r = o->type != MSGPACK_OBJECT_MAP || size > CNN_MAX_HEADER ?
 			    cnn_fail(e, CNN_EDATA, "end: not a map") :
 			    parse_end(o, end, e);

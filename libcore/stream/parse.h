@@ -16,6 +16,7 @@ struct cnn_scratch {
 void cnn_scratch_free(struct cnn_scratch *);
 
 struct cnn_end {
+	bool is_end; /* the item is an end, which may be wrong */
 	bool has_records, has_samples, has_digest;
 	uint64_t records, samples, digest;
 };

@@ -214,7 +214,9 @@ static int read_record(struct cnn_reader *reader, struct cnn_record *rec,
 	reader->consumed = size;
 	r = cnn_parse_item(data, size, reader->header, &reader->scratch, rec, &end, e);
 	if (r < 0) {
-		cnn_error_prefix(e, "%s: record %zu", name, reader->records);
+		if (!end.is_end)
+			cnn_error_prefix(e, "record %zu", reader->records);
+		cnn_error_prefix(e, "%s", name);
 		return r;
 	}
 	if (r == CNN_END) {

@@ -484,7 +484,7 @@ static void test_end_counts(const char *key)
 			byte(0xcb); /* 3.0 */
 			number(0x4008000000000000, 8);
 		}
-		snprintf(why, sizeof why, "end: %s must be an integer >= 0", key);
+		snprintf(why, sizeof why, "x: end: %s must be an integer >= 0", key);
 		refused(why);
 	}
 }
@@ -552,7 +552,7 @@ static void test_ends(void)
 	map(1);
 	str("end");
 	byte(3);
-	refused("end: not a map");
+	refused("x: end: not a map");
 	size = 0;
 	header("data", 0);
 	map(1);
