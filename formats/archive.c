@@ -18,7 +18,7 @@
 #define MAX_7Z ((size_t)1 << 30) /* 7z needs seeking: held in memory */
 
 /* The name of one or more members */
-struct name {
+struct member_name {
 	size_t members; /* whose turn has not come */
 	char text[];
 };
@@ -27,7 +27,7 @@ struct cnn_archive {
 	struct archive *a;
 	struct cnn_input *in;
 	struct cnn_archive_feed feed;
-	void *names;	   /* tsearch(3) tree of struct name */
+	void *names;	   /* tsearch(3) tree of struct member_name */
 	char *name;	   /* name of the last member */
 	size_t number;	   /* of the last member, from 1 */
 	int64_t header_at; /* unpacked bytes before the last header */
@@ -134,14 +134,15 @@ static int open_reader(struct cnn_archive *a, struct cnn_error *e)
 
 static int compare_names(const void *a, const void *b)
 {
-	return strcmp(((const struct name *)a)->text, ((const struct name *)b)->text);
+	return strcmp(((const struct member_name *)a)->text,
+	    ((const struct member_name *)b)->text);
 }
 
 /* Returns the node of that text, new with 0 members if there was none; NULL: out of
  * memory. */
-static struct name *name_node(struct cnn_archive *a, const char *text)
+static struct member_name *name_node(struct cnn_archive *a, const char *text)
 {
-	struct name *new = calloc(1, sizeof *new + strlen(text) + 1), **node;
+	struct member_name *new = calloc(1, sizeof *new + strlen(text) + 1), **node;
 
 	if (!new)
 		return NULL;
@@ -177,7 +178,7 @@ static int count_names(struct cnn_archive *a, struct cnn_error *e)
 
 	while (r == CNN_OK &&
 	    (found = archive_read_next_header(a->a, &entry)) != ARCHIVE_EOF) {
-		struct name *node;
+		struct member_name *node;
 		char *name;
 
 		if (found < ARCHIVE_WARN) {
@@ -206,7 +207,7 @@ static int count_names(struct cnn_archive *a, struct cnn_error *e)
  * known, so a second one is an error. */
 static int check_name(struct cnn_archive *a, bool *skip, struct cnn_error *e)
 {
-	struct name *node;
+	struct member_name *node;
 
 	*skip = false;
 	if (!*a->name || (a->passes_over && !a->feed.by_directory))
