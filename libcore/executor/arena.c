@@ -24,7 +24,7 @@ static int by_offset(const void *a, const void *b, void *buffers)
 	return i < j ? -1 : i > j;
 }
 
-int cnn_arena_place(struct cnn_buffer *buffers, size_t count, size_t *bytes,
+int cnn_arena_place(struct cnn_buffer *buffers, size_t count, bool brief, size_t *bytes,
     struct cnn_error *e)
 {
 	size_t *order = calloc(count + 1, sizeof *order);
@@ -37,7 +37,7 @@ int cnn_arena_place(struct cnn_buffer *buffers, size_t count, size_t *bytes,
 		return cnn_fail(e, CNN_ENOMEM, "out of memory");
 	}
 	for (size_t i = 0; i < count; i++)
-		if (buffers[i].first != CNN_NONE)
+		if (buffers[i].first != CNN_NONE && buffers[i].brief == brief)
 			order[n++] = i;
 	qsort_r(order, n, sizeof *order, by_size, buffers);
 	for (size_t i = 0; i < n; i++) {

@@ -52,10 +52,13 @@ struct cnn_instance {
 	size_t grad_in[CNN_MAX_INPUTS], grad_out;
 };
 
-/* One buffer of a context's arena, alive from operation `first` to `last`. */
+/* One buffer of an arena, alive from operation `first` to `last`. */
 struct cnn_buffer {
 	size_t bytes, offset;
 	size_t first, last; /* CNN_NONE: never used */
+	/* In the worker's arena, not in the context's: of several phases, it lives in one
+	 * alone, so the worker's next microbatch can use it again. */
+	bool brief;
 };
 
 enum cnn_op_kind {
@@ -104,7 +107,8 @@ struct cnn_worker {
 	uint32_t number;
 	pthread_t thread;
 	unsigned char *scratch;
-	float **spare; /* unused gradient arenas */
+	unsigned char *arena; /* of brief buffers; NULL: there are none */
+	float **spare;	      /* unused gradient arenas */
 	size_t spare_count;
 	struct cnn_partial *stack; /* sums of finished subtrees */
 	size_t stack_count;
@@ -182,6 +186,7 @@ struct cnn_executor {
 	size_t op_count;
 	uint32_t phases; /* cuts at across_samples layers, + 1 */
 	size_t arena_bytes, scratch_bytes, packed_bytes;
+	size_t brief_bytes;   /* of a worker's arena */
 	size_t partial_count; /* doubles per microbatch */
 	size_t logits;	      /* buffer of the plain logits */
 	size_t output_values; /* elements of one sample in it */
@@ -262,8 +267,9 @@ int cnn_instance_create(struct cnn_executor *, struct cnn_instance *,
 int cnn_plan_make(struct cnn_executor *, struct cnn_error *);
 /* Frees what cnn_assign() and cnn_plan_make() made. */
 void cnn_plan_drop(struct cnn_executor *);
-/* arena.c: sets each buffer's offset; *bytes = the arena's size. */
-int cnn_arena_place(struct cnn_buffer *, size_t count, size_t *bytes,
+/* arena.c: sets the offset of each buffer that is brief or not, as asked; *bytes = the
+ * size of their arena. */
+int cnn_arena_place(struct cnn_buffer *, size_t count, bool brief, size_t *bytes,
     struct cnn_error *);
 
 /* device-memory.c: zeroed memory of the device, counted and limited. */

@@ -181,6 +181,10 @@ static int open_worker(struct cnn_executor *ex, uint32_t number, struct cnn_erro
 	if ((r = cnn_executor_take(ex, &block, ex->scratch_bytes, e)) < 0)
 		return r;
 	w->scratch = block;
+	if (ex->brief_bytes > 0 &&
+	    (r = cnn_executor_take(ex, &block, ex->brief_bytes, e)) < 0)
+		return r;
+	w->arena = ex->brief_bytes > 0 ? block : NULL;
 	if (!ex->options.training)
 		return CNN_OK;
 	if ((r = table(&w->spare, depth, sizeof *w->spare, e)) < 0 ||
@@ -336,6 +340,7 @@ void cnn_executor_close(struct cnn_executor *ex)
 			ex->device_functions->free(ex->device,
 			    w->stack[--w->stack_count].sum);
 		ex->device_functions->free(ex->device, w->scratch);
+		ex->device_functions->free(ex->device, w->arena);
 		free(w->spare);
 		free(w->stack);
 	}

@@ -21,9 +21,12 @@ void cnn_instance_params(const struct cnn_executor *ex, const struct cnn_instanc
 
 static void *at(const struct microbatch *s, size_t buffer)
 {
-	return buffer == CNN_NONE ?
-	    NULL :
-	    s->context->arena + s->w->ex->buffers[buffer].offset;
+	const struct cnn_buffer *b;
+
+	if (buffer == CNN_NONE)
+		return NULL;
+	b = &s->w->ex->buffers[buffer];
+	return (b->brief ? s->w->arena : s->context->arena) + b->offset;
 }
 
 static int run_instance(const struct microbatch *s, const struct cnn_op *op)

@@ -369,6 +369,17 @@ static uint32_t input_dtype(const struct cnn_executor *ex, size_t node)
 	return dtype == CNN_DTYPE_NONE ? CNN_F32 : dtype;
 }
 
+/* With several phases, all microbatches are in progress at once, each with an arena. */
+static void find_brief(struct cnn_executor *ex)
+{
+	for (size_t i = 0; i < ex->buffer_count; i++) {
+		struct cnn_buffer *b = &ex->buffers[i];
+
+		b->brief = ex->phases > 1 && b->first != CNN_NONE &&
+		    ex->ops[b->first].phase == ex->ops[b->last].phase;
+	}
+}
+
 int cnn_plan_make(struct cnn_executor *ex, struct cnn_error *e)
 {
 	const struct cnn_graph *g = ex->graph;
@@ -405,8 +416,14 @@ int cnn_plan_make(struct cnn_executor *ex, struct cnn_error *e)
 		list_operations(&p);
 		r = p.code;
 	}
+	if (r == CNN_OK) {
+		find_brief(ex);
+		r = cnn_arena_place(ex->buffers, ex->buffer_count, false,
+		    &ex->arena_bytes, e);
+	}
 	if (r == CNN_OK)
-		r = cnn_arena_place(ex->buffers, ex->buffer_count, &ex->arena_bytes, e);
+		r = cnn_arena_place(ex->buffers, ex->buffer_count, true,
+		    &ex->brief_bytes, e);
 	free(p.kept);
 	free(p.uses);
 	return r;
