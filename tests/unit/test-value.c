@@ -150,7 +150,8 @@ static void test_json(void)
 	    "UTF-8 stays");
 	ok(made_json(cnn_value_str("\xc2\x9b"), "\"\\u009b\""),
 	    "a terminal gets no control sequence");
-	ok(made_json(cnn_value_str("\xe2\x80\xae"), "\"\\u202e\""),
+	ok(made_json(cnn_value_str((const char[]){ '\xe2', '\x80', '\xae', 0 }),
+	       "\"\\u202e\""),
 	    "nor a character that reorders text");
 	ok(made_json(cnn_value_bin("\xff\xc3", 2), "\"\\ufffd\\ufffd\"") &&
 		made_json(cnn_value_str("\xc0\xaf"), "\"\\ufffd\\ufffd\"") &&
