@@ -9,6 +9,7 @@
 #include <string.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #define GZIP_WRAPPER 16 /* added to the window bits: gzip, not zlib */
 /* xz -9 needs 65 MiB. */
@@ -26,7 +27,10 @@ union state {
 	z_stream gzip;
 	bz_stream bzip2;
 	lzma_stream xz;
-	ZSTD_DStream *zstd;
+	struct {
+		ZSTD_DStream *stream;
+		bool begun;
+	} zstd;
 };
 
 /* A format. A file has one member or several. */
@@ -201,24 +205,37 @@ static bool zstd_probe(const unsigned char *p, size_t have)
 
 static bool zstd_begin(union state *s)
 {
-	return (s->zstd = ZSTD_createDStream()) != NULL;
+	s->zstd.begun = false;
+	return (s->zstd.stream = ZSTD_createDStream()) != NULL;
 }
 
 static int zstd_step(union state *s, struct chunk *c, struct cnn_error *e)
 {
-	ZSTD_inBuffer in = { c->in, c->in_size, 0 };
+	/* A frame that libzstd gets as a whole takes another way through it, with other
+	 * errors. The result must not depend on how much arrives at a time. */
+	ZSTD_inBuffer in = { c->in, s->zstd.begun || !c->in_size ? c->in_size : 1, 0 };
 	ZSTD_outBuffer out = { c->out, c->out_size, 0 };
-	size_t r = ZSTD_decompressStream(s->zstd, &out, &in);
+	size_t r = ZSTD_decompressStream(s->zstd.stream, &out, &in);
 
-	advance(c, in.size - in.pos, out.size - out.pos);
-	if (ZSTD_isError(r))
-		return damaged(e, "zstd", ZSTD_getErrorName(r));
-	return r == 0 ? CNN_END : CNN_OK;
+	s->zstd.begun = true;
+	advance(c, c->in_size - in.pos, out.size - out.pos);
+	if (!ZSTD_isError(r))
+		return r == 0 ? CNN_END : CNN_OK;
+	/* Which other error it is depends on how much is decompressed at a time. */
+	switch (ZSTD_getErrorCode(r)) {
+	case ZSTD_error_memory_allocation:
+		return cnn_fail(e, CNN_ENOMEM, "out of memory");
+	case ZSTD_error_frameParameter_windowTooLarge:
+		return cnn_fail(e, CNN_EDATA,
+		    "the zstd data need more than 128 MiB of memory: unpack the file "
+		    "first");
+	default: return damaged(e, "zstd", "wrong checksum or code");
+	}
 }
 
 static void zstd_end(union state *s)
 {
-	ZSTD_freeDStream(s->zstd);
+	ZSTD_freeDStream(s->zstd.stream);
 }
 
 /* --- all -------------------------------------------------------------------------- */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_FETCH ((size_t)1 << 20)
+#define FIRST_FETCH ((size_t)64 << 10)
 
 struct rows {
 	struct cnn_array base;

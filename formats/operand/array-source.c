@@ -112,7 +112,8 @@ fail:
 
 unsigned long long cnn_array_source_consumed(const struct cnn_array_source *p)
 {
-	return p->members ? cnn_members_consumed(p->members) : p->consumed;
+	/* A bad picture has closed the input that the members would ask. */
+	return p->array && p->members ? cnn_members_consumed(p->members) : p->consumed;
 }
 
 static void close_array(struct cnn_array_source *p)
