@@ -1,7 +1,9 @@
 /* rows.c - arrays stored as plain elements, one after another. */
 #include "rows.h"
 
+#include "base/memory.h"
 #include "stream/stream.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +19,7 @@ struct rows {
 	/* In Fortran order: the elements as stored, and their bytes */
 	unsigned char *all;
 	size_t have, bytes;
+	size_t taken; /* counted for --max-memory */
 };
 
 /* Reverses the bytes of each element, on every machine: tensors are little-endian by
@@ -112,6 +115,9 @@ static int rows_fetch(struct cnn_array *array, size_t *got, struct cnn_error *e)
 	n = n < left ? n : left;
 	if (n == 0)
 		return CNN_OK;
+	if ((r = cnn_memory_take(cnn_input_name(s->in), n, e)) < 0)
+		return r;
+	s->taken += n;
 	if (!(grown = realloc(s->all, s->have + n)))
 		return no_memory(s, e);
 	s->all = grown;
@@ -233,6 +239,7 @@ static void rows_close(struct cnn_array *array)
 
 	cnn_input_close(s->in);
 	free(s->all);
+	cnn_memory_give_back(s->taken);
 	free(s);
 }
 

@@ -154,9 +154,12 @@ int cnn_memory_refuse(const char *what, size_t bytes, struct cnn_error *e)
 
 int cnn_memory_take(const char *what, size_t bytes, struct cnn_error *e)
 {
-	if (bytes > cnn_memory_left())
-		return cnn_memory_refuse(what, bytes, e);
-	used += bytes;
+	size_t now = used;
+
+	do {
+		if (limit > 0 && (now > limit || bytes > limit - now))
+			return cnn_memory_refuse(what, bytes, e);
+	} while (!atomic_compare_exchange_weak(&used, &now, now + bytes));
 	return CNN_OK;
 }
 

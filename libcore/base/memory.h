@@ -14,8 +14,8 @@ void cnn_prefer_huge_pages(void *block, size_t bytes);
 
 /* --- the limit of --max-memory ----------------------------------------------------
  *
- * Whoever holds what an input can make large (samples, parameters, the memory of a net)
- * counts it here, for the whole process. Results do not depend on the limit: either
+ * Code that holds samples, parameters or the memory of a net, which an input can make
+ * large, counts them here, for the whole process. Results do not depend on the limit: either
  * there is enough, or the tool fails. Any thread may call these functions. */
 
 /* Half of the memory that this process can have: of the machine's, or of the limit of

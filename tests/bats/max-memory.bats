@@ -71,6 +71,17 @@ refuses() {
 	done
 }
 
+@test "so is an array in Fortran order" {
+	"$PYTHON" - <<-'END'
+		import numpy as np
+		np.save("f.npy", np.asfortranarray(np.ones((3000, 1000), "u1")))
+	END
+	run -1 --separate-stderr tensor-cat --max-memory 2 --field x=f.npy
+	[[ $stderr == "tensor-cat: f.npy: "*"more than --max-memory (2 MiB in all)" ]]
+	tensor-cat --max-memory 3 --field x=f.npy -o out
+	[ "$(stat_of samples out)" = 3000 ]
+}
+
 @test "all that is held at a time counts: a net, its moments, data" {
 	cat > big.net <<-'END'
 		input 1x64x64
