@@ -6,7 +6,7 @@
 
 #define CNN_COMPRESSED_PROBE 6 /* bytes that the probe needs */
 
-/* Whether the first bytes are those of such a file. */
+/* Whether a file that begins with these bytes is in one of these formats. */
 bool cnn_compressed_probe(const unsigned char *, size_t have);
 
 /* Replaces *in, of which the probe approves, by an input of the decompressed bytes,

@@ -80,7 +80,7 @@ unprivileged() {
 	fi
 }
 
-@test "a file that must not be written is not replaced, and told of before the work" {
+@test "a file that must not be written is refused before the work, not replaced" {
 	echo before > kept
 	chmod 444 kept
 	for run in "cnn-init tiny.net" "tensor-cat data.tns" \
@@ -117,7 +117,7 @@ unprivileged() {
 	[ ! -e m.tsv ] && [ -z "$(ls -A in)" ]
 }
 
-@test "an empty name is told of before the work" {
+@test "an empty name is refused before the work" {
 	for o in "-o" "-c"; do
 		run -2 --separate-stderr cnn-step $o "" want data.tns
 		[ "$stderr" = "cnn-step: the output's file name is empty" ]

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What becomes of one field's samples. A sample is one of these three: unchanged bytes,
- * one element of them, or planes whose rows and columns change places. */
+/* How the samples of one field change: their bytes stay, one element of them is taken, or
+ * the rows and columns of their planes change places. */
 struct change {
 	char *name;
 	size_t size;	/* bytes of an element */

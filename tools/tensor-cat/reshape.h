@@ -36,9 +36,10 @@ struct cnn_reshape *cnn_reshape_new(const struct cnn_reshape_options *);
 void cnn_reshape_free(struct cnn_reshape *);
 
 /* Begins a data segment: gives the fields of its header their new shapes. The column is
- * one of the field `label`, the last axes and a shape without a field are those of
- * `image`; without such a field they are those of the only field. CNN_EDATA if a field
- * is absent or its shape does not fit; `where` names the data in the message. */
+ * taken from the field `label`. The last axes are swapped, and a shape without a name is
+ * given, in the field `image`. A segment that lacks the field, but has only one, uses that
+ * one instead. CNN_EDATA if a field is absent or its shape does not fit; `where` names
+ * the data in the message. */
 int cnn_reshape_begin(struct cnn_reshape *, struct cnn_header *, const char *where,
     struct cnn_error *);
 /* Changes the tensors of a record of that segment, which may have other fields too. New
