@@ -2,6 +2,8 @@
 #ifndef STREAM_BYTES_H
 #define STREAM_BYTES_H
 
+#include "tap.h"
+
 #include "stream/stream.h"
 
 #include <stdint.h>
@@ -151,6 +153,49 @@ static inline int read_all(struct cnn_reader **reader, struct cnn_record *rec,
 	if (r < 0)
 		return r;
 	return CNN_OK;
+}
+
+/* Checks that buf is refused with a message that ends in `why` (or contains it, if
+ * `why` has a *). */
+static inline void refused(const char *why)
+{
+	struct cnn_reader *reader;
+	const struct cnn_header *h;
+	struct cnn_record rec;
+	int r = read_all(&reader, &rec, &h);
+	size_t n = strlen(why), length = strlen(error.text);
+	bool said = n <= length && !strcmp(error.text + length - n, why);
+
+	if (!ok(r == CNN_EDATA && said && !strncmp(error.text, "x: ", 3), "%s", why))
+		printf("# code %d, said: %s\n", r, error.text);
+	cnn_reader_close(reader);
+}
+
+static inline void one(const char *name, unsigned samples)
+{
+	static const unsigned char data[16];
+	struct foreign f = { .type = "|u1",
+		.kind = "",
+		.rank = 1,
+		.shape = { samples },
+		.data = data,
+		.bytes = samples };
+
+	str(name);
+	tensor(&f);
+}
+
+/* A segment of three samples, up to the value of the only key in its end */
+static inline void ended_by(const char *key)
+{
+	size = 0;
+	header("data", 0);
+	map(1);
+	one("x", 3);
+	map(1);
+	str("end");
+	map(1);
+	str(key);
 }
 
 #endif
